@@ -1,0 +1,48 @@
+# Sourced by quickstart and test: `setup EXTRAS` leaves an activated virtual environment with
+# moldiff (editable, so that `git pull` is enough to update) and the given extras in it.
+#   MOLDIFF_VENV         where the environment lives (default: .venv in the repository)
+#   MOLDIFF_TORCH_INDEX  package index to take torch from, e.g. PyTorch's index of CPU wheels
+repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+venv=${MOLDIFF_VENV:-$repo/.venv}
+
+say() { printf '\n==> %s\n' "$*"; }
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+find_python() { # prints the first interpreter that is new enough and really runs
+  local candidate
+  for candidate in python3 python3.11 python3.12 python3.13 python3.14; do
+    if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
+      command -v "$candidate" && return
+    fi
+  done
+  die "no Python 3.11 or newer on the PATH. Install one (Debian, Ubuntu: apt install python3 python3-venv) and run this again."
+}
+
+make_venv() {
+  local python
+  python=$(find_python)
+  say "creating the virtual environment $venv with $("$python" --version)"
+  if ! "$python" -m venv --clear "$venv"; then
+    rm -rf "$venv"
+    die "$python cannot make virtual environments. Debian, Ubuntu: apt install python3-venv, then run this again."
+  fi
+}
+
+setup() { # a stamp makes the second run quick; it depends on all that decides what is installed
+  local extras=$1 stamp
+  stamp=$venv/.moldiff-$(cat "$repo"/{constraints.txt,setup.cfg,pyproject.toml} | cksum | cut -d' ' -f1)-$extras
+  "$venv/bin/python" -c 'import pip' >/dev/null 2>&1 || make_venv
+  # shellcheck source=/dev/null
+  source "$venv/bin/activate"
+  [[ -e $stamp ]] && return
+  local pip=(python -m pip install --disable-pip-version-check)
+  [[ -t 1 ]] || pip+=(-qq) # a terminal shows the progress of the downloads, a log only errors
+  say "installing torch (some hundred MB for the CPU build, several GB with CUDA)"
+  if [[ -n ${MOLDIFF_TORCH_INDEX:-} ]]; then
+    "${pip[@]}" --no-deps --index-url "$MOLDIFF_TORCH_INDEX" "$(grep '^torch==' "$repo/constraints.txt")"
+  fi
+  "${pip[@]}" -c "$repo/constraints.txt" torch
+  say "installing moldiff[$extras] and what it needs, as pinned in constraints.txt"
+  "${pip[@]}" -c "$repo/constraints.txt" -e "$repo[$extras]"
+  touch "$stamp"
+}
