@@ -1,0 +1,43 @@
+"""From arrays back to an RDKit molecule: ``Encoded -> Chem.Mol``.
+
+The molecule says exactly what the arrays say and nothing more: no sanitisation, no implicit
+hydrogens, no perceived aromaticity.  Whether that is a valid molecule is the question of
+`moldiff.chem.validity`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from rdkit import Chem
+
+from moldiff.chem.encode import Encoded, pair_indices
+from moldiff.chem.vocabulary import Vocabulary
+
+__all__ = ["decode"]
+
+_BOND_TYPES = (None, Chem.BondType.SINGLE, Chem.BondType.DOUBLE, Chem.BondType.TRIPLE)
+
+
+def decode(encoded: Encoded, vocabulary: Vocabulary) -> Chem.Mol:
+    """Build the unsanitised molecule with one conformer (Å) and ``NoImplicit`` on all atoms.
+
+    Atom i of the molecule is row i of the arrays; bonds are kekulised.  Never fails on
+    chemically absurd input; class indices outside the vocabulary raise ``IndexError``.
+    """
+    mol = Chem.RWMol()
+    for kind, state in zip(encoded.types.tolist(), encoded.charges.tolist(), strict=True):
+        atom = Chem.Atom(vocabulary.elements[kind])
+        atom.SetFormalCharge(vocabulary.charges[state])
+        atom.SetNoImplicit(True)
+        mol.AddAtom(atom)
+    n = mol.GetNumAtoms()
+    rows, columns = pair_indices(n)
+    (bonded,) = np.nonzero(encoded.bonds)
+    for e in bonded.tolist():
+        mol.AddBond(int(rows[e]), int(columns[e]), _BOND_TYPES[int(encoded.bonds[e])])
+    conformer = Chem.Conformer(n)
+    conformer.Set3D(True)
+    if n > 0:
+        conformer.SetPositions(np.ascontiguousarray(encoded.positions, dtype=np.float64))
+    mol.AddConformer(conformer, assignId=True)
+    return mol.GetMol()

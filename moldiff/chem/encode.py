@@ -1,0 +1,137 @@
+"""From an RDKit molecule to the arrays a model learns: ``Chem.Mol -> Encoded``.
+
+Bonds are kekulised (none, single, double, triple): an aromatic class would leave the
+hydrogens of hetero-aromatic rings ambiguous.  Pairs are the upper triangle in the order
+of ``numpy.triu_indices(n, 1)``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from rdkit import Chem
+
+from moldiff.chem.quiet import quiet
+from moldiff.chem.vocabulary import Vocabulary
+
+__all__ = ["Encoded", "Rejected", "encode", "pair_indices"]
+
+_ORDERS = {
+    Chem.BondType.SINGLE: 1,
+    Chem.BondType.DOUBLE: 2,
+    Chem.BondType.TRIPLE: 3,
+}
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One molecule of n atoms and e = n(n-1)/2 pairs as arrays.
+
+    Attributes
+    ----------
+    positions:
+        (n, 3) float32, Å.
+    types:
+        (n,) int8, index into ``vocabulary.elements``.
+    charges:
+        (n,) int8, index into ``vocabulary.charges`` (not the charge itself).
+    bonds:
+        (e,) int8, index into ``Vocabulary.BONDS``.
+    """
+
+    positions: npt.NDArray[np.float32]
+    types: npt.NDArray[np.int8]
+    charges: npt.NDArray[np.int8]
+    bonds: npt.NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """Why a molecule could not be encoded."""
+
+    reason: str
+
+
+@lru_cache(maxsize=256)
+def pair_indices(n: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Rows and columns of the n(n-1)/2 pairs i < j, in the order of ``numpy.triu_indices(n, 1)``.
+
+    The arrays are shared and therefore read-only.
+    """
+    rows, columns = np.triu_indices(n, 1)
+    rows.setflags(write=False)
+    columns.setflags(write=False)
+    return rows, columns
+
+
+def encode(mol: Chem.Mol, vocabulary: Vocabulary) -> Encoded | Rejected:
+    """Encode a molecule with explicit hydrogens and a three-dimensional conformer.
+
+    The input is never changed; whatever cannot be written in the vocabulary comes back
+    as `Rejected` with the reason, never as an exception.
+    """
+    with quiet():
+        copy = Chem.RWMol(mol)
+        reason = _prepare(copy)
+        if reason is not None:
+            return Rejected(reason)
+        positions = copy.GetConformer().GetPositions()
+        reason = _geometry_problem(copy, positions)
+        if reason is not None:
+            return Rejected(reason)
+        return _arrays(copy, positions, vocabulary)
+
+
+def _prepare(mol: Chem.RWMol) -> str | None:
+    """Kekulise in place and look for what cannot be encoded at all."""
+    if mol.GetNumAtoms() == 0:
+        return "empty"
+    if mol.GetNumConformers() == 0:
+        return "no coordinates"
+    if any(bond.GetIsAromatic() for bond in mol.GetBonds()):
+        try:
+            Chem.Kekulize(mol, clearAromaticFlags=True)
+        except Chem.KekulizeException:
+            return "cannot be kekulised"
+    for bond in mol.GetBonds():
+        if bond.GetBondType() not in _ORDERS:
+            return f"bond type {bond.GetBondType().name.lower()}"
+    mol.UpdatePropertyCache(strict=False)
+    for atom in mol.GetAtoms():
+        if atom.GetTotalNumHs() > 0:
+            return f"missing hydrogens on {atom.GetSymbol()}{atom.GetIdx() + 1}"
+    return None
+
+
+def _geometry_problem(mol: Chem.Mol, positions: npt.NDArray[np.float64]) -> str | None:
+    if not np.isfinite(positions).all():
+        return "non-finite coordinates"
+    # Three atoms always lie in a plane; four or more with z = 0 throughout and a conformer
+    # not marked 3D are a drawing.
+    if not mol.GetConformer().Is3D() and len(positions) > 3 and not positions[:, 2].any():
+        return "two-dimensional coordinates"
+    return None
+
+
+def _arrays(
+    mol: Chem.Mol, positions: npt.NDArray[np.float64], vocabulary: Vocabulary
+) -> Encoded | Rejected:
+    elements = {symbol: k for k, symbol in enumerate(vocabulary.elements)}
+    states = {charge: k for k, charge in enumerate(vocabulary.charges)}
+    n = mol.GetNumAtoms()
+    types, charges = np.empty(n, np.int8), np.empty(n, np.int8)
+    for i, atom in enumerate(mol.GetAtoms()):
+        symbol, charge = atom.GetSymbol(), atom.GetFormalCharge()
+        if symbol not in elements:
+            return Rejected(f"element {symbol} is not in the vocabulary")
+        if charge not in states:
+            return Rejected(f"charge {charge:+d} is not in the vocabulary")
+        types[i], charges[i] = elements[symbol], states[charge]
+    square = np.zeros((n, n), np.int8)
+    for bond in mol.GetBonds():
+        i, j = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
+        square[min(i, j), max(i, j)] = _ORDERS[bond.GetBondType()]
+    return Encoded(positions.astype(np.float32), types, charges, square[pair_indices(n)])

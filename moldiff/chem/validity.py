@@ -1,0 +1,137 @@
+"""Strict validity: is this graph, exactly as written, a molecule?
+
+No hydrogen is added, no charge moved, no bond changed: every atom gets ``NoImplicit``, the
+molecule is sanitised without RDKit's clean-up and hydrogen-adjusting steps, and must have no
+radicals, one fragment, a Kekulé structure and the net charge asked for.  A reason names the
+atom by element and number, counted from 1 as in an SDF file.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from rdkit import Chem
+
+from moldiff.chem.quiet import quiet
+
+__all__ = ["canonical_smiles", "reason_kind", "sanitised", "strict_failure"]
+
+# Clean-up would rewrite N(=O)=O as a nitro group: then it would not be the input that is judged.
+_AS_WRITTEN = Chem.SanitizeFlags.SANITIZE_ALL & ~(
+    Chem.SanitizeFlags.SANITIZE_CLEANUP
+    | Chem.SanitizeFlags.SANITIZE_CLEANUP_ORGANOMETALLICS
+    | Chem.SanitizeFlags.SANITIZE_CLEANUPATROPISOMERS
+    | Chem.SanitizeFlags.SANITIZE_CLEANUPCHIRALITY
+    | Chem.SanitizeFlags.SANITIZE_ADJUSTHS
+)
+
+
+def strict_failure(mol: Chem.Mol | None, *, net_charge: int | None = 0) -> str | None:
+    """Say why a molecule is not strictly valid; None if it is.
+
+    Parameters
+    ----------
+    mol:
+        A molecule with all its hydrogens as atoms, sanitised or not; None counts as empty.
+    net_charge:
+        The total formal charge asked for (units of e); None allows any.
+
+    Returns
+    -------
+    str or None
+        "empty", "non-finite coordinates", "valence: C3 has 5", "cannot be kekulised",
+        "cannot be sanitised: ...", "fragments: 2", "radical on C3" or "net charge +1";
+        the first that applies in this order.
+    """
+    if mol is None or mol.GetNumAtoms() == 0:
+        return "empty"
+    if any(not np.isfinite(c.GetPositions()).all() for c in mol.GetConformers()):
+        return "non-finite coordinates"
+    with quiet():
+        copy = Chem.RWMol(mol)
+        for atom in copy.GetAtoms():
+            atom.SetNoImplicit(True)
+            atom.SetNumExplicitHs(0)
+            atom.SetNumRadicalElectrons(0)
+        reason = _sanitise(copy)
+        if reason is not None:
+            return reason
+        fragments = len(Chem.GetMolFrags(copy))
+    if fragments != 1:
+        return f"fragments: {fragments}"
+    for atom in copy.GetAtoms():
+        if atom.GetNumRadicalElectrons() > 0:
+            return f"radical on {_name(atom)}"
+    total = Chem.GetFormalCharge(copy)
+    if net_charge is not None and total != net_charge:
+        return f"net charge {total:+d}" if total else "net charge 0"
+    return None
+
+
+def sanitised(mol: Chem.Mol | None) -> Chem.Mol | None:
+    """Return a sanitised copy (aromaticity perceived, nothing rewritten), or None if impossible.
+
+    An atom's own ``NoImplicit`` flag decides whether it may carry implicit hydrogens.
+    """
+    if mol is None:
+        return None
+    with quiet():
+        copy = Chem.RWMol(mol)
+        return copy.GetMol() if _sanitise(copy) is None else None
+
+
+def canonical_smiles(mol: Chem.Mol | None, *, stereo: bool = False) -> str | None:
+    """Return the molecule's identity: canonical SMILES without explicit hydrogens.
+
+    With ``stereo`` the stereochemistry is taken from the conformer (where there is one) and
+    written; without it, stereoisomers share one SMILES.  None if the molecule is empty or
+    cannot be sanitised.
+    """
+    copy = sanitised(mol)
+    if copy is None or copy.GetNumAtoms() == 0:
+        return None
+    with quiet():
+        if not stereo:
+            # Otherwise a hydrogen that marks the side of a double bond would not be removed.
+            _clear_stereo(copy)
+        elif copy.GetNumConformers() > 0 and copy.GetConformer().Is3D():
+            # A file's "either" marks on double bonds would win over the coordinates.
+            _clear_stereo(copy)
+            Chem.AssignStereochemistryFrom3D(copy)
+        bare = Chem.RemoveHs(copy, sanitize=False)
+        return str(Chem.MolToSmiles(bare, isomericSmiles=stereo))
+
+
+def reason_kind(reason: str) -> str:
+    """Reduce a reason to its kind, for counting: ``"radical on C3" -> "radical"``."""
+    return reason.split(":")[0].split(" on ")[0]
+
+
+def _clear_stereo(mol: Chem.Mol) -> None:
+    """Forget stereochemistry in place, the marks on single and double bonds included."""
+    Chem.RemoveStereochemistry(mol)
+    for bond in mol.GetBonds():
+        bond.SetBondDir(Chem.BondDir.NONE)
+
+
+def _sanitise(mol: Chem.RWMol) -> str | None:
+    """Sanitise in place; the reason if RDKit refuses."""
+    try:
+        Chem.SanitizeMol(mol, sanitizeOps=_AS_WRITTEN)
+    except Chem.AtomValenceException as error:
+        return _valence_reason(mol, error.cause.GetAtomIdx())
+    except Chem.KekulizeException:
+        return "cannot be kekulised"
+    except (ValueError, RuntimeError) as error:
+        return f"cannot be sanitised: {str(error).splitlines()[0]}"
+    return None
+
+
+def _valence_reason(mol: Chem.Mol, index: int) -> str:
+    atom = mol.GetAtomWithIdx(index)
+    order = sum(bond.GetBondTypeAsDouble() for bond in atom.GetBonds())
+    charge = f" (charge {atom.GetFormalCharge():+d})" if atom.GetFormalCharge() else ""
+    return f"valence: {_name(atom)} has {order:g}{charge}"
+
+
+def _name(atom: Chem.Atom) -> str:
+    return f"{atom.GetSymbol()}{atom.GetIdx() + 1}"

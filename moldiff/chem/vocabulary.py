@@ -1,0 +1,80 @@
+"""The classes a molecule is written in: elements, formal charges, bond orders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from rdkit import Chem
+
+from moldiff.errors import ConfigError
+
+__all__ = ["QM9", "Vocabulary"]
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Which elements and formal charges exist, in the order of their class indices.
+
+    Parameters
+    ----------
+    elements:
+        Element symbols, distinct, at least one.
+    charges:
+        Formal charges (units of e), distinct, 0 among them.
+
+    Raises
+    ------
+    ConfigError
+        For an empty, repeated or unknown entry.
+    """
+
+    elements: tuple[str, ...]
+    charges: tuple[int, ...]
+
+    BONDS: ClassVar[tuple[str, ...]] = ("none", "single", "double", "triple")
+
+    def __post_init__(self) -> None:
+        table = Chem.GetPeriodicTable()
+        known = {table.GetElementSymbol(z) for z in range(1, 119)}
+        unknown = [e for e in self.elements if e not in known]
+        if unknown or not self.elements or len(set(self.elements)) < len(self.elements):
+            raise ConfigError(
+                f"The vocabulary's elements {list(self.elements)} are not distinct symbols.",
+                fix="Give each element once, written as in 'H', 'C', 'Cl'.",
+            )
+        if 0 not in self.charges or len(set(self.charges)) < len(self.charges):
+            raise ConfigError(
+                f"The vocabulary's charges {list(self.charges)} are not distinct or lack 0.",
+                fix="Give each formal charge once, for example [-1, 0, 1].",
+            )
+
+    @property
+    def classes(self) -> dict[str, int]:
+        """Number of classes of each categorical field."""
+        return {
+            "types": len(self.elements),
+            "charges": len(self.charges),
+            "bonds": len(self.BONDS),
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists, ready for JSON or YAML."""
+        return {"elements": list(self.elements), "charges": list(self.charges)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Vocabulary:
+        """Inverse of `to_dict`; ConfigError if a key is missing or a value has the wrong type."""
+        try:
+            return cls(
+                tuple(str(e) for e in data["elements"]), tuple(int(q) for q in data["charges"])
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ConfigError(
+                f"Not a vocabulary: {dict(data)!r}.",
+                fix="It needs the keys 'elements' (symbols) and 'charges' (integers).",
+            ) from error
+
+
+QM9 = Vocabulary(("H", "C", "N", "O", "F"), (-1, 0, 1))

@@ -1,0 +1,156 @@
+"""Strict validity on hand-made failures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from rdkit import Chem
+from rdkit.Chem import AllChem
+
+from moldiff.chem import canonical_smiles, quiet, reason_kind, sanitised, strict_failure
+
+METHANE = "C", "H", "H", "H", "H"
+
+
+def full(smiles: str) -> Chem.Mol:
+    return Chem.AddHs(Chem.MolFromSmiles(smiles))
+
+
+def graph(symbols: tuple[str, ...], bonds: list[tuple[int, int, int]]) -> Chem.Mol:
+    """A molecule written atom by atom, (i, j, order) a bond, never sanitised."""
+    mol = Chem.RWMol()
+    for symbol in symbols:
+        mol.AddAtom(Chem.Atom(symbol))
+    for i, j, order in bonds:
+        mol.AddBond(i, j, Chem.BondType.values[order])
+    return mol.GetMol()
+
+
+def star(symbol: str, hydrogens: int) -> Chem.Mol:
+    return graph((symbol, *"H" * hydrogens), [(0, k + 1, 1) for k in range(hydrogens)])
+
+
+@pytest.mark.parametrize(
+    "smiles",
+    [
+        "c1ccccc1",
+        "C[N+](=O)[O-]",
+        "c1cc[nH]c1",
+        "[C-]#[O+]",
+        "[H][H]",
+        "O",
+        "C[N+]#[C-]",
+        "CN=[N+]=[N-]",
+    ],
+)
+def test_valid(smiles: str) -> None:
+    assert strict_failure(full(smiles)) is None
+
+
+def test_unsanitised_kekule_benzene_is_valid() -> None:
+    benzene = full("c1ccccc1")
+    Chem.Kekulize(benzene, clearAromaticFlags=True)
+    raw = Chem.MolFromMolBlock(Chem.MolToMolBlock(benzene), sanitize=False, removeHs=False)
+    assert strict_failure(raw) is None
+    assert canonical_smiles(raw) == "c1ccccc1"
+
+
+def test_net_charge() -> None:
+    ammonium = full("[NH4+]")
+    assert strict_failure(ammonium) == "net charge +1"
+    assert strict_failure(ammonium, net_charge=1) is None
+    assert strict_failure(ammonium, net_charge=None) is None
+    assert strict_failure(full("C"), net_charge=-1) == "net charge 0"
+
+
+@pytest.mark.parametrize(
+    ("mol", "expected"),
+    [
+        (None, "empty"),
+        (Chem.Mol(), "empty"),
+        (full("O.O"), "fragments: 2"),
+        (star("C", 5), "valence: C1 has 5"),
+        (star("C", 3), "radical on C1"),
+        (star("N", 4), "valence: N1 has 4"),
+        (star("O", 1), "radical on O1"),
+        (graph(("F", "H", "H"), [(0, 1, 1), (0, 2, 1)]), "valence: F1 has 2"),
+        # A missing hydrogen, although RDKit would be glad to imply it.
+        (Chem.MolFromSmiles("CC"), "radical on C1"),
+        (full("[CH3]"), "radical on C1"),
+        # The pentavalent drawing of a nitro group is not repaired.
+        (
+            graph(
+                ("C", "N", "O", "O", "H", "H", "H"),
+                [(0, 1, 1), (1, 2, 2), (1, 3, 2), (0, 4, 1), (0, 5, 1), (0, 6, 1)],
+            ),
+            "valence: N2 has 5",
+        ),
+    ],
+)
+def test_failures(mol: Chem.Mol | None, expected: str) -> None:
+    assert strict_failure(mol) == expected
+
+
+def test_five_aromatic_carbons_cannot_be_kekulised() -> None:
+    ring = Chem.RWMol()
+    for _ in range(5):
+        ring.AddAtom(Chem.Atom("C"))
+    for i in range(5):
+        ring.AddBond(i, (i + 1) % 5, Chem.BondType.AROMATIC)
+        ring.GetAtomWithIdx(i).SetIsAromatic(True)
+        ring.AddAtom(Chem.Atom("H"))
+        ring.AddBond(i, 5 + i, Chem.BondType.SINGLE)
+    for bond in ring.GetBonds():
+        bond.SetIsAromatic(bond.GetBondType() == Chem.BondType.AROMATIC)
+    assert strict_failure(ring) == "cannot be kekulised"
+    assert sanitised(ring) is None
+    assert canonical_smiles(ring) is None
+
+
+def test_non_finite_coordinates() -> None:
+    mol = full("CO")
+    AllChem.EmbedMolecule(mol, randomSeed=1)
+    assert strict_failure(mol) is None
+    mol.GetConformer().SetAtomPosition(0, [0.0, np.inf, 0.0])
+    assert strict_failure(mol) == "non-finite coordinates"
+
+
+@pytest.mark.parametrize("smiles", ["c1ccccc1O", "[NH4+]", "F/C=C/F", "O.O"])
+def test_nothing_changes_its_input(smiles: str) -> None:
+    for mol in (
+        full(smiles),
+        Chem.MolFromSmiles(smiles),
+        Chem.MolFromSmiles(smiles, sanitize=False),
+    ):
+        before = mol.ToBinary()
+        strict_failure(mol)
+        sanitised(mol)
+        canonical_smiles(mol)
+        canonical_smiles(mol, stereo=True)
+        assert mol.ToBinary() == before
+
+
+def test_identity_ignores_hydrogens_and_stereo_unless_asked() -> None:
+    trans, cis = full("F/C=C/F"), full("F/C=C\\F")
+    assert canonical_smiles(trans) == canonical_smiles(cis) == "FC=CF"
+    for mol in (trans, cis):
+        AllChem.EmbedMolecule(mol, randomSeed=1)
+    assert canonical_smiles(trans, stereo=True) == "F/C=C/F"
+    assert canonical_smiles(cis, stereo=True) == "F/C=C\\F"
+    assert canonical_smiles(Chem.MolFromSmiles("OCC")) == canonical_smiles(full("CCO")) == "CCO"
+    imine = Chem.MolFromSmiles("[H]/N=C/OC")
+    assert canonical_smiles(imine) == canonical_smiles(full("COC=N")) == "COC=N"
+    assert canonical_smiles(None) is None and canonical_smiles(Chem.Mol()) is None
+
+
+def test_reason_kind() -> None:
+    assert reason_kind("valence: C3 has 5") == "valence"
+    assert reason_kind("radical on C3") == "radical"
+    assert reason_kind("empty") == "empty"
+
+
+def test_quiet_keeps_the_terminal_clean(capfd: pytest.CaptureFixture[str]) -> None:
+    with quiet():
+        assert Chem.MolFromSmiles("C(C)(C)(C)(C)C") is None
+    strict_failure(star("C", 5))
+    assert capfd.readouterr().err == ""
