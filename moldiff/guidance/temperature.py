@@ -1,0 +1,35 @@
+"""Sharpen the predicted classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from moldiff.batch import Batch
+from moldiff.denoiser import Denoiser
+from moldiff.process import Product
+
+__all__ = ["Temperature"]
+
+
+@dataclass(frozen=True, eq=False)
+class Temperature(Denoiser):
+    """Divide the logits of every categorical field by ``temperature``.
+
+    Below 1 the most probable classes win more often: more valid, less diverse molecules.
+    """
+
+    denoiser: Denoiser
+    temperature: float
+
+    @property
+    def process(self) -> Product:  # type: ignore[override]
+        """The process of the denoiser inside."""
+        return self.denoiser.process
+
+    def __call__(self, x_t: Batch, t: Tensor, previous: Batch | None = None) -> Batch:  # noqa: D102
+        prediction = self.denoiser(x_t, t, previous)
+        return prediction.replace(
+            **{f: prediction[f] / self.temperature for f in self.process.categorical()}
+        )

@@ -1,0 +1,106 @@
+r"""Parametrisations: what the network predicts, as three coefficients.
+
+The network F sees :math:`(c_{in} x_t, t)`, and the clean prediction is
+:math:`\hat x_0 = c_{skip} x_t + c_{out} F`.  The loss
+:math:`|F - (x_0 - c_{skip} x_t)/c_{out}|^2 = |\hat x_0 - x_0|^2 / c_{out}^2`
+is then DDPM's L_simple, the flow-matching loss or the EDM loss, row by row:
+
+=========  ==============================  =============================================
+name       network predicts                source
+=========  ==============================  =============================================
+Clean      x_0                             Ramesh et al. 2022; MiDi, SemlaFlow
+Noise      z (up to sign: score)           Ho et al. 2020, eq. 14; Song & Ermon 2019
+Velocity   dx_t/dt                         Lipman et al. 2023; Liu et al. 2023
+Karras     unit-variance target            Karras et al. 2022, table 1 and appendix B.6
+=========  ==============================  =============================================
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from moldiff.process import Gaussian
+from moldiff.registry import register
+from moldiff.schedule import derivative
+
+__all__ = ["Clean", "Coefficients", "Karras", "Noise", "Precondition", "Velocity"]
+
+
+@dataclass(frozen=True, eq=False)
+class Coefficients:
+    """c_skip (none), c_out (Å) and c_in (1/Å) at each time, all of shape (b,)."""
+
+    skip: Tensor
+    out: Tensor
+    inp: Tensor
+
+
+class Precondition(ABC):
+    """How a network's raw output becomes a prediction of the clean coordinates."""
+
+    def __call__(self, process: Gaussian, t: Tensor) -> Coefficients:
+        """Return the coefficients of ``process`` at times t, (b,)."""
+        # The spread of the data per axis is taken to be the process's scale, so every
+        # formula below is written in those units and only `out` and `inp` carry Å.
+        alpha, sigma = process.schedule.alpha(t), process.schedule.sigma(t)
+        skip, out = self.table(process, alpha, sigma, t)
+        size = (alpha**2 + sigma**2).sqrt()
+        return Coefficients(skip, out * process.scale, 1 / (size * process.scale))
+
+    @abstractmethod
+    def table(
+        self, process: Gaussian, alpha: Tensor, sigma: Tensor, t: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return c_skip and c_out for data of unit spread, each (b,)."""
+
+
+@register("precondition", "clean")
+@dataclass(frozen=True)
+class Clean(Precondition):
+    """F is x_0 itself, in units of the process's scale."""
+
+    def table(  # noqa: D102
+        self, process: Gaussian, alpha: Tensor, sigma: Tensor, t: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        return alpha * 0, alpha * 0 + 1
+
+
+@register("precondition", "noise")
+@dataclass(frozen=True)
+class Noise(Precondition):
+    """F is the noise z."""
+
+    def table(  # noqa: D102
+        self, process: Gaussian, alpha: Tensor, sigma: Tensor, t: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        alpha = alpha.clamp_min(1e-4)  # at alpha = 0 the noise says nothing about x_0
+        return 1 / alpha, -sigma / alpha
+
+
+@register("precondition", "velocity")
+@dataclass(frozen=True)
+class Velocity(Precondition):
+    """F is the velocity alpha' x_0 + sigma' z of the path."""
+
+    def table(  # noqa: D102
+        self, process: Gaussian, alpha: Tensor, sigma: Tensor, t: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        alpha_dot = derivative(process.schedule.alpha, t)
+        sigma_dot = derivative(process.schedule.sigma, t)
+        determinant = sigma_dot * alpha - alpha_dot * sigma
+        return sigma_dot / determinant, -sigma / determinant
+
+
+@register("precondition", "karras")
+@dataclass(frozen=True)
+class Karras(Precondition):
+    """F has unit variance at every noise level; at sigma -> 0 the identity is free."""
+
+    def table(  # noqa: D102
+        self, process: Gaussian, alpha: Tensor, sigma: Tensor, t: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        variance = alpha**2 + sigma**2
+        return alpha / variance, sigma / variance.sqrt()

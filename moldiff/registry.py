@@ -1,0 +1,131 @@
+"""Names in a configuration <-> classes, in both directions.
+
+``@register("schedule", "cosine")`` gives a class a name; ``build("schedule",
+{"name": "cosine"})`` makes it, and ``describe(obj)`` returns the mapping from which
+``build`` makes it again.  Parameters whose own name is a registered kind
+(``schedule=...``, ``space=...``) are built and described recursively, so a whole
+process is one nested mapping of plain values.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from moldiff.errors import ConfigError, did_you_mean
+
+__all__ = ["build", "describe", "kinds", "names", "register", "registered"]
+
+T = TypeVar("T")
+_REGISTRY: dict[str, dict[str, type]] = {}
+_NAMES: dict[type, tuple[str, str]] = {}
+
+
+def register(kind: str, name: str) -> Callable[[type[T]], type[T]]:
+    """Return a class decorator that files the class under ``kind`` and ``name``."""
+
+    def decorate(cls: type[T]) -> type[T]:
+        _REGISTRY.setdefault(kind, {})[name] = cls
+        _NAMES[cls] = (kind, name)
+        return cls
+
+    return decorate
+
+
+def kinds() -> tuple[str, ...]:
+    """Return the registered kinds, sorted."""
+    return tuple(sorted(_REGISTRY))
+
+
+def names(kind: str) -> tuple[str, ...]:
+    """Return the names registered under ``kind``, sorted."""
+    return tuple(sorted(_REGISTRY.get(kind, {})))
+
+
+def registered(kind: str, name: str) -> type:
+    """Return the class called ``name``.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such name, with the nearest one that exists.
+    """
+    try:
+        return _REGISTRY[kind][name]
+    except KeyError:
+        raise ConfigError(
+            f"There is no {kind} called '{name}'.", fix=did_you_mean(str(name), names(kind))
+        ) from None
+
+
+def build(kind: str, config: Mapping[str, Any] | str, **context: Any) -> Any:
+    """Make the object a configuration describes.
+
+    Parameters
+    ----------
+    kind:
+        What is to be made, e.g. ``"schedule"``.
+    config:
+        ``{"name": ..., parameter: value, ...}``, or just the name.
+    context:
+        Parameters the caller supplies; the configuration may not set them.
+
+    Raises
+    ------
+    ConfigError
+        On an unknown name, an unknown or missing parameter, or a bad value.
+    """
+    if isinstance(config, str):
+        config = {"name": config}
+    if not isinstance(config, Mapping) or "name" not in config:
+        raise ConfigError(
+            f"The {kind} must be a name or a mapping with the key 'name', not {config!r}.",
+            fix=f"Known names: {', '.join(names(kind))}.",
+        )
+    cls = registered(kind, config["name"])
+    parameters = inspect.signature(cls).parameters
+    arguments: dict[str, Any] = {}
+    for key, value in config.items():
+        if key == "name":
+            continue
+        if key not in parameters or key in context:
+            allowed = [p for p in parameters if p not in context]
+            raise ConfigError(
+                f"The {kind} '{config['name']}' has no setting '{key}'.",
+                fix=did_you_mean(key, allowed) if allowed else "It takes no settings.",
+            )
+        arguments[key] = build(key, value) if key in _REGISTRY else _frozen(value)
+    try:
+        return cls(**arguments, **{k: v for k, v in context.items() if k in parameters})
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"The {kind} '{config['name']}' cannot be made from {dict(config)!r}: {error}.",
+            fix=f"Settings it takes: {', '.join(parameters) or 'none'}.",
+        ) from error
+
+
+def describe(obj: Any, *, omit: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return the plain mapping from which :func:`build` makes an equal object.
+
+    Every registered class keeps each constructor parameter as an attribute of the
+    same name; that convention is what makes this one function enough.
+    """
+    _, name = _NAMES[type(obj)]
+    described: dict[str, Any] = {"name": name}
+    for key in inspect.signature(type(obj)).parameters:
+        if key not in omit:
+            value = getattr(obj, key)
+            described[key] = describe(value) if type(value) in _NAMES else _thawed(value)
+    return described
+
+
+def _frozen(value: Any) -> Any:
+    """Lists become tuples, so that frozen dataclasses stay hashable."""
+    return tuple(_frozen(v) for v in value) if isinstance(value, list) else value
+
+
+def _thawed(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_thawed(v) for v in value]
+    return dict(value) if isinstance(value, Mapping) else value

@@ -1,0 +1,130 @@
+r"""Noise schedules: how much signal alpha(t) and noise sigma(t) there is at time t.
+
+A Gaussian process sees :math:`x_t = \alpha(t)\, x_0 + \sigma(t)\, z`; a jump process
+keeps a class with probability :math:`\alpha(t)`.  t = 0 is data and t = 1 is noise,
+everywhere.  Derivatives come from automatic differentiation, so a schedule is two
+formulas.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from moldiff.registry import register
+
+__all__ = ["VE", "Cosine", "LinearVP", "Polynomial", "Rectified", "Schedule", "derivative"]
+
+
+class Schedule(ABC):
+    """alpha(t) falls from 1, sigma(t) rises from (about) 0, for t from 0 to 1."""
+
+    @abstractmethod
+    def alpha(self, t: Tensor) -> Tensor:
+        """Return the signal coefficient at times t, any shape."""
+
+    @abstractmethod
+    def sigma(self, t: Tensor) -> Tensor:
+        """Return the noise coefficient at times t, any shape."""
+
+
+def derivative(function: Callable[[Tensor], Tensor], t: Tensor) -> Tensor:
+    """Return d function / dt at times t, elementwise."""
+    with torch.enable_grad():
+        t = t.detach().requires_grad_(True)
+        (slope,) = torch.autograd.grad(function(t).sum(), t)
+    return slope
+
+
+@register("schedule", "cosine")
+@dataclass(frozen=True)
+class Cosine(Schedule):
+    """alpha = cos(pi t / 2), sigma = sin(pi t / 2).
+
+    Variance preserving, with signal and noise exchanged symmetrically.
+    Source: Nichol & Dhariwal, "Improved Denoising Diffusion Probabilistic Models"
+    (2021), eq. 17 with offset 0; Salimans & Ho (2022), section 4 (its angle phi).
+    """
+
+    def alpha(self, t: Tensor) -> Tensor:  # noqa: D102
+        return torch.cos(0.5 * math.pi * t)
+
+    def sigma(self, t: Tensor) -> Tensor:  # noqa: D102
+        return torch.sin(0.5 * math.pi * t)
+
+
+@register("schedule", "linear_vp")
+@dataclass(frozen=True)
+class LinearVP(Schedule):
+    """Variance preserving with a noise rate beta(t) that grows linearly.
+
+    Source: Ho et al., DDPM (2020), in the continuous form of Song et al. (2021), eq. 33.
+    """
+
+    beta_min: float = 0.1
+    beta_max: float = 20.0
+
+    def _log_alpha(self, t: Tensor) -> Tensor:
+        return -0.25 * t**2 * (self.beta_max - self.beta_min) - 0.5 * t * self.beta_min
+
+    def alpha(self, t: Tensor) -> Tensor:  # noqa: D102
+        return torch.exp(self._log_alpha(t))
+
+    def sigma(self, t: Tensor) -> Tensor:  # noqa: D102
+        return torch.sqrt(-torch.expm1(2 * self._log_alpha(t)))
+
+
+@register("schedule", "ve")
+@dataclass(frozen=True)
+class VE(Schedule):
+    """Variance exploding: alpha = 1, sigma geometric from sigma_min to sigma_max.
+
+    Source: Song & Ermon (2019); Song et al. (2021), eq. 30.
+    """
+
+    sigma_min: float = 0.002
+    sigma_max: float = 20.0
+
+    def alpha(self, t: Tensor) -> Tensor:  # noqa: D102
+        return torch.ones_like(t)
+
+    def sigma(self, t: Tensor) -> Tensor:  # noqa: D102
+        return self.sigma_min * (self.sigma_max / self.sigma_min) ** t
+
+
+@register("schedule", "rectified")
+@dataclass(frozen=True)
+class Rectified(Schedule):
+    """The straight path alpha = 1 - t, sigma = t of flow matching.
+
+    Source: Lipman et al., "Flow Matching" (2023), eq. 20-22; Liu et al. (2023), eq. 1.
+    """
+
+    def alpha(self, t: Tensor) -> Tensor:  # noqa: D102
+        return 1 - t
+
+    def sigma(self, t: Tensor) -> Tensor:  # noqa: D102
+        return t + 0.0
+
+
+@register("schedule", "polynomial")
+@dataclass(frozen=True)
+class Polynomial(Schedule):
+    """alpha = (1 - 2 offset)(1 - t^power) + offset, sigma^2 = 1 - alpha^2.
+
+    Source: Hoogeboom et al., EDM for molecules (2022), appendix B, with power = 2.
+    """
+
+    power: float = 2.0
+    offset: float = 1e-5
+
+    def alpha(self, t: Tensor) -> Tensor:  # noqa: D102
+        return (1 - 2 * self.offset) * (1 - t**self.power) + self.offset
+
+    def sigma(self, t: Tensor) -> Tensor:  # noqa: D102
+        return torch.sqrt(1 - self.alpha(t) ** 2)
