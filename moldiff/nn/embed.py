@@ -1,0 +1,142 @@
+"""What a network sees: atoms, pairs, coordinates and time, as plain feature tensors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from moldiff.batch import FIELDS, Batch, pair_selector
+
+__all__ = ["Embedding", "Features", "distance_basis", "pair_differences", "pair_forces", "time_features"]
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """The state a network refines.
+
+    Attributes
+    ----------
+    atoms:
+        (b, n, width), invariant.
+    pairs:
+        (b, e, pair_width), invariant, one per unordered pair.
+    points:
+        (b, n, channels, 3), vectors that rotate with the molecule, zero mean over n.
+    context:
+        (b, context_width), what is true of the whole graph: time and size.
+    """
+
+    atoms: Tensor
+    pairs: Tensor
+    points: Tensor
+    context: Tensor
+
+
+def time_features(t: Tensor, count: int) -> Tensor:
+    """Return sines and cosines of t, (b,) -> (b, 2 * count), periods from 4 to 1/16."""
+    frequencies = torch.logspace(math.log2(0.25), math.log2(16.0), count, 2.0, device=t.device)
+    angles = 2 * math.pi * t[:, None] * frequencies
+    return torch.cat([angles.sin(), angles.cos()], dim=-1)
+
+
+def pair_differences(points: Tensor) -> Tensor:
+    """Return x_i - x_j of every pair, (b, n, ..., 3) -> (b, e, ..., 3), in full precision."""
+    incidence = pair_selector(points.shape[1], points.device, -1)
+    with torch.autocast(points.device.type, enabled=False):
+        return (incidence @ points.flatten(2)).unflatten(2, points.shape[2:])
+
+
+def pair_forces(forces: Tensor, n: int) -> Tensor:
+    """Sum pair vectors on both atoms with opposite signs, (b, e, ..., 3) -> (b, n, ..., 3)."""
+    incidence = pair_selector(n, forces.device, -1)
+    with torch.autocast(forces.device.type, enabled=False):
+        return (incidence.T @ forces.flatten(2)).unflatten(2, forces.shape[2:])
+
+
+def distance_basis(differences: Tensor, centres: Tensor) -> Tensor:
+    """Expand pair distances in Gaussians, (b, e, 3) -> (b, e, len(centres))."""
+    distance = (differences.square().sum(-1, keepdim=True) + 1e-8).sqrt()
+    width = centres[1] - centres[0]
+    return torch.exp(-0.5 * ((distance - centres) / width).square())
+
+
+class Embedding(nn.Module):
+    """Turns a noisy batch, its time and the previous prediction into :class:`Features`.
+
+    Parameters
+    ----------
+    classes:
+        Number of classes of each categorical field.
+    width, pair_width, channels, context_width:
+        Sizes of the features.
+    basis:
+        Number of Gaussians that describe a distance at the input.
+    reach:
+        Largest distance the basis resolves, in units of the coordinates' scale.
+    """
+
+    def __init__(
+        self,
+        *,
+        classes: Mapping[str, int],
+        width: int,
+        pair_width: int,
+        channels: int,
+        context_width: int,
+        basis: int = 24,
+        reach: float = 4.0,
+    ) -> None:
+        super().__init__()
+        self.atom_fields = [f for f in classes if FIELDS[f].scope == "atom"]
+        self.pair_fields = [f for f in classes if FIELDS[f].scope == "pair"]
+        self.classes = dict(classes)
+        atom_inputs = 2 * sum(classes[f] for f in self.atom_fields) + context_width
+        pair_inputs = 2 * sum(classes[f] for f in self.pair_fields) + 2 * basis + 1
+        self.atoms = nn.Linear(atom_inputs, width)
+        self.pairs = nn.Sequential(
+            nn.Linear(pair_inputs, pair_width), nn.SiLU(), nn.Linear(pair_width, pair_width)
+        )
+        self.points = nn.Parameter(torch.randn(2, channels) * 0.5)
+        self.context = nn.Sequential(
+            nn.Linear(34, context_width), nn.SiLU(), nn.Linear(context_width, context_width)
+        )
+        self.register_buffer("centres", torch.linspace(0.0, reach, basis), persistent=False)
+
+    def forward(self, x_t: Batch, t: Tensor, previous: Batch | None) -> Features:
+        """Return the features of x_t (coordinates of unit size) at times t (b,)."""
+        n = x_t.atoms
+        size = torch.full_like(t, n)
+        context = self.context(
+            torch.cat([time_features(t, 16), size[:, None] / 20, size.log()[:, None] / 3], -1)
+        )
+        atoms = [context.unsqueeze(1).expand(-1, n, -1), *self._classes(self.atom_fields, x_t, previous)]
+        now = x_t["positions"]
+        before = torch.zeros_like(now) if previous is None else previous["positions"]
+        now_apart, before_apart = pair_differences(now), pair_differences(before)
+        known = now.new_full((*now_apart.shape[:2], 1), 0.0 if previous is None else 1.0)
+        pairs = [
+            distance_basis(now_apart, self.centres),
+            distance_basis(before_apart, self.centres) * known,
+            known,
+            *self._classes(self.pair_fields, x_t, previous),
+        ]
+        # Written as products, not matrix products: coordinates never lose precision.
+        points = now.unsqueeze(2) * self.points[0].unsqueeze(1)
+        points = points + before.unsqueeze(2) * self.points[1].unsqueeze(1)
+        return Features(
+            self.atoms(torch.cat(atoms, -1)), self.pairs(torch.cat(pairs, -1)), points, context
+        )
+
+    def _classes(self, fields: list[str], x_t: Batch, previous: Batch | None) -> list[Tensor]:
+        """One-hot states and, beside each, the probabilities predicted before (or zeros)."""
+        features: list[Tensor] = []
+        for field in fields:
+            state = F.one_hot(x_t[field], self.classes[field]).to(torch.float32)
+            guess = torch.zeros_like(state) if previous is None else previous[field].softmax(-1)
+            features += [state, guess]
+        return features
