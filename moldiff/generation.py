@@ -1,0 +1,304 @@
+"""Generation: sizes -> noise -> trajectory -> molecules with their provenance.
+
+    request (n, size | formula, seed) -> groups of equal size -> Sampler.trajectory
+    -> decode -> strict validity -> Generated (molecule, reason, tags)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from rdkit import Chem
+
+import moldiff
+from moldiff.batch import Batch
+from moldiff.chem.decode import decode
+from moldiff.chem.encode import Encoded
+from moldiff.chem.quiet import quiet
+from moldiff.chem.validity import canonical_smiles, strict_failure
+from moldiff.chem.vocabulary import Vocabulary
+from moldiff.denoiser import Denoiser
+from moldiff.errors import InputError, did_you_mean
+from moldiff.guidance import Inpaint, Temperature
+from moldiff.model import Model
+from moldiff.sampler import Sampler, State
+from moldiff.seeds import generator
+
+__all__ = ["Frame", "Generated", "Request", "generate", "parse_formula", "sample_batch"]
+
+_MAX_GROUP = 64  # graphs sampled together: large enough to be fast, small enough to report often
+_MAX_ROUNDS = 20  # with a filter: give up when 20 times the request was drawn
+_STREAM_SIZES, _STREAM_NOISE = 11, 12
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be generated.
+
+    Attributes
+    ----------
+    n:
+        Number of molecules.
+    seed:
+        Same seed, same molecules (on the same kind of machine).
+    size:
+        Number of atoms of every molecule, hydrogens included; None draws sizes as
+        frequent as in the training data.
+    formula:
+        Molecular formula every molecule must have, e.g. ``C7H8O``; fixes the size.
+    keep_valid:
+        Draw on until n strictly valid molecules are found, and leave out the others.
+    """
+
+    n: int
+    seed: int = 0
+    size: int | None = None
+    formula: str | None = None
+    keep_valid: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One moment of a molecule's denoising: time, and the molecule predicted at it."""
+
+    t: float
+    molecule: Encoded
+
+
+@dataclass(frozen=True, eq=False)
+class Generated:
+    """A generated molecule and where it comes from.
+
+    Attributes
+    ----------
+    mol:
+        Unsanitised molecule with explicit hydrogens, formal charges and one conformer.
+    failure:
+        Why it is not strictly valid, or None.
+    tags:
+        Provenance: canonical SMILES, validity, model, seed, version.
+    frames:
+        The denoising trajectory, if it was recorded.
+    """
+
+    mol: Chem.Mol
+    failure: str | None
+    tags: Mapping[str, str]
+    frames: tuple[Frame, ...] = ()
+
+
+def parse_formula(formula: str, vocabulary: Vocabulary) -> npt.NDArray[np.int64]:
+    """Return the element index of each atom of a formula, (n,).
+
+    Raises
+    ------
+    InputError
+        If it is not a formula or names an element the model does not know.
+    """
+    if not re.fullmatch(r"([A-Z][a-z]?\d*)+", formula):
+        raise InputError(
+            f"'{formula}' is not a molecular formula.", fix="Write it like C7H8O, without charges."
+        )
+    types: list[int] = []
+    for symbol, count in re.findall(r"([A-Z][a-z]?)(\d*)", formula):
+        if symbol not in vocabulary.elements:
+            raise InputError(
+                f"The model does not know the element '{symbol}' of '{formula}'.",
+                fix=did_you_mean(symbol, vocabulary.elements),
+            )
+        types += [vocabulary.elements.index(symbol)] * int(count or 1)
+    return np.asarray(types, dtype=np.int64)
+
+
+def sample_batch(
+    model: Model,
+    denoiser: Denoiser,
+    sampler: Sampler,
+    b: int,
+    n: int,
+    *,
+    rng: torch.Generator,
+    watch: Callable[[State], None] | None = None,
+) -> Batch:
+    """Sample b graphs of n atoms; ``watch`` sees every state of the trajectory."""
+    device = next(model.network.parameters()).device
+    x_1 = model.process.prior(b, n, rng=rng, device=device)
+    with torch.inference_mode():
+        for state in sampler.trajectory(denoiser, x_1, rng=rng):
+            if watch is not None:
+                watch(state)
+    return state.x.to("cpu")
+
+
+def generate(
+    model: Model,
+    request: Request,
+    *,
+    sampling: Mapping[str, Any] | None = None,
+    record: int = 0,
+    progress: Callable[[float], None] | None = None,
+) -> Iterator[Generated]:
+    """Generate molecules, one after another as groups are finished.
+
+    Parameters
+    ----------
+    model:
+        What to sample from.
+    request:
+        How many, of which kind.
+    sampling:
+        Changes to the model's own sampler settings (steps, stepper, grid, temperature).
+    record:
+        Keep the denoising trajectory of the first ``record`` molecules.
+    progress:
+        Called with the number of molecules' worth of work done since the last call.
+
+    Raises
+    ------
+    InputError
+        If the request cannot be met: a bad count, size or formula.
+    """
+    job = _Job.of(model, request, {**model.sampling, **(sampling or {})})
+    found = drawn = 0
+    round_number = 0
+    while found < request.n and drawn < _MAX_ROUNDS * request.n:
+        want = request.n - found
+        sizes = job.sizes(want, round_number)
+        drawn += want
+        for item in job.sample(sizes, round_number, max(0, record - found), progress):
+            if item.failure is None or not request.keep_valid:
+                found += 1
+                yield item
+        round_number += 1
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    model: Model
+    request: Request
+    vocabulary: Vocabulary
+    sampler: Sampler
+    denoiser: Denoiser
+    fixed_size: int | None
+
+    @classmethod
+    def of(cls, model: Model, request: Request, sampling: Mapping[str, Any]) -> _Job:
+        if request.n < 1:
+            raise InputError(f"Cannot generate {request.n} molecules.", fix="Ask for at least 1.")
+        if int(sampling.get("steps", 1)) < 1:
+            raise InputError(f"Cannot sample in {sampling['steps']} steps.", fix="Use at least 1.")
+        vocabulary = Vocabulary.from_dict(dict(model.vocabulary))
+        denoiser: Denoiser = model.denoiser
+        temperature = float(sampling.get("temperature", 1.0))
+        if temperature != 1.0:
+            denoiser = Temperature(denoiser, temperature)
+        size = request.size
+        if request.formula is not None:
+            types = parse_formula(request.formula, vocabulary)
+            if size not in (None, len(types)):
+                raise InputError(f"{request.formula} has {len(types)} atoms, not {size}.")
+            size = len(types)
+            denoiser = Inpaint(denoiser, {"types": torch.from_numpy(types)})
+        low, high = min(model.sizes), max(model.sizes)
+        if size is not None and not low <= size <= high:
+            raise InputError(
+                f"The model makes molecules of {low} to {high} atoms (hydrogens included), "
+                f"not of {size}.",
+                fix=f"Choose a size from {low} to {high}.",
+            )
+        return cls(model, request, vocabulary, Sampler.from_config(sampling), denoiser, size)
+
+    def sizes(self, count: int, round_number: int) -> npt.NDArray[np.int64]:
+        """Draw the number of atoms of each molecule, (count,)."""
+        if self.fixed_size is not None:
+            return np.full(count, self.fixed_size)
+        weights = torch.tensor(list(self.model.sizes.values()), dtype=torch.float64)
+        rng = generator(self.request.seed, _STREAM_SIZES, round_number)
+        drawn = torch.multinomial(weights, count, replacement=True, generator=rng)
+        return np.asarray(list(self.model.sizes))[drawn.numpy()]
+
+    def sample(
+        self,
+        sizes: npt.NDArray[np.int64],
+        round_number: int,
+        record: int,
+        progress: Callable[[float], None] | None,
+    ) -> Iterator[Generated]:
+        """Sample molecules of the given sizes, grouped by size, largest first."""
+        for n in sorted({int(n) for n in sizes}, reverse=True):
+            total = int((sizes == n).sum())
+            for start in range(0, total, _MAX_GROUP):
+                b = min(_MAX_GROUP, total - start)
+                rng = generator(self.request.seed, _STREAM_NOISE, round_number, n, start)
+                recorder = _Recorder(min(record, b))
+                batch = self._run(b, n, rng, recorder, progress)
+                record -= recorder.count
+                for i in range(b):
+                    yield self._finished(batch, i, recorder.frames(i))
+
+    def _run(
+        self,
+        b: int,
+        n: int,
+        rng: torch.Generator,
+        recorder: _Recorder,
+        progress: Callable[[float], None] | None,
+    ) -> Batch:
+        def watch(state: State) -> None:
+            recorder.watch(self.model, state)
+            if progress is not None and state.step:
+                progress(b / self.sampler.steps)
+
+        return sample_batch(
+            self.model, self.denoiser, self.sampler, b, n, rng=rng, watch=watch
+        )
+
+    def _finished(self, batch: Batch, i: int, frames: tuple[Frame, ...]) -> Generated:
+        mol = decode(_encoded(batch, i), self.vocabulary)
+        with quiet():
+            failure = strict_failure(mol)
+            smiles = canonical_smiles(mol) if failure is None else None
+        tags = {
+            "SMILES": smiles or "",
+            "strictly_valid": "yes" if failure is None else "no",
+            "invalid_reason": failure or "",
+            "model": f"{self.model.card.get('name', 'unnamed')} {self.model.digest}".strip(),
+            "seed": str(self.request.seed),
+            "steps": str(self.sampler.steps),
+            "moldiff_version": moldiff.__version__,
+        }
+        return Generated(mol, failure, {k: v for k, v in tags.items() if v}, frames)
+
+
+def _encoded(batch: Batch, i: int) -> Encoded:
+    return Encoded(
+        batch["positions"][i].numpy().astype(np.float32),
+        batch["types"][i].numpy().astype(np.int8),
+        batch["charges"][i].numpy().astype(np.int8),
+        batch["bonds"][i].numpy().astype(np.int8),
+    )
+
+
+class _Recorder:
+    """Keeps the states of the first ``count`` graphs of a trajectory."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._states: list[tuple[float, Batch]] = []
+
+    def watch(self, model: Model, state: State) -> None:
+        if self.count:
+            self._states.append((state.t, state.x.map(lambda v: v[: self.count].to("cpu"))))
+
+    def frames(self, i: int) -> tuple[Frame, ...]:
+        if i >= self.count:
+            return ()
+        return tuple(Frame(t, _encoded(batch, i)) for t, batch in self._states)
+
+

@@ -1,0 +1,170 @@
+"""The training configuration: one YAML file, every key checked."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from moldiff.errors import ConfigError, InputError, did_you_mean
+
+__all__ = ["Evaluation", "OptimizerConfig", "TrainConfig"]
+
+_PROCESS: dict[str, Any] = {
+    "positions": {"name": "gaussian", "schedule": "cosine", "space": "zero_com", "scale": "data"},
+    "types": {"name": "jump", "schedule": "rectified", "noise": "marginal"},
+    "charges": {"name": "jump", "schedule": "rectified", "noise": "marginal"},
+    "bonds": {"name": "jump", "schedule": "rectified", "noise": "marginal"},
+}
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """AdamW (Loshchilov & Hutter 2019), or Muon (Jordan 2024) for the matrices.
+
+    The rate rises for ``warmup`` steps, stays, and falls as 1 - sqrt over the last
+    ``decay`` steps (Hägele et al. 2024).  A run is therefore extended by raising
+    ``steps`` and resuming from any checkpoint before its decay.
+    """
+
+    name: str = "adamw"
+    lr: float = 1e-3
+    weight_decay: float = 0.01
+    betas: tuple[float, float] = (0.9, 0.99)
+    warmup: int = 300
+    decay: int = 2000
+    clip: float = 1.0
+    ema: float = 0.999
+
+    def rate(self, step: int, steps: int) -> float:
+        """Return the learning rate of a step (counted from 0) of a run of ``steps``."""
+        rise = min(1.0, (step + 1) / max(1, self.warmup))
+        progress = (step - (steps - self.decay)) / max(1, self.decay)
+        return self.lr * rise * float(1 - max(0.0, min(1.0, progress)) ** 0.5)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Samples drawn and judged while training; ``every`` = 0 switches it off."""
+
+    every: int = 2000
+    samples: int = 200
+    steps: int = 50
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run.
+
+    Attributes
+    ----------
+    data:
+        A prepared store (``moldiff data``), or an SDF file of the user's own molecules.
+    output:
+        Directory for the checkpoint, the log and the finished model.
+    steps, batch:
+        Optimisation steps, and molecules per step.
+    precision:
+        ``float32`` or ``bfloat16`` (for the large products; geometry stays exact).
+    """
+
+    data: str
+    output: str
+    name: str = "model"
+    seed: int = 0
+    steps: int = 20_000
+    batch: int = 64
+    precision: str = "float32"
+    threads: int = 1
+    device: str = "cpu"
+    init: str | None = None
+    checkpoint_minutes: float = 2.0
+    network: Mapping[str, Any] = field(default_factory=lambda: {"name": "transformer"})
+    precondition: Mapping[str, Any] | str = "karras"
+    process: Mapping[str, Any] = field(default_factory=lambda: _PROCESS)
+    objective: Mapping[str, Any] = field(default_factory=lambda: {"name": "denoising"})
+    optimizer: OptimizerConfig = OptimizerConfig()
+    evaluation: Evaluation = Evaluation()
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for key in ("steps", "batch", "threads"):
+            if getattr(self, key) < 1:
+                raise ConfigError(f"'{key}' must be at least 1, not {getattr(self, key)}.")
+        if self.precision not in ("float32", "bfloat16"):
+            raise ConfigError(f"'precision' must be float32 or bfloat16, not '{self.precision}'.")
+
+    @classmethod
+    def from_yaml(cls, path: Path, **overrides: Any) -> TrainConfig:
+        """Read a configuration file; ``overrides`` that are not None win.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be read.
+        ConfigError
+            If it is not YAML, or a key is unknown or has a bad value.
+        """
+        import yaml
+
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"Cannot read the configuration '{path}': {error}.") from error
+        try:
+            values = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"'{path}' is not valid YAML: {error}") from error
+        if not isinstance(values, dict):
+            raise ConfigError(f"'{path}' holds no settings.", fix="Write lines like 'steps: 1000'.")
+        values |= {key: value for key, value in overrides.items() if value is not None}
+        return cls.from_dict(values, where=str(path))
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], *, where: str = "the configuration") -> TrainConfig:
+        """Build from plain values, checking every key."""
+        nested = {"optimizer": OptimizerConfig, "evaluation": Evaluation}
+        arguments = _checked(cls, values, where)
+        for key, part in nested.items():
+            if isinstance(arguments.get(key), Mapping):
+                arguments[key] = part(**_checked(part, arguments[key], f"{where}, '{key}'"))
+        return cls(**arguments)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return dataclasses.asdict(self)
+
+
+_SCALARS: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,)}
+
+
+def _checked(cls: type, values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return the values with numbers converted; complain about what does not fit."""
+    fields = {f.name: f for f in dataclasses.fields(cls)}
+    checked: dict[str, Any] = {}
+    for key, value in values.items():
+        if key not in fields:
+            raise ConfigError(
+                f"There is no setting '{key}' in {where}.", fix=did_you_mean(str(key), fields)
+            )
+        kind = str(fields[key].type)
+        if kind == "float" and isinstance(value, str):  # YAML reads 1e-3 as a string
+            try:
+                value = float(value)
+            except ValueError:
+                pass
+        wanted = _SCALARS.get(kind)
+        if wanted and (isinstance(value, bool) or not isinstance(value, wanted)):
+            raise ConfigError(f"'{key}' in {where} must be of type {kind}, not {value!r}.")
+        checked[key] = tuple(value) if isinstance(value, list) else value
+    required = [
+        n
+        for n, f in fields.items()
+        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+    ]
+    missing = [name for name in required if name not in checked]
+    if missing:
+        raise ConfigError(f"{where} lacks {', '.join(missing)}.", fix=f"Add '{missing[0]}: ...'.")
+    return checked

@@ -1,0 +1,67 @@
+"""Batches of equally large molecules, in an order that is a function of seed and step.
+
+Nothing about the position in an epoch has to be stored: step number k of a run always
+sees the same molecules, rotated and noised with the same random numbers.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from moldiff.batch import Batch
+from moldiff.data.store import Store
+
+__all__ = ["SizeBuckets"]
+
+
+class SizeBuckets:
+    """Endless batches of molecules that have the same number of atoms.
+
+    Parameters
+    ----------
+    store:
+        Where the molecules are.
+    indices:
+        Which of them to use, (k,).
+    batch:
+        Molecules per batch; the last batch of a size may be smaller.
+    seed:
+        Decides the order.
+    """
+
+    def __init__(
+        self, store: Store, indices: npt.NDArray[np.int64], *, batch: int, seed: int
+    ) -> None:
+        self.store, self.batch, self.seed = store, batch, seed
+        sizes = np.asarray(store.sizes)[indices]
+        self.buckets = {int(n): indices[sizes == n] for n in np.unique(sizes) if n > 1}
+        self.per_epoch = sum(-(-len(bucket) // batch) for bucket in self.buckets.values())
+
+    @functools.lru_cache(maxsize=2)  # noqa: B019  (one loader lives as long as its run)
+    def epoch(self, number: int) -> list[npt.NDArray[np.int64]]:
+        """Return the batches of an epoch as arrays of molecule indices."""
+        random = np.random.default_rng([self.seed, number])
+        batches = [
+            chunk
+            for bucket in self.buckets.values()
+            for chunk in _chunks(random.permutation(bucket), self.batch)
+        ]
+        return [batches[i] for i in random.permutation(len(batches))]
+
+    def __getitem__(self, step: int) -> Batch:
+        """Return the batch of a step: centred coordinates, class indices."""
+        number, position = divmod(step, self.per_epoch)
+        fields = self.store.gather(self.epoch(number)[position])
+        batch = Batch({name: torch.from_numpy(value) for name, value in fields.items()})
+        positions = batch["positions"]
+        return batch.replace(positions=positions - positions.mean(1, keepdim=True))
+
+
+def _chunks(
+    indices: npt.NDArray[np.int64], size: int
+) -> list[npt.NDArray[np.int64]]:
+    return [indices[i : i + size] for i in range(0, len(indices), size)]
