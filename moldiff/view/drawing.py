@@ -1,0 +1,171 @@
+"""2D drawings: RDKit's SVG, rewritten small, safe and theme-aware.
+
+RDKit writes one element per half bond and glyph (about 10 kB a molecule).  Here all paths
+of one style are joined into one, numbers lose their padding, and black becomes the
+page's text colour.  Only shapes and numbers pass through, never text from the file, so
+the result can be put into a page as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from rdkit import Chem
+from rdkit.Chem import rdDepictor
+from rdkit.Chem.Draw import rdMolDraw2D
+
+__all__ = ["draw", "without_plain_hydrogens"]
+
+WIDTH, HEIGHT = 160, 120
+
+# Mid-tone colours that read on a light and on a dark page.
+_PALETTE = {
+    7: "#3B74E8",
+    8: "#DF3F45",
+    9: "#1F9D63",
+    15: "#D9760B",
+    16: "#B98A00",
+    17: "#1F9D63",
+    35: "#B0512E",
+    53: "#8A4FD0",
+}
+_PROBLEM = "#E5484D"
+_CLASS_OF_COLOUR = {"#000000": "ink", _PROBLEM: "bad"}
+
+_SHAPE = re.compile(r"<(path|ellipse)\s(.*?)/>", re.DOTALL)
+_ATTRIBUTE = re.compile(r"([\w-]+)='([^']*)'")
+_STYLE = re.compile(r"([\w-]+)\s*:\s*([^;]+)")
+_COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
+_COMMAND = re.compile(r"[MLQCZ]|-?\d+(?:\.\d+)?")
+
+
+def draw(mol: Chem.Mol, problem_atoms: Collection[int] = ()) -> str | None:
+    """Return a compact inline ``<svg>`` of ``mol`` without its plain hydrogens.
+
+    The molecule may break every rule of valence: it is drawn unsanitised when RDKit's
+    own preparation fails.  Atoms of ``problem_atoms`` (0-based) are marked.  None when
+    nothing can be drawn.  ``mol`` is not changed.
+    """
+    try:
+        flat = _prepare(mol, frozenset(problem_atoms))
+        drawer = rdMolDraw2D.MolDraw2DSVG(WIDTH, HEIGHT)
+        options = drawer.drawOptions()
+        options.clearBackground = False
+        options.prepareMolsBeforeDrawing = False
+        options.padding = 0.05
+        options.bondLineWidth = 1.3
+        options.fixedBondLength = 27.0
+        options.setHighlightColour(_rgb(_PROBLEM))
+        options.updateAtomPalette({number: _rgb(c) for number, c in _PALETTE.items()})
+        marked = [a.GetIdx() for a in flat.GetAtoms() if a.HasProp("_problem")]
+        drawer.DrawMolecule(flat, highlightAtoms=marked, highlightBonds=[])
+        drawer.FinishDrawing()
+        return _compact(drawer.GetDrawingText())
+    except (RuntimeError, ValueError):  # RDKit's own failures; a drawing is never worth a crash
+        return None
+
+
+def _prepare(mol: Chem.Mol, problem_atoms: frozenset[int]) -> Chem.Mol:
+    """Copy without hydrogens, conformers and labels, with 2D coordinates."""
+    flat = Chem.RWMol(mol)
+    for atom in flat.GetAtoms():
+        for name in atom.GetPropNames(includePrivate=True, includeComputed=False):
+            atom.ClearProp(name)
+        if atom.GetIdx() in problem_atoms:
+            atom.SetBoolProp("_problem", True)
+    try:
+        whole = Chem.Mol(flat)
+        Chem.SanitizeMol(whole)
+        _find_stereo(whole)
+        prepared = rdMolDraw2D.PrepareMolForDrawing(Chem.RemoveHs(whole), addChiralHs=False)
+    except (RuntimeError, ValueError):
+        prepared = without_plain_hydrogens(flat)
+        for atom in prepared.GetAtoms():
+            atom.SetChiralTag(Chem.ChiralType.CHI_UNSPECIFIED)
+    return prepared
+
+
+def _find_stereo(mol: Chem.Mol) -> None:
+    """Keep true stereocentres only: an unsanitised reader tags every pyramidal atom."""
+    if mol.GetNumConformers() and mol.GetConformer().Is3D():
+        Chem.AssignStereochemistryFrom3D(mol)
+    else:
+        Chem.AssignStereochemistry(mol, cleanIt=True, force=True)
+    mol.RemoveAllConformers()
+
+
+def without_plain_hydrogens(mol: Chem.RWMol) -> Chem.Mol:
+    """Remove singly bound hydrogens of a molecule that cannot be sanitised; lay it flat."""
+    plain = [
+        atom.GetIdx()
+        for atom in mol.GetAtoms()
+        if atom.GetAtomicNum() == 1
+        and atom.GetDegree() == 1
+        and atom.GetNeighbors()[0].GetAtomicNum() > 1
+        # the bonds of a marked atom are the point of the drawing
+        and not any(a.HasProp("_problem") for a in (atom, atom.GetNeighbors()[0]))
+    ]
+    kept = Chem.RWMol(mol)
+    kept.BeginBatchEdit()
+    for index in plain:
+        heavy = kept.GetAtomWithIdx(index).GetNeighbors()[0]
+        heavy.SetNumExplicitHs(heavy.GetNumExplicitHs() + 1)
+        heavy.SetNoImplicit(True)
+        kept.RemoveAtom(index)
+    kept.CommitBatchEdit()
+    kept.UpdatePropertyCache(strict=False)
+    Chem.FastFindRings(kept)
+    kept.RemoveAllConformers()
+    rdDepictor.Compute2DCoords(kept)
+    return kept.GetMol()
+
+
+def _rgb(colour: str) -> tuple[float, float, float]:
+    red, green, blue = bytes.fromhex(colour[1:])
+    return red / 255, green / 255, blue / 255
+
+
+def _compact(svg: str) -> str:
+    """Join the shapes of RDKit's SVG by style; only numbers and known words survive."""
+    paths: dict[str, list[str]] = {}
+    for kind, body in _SHAPE.findall(svg):
+        attributes = dict(_ATTRIBUTE.findall(body))
+        style = dict(_STYLE.findall(attributes.get("style", ""))) | attributes
+        data = _path(attributes.get("d", "")) if kind == "path" else _circle(attributes)
+        paths.setdefault(_paint(style), []).append(data)
+    # highlights first, so that the atoms they mark stay readable
+    ordered = sorted(paths.items(), key=lambda item: "bad" not in item[0])
+    shapes = "".join(f'<path {paint} d="{"".join(data)}"/>' for paint, data in ordered)
+    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}">{shapes}</svg>'
+
+
+def _paint(style: dict[str, str]) -> str:
+    """The class (fill ``f`` or stroke ``s``) and colour of a shape as attributes."""
+    fill = _COLOUR.match(style.get("fill", ""))
+    stroke = _COLOUR.match(style.get("stroke", ""))
+    colour = (fill or stroke or ["#000000"])[0].upper()
+    classes = ["f"] if fill else ["s"]
+    named = _CLASS_OF_COLOUR.get(colour)
+    if named:
+        return f'class="{" ".join([*classes, named])}"'
+    # glyphs get a hairline stroke too: a minus sign must survive on a small card
+    return f'class="{classes[0]}" stroke="{colour}"' + (f' fill="{colour}"' if fill else "")
+
+
+def _path(data: str) -> str:
+    words = _COMMAND.findall(data)
+    text = ""
+    for word in words:
+        joint = "" if word.isalpha() or text[-1:].isalpha() or not text else " "
+        text += joint + word
+    return text
+
+
+def _circle(attributes: dict[str, str]) -> str:
+    """An ellipse as path data, so that it joins the other paths of its style."""
+    cx, cy, rx, ry = (float(attributes.get(key, "0")) for key in ("cx", "cy", "rx", "ry"))
+    return (
+        f"M{cx - rx:.1f} {cy:.1f}a{rx:.1f} {ry:.1f} 0 1 0 {2 * rx:.1f} 0"
+        f"a{rx:.1f} {ry:.1f} 0 1 0 {-2 * rx:.1f} 0Z"
+    )

@@ -1,0 +1,144 @@
+"""Assemble the page: data, style, code and 3Dmol.js in one HTML file."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.resources import files
+from itertools import islice
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+from moldiff.chem.quiet import quiet
+from moldiff.view.card import COLUMNS, describe, describe_frames
+from moldiff.view.trajectory import replace_text
+
+if TYPE_CHECKING:
+    from moldiff.io import Record
+    from moldiff.view.trajectory import Frame
+
+__all__ = ["DEFAULT_LIMIT", "render_html", "write_html"]
+
+#: Molecules shown at most unless asked otherwise: about 10 MB of page.
+DEFAULT_LIMIT = 2000
+
+# In the order of use: later files call earlier ones.
+_SCRIPTS = ("molecule.js", "painter.js", "scene.js", "grid.js", "details.js", "app.js")
+
+# Characters that could end the script element or a JavaScript line inside it.
+_ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
+
+
+def write_html(
+    path: str | Path,
+    records: Iterable[Record],
+    *,
+    title: str,
+    trajectories: Mapping[int, Sequence[Frame]] | None = None,
+    limit: int = DEFAULT_LIMIT,
+    net_charge: int | None = 0,
+) -> None:
+    """Write the page of :func:`render_html` to ``path``, whole or not at all.
+
+    Raises
+    ------
+    InputError
+        When ``path`` cannot be written.
+    """
+    page = render_html(
+        records, title=title, trajectories=trajectories, limit=limit, net_charge=net_charge
+    )
+    replace_text(Path(path), page)
+
+
+def render_html(
+    records: Iterable[Record],
+    *,
+    title: str,
+    trajectories: Mapping[int, Sequence[Frame]] | None = None,
+    limit: int = DEFAULT_LIMIT,
+    net_charge: int | None = 0,
+) -> str:
+    """Return one self-contained HTML page that shows ``records``.
+
+    Parameters
+    ----------
+    records:
+        Molecules and broken records alike; both are shown.
+    title:
+        Heading of the page, any text.
+    trajectories:
+        Denoising frames by the 0-based position of the molecule in ``records``.
+    limit:
+        Molecules shown at most; the page says how many it leaves out.
+    net_charge:
+        Total charge a valid molecule must have; None accepts any.
+
+    Notes
+    -----
+    When any molecule has explicit hydrogens all are judged by strict validity, else by
+    RDKit's sanitisation, which fills hydrogens in.  The page names the rule.
+    """
+    stream = iter(records)
+    shown = list(islice(stream, limit))
+    data = _data(shown, dict(trajectories or {}), net_charge)
+    data["total"] = len(shown) + sum(1 for _ in stream)
+    page = files("moldiff.view") / "page"
+    vendor = files("moldiff.view") / "vendor"
+    library = (vendor / "3Dmol-min.js").read_text(encoding="utf-8")
+    code = "\n".join((page / name).read_text(encoding="utf-8") for name in _SCRIPTS)
+    code = f'(() => {{\n"use strict";\n{code}}})();'
+    return Template((page / "template.html").read_text(encoding="utf-8")).substitute(
+        title=html.escape(title),
+        policy=_policy(library, code),
+        style=(page / "style.css").read_text(encoding="utf-8"),
+        data=_json(data),
+        library=library,
+        code=code,
+        licence=html.escape((vendor / "LICENSE").read_text(encoding="utf-8"), quote=False),
+    )
+
+
+def _data(
+    records: Sequence[Record],
+    trajectories: Mapping[int, Sequence[Frame]],
+    net_charge: int | None,
+) -> dict[str, Any]:
+    """Everything the page knows, JSON-ready."""
+    explicit = any(
+        atom.GetAtomicNum() == 1
+        for record in records
+        if record.mol is not None
+        for atom in record.mol.GetAtoms()
+    )
+    with quiet():
+        cards = [describe(record, explicit=explicit, net_charge=net_charge) for record in records]
+    for position, frames in trajectories.items():
+        if 0 <= position < len(cards) and (described := describe_frames(frames)):
+            cards[position]["frames"] = described
+    return {
+        "rule": "strict validity" if explicit else "RDKit sanitisation, hydrogens implicit",
+        "columns": COLUMNS,
+        "molecules": cards,
+    }
+
+
+def _json(data: Mapping[str, Any]) -> str:
+    """JSON that cannot end its script element, whatever the names and tags hold."""
+    return json.dumps(data, allow_nan=False, separators=(",", ":")).translate(_ESCAPES)
+
+
+def _policy(*scripts: str) -> str:
+    """A content security policy that runs these scripts and nothing else, and no network."""
+    hashes = " ".join(
+        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+        for script in scripts
+    )
+    return (
+        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; "
+        "img-src data: blob:; base-uri 'none'; form-action 'none'"
+    )

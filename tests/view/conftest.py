@@ -1,0 +1,84 @@
+"""Molecules of every kind the viewer meets: sound, broken, hostile, without bonds, unreadable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from rdkit import Chem
+from rdkit.Chem import AllChem
+
+from moldiff.io import Record
+from moldiff.view import Frame
+
+HOSTILE = "</script><script>document.body.dataset.error='run'</script><img src=x onerror=alert(1)>"
+
+
+def embedded(smiles: str) -> Chem.Mol:
+    """Explicit hydrogens and one conformer."""
+    mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
+    assert AllChem.EmbedMolecule(mol, randomSeed=7) == 0
+    return mol
+
+
+def as_read(mol: Chem.Mol) -> Chem.Mol:
+    """The molecule as an SDF reader that does not sanitise gives it."""
+    return Chem.MolFromMolBlock(
+        Chem.MolToMolBlock(mol, kekulize=False), sanitize=False, removeHs=False
+    )
+
+
+def pentavalent() -> Chem.Mol:
+    """Ethanol whose first carbon has five bonds."""
+    mol = Chem.RWMol(embedded("CCO"))
+    mol.AddBond(0, mol.AddAtom(Chem.Atom(1)), Chem.BondType.SINGLE)
+    return as_read(mol)
+
+
+def without_bonds(smiles: str) -> Chem.Mol:
+    mol = Chem.RWMol(embedded(smiles))
+    for bond in list(mol.GetBonds()):
+        mol.RemoveBond(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx())
+    return mol.GetMol()
+
+
+def record(mol: Chem.Mol | None, name: str, **changes: Any) -> Record:
+    fields = {"reason": None, "source": "a.sdf", "index": 0, "tags": {}} | changes
+    return Record(mol=mol, name=name, **fields)
+
+
+@pytest.fixture(scope="session")
+def make_record() -> Callable[..., Record]:
+    return record
+
+
+@pytest.fixture(scope="session")
+def records() -> list[Record]:
+    return [
+        record(as_read(embedded("NC(=O)c1ccco1")), "amide", tags={"energy": "-1.5"}),
+        record(as_read(embedded("CC#CC(O)C=O")), "alkyne", tags={"energy": "-10.25"}),
+        record(pentavalent(), "texas", tags={"energy": "2"}),
+        record(as_read(embedded("C.O")), "two"),
+        record(without_bonds("CCO"), "bare", source="a.xyz"),
+        record(None, "broken", reason="unreadable: atom line 7"),
+        record(as_read(embedded("[O-]C(=O)C[NH3+]")), HOSTILE, tags={HOSTILE: HOSTILE}),
+    ]
+
+
+@pytest.fixture(scope="session")
+def trajectory() -> list[Frame]:
+    """Eleven frames from noise to the amide of ``records``; types settle half way."""
+    mol = embedded("NC(=O)c1ccco1")
+    positions = mol.GetConformer().GetPositions()
+    elements = tuple(atom.GetSymbol() for atom in mol.GetAtoms())
+    noise = np.random.default_rng(0).normal(size=positions.shape)
+    return [
+        Frame(
+            elements if t < 0.5 else ("C",) * len(elements),
+            (1 - t) * positions + t * noise,
+            t=float(t),
+        )
+        for t in np.linspace(1, 0, 11)
+    ]

@@ -1,0 +1,182 @@
+"""The page in a real browser that can reach no network."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from rdkit import Chem
+
+from moldiff.io import Record
+from moldiff.view import Frame, write_html
+
+
+def _load_webdriver() -> ModuleType:
+    """Import the helper beside this file (tests are no package under importlib mode)."""
+    spec = importlib.util.spec_from_file_location(
+        "moldiff_tests_webdriver", Path(__file__).with_name("webdriver.py")
+    )
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+webdriver = _load_webdriver()
+Browser = Any  # webdriver.Browser: a module loaded by hand has no types
+_REASON = webdriver.missing()
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(_REASON is not None, reason=str(_REASON)),
+]
+
+
+@pytest.fixture(scope="module")
+def page(
+    records: list[Record], trajectory: list[Frame], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    path = tmp_path_factory.mktemp("page") / "molecules.html"
+    write_html(path, records, title="Molecules", trajectories={0: trajectory})
+    return path
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    browser = webdriver.Browser(tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def browser(session: webdriver.Browser) -> Iterator[Browser]:
+    """A session in which the test must leave no error behind."""
+    yield session
+    assert session.data("error") is None
+    assert session.errors() == []
+
+
+def test_it_opens_in_3d_and_fetches_nothing(browser: Browser, page: Path) -> None:
+    browser.open(page)
+    assert browser.data("scene") == "webgl"
+    assert (browser.data("listed"), browser.data("selected"), browser.data("atoms")) == (
+        "7",
+        "1",
+        "13",
+    )
+    assert browser.run("document.querySelector('#scene canvas').width") > 300
+    fetched = browser.run("performance.getEntriesByType('resource').map((entry) => entry.name)")
+    assert [name for name in fetched if not name.startswith(("data:", "blob:"))] == []
+
+
+def test_names_stay_text(browser: Browser, page: Path) -> None:
+    browser.open(page, "mol=7")
+    assert "<img src=x" in browser.run("document.querySelector('#details').textContent")
+    assert browser.run("document.querySelectorAll('img').length") == 0
+
+
+def test_address_commands_sort_and_filter(browser: Browser, page: Path) -> None:
+    browser.open(page, "sort=tag:energy&order=desc")
+    assert browser.data("order") == "3 1 2 4 5 6 7", "numbers in order, missing ones last"
+    browser.open(page, "show=invalid&kind=valence")
+    assert browser.data("order") == "3"
+    browser.open(page, "q=energy<-5")
+    assert browser.data("order") == "2"
+    browser.open(page, "sort=nonsense&show=nonsense&mol=999&style=nonsense")
+    assert browser.data("listed") == "7"
+
+
+def test_search_as_typed(browser: Browser, page: Path) -> None:
+    browser.open(page)
+    browser.type("#search", "texas valence")
+    assert browser.data("order") == "3" and browser.data("selected") == "3"
+    browser.type("#search", " nothing")
+    assert browser.data("listed") == "0"
+    assert browser.run("document.querySelector('#empty').textContent") == "No molecule matches."
+
+
+def test_keyboard(browser: Browser, page: Path) -> None:
+    browser.open(page)
+    for key, selected in (("right", "2"), ("right", "3"), ("left", "2"), ("end", "7")):
+        browser.press(key)
+        assert browser.data("selected") == selected
+    assert "mol=7" in browser.run("location.hash")
+    browser.press("home")
+    browser.press("h")
+    assert browser.data("atoms") == "8", "hydrogens hidden"
+
+
+def test_broken_and_flat_records_are_shown_with_their_reason(browser: Browser, page: Path) -> None:
+    browser.open(page, "mol=6")
+    assert "unreadable: atom line 7" in browser.run("document.querySelector('#details').innerText")
+    assert browser.data("atoms") == "0"
+    browser.open(page, "mol=3&style=sphere&labels=1")
+    assert "valence: C1 has 5" in browser.run("document.querySelector('#details').innerText")
+    assert browser.data("atoms") == "10"
+
+
+def test_the_trajectory_plays_and_stops(browser: Browser, page: Path) -> None:
+    browser.open(page, "mol=1&frame=2")
+    assert browser.data("frame") == "2"
+    assert "t = 0.80" in browser.run("document.querySelector('#time').textContent")
+    browser.press(" ")
+    assert browser.data("playing") == "true"
+    browser.wait("Number(document.body.dataset.frame) > 3")
+    browser.press(" ")
+    assert browser.data("playing") == "false"
+    browser.press("right")
+    assert browser.run("document.querySelector('#player').hidden")
+
+
+def test_dragging_turns_the_molecule(browser: Browser, page: Path) -> None:
+    browser.open(page, "mol=2")
+    before = browser.screenshot()
+    browser.drag(650, 290, 120)
+    assert browser.screenshot() != before
+
+
+def test_thumbnails_and_drawings(browser: Browser, page: Path) -> None:
+    browser.open(page)
+    browser.wait("document.querySelectorAll('.card svg').length === 6")
+    browser.click("#pictures [data-value='3d']")
+    browser.wait("document.querySelectorAll('.card canvas').length === 6")
+
+
+def test_the_downloaded_sdf_is_the_molecule(
+    browser: Browser, page: Path, records: list[Record]
+) -> None:
+    browser.open(page, "mol=7")
+    # keep the blob that a click would hand to the file system
+    browser.run(
+        "(() => { URL.createObjectURL = (blob) => { blob.text().then((t) => { window.saved = t; });"
+        " return 'javascript:void 0'; }; HTMLAnchorElement.prototype.click = () => 0; })()"
+    )
+    browser.click("#download")
+    browser.wait("window.saved !== undefined")
+    supplier = Chem.SDMolSupplier()
+    supplier.SetData(browser.run("window.saved"), removeHs=False)
+    saved, given = supplier[0], records[6].mol
+    assert Chem.MolToSmiles(Chem.RemoveHs(saved)) == "[NH3+]CC(=O)[O-]"
+    place = saved.GetConformer().GetPositions() - given.GetConformer().GetPositions()
+    assert abs(place).max() < 1e-3
+    assert saved.GetProp("_Name") == records[6].name
+    assert saved.GetProp(re.sub("[<>]", "_", records[6].name)) == records[6].name, "the tag"
+
+
+def test_without_webgl_it_paints(page: Path, tmp_path: Path) -> None:
+    browser = webdriver.Browser(tmp_path, "--disable-3d-apis")
+    try:
+        browser.open(page, "mol=1&style=stick")
+        assert browser.data("scene") == "painted" and browser.data("atoms") == "13"
+        before = browser.screenshot()
+        browser.drag(650, 290, 120)
+        assert browser.screenshot() != before
+        assert browser.data("error") is None
+    finally:
+        browser.close()
