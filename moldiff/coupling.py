@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from moldiff.registry import register
@@ -17,7 +18,9 @@ from moldiff.registry import register
 __all__ = ["Aligned", "Coupling", "Independent", "kabsch"]
 
 
-def kabsch(moving: Tensor, target: Tensor) -> Tensor:
+def kabsch(
+    moving: Float[Tensor, "b n 3"], target: Float[Tensor, "b n 3"]
+) -> Float[Tensor, "b n 3"]:
     """Rotate ``moving`` onto ``target``, both (b, n, 3) and centred; least squares.
 
     Source: Kabsch (1976), with the reflection guard of Kabsch (1978).
@@ -32,7 +35,9 @@ class Coupling(ABC):
     """Rearranges noise coordinates to go with data coordinates."""
 
     @abstractmethod
-    def __call__(self, x_0: Tensor, noise: Tensor) -> Tensor:
+    def __call__(
+        self, x_0: Float[Tensor, "b n 3"], noise: Float[Tensor, "b n 3"]
+    ) -> Float[Tensor, "b n 3"]:
         """Return noise (b, n, 3) coupled to the data x_0 (b, n, 3)."""
 
 
@@ -41,7 +46,9 @@ class Coupling(ABC):
 class Independent(Coupling):
     """Noise is independent of the data, as in every classical diffusion model."""
 
-    def __call__(self, x_0: Tensor, noise: Tensor) -> Tensor:  # noqa: D102
+    def __call__(
+        self, x_0: Float[Tensor, "b n 3"], noise: Float[Tensor, "b n 3"]
+    ) -> Float[Tensor, "b n 3"]:
         return noise
 
 
@@ -54,7 +61,9 @@ class Aligned(Coupling):
     EquiFM (2023), section 3.2.
     """
 
-    def __call__(self, x_0: Tensor, noise: Tensor) -> Tensor:  # noqa: D102
+    def __call__(
+        self, x_0: Float[Tensor, "b n 3"], noise: Float[Tensor, "b n 3"]
+    ) -> Float[Tensor, "b n 3"]:
         import numpy as np
         from scipy.optimize import linear_sum_assignment
 

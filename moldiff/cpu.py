@@ -12,8 +12,10 @@ import sys
 
 __all__ = ["keep_freed_memory", "set_threads"]
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-_GIB = 1 << 30
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
+_LARGEST_BLOCK = 32 << 20  # glibc refuses a higher threshold (HEAP_MAX_SIZE / 2)
+_KEEP = (1 << 31) - 1
+_PAD = 64 << 20
 
 
 def keep_freed_memory() -> bool:
@@ -24,7 +26,8 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):  # not glibc (musl has no mallopt)
         return False
-    return bool(mallopt(_M_MMAP_THRESHOLD, _GIB) and mallopt(_M_TRIM_THRESHOLD, 2 * _GIB - 1))
+    settings = {_M_MMAP_THRESHOLD: _LARGEST_BLOCK, _M_TRIM_THRESHOLD: _KEEP, _M_TOP_PAD: _PAD}
+    return sum(mallopt(option, value) for option, value in settings.items()) == len(settings)
 
 
 def set_threads(threads: int) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from moldiff.batch import Batch
@@ -27,7 +28,7 @@ class Denoiser(ABC):
     process: Product
 
     @abstractmethod
-    def __call__(self, x_t: Batch, t: Tensor, previous: Batch | None = None) -> Batch:
+    def __call__(self, x_t: Batch, t: Float[Tensor, " b"], previous: Batch | None = None) -> Batch:
         """Predict x_0.
 
         Parameters
@@ -71,12 +72,10 @@ class NetworkDenoiser(Denoiser):
         self.process = process
         self.precision = precision
 
-    def __call__(self, x_t: Batch, t: Tensor, previous: Batch | None = None) -> Batch:  # noqa: D102
+    def __call__(self, x_t: Batch, t: Float[Tensor, " b"], previous: Batch | None = None) -> Batch:
         gaussian = self.process.gaussian()
         coefficients = {f: self.precondition(p, t) for f, p in gaussian.items()}
-        scaled = x_t.replace(
-            **{f: expand(c.inp, x_t[f]) * x_t[f] for f, c in coefficients.items()}
-        )
+        scaled = x_t.replace(**{f: expand(c.inp, x_t[f]) * x_t[f] for f, c in coefficients.items()})
         if previous is not None:
             previous = previous.replace(**{f: previous[f] / p.scale for f, p in gaussian.items()})
         lower = self.precision is not torch.float32
@@ -91,7 +90,7 @@ class NetworkDenoiser(Denoiser):
             }
         )
 
-    def weights(self, t: Tensor) -> Mapping[str, Tensor]:
+    def weights(self, t: Float[Tensor, " b"]) -> Mapping[str, Float[Tensor, " b"]]:
         """Return 1/c_out^2 in 1/Å^2 of each Gaussian field, (b,): turns |x_0|^2 into |F|^2."""
         # Bounded from below: at c_out -> 0 there is nothing left to predict.
         return {
@@ -122,7 +121,7 @@ class GaussianDenoiser(Denoiser):
     spread: float
     frequencies: Mapping[str, tuple[float, ...]]
 
-    def __call__(self, x_t: Batch, t: Tensor, previous: Batch | None = None) -> Batch:  # noqa: D102
+    def __call__(self, x_t: Batch, t: Float[Tensor, " b"], previous: Batch | None = None) -> Batch:
         fields: dict[str, Tensor] = {}
         for field, process in self.process.gaussian().items():
             alpha, sigma = process.schedule.alpha(t), process.sigma(t)

@@ -126,7 +126,14 @@ class Model:
         try:
             model = cls.from_config(json.loads(header["config"]), json.loads(header["card"]))
             model.network.load_state_dict({k: v.float() for k, v in tensors.items()})
-        except (KeyError, ValueError, TypeError, AttributeError, RuntimeError, ConfigError) as error:
+        except (
+            KeyError,
+            ValueError,
+            TypeError,
+            AttributeError,
+            RuntimeError,
+            ConfigError,
+        ) as error:
             raise ModelFileError(
                 f"The model file '{path}' does not fit this version of moldiff: {error}",
                 fix="Use a model written by the installed version, or train it again.",
@@ -151,7 +158,9 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)
     try:
-        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, name, dict(header))
+        save_file(
+            {k: v.detach().cpu().contiguous() for k, v in tensors.items()}, name, dict(header)
+        )
         with open(name, "rb+") as file:  # the rename must not overtake the data
             os.fsync(file.fileno())
         os.chmod(name, 0o644)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from moldiff.batch import Batch
@@ -26,10 +27,10 @@ class Times(ABC):
     """The distribution of training times on (0, 1)."""
 
     @abstractmethod
-    def quantile(self, u: Tensor) -> Tensor:
+    def quantile(self, u: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
         """Return the times at which the cumulative distribution is u."""
 
-    def sample(self, b: int, *, rng: torch.Generator) -> Tensor:
+    def sample(self, b: int, *, rng: torch.Generator) -> Float[Tensor, " b"]:
         """Draw b times, one from each of b equally probable strata, in random order.
 
         Stratification removes most of the variance a random noise level adds to the
@@ -51,7 +52,7 @@ class Kumaraswamy(Times):
     a: float = 1.0
     b: float = 1.0
 
-    def quantile(self, u: Tensor) -> Tensor:  # noqa: D102
+    def quantile(self, u: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
         return (1 - (1 - u) ** (1 / self.b)) ** (1 / self.a)
 
 
@@ -67,7 +68,7 @@ class LogitNormal(Times):
     mean: float = -0.5
     std: float = 1.2
 
-    def quantile(self, u: Tensor) -> Tensor:  # noqa: D102
+    def quantile(self, u: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
         return torch.sigmoid(self.mean + self.std * torch.special.ndtri(u.clamp(1e-6, 1 - 1e-6)))
 
 
@@ -77,7 +78,7 @@ class Objective(ABC):
     @abstractmethod
     def __call__(
         self, denoiser: NetworkDenoiser, x_0: Batch, *, rng: torch.Generator
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
         """Return the loss (scalar) and its detached parts by field."""
 
 
@@ -109,9 +110,9 @@ class Denoising(Objective):
     self_condition: float = 0.5
     snr_cap: float = 1e4
 
-    def __call__(  # noqa: D102
+    def __call__(
         self, denoiser: NetworkDenoiser, x_0: Batch, *, rng: torch.Generator
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
         process = denoiser.process
         t = self.times.sample(x_0.graphs, rng=rng).to(x_0.device)
         x_t = self.noised(denoiser, x_0, t, rng=rng)
@@ -132,7 +133,7 @@ class Denoising(Objective):
         return total, {name: value.detach() for name, value in parts.items()}
 
     def noised(
-        self, denoiser: NetworkDenoiser, x_0: Batch, t: Tensor, *, rng: torch.Generator
+        self, denoiser: NetworkDenoiser, x_0: Batch, t: Float[Tensor, " b"], *, rng: torch.Generator
     ) -> Batch:
         """Draw x_t with coordinates' noise coupled to the data."""
         process = denoiser.process

@@ -20,11 +20,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+from jaxtyping import Float
 from torch import Tensor
 
 from moldiff.process import Gaussian
 from moldiff.registry import register
 from moldiff.schedule import derivative
+
+Times = Float[Tensor, " b"]
 
 __all__ = ["Clean", "Coefficients", "Karras", "Noise", "Precondition", "Velocity"]
 
@@ -33,15 +36,15 @@ __all__ = ["Clean", "Coefficients", "Karras", "Noise", "Precondition", "Velocity
 class Coefficients:
     """c_skip (none), c_out (Å) and c_in (1/Å) at each time, all of shape (b,)."""
 
-    skip: Tensor
-    out: Tensor
-    inp: Tensor
+    skip: Times
+    out: Times
+    inp: Times
 
 
 class Precondition(ABC):
     """How a network's raw output becomes a prediction of the clean coordinates."""
 
-    def __call__(self, process: Gaussian, t: Tensor) -> Coefficients:
+    def __call__(self, process: Gaussian, t: Float[Tensor, " b"]) -> Coefficients:
         """Return the coefficients of ``process`` at times t, (b,)."""
         # The spread of the data per axis is taken to be the process's scale, so every
         # formula below is written in those units and only `out` and `inp` carry Å.
@@ -51,9 +54,7 @@ class Precondition(ABC):
         return Coefficients(skip, out * process.scale, 1 / (size * process.scale))
 
     @abstractmethod
-    def table(
-        self, process: Gaussian, alpha: Tensor, sigma: Tensor, t: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def table(self, process: Gaussian, alpha: Times, sigma: Times, t: Times) -> tuple[Times, Times]:
         """Return c_skip and c_out for data of unit spread, each (b,)."""
 
 
@@ -62,9 +63,7 @@ class Precondition(ABC):
 class Clean(Precondition):
     """F is x_0 itself, in units of the process's scale."""
 
-    def table(  # noqa: D102
-        self, process: Gaussian, alpha: Tensor, sigma: Tensor, t: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def table(self, process: Gaussian, alpha: Times, sigma: Times, t: Times) -> tuple[Times, Times]:
         return alpha * 0, alpha * 0 + 1
 
 
@@ -73,9 +72,7 @@ class Clean(Precondition):
 class Noise(Precondition):
     """F is the noise z."""
 
-    def table(  # noqa: D102
-        self, process: Gaussian, alpha: Tensor, sigma: Tensor, t: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def table(self, process: Gaussian, alpha: Times, sigma: Times, t: Times) -> tuple[Times, Times]:
         alpha = alpha.clamp_min(1e-4)  # at alpha = 0 the noise says nothing about x_0
         return 1 / alpha, -sigma / alpha
 
@@ -85,9 +82,7 @@ class Noise(Precondition):
 class Velocity(Precondition):
     """F is the velocity alpha' x_0 + sigma' z of the path."""
 
-    def table(  # noqa: D102
-        self, process: Gaussian, alpha: Tensor, sigma: Tensor, t: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def table(self, process: Gaussian, alpha: Times, sigma: Times, t: Times) -> tuple[Times, Times]:
         alpha_dot = derivative(process.schedule.alpha, t)
         sigma_dot = derivative(process.schedule.sigma, t)
         determinant = sigma_dot * alpha - alpha_dot * sigma
@@ -99,8 +94,6 @@ class Velocity(Precondition):
 class Karras(Precondition):
     """F has unit variance at every noise level; at sigma -> 0 the identity is free."""
 
-    def table(  # noqa: D102
-        self, process: Gaussian, alpha: Tensor, sigma: Tensor, t: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def table(self, process: Gaussian, alpha: Times, sigma: Times, t: Times) -> tuple[Times, Times]:
         variance = alpha**2 + sigma**2
         return alpha / variance, sigma / variance.sqrt()

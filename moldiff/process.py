@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from jaxtyping import Float, Shaped
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -30,6 +31,10 @@ from moldiff.batch import FIELDS, Batch, pair_count
 from moldiff.registry import build, describe, register
 from moldiff.schedule import Schedule
 from moldiff.space import Categorical, Space, ZeroCoM, expand
+
+State = Shaped[Tensor, "b ..."]
+Guess = Float[Tensor, "b ..."]  # coordinates, or logits with one more dimension
+Times = Float[Tensor, " b"]
 
 __all__ = ["Gaussian", "Jump", "Process", "Product"]
 
@@ -48,22 +53,22 @@ class Process(ABC):
 
     @abstractmethod
     def forward(
-        self, x_s: Tensor, s: Tensor, t: Tensor, *, rng: torch.Generator, noise: Tensor | None = None
-    ) -> Tensor:
+        self, x_s: State, s: Times, t: Times, *, rng: torch.Generator, noise: State | None = None
+    ) -> State:
         """Draw x_t given x_s for times s <= t, each (b,); ``noise`` overrides the draw."""
 
     @abstractmethod
     def reverse(
-        self, x_t: Tensor, x0_hat: Tensor, t: Tensor, s: Tensor, *, eta: float, rng: torch.Generator
-    ) -> Tensor:
+        self, x_t: State, x0_hat: Guess, t: Times, s: Times, *, eta: float, rng: torch.Generator
+    ) -> State:
         """Draw x_s given x_t and the predicted clean value, for times s <= t, each (b,)."""
 
     @abstractmethod
-    def loss(self, x0_hat: Tensor, x_0: Tensor) -> Tensor:
+    def loss(self, x0_hat: Guess, x_0: State) -> Times:
         """Return the error of a prediction per graph, (b,), averaged over its sites."""
 
     @abstractmethod
-    def mode(self, x0_hat: Tensor) -> Tensor:
+    def mode(self, x0_hat: Guess) -> State:
         """Return the most probable clean value under a prediction."""
 
 
@@ -90,15 +95,15 @@ class Gaussian(Process):
         """Return the noise level in Å at times t."""
         return self.scale * self.schedule.sigma(t)
 
-    def prior(  # noqa: D102
+    def prior(
         self, shape: tuple[int, ...], *, rng: torch.Generator, device: torch.device | str = "cpu"
     ) -> Tensor:
         one = torch.ones((), dtype=torch.float32)
         return float(self.sigma(one)) * self.space.prior(shape, rng=rng, device=device)
 
-    def forward(  # noqa: D102
-        self, x_s: Tensor, s: Tensor, t: Tensor, *, rng: torch.Generator, noise: Tensor | None = None
-    ) -> Tensor:
+    def forward(
+        self, x_s: State, s: Times, t: Times, *, rng: torch.Generator, noise: State | None = None
+    ) -> State:
         if noise is None:
             noise = self.prior(tuple(x_s.shape), rng=rng, device=x_s.device)
         ratio = self.schedule.alpha(t) / self.schedule.alpha(s)
@@ -107,9 +112,9 @@ class Gaussian(Process):
         unit = variance.clamp_min(0).sqrt() / self.schedule.sigma(torch.ones_like(t))
         return expand(ratio, x_s) * x_s + expand(unit, x_s) * noise
 
-    def reverse(  # noqa: D102
-        self, x_t: Tensor, x0_hat: Tensor, t: Tensor, s: Tensor, *, eta: float, rng: torch.Generator
-    ) -> Tensor:
+    def reverse(
+        self, x_t: State, x0_hat: Guess, t: Times, s: Times, *, eta: float, rng: torch.Generator
+    ) -> State:
         alpha_t, alpha_s = self.schedule.alpha(t), self.schedule.alpha(s)
         sigma_t, sigma_s = self.sigma(t), self.sigma(s)
         z_hat = (x_t - expand(alpha_t, x_t) * x0_hat) / expand(sigma_t, x_t)
@@ -119,11 +124,11 @@ class Gaussian(Process):
             z_hat = expand((1 - tau).sqrt(), x_t) * z_hat + expand(tau.sqrt(), x_t) * fresh
         return expand(alpha_s, x_t) * x0_hat + expand(sigma_s, x_t) * z_hat
 
-    def loss(self, x0_hat: Tensor, x_0: Tensor) -> Tensor:
+    def loss(self, x0_hat: Guess, x_0: State) -> Times:
         """Return the mean squared error in Å^2, (b,)."""
         return (x0_hat - x_0).square().flatten(1).mean(1)
 
-    def mode(self, x0_hat: Tensor) -> Tensor:  # noqa: D102
+    def mode(self, x0_hat: Guess) -> State:
         return x0_hat
 
 
@@ -138,21 +143,21 @@ class Jump(Process):
     schedule: Schedule
     space: Categorical
 
-    def prior(  # noqa: D102
+    def prior(
         self, shape: tuple[int, ...], *, rng: torch.Generator, device: torch.device | str = "cpu"
     ) -> Tensor:
         return self.space.prior(shape, rng=rng, device=device)
 
-    def forward(  # noqa: D102
-        self, x_s: Tensor, s: Tensor, t: Tensor, *, rng: torch.Generator, noise: Tensor | None = None
-    ) -> Tensor:
+    def forward(
+        self, x_s: State, s: Times, t: Times, *, rng: torch.Generator, noise: State | None = None
+    ) -> State:
         if noise is None:
             noise = self.prior(tuple(x_s.shape), rng=rng, device=x_s.device)
         keep = self.schedule.alpha(t) / self.schedule.alpha(s)
         u = torch.rand(x_s.shape, generator=rng, device=rng.device).to(x_s.device)
         return torch.where(u < expand(keep, x_s), x_s, noise)
 
-    def posterior(self, x_t: Tensor, x0_hat: Tensor, t: Tensor, s: Tensor) -> Tensor:
+    def posterior(self, x_t: State, x0_hat: Guess, t: Times, s: Times) -> Guess:
         """Return p(x_s | x_t) unnormalised, (b, ..., k), given logits of x_0.
 
         The sum over x_0 of the exact kernel q(x_s | x_t, x_0) weighted with the
@@ -172,17 +177,17 @@ class Jump(Process):
         return (keep * here + (1 - keep) * pi_here) * prior
 
     def reverse(
-        self, x_t: Tensor, x0_hat: Tensor, t: Tensor, s: Tensor, *, eta: float, rng: torch.Generator
-    ) -> Tensor:
+        self, x_t: State, x0_hat: Guess, t: Times, s: Times, *, eta: float, rng: torch.Generator
+    ) -> State:
         """Draw x_s; ``eta`` has no meaning for jumps and is not used."""
         return self.space.draw(self.posterior(x_t, x0_hat, t, s), rng=rng)
 
-    def loss(self, x0_hat: Tensor, x_0: Tensor) -> Tensor:
+    def loss(self, x0_hat: Guess, x_0: State) -> Times:
         """Return the mean cross-entropy in nats, (b,)."""
         entropy = F.cross_entropy(x0_hat.flatten(0, -2), x_0.flatten(), reduction="none")
         return entropy.view(x_0.shape[0], -1).mean(1)
 
-    def mode(self, x0_hat: Tensor) -> Tensor:  # noqa: D102
+    def mode(self, x0_hat: Guess) -> State:
         return x0_hat.argmax(-1)
 
 
@@ -263,5 +268,3 @@ class Product:
     def gaussian(self) -> dict[str, Gaussian]:
         """Return the Gaussian processes by field."""
         return {f: p for f, p in self.processes.items() if isinstance(p, Gaussian)}
-
-

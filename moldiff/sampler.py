@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from jaxtyping import Float, Float64
 from torch import Tensor
 
 from moldiff.batch import Batch
@@ -47,7 +48,7 @@ class Grid(ABC):
     """The times a sampler visits."""
 
     @abstractmethod
-    def times(self, steps: int) -> Tensor:
+    def times(self, steps: int) -> Float64[Tensor, " steps_1"]:
         """Return steps + 1 falling times from 1 to 0."""
 
 
@@ -58,7 +59,7 @@ class Power(Grid):
 
     exponent: float = 1.0
 
-    def times(self, steps: int) -> Tensor:  # noqa: D102
+    def times(self, steps: int) -> Float64[Tensor, " steps_1"]:
         return torch.linspace(1, 0, steps + 1, dtype=torch.float64) ** self.exponent
 
 
@@ -69,7 +70,7 @@ class LogSpaced(Grid):
 
     t_min: float = 0.01
 
-    def times(self, steps: int) -> Tensor:  # noqa: D102
+    def times(self, steps: int) -> Float64[Tensor, " steps_1"]:
         exponents = torch.linspace(0, 1, steps, dtype=torch.float64)
         return torch.cat([self.t_min**exponents, torch.zeros(1, dtype=torch.float64)])
 
@@ -109,7 +110,7 @@ class Stepper(ABC):
         """Return (x_s, the prediction of x_0 made at t)."""
 
 
-def _full(batch: Batch, t: float) -> Tensor:
+def _full(batch: Batch, t: float) -> Float[Tensor, " b"]:
     return torch.full((batch.graphs,), t, device=batch.device, dtype=torch.float32)
 
 
@@ -124,7 +125,7 @@ class Ancestral(Stepper):
     eta: float = 1.0
     below: float = 1.0
 
-    def step(  # noqa: D102
+    def step(
         self, denoiser: Denoiser, state: State, s: float, *, rng: torch.Generator
     ) -> tuple[Batch, Batch]:
         t = _full(state.x, state.t)
@@ -142,7 +143,7 @@ class Midpoint(Stepper):
 
     evaluations: int = 2
 
-    def step(  # noqa: D102
+    def step(
         self, denoiser: Denoiser, state: State, s: float, *, rng: torch.Generator
     ) -> tuple[Batch, Batch]:
         process, t = denoiser.process, _full(state.x, state.t)
@@ -159,7 +160,7 @@ class Midpoint(Stepper):
 class Multistep(Stepper):
     """Deterministic second-order step from the last two predictions."""
 
-    def step(  # noqa: D102
+    def step(
         self, denoiser: Denoiser, state: State, s: float, *, rng: torch.Generator
     ) -> tuple[Batch, Batch]:
         process, t = denoiser.process, _full(state.x, state.t)
@@ -205,7 +206,7 @@ class Langevin(Stepper):
         """Network evaluations per step."""
         return 1 + self.corrections
 
-    def step(  # noqa: D102
+    def step(
         self, denoiser: Denoiser, state: State, s: float, *, rng: torch.Generator
     ) -> tuple[Batch, Batch]:
         x, x0_hat = Ancestral(eta=1.0).step(denoiser, state, s, rng=rng)
@@ -249,7 +250,9 @@ class Sampler:
             build("grid", config.get("grid", "power")),
         )
 
-    def trajectory(self, denoiser: Denoiser, x_1: Batch, *, rng: torch.Generator) -> Iterator[State]:
+    def trajectory(
+        self, denoiser: Denoiser, x_1: Batch, *, rng: torch.Generator
+    ) -> Iterator[State]:
         """Yield the state before the first step and after each; the last is the sample.
 
         The one time loop of the package: progress bars, recordings and early stops are

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from moldiff.registry import register
@@ -25,15 +26,15 @@ class Schedule(ABC):
     """alpha(t) falls from 1, sigma(t) rises from (about) 0, for t from 0 to 1."""
 
     @abstractmethod
-    def alpha(self, t: Tensor) -> Tensor:
+    def alpha(self, t: Float[Tensor, "*s"]) -> Float[Tensor, "*s"]:
         """Return the signal coefficient at times t, any shape."""
 
     @abstractmethod
-    def sigma(self, t: Tensor) -> Tensor:
+    def sigma(self, t: Float[Tensor, "*s"]) -> Float[Tensor, "*s"]:
         """Return the noise coefficient at times t, any shape."""
 
 
-def derivative(function: Callable[[Tensor], Tensor], t: Tensor) -> Tensor:
+def derivative(function: Callable[[Tensor], Tensor], t: Float[Tensor, "*s"]) -> Float[Tensor, "*s"]:
     """Return d function / dt at times t, elementwise."""
     with torch.enable_grad():
         t = t.detach().requires_grad_(True)
@@ -51,10 +52,10 @@ class Cosine(Schedule):
     (2021), eq. 17 with offset 0; Salimans & Ho (2022), section 4 (its angle phi).
     """
 
-    def alpha(self, t: Tensor) -> Tensor:  # noqa: D102
+    def alpha(self, t: Float[Tensor, "*s"]) -> Float[Tensor, "*s"]:
         return torch.cos(0.5 * math.pi * t)
 
-    def sigma(self, t: Tensor) -> Tensor:  # noqa: D102
+    def sigma(self, t: Float[Tensor, "*s"]) -> Float[Tensor, "*s"]:
         return torch.sin(0.5 * math.pi * t)
 
 
@@ -72,10 +73,10 @@ class LinearVP(Schedule):
     def _log_alpha(self, t: Tensor) -> Tensor:
         return -0.25 * t**2 * (self.beta_max - self.beta_min) - 0.5 * t * self.beta_min
 
-    def alpha(self, t: Tensor) -> Tensor:  # noqa: D102
+    def alpha(self, t: Float[Tensor, "*s"]) -> Float[Tensor, "*s"]:
         return torch.exp(self._log_alpha(t))
 
-    def sigma(self, t: Tensor) -> Tensor:  # noqa: D102
+    def sigma(self, t: Float[Tensor, "*s"]) -> Float[Tensor, "*s"]:
         return torch.sqrt(-torch.expm1(2 * self._log_alpha(t)))
 
 
@@ -90,10 +91,10 @@ class VE(Schedule):
     sigma_min: float = 0.002
     sigma_max: float = 20.0
 
-    def alpha(self, t: Tensor) -> Tensor:  # noqa: D102
+    def alpha(self, t: Float[Tensor, "*s"]) -> Float[Tensor, "*s"]:
         return torch.ones_like(t)
 
-    def sigma(self, t: Tensor) -> Tensor:  # noqa: D102
+    def sigma(self, t: Float[Tensor, "*s"]) -> Float[Tensor, "*s"]:
         return self.sigma_min * (self.sigma_max / self.sigma_min) ** t
 
 
@@ -105,10 +106,10 @@ class Rectified(Schedule):
     Source: Lipman et al., "Flow Matching" (2023), eq. 20-22; Liu et al. (2023), eq. 1.
     """
 
-    def alpha(self, t: Tensor) -> Tensor:  # noqa: D102
+    def alpha(self, t: Float[Tensor, "*s"]) -> Float[Tensor, "*s"]:
         return 1 - t
 
-    def sigma(self, t: Tensor) -> Tensor:  # noqa: D102
+    def sigma(self, t: Float[Tensor, "*s"]) -> Float[Tensor, "*s"]:
         return t + 0.0
 
 
@@ -123,8 +124,8 @@ class Polynomial(Schedule):
     power: float = 2.0
     offset: float = 1e-5
 
-    def alpha(self, t: Tensor) -> Tensor:  # noqa: D102
+    def alpha(self, t: Float[Tensor, "*s"]) -> Float[Tensor, "*s"]:
         return (1 - 2 * self.offset) * (1 - t**self.power) + self.offset
 
-    def sigma(self, t: Tensor) -> Tensor:  # noqa: D102
+    def sigma(self, t: Float[Tensor, "*s"]) -> Float[Tensor, "*s"]:
         return torch.sqrt(1 - self.alpha(t) ** 2)

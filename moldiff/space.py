@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from moldiff.registry import register
@@ -19,7 +20,7 @@ from moldiff.registry import register
 __all__ = ["Categorical", "Euclidean", "Space", "ZeroCoM", "expand"]
 
 
-def expand(t: Tensor, x: Tensor) -> Tensor:
+def expand(t: Float[Tensor, " b"], x: Shaped[Tensor, "b ..."]) -> Float[Tensor, "b ..."]:
     """Reshape per-graph values t, shape (b,), to broadcast against x, shape (b, ...)."""
     return t.reshape(-1, *([1] * (x.ndim - 1)))
 
@@ -42,7 +43,7 @@ class Space(ABC):
         """Return the nearest point of the space."""
 
     @abstractmethod
-    def distance(self, a: Tensor, b: Tensor) -> Tensor:
+    def distance(self, a: Float[Tensor, "b ..."], b: Float[Tensor, "b ..."]) -> Float[Tensor, " b"]:
         """Return the distance of each graph's values, shape (b,)."""
 
 
@@ -51,18 +52,18 @@ class Space(ABC):
 class Euclidean(Space):
     """R^d with standard normal noise."""
 
-    def prior(  # noqa: D102
+    def prior(
         self, shape: tuple[int, ...], *, rng: torch.Generator, device: torch.device | str = "cpu"
     ) -> Tensor:
         return self.project(torch.randn(shape, generator=rng, device=rng.device).to(device))
 
-    def mix(self, a: Tensor, b: Tensor, w: Tensor | float) -> Tensor:  # noqa: D102
+    def mix(self, a: Tensor, b: Tensor, w: Tensor | float) -> Tensor:
         return a + w * (b - a)
 
-    def project(self, x: Tensor) -> Tensor:  # noqa: D102
+    def project(self, x: Tensor) -> Tensor:
         return x
 
-    def distance(self, a: Tensor, b: Tensor) -> Tensor:  # noqa: D102
+    def distance(self, a: Float[Tensor, "b ..."], b: Float[Tensor, "b ..."]) -> Float[Tensor, " b"]:
         return (a - b).flatten(1).norm(dim=1)
 
 
@@ -75,18 +76,18 @@ class ZeroCoM(Space):
     (2022), section 3.1.
     """
 
-    def prior(  # noqa: D102
+    def prior(
         self, shape: tuple[int, ...], *, rng: torch.Generator, device: torch.device | str = "cpu"
     ) -> Tensor:
         return self.project(torch.randn(shape, generator=rng, device=rng.device).to(device))
 
-    def mix(self, a: Tensor, b: Tensor, w: Tensor | float) -> Tensor:  # noqa: D102
+    def mix(self, a: Tensor, b: Tensor, w: Tensor | float) -> Tensor:
         return a + w * (b - a)
 
-    def project(self, x: Tensor) -> Tensor:  # noqa: D102
+    def project(self, x: Tensor) -> Tensor:
         return x - x.mean(dim=-2, keepdim=True)
 
-    def distance(self, a: Tensor, b: Tensor) -> Tensor:  # noqa: D102
+    def distance(self, a: Float[Tensor, "b ..."], b: Float[Tensor, "b ..."]) -> Float[Tensor, " b"]:
         return (a - b).flatten(1).norm(dim=1)
 
 
@@ -122,26 +123,28 @@ class Categorical(Space):
         pi = torch.tensor(self.probabilities, dtype=torch.float32, device=like.device)
         return pi / pi.sum()
 
-    def draw(self, probabilities: Tensor, *, rng: torch.Generator) -> Tensor:
+    def draw(
+        self, probabilities: Float[Tensor, "*s k"], *, rng: torch.Generator
+    ) -> Int[Tensor, "*s"]:
         """Draw class indices (b, ...) from unnormalised probabilities (b, ..., k)."""
         cumulative = probabilities.cumsum(-1)
         u = torch.rand(probabilities.shape[:-1], generator=rng, device=rng.device)
         u = u.to(probabilities.device).unsqueeze(-1) * cumulative[..., -1:]
         return (u >= cumulative[..., :-1]).sum(-1)
 
-    def prior(  # noqa: D102
+    def prior(
         self, shape: tuple[int, ...], *, rng: torch.Generator, device: torch.device | str = "cpu"
     ) -> Tensor:
         pi = self.weights(torch.empty(0, device=device))
         return self.draw(pi.expand(*shape, self.classes), rng=rng)
 
-    def mix(self, a: Tensor, b: Tensor, w: Tensor | float) -> Tensor:  # noqa: D102
+    def mix(self, a: Tensor, b: Tensor, w: Tensor | float) -> Tensor:
         return a + w * (b - a)
 
     def project(self, x: Tensor) -> Tensor:
         """Return normalised log-probabilities of logits (b, ..., k)."""
         return torch.log_softmax(x, dim=-1)
 
-    def distance(self, a: Tensor, b: Tensor) -> Tensor:
+    def distance(self, a: Float[Tensor, "b ..."], b: Float[Tensor, "b ..."]) -> Float[Tensor, " b"]:
         """Return the number of sites whose most probable class differs, shape (b,)."""
         return (a.argmax(-1) != b.argmax(-1)).flatten(1).sum(1).float()

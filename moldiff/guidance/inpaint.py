@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from moldiff.batch import Batch
@@ -34,7 +35,7 @@ class Inpaint(Denoiser):
         """The process of the denoiser inside."""
         return self.denoiser.process
 
-    def __call__(self, x_t: Batch, t: Tensor, previous: Batch | None = None) -> Batch:  # noqa: D102
+    def __call__(self, x_t: Batch, t: Float[Tensor, " b"], previous: Batch | None = None) -> Batch:
         prediction = self.denoiser(x_t, t, previous)
         fixed: dict[str, Tensor] = {}
         for field, values in self.known.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from jaxtyping import Float
 from torch import Tensor
 
 from moldiff.batch import Batch
@@ -28,7 +29,7 @@ class Temperature(Denoiser):
         """The process of the denoiser inside."""
         return self.denoiser.process
 
-    def __call__(self, x_t: Batch, t: Tensor, previous: Batch | None = None) -> Batch:  # noqa: D102
+    def __call__(self, x_t: Batch, t: Float[Tensor, " b"], previous: Batch | None = None) -> Batch:
         prediction = self.denoiser(x_t, t, previous)
         return prediction.replace(
             **{f: prediction[f] / self.temperature for f in self.process.categorical()}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from moldiff.nn.egnn import EGNN
 from moldiff.nn.network import Network
+from moldiff.nn.tensor_product import TensorProduct
 from moldiff.nn.transformer import Transformer
 
-__all__ = ["Network", "Transformer"]
+__all__ = ["EGNN", "Network", "TensorProduct", "Transformer"]

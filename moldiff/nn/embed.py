@@ -7,12 +7,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from moldiff.batch import FIELDS, Batch, pair_selector
 
-__all__ = ["Embedding", "Features", "distance_basis", "pair_differences", "pair_forces", "time_features"]
+__all__ = [
+    "Embedding",
+    "Features",
+    "distance_basis",
+    "pair_differences",
+    "pair_forces",
+    "time_features",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,34 +39,36 @@ class Features:
         (b, context_width), what is true of the whole graph: time and size.
     """
 
-    atoms: Tensor
-    pairs: Tensor
-    points: Tensor
-    context: Tensor
+    atoms: Float[Tensor, "b n width"]
+    pairs: Float[Tensor, "b e pair_width"]
+    points: Float[Tensor, "b n channels 3"]
+    context: Float[Tensor, "b context_width"]
 
 
-def time_features(t: Tensor, count: int) -> Tensor:
+def time_features(t: Float[Tensor, " b"], count: int) -> Float[Tensor, "b d"]:
     """Return sines and cosines of t, (b,) -> (b, 2 * count), periods from 4 to 1/16."""
     frequencies = torch.logspace(math.log2(0.25), math.log2(16.0), count, 2.0, device=t.device)
     angles = 2 * math.pi * t[:, None] * frequencies
     return torch.cat([angles.sin(), angles.cos()], dim=-1)
 
 
-def pair_differences(points: Tensor) -> Tensor:
+def pair_differences(points: Float[Tensor, "b n *c 3"]) -> Float[Tensor, "b e *c 3"]:
     """Return x_i - x_j of every pair, (b, n, ..., 3) -> (b, e, ..., 3), in full precision."""
     incidence = pair_selector(points.shape[1], points.device, -1)
     with torch.autocast(points.device.type, enabled=False):
         return (incidence @ points.flatten(2)).unflatten(2, points.shape[2:])
 
 
-def pair_forces(forces: Tensor, n: int) -> Tensor:
+def pair_forces(forces: Float[Tensor, "b e *c 3"], n: int) -> Float[Tensor, "b n *c 3"]:
     """Sum pair vectors on both atoms with opposite signs, (b, e, ..., 3) -> (b, n, ..., 3)."""
     incidence = pair_selector(n, forces.device, -1)
     with torch.autocast(forces.device.type, enabled=False):
         return (incidence.T @ forces.flatten(2)).unflatten(2, forces.shape[2:])
 
 
-def distance_basis(differences: Tensor, centres: Tensor) -> Tensor:
+def distance_basis(
+    differences: Float[Tensor, "b e 3"], centres: Float[Tensor, " k"]
+) -> Float[Tensor, "b e k"]:
     """Expand pair distances in Gaussians, (b, e, 3) -> (b, e, len(centres))."""
     distance = (differences.square().sum(-1, keepdim=True) + 1e-8).sqrt()
     width = centres[1] - centres[0]
@@ -105,16 +115,20 @@ class Embedding(nn.Module):
         self.context = nn.Sequential(
             nn.Linear(34, context_width), nn.SiLU(), nn.Linear(context_width, context_width)
         )
+        self.centres: Tensor
         self.register_buffer("centres", torch.linspace(0.0, reach, basis), persistent=False)
 
-    def forward(self, x_t: Batch, t: Tensor, previous: Batch | None) -> Features:
+    def forward(self, x_t: Batch, t: Float[Tensor, " b"], previous: Batch | None) -> Features:
         """Return the features of x_t (coordinates of unit size) at times t (b,)."""
         n = x_t.atoms
         size = torch.full_like(t, n)
         context = self.context(
             torch.cat([time_features(t, 16), size[:, None] / 20, size.log()[:, None] / 3], -1)
         )
-        atoms = [context.unsqueeze(1).expand(-1, n, -1), *self._classes(self.atom_fields, x_t, previous)]
+        atoms = [
+            context.unsqueeze(1).expand(-1, n, -1),
+            *self._classes(self.atom_fields, x_t, previous),
+        ]
         now = x_t["positions"]
         before = torch.zeros_like(now) if previous is None else previous["positions"]
         now_apart, before_apart = pair_differences(now), pair_differences(before)

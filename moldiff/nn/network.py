@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from moldiff.batch import FIELDS, Batch, pair_selector
@@ -65,9 +66,12 @@ class Network(nn.Module):
         sizes: dict[str, int] = {
             name: getattr(interaction, name) for name in ("width", "pair_width", "channels")
         }
+        context_width: int = getattr(interaction, "context_width")  # noqa: B009
         self.classes = dict(classes)
         self.embedding = Embedding(
-            classes=classes, context_width=int(interaction.context_width), **sizes  # type: ignore[arg-type]
+            classes=classes,
+            context_width=context_width,
+            **sizes,
         )
         self.interaction = interaction
         self.heads = Heads(classes=classes, **sizes)
@@ -82,7 +86,7 @@ class Network(nn.Module):
         """Return the configuration of the interaction."""
         return describe(self.interaction)
 
-    def forward(self, x_t: Batch, t: Tensor, previous: Batch | None = None) -> Batch:
+    def forward(self, x_t: Batch, t: Float[Tensor, " b"], previous: Batch | None = None) -> Batch:
         """Return raw outputs for a batch with coordinates of unit size at times t (b,)."""
         result: Batch = self.heads(self.interaction(self.embedding(x_t, t, previous)))
         return result

@@ -24,6 +24,7 @@ from __future__ import annotations
 import dataclasses
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -72,10 +73,10 @@ class _Layer(nn.Module):
         apart = pair_differences(x.points)
         square = apart.square().sum(-1)
         both = pair_selector(n, h.device, 1)
-        with torch.autocast(h.device.type, enabled=False):
-            metric = self.metric(square.log1p())
-        m = both @ self.sum_atoms(h) + self.message(x.pairs)
-        m = F.silu(m + metric.to(m.dtype))
+        # One product for pairs and distances: with 8 columns alone it would cost as much.
+        weight = torch.cat([self.message.weight, self.metric.weight], 1)
+        seen = torch.cat([x.pairs, square.log1p().to(x.pairs.dtype)], -1)
+        m = F.silu(both @ self.sum_atoms(h) + F.linear(seen, weight, self.message.bias))
         pair_update, bias, gate = self.spread(m).split(self.split, -1)
         gathered = (both.T @ m) / n**0.5
         attended = self._attend(h, bias)
@@ -87,7 +88,9 @@ class _Layer(nn.Module):
             points = self.mix @ (x.points + pair_forces(force, n) / n**0.5)
         return dataclasses.replace(x, atoms=atoms, pairs=x.pairs + pair_update, points=points)
 
-    def _attend(self, h: Tensor, bias: Tensor) -> Tensor:
+    def _attend(
+        self, h: Float[Tensor, "b n width"], bias: Float[Tensor, "b e heads"]
+    ) -> Float[Tensor, "b n width"]:
         """Attention (b, n, width) of atoms h with a bias (b, e, heads) per pair."""
         b, n, width = h.shape
         q, k, v = self.qkv(h).view(b, n, 3, self.heads, -1).permute(2, 0, 3, 1, 4)

@@ -123,7 +123,9 @@ class TrainConfig:
         return cls.from_dict(values, where=str(path))
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any], *, where: str = "the configuration") -> TrainConfig:
+    def from_dict(
+        cls, values: Mapping[str, Any], *, where: str = "the configuration"
+    ) -> TrainConfig:
         """Build from plain values, checking every key."""
         nested = {"optimizer": OptimizerConfig, "evaluation": Evaluation}
         arguments = _checked(cls, values, where)

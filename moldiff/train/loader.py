@@ -61,7 +61,5 @@ class SizeBuckets:
         return batch.replace(positions=positions - positions.mean(1, keepdim=True))
 
 
-def _chunks(
-    indices: npt.NDArray[np.int64], size: int
-) -> list[npt.NDArray[np.int64]]:
+def _chunks(indices: npt.NDArray[np.int64], size: int) -> list[npt.NDArray[np.int64]]:
     return [indices[i : i + size] for i in range(0, len(indices), size)]

@@ -140,7 +140,7 @@ class Trainer:
         batch = self.loader[self.step].to(self.config.device)
         rng = generator(self.config.seed, _NOISE, self.step)
         loss, parts = self.objective(self.model.denoiser, batch, rng=rng)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         rate = self.config.optimizer.rate(self.step, self.config.steps)
         norm = self.optimizers.step(rate)
         self.average.update(self.step)
