@@ -1,0 +1,13 @@
+"""Molecule files: read anybody's, write ours.
+
+Reading turns every record into a `Record`; one that cannot be read becomes a record without
+a molecule and with the reason.  Only a problem of the request (a missing file, an unknown
+suffix) is an `InputError`.  Writing is atomic: the target appears complete or not at all.
+"""
+
+from __future__ import annotations
+
+from moldiff.io.read import READABLE, Record, read_molecules
+from moldiff.io.write import WRITABLE, Writer, write_molecules
+
+__all__ = ["READABLE", "WRITABLE", "Record", "Writer", "read_molecules", "write_molecules"]

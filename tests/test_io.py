@@ -1,0 +1,325 @@
+"""Reading anybody's files, broken ones too; writing without half files."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import json
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rdkit import Chem
+from rdkit.Chem import AllChem
+
+from moldiff.errors import InputError
+from moldiff.io import READABLE, WRITABLE, Writer, read_molecules, write_molecules
+
+SAMPLE = Path(__file__).parents[1] / "datasets" / "qm9" / "sample.sdf"
+
+WATER = """water
+  test
+
+  3  2  0  0  0  0  0  0  0  0999 V2000
+    0.0000    0.0000    0.1173 O   0  0
+    0.0000    0.7572   -0.4692 H   0  0
+    0.0000   -0.7572   -0.4692 H   0  0
+  1  2  1  0
+  1  3  1  0
+M  END
+>  <energy>
+-76.4
+
+>  <note>
+two
+lines
+
+$$$$
+"""
+BROKEN = "broken\n\n\n  9  9  0\n rubbish\n$$$$\n"
+
+
+def embedded(smiles: str) -> Chem.Mol:
+    mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
+    AllChem.EmbedMolecule(mol, randomSeed=7)
+    return mol
+
+
+def methyl() -> Chem.Mol:
+    mol = Chem.RWMol(embedded("C"))
+    mol.RemoveAtom(4)
+    for atom in mol.GetAtoms():
+        atom.SetNoImplicit(True)
+    return mol.GetMol()
+
+
+def put(path: Path, content: str | bytes) -> Path:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def test_sdf_keeps_hydrogens_names_and_tags(tmp_path: Path) -> None:
+    (record,) = read_molecules(put(tmp_path / "a.sdf", WATER))
+    assert record.mol is not None and record.mol.GetNumAtoms() == 3
+    assert record.name == "water" and record.index == 0 and record.reason is None
+    assert record.tags == {"energy": "-76.4", "note": "two\nlines"}
+    assert record.source == str(tmp_path / "a.sdf")
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_sdf_newlines(tmp_path: Path, newline: str) -> None:
+    text = (WATER * 2).replace("\n", newline)
+    records = list(read_molecules(put(tmp_path / "a.sdf", text)))
+    assert [r.name for r in records] == ["water", "water"]
+    assert all(r.mol is not None and r.tags["energy"] == "-76.4" for r in records)
+
+
+def test_broken_record_in_the_middle(tmp_path: Path) -> None:
+    records = list(read_molecules(put(tmp_path / "a.sdf", WATER + BROKEN + WATER)))
+    assert [r.mol is None for r in records] == [False, True, False]
+    assert [r.index for r in records] == [0, 1, 2]
+    assert records[1].name == "broken" and "9 atoms" in str(records[1].reason)
+
+
+@pytest.mark.parametrize(
+    ("block", "reason"),
+    [
+        ("a\n$$$$\n", "fewer than 4 lines"),
+        ("a\n\n\nhello\n$$$$\n", "no counts line"),
+        (WATER.replace("    0.0000    0.7572", "       nan    0.7572"), "non-finite"),
+        (WATER.replace(" O ", " Qq"), "no element"),
+        (WATER.replace("  1  2  1", "  1  7  1"), "cannot parse"),
+        (WATER.replace("$$$$\n", "") + WATER, "$$$$"),
+    ],
+)
+def test_reasons(tmp_path: Path, block: str, reason: str) -> None:
+    records = list(read_molecules(put(tmp_path / "a.sdf", block + WATER)))
+    assert any(reason in str(r.reason) for r in records)
+    assert records[-1].mol is not None
+
+
+def test_binary_garbage_and_truncation_are_records(tmp_path: Path) -> None:
+    garbage = os.urandom(4096).replace(b"$", b"#")
+    (record,) = read_molecules(put(tmp_path / "g.sdf", b"x" + garbage))
+    assert record.mol is None and record.reason
+    first, second = read_molecules(put(tmp_path / "t.sdf", WATER + WATER[:150]))
+    assert first.mol is not None and second.mol is None
+
+
+def test_gzip_whole_truncated_and_false(tmp_path: Path) -> None:
+    packed = gzip.compress((WATER * 200 + "x" * 5000).encode(), 0)
+    whole = put(tmp_path / "a.sdf.gz", gzip.compress(WATER.encode()))
+    assert len(list(read_molecules(whole))) == 1
+    records = list(read_molecules(put(tmp_path / "b.sdf.gz", packed[: len(packed) // 2])))
+    assert records[0].mol is not None and "gzip" in str(records[-1].reason)
+    with pytest.raises(InputError, match="not a gzip"):
+        read_molecules(put(tmp_path / "c.sdf.gz", WATER))
+
+
+@pytest.mark.parametrize("suffix", READABLE)
+def test_empty_files(tmp_path: Path, suffix: str) -> None:
+    if suffix == ".json":
+        (record,) = read_molecules(put(tmp_path / "a.json", ""))
+        assert record.mol is None
+        return
+    with pytest.raises(InputError, match="no molecules"):
+        list(read_molecules(put(tmp_path / f"a{suffix}", "\n \n")))
+
+
+def test_request_errors_come_at_once(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no file"):
+        read_molecules(tmp_path / "missing.sdf")
+    with pytest.raises(InputError, match="Did you mean"):
+        read_molecules(put(tmp_path / "a.sdff", WATER))
+    (tmp_path / "d.sdf").mkdir()
+    with pytest.raises(InputError, match="not a file"):
+        read_molecules(tmp_path / "d.sdf")
+
+
+def test_xyz_frames(tmp_path: Path) -> None:
+    frame = "3\nwater\nO 0 0 0.117\nh 0 0.757 -0.469\n1 0 -0.757 -0.469\n"
+    wrong = "4\nshort\nO 0 0 0\nH 0 0 1\n"
+    more = "1\nlong\nO 0 0 0\nH 0 0 1\n"
+    bad = "1\nelement\nXx 0 0 0\n1\nnumber\nO 0 0 zero\n1\nnan\nO nan 0 0\n"
+    path = put(tmp_path / "a.xyz", frame + wrong + "\n" + more + frame + bad + "\njunk\n" + frame)
+    records = list(read_molecules(path))
+    names = [r.name for r in records]
+    assert names == ["water", "short", "long", "water", "element", "number", "nan", "", "water"]
+    good = {k for k, record in enumerate(records) if record.mol is not None}
+    assert good == {0, 3, 6, 8}
+    mol = records[0].mol
+    assert mol is not None and mol.GetNumBonds() == 0 and mol.GetConformer().Is3D()
+    assert [a.GetSymbol() for a in mol.GetAtoms()] == ["O", "H", "H"]
+
+
+def test_smiles(tmp_path: Path) -> None:
+    text = "SMILES name\nCCO ethanol here\n\n# comment\nnot_smiles x\nC(C)(C)(C)(C)C bad\n"
+    good, broken, invalid = read_molecules(put(tmp_path / "a.smi", text))
+    assert good.name == "ethanol here" and good.mol is not None and good.mol.GetNumAtoms() == 9
+    assert broken.mol is None and "SMILES" in str(broken.reason)
+    assert invalid.mol is not None  # a molecule to be judged, not a broken record
+
+
+def test_mol2(tmp_path: Path) -> None:
+    block = (
+        "@<TRIPOS>MOLECULE\nwater\n 3 2 1 0 0\nSMALL\nNO_CHARGES\n\n@<TRIPOS>ATOM\n"
+        " 1 O 0.0 0.0 0.117 O.3 1 W 0.0\n 2 H1 0.0 0.757 -0.469 H 1 W 0.0\n"
+        " 3 H2 0.0 -0.757 -0.469 H 1 W 0.0\n@<TRIPOS>BOND\n 1 1 2 1\n 2 1 3 1\n"
+    )
+    broken = "@<TRIPOS>MOLECULE\nrubbish\n"
+    records = list(read_molecules(put(tmp_path / "a.mol2", block + broken + block)))
+    assert [r.name for r in records] == ["water", "rubbish", "water"]
+    assert [r.mol is None for r in records] == [False, True, False]
+
+
+@pytest.mark.parametrize("suffix", WRITABLE)
+def test_write_and_read_back(tmp_path: Path, suffix: str) -> None:
+    mols = [r.mol for r in read_molecules(SAMPLE) if r.mol is not None]
+    mols += [embedded("C[N+](C)(C)CC(=O)[O-]"), embedded("c1ccc2[nH]ccc2c1")]
+    path = tmp_path / f"out{suffix}"
+    before = [m.ToBinary() for m in mols]
+    assert write_molecules(path, [(m, {"seed": 3, "<a>": "x\n\ny"}) for m in mols]) == len(mols)
+    assert [m.ToBinary() for m in mols] == before
+    again = [r.mol for r in read_molecules(path)]
+    assert [m is not None and m.GetNumAtoms() for m in again] == [m.GetNumAtoms() for m in mols]
+    if suffix in (".sdf", ".json"):
+        record = next(iter(read_molecules(path)))
+        assert record.tags["seed"] == "3"
+        for a, b in zip(mols, again, strict=True):
+            assert b is not None
+            assert Chem.MolToSmiles(Chem.RemoveHs(clean(a))) == Chem.MolToSmiles(
+                Chem.RemoveHs(clean(b))
+            )
+            gap = a.GetConformer().GetPositions() - b.GetConformer().GetPositions()
+            assert np.abs(gap).max() < 1e-4
+
+
+def clean(mol: Chem.Mol) -> Chem.Mol:
+    copy = Chem.Mol(mol)
+    Chem.SanitizeMol(copy)
+    Chem.RemoveStereochemistry(copy)
+    return copy
+
+
+def hopeless() -> dict[str, Chem.Mol]:
+    nan = embedded("C")
+    nan.GetConformer().SetAtomPosition(0, (math.nan, 0.0, 0.0))
+    over = Chem.RWMol(embedded("C"))
+    over.AddBond(1, 2, Chem.BondType.TRIPLE)
+    ring = Chem.MolFromSmiles("c1cccc1", sanitize=False)
+    return {
+        "empty": Chem.Mol(),
+        "nan": nan,
+        "over": over.GetMol(),
+        "aromatic": ring,
+        "radical": methyl(),
+    }
+
+
+@pytest.mark.parametrize("suffix", WRITABLE)
+@pytest.mark.parametrize("kind", list(hopeless()))
+def test_hopeless_molecules_can_be_written(tmp_path: Path, suffix: str, kind: str) -> None:
+    path = tmp_path / f"out{suffix}"
+    assert write_molecules(path, [hopeless()[kind], embedded("O")]) == 2
+    if suffix != ".smi":  # an empty molecule has an empty SMILES
+        assert len(list(read_molecules(path))) == 2
+
+
+def test_a_radical_stays_one_in_sdf(tmp_path: Path) -> None:
+    write_molecules(tmp_path / "a.sdf", [methyl()])
+    (record,) = read_molecules(tmp_path / "a.sdf")
+    assert record.mol is not None
+    copy = Chem.Mol(record.mol)
+    Chem.SanitizeMol(copy)
+    assert copy.GetAtomWithIdx(0).GetTotalNumHs(includeNeighbors=True) == 3
+
+
+def test_json_is_strict_json(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_molecules(path, [(hopeless()["nan"], {"k": "v"})])
+    (entry,) = json.loads(path.read_text(), parse_constant=pytest.fail)
+    keys = {"name", "smiles", "elements", "charges", "bonds", "positions", "tags"}
+    assert set(entry) == keys and entry["positions"][0][0] is None
+    write_molecules(path, [])
+    assert json.loads(path.read_text()) == []
+
+
+def test_bad_json(tmp_path: Path) -> None:
+    for text in (
+        "{",
+        "[1]",
+        '[{"elements": ["C"]}]',
+        '[{"elements": ["C"], "bonds": [[0, 9, 1]]}]',
+    ):
+        (record,) = read_molecules(put(tmp_path / "a.json", text))
+        assert record.mol is None and record.reason
+
+
+def test_write_refuses(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="unknown format"):
+        write_molecules(tmp_path / "a.pdb", [])
+    with pytest.raises(InputError, match="regular file"):
+        write_molecules(tmp_path, [], "sdf")
+    with pytest.raises(InputError, match="nowhere"):
+        write_molecules(tmp_path / "nowhere" / "a.sdf", [embedded("C")])
+    with pytest.raises(InputError, match="regular file"):
+        write_molecules("/dev/full", [], "sdf")
+
+
+def test_failure_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
+    path = put(tmp_path / "a.sdf", "old")
+
+    def molecules():
+        yield embedded("C")
+        raise RuntimeError("model fell over")
+
+    with pytest.raises(RuntimeError):
+        write_molecules(path, molecules())
+    assert path.read_text() == "old" and os.listdir(tmp_path) == ["a.sdf"]
+
+
+@pytest.mark.parametrize("suffix", WRITABLE)
+def test_ctrl_c_keeps_what_is_complete(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    with pytest.raises(KeyboardInterrupt), Writer(path) as writer:
+        for smiles in ("C", "CC"):
+            writer.write(embedded(smiles), name=smiles)
+        raise KeyboardInterrupt
+    assert len(list(read_molecules(path))) == 2 and os.listdir(tmp_path) == [path.name]
+    with pytest.raises(KeyboardInterrupt), Writer(tmp_path / f"none{suffix}"):
+        raise KeyboardInterrupt
+    assert os.listdir(tmp_path) == [path.name]
+
+
+@pytest.mark.parametrize("suffix", [".sdf", ".json"])
+def test_full_disk_keeps_what_is_complete(tmp_path: Path, suffix: str, monkeypatch) -> None:
+    path = tmp_path / f"a{suffix}"
+    with pytest.raises(InputError, match=r"No space left.*2 molecules"), Writer(path) as writer:
+        writer.write(embedded("C"))
+        writer.write(embedded("CC"))
+        real = writer._stream
+        state = {"full": True}
+
+        class Full:
+            def __getattr__(self, name):
+                return getattr(real, name)
+
+            def write(self, data):
+                if state.pop("full", False):
+                    real.write(bytes(data)[:10])
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                return real.write(data)
+
+        writer._stream = Full()
+        writer.write(embedded("CCC"))
+    assert [r.mol is not None for r in read_molecules(path)] == [True, True]
+    assert os.listdir(tmp_path) == [path.name]
+
+
+def test_links_are_followed(tmp_path: Path) -> None:
+    target = put(tmp_path / "real.sdf", "old")
+    (tmp_path / "link.sdf").symlink_to(target)
+    write_molecules(tmp_path / "link.sdf", [embedded("C")])
+    assert (tmp_path / "link.sdf").is_symlink() and "M  END" in target.read_text()
