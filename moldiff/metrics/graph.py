@@ -1,0 +1,186 @@
+"""Protocol B: the graph as predicted (or as inferred by RDKit where a file has no bonds).
+
+C. Vignac et al., "MiDi", ECML 2023, and after it EQGAT-diff, SemlaFlow and JODO; with
+kekulised bonds and a valence table in which every entry is a real valence (MiDi's table lets
+an aromatic carbon count as 3).  Strict validity is stricter: what is written must be a whole
+molecule, see `moldiff.chem.validity`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from rdkit import Chem
+
+from moldiff.chem.quiet import quiet
+from moldiff.chem.validity import canonical_smiles, strict_failure
+from moldiff.metrics.novelty import SmilesSet
+from moldiff.metrics.parallel import Progress, each
+from moldiff.metrics.sample import Sample
+from moldiff.metrics.value import Value, bootstrap, missing, rate
+
+__all__ = ["VALENCES", "Graph", "Judged", "judge", "measure"]
+
+#: (element, formal charge) -> allowed sums of kekulised bond orders.
+VALENCES: dict[tuple[str, int], frozenset[int]] = {
+    ("H", 0): frozenset({1}),
+    ("C", 0): frozenset({4}),
+    ("C", 1): frozenset({3}),
+    ("C", -1): frozenset({3}),
+    ("N", 0): frozenset({3}),
+    ("N", 1): frozenset({4}),
+    ("N", -1): frozenset({2}),
+    ("O", 0): frozenset({2}),
+    ("O", 1): frozenset({3}),
+    ("O", -1): frozenset({1}),
+    ("F", 0): frozenset({1}),
+}
+_KNOWN = {element for element, _ in VALENCES}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One molecule's graph after all checks.
+
+    ``smiles`` is the identity (None if it cannot be sanitised), ``failure`` why it is not
+    strictly valid (None if it is), ``outside`` the elements the valence table lacks.
+    """
+
+    atoms: int
+    stable_atoms: int
+    stable: bool
+    smiles: str | None
+    connected: bool
+    failure: str | None
+    outside: tuple[str, ...] = ()
+
+
+def judge(item: tuple[Sample, int | None]) -> Judged:
+    """Judge one (sample, net charge asked for)."""
+    sample, net_charge = item
+    outside = tuple(sorted({s for s in sample.symbols if s not in _KNOWN}))
+    mol, n = sample.mol, len(sample.symbols)
+    if mol is None or n == 0:
+        return Judged(n, 0, False, None, False, sample.reason or "empty", outside)
+    stable = _stable_atoms(mol)
+    return Judged(
+        n,
+        stable,
+        stable == n,
+        canonical_smiles(mol),
+        len(Chem.GetMolFrags(mol)) == 1,
+        strict_failure(mol, net_charge=net_charge),
+        outside,
+    )
+
+
+def _stable_atoms(mol: Chem.Mol) -> int:
+    """Count the atoms whose orders sum to an allowed valence; only bonds that are drawn count."""
+    copy = Chem.Mol(mol)
+    if any(bond.GetIsAromatic() for bond in copy.GetBonds()):
+        try:
+            with quiet():
+                Chem.Kekulize(copy, clearAromaticFlags=True)
+        except (ValueError, RuntimeError):
+            copy = Chem.Mol(mol)  # half-orders remain and match no valence
+    orders = [0.0] * copy.GetNumAtoms()
+    for bond in copy.GetBonds():
+        order = bond.GetBondTypeAsDouble()
+        orders[bond.GetBeginAtomIdx()] += order
+        orders[bond.GetEndAtomIdx()] += order
+    return sum(
+        orders[k] in VALENCES.get((atom.GetSymbol(), atom.GetFormalCharge()), ())
+        and _whole_orders(atom)
+        for k, atom in enumerate(copy.GetAtoms())
+    )
+
+
+def _whole_orders(atom: Chem.Atom) -> bool:
+    """Whether no bond of the atom is left aromatic (two half-orders must not add up to a whole)."""
+    return not any(bond.GetIsAromatic() for bond in atom.GetBonds())
+
+
+@dataclass(frozen=True)
+class Graph:
+    """All molecules after the checks, and the training set's identities."""
+
+    rows: tuple[Judged, ...]
+    training: SmilesSet | None
+
+    @property
+    def smiles(self) -> list[str]:
+        """Identities of the valid molecules."""
+        return [row.smiles for row in self.rows if row.smiles is not None]
+
+    @property
+    def strict_smiles(self) -> list[str]:
+        """Identities of the strictly valid molecules."""
+        return [r.smiles for r in self.rows if r.failure is None and r.smiles is not None]
+
+    def failures(self) -> list[str]:
+        """Why molecules are not strictly valid, and which elements the table lacks."""
+        strict = [row.failure for row in self.rows if row.failure is not None]
+        outside = [f"element outside the valence table: {e}" for r in self.rows for e in r.outside]
+        return strict + outside
+
+    def atom_stability(self) -> Value:
+        """Atoms with an allowed valence over all atoms; the interval resamples molecules."""
+        counts = np.array([(r.stable_atoms, r.atoms) for r in self.rows if r.atoms], dtype=float)
+        return bootstrap(counts, lambda c: float(c[:, 0].sum() / c[:, 1].sum()))
+
+    def molecule_stability(self) -> Value:
+        """Molecules all of whose atoms have an allowed valence, over all."""
+        return rate(sum(row.stable for row in self.rows), len(self.rows))
+
+    def validity(self) -> Value:
+        """Molecules RDKit sanitises, over all."""
+        return rate(len(self.smiles), len(self.rows))
+
+    def strict_validity(self) -> Value:
+        """Strictly valid molecules over all."""
+        return rate(sum(row.failure is None for row in self.rows), len(self.rows))
+
+    def connectedness(self) -> Value:
+        """Molecules in one piece over all."""
+        return rate(sum(row.connected for row in self.rows), len(self.rows))
+
+    def uniqueness(self) -> Value:
+        """Distinct over valid."""
+        return rate(len(set(self.smiles)), len(self.smiles), "no valid molecules")
+
+    def valid_unique(self) -> Value:
+        """Distinct valid molecules over all."""
+        return rate(len(set(self.smiles)), len(self.rows))
+
+    def strict_unique(self) -> Value:
+        """Distinct strictly valid molecules over all."""
+        return rate(len(set(self.strict_smiles)), len(self.rows))
+
+    def novelty(self) -> Value:
+        """Distinct valid molecules that are not in the training set, over distinct valid."""
+        if self.training is None:
+            return missing("no reference")
+        distinct = set(self.smiles)
+        return rate(self.training.novel(distinct), len(distinct), "no valid molecules")
+
+    def valid_unique_novel(self) -> Value:
+        """Distinct valid molecules that are not in the training set, over all."""
+        if self.training is None:
+            return missing("no reference")
+        return rate(self.training.novel(self.smiles), len(self.rows))
+
+
+def measure(
+    items: Sequence[Sample],
+    training: SmilesSet | None,
+    *,
+    net_charge: int | None = 0,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> Graph:
+    """Judge all molecules."""
+    pairs = [(sample, net_charge) for sample in items]
+    rows = each(judge, pairs, jobs=jobs, stage="graph", progress=progress)
+    return Graph(tuple(rows), training)

@@ -1,0 +1,193 @@
+"""Protocol A: bonds looked up from distances.
+
+E. Hoogeboom et al., "Equivariant diffusion for molecule generation in 3D", ICML 2022 (EDM),
+and after it GeoLDM, EquiFM, UniGEM and others.  Only elements and coordinates count; bonds
+and charges the file may hold are ignored.  Two atoms are bonded where their distance is below
+the table's length plus a margin, with the largest order that fits.  An atom is stable if its
+orders sum exactly to its valence (H 1, C 4, N 3, O 2, F 1; no charges).  A molecule is valid
+if RDKit sanitises it, implicit hydrogens allowed; its identity is the SMILES of its largest
+fragment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from rdkit import Chem
+
+from moldiff.chem.quiet import quiet
+from moldiff.metrics.novelty import SmilesSet
+from moldiff.metrics.parallel import Progress, each
+from moldiff.metrics.sample import Sample
+from moldiff.metrics.value import Value, bootstrap, missing, rate
+
+__all__ = ["VALENCES", "Looked", "Lookup", "bond_orders", "look_up", "measure"]
+
+ELEMENTS = ("H", "C", "N", "O", "F")
+VALENCES = {"H": 1, "C": 4, "N": 3, "O": 2, "F": 1}
+
+# pm; single, double, triple
+_LENGTHS: dict[str, tuple[int, ...]] = {
+    "HH": (74,), "HC": (109,), "HN": (101,), "HO": (96,), "HF": (92,),
+    "CC": (154, 134, 120), "CN": (147, 129, 116), "CO": (143, 120, 113), "CF": (135,),
+    "NN": (145, 125, 110), "NO": (140, 121), "NF": (136,),
+    "OO": (148, 121), "OF": (142,), "FF": (142,),
+}  # fmt: skip
+_MARGINS = (10, 5, 3)
+
+
+def _thresholds() -> npt.NDArray[np.float64]:
+    """(3, k + 1, k + 1) largest distance in Å per order and pair; row k is 'any other element'."""
+    k = len(ELEMENTS)
+    table = np.zeros((3, k + 1, k + 1))
+    for pair, lengths in _LENGTHS.items():
+        i, j = ELEMENTS.index(pair[0]), ELEMENTS.index(pair[1])
+        for order, length in enumerate(lengths):
+            table[order, i, j] = table[order, j, i] = (length + _MARGINS[order]) / 100
+    return table
+
+
+_THRESHOLDS = _thresholds()
+_INDEX = {symbol: k for k, symbol in enumerate(ELEMENTS)}
+_VALENCE = np.array([*(VALENCES[e] for e in ELEMENTS), -1])
+_BOND_TYPES = (None, Chem.BondType.SINGLE, Chem.BondType.DOUBLE, Chem.BondType.TRIPLE)
+
+
+@dataclass(frozen=True)
+class Looked:
+    """One molecule after the look-up.
+
+    ``smiles`` is the identity (None if invalid); ``reason`` says why it is not stable or not
+    valid, whichever comes first (None if both).
+    """
+
+    atoms: int
+    stable_atoms: int
+    stable: bool
+    smiles: str | None
+    reason: str | None
+
+
+def bond_orders(
+    kinds: npt.NDArray[np.int64], positions: npt.NDArray[np.float64]
+) -> npt.NDArray[np.int64]:
+    """(n, n) symmetric bond orders 0 to 3.
+
+    Parameters
+    ----------
+    kinds:
+        (n,) index into `ELEMENTS`, ``len(ELEMENTS)`` for any other element (never bonded).
+    positions:
+        (n, 3) Å.
+    """
+    distances = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
+    np.fill_diagonal(distances, np.inf)
+    # The limits fall with the order, so the number of limits met is the largest order that fits.
+    fits: npt.NDArray[np.bool_] = distances < _THRESHOLDS[:, kinds[:, None], kinds[None]]
+    orders: npt.NDArray[np.int64] = fits.sum(axis=0)
+    return orders
+
+
+def look_up(sample: Sample) -> Looked:
+    """Judge one molecule by its elements and coordinates."""
+    n = len(sample.symbols)
+    if n == 0:
+        return Looked(0, 0, False, None, sample.reason or "empty")
+    if sample.positions is None:
+        return Looked(n, 0, False, None, "no coordinates")
+    if not np.isfinite(sample.positions).all():
+        return Looked(n, 0, False, None, "non-finite coordinates")
+    kinds = np.array([_INDEX.get(symbol, len(ELEMENTS)) for symbol in sample.symbols])
+    orders = bond_orders(kinds, sample.positions)
+    stable = orders.sum(axis=0) == _VALENCE[kinds]
+    count = int(stable.sum())
+    other = sorted({symbol for symbol in sample.symbols if symbol not in _INDEX})
+    if other:
+        return Looked(n, count, False, None, f"element outside the table: {', '.join(other)}")
+    smiles = _identity(sample.symbols, orders)
+    reason = "cannot be sanitised" if smiles is None else "unstable atoms"
+    return Looked(n, count, count == n, smiles, None if count == n and smiles else reason)
+
+
+def _identity(symbols: Sequence[str], orders: npt.NDArray[np.int64]) -> str | None:
+    """SMILES of the largest fragment, hydrogens written; None if RDKit refuses the molecule."""
+    mol = Chem.RWMol()
+    for symbol in symbols:
+        mol.AddAtom(Chem.Atom(symbol))
+    for i, j in np.argwhere(np.triu(orders)).tolist():
+        mol.AddBond(i, j, _BOND_TYPES[orders[i, j]])
+    with quiet():
+        try:
+            Chem.SanitizeMol(mol)
+            parts = [str(Chem.MolToSmiles(f)) for f in Chem.GetMolFrags(mol, asMols=True)]
+            sizes = [len(f) for f in Chem.GetMolFrags(mol)]
+        except (ValueError, RuntimeError):
+            return None
+    # Of equally large fragments the first in the alphabet, whatever the order of the atoms.
+    return min(zip(sizes, parts, strict=True), key=lambda part: (-part[0], part[1]))[1]
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """All molecules after the look-up, and the training set seen the same way."""
+
+    rows: tuple[Looked, ...]
+    training: SmilesSet | None
+
+    @property
+    def smiles(self) -> list[str]:
+        """Identities of the valid molecules."""
+        return [row.smiles for row in self.rows if row.smiles is not None]
+
+    def failures(self) -> list[str]:
+        """Reasons of all molecules that are not both stable and valid."""
+        return [row.reason for row in self.rows if row.reason is not None]
+
+    def atom_stability(self) -> Value:
+        """Stable atoms over all atoms; the interval resamples molecules."""
+        counts = np.array([(r.stable_atoms, r.atoms) for r in self.rows if r.atoms], dtype=float)
+        return bootstrap(counts, lambda c: float(c[:, 0].sum() / c[:, 1].sum()))
+
+    def molecule_stability(self) -> Value:
+        """Molecules all of whose atoms are stable, over all."""
+        return rate(sum(row.stable for row in self.rows), len(self.rows))
+
+    def validity(self) -> Value:
+        """Molecules RDKit sanitises, over all."""
+        return rate(len(self.smiles), len(self.rows))
+
+    def uniqueness(self) -> Value:
+        """Distinct over valid."""
+        return rate(len(set(self.smiles)), len(self.smiles), "no valid molecules")
+
+    def valid_unique(self) -> Value:
+        """Distinct valid molecules over all."""
+        return rate(len(set(self.smiles)), len(self.rows))
+
+    def novelty(self) -> Value:
+        """Distinct valid molecules that are not in the training set, over distinct valid."""
+        if self.training is None:
+            return missing("no reference")
+        distinct = set(self.smiles)
+        return rate(self.training.novel(distinct), len(distinct), "no valid molecules")
+
+
+def measure(
+    items: Sequence[Sample],
+    training: SmilesSet | None,
+    *,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> Lookup | str:
+    """Look all molecules up; a string says why the protocol does not apply."""
+    if (
+        items
+        and all(s.positions is None for s in items if s.symbols)
+        and any(s.symbols for s in items)
+    ):
+        return "no three-dimensional coordinates"
+    rows = each(look_up, items, jobs=jobs, stage="look-up", progress=progress)
+    return Lookup(tuple(rows), training)

@@ -1,0 +1,152 @@
+"""What ships with the package to compare with: training set, distributions, the data's own row.
+
+A reference is three files in one folder, made by ``scripts/build_reference.py``:
+``NAME.json`` (provenance, versions, checksums, the row), ``NAME-smiles.npz`` (hashes of the
+training set in both protocols) and ``NAME-distributions.npz``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from moldiff.errors import DataError, did_you_mean
+from moldiff.metrics.distributions import Distribution, Distributions
+from moldiff.metrics.novelty import SmilesSet
+from moldiff.metrics.value import Value
+
+__all__ = ["Reference"]
+
+_SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A data set as a yardstick.
+
+    Attributes
+    ----------
+    name:
+        "qm9" for the one that ships.
+    graph, lookup:
+        The training set's identities in protocol B and in protocol A.
+    distributions:
+        Of the test split.
+    row:
+        Metric name -> what the data itself scores.
+    details:
+        Finer results of the data itself, as in a report's ``details``.
+    info:
+        Where all this comes from, with which versions (plain JSON values).
+    """
+
+    name: str
+    graph: SmilesSet
+    lookup: SmilesSet
+    distributions: Distributions
+    row: Mapping[str, Value] = field(default_factory=dict)
+    details: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, name: str = "qm9", folder: str | Path | None = None) -> Reference:
+        """Load a reference, from the package or from a ``folder`` of one's own.
+
+        Raises
+        ------
+        DataError
+            If there is none of that name, or a file is missing or does not match its checksum.
+        """
+        place = Path(str(files("moldiff.metrics") / "reference")) if folder is None else folder
+        place = Path(place)
+        if not (place / f"{name}.json").is_file():
+            known = sorted(path.stem for path in place.glob("*.json"))
+            raise DataError(f"There is no reference '{name}'.", fix=did_you_mean(name, known))
+        try:
+            meta = json.loads((place / f"{name}.json").read_text(encoding="utf-8"))
+            arrays = {
+                part: _arrays(place / f"{name}-{part}.npz", meta["sha256"][part])
+                for part in ("smiles", "distributions")
+            }
+            return cls(
+                name,
+                SmilesSet.from_deltas(arrays["smiles"]["graph"]),
+                SmilesSet.from_deltas(arrays["smiles"]["lookup"]),
+                _distributions(arrays["distributions"], meta["sizes"]),
+                {key: Value.from_dict(value) for key, value in meta["row"].items()},
+                {
+                    group: {key: Value.from_dict(value) for key, value in entries.items()}
+                    for group, entries in meta["details"].items()
+                },
+                meta["info"],
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"The reference '{name}' in {place} is damaged: {error}.",
+                fix="Reinstall moldiff, or build the reference again.",
+            ) from error
+
+    def save(self, folder: str | Path) -> None:
+        """Write the three files into an existing folder."""
+        place = Path(folder)
+        sets = {"graph": self.graph.to_deltas(), "lookup": self.lookup.to_deltas()}
+        # Mean distance of 1e5 hashes in 2^40 is 1e7, so that differences fit 32 bits.
+        small = {key: _shrunk(value) for key, value in sets.items()}
+        _save(place / f"{self.name}-smiles.npz", small)
+        continuous = {f"q:{k}": d.quantiles for k, d in self.distributions.continuous.items()}
+        counts = {f"h:{k}": h.astype(np.float32) for k, h in self.distributions.counts.items()}
+        _save(place / f"{self.name}-distributions.npz", {**continuous, **counts})
+        meta = {
+            "schema": _SCHEMA,
+            "info": dict(self.info),
+            "sizes": {k: d.size for k, d in self.distributions.continuous.items()},
+            "sha256": {
+                part: _sha256(place / f"{self.name}-{part}.npz")
+                for part in ("smiles", "distributions")
+            },
+            "row": {key: value.to_dict() for key, value in self.row.items()},
+            "details": {
+                group: {key: value.to_dict() for key, value in entries.items()}
+                for group, entries in self.details.items()
+            },
+        }
+        text = json.dumps(meta, indent=1, ensure_ascii=False) + "\n"
+        (place / f"{self.name}.json").write_text(text, encoding="utf-8")
+
+
+def _save(path: Path, arrays: dict[str, Any]) -> None:
+    np.savez_compressed(path, **arrays)
+
+
+def _shrunk(deltas: np.ndarray) -> np.ndarray:
+    return deltas.astype(np.uint32) if deltas.max(initial=0) < 2**32 else deltas
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _arrays(path: Path, checksum: str) -> dict[str, np.ndarray]:
+    if _sha256(path) != checksum:
+        raise ValueError(f"{path.name} does not match its checksum")
+    with np.load(path, allow_pickle=False) as archive:
+        return {key: archive[key] for key in archive.files}
+
+
+def _distributions(arrays: Mapping[str, np.ndarray], sizes: Mapping[str, int]) -> Distributions:
+    continuous = {
+        key[2:]: Distribution(array, sizes[key[2:]])
+        for key, array in arrays.items()
+        if key.startswith("q:")
+    }
+    counts = {
+        key[2:]: array.astype(np.float64) for key, array in arrays.items() if key.startswith("h:")
+    }
+    return Distributions(continuous, counts)

@@ -1,0 +1,94 @@
+"""A measured number with what belongs to it: sample size, 95 % interval, or why there is none.
+
+Rates carry Wilson's score interval (E. B. Wilson, J. Am. Stat. Assoc. 22, 209, 1927), other
+statistics a percentile bootstrap (B. Efron, Ann. Stat. 7, 1, 1979).  The resampling starts
+from a fixed seed of its own and from sorted values, so the same molecules in any order give
+the same interval.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Value", "bootstrap", "missing", "rate"]
+
+_Z95 = 1.959963984540054
+_RESAMPLES = 300
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Value:
+    """One result.
+
+    Attributes
+    ----------
+    value:
+        The number; NaN if it is not applicable.
+    n:
+        How many things (molecules, atoms, distinct molecules) it was computed from.
+    low, high:
+        95 % interval, None where none is defined.
+    reason:
+        Why ``value`` is NaN; None otherwise.
+    """
+
+    value: float
+    n: int
+    low: float | None = None
+    high: float | None = None
+    reason: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values; NaN becomes None."""
+        return {
+            "value": self.value if math.isfinite(self.value) else None,
+            "n": self.n,
+            "low": self.low,
+            "high": self.high,
+            "reason": self.reason,
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Value:
+        """Inverse of `to_dict`."""
+        value = math.nan if data["value"] is None else float(data["value"])
+        return cls(value, int(data["n"]), data["low"], data["high"], data["reason"])
+
+
+def missing(reason: str) -> Value:
+    """A result that does not exist, and why."""
+    return Value(math.nan, 0, reason=reason)
+
+
+def rate(successes: int, total: int, reason: str = "no molecules") -> Value:
+    """Fraction ``successes / total`` with Wilson's interval; `missing` if ``total`` is 0."""
+    if total == 0:
+        return missing(reason)
+    p, z2 = successes / total, _Z95**2
+    centre = (p + z2 / (2 * total)) / (1 + z2 / total)
+    half = _Z95 * math.sqrt(p * (1 - p) / total + z2 / (4 * total**2)) / (1 + z2 / total)
+    # Rounding must not leave the value itself outside of its interval.
+    return Value(p, total, max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half)))
+
+
+def bootstrap(
+    rows: Array, statistic: Callable[[Array], float], reason: str = "no molecules"
+) -> Value:
+    """``statistic(rows)`` with a bootstrap interval over the n rows of ``rows`` (n,) or (n, k)."""
+    n = len(rows)
+    if n == 0:
+        return missing(reason)
+    order = np.lexsort(rows.reshape(n, -1).T[::-1])
+    rows = rows[order]
+    rng = np.random.default_rng(0)
+    draws = [statistic(rows[rng.integers(0, n, n)]) for _ in range(_RESAMPLES)]
+    low, high = np.quantile(draws, [0.025, 0.975])
+    return Value(float(statistic(rows)), n, float(low), float(high))

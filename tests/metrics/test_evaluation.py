@@ -1,0 +1,145 @@
+"""From files to a report: schema, table, kinds of input, versions."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rdkit import Chem
+
+import moldiff.metrics
+from moldiff.errors import DataError, InputError
+from moldiff.io import read_molecules, write_molecules
+from moldiff.metrics import METRICS, Reference
+from moldiff.metrics.evaluation import Report, evaluate
+
+SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
+SCHEMA = json.loads((Path(moldiff.metrics.__file__).parent / "schema.json").read_text("utf-8"))
+
+_TYPES = {
+    "object": dict, "array": list, "string": str, "integer": int, "number": (int, float),
+    "null": type(None),
+}  # fmt: skip
+
+
+def conforms(data: object, schema: dict, path: str = "$") -> None:
+    """The part of JSON Schema that our schema uses."""
+    if "$ref" in schema:
+        schema = SCHEMA["$defs"][schema["$ref"].split("/")[-1]]
+    kinds = schema.get("type", list(_TYPES))
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    assert isinstance(data, tuple(_TYPES[k] for k in kinds)) and not isinstance(data, bool), path
+    assert data in schema.get("enum", [data]), path
+    if isinstance(data, int | float):
+        assert data >= schema.get("minimum", data), path
+    for k, item in enumerate(data if isinstance(data, list) else []):
+        conforms(item, schema.get("items", {}), f"{path}[{k}]")
+    if isinstance(data, dict):
+        known, other = schema.get("properties", {}), schema.get("additionalProperties", True)
+        assert set(schema.get("required", [])) <= set(data), path
+        for key, value in data.items():
+            assert key in known or other is not False, f"{path}.{key}"
+            conforms(
+                value, known.get(key, other if isinstance(other, dict) else {}), f"{path}.{key}"
+            )
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    return evaluate(SAMPLE, posebusters=2, relax=5)
+
+
+def test_json_follows_its_schema(report: Report) -> None:
+    data = json.loads(report.to_json(), parse_constant=pytest.fail)
+    conforms(data, SCHEMA)
+    assert set(data["metrics"]) == set(METRICS) and data["n"] == report.n > 40
+    assert data["reference"]["name"] == "qm9" and data["versions"]["rdkit"]
+    assert data["metrics"]["graph.strict_validity"]["data"]["value"] > 0.99
+    assert data["sources"] == [str(SAMPLE)] and data["bonds"]["given"] == data["n"]
+    assert set(SCHEMA["properties"]["metrics"]["additionalProperties"]["properties"]) == set(
+        data["metrics"]["graph.validity"]
+    )
+
+
+def test_schema_check_can_fail(report: Report) -> None:
+    data = report.to_dict()
+    with pytest.raises(AssertionError):
+        conforms({**data, "extra": 1}, SCHEMA)
+    with pytest.raises(AssertionError):
+        conforms({**data, "n": "3"}, SCHEMA)
+
+
+def test_table_shows_every_metric_beside_the_data(report: Report) -> None:
+    from rich.console import Console
+
+    console = Console(width=140, record=True, file=io.StringIO())
+    console.print(report.table())
+    text = console.export_text()
+    for metric in METRICS.values():
+        assert metric.label in text
+    for part in ("A. EDM look-up", "B. Predicted graph", "data", "95 %", "rdkit"):
+        assert part in text
+
+
+def test_xyz_has_its_bonds_inferred_and_says_so(tmp_path: Path) -> None:
+    mols = [r.mol for r in read_molecules(SAMPLE) if r.mol is not None]
+    write_molecules(tmp_path / "a.xyz", mols)
+    report = evaluate(tmp_path / "a.xyz", posebusters=0, relax=0)
+    assert report.bonds["inferred"] > 0.8 * len(mols)
+    assert any("bonds: inferred" in warning for warning in report.warnings)
+    assert report.values["graph.strict_validity"].value > 0.8
+    both = evaluate(mols, posebusters=0, relax=0)
+    key = "lookup.molecule_stability"
+    assert report.values[key].value == pytest.approx(both.values[key].value, abs=0.05)
+    assert report.values["posebusters.pass_rate"].reason
+    conforms(report.to_dict(), SCHEMA)
+
+
+def test_smiles_have_no_geometry(tmp_path: Path) -> None:
+    (tmp_path / "a.smi").write_text("CCO a\nC1CC1 b\nnonsense c\n")
+    report = evaluate([tmp_path / "a.smi"])
+    assert report.n == 3 and report.values["graph.strict_validity"].value == pytest.approx(2 / 3)
+    for name in ("lookup.validity", "posebusters.pass_rate", "relaxation.drop_mean"):
+        assert report.values[name].reason == "no three-dimensional coordinates"
+    conforms(report.to_dict(), SCHEMA)
+
+
+def test_mixed_input_and_no_reference(tmp_path: Path) -> None:
+    records = list(read_molecules(SAMPLE))[:5]
+    report = evaluate(
+        [SAMPLE, *records, records[0].mol, None], reference=None, posebusters=0, relax=0
+    )
+    assert report.n == len(list(read_molecules(SAMPLE))) + 7
+    assert report.values["graph.novelty"].reason == "no reference"
+    assert report.to_dict()["reference"] is None
+    conforms(report.to_dict(), SCHEMA)
+    report.table()
+    assert evaluate([], posebusters=0).n == 0
+
+
+def test_unsanitised_bad_molecules_do_not_stop_it() -> None:
+    mols = [Chem.MolFromSmiles(s, sanitize=False) for s in ("C(C)(C)(C)(C)C", "c1cccc1", "")]
+    report = evaluate(mols, posebusters=None, relax=None)
+    assert report.values["graph.validity"].value == 0
+    assert report.failures["graph"]["valence"] == 1
+
+
+def test_warns_of_another_rdkit() -> None:
+    known = Reference.load("qm9")
+    other = replace(known, info={**known.info, "rdkit": "2020.03.1"})
+    report = evaluate(SAMPLE, reference=other, posebusters=0, relax=0)
+    assert any("2020.03.1" in warning for warning in report.warnings)
+
+
+def test_progress_and_bad_requests() -> None:
+    seen: list[tuple[str, int, int]] = []
+    evaluate(SAMPLE, posebusters=0, relax=2, progress=lambda *step: seen.append(step))
+    assert {step[0] for step in seen} == {"look-up", "graph", "relaxation", "distributions"}
+    assert all(done <= total for _, done, total in seen)
+    with pytest.raises(InputError):
+        evaluate("missing.sdf")
+    with pytest.raises(DataError):
+        evaluate(SAMPLE, reference="qm8")

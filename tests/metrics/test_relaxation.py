@@ -1,0 +1,56 @@
+"""Relaxation of minima, of strained molecules, and of what cannot be relaxed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from rdkit import Chem
+
+from moldiff.metrics.relaxation import Relaxation, _rmsd, measure, relax
+from moldiff.metrics.sample import samples
+
+
+def test_a_minimum_stays_and_a_strained_molecule_moves(
+    hand_made: dict[str, Chem.Mol | None],
+) -> None:
+    ethanol = hand_made["ethanol"]
+    assert ethanol is not None
+    rest = relax(ethanol)
+    assert abs(rest.drop) < 1e-2 and rest.rmsd < 1e-2
+    strained = Chem.Mol(ethanol)
+    conformer = strained.GetConformer()
+    x, y, z = conformer.GetAtomPosition(2)
+    conformer.SetAtomPosition(2, (x + 0.3, y, z))
+    before = strained.ToBinary()
+    moved = relax(strained)
+    assert moved.drop > 5 and moved.rmsd > 0.05 and strained.ToBinary() == before
+
+
+def test_only_the_valid_are_relaxed(hand_made: dict[str, Chem.Mol | None]) -> None:
+    names = ["methane", "ethanol", "five-valent", "nothing"]
+    pairs = list(
+        zip(samples([hand_made[n] for n in names]), [True, True, False, False], strict=True)
+    )
+    result = measure(pairs)
+    assert isinstance(result, Relaxation)
+    assert result.drop_median().n == 2 and result.rmsd_mean().n == 2
+    assert result.drop_p90().value >= result.drop_median().value
+
+
+def test_no_parameters_is_a_reason() -> None:
+    mol = Chem.RWMol()
+    mol.AddAtom(Chem.Atom("Xe"))
+    mol.AddConformer(Chem.Conformer(1))
+    assert relax(mol.GetMol()).reason == "no MMFF94 parameters"
+    result = Relaxation((relax(mol.GetMol()),))
+    assert result.drop_mean().reason and result.failures() == ["no MMFF94 parameters"]
+
+
+def test_rmsd_ignores_motion_but_not_mirror_images() -> None:
+    rng = np.random.default_rng(3)
+    points = rng.normal(size=(6, 3))
+    q, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+    turn = q * np.sign(np.linalg.det(q))
+    assert _rmsd(points, points @ turn + 5.0) == pytest.approx(0.0, abs=1e-10)
+    assert _rmsd(points, points * [1, 1, -1]) > 0.1
+    assert _rmsd(points[:1], points[:1] + 1) == pytest.approx(0.0)
