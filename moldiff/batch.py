@@ -103,7 +103,8 @@ def pair_count(n: int) -> int:
 @functools.lru_cache(maxsize=256)
 def pair_indices(n: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Return the atoms (i, j), i < j, of each of the e pairs, shapes (e,) and (e,)."""
-    i, j = torch.triu_indices(n, n, 1, device=device)
+    with torch.inference_mode(False):  # cached: may later be needed by a gradient
+        i, j = torch.triu_indices(n, n, 1, device=device)
     return i, j
 
 
@@ -115,8 +116,9 @@ def pair_selector(n: int, device: torch.device, sign: int) -> Tensor:
     backward, which on a CPU beats gather and scatter at molecular sizes.
     """
     i, j = pair_indices(n, device)
-    pairs = torch.arange(len(i), device=device)
-    matrix = torch.zeros(len(i), n, device=device)
-    matrix[pairs, i] = 1.0
-    matrix[pairs, j] = float(sign)
+    with torch.inference_mode(False):  # cached: may later be needed by a gradient
+        pairs = torch.arange(len(i), device=device)
+        matrix = torch.zeros(len(i), n, device=device)
+        matrix[pairs, i] = 1.0
+        matrix[pairs, j] = float(sign)
     return matrix

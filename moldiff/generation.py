@@ -1,7 +1,7 @@
 """Generation: sizes -> noise -> trajectory -> molecules with their provenance.
 
-    request (n, size | formula, seed) -> groups of equal size -> Sampler.trajectory
-    -> decode -> strict validity -> Generated (molecule, reason, tags)
+request (n, size | formula, seed) -> groups of equal size -> Sampler.trajectory
+-> decode -> strict validity -> Generated (molecule, reason, tags)
 """
 
 from __future__ import annotations
@@ -255,12 +255,10 @@ class _Job:
             if progress is not None and state.step:
                 progress(b / self.sampler.steps)
 
-        return sample_batch(
-            self.model, self.denoiser, self.sampler, b, n, rng=rng, watch=watch
-        )
+        return sample_batch(self.model, self.denoiser, self.sampler, b, n, rng=rng, watch=watch)
 
     def _finished(self, batch: Batch, i: int, frames: tuple[Frame, ...]) -> Generated:
-        mol = decode(_encoded(batch, i), self.vocabulary)
+        mol = _heavy_first(decode(_encoded(batch, i), self.vocabulary))
         with quiet():
             failure = strict_failure(mol)
             smiles = canonical_smiles(mol) if failure is None else None
@@ -274,6 +272,12 @@ class _Job:
             "moldiff_version": moldiff.__version__,
         }
         return Generated(mol, failure, {k: v for k, v in tags.items() if v}, frames)
+
+
+def _heavy_first(mol: Chem.Mol) -> Chem.Mol:
+    """Renumber the atoms as chemists write them: hydrogens last."""
+    hydrogen = [atom.GetAtomicNum() == 1 for atom in mol.GetAtoms()]
+    return Chem.RenumberAtoms(mol, sorted(range(len(hydrogen)), key=hydrogen.__getitem__))
 
 
 def _encoded(batch: Batch, i: int) -> Encoded:
@@ -300,5 +304,3 @@ class _Recorder:
         if i >= self.count:
             return ()
         return tuple(Frame(t, _encoded(batch, i)) for t, batch in self._states)
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -40,8 +41,11 @@ class OptimizerConfig:
 
     def rate(self, step: int, steps: int) -> float:
         """Return the learning rate of a step (counted from 0) of a run of ``steps``."""
-        rise = min(1.0, (step + 1) / max(1, self.warmup))
-        progress = (step - (steps - self.decay)) / max(1, self.decay)
+        # Short runs keep the shape: at most a tenth of the steps to rise, a third to fall.
+        warmup = max(1, min(self.warmup, steps // 10))
+        decay = max(1, min(self.decay, steps // 3))
+        rise = min(1.0, (step + 1) / warmup)
+        progress = (step - (steps - decay)) / decay
         return self.lr * rise * float(1 - max(0.0, min(1.0, progress)) ** 0.5)
 
 
@@ -153,10 +157,8 @@ def _checked(cls: type, values: Mapping[str, Any], where: str) -> dict[str, Any]
             )
         kind = str(fields[key].type)
         if kind == "float" and isinstance(value, str):  # YAML reads 1e-3 as a string
-            try:
+            with contextlib.suppress(ValueError):
                 value = float(value)
-            except ValueError:
-                pass
         wanted = _SCALARS.get(kind)
         if wanted and (isinstance(value, bool) or not isinstance(value, wanted)):
             raise ConfigError(f"'{key}' in {where} must be of type {kind}, not {value!r}.")

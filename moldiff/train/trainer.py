@@ -118,22 +118,25 @@ class Trainer:
     def fit(self) -> Iterator[Progress]:
         """Train to the last step; a generator, so that bars and stops are its consumers.
 
-        A checkpoint is written at intervals, at the end, and when the consumer stops.
+        A checkpoint is written at intervals, at the end, and when the consumer closes the
+        generator; never after an error, which may have left a half-applied update.
         """
         self.output.mkdir(parents=True, exist_ok=True)
         saved = time.monotonic()
-        try:
-            while self.step < self.config.steps:
-                yield self._advance()
-                if time.monotonic() - saved > 60 * self.config.checkpoint_minutes:
-                    self.save()
-                    saved = time.monotonic()
-                every = self.config.evaluation.every
-                if self.judge and every and self.step % every == 0:
-                    self._evaluate(self.judge)
-        finally:
-            if self.step:
+        while self.step < self.config.steps:
+            progress = self._advance()
+            try:
+                yield progress
+            except GeneratorExit:
                 self.save()
+                raise
+            if time.monotonic() - saved > 60 * self.config.checkpoint_minutes:
+                self.save()
+                saved = time.monotonic()
+            every = self.config.evaluation.every
+            if self.judge and every and self.step % every == 0:
+                self._evaluate(self.judge)
+        self.save()
 
     def _advance(self) -> Progress:
         start = time.perf_counter()
