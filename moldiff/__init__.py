@@ -1,0 +1,47 @@
+"""moldiff: generate, evaluate and view three-dimensional molecules.
+
+The public names are looked up on first use (PEP 562), so that ``import moldiff``
+loads neither torch nor RDKit:
+
+>>> import moldiff
+>>> molecules = moldiff.generate(32, seed=0)  # doctest: +SKIP
+
+Training and viewing have packages of their own: ``moldiff.train.Trainer``,
+``moldiff.view.write_html``.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from moldiff.generation import Generated, Request
+    from moldiff.model import Model
+    from moldiff.tasks import evaluate, generate, load
+
+__version__ = "0.1.0"
+
+__all__ = ["Generated", "Model", "Request", "__version__", "evaluate", "generate", "load"]
+
+# public name -> the module that defines it
+_HOME = {
+    "Generated": "moldiff.generation",
+    "Model": "moldiff.model",
+    "Request": "moldiff.generation",
+    "evaluate": "moldiff.tasks",
+    "generate": "moldiff.tasks",
+    "load": "moldiff.tasks",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

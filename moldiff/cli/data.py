@@ -1,0 +1,106 @@
+"""``moldiff data``: prepare data sets once, look at them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from moldiff.cli.output import bar, examples, pairs, remark, table
+
+if TYPE_CHECKING:
+    from moldiff.data.store import Store
+
+app = typer.Typer(help="Prepare data sets for training, and look at them.")
+
+
+@app.command(epilog=examples("moldiff data qm9", "moldiff data qm9 --output /scratch/qm9 --jobs 8"))
+def qm9(
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Where to; the configurations expect data/qm9.")
+    ] = Path("data/qm9"),
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes. [default: one per core]")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only the first rows, for a quick look.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Prepare it even if it is there.")] = False,
+) -> None:
+    """Prepare QM9, with bonds and EDM's split.
+
+    Its source is PyPI's qm9pack: pip install 'moldiff[qm9]'. It takes about a minute.
+    """
+    from moldiff.data.qm9 import prepare
+    from moldiff.data.store import Store
+
+    if (output / "store.json").is_file() and not force:
+        remark(f"{output} is there already (--force prepares it again).")
+        describe(Store.open(output))
+        return
+    with bar("{task.completed} of {task.total}") as shown:
+        line = shown.add_task("preparing QM9", total=None)
+        store = prepare(
+            output,
+            jobs=jobs or os.cpu_count() or 1,
+            limit=limit,
+            progress=lambda done, total: shown.update(line, completed=done, total=total),
+        )
+    describe(store)
+
+
+@app.command(
+    epilog=examples(
+        "moldiff data prepare my.sdf --output data/my",
+        "moldiff data prepare a.sdf b.sdf.gz --output data/both",
+        "moldiff train data/my",
+    )
+)
+def prepare(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Molecules in 3D.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Directory of the data set.")],
+    seed: Annotated[int, typer.Option(help="Changes which molecules are held out.")] = 0,
+) -> None:
+    """Prepare your own molecules.
+
+    They need 3D coordinates and explicit hydrogens. What cannot be used is listed with its
+    reason in OUTPUT/rejected.csv.
+    """
+    from moldiff.data.molecules import prepare as run
+
+    describe(run(files, output, seed=seed))
+
+
+@app.command(epilog=examples("moldiff data info data/qm9 --verify"))
+def info(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A prepared data set.")],
+    verify: Annotated[bool, typer.Option("--verify", help="Check every file's checksum.")] = False,
+) -> None:
+    """Say what a prepared data set holds."""
+    from moldiff.data.store import Store
+
+    describe(Store.open(directory, verify=verify))
+    if verify:
+        remark("All checksums match.")
+
+
+def describe(store: Store) -> None:
+    """Print what a store holds, and what was rejected and why."""
+    sizes = store.sizes
+    values = {
+        "directory": store.path,
+        "source": store.meta.get("source", ""),
+        "molecules": len(store),
+        **{f"  {name}": count for name, count in store.meta["splits"].items()},
+        "elements": store.vocabulary.elements,
+        "charges": store.vocabulary.charges,
+        "atoms": f"{sizes.min()} to {sizes.max()}, mean {sizes.mean():.1f}",
+        "properties": store.property_names or "none",
+        "rejected": sum(store.meta["rejected"].values()),
+        **{f"  {reason}": count for reason, count in store.meta["rejected"].items()},
+    }
+    table(pairs(values))
+    if store.meta["rejected"]:
+        remark(f"Each rejected molecule with its reason: {store.path / 'rejected.csv'}")

@@ -1,0 +1,101 @@
+"""Every way a command can fail ends here: one line on stderr and an exit status."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable
+
+import typer
+
+from moldiff.errors import ConfigError, InputError, MoldiffError
+
+__all__ = ["FAILED", "INTERRUPTED", "UNUSABLE", "Interrupted", "guarded"]
+
+FAILED, UNUSABLE, INTERRUPTED = 1, 2, 130
+
+# What helps against an operating system's refusal.
+_REMEDIES = {
+    errno.ENOSPC: "Free some space on the disk, or write elsewhere.",
+    errno.EDQUOT: "Free some of your quota, or write elsewhere.",
+    errno.EFBIG: "Write to a file system that takes larger files.",
+    errno.EACCES: "Check the permissions.",
+    errno.EPERM: "Check the permissions.",
+    errno.EROFS: "Write to another file system.",
+    errno.ENOENT: "Check the path.",
+}
+
+
+class Interrupted(Exception):
+    """Ctrl-C, in a command's own words: what is kept and how to go on."""
+
+
+def guarded(action: Callable[[], object], *, debug: bool = False) -> int:
+    """Run ``action`` and return an exit status; errors become one line on stderr.
+
+    Parameters
+    ----------
+    action:
+        Returns an exit status; None and 0 are success.
+    debug:
+        Print the traceback of an error first.
+    """
+    try:
+        result = action()
+        sys.stdout.flush()
+        if result == INTERRUPTED:  # how newer versions of typer end on Ctrl-C
+            raise KeyboardInterrupt
+        return result if isinstance(result, int) else 0
+    except BrokenPipeError:
+        return _broken_pipe()
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else FAILED
+    except (KeyboardInterrupt, typer.Abort, Interrupted) as stop:
+        print(str(stop) or "Interrupted.", file=sys.stderr)
+        return INTERRUPTED
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        status, line = _verdict(error)
+        _complain(line)
+        return status
+
+
+def _verdict(error: Exception) -> tuple[int, str]:
+    """Exit status and the line that says what, where and how to fix it."""
+    if isinstance(error, MoldiffError):
+        wrong_request = isinstance(error, InputError | ConfigError)
+        return (UNUSABLE if wrong_request else FAILED), f"{error.what} {error.fix}"
+    if hasattr(error, "format_message"):  # typer's usage errors; their class moved between versions
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "moldiff"
+        return UNUSABLE, f"{error.format_message().rstrip('. ')}. See: {command} --help"
+    if isinstance(error, OSError):
+        return FAILED, _system_line(error.errno, error.strerror or str(error), error.filename)
+    code = re.search(r"Os \{ code: (\d+)", str(error))
+    if type(error).__name__ == "SafetensorError" and code:  # how safetensors reports a full disk
+        return FAILED, _system_line(int(code[1]), os.strerror(int(code[1])), "a model file")
+    return FAILED, (
+        f"Unexpected {type(error).__name__}: {str(error).rstrip('. ') or 'no message'}. "
+        "Run the command again with --debug and report what it prints."
+    )
+
+
+def _system_line(code: int | None, reason: str, where: object) -> str:
+    place = f" ({where})" if where else ""
+    return f"{reason}{place}. {_REMEDIES.get(code or 0, '')}"
+
+
+def _complain(line: str) -> None:
+    label = "\033[1;31mError:\033[0m" if sys.stderr.isatty() else "Error:"
+    print(label, " ".join(line.split()), file=sys.stderr)
+
+
+def _broken_pipe() -> int:
+    """The reader of our output is gone (``moldiff info | head``): stop without a word."""
+    # Otherwise the interpreter's own flush at exit would complain.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return FAILED

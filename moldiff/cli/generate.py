@@ -1,0 +1,205 @@
+"""``moldiff generate``: new molecules into a file."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from moldiff.cli.failure import Interrupted
+from moldiff.cli.output import bar, check_output, check_positive, percent, remark, table
+from moldiff.errors import MoldiffError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from moldiff.generation import Generated
+    from moldiff.model import Model
+
+EXAMPLES = (
+    "moldiff generate -n 32",
+    "moldiff generate -n 1000 --steps 50 --seed 7 -o molecules.sdf",
+    "moldiff generate -n 10 --formula C7H8O --filter strict -o isomers.sdf",
+    "moldiff generate -n 5 --size 18 --model runs/my/model.safetensors -o my.xyz",
+    "moldiff generate -n 1 --trajectory denoising.xyz -o one.sdf",
+)
+
+
+class Filter(StrEnum):
+    """What may be kept."""
+
+    none = "none"
+    strict = "strict"
+
+
+def command(
+    n: Annotated[int, typer.Option("-n", "--number", min=1, help="How many molecules.")] = 32,
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", help="Where to: .sdf, .smi, .xyz or .json; replaced."),
+    ] = Path("molecules.sdf"),
+    model: Annotated[
+        str, typer.Option("--model", help="A bundled model (moldiff info) or a model file.")
+    ] = "qm9",
+    seed: Annotated[int, typer.Option(help="Same seed, same molecules.")] = 0,
+    steps: Annotated[
+        int | None,
+        typer.Option(min=1, help="Sampling steps: slower, better. [default: the model's]"),
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(min=1, help="Atoms of each molecule, hydrogens included.")
+    ] = None,
+    formula: Annotated[
+        str | None, typer.Option(help="Molecular formula of every molecule, such as C7H8O.")
+    ] = None,
+    keep: Annotated[
+        Filter,
+        typer.Option("--filter", help="strict: draw on until N strictly valid ones are found."),
+    ] = Filter.none,
+    temperature: Annotated[
+        float | None,
+        typer.Option(help="Below 1: more valid, less diverse. [default: the model's]"),
+    ] = None,
+    trajectory: Annotated[
+        Path | None,
+        typer.Option(help="Also write how the first molecules formed, as multi-frame .xyz."),
+    ] = None,
+    record: Annotated[
+        int, typer.Option(min=1, help="How many molecules --trajectory records.")
+    ] = 1,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 or mps.")] = "cpu",
+    threads: Annotated[int, typer.Option(min=1, help="Threads of one operation.")] = 1,
+) -> None:
+    """Generate molecules: coordinates, elements, bonds and charges.
+
+    Every molecule is written with its provenance (model, hash, seed, version) and with its
+    strict validity. Ctrl-C keeps the molecules that are complete.
+    """
+    from moldiff.io import WRITABLE
+
+    check_output(output, WRITABLE)
+    check_positive("--temperature", temperature)
+    if trajectory is not None:
+        check_output(trajectory, (".xyz",))
+    from moldiff.cpu import set_threads
+    from moldiff.tasks import load, stream
+
+    set_threads(threads)
+    loaded = load(model, device)
+    run = _Run(n, output, keep is Filter.strict, trajectory, record)
+    run.consume(
+        lambda progress: stream(
+            n,
+            model=loaded,
+            seed=seed,
+            size=size,
+            formula=formula,
+            keep_valid=run.strict,
+            steps=steps,
+            temperature=temperature,
+            # With a filter some of the recorded molecules are not kept: record a few more.
+            record=0 if trajectory is None else record * (8 if run.strict else 1),
+            progress=progress,
+        )
+    )
+    run.finish(loaded)
+
+
+class _Run:
+    """What is written and counted while molecules arrive."""
+
+    def __init__(
+        self, n: int, output: Path, strict: bool, trajectory: Path | None, record: int
+    ) -> None:
+        self.n, self.output, self.strict = n, output, strict
+        self.trajectory, self.record = trajectory, record
+        self.recorded: list[Generated] = []
+        self.failures: Counter[str] = Counter()
+        self.smiles: set[str] = set()
+        self.written = self.valid = 0
+        self.drawn = 0.0
+        self.start = time.perf_counter()
+
+    def consume(self, source: Callable[[Callable[[float], None]], object]) -> None:
+        """Write the molecules as they come; Ctrl-C and full disks keep the complete ones."""
+        from moldiff.io import Writer
+
+        try:
+            with Writer(self.output) as writer, bar("{task.fields[note]}") as shown:
+                line = shown.add_task("generating", total=self.n, note="")
+
+                def progress(amount: float) -> None:
+                    self.drawn += amount
+                    note = f"{self.drawn / (time.perf_counter() - self.start):.1f}/s"
+                    if self.strict:
+                        note += f", {self.written} of {self.n} found"
+                    ahead = round(self.drawn) + self.n - self.written
+                    total = max(self.n, ahead) if self.strict else self.n
+                    shown.update(line, completed=self.drawn, total=total, note=note)
+
+                for item in source(progress):  # type: ignore[attr-defined]
+                    name = f"moldiff-{item.tags['seed']}-{writer.count + 1}"
+                    writer.write(item.mol, item.tags, name)
+                    self.count(item)
+                if writer.count < self.n:
+                    raise self.shortage()
+        except KeyboardInterrupt:
+            kept = f"{self.written} of {self.n} molecules are complete"
+            where = f" and in {self.output}." if self.written else "; nothing was written."
+            raise Interrupted(f"Interrupted: {kept}{where}") from None
+
+    def count(self, item: Generated) -> None:
+        """Take one written molecule into the statistics."""
+        from moldiff.chem import reason_kind
+
+        self.written += 1
+        self.valid += item.failure is None
+        if item.failure is None:
+            self.smiles.add(item.tags["SMILES"])
+        else:
+            self.failures[reason_kind(item.failure)] += 1
+        if self.trajectory is not None and len(self.recorded) < self.written <= self.record:
+            self.recorded.append(item)
+
+    def shortage(self) -> MoldiffError:
+        """Why there are fewer molecules than asked for."""
+        where = f"; they are in {self.output}" if self.written else ", nothing was written"
+        return MoldiffError(
+            f"Only {self.written} of {round(self.drawn)} molecules drawn are strictly valid, "
+            f"{self.n} were asked for{where}.",
+            fix="Use a better model or more --steps, or leave out --filter.",
+        )
+
+    def finish(self, model: Model) -> None:
+        """Write the trajectory and print the closing table."""
+        seconds = time.perf_counter() - self.start
+        rows: list[tuple[str, str]] = [
+            ("molecules", f"{self.written}"),
+            ("strictly valid", percent(self.valid, self.written)),
+            ("distinct among them", percent(len(self.smiles), self.valid)),
+        ]
+        if self.strict:
+            rows.append(("drawn", f"{round(self.drawn)}"))
+        rows += [(f"  fails: {why}", f"{k}") for why, k in self.failures.most_common(4)]
+        rows.append(("seconds", f"{seconds:.1f} ({self.drawn / seconds:.1f} molecules/s)"))
+        rows.append(("file", f"{self.output}"))
+        if self.trajectory is not None:
+            rows.append(("trajectory", self.write_trajectory(model)))
+        table(rows)
+
+    def write_trajectory(self, model: Model) -> str:
+        """Write the recorded trajectories; return what to say about it."""
+        from moldiff.tasks import trajectories
+        from moldiff.view import write_trajectories
+
+        assert self.trajectory is not None
+        recorded = trajectories(self.recorded, model)
+        if not recorded:
+            remark("None of the molecules that were kept has been recorded; try another --seed.")
+            return "none"
+        write_trajectories(self.trajectory, recorded)
+        return f"{self.trajectory} ({len(recorded)} of {self.written} molecules)"

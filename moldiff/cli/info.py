@@ -1,0 +1,37 @@
+"""``moldiff info``: the bundled models, or the card of one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from moldiff.cli.output import pairs, remark, table
+
+EXAMPLES = ("moldiff info", "moldiff info qm9", "moldiff info runs/my/model.safetensors")
+
+
+def command(
+    model: Annotated[
+        str | None, typer.Argument(help="A bundled model or a model file; none lists them.")
+    ] = None,
+) -> None:
+    """Print what is known of a model.
+
+    Network, elements, sizes, data, training, what was measured, and the hash of its weights.
+    """
+    from moldiff.tasks import bundled_models, card_rows, load
+
+    if model is None:
+        known = bundled_models()
+        if not known:
+            remark("No model is bundled with this installation. Train one: moldiff train --help")
+        else:
+            rows = [(n, f"{path.stat().st_size / 1e6:.1f} MB", path) for n, path in known.items()]
+            table(rows, header=("model", "size", "file"))
+            remark("More about one: moldiff info NAME")
+        return
+    for section, values in card_rows(load(model)).items():
+        if values:
+            table(pairs(values), title=section)
+            print()

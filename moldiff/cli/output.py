@@ -1,0 +1,137 @@
+"""What the commands share on the terminal: tables, progress, checks of output files.
+
+Results go to stdout, progress and remarks to stderr.  rich loads on first use.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from moldiff.errors import InputError, did_you_mean
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+    from rich.table import Table
+
+__all__ = [
+    "bar",
+    "check_output",
+    "check_positive",
+    "examples",
+    "pairs",
+    "percent",
+    "print_wide",
+    "remark",
+    "table",
+]
+
+_WIDTH = 120  # of tables that go to a file or a pipe
+
+
+def examples(*lines: str) -> str:
+    """Render the examples at the end of a command's help (``\\b`` keeps their lines)."""
+    return "Examples:\n\n\b\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def remark(text: str) -> None:
+    """Say something that is no result, on stderr."""
+    print(text, file=sys.stderr)
+
+
+def percent(part: int, whole: int) -> str:
+    """``30 (93.8 %)``."""
+    return f"{part} ({100 * part / whole:.1f} %)" if whole else str(part)
+
+
+def table(
+    rows: Iterable[Sequence[object]], *, header: Sequence[str] = (), title: str | None = None
+) -> None:
+    """Print a table on stdout: the first column names, the others hold the values."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=box.SIMPLE_HEAD if header else None, show_header=bool(header), title=title)
+    if title:
+        drawn.title_justify = "left"
+    cells = [[str(cell) for cell in row] for row in rows]
+    for k in range(max([len(header), *(len(row) for row in cells)])):
+        style = "bold" if k == 0 else None
+        drawn.add_column(header[k] if k < len(header) else "", style=style, overflow="fold")
+    for row in cells:
+        drawn.add_row(*(Text(cell) for cell in row))  # Text: brackets are no markup
+    print_wide(drawn)
+
+
+def print_wide(drawn: Table) -> None:
+    """Print a rich table on stdout, wide where stdout is no terminal."""
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else _WIDTH).print(drawn)
+
+
+def pairs(values: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Flatten nested mappings into (dotted key, text) rows."""
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            yield from pairs(value, f"{name}.")
+        elif isinstance(value, list | tuple):
+            yield name, ", ".join(str(item) for item in value)
+        else:
+            yield name, f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+@contextmanager
+def bar(*columns: str) -> Iterator[Progress]:
+    """Give a progress display on stderr; ``columns`` are formats added before the time left.
+
+    It shows nothing where stderr is no terminal.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        *(TextColumn(column) for column in columns),
+        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    )
+    with progress:
+        yield progress
+
+
+def check_output(path: Path, suffixes: Sequence[str] = ()) -> None:
+    """Refuse an output file that could not be written, before any work is done.
+
+    Raises
+    ------
+    InputError
+        If the suffix is none of ``suffixes``, the directory is missing, or it is no file.
+    """
+    if suffixes and path.suffix.lower() not in suffixes:
+        raise InputError(
+            f"The output '{path}' has the unknown suffix '{path.suffix}'.",
+            fix=did_you_mean(path.suffix.lower(), suffixes),
+        )
+    if not path.parent.is_dir():
+        raise InputError(
+            f"There is no directory '{path.parent}' for the output '{path.name}'.",
+            fix=f"Create it first: mkdir -p '{path.parent}'",
+        )
+    if path.is_dir():
+        raise InputError(f"The output '{path}' is a directory.", fix="Give the name of a file.")
+
+
+def check_positive(option: str, value: float | None) -> None:
+    """Refuse a number that is not finite and above 0 (``InputError``); None is fine."""
+    if value is not None and not 0 < value < float("inf"):
+        raise InputError(f"{option} must be a number above 0, not {value}.", fix=f"Try {option} 1.")

@@ -1,0 +1,195 @@
+"""``moldiff train``: QM9 or one's own molecules; stop and go on at any moment."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from moldiff.cli.failure import Interrupted
+from moldiff.cli.log import Log
+from moldiff.cli.output import bar, remark
+
+if TYPE_CHECKING:
+    import torch
+
+    from moldiff.model import Model
+    from moldiff.train import TrainConfig, Trainer
+
+EXAMPLES = (
+    "moldiff train my.sdf",
+    "moldiff train my.sdf --output runs/my --steps 20000",
+    "moldiff data qm9 && moldiff train qm9",
+    "moldiff train config.yaml --device cuda",
+)
+
+
+def command(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="CONFIG|FILE",
+            help="A configuration (.yaml), a bundled one (qm9), or molecules (.sdf, ...).",
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Directory of the run. [default: the configuration's]"),
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Optimisation steps in all.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="A prepared data set, or a file of molecules.")
+    ] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Molecules per step.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of one operation.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 or mps.")] = None,
+) -> None:
+    """Train a model, or go on with it.
+
+    The same command goes on from the last checkpoint; Ctrl-C saves and stops. The run's
+    directory gets model.safetensors (averaged weights, ready to use), the checkpoint,
+    config.yaml, log.csv and evaluation.csv. Paths in a configuration are relative to the
+    current directory.
+    """
+    from moldiff.cpu import set_threads
+    from moldiff.tasks import training_config
+
+    config = training_config(
+        source,
+        output=None if output is None else str(output),
+        data=None if data is None else str(data),
+        steps=steps,
+        batch=batch,
+        threads=threads,
+        device=device,
+    )
+    set_threads(config.threads)
+    run = _Run(config, _again(source, output, steps))
+    run.train()
+
+
+def _again(source: str, output: Path | None, steps: int | None) -> str:
+    given = {"--output": output, "--steps": steps}
+    options = [f"{key} {value}" for key, value in given.items() if value is not None]
+    return " ".join(["moldiff train", source, *options])
+
+
+_COLUMNS = ("{task.completed}/{task.total}", "{task.fields[note]}")
+
+
+class _Run:
+    """Prepares, trains, logs and says what is going on."""
+
+    def __init__(self, config: TrainConfig, again: str) -> None:
+        from moldiff.tasks import trainer, training_store
+
+        self.config, self.again = config, again
+        self.stopping = False
+        self.say: Callable[[str], None] = remark
+        store = training_store(config, announce=remark)
+        rejected = store.meta["rejected"]
+        if rejected:
+            kinds = ", ".join(f"{why} ({n})" for why, n in rejected.items())
+            told = f"{sum(rejected.values())} of the data's molecules cannot be used: {kinds}"
+            remark(f"{told}; each is in {store.path / 'rejected.csv'}")
+        self.trainer: Trainer = trainer(config, store, judge=self.judge)
+        self.log = Log(self.trainer)
+
+    def train(self) -> None:
+        """Train to the end or until a signal; then say where the model is."""
+        trainer, config = self.trainer, self.config
+        self.greet()
+        self.log.rewind()
+        _write_config(config)
+        with _signals(self.stop), bar(*_COLUMNS) as shown:
+            if not shown.disable:  # print above the bar
+                self.say = lambda text: shown.console.print(text, markup=False, highlight=False)
+            line = shown.add_task("training", total=config.steps, completed=trainer.step, note="")
+            try:
+                for progress in trainer.fit():
+                    note = self.log.add(progress)
+                    shown.update(line, completed=progress.step, note=note)
+                    if shown.disable and self.log.wrote:
+                        self.say(f"step {progress.step} of {config.steps}: {note}")
+                    if self.stopping:
+                        break
+            except KeyboardInterrupt:  # from self.judge, when asked to stop
+                self.stopping = True
+        # After the loop: leaving it has saved the state.
+        if self.stopping and trainer.step < config.steps:
+            raise Interrupted(
+                f"Stopped and saved at step {trainer.step} of {config.steps}. "
+                f"To go on: {self.again}"
+            )
+        model = trainer.output / "model.safetensors"
+        print(f"The model is {model}")
+        print(f"Use it: moldiff generate -n 32 --model {model} -o molecules.sdf")
+
+    def greet(self) -> None:
+        """Say whether this begins, goes on or is finished."""
+        trainer, steps = self.trainer, self.config.steps
+        if trainer.step >= steps:
+            remark(f"{trainer.output} is finished: step {trainer.step}; --steps takes it further.")
+        elif trainer.step:
+            remark(f"Resuming {trainer.output} at step {trainer.step} of {steps}.")
+        else:
+            molecules = len(trainer.store.indices("train"))
+            remark(f"Training {steps} steps on {molecules} molecules into {trainer.output}.")
+
+    def judge(self, model: Model, rng: torch.Generator) -> dict[str, float]:
+        """Judge samples of the model; leave early when asked to stop."""
+        from moldiff.tasks import judge
+
+        def progress(amount: float) -> None:
+            if self.stopping:  # the weights are those of a whole step: saving them is fine
+                raise KeyboardInterrupt
+
+        figures = judge(self.config, progress=progress)(model, rng)
+        text = ", ".join(f"{name} {value:g}" for name, value in figures.items())
+        self.say(f"step {self.trainer.step}: {text}")
+        return figures
+
+    def stop(self) -> None:
+        """Finish the step, then stop; the second time at once, with the last checkpoint."""
+        if self.stopping:
+            remark("Stopped at once; the last checkpoint is untouched.")
+            os._exit(130)  # unwinding would save a state from the middle of a step
+        self.stopping = True
+        self.say("Stopping after this step ...")
+
+
+def _write_config(config: TrainConfig) -> None:
+    """Keep what the run was made from: ``moldiff train DIR/config.yaml`` repeats it."""
+    import yaml
+
+    from moldiff.view.trajectory import replace_text
+
+    output = Path(config.output)
+    output.mkdir(parents=True, exist_ok=True)
+    replace_text(output / "config.yaml", yaml.safe_dump(config.to_dict(), sort_keys=False))
+
+
+@contextmanager
+def _signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Call ``stop`` on Ctrl-C and on SIGTERM (a batch system's) instead of dying in a step."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may handle signals
+        return
+    known = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def handle(*_: Any) -> None:
+        stop()
+
+    for number in known:
+        signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in known.items():
+            signal.signal(number, handler)

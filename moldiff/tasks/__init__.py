@@ -1,0 +1,37 @@
+"""What the commands do, for Python users too: find models, generate, train, evaluate.
+
+Nothing heavy is imported before a function needs it, so that commands without a network
+(``evaluate``, ``view``, ``data``) never load torch.
+"""
+
+from __future__ import annotations
+
+from moldiff.tasks.judging import evaluate, judge
+from moldiff.tasks.models import (
+    bundled_configs,
+    bundled_models,
+    card_rows,
+    check_device,
+    find_model,
+    load,
+)
+from moldiff.tasks.sampling import Options, generate, stream, trajectories
+from moldiff.tasks.training import trainer, training_config, training_store
+
+__all__ = [
+    "Options",
+    "bundled_configs",
+    "bundled_models",
+    "card_rows",
+    "check_device",
+    "evaluate",
+    "find_model",
+    "generate",
+    "judge",
+    "load",
+    "stream",
+    "trainer",
+    "training_config",
+    "training_store",
+    "trajectories",
+]

@@ -1,0 +1,101 @@
+"""Generating molecules with a model that is named, or loaded before."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+
+from moldiff.tasks.models import load
+
+if TYPE_CHECKING:
+    from moldiff.generation import Generated
+    from moldiff.model import Model
+    from moldiff.view import Frame
+
+__all__ = ["Options", "generate", "stream", "trajectories"]
+
+
+class Options(TypedDict, total=False):
+    """Keyword arguments of :func:`generate` and :func:`stream`.
+
+    Attributes
+    ----------
+    model:
+        A loaded model, the name of a bundled one ("qm9" is the default), or a path.
+    device:
+        Where to load a model that is given by name or path.
+    seed, size, formula, keep_valid:
+        See `moldiff.generation.Request`.
+    steps, temperature:
+        Sampling steps, and sharpness of the classes (below 1: more valid, less diverse);
+        None takes the model's own.
+    record:
+        Keep the denoising trajectory of the first ``record`` molecules.
+    progress:
+        Called with the number of molecules' worth of work done since the last call.
+    """
+
+    model: Model | str | Path
+    device: str
+    seed: int
+    size: int | None
+    formula: str | None
+    keep_valid: bool
+    steps: int | None
+    temperature: float | None
+    record: int
+    progress: Callable[[float], None] | None
+
+
+def generate(n: int, **options: Unpack[Options]) -> list[Generated]:
+    """Generate ``n`` molecules; see :class:`Options` for the keyword arguments.
+
+    Raises
+    ------
+    InputError, ModelFileError
+        If the request cannot be met, or the model not be loaded.
+    """
+    return list(stream(n, **options))
+
+
+def stream(n: int, **options: Unpack[Options]) -> Iterator[Generated]:
+    """Generate molecules one after another, as they are finished; as :func:`generate`."""
+    from moldiff.generation import Request
+    from moldiff.generation import generate as run
+
+    given: dict[str, Any] = dict(options)
+    model, device = given.pop("model", "qm9"), given.pop("device", "cpu")
+    if isinstance(model, str | Path):
+        model = load(model, device)
+    sampling = {key: given.pop(key, None) for key in ("steps", "temperature")}
+    sampling = {key: value for key, value in sampling.items() if value is not None}
+    watch = {key: given.pop(key) for key in ("record", "progress") if key in given}
+    unknown = set(given) - {field.name for field in dataclasses.fields(Request)}
+    if unknown:
+        raise TypeError(f"generate() got an unexpected keyword argument '{min(unknown)}'")
+    yield from run(model, Request(n, **given), sampling=sampling, **watch)
+
+
+def trajectories(generated: Sequence[Generated], model: Model) -> dict[int, list[Frame]]:
+    """Return the recorded trajectories by position in ``generated``, ready for `moldiff.view`."""
+    from moldiff.chem import Vocabulary, pair_indices
+    from moldiff.view import Frame
+
+    elements = Vocabulary.from_dict(dict(model.vocabulary)).elements
+
+    def frame(t: float, encoded: Any) -> Frame:
+        rows, columns = pair_indices(len(encoded.types))
+        bonds = tuple(
+            (int(rows[e]), int(columns[e]), int(encoded.bonds[e]))
+            for e in encoded.bonds.nonzero()[0]
+        )
+        symbols = tuple(elements[k] for k in encoded.types)
+        return Frame(symbols, encoded.positions, bonds, t)
+
+    return {
+        i: [frame(moment.t, moment.molecule) for moment in item.frames]
+        for i, item in enumerate(generated)
+        if item.frames
+    }

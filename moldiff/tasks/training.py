@@ -1,0 +1,103 @@
+"""From what the user names to a trainer: configuration, data, checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from moldiff.errors import ConfigError, InputError, did_you_mean
+from moldiff.tasks.models import bundled_configs, check_device
+
+if TYPE_CHECKING:
+    import torch
+
+    from moldiff.data.store import Store
+    from moldiff.model import Model
+    from moldiff.train import TrainConfig, Trainer
+
+__all__ = ["trainer", "training_config", "training_store"]
+
+_CONFIG_SUFFIXES = (".yaml", ".yml")
+
+
+def training_config(source: str, **overrides: Any) -> TrainConfig:
+    """Return the configuration of a run.
+
+    Parameters
+    ----------
+    source:
+        A YAML file, the name of a bundled configuration, a file of molecules or a prepared
+        store; the last two are trained on with the bundled configuration ``default``.
+    overrides:
+        Settings that win over the configuration's; None leaves one as it is.
+
+    Raises
+    ------
+    InputError, ConfigError
+        If ``source`` is none of these, or a setting is wrong.
+    """
+    from moldiff.io import READABLE
+    from moldiff.train import TrainConfig
+
+    path, known = Path(source), bundled_configs()
+    molecules = [s for s in path.suffixes if s.lower() in READABLE]
+    if source in known:
+        path = known[source]
+    elif path.is_dir() or (path.is_file() and molecules):
+        stem = path.name.split(".")[0] or path.resolve().name
+        own = {"data": source, "output": str(Path("runs") / stem), "name": stem}
+        overrides = own | {key: value for key, value in overrides.items() if value is not None}
+        path = known["default"]
+    elif path.suffix.lower() not in _CONFIG_SUFFIXES or not path.is_file():
+        raise InputError(
+            f"There is no configuration, molecule file or data store '{source}'.",
+            fix=f"Give a path, or a bundled configuration. {did_you_mean(source, known)}",
+        )
+    return TrainConfig.from_yaml(path, **overrides)
+
+
+def training_store(config: TrainConfig, *, announce: Callable[[str], None] | None = None) -> Store:
+    """Open the data of a run; a file of molecules is prepared first, into the run's directory.
+
+    A store that is newer than the file it came from is used again.
+
+    Raises
+    ------
+    DataError, InputError
+        If the data is missing or damaged, or no molecule can be used.
+    """
+    from moldiff.data.molecules import prepare
+    from moldiff.data.store import Store
+
+    source = Path(config.data)
+    if not source.is_file():
+        return Store.open(source)
+    destination = Path(config.output) / "data"
+    written = destination / "store.json"
+    if written.is_file() and written.stat().st_mtime >= source.stat().st_mtime:
+        return Store.open(destination)
+    if announce is not None:
+        announce(f"Preparing {source} as {destination} ...")
+    return prepare([source], destination)
+
+
+def trainer(
+    config: TrainConfig,
+    store: Store,
+    *,
+    judge: Callable[[Model, torch.Generator], dict[str, float]] | None = None,
+) -> Trainer:
+    """Return the trainer of a run, resumed if it has a checkpoint.
+
+    Raises
+    ------
+    ConfigError, ModelFileError, InputError
+        If the settings, the checkpoint or the device cannot be used.
+    """
+    from moldiff.train import Trainer
+
+    check_device(config.device)
+    if not len(store.indices("train")) or int(max(store.sizes)) < 2:
+        raise ConfigError(f"The data of '{config.data}' holds nothing to train on.")
+    return Trainer(config, store, judge=judge)

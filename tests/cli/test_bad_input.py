@@ -1,0 +1,161 @@
+"""Every bad input ends in one line that says what, where and how to fix it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import moldiff
+from moldiff.cli import failure
+
+Run = Callable[..., Any]
+SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
+
+
+def one_line(done: Any) -> str:
+    """The error: exactly one line on stderr, without a traceback."""
+    lines = [line for line in done.err.splitlines() if line.startswith("Error:")]
+    assert len(lines) == 1, done.err
+    assert "Traceback" not in done.err and "Error: Unexpected" not in done.err
+    return str(lines[0])
+
+
+# command line (MODEL stands for a good model file), status, words of the error
+GENERATE = ("generate", "--model", "MODEL", "-o", "out.sdf")
+CASES = {
+    "negative count": ((*GENERATE, "-n", "-3"), 2, ["--number", "greater than or equal to 1|x>=1"]),
+    "no number": ((*GENERATE, "-n", "many"), 2, ["--number", "integer"]),
+    "no atom": ((*GENERATE, "--size", "0"), 2, ["--size"]),
+    "impossible size": ((*GENERATE, "--size", "1000"), 2, ["1000", "Choose a size from"]),
+    "no formula": ((*GENERATE, "--formula", "water"), 2, ["'water' is not a molecular formula"]),
+    "unknown element": ((*GENERATE, "--formula", "CH3Cl"), 2, ["'Cl'", "Known: "]),
+    "size and formula": ((*GENERATE, "--formula", "CH4", "--size", "6"), 2, ["5 atoms, not 6"]),
+    "NaN": ((*GENERATE, "--temperature", "nan"), 2, ["--temperature", "above 0"]),
+    "zero": ((*GENERATE, "--temperature", "0"), 2, ["--temperature", "above 0"]),
+    "unknown filter": ((*GENERATE, "--filter", "stric"), 2, ["stric"]),
+    "device": ((*GENERATE, "--device", "warp"), 2, ["'warp' is not available", "cpu"]),
+    "absent device": ((*GENERATE, "--device", "cuda:99"), 2, ["'cuda:99' is not available"]),
+    "unknown option": ((*GENERATE, "--sede", "1"), 2, ["--sede", "moldiff generate --help"]),
+    "suffix": (("generate", "-o", "out.pdb"), 2, ["'.pdb'", ".sdf"]),
+    "no suffix": (("generate", "-o", "out"), 2, ["out", ".sdf"]),
+    "directory": (("generate", "-o", "no/such/out.sdf"), 2, ["'no/such'", "mkdir -p"]),
+    "is a directory": (("generate", "-o", "dir.sdf"), 2, ["'dir.sdf' is a directory"]),
+    "no model": (("generate", "--model", "qm8"), 1, ["'qm8'", "bundled"]),
+    "no model file": (("generate", "--model", "no.safetensors"), 1, ["no.safetensors"]),
+    "truncated model": (("generate", "--model", "cut.safetensors"), 1, ["cut.safe", "again"]),
+    "no safetensors": (("info", "text.safetensors"), 1, ["text.safetensors", "again"]),
+    "command": (("generat",), 2, ["generat", "--help"]),
+    "missing file": (("evaluate", "no.sdf"), 2, ["no.sdf"]),
+    "empty file": (("evaluate", "empty.sdf"), 2, ["empty.sdf", "no molecules"]),
+    "unknown kind": (("evaluate", "text.pdb"), 2, [".pdb", ".sdf"]),
+    "reference": (("evaluate", "good.sdf", "--reference", "qm99"), 1, ["'qm99'"]),
+    "report": (("evaluate", "good.sdf", "-o", "no/r.json"), 2, ["'no'", "mkdir -p"]),
+    "report suffix": (("evaluate", "good.sdf", "-o", "r.txt"), 2, [".txt", ".json"]),
+    "view missing": (("view", "no.sdf"), 2, ["no.sdf"]),
+    "view output": (("view", "good.sdf", "-o", "page.pdf"), 2, [".pdf", ".html"]),
+    "no trajectory": (("view", "good.sdf", "--trajectory", "no.xyz"), 2, ["no.xyz"]),
+    "no configuration": (("train", "qm8"), 2, ["'qm8'", "default"]),
+    "misspelt key": (("train", "typo.yaml"), 2, ["'stepss'", "Did you mean 'steps'"]),
+    "no YAML": (("train", "broken.yaml"), 2, ["broken.yaml", "YAML"]),
+    "no data": (("train", "nodata.yaml"), 1, ["data/qm9", "moldiff data qm9"]),
+    "no usable molecule": (("train", "flat.sdf"), 1, ["flat.sdf", "not an SDF record"]),
+    "no store": (("data", "info", "dir.sdf"), 1, ["dir.sdf", "store.json"]),
+    "nothing there": (("data", "info", "nowhere"), 1, ["nowhere"]),
+    "prepare missing": (("data", "prepare", "no.sdf", "--output", "d"), 2, ["no.sdf"]),
+    "prepare nowhere": (("data", "prepare", "good.sdf"), 2, ["--output"]),
+}  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory full of bad files."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dir.sdf").mkdir()
+    texts = {
+        "empty.sdf": "",
+        "text.pdb": "HELLO",
+        "text.safetensors": "HELLO WORLD, this is no model",
+        "flat.sdf": "name\n\n\nnothing\n$$$$\n",
+        "good.sdf": "$$$$\n".join(SAMPLE.read_text().split("$$$$\n")[:3]) + "$$$$\n",
+        "typo.yaml": "data: x\noutput: y\nstepss: 3\n",
+        "broken.yaml": "data: [x\noutput: }\n",
+        "nodata.yaml": "data: data/qm9\noutput: run\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "cut.safetensors").write_bytes(model_file.read_bytes()[:-100])
+    return tmp_path
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_one_clear_line(run: Run, folder: Path, model_file: Path, case: str) -> None:
+    words, status, expected = CASES[case]
+    before = sorted(folder.rglob("*"))
+    done = run(*(model_file if word == "MODEL" else word for word in words))
+    line = one_line(done)
+    assert done.status == status, line
+    for alternatives in expected:
+        assert any(word in line for word in alternatives.split("|")), line
+    assert sorted(folder.rglob("*")) == before, "a failed command leaves nothing behind"
+
+
+def test_what_was_there_survives(run: Run, folder: Path) -> None:
+    (folder / "out.sdf").write_text("mine")
+    assert run("generate", "--model", "cut.safetensors", "-o", "out.sdf").status == 1
+    assert (folder / "out.sdf").read_text() == "mine"
+
+
+def test_broken_records_are_data(run: Run, folder: Path) -> None:
+    good = (folder / "good.sdf").read_text()
+    (folder / "mixed.sdf").write_text(good + "broken\n\n\nnothing\n$$$$\n" + good)
+    options = ("--reference", "none", "--posebusters", 0, "--relax", 0)
+    done = run("evaluate", "mixed.sdf", *options)
+    assert done.status == 0, done.err
+    assert "7 molecules" in done.out and "not an SDF record" in done.out
+    assert run("view", "mixed.sdf").status == 0
+
+
+def test_another_runs_checkpoint_is_refused(run: Run, tiny_config: Path) -> None:
+    assert run("train", tiny_config, "--steps", 1).status == 0
+    tiny_config.write_text(tiny_config.read_text().replace("width: 16", "width: 32", 1))
+    done = run("train", tiny_config)
+    assert done.status == 1 and "other settings" in one_line(done)
+
+
+def test_debug_shows_the_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "Traceback" in run("evaluate", "no.sdf", "--debug").err
+    assert "Traceback" in run("--debug", "evaluate", "no.sdf").err
+    monkeypatch.setenv("MOLDIFF_DEBUG", "1")
+    assert "Traceback" in run("evaluate", "no.sdf").err
+
+
+def test_version_and_help(run: Run) -> None:
+    assert run("--version").out == f"moldiff {moldiff.__version__}\n"
+    for command in ("generate", "evaluate", "view", "train", "info", "data qm9", "data prepare"):
+        done = run(*command.split(), "--help")
+        assert done.status == 0
+        assert f"    moldiff {command.split()[0]}" in done.out, "examples"
+    assert "generate" in run().out
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (KeyboardInterrupt(), 130, "Interrupted."),
+        (OSError(28, "No space left on device", "x"), 1, "Free some space"),
+        (PermissionError(13, "Permission denied", "x"), 1, "(x). Check the permissions."),
+        (RuntimeError("a\nb"), 1, "Unexpected RuntimeError: a b. Run the command again"),
+        (SystemExit(3), 3, ""),
+    ],
+)
+def test_other_failures(
+    error: BaseException, status: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise error
+
+    assert failure.guarded(fail) == status
+    assert words in capsys.readouterr().err

@@ -1,0 +1,114 @@
+"""What only a process of its own shows: signals, full disks, start-up."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from moldiff.io import read_molecules
+from moldiff.model import read_tensors
+from moldiff.train.trainer import CHECKPOINT_FORMAT
+
+ROOT = Path(__file__).parents[2]
+START = "import sys; from moldiff.cli import main; sys.exit(main(sys.argv[1:]))"
+LATE = {"e3nn", "torch_geometric", "posebusters", "pandas", "scipy.stats", "matplotlib"}
+
+
+def launch(*words: object, code: str = START) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", code, *(str(word) for word in words)]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True)
+
+
+def interrupt(process: subprocess.Popen[str], ready: Callable[[], bool]) -> tuple[int, str]:
+    """Send Ctrl-C once ``ready``; return the exit status and stderr."""
+    end = time.monotonic() + 60
+    while not ready():
+        assert process.poll() is None and time.monotonic() < end, process.communicate()
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    err = process.communicate(timeout=60)[1]
+    return process.returncode, err
+
+
+def test_ctrl_c_keeps_complete_molecules(model_file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "out.sdf"
+    process = launch("generate", "-n", 100_000, "--model", model_file, "-o", path)
+
+    def ready() -> bool:
+        return any(part.stat().st_size > 0 for part in tmp_path.glob(".out.sdf*"))
+
+    status, err = interrupt(process, ready)
+    assert status == 130, err
+    count = len(list(read_molecules(path)))
+    assert f"Interrupted: {count} of 100000 molecules are complete and in {path}." in err
+    assert "Traceback" not in err
+    assert [file.name for file in tmp_path.iterdir()] == ["out.sdf"]
+
+
+def test_ctrl_c_in_training_saves_and_says_how_to_go_on(tiny_config: Path, tmp_path: Path) -> None:
+    process = launch("train", tiny_config, "--steps", 1_000_000)
+    log = tmp_path / "run" / "log.csv"
+    status, err = interrupt(process, log.is_file)
+    assert status == 130, err
+    assert f"To go on: moldiff train {tiny_config} --steps 1000000" in err
+    assert "Traceback" not in err
+    header, _ = read_tensors(tmp_path / "run" / "checkpoint.safetensors", CHECKPOINT_FORMAT)
+    assert f"saved at step {header['step']} of 1000000" in err
+
+
+LIMITED = (
+    "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({0}, {0}));"  # bytes in a file
+    "import torch;" + START
+)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the size of files")
+def test_full_disk(model_file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "out.sdf"
+    process = launch(
+        "generate", "-n", 500, "--model", model_file, "-o", path, code=LIMITED.format(20_000)
+    )
+    err = process.communicate(timeout=60)[1]
+    assert process.returncode == 2, err
+    assert err.startswith("Error:") and len(err.splitlines()) == 1
+    count = len(list(read_molecules(path)))
+    assert count > 0 and f"{count} molecules were written before" in err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the size of files")
+def test_full_disk_in_training(tiny_config: Path) -> None:
+    process = launch("train", tiny_config, code=LIMITED.format(20_000))
+    err = process.communicate(timeout=60)[1]
+    assert process.returncode == 1, err
+    assert len([line for line in err.splitlines() if line.startswith("Error:")]) == 1
+    assert "File too large" in err and "Traceback" not in err
+
+
+def test_generating_loads_nothing_it_does_not_need(model_file: Path, tmp_path: Path) -> None:
+    words = ["generate", "-n", "2", "--model", str(model_file), "-o", str(tmp_path / "out.sdf")]
+    code = (
+        "import sys, time, torch; start = time.perf_counter()\n"
+        f"from moldiff.cli import main\nassert main({words!r}) == 0\n"
+        "print('LOADED', time.perf_counter() - start, *sys.modules)"
+    )
+    process = launch(code=code)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    loaded = out.split("LOADED")[1].split()
+    assert not LATE & set(loaded[1:])
+
+
+def test_a_closed_pipe_is_no_crash() -> None:
+    process = launch("--help")
+    assert process.stdout is not None
+    process.stdout.close()
+    process.wait(timeout=60)
+    assert process.stderr is not None
+    assert "Traceback" not in process.stderr.read()

@@ -1,0 +1,33 @@
+"""What all tests share.
+
+Shapes in the engine's signatures are executed here, and only here: the import hook makes
+beartype check every jaxtyping annotation of the modules named below.  It has to be in place
+before the first of them is imported, hence the order of this file.
+"""
+
+from __future__ import annotations
+
+import jaxtyping
+
+CHECKED = (
+    "schedule",
+    "space",
+    "process",
+    "coupling",
+    "precondition",
+    "denoiser",
+    "objective",
+    "sampler",
+    "nn",
+)
+jaxtyping.install_import_hook([f"moldiff.{name}" for name in CHECKED], "beartype.beartype")
+
+import hypothesis  # noqa: E402
+import torch  # noqa: E402
+
+# One thread per test process: spinning OpenMP threads slow each other down on busy machines.
+torch.set_num_threads(1)
+
+# No deadlines (CI machines are busy at times) and the same examples in every run.
+hypothesis.settings.register_profile("moldiff", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("moldiff")
