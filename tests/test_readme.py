@@ -1,0 +1,174 @@
+"""The README's code blocks do what the README says.
+
+Every fenced ``bash`` or ``python`` block follows an HTML comment that decides about it:
+
+``<!-- ci -->``
+    run it;
+``<!-- ci: NAME -->``
+    run it as part of the story NAME (the default story is called "main");
+``<!-- ci: NAME slow -->``
+    the whole story is slow: it runs with ``-m slow`` only;
+``<!-- no-ci: REASON -->``
+    do not run it, for this reason.
+
+The blocks of a story run in their order in one empty directory, so that a later block finds
+the files an earlier one wrote.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).parents[1] / "README.md"
+TIMEOUT = {"fast": 240, "slow": 1800}  # seconds for one block
+
+BLOCK = re.compile(
+    r"(?:^<!-- (?P<mark>(?:no-)?ci\b[^>]*?) -->\n\s*)?"
+    r"^```(?P<language>bash|python)\n(?P<code>.*?)^```$",
+    re.M | re.S,
+)
+
+
+@dataclass(frozen=True)
+class Block:
+    """One code block: the line it starts in, its language and text, and what to do with it."""
+
+    line: int
+    language: str
+    code: str
+    story: str | None  # None: not run
+    slow: bool = False
+    reason: str = ""  # why it is not run
+
+
+def blocks(text: str) -> list[Block]:
+    """All bash and python blocks of a Markdown text."""
+    return [block(text, match) for match in BLOCK.finditer(text)]
+
+
+def block(text: str, match: re.Match[str]) -> Block:
+    """One match of BLOCK as a Block."""
+    line = text.count("\n", 0, match.start("code"))
+    kind, _, rest = (match["mark"] or "no-ci").partition(":")
+    if kind.strip() == "no-ci":
+        return Block(line, match["language"], match["code"], story=None, reason=rest.strip())
+    words = rest.split()
+    names = [word for word in words if word != "slow"] or ["main"]
+    return Block(line, match["language"], match["code"], names[0], slow="slow" in words)
+
+
+def stories(text: str) -> dict[str, list[Block]]:
+    """The blocks to run, by story, in their order."""
+    told: dict[str, list[Block]] = {}
+    for item in blocks(text):
+        if item.story is not None:
+            told.setdefault(item.story, []).append(item)
+    return told
+
+
+def run(item: Block, directory: Path) -> None:
+    """Run one block; fails with its line in the README and all its output."""
+    tools = Path(sys.executable).parent  # `moldiff` of the interpreter that runs the tests
+    path = f"{tools}{os.pathsep}{os.environ.get('PATH', '')}"
+    environment = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"}
+    interpreter = {"bash": ["bash", "-euo", "pipefail", "-c"], "python": [sys.executable, "-c"]}
+    done = subprocess.run(
+        [*interpreter[item.language], item.code],
+        cwd=directory,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=TIMEOUT["slow" if item.slow else "fast"],
+    )
+    assert done.returncode == 0, f"{README.name}:{item.line}\n{item.code}\n{done.stdout}"
+
+
+def parameters() -> list[object]:
+    """One test for each story of the README; slow ones are marked."""
+    told = stories(README.read_text(encoding="utf-8"))
+    return [
+        pytest.param(
+            told[name], id=name, marks=[pytest.mark.slow] * any(b.slow for b in told[name])
+        )
+        for name in told
+    ]
+
+
+@pytest.mark.skipif(
+    not list(Path(sys.executable).parent.glob("moldiff*")), reason="moldiff is not installed"
+)
+@pytest.mark.parametrize("story", parameters())
+def test_blocks_run(story: list[Block], tmp_path: Path) -> None:
+    for item in story:
+        run(item, tmp_path)
+
+
+def test_every_block_is_run_or_says_why_not() -> None:
+    undecided = [
+        item.line
+        for item in blocks(README.read_text(encoding="utf-8"))
+        if item.story is None and not item.reason
+    ]
+    assert not undecided, f"{README.name}: mark the blocks in lines {undecided}, see {__file__}"
+
+
+EXAMPLE = """\
+<!-- ci -->
+```bash
+echo one > file
+```
+
+<!-- ci: other slow -->
+```python
+print(2)
+```
+text
+<!-- no-ci: needs a day -->
+
+```bash
+train
+```
+```bash
+forgotten
+```
+```
+not code
+```
+<!-- ci -->
+```bash
+cat file
+```
+"""
+
+
+def test_extraction() -> None:
+    found = blocks(EXAMPLE)
+    assert [(item.line, item.language, item.story, item.slow) for item in found] == [
+        (2, "bash", "main", False),
+        (7, "python", "other", True),
+        (13, "bash", None, False),
+        (16, "bash", None, False),
+        (23, "bash", "main", False),
+    ]
+    assert [item.reason for item in found] == ["", "", "needs a day", "", ""]
+    assert [item.code for item in stories(EXAMPLE)["main"]] == ["echo one > file\n", "cat file\n"]
+
+
+def test_a_story_shares_a_directory(tmp_path: Path) -> None:
+    for item in stories(EXAMPLE)["main"]:
+        run(item, tmp_path)
+
+
+def test_a_failing_block_is_reported_with_its_line(tmp_path: Path) -> None:
+    broken = Block(7, "bash", "echo why; false; true\n", "main")
+    with pytest.raises(AssertionError, match=r"README\.md:7[\s\S]*why"):
+        run(broken, tmp_path)
