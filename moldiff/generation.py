@@ -212,7 +212,8 @@ class _Job:
                 f"not of {size}.",
                 fix=f"Choose a size from {low} to {high}.",
             )
-        return cls(model, request, vocabulary, Sampler.from_config(sampling), denoiser, size)
+        steps = {key: value for key, value in sampling.items() if key != "temperature"}
+        return cls(model, request, vocabulary, Sampler.from_config(steps), denoiser, size)
 
     def sizes(self, count: int, round_number: int) -> npt.NDArray[np.int64]:
         """Draw the number of atoms of each molecule, (count,)."""

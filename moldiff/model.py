@@ -117,8 +117,8 @@ class Model:
             "config": json.dumps(self.config()),
             "card": json.dumps(dict(self.card if card is None else card)),
         }
-        tensors = {k: v.to(dtype) for k, v in self.network.state_dict().items()}
-        write_tensors(path, tensors, header)
+        tensors = {k: v.to("cpu", dtype) for k, v in self.network.state_dict().items()}
+        write_tensors(path, tensors, {**header, "digest": _digest(tensors)})
 
     @classmethod
     def load(cls, path: Path, *, device: str = "cpu") -> Model:
@@ -130,6 +130,12 @@ class Model:
             If the file is missing, truncated, corrupt or of another format.
         """
         header, tensors = read_tensors(path, FORMAT)
+        digest = _digest(tensors)
+        if header.get("digest", digest) != digest:
+            raise ModelFileError(
+                f"The weights in '{path}' do not match their checksum.",
+                fix="The file is damaged: copy or download it again.",
+            )
         try:
             model = cls.from_config(json.loads(header["config"]), json.loads(header["card"]))
             model.network.load_state_dict({k: v.float() for k, v in tensors.items()})
@@ -146,7 +152,7 @@ class Model:
                 fix="Use a model written by the installed version, or train it again.",
             ) from error
         model.network.to(device).eval().requires_grad_(False)
-        object.__setattr__(model, "digest", _digest(tensors))
+        object.__setattr__(model, "digest", digest)
         return model
 
 

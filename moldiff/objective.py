@@ -15,9 +15,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from moldiff.batch import Batch
+from moldiff.batch import FIELDS, Batch
 from moldiff.coupling import Aligned, Coupling
 from moldiff.denoiser import NetworkDenoiser
+from moldiff.errors import ConfigError, did_you_mean
 from moldiff.registry import register
 
 __all__ = ["Denoising", "Kumaraswamy", "LogitNormal", "Times"]
@@ -109,6 +110,14 @@ class Denoising(Objective):
     )
     self_condition: float = 0.5
     snr_cap: float = 1e4
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.weights) - set(FIELDS))
+        if unknown:
+            raise ConfigError(
+                f"There is a weight for '{unknown[0]}', which is no field.",
+                fix=did_you_mean(unknown[0], FIELDS),
+            )
 
     def __call__(
         self, denoiser: NetworkDenoiser, x_0: Batch, *, rng: torch.Generator

@@ -28,6 +28,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from moldiff.batch import FIELDS, Batch, pair_count
+from moldiff.errors import ConfigError, did_you_mean
 from moldiff.registry import build, describe, register
 from moldiff.schedule import Schedule
 from moldiff.space import Categorical, Space, ZeroCoM, expand
@@ -164,15 +165,16 @@ class Jump(Process):
         prediction, in closed form.
         """
         pi = self.space.weights(x_t)
-        x0 = torch.softmax(x0_hat, dim=-1)
-        alpha_t = expand(self.schedule.alpha(t), x0)
-        alpha_s = expand(self.schedule.alpha(s), x0)
+        alpha_t = expand(self.schedule.alpha(t), x0_hat)
+        alpha_s = expand(self.schedule.alpha(s), x0_hat)
         keep = alpha_t / alpha_s
-        here = F.one_hot(x_t, self.space.classes).to(x0.dtype)
+        here = F.one_hot(x_t, self.space.classes).to(x0_hat.dtype)
         pi_here = pi[x_t].unsqueeze(-1)
         evidence = alpha_t * here + (1 - alpha_t) * pi_here  # q(x_t | x_0 = k) for each k
+        # Classes that cannot have led to x_t (mask noise) leave before the softmax: however
+        # sure the prediction is of one of them, the others keep weights that are not zero.
+        x0 = torch.softmax(x0_hat.masked_fill(evidence <= 0, -torch.inf), dim=-1)
         weight = x0 / evidence.clamp_min(1e-30)
-        weight = torch.where(evidence > 0, weight, torch.zeros_like(weight))
         prior = alpha_s * weight + (1 - alpha_s) * pi * weight.sum(-1, keepdim=True)
         return (keep * here + (1 - keep) * pi_here) * prior
 
@@ -199,8 +201,22 @@ class Product:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Product:
-        """Build ``{field: process mapping}``."""
-        return cls({field: build("process", part) for field, part in config.items()})
+        """Build ``{field: process mapping}``.
+
+        Raises
+        ------
+        ConfigError
+            If there is no field, or one that is unknown, or a process cannot be made.
+        """
+        unknown = [field for field in config if field not in FIELDS]
+        if unknown or not config:
+            raise ConfigError(
+                f"There is no field '{unknown[0]}'." if unknown else "The process has no field.",
+                fix=did_you_mean(str(unknown[0]) if unknown else "", FIELDS),
+            )
+        # In the order of FIELDS: that of random draws and of the network's inputs and heads
+        # follows, and may not depend on how a configuration file happens to be sorted.
+        return cls({field: build("process", config[field]) for field in FIELDS if field in config})
 
     def to_config(self) -> dict[str, Any]:
         """Return the mapping :meth:`from_config` reads."""

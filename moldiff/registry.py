@@ -83,7 +83,7 @@ def build(kind: str, config: Mapping[str, Any] | str, **context: Any) -> Any:
             f"The {kind} must be a name or a mapping with the key 'name', not {config!r}.",
             fix=f"Known names: {', '.join(names(kind))}.",
         )
-    cls = registered(kind, config["name"])
+    cls = registered(kind, str(config["name"]))
     parameters = inspect.signature(cls).parameters
     arguments: dict[str, Any] = {}
     for key, value in config.items():
@@ -95,7 +95,11 @@ def build(kind: str, config: Mapping[str, Any] | str, **context: Any) -> Any:
                 f"The {kind} '{config['name']}' has no setting '{key}'.",
                 fix=did_you_mean(key, allowed) if allowed else "It takes no settings.",
             )
-        arguments[key] = build(key, value) if key in _REGISTRY else _frozen(value)
+        if key in _REGISTRY:
+            arguments[key] = build(key, value)
+        else:
+            _check(f"'{key}' of the {kind} '{config['name']}'", parameters[key], value)
+            arguments[key] = _frozen(value)
     try:
         return cls(**arguments, **{k: v for k, v in context.items() if k in parameters})
     except (TypeError, ValueError) as error:
@@ -118,6 +122,29 @@ def describe(obj: Any, *, omit: tuple[str, ...] = ()) -> dict[str, Any]:
             value = getattr(obj, key)
             described[key] = describe(value) if type(value) in _NAMES else _thawed(value)
     return described
+
+
+_SCALARS: dict[str, tuple[type, ...]] = {
+    "bool": (bool,),
+    "float": (int, float),
+    "int": (int,),
+    "str": (str,),
+}
+
+
+def _check(what: str, parameter: inspect.Parameter, value: Any) -> None:
+    """Compare a plain value with the annotation of a parameter, where that is a plain type."""
+    annotation = str(parameter.annotation)
+    wanted = _SCALARS.get(annotation)
+    if wanted and (
+        not isinstance(value, wanted) or isinstance(value, bool) != (annotation == "bool")
+    ):
+        raise ConfigError(
+            f"{what} must be of type {annotation}, not {value!r}.",
+            fix="Numbers like 1e-3 are text in YAML: write 1.0e-3."
+            if isinstance(value, str)
+            else "Correct the value.",
+        )
 
 
 def _frozen(value: Any) -> Any:

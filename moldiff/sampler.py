@@ -26,6 +26,7 @@ from torch import Tensor
 
 from moldiff.batch import Batch
 from moldiff.denoiser import Denoiser
+from moldiff.errors import ConfigError, did_you_mean
 from moldiff.process import Gaussian
 from moldiff.registry import build, register
 from moldiff.space import expand
@@ -87,8 +88,8 @@ class State:
         The last prediction of x_0, or None before the first step.
     t, step:
         Time, and number of steps done.
-    before:
-        The prediction of the step before the last and the time it was made at.
+    made_at:
+        The time at which ``prediction`` was made, or None before the first step.
     """
 
     x: Batch
@@ -241,11 +242,30 @@ class Sampler:
     stepper: Stepper = Ancestral()
     grid: Grid = Power()
 
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ConfigError(f"Cannot sample in {self.steps} steps.", fix="Use at least 1.")
+
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Sampler:
-        """Build from ``{"steps": ..., "stepper": {...}, "grid": {...}}``."""
+        """Build from ``{"steps": ..., "stepper": {...}, "grid": {...}}``.
+
+        Raises
+        ------
+        ConfigError
+            If a key or a class is unknown, or there is not at least one step.
+        """
+        for key in config:
+            if key not in ("steps", "stepper", "grid"):
+                raise ConfigError(
+                    f"The sampler has no setting '{key}'.",
+                    fix=did_you_mean(str(key), ("steps", "stepper", "grid")),
+                )
+        steps = config.get("steps", 50)
+        if not isinstance(steps, int):
+            raise ConfigError(f"'steps' of the sampler must be a whole number, not {steps!r}.")
         return cls(
-            int(config.get("steps", 50)),
+            steps,
             build("stepper", config.get("stepper", "ancestral")),
             build("grid", config.get("grid", "power")),
         )

@@ -38,7 +38,10 @@ def derivative(function: Callable[[Tensor], Tensor], t: Float[Tensor, "*s"]) -> 
     """Return d function / dt at times t, elementwise."""
     with torch.enable_grad():
         t = t.detach().requires_grad_(True)
-        (slope,) = torch.autograd.grad(function(t).sum(), t)
+        value = function(t)
+        if not value.requires_grad:  # a constant, such as alpha of VE
+            return torch.zeros_like(t)
+        (slope,) = torch.autograd.grad(value.sum(), t)
     return slope
 
 

@@ -109,8 +109,8 @@ class Categorical(Space):
     probabilities: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        total = math.fsum(self.probabilities)
-        if len(self.probabilities) < 2 or min(self.probabilities) < 0 or abs(total - 1) > 1e-4:
+        sums_to_one = abs(math.fsum(self.probabilities) - 1) <= 1e-4  # false for NaN as well
+        if len(self.probabilities) < 2 or min(self.probabilities) < 0 or not sums_to_one:
             raise ValueError("probabilities must be two or more, not negative, and sum to 1")
 
     @property

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from moldiff.batch import Batch
 from moldiff.denoiser import Denoiser
+from moldiff.errors import ConfigError
 from moldiff.process import Product
 
 __all__ = ["Temperature"]
@@ -23,6 +24,13 @@ class Temperature(Denoiser):
 
     denoiser: Denoiser
     temperature: float
+
+    def __post_init__(self) -> None:
+        if not self.temperature > 0:  # true for NaN as well
+            raise ConfigError(
+                f"The temperature must be above 0, not {self.temperature}.",
+                fix="Use 1 for the model as it was trained, less to sharpen its choices.",
+            )
 
     @property
     def process(self) -> Product:  # type: ignore[override]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from moldiff.batch import FIELDS, Batch, pair_selector
 from moldiff.nn.embed import Embedding, Features
-from moldiff.registry import build, describe, registered
+from moldiff.registry import build, describe
 
 __all__ = ["Heads", "Network"]
 
@@ -77,9 +77,8 @@ class Network(nn.Module):
         self.heads = Heads(classes=classes, **sizes)
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any], classes: Mapping[str, int]) -> Network:
+    def from_config(cls, config: Mapping[str, Any] | str, classes: Mapping[str, int]) -> Network:
         """Build the network whose interaction ``config`` describes."""
-        registered("interaction", str(config.get("name", "")))
         return cls(build("interaction", config), classes)
 
     def to_config(self) -> dict[str, Any]:

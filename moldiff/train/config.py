@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +39,17 @@ class OptimizerConfig:
     decay: int = 2000
     clip: float = 1.0
     ema: float = 0.999
+
+    def __post_init__(self) -> None:
+        if not (0 < self.lr < math.inf and self.clip > 0 and self.weight_decay >= 0):
+            raise ConfigError("The optimizer needs 'lr' and 'clip' above 0, 'weight_decay' from 0.")
+        shares = (*self.betas, self.ema)
+        if len(self.betas) != 2 or not all(
+            isinstance(x, float | int) and 0 <= x < 1 for x in shares
+        ):
+            raise ConfigError(
+                "The optimizer's 'betas' must be two numbers and 'ema' one, from 0 to below 1."
+            )
 
     def rate(self, step: int, steps: int) -> float:
         """Return the learning rate of a step (counted from 0) of a run of ``steps``."""
@@ -88,7 +100,7 @@ class TrainConfig:
     network: Mapping[str, Any] = field(default_factory=lambda: {"name": "transformer"})
     precondition: Mapping[str, Any] | str = "karras"
     process: Mapping[str, Any] = field(default_factory=lambda: _PROCESS)
-    objective: Mapping[str, Any] = field(default_factory=lambda: {"name": "denoising"})
+    objective: Mapping[str, Any] | str = field(default_factory=lambda: {"name": "denoising"})
     optimizer: OptimizerConfig = OptimizerConfig()
     evaluation: Evaluation = Evaluation()
     sampling: Mapping[str, Any] = field(default_factory=dict)
@@ -97,6 +109,8 @@ class TrainConfig:
         for key in ("steps", "batch", "threads"):
             if getattr(self, key) < 1:
                 raise ConfigError(f"'{key}' must be at least 1, not {getattr(self, key)}.")
+        if not all(isinstance(part, Mapping) for part in self.process.values()):
+            raise ConfigError("'process' must hold settings for each field.")
         if self.precision not in ("float32", "bfloat16"):
             raise ConfigError(f"'precision' must be float32 or bfloat16, not '{self.precision}'.")
 
@@ -143,7 +157,17 @@ class TrainConfig:
         return dataclasses.asdict(self)
 
 
-_SCALARS: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,)}
+_TYPES: dict[str, tuple[type, ...]] = {
+    "int": (int,),
+    "float": (int, float),
+    "str": (str,),
+    "str | None": (str, type(None)),
+    "tuple[float, float]": (list, tuple),
+    "Mapping[str, Any]": (Mapping,),
+    "Mapping[str, Any] | str": (Mapping, str),
+    "OptimizerConfig": (Mapping, OptimizerConfig),
+    "Evaluation": (Mapping, Evaluation),
+}
 
 
 def _checked(cls: type, values: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -159,7 +183,7 @@ def _checked(cls: type, values: Mapping[str, Any], where: str) -> dict[str, Any]
         if kind == "float" and isinstance(value, str):  # YAML reads 1e-3 as a string
             with contextlib.suppress(ValueError):
                 value = float(value)
-        wanted = _SCALARS.get(kind)
+        wanted = _TYPES.get(kind)
         if wanted and (isinstance(value, bool) or not isinstance(value, wanted)):
             raise ConfigError(f"'{key}' in {where} must be of type {kind}, not {value!r}.")
         checked[key] = tuple(value) if isinstance(value, list) else value

@@ -14,6 +14,7 @@ import torch
 
 from moldiff.batch import Batch
 from moldiff.data.store import Store
+from moldiff.errors import DataError
 
 __all__ = ["SizeBuckets"]
 
@@ -40,6 +41,11 @@ class SizeBuckets:
         sizes = np.asarray(store.sizes)[indices]
         self.buckets = {int(n): indices[sizes == n] for n in np.unique(sizes) if n > 1}
         self.per_epoch = sum(-(-len(bucket) // batch) for bucket in self.buckets.values())
+        if not self.per_epoch:
+            raise DataError(
+                f"{store.path} holds no molecule of two or more atoms to train on.",
+                fix="Prepare it again with a larger share for training.",
+            )
 
     @functools.lru_cache(maxsize=2)  # noqa: B019  (one loader lives as long as its run)
     def epoch(self, number: int) -> list[npt.NDArray[np.int64]]:

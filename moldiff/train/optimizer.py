@@ -74,13 +74,26 @@ class Optimizers:
         }
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        """Restore what :meth:`state` returned."""
+        """Restore what :meth:`state` returned.
+
+        Raises
+        ------
+        ValueError
+            If it is the state of another optimizer or network.
+        """
+        misfit = ValueError("the state is that of another optimizer or network")
+        if any(int(key.split(".")[0]) >= len(self.parts) for key in state):
+            raise misfit
         for k, part in enumerate(self.parts):
+            parameters = [p for group in part.param_groups for p in group["params"]]
             full = part.state_dict()
             full["state"] = {}
             for key, value in state.items():
                 index, i, name = key.split(".", 2)
                 if int(index) == k:
+                    like = parameters[int(i)] if int(i) < len(parameters) else None
+                    if like is None or (value.ndim and value.shape != like.shape):
+                        raise misfit
                     full["state"].setdefault(int(i), {})[name] = value
             part.load_state_dict(full)
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from moldiff.data.store import Store
-from moldiff.errors import ConfigError
+from moldiff.errors import ConfigError, did_you_mean
 
 __all__ = ["Statistics"]
 
@@ -66,6 +66,10 @@ class Statistics:
         return resolved
 
     def _noise(self, name: str, kind: str) -> tuple[float, ...]:
+        if name not in self.marginals:
+            raise ConfigError(
+                f"'{name}' is no field with classes.", fix=did_you_mean(name, self.marginals)
+            )
         k = len(self.marginals[name])
         kinds = {"marginal": self.marginals[name], "uniform": (1 / k,) * k}
         if kind not in kinds:

@@ -21,10 +21,10 @@ import torch
 
 from moldiff.coupling import Coupling  # noqa: F401  (registers the couplings)
 from moldiff.data.store import Store
-from moldiff.errors import ModelFileError
+from moldiff.errors import ConfigError, ModelFileError
 from moldiff.model import Model, read_tensors, write_tensors
 from moldiff.objective import Objective
-from moldiff.registry import build
+from moldiff.registry import build, describe
 from moldiff.seeds import generator
 from moldiff.train.config import TrainConfig
 from moldiff.train.loader import SizeBuckets
@@ -78,7 +78,13 @@ class Trainer:
             torch.manual_seed(int(torch_seed.initial_seed()))  # layers' own initialisation
             self.model = self._new_model(Statistics.of(store, train))
         self.model.denoiser.precision = getattr(torch, config.precision)
-        self.network = self.model.network.to(config.device)
+        try:
+            self.network = self.model.network.to(config.device)
+        except (RuntimeError, AssertionError) as error:
+            raise ConfigError(
+                f"The device '{config.device}' cannot be used: {error}",
+                fix="Use 'cpu', or 'cuda' where torch finds a GPU.",
+            ) from error
         self.objective: Objective = build("objective", config.objective)
         self.optimizers = Optimizers(self.network, config.optimizer)
         self.average = Average(self.network.parameters(), config.optimizer.ema)
@@ -184,7 +190,7 @@ class Trainer:
                 "parameters": sum(p.numel() for p in self.network.parameters()),
                 "precision": self.config.precision,
                 "optimizer": self.config.to_dict()["optimizer"],
-                "objective": dict(self.config.objective),
+                "objective": describe(self.objective),
             },
         }
 

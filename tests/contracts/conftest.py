@@ -1,0 +1,46 @@
+"""What the contract tests share: every registered class can be made here by its name.
+
+The contract tests enumerate the registry, so a new schedule, stepper or coupling is tested
+the minute it is registered.  Only a class that has settings without defaults needs a line
+in `EXAMPLES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+import moldiff.coupling
+import moldiff.nn.transformer
+import moldiff.objective
+import moldiff.precondition
+import moldiff.sampler  # noqa: F401  (importing registers)
+from moldiff import registry
+
+EXAMPLES: dict[tuple[str, str], dict[str, Any]] = {
+    ("space", "categorical"): {"probabilities": [0.5, 0.3, 0.2]},
+    ("process", "gaussian"): {"schedule": "cosine", "scale": 1.7},
+    ("process", "jump"): {
+        "schedule": "rectified",
+        "space": {"name": "categorical", "probabilities": [0.5, 0.3, 0.2]},
+    },
+    **{("interaction", name): {"layers": 1} for name in registry.names("interaction")},
+}
+
+
+@pytest.fixture
+def make() -> Callable[..., Any]:
+    """``make(kind, name, **settings)``: a registered object with its example settings."""
+
+    def made(kind: str, name: str, **settings: Any) -> Any:
+        return registry.build(kind, {"name": name, **EXAMPLES.get((kind, name), {}), **settings})
+
+    return made
+
+
+@pytest.fixture
+def rng() -> torch.Generator:
+    return torch.Generator().manual_seed(20240607)

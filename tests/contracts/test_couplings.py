@@ -1,0 +1,109 @@
+"""Every coupling rearranges noise without changing what noise is."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from moldiff import registry
+from moldiff.coupling import Coupling, kabsch
+
+
+@pytest.fixture(params=registry.names("coupling"))
+def coupling(request: pytest.FixtureRequest) -> Coupling:
+    built: Coupling = registry.build("coupling", request.param)
+    return built
+
+
+def points(b: int, n: int, rng: torch.Generator) -> Tensor:
+    x = torch.randn(b, n, 3, generator=rng)
+    return x - x.mean(1, keepdim=True)
+
+
+def rotation(rng: torch.Generator) -> Tensor:
+    q, _ = torch.linalg.qr(torch.randn(3, 3, generator=rng))
+    return q * torch.linalg.det(q)
+
+
+@pytest.mark.parametrize("n", [4, 9, 23])
+def test_output_is_noise_permuted_and_properly_rotated(
+    coupling: Coupling, n: int, rng: torch.Generator
+) -> None:
+    x_0, noise = points(32, n, rng), points(32, n, rng)
+    held = x_0.clone(), noise.clone()
+    out = coupling(x_0, noise)
+    assert torch.equal(x_0, held[0]) and torch.equal(noise, held[1])
+    assert out.shape == noise.shape and out.dtype == noise.dtype
+    torch.testing.assert_close(out.mean(1), torch.zeros(32, 3), rtol=0, atol=1e-5)
+    for before, after in zip(noise, out, strict=True):
+        # The distances from the centre tell which atom went where.
+        order = before.norm(dim=1).argsort()[after.norm(dim=1).argsort().argsort()]
+        turn = torch.linalg.lstsq(before[order], after).solution
+        torch.testing.assert_close(before[order] @ turn, after, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(turn @ turn.T, torch.eye(3), rtol=1e-4, atol=1e-4)
+        assert torch.linalg.det(turn) == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("n", [2, 3, 9, 23])
+def test_transport_never_costs_more(coupling: Coupling, n: int, rng: torch.Generator) -> None:
+    x_0, noise = points(200, n, rng), points(200, n, rng)
+    before, after = ((x_0 - z).square().sum((1, 2)) for z in (noise, coupling(x_0, noise)))
+    assert (after <= before * (1 + 1e-5)).all()
+
+
+def test_graphs_do_not_see_each_other(coupling: Coupling, rng: torch.Generator) -> None:
+    x_0, noise = points(8, 7, rng), points(8, 7, rng)
+    whole = coupling(x_0, noise)
+    for k in range(8):
+        torch.testing.assert_close(coupling(x_0[k : k + 1], noise[k : k + 1])[0], whole[k])
+
+
+@pytest.mark.parametrize("case", ["one atom", "two atoms", "in a line", "in a plane", "same place"])
+def test_degenerate_data(coupling: Coupling, case: str, rng: torch.Generator) -> None:
+    n = {"one atom": 1, "two atoms": 2}.get(case, 6)
+    x_0, noise = points(16, n, rng), points(16, n, rng)
+    if case == "same place":
+        x_0 = x_0 * 0
+    elif case.startswith("in a"):
+        x_0 = x_0 * torch.tensor([1.0, float(case == "in a plane"), 0.0])
+    out = coupling(x_0, noise)
+    assert out.isfinite().all()
+    torch.testing.assert_close(
+        torch.cdist(out, out).flatten(1).sort(1).values,
+        torch.cdist(noise, noise).flatten(1).sort(1).values,
+        rtol=1e-3,
+        atol=2e-3,
+    )
+
+
+def test_aligned_finds_a_rotated_shuffled_copy(rng: torch.Generator) -> None:
+    """Noise that is nearly the data, slightly turned and shuffled, is brought back onto it."""
+    x_0 = 3 * points(5, 8, rng)
+    angle = torch.tensor(0.05)
+    turn = torch.tensor([[angle.cos(), -angle.sin(), 0], [angle.sin(), angle.cos(), 0], [0, 0, 1]])
+    noise = (x_0 @ turn)[:, torch.randperm(8, generator=rng)]
+    out = registry.build("coupling", "aligned")(x_0, noise)
+    torch.testing.assert_close(out, x_0, rtol=1e-4, atol=1e-4)
+
+
+def test_kabsch_is_the_best_proper_rotation(rng: torch.Generator) -> None:
+    moving, target = points(20, 6, rng), points(20, 6, rng)
+    best = (kabsch(moving, target) - target).square().sum((1, 2))
+    for _ in range(300):
+        other = (moving @ rotation(rng) - target).square().sum((1, 2))
+        assert (best <= other + 1e-4).all()
+    torch.testing.assert_close(
+        kabsch(moving, moving @ rotation(rng)).norm(dim=2), moving.norm(dim=2), rtol=1e-4, atol=1e-4
+    )
+
+
+def test_kabsch_undoes_rotations_but_not_reflections(rng: torch.Generator) -> None:
+    moving = points(20, 6, rng)
+    target = moving @ rotation(rng)
+    torch.testing.assert_close(kabsch(moving, target), target, rtol=1e-4, atol=1e-4)
+    mirrored = moving * torch.tensor([-1.0, 1.0, 1.0])
+    found = kabsch(moving, mirrored)
+    volumes = [torch.linalg.det(x[:, :3]) for x in (moving, found)]
+    torch.testing.assert_close(volumes[0], volumes[1], rtol=1e-3, atol=1e-4)
+    assert (found - mirrored).square().sum((1, 2)).min() > 1e-2

@@ -1,0 +1,306 @@
+"""Every process under every schedule: forward composes, reverse undoes it exactly."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from moldiff import registry
+from moldiff.batch import Batch
+from moldiff.errors import ConfigError
+from moldiff.process import Gaussian, Jump, Process, Product
+from moldiff.schedule import Cosine, Rectified
+from moldiff.space import Categorical, Euclidean
+
+B, N = 20_000, 4
+NOISES = {
+    "uniform": (0.25, 0.25, 0.25, 0.25),
+    "marginal": (0.7, 0.2, 0.09, 0.01),
+    "mask": (0.0, 0.0, 0.0, 1.0),
+}
+
+
+@pytest.fixture(
+    params=list(itertools.product(registry.names("process"), registry.names("schedule"))),
+    ids="-".join,
+)
+def process(request: pytest.FixtureRequest, make: Callable[..., Any]) -> Process:
+    name, schedule = request.param
+    built: Process = make("process", name, schedule=schedule)
+    return built
+
+
+def data(process: Process, b: int = B) -> Tensor:
+    """b equal graphs of N different sites."""
+    if isinstance(process.space, Categorical):
+        site = torch.arange(N) % process.space.classes
+    else:
+        site = process.space.project(
+            torch.tensor([[0.3, -2, 0], [1, 1, 1], [-1, 0, 4], [0, 0, 2.0]])
+        )
+    return site.expand(b, *site.shape)
+
+
+def certain(process: Process, x_0: Tensor) -> Tensor:
+    """The prediction that is sure of x_0."""
+    if isinstance(process.space, Categorical):
+        return 60.0 * F.one_hot(x_0, process.space.classes)
+    return x_0.clone()
+
+
+def at(time: float, b: int = B) -> Tensor:
+    return torch.full((b,), float(time))
+
+
+def assert_same_distribution(a: Tensor, b: Tensor) -> None:
+    """Equal mean and variance, or class frequencies, of every site: within 5 standard errors."""
+    if not a.is_floating_point():
+        k = int(max(a.max(), b.max())) + 1
+        a, b = F.one_hot(a, k).float(), F.one_hot(b, k).float()
+    count = len(a)
+    variances = a.var(0), b.var(0)
+    error = ((variances[0] + variances[1]) / count).sqrt()
+    assert ((a.mean(0) - b.mean(0)).abs() <= 5 * error + 1e-5).all()
+    fourth = [
+        ((x - x.mean(0)) ** 4).mean(0) - v**2 for x, v in ((a, variances[0]), (b, variances[1]))
+    ]
+    error = ((fourth[0] + fourth[1]).clamp_min(0) / count).sqrt()
+    assert ((variances[0] - variances[1]).abs() <= 5 * error + 1e-5).all()
+
+
+@pytest.mark.parametrize(("s", "t"), [(0.3, 0.7), (0.6, 0.999)])
+def test_forward_composes(process: Process, s: float, t: float, rng: torch.Generator) -> None:
+    x_0 = data(process)
+    x_s = process.forward(x_0, at(0), at(s), rng=rng)
+    once = process.forward(x_0, at(0), at(t), rng=rng)
+    assert_same_distribution(process.forward(x_s, at(s), at(t), rng=rng), once)
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize(("s", "t"), [(0.3, 0.5), (0.4, 0.999)])
+def test_reverse_with_the_truth_undoes_forward(
+    process: Process, s: float, t: float, eta: float, rng: torch.Generator
+) -> None:
+    x_0 = data(process)
+    x_t = process.forward(x_0, at(0), at(t), rng=rng)
+    x_s = process.reverse(x_t, certain(process, x_0), at(t), at(s), eta=eta, rng=rng)
+    assert x_s.dtype == x_t.dtype
+    assert_same_distribution(x_s, process.forward(x_0, at(0), at(s), rng=rng))
+
+
+def test_reverse_to_zero_gives_the_prediction(process: Process, rng: torch.Generator) -> None:
+    x_0 = data(process, 500)
+    x_t = process.forward(x_0, at(0, 500), at(0.5, 500), rng=rng)
+    x_s = process.reverse(x_t, certain(process, x_0), at(0.5, 500), at(0, 500), eta=1.0, rng=rng)
+    # What VE and polynomial leave at t = 0 is sigma(0), below a hundredth.
+    assert (x_s - x_0).abs().max() < 0.05
+    assert torch.equal(process.mode(certain(process, x_0)), x_0)
+
+
+@pytest.mark.parametrize("eta", [0.0, 1.0])
+def test_a_step_of_no_length_changes_nothing(
+    process: Process, eta: float, rng: torch.Generator
+) -> None:
+    for time in (0.001, 0.5, 0.999):
+        t = at(time, 100)
+        x_t = process.forward(data(process, 100), at(0, 100), t, rng=rng)
+        guess = certain(process, data(process, 100).flip(1))
+        assert torch.equal(process.forward(x_t, t, t, rng=rng), x_t)
+        x_s = process.reverse(x_t, guess, t, t, eta=eta, rng=rng)
+        torch.testing.assert_close(x_s, x_t, rtol=1e-4, atol=1e-4)
+
+
+def test_all_data_ends_as_the_prior(process: Process, rng: torch.Generator) -> None:
+    one = torch.ones(1)
+    if process.schedule.alpha(one) > 0.01:
+        pytest.skip("this schedule hides the data under noise without removing it")
+    x_1 = process.forward(data(process), at(0), at(1), rng=rng)
+    prior = process.prior(tuple(x_1.shape), rng=rng)
+    rest = process.schedule.alpha(one) * data(process) if x_1.is_floating_point() else 0
+    if process.schedule.alpha(one) < 1e-3 or x_1.is_floating_point():
+        assert_same_distribution(x_1 - rest, prior)
+
+
+def test_given_noise_is_used(process: Process) -> None:
+    noise = process.prior((50, *data(process).shape[1:]), rng=torch.Generator().manual_seed(5))
+    x_0, times = data(process, 50), (at(0, 50), at(0.6, 50))
+    drawn = [
+        process.forward(x_0, *times, rng=torch.Generator().manual_seed(seed), noise=noise)
+        for seed in (1, 2)
+    ]
+    if x_0.is_floating_point():
+        assert torch.equal(*drawn)
+    else:  # whether a class is kept is drawn, what replaces it is given
+        assert all(((x == x_0) | (x == noise)).all() for x in drawn)
+
+
+def test_loss_is_least_for_the_truth(process: Process) -> None:
+    x_0 = data(process, 3)
+    truth, wrong = certain(process, x_0), certain(process, x_0.flip(1))
+    assert process.loss(truth, x_0).shape == (3,)
+    assert process.loss(truth, x_0).abs().max() < 1e-6
+    assert (process.loss(wrong, x_0) > 1).all()
+
+
+def test_inputs_are_kept(process: Process, rng: torch.Generator) -> None:
+    x_0 = data(process, 20).clone()
+    t, s = at(0.6, 20), at(0.2, 20)
+    noise = process.prior(tuple(x_0.shape), rng=rng)
+    guess = certain(process, x_0).float()
+    given = {"x_0": x_0, "t": t, "s": s, "noise": noise, "guess": guess}
+    held = {name: value.clone() for name, value in given.items()}
+    x_t = process.forward(x_0, s, t, rng=rng, noise=noise)
+    x_t_before = x_t.clone()
+    process.reverse(x_t, guess, t, s, eta=1.0, rng=rng)
+    process.loss(guess, x_0)
+    process.mode(guess)
+    assert all(torch.equal(given[name], held[name]) for name in held)
+    assert torch.equal(x_t, x_t_before)
+
+
+@pytest.mark.parametrize("name", registry.names("schedule"))
+def test_gaussian_moments(name: str, make: Callable[..., Any], rng: torch.Generator) -> None:
+    process = make("process", "gaussian", schedule=name, space="euclidean", scale=1.7)
+    x_0, t = data(process), 0.7
+    x_t = process.forward(x_0, at(0), at(t), rng=rng)
+    alpha, sigma = (f(torch.tensor(t)).item() for f in (process.schedule.alpha, process.sigma))
+    error = sigma / B**0.5
+    assert (x_t.mean(0) - alpha * x_0[0]).abs().max() < 5 * error
+    assert (x_t.var(0) / sigma**2 - 1).abs().max() < 5 * (2 / B) ** 0.5
+
+
+def test_the_deterministic_step_of_the_straight_path_is_eulers(rng: torch.Generator) -> None:
+    process = Gaussian(Rectified(), Euclidean(), 1.3)
+    x_t, x0_hat = (torch.randn(7, 4, 3, generator=rng) for _ in range(2))
+    t, s = at(0.6, 7), at(0.45, 7)
+    x_s = process.reverse(x_t, x0_hat, t, s, eta=0.0, rng=rng)
+    velocity = (x_t - x0_hat) / 0.6  # d x_t / d t = z - x_0
+    torch.testing.assert_close(x_s, x_t + (0.45 - 0.6) * velocity)
+
+
+def brute_force(pi: Tensor, guess: Tensor, x_t: int, alpha_t: float, alpha_s: float) -> Tensor:
+    """p(x_s | x_t) by Bayes' rule, one x_0 and one x_s after the other, (k,)."""
+    k, keep = len(pi), alpha_t / alpha_s
+    total = torch.zeros(k, dtype=torch.float64)
+    for x_0 in range(k):
+        joint = torch.stack(
+            [
+                (alpha_s * (x_s == x_0) + (1 - alpha_s) * pi[x_s])
+                * (keep * (x_t == x_s) + (1 - keep) * pi[x_t])
+                for x_s in range(k)
+            ]
+        )
+        if joint.sum() > 0:  # else this x_0 cannot have led to x_t
+            total += guess[x_0] * joint / joint.sum()
+    return total / total.sum()
+
+
+@pytest.mark.parametrize("noise", NOISES)
+@pytest.mark.parametrize(("s", "t"), [(0.2, 0.5), (0.0, 0.3), (0.9, 1.0), (0.0, 1.0), (0.49, 0.5)])
+def test_the_reverse_kernel_is_bayes_rule(
+    noise: str, s: float, t: float, rng: torch.Generator
+) -> None:
+    process = Jump(Rectified(), Categorical(NOISES[noise]))
+    pi = torch.tensor(NOISES[noise], dtype=torch.float64)
+    logits = 2 * torch.randn(1, 4, 4, generator=rng)
+    x_t = torch.arange(4).unsqueeze(0)
+    found = process.posterior(x_t, logits, at(t, 1), at(s, 1)).double()
+    alpha_t, alpha_s = 1 - t, 1 - s
+    for site in range(4):
+        if pi[site] == 0 and alpha_t == 0:
+            continue  # cannot happen
+        guess = logits[0, site].double().softmax(-1)
+        expected = brute_force(pi, guess, site, alpha_t, alpha_s)
+        row = found[0, site] / found[0, site].sum()
+        torch.testing.assert_close(row, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_an_unmasked_class_stays_whatever_the_prediction(rng: torch.Generator) -> None:
+    """Under mask noise a visible class is the truth, even if the network is sure it is not."""
+    process = Jump(Rectified(), Categorical(NOISES["mask"]))
+    x_t = torch.tensor([[0, 1, 2]])
+    sure = torch.tensor([[[-300.0, 300.0, -300.0, -300.0]]]).expand(1, 3, 4)
+    assert torch.equal(process.reverse(x_t, sure, at(0.5, 1), at(0.4, 1), eta=1.0, rng=rng), x_t)
+
+
+def test_cross_entropy_is_per_graph(rng: torch.Generator) -> None:
+    process = Jump(Cosine(), Categorical((0.5, 0.3, 0.2)))
+    logits, x_0 = torch.randn(4, 6, 3, generator=rng), torch.randint(3, (4, 6), generator=rng)
+    expected = [-logits[i].log_softmax(-1)[range(6), x_0[i]].mean() for i in range(4)]
+    torch.testing.assert_close(process.loss(logits, x_0), torch.stack(expected))
+
+
+CONFIG: dict[str, Any] = {
+    "positions": {"name": "gaussian", "schedule": "cosine", "space": "zero_com", "scale": 1.3},
+    "types": {
+        "name": "jump",
+        "schedule": {"name": "linear_vp", "beta_max": 15.0},
+        "space": {"name": "categorical", "probabilities": [0.5, 0.25, 0.25]},
+    },
+    "bonds": {
+        "name": "jump",
+        "schedule": "rectified",
+        "space": {"name": "categorical", "probabilities": [0.5, 0.25, 0.125, 0.125]},
+    },
+}
+
+
+def test_a_product_is_its_processes(rng: torch.Generator) -> None:
+    product = Product.from_config(CONFIG)
+    again = Product.from_config(product.to_config())
+    assert dict(again.processes) == dict(product.processes)
+    assert product.categorical() == {"types": 3, "bonds": 4}
+    assert list(product.gaussian()) == ["positions"]
+    x_1 = product.prior(2, 5, rng=rng)
+    assert {k: tuple(v.shape) for k, v in x_1.items()} == {
+        "positions": (2, 5, 3),
+        "types": (2, 5),
+        "bonds": (2, 10),
+    }
+    t, s = at(1, 2), at(0.5, 2)
+    guess = Batch(
+        {
+            "positions": x_1["positions"],
+            "types": F.one_hot(x_1["types"], 3) * 60.0,
+            "bonds": F.one_hot(x_1["bonds"], 4) * 60.0,
+        }
+    )
+    x_s = product.reverse(x_1, guess, t, s, eta=0.0, rng=rng)
+    assert set(x_s) == set(x_1)
+    x_t = product.forward(x_1, at(0, 2), at(0, 2), rng=rng)
+    mode = product.mode(guess)
+    mixed = product.mix(guess, guess.map(lambda v: 0 * v), dict.fromkeys(guess, 1.0))
+    for name in x_1:
+        torch.testing.assert_close(x_t[name], x_1[name])
+        assert torch.equal(mode[name], x_1[name])
+        assert (mixed[name] == 0).all()
+
+
+def test_the_order_of_fields_in_a_config_is_of_no_importance() -> None:
+    """Random draws, inputs and heads follow the order of the product's fields."""
+    turned = Product.from_config(dict(reversed(CONFIG.items())))
+    assert list(turned.processes) == list(Product.from_config(CONFIG).processes)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"postions": CONFIG["positions"]},
+        {"positions": {**CONFIG["positions"], "scal": 1.0}},
+        {"positions": {**CONFIG["positions"], "schedule": "cosin"}},
+        {"positions": {"name": "gaussian"}},
+        {"positions": None},
+        {"types": {"name": "jump", "schedule": "cosine"}},
+        {},
+    ],
+    ids=str,
+)
+def test_a_wrong_product_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        Product.from_config(wrong)

@@ -1,0 +1,65 @@
+"""Temperature sharpens or flattens classes and leaves coordinates alone."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from moldiff.denoiser import GaussianDenoiser
+from moldiff.errors import ConfigError
+from moldiff.guidance import Inpaint, Temperature
+from moldiff.process import Product
+from moldiff.sampler import Sampler
+
+FREQUENCIES = {"types": (0.6, 0.3, 0.1)}
+
+
+def truth() -> GaussianDenoiser:
+    space = {"name": "categorical", "probabilities": [0.2, 0.3, 0.5]}
+    process = Product.from_config(
+        {
+            "positions": {"name": "gaussian", "schedule": "cosine"},
+            "types": {"name": "jump", "schedule": "rectified", "space": space},
+        }
+    )
+    return GaussianDenoiser(process, 1.0, FREQUENCIES)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_logits_are_divided(temperature: float) -> None:
+    inner = truth()
+    x_t = inner.process.prior(5, 4, rng=torch.Generator().manual_seed(0))
+    held = x_t["types"].clone()
+    t = torch.full((5,), 0.5)
+    plain, changed = inner(x_t, t), Temperature(inner, temperature)(x_t, t)
+    assert torch.equal(plain["positions"], changed["positions"])
+    expected = plain["types"].softmax(-1) ** (1 / temperature)
+    expected = expected / expected.sum(-1, keepdim=True)
+    torch.testing.assert_close(changed["types"].softmax(-1), expected, rtol=1e-4, atol=1e-6)
+    assert torch.equal(x_t["types"], held)
+
+
+def test_one_changes_nothing() -> None:
+    samples = []
+    for denoiser in (truth(), Temperature(truth(), 1.0)):
+        rng = torch.Generator().manual_seed(0)
+        x_1 = denoiser.process.prior(10, 4, rng=rng)
+        samples.append(Sampler(5).sample(denoiser, x_1, rng=rng))
+    assert all(torch.equal(samples[0][name], samples[1][name]) for name in samples[0])
+
+
+def test_wrappers_compose() -> None:
+    known = {"types": torch.tensor([2, -1, -1, 2])}
+    for denoiser in (
+        Temperature(Inpaint(truth(), known), 0.1),
+        Inpaint(Temperature(truth(), 0.1), known),
+    ):
+        rng = torch.Generator().manual_seed(0)
+        x = Sampler(20).sample(denoiser, denoiser.process.prior(50, 4, rng=rng), rng=rng)
+        assert (x["types"][:, [0, 3]] == 2).all()
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])
+def test_no_temperature_at_all_is_refused(temperature: float) -> None:
+    with pytest.raises(ConfigError, match="temperature"):
+        Temperature(truth(), temperature)

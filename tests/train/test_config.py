@@ -1,0 +1,153 @@
+"""The training configuration: every key and value is checked when it is read."""
+
+from __future__ import annotations
+
+import copy
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from moldiff.errors import ConfigError, InputError
+from moldiff.train import TrainConfig
+from moldiff.train.config import OptimizerConfig
+
+LEAST = {"data": "store", "output": "run"}
+
+
+def test_the_least_is_enough() -> None:
+    config = TrainConfig.from_dict(LEAST)
+    assert config.data == "store" and config.optimizer == OptimizerConfig()
+
+
+def test_round_trip() -> None:
+    config = TrainConfig.from_dict(
+        LEAST
+        | {"steps": 5, "optimizer": {"lr": 2e-3, "betas": [0.8, 0.9]}, "evaluation": {"every": 7}}
+    )
+    assert TrainConfig.from_dict(config.to_dict()) == config
+    again = TrainConfig.from_dict(yaml.safe_load(yaml.safe_dump(_plain(config.to_dict()))))
+    assert again == config
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    return [_plain(v) for v in value] if isinstance(value, tuple | list) else value
+
+
+def test_input_is_kept() -> None:
+    values = LEAST | {"optimizer": {"betas": [0.8, 0.9]}}
+    held = copy.deepcopy(values)
+    TrainConfig.from_dict(values)
+    assert values == held
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told", "fix"),
+    [
+        ({"stpes": 5}, "stpes", "'steps'"),
+        ({"optimizer": {"warmpu": 5}}, "warmpu", "'warmup'"),
+        ({"evaluation": {"evry": 5}}, "evry", "'every'"),
+        ({3: 4}, "3", "Known"),
+    ],
+)
+def test_misspelt_keys(wrong: dict[Any, Any], told: str, fix: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        TrainConfig.from_dict({**LEAST, **wrong}, where="my.yaml")
+    assert told in caught.value.what and "my.yaml" in caught.value.what
+    assert fix in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"steps": "many"},
+        {"steps": 1.5},
+        {"steps": True},
+        {"steps": 0},
+        {"steps": None},
+        {"batch": 0},
+        {"batch": -1},
+        {"threads": 0},
+        {"seed": "x"},
+        {"data": 5},
+        {"name": 5},
+        {"precision": "float8"},
+        {"checkpoint_minutes": "often"},
+        {"init": 5},
+        {"optimizer": "muon"},
+        {"optimizer": None},
+        {"optimizer": ["adamw"]},
+        {"optimizer": {"lr": "fast"}},
+        {"optimizer": {"warmup": 1.5}},
+        {"optimizer": {"betas": 0.9}},
+        {"optimizer": {"betas": [0.9]}},
+        {"optimizer": {"lr": float("nan")}},
+        {"optimizer": {"lr": -1.0}},
+        {"evaluation": 5},
+        {"evaluation": {"steps": "x"}},
+        {"process": 5},
+        {"process": {"positions": 5}},
+        {"network": 5},
+        {"network": None},
+        {"sampling": "fast"},
+        {"objective": 5},
+    ],
+    ids=str,
+)
+def test_wrong_values(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        TrainConfig.from_dict({**LEAST, **wrong})
+    assert next(iter(wrong)) in str(caught.value) or "optimizer" in str(caught.value)
+
+
+@pytest.mark.parametrize("missing", LEAST)
+def test_missing_keys(missing: str) -> None:
+    with pytest.raises(ConfigError, match=missing):
+        TrainConfig.from_dict({k: v for k, v in LEAST.items() if k != missing})
+
+
+def test_yaml(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text("data: a\noutput: b\nsteps: 7\noptimizer:\n  lr: 1e-3\n")
+    config = TrainConfig.from_yaml(path, seed=3, steps=None)
+    assert (config.steps, config.seed, config.optimizer.lr) == (7, 3, 1e-3)
+    assert TrainConfig.from_yaml(path, steps=9).steps == 9
+
+
+@pytest.mark.parametrize("text", ["", "- a\n", "just words", "data: [", "data: a\n\tb: c\n"])
+def test_yaml_that_holds_no_settings(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"run\.yaml"):
+        TrainConfig.from_yaml(path)
+
+
+def test_unreadable_yaml(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"missing\.yaml"):
+        TrainConfig.from_yaml(tmp_path / "missing.yaml")
+    with pytest.raises(InputError):
+        TrainConfig.from_yaml(tmp_path)
+    path = tmp_path / "binary.yaml"
+    path.write_bytes(b"\xff\xfe\x00\x01")
+    with pytest.raises(InputError):
+        TrainConfig.from_yaml(path)
+
+
+def test_learning_rate() -> None:
+    config = OptimizerConfig(lr=1.0, warmup=10, decay=20)
+    rates = [config.rate(step, 100) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1) and rates[9] == rates[50] == rates[80] == 1.0
+    assert all(a <= b for a, b in pairwise(rates[:11]))
+    assert all(a > b for a, b in pairwise(rates[80:]))
+    assert 0 < rates[-1] < 0.05
+    for short in (OptimizerConfig(lr=1.0, decay=0), OptimizerConfig(lr=1.0, warmup=0, decay=500)):
+        assert all(0 < short.rate(step, 20) <= 1 for step in range(20))
+
+
+def test_a_longer_run_begins_like_a_shorter_one() -> None:
+    config = OptimizerConfig(warmup=10, decay=20)
+    assert [config.rate(k, 100) for k in range(80)] == [config.rate(k, 300) for k in range(80)]
