@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from moldiff.generation import Generated, Request
+    from moldiff.metrics.evaluation import evaluate
     from moldiff.model import Model
-    from moldiff.tasks import evaluate, generate, load
+    from moldiff.tasks import generate, load
 
 __version__ = "0.1.0"
 
@@ -29,7 +30,7 @@ _HOME = {
     "Generated": "moldiff.generation",
     "Model": "moldiff.model",
     "Request": "moldiff.generation",
-    "evaluate": "moldiff.tasks",
+    "evaluate": "moldiff.metrics.evaluation",
     "generate": "moldiff.tasks",
     "load": "moldiff.tasks",
 }

@@ -1,7 +1,10 @@
 """Couplings: which noise goes with which data.
 
 Pairing data with noise that already lies near it straightens the paths a denoiser has
-to learn, which pays in few-step sampling.
+to learn, which pays in few-step sampling.  The price: with any coupling but
+``independent``, x_t given x_0 is no longer Gaussian, so only the deterministic flow
+(eta = 0, midpoint, multistep) samples exactly; ancestral noise and Langevin correctors
+belong to ``independent``.
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@ request (n, size | formula, seed) -> groups of equal size -> Sampler.trajectory
 
 from __future__ import annotations
 
-import re
+import dataclasses
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,20 +21,21 @@ import moldiff
 from moldiff.batch import Batch
 from moldiff.chem.decode import decode
 from moldiff.chem.encode import Encoded
+from moldiff.chem.formula import parse_formula
 from moldiff.chem.quiet import quiet
 from moldiff.chem.validity import canonical_smiles, strict_failure
 from moldiff.chem.vocabulary import Vocabulary
 from moldiff.denoiser import Denoiser
-from moldiff.errors import InputError, did_you_mean
+from moldiff.errors import InputError
 from moldiff.guidance import Inpaint, Temperature
 from moldiff.model import Model
 from moldiff.sampler import Sampler, State
 from moldiff.seeds import generator
 
-__all__ = ["Frame", "Generated", "Request", "generate", "parse_formula", "sample_batch"]
+__all__ = ["Frame", "Generated", "Request", "generate", "sample_batch"]
 
 _MAX_GROUP = 64  # graphs sampled together: large enough to be fast, small enough to report often
-_MAX_ROUNDS = 20  # with a filter: give up when 20 times the request was drawn
+_MAX_ROUNDS = 20  # with a filter: give up on a molecule after so many attempts
 _STREAM_SIZES, _STREAM_NOISE = 11, 12
 
 
@@ -46,7 +48,7 @@ class Request:
     n:
         Number of molecules.
     seed:
-        Same seed, same molecules (on the same kind of machine).
+        Same request, settings and seed: same molecules (on the same kind of machine).
     size:
         Number of atoms of every molecule, hydrogens included; None draws sizes as
         frequent as in the training data.
@@ -91,29 +93,6 @@ class Generated:
     failure: str | None
     tags: Mapping[str, str]
     frames: tuple[Frame, ...] = ()
-
-
-def parse_formula(formula: str, vocabulary: Vocabulary) -> npt.NDArray[np.int64]:
-    """Return the element index of each atom of a formula, (n,).
-
-    Raises
-    ------
-    InputError
-        If it is not a formula or names an element the model does not know.
-    """
-    if not re.fullmatch(r"([A-Z][a-z]?\d*)+", formula):
-        raise InputError(
-            f"'{formula}' is not a molecular formula.", fix="Write it like C7H8O, without charges."
-        )
-    types: list[int] = []
-    for symbol, count in re.findall(r"([A-Z][a-z]?)(\d*)", formula):
-        if symbol not in vocabulary.elements:
-            raise InputError(
-                f"The model does not know the element '{symbol}' of '{formula}'.",
-                fix=did_you_mean(symbol, vocabulary.elements),
-            )
-        types += [vocabulary.elements.index(symbol)] * int(count or 1)
-    return np.asarray(types, dtype=np.int64)
 
 
 def sample_batch(
@@ -165,17 +144,18 @@ def generate(
         If the request cannot be met: a bad count, size or formula.
     """
     job = _Job.of(model, request, {**model.sampling, **(sampling or {})})
-    found = drawn = 0
-    round_number = 0
-    while found < request.n and drawn < _MAX_ROUNDS * request.n:
-        want = request.n - found
-        sizes = job.sizes(want, round_number)
-        drawn += want
+    sizes, found = job.sizes(), 0
+    for round_number in range(_MAX_ROUNDS):
+        failed: list[int] = []  # drawn again at the same size, or a filter would prefer easy sizes
         for item in job.sample(sizes, round_number, max(0, record - found), progress):
             if item.failure is None or not request.keep_valid:
                 found += 1
                 yield item
-        round_number += 1
+            else:
+                failed.append(item.mol.GetNumAtoms())
+        if not failed:
+            return
+        sizes = np.asarray(failed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,6 +166,7 @@ class _Job:
     sampler: Sampler
     denoiser: Denoiser
     fixed_size: int | None
+    sampling: Mapping[str, Any]
 
     @classmethod
     def of(cls, model: Model, request: Request, sampling: Mapping[str, Any]) -> _Job:
@@ -202,7 +183,10 @@ class _Job:
         if request.formula is not None:
             types = parse_formula(request.formula, vocabulary)
             if size not in (None, len(types)):
-                raise InputError(f"{request.formula} has {len(types)} atoms, not {size}.")
+                raise InputError(
+                    f"{request.formula} has {len(types)} atoms, not {size}.",
+                    fix="Give a formula or a size, not both.",
+                )
             size = len(types)
             denoiser = Inpaint(denoiser, {"types": torch.from_numpy(types)})
         low, high = min(model.sizes), max(model.sizes)
@@ -213,15 +197,16 @@ class _Job:
                 fix=f"Choose a size from {low} to {high}.",
             )
         steps = {key: value for key, value in sampling.items() if key != "temperature"}
-        return cls(model, request, vocabulary, Sampler.from_config(steps), denoiser, size)
+        sampler = Sampler.from_config(steps)
+        return cls(model, request, vocabulary, sampler, denoiser, size, sampling)
 
-    def sizes(self, count: int, round_number: int) -> npt.NDArray[np.int64]:
-        """Draw the number of atoms of each molecule, (count,)."""
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """Draw the number of atoms of each molecule, (n,)."""
         if self.fixed_size is not None:
-            return np.full(count, self.fixed_size)
+            return np.full(self.request.n, self.fixed_size)
         weights = torch.tensor(list(self.model.sizes.values()), dtype=torch.float64)
-        rng = generator(self.request.seed, _STREAM_SIZES, round_number)
-        drawn = torch.multinomial(weights, count, replacement=True, generator=rng)
+        rng = generator(self.request.seed, _STREAM_SIZES)
+        drawn = torch.multinomial(weights, self.request.n, replacement=True, generator=rng)
         return np.asarray(list(self.model.sizes))[drawn.numpy()]
 
     def sample(
@@ -270,6 +255,8 @@ class _Job:
             "model": f"{self.model.card.get('name', 'unnamed')} {self.model.digest}".strip(),
             "seed": str(self.request.seed),
             "steps": str(self.sampler.steps),
+            "sampling": json.dumps(self.sampling, sort_keys=True),
+            "request": json.dumps(dataclasses.asdict(self.request), sort_keys=True),
             "moldiff_version": moldiff.__version__,
         }
         return Generated(mol, failure, {k: v for k, v in tags.items() if v}, frames)

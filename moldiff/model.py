@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,8 +86,10 @@ class Model:
         }
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any], card: Mapping[str, Any] | None = None) -> Model:
-        """Build an untrained model.
+    def from_config(
+        cls, config: Mapping[str, Any], card: Mapping[str, Any] | None = None, *, seed: int = 0
+    ) -> Model:
+        """Build an untrained model; ``seed`` decides its initial weights.
 
         Raises
         ------
@@ -99,9 +100,13 @@ class Model:
         if missing:
             raise ConfigError(f"The model configuration lacks {', '.join(missing)}.")
         process = Product.from_config(config["process"])
-        network = Network.from_config(config["network"], process.categorical())
+        with torch.random.fork_rng(devices=[]):  # layers draw from torch's global generator
+            torch.default_generator.manual_seed(seed)
+            network = Network.from_config(config["network"], process.categorical())
         denoiser = NetworkDenoiser(network, build("precondition", config["precondition"]), process)
         sizes = {int(n): float(weight) for n, weight in config["sizes"].items()}
+        if not sizes:
+            raise ConfigError("The model configuration has no sizes.")
         return cls(denoiser, config["vocabulary"], sizes, config["sampling"], card or {})
 
     def save(
@@ -166,24 +171,22 @@ def _digest(tensors: Mapping[str, Tensor]) -> str:
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> None:
     """Write a safetensors file under a temporary name and rename it over ``path``."""
-    path, name = Path(path), ""
+    path = Path(path)
+    # One fixed name: what a kill leaves behind is overwritten by the next write.
+    part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(handle)
         plain = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
-        save_file(plain, name, dict(header))
-        with open(name, "rb+") as file:  # the rename must not overtake the data
+        save_file(plain, part, dict(header))
+        with part.open("rb+") as file:  # the rename must not overtake the data
             os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
+        os.replace(part, path)
     except (SafetensorError, OSError) as error:
         raise ModelFileError(
             f"Cannot write '{path}': {error}.", fix="Check the free space and the permissions."
         ) from error
     finally:
-        if name:
-            Path(name).unlink(missing_ok=True)  # gone already if all went well
+        part.unlink(missing_ok=True)  # gone already if all went well
 
 
 def read_tensors(path: Path, expected: str) -> tuple[dict[str, str], dict[str, Tensor]]:

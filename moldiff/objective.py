@@ -21,7 +21,7 @@ from moldiff.denoiser import NetworkDenoiser
 from moldiff.errors import ConfigError, did_you_mean
 from moldiff.registry import register
 
-__all__ = ["Denoising", "Kumaraswamy", "LogitNormal", "Times"]
+__all__ = ["Denoising", "Kumaraswamy", "LogitNormal", "Objective", "Times"]
 
 
 class Times(ABC):

@@ -26,7 +26,9 @@ def register(kind: str, name: str) -> Callable[[type[T]], type[T]]:
     """Return a class decorator that files the class under ``kind`` and ``name``."""
 
     def decorate(cls: type[T]) -> type[T]:
-        _REGISTRY.setdefault(kind, {})[name] = cls
+        if name in _REGISTRY.setdefault(kind, {}):
+            raise ValueError(f"there is a {kind} called '{name}' already")
+        _REGISTRY[kind][name] = cls
         _NAMES[cls] = (kind, name)
         return cls
 

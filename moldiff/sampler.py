@@ -6,7 +6,7 @@ and the spaces' ``mix`` alone, so each of them works on every field:
 =============  =======================================================================
 ancestral      reverse step with stochasticity eta: DDPM (1), DDIM / Euler (0)
 midpoint       second order, two evaluations: the step from t to s uses the prediction
-               at the middle (Karras et al. 2022, algorithm 1, and its appendix D.3)
+               at the middle (the family of Karras et al. 2022, appendix D.2)
 multistep      second order, one evaluation: the prediction is extrapolated from the
                last two (Lu et al., DPM-Solver++(2M), 2022, algorithm 2)
 langevin       ancestral predictor, Langevin corrector (Song et al. 2021, algorithm 5)
@@ -123,7 +123,7 @@ class Ancestral(Stepper):
     ``eta`` applies to times up to ``below``; above it the step is deterministic.
     """
 
-    eta: float = 1.0
+    eta: float = 0.0
     below: float = 1.0
 
     def step(

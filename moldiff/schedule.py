@@ -36,8 +36,8 @@ class Schedule(ABC):
 
 def derivative(function: Callable[[Tensor], Tensor], t: Float[Tensor, "*s"]) -> Float[Tensor, "*s"]:
     """Return d function / dt at times t, elementwise."""
-    with torch.enable_grad():
-        t = t.detach().requires_grad_(True)
+    with torch.inference_mode(False), torch.enable_grad():  # sampling runs in inference mode
+        t = t.detach().clone().requires_grad_(True)
         value = function(t)
         if not value.requires_grad:  # a constant, such as alpha of VE
             return torch.zeros_like(t)

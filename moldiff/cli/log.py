@@ -52,7 +52,7 @@ class Log:
         return f"{text} rate {progress.rate:.1e} {speed:.0f} molecules/s"
 
     def _write(self, progress: Progress, speed: float) -> None:
-        from moldiff.train.trainer import append_csv
+        from moldiff.train.records import append_csv
 
         row = {
             "step": progress.step,

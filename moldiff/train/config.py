@@ -22,13 +22,21 @@ _PROCESS: dict[str, Any] = {
 }
 
 
+_SAMPLING: dict[str, Any] = {
+    "steps": 50,
+    "stepper": {"name": "ancestral", "eta": 0.0},
+    "grid": {"name": "power", "exponent": 1.5},
+    "temperature": 0.7,
+}
+
+
 @dataclass(frozen=True)
 class OptimizerConfig:
     """AdamW (Loshchilov & Hutter 2019), or Muon (Jordan 2024) for the matrices.
 
     The rate rises for ``warmup`` steps, stays, and falls as 1 - sqrt over the last
-    ``decay`` steps (Hägele et al. 2024).  A run is therefore extended by raising
-    ``steps`` and resuming from any checkpoint before its decay.
+    ``decay`` steps (Hägele et al. 2024).  A finished run is extended by
+    raising ``steps``: it goes on from the checkpoint kept where its decay began.
     """
 
     name: str = "adamw"
@@ -51,13 +59,16 @@ class OptimizerConfig:
                 "The optimizer's 'betas' must be two numbers and 'ema' one, from 0 to below 1."
             )
 
+    def decay_start(self, steps: int) -> int:
+        """Return the first step of the decay of a run of ``steps``."""
+        return steps - max(1, min(self.decay, steps // 3))
+
     def rate(self, step: int, steps: int) -> float:
         """Return the learning rate of a step (counted from 0) of a run of ``steps``."""
         # Short runs keep the shape: at most a tenth of the steps to rise, a third to fall.
-        warmup = max(1, min(self.warmup, steps // 10))
-        decay = max(1, min(self.decay, steps // 3))
-        rise = min(1.0, (step + 1) / warmup)
-        progress = (step - (steps - decay)) / decay
+        rise = min(1.0, (step + 1) / max(1, min(self.warmup, steps // 10)))
+        start = self.decay_start(steps)
+        progress = (step - start) / (steps - start)
         return self.lr * rise * float(1 - max(0.0, min(1.0, progress)) ** 0.5)
 
 
@@ -103,7 +114,7 @@ class TrainConfig:
     objective: Mapping[str, Any] | str = field(default_factory=lambda: {"name": "denoising"})
     optimizer: OptimizerConfig = OptimizerConfig()
     evaluation: Evaluation = Evaluation()
-    sampling: Mapping[str, Any] = field(default_factory=dict)
+    sampling: Mapping[str, Any] = field(default_factory=lambda: _SAMPLING)
 
     def __post_init__(self) -> None:
         for key in ("steps", "batch", "threads"):

@@ -1,7 +1,7 @@
 """Batches of equally large molecules, in an order that is a function of seed and step.
 
 Nothing about the position in an epoch has to be stored: step number k of a run always
-sees the same molecules, rotated and noised with the same random numbers.
+sees the same molecules, noised with the same random numbers.
 """
 
 from __future__ import annotations

@@ -8,8 +8,9 @@ one number, and a run that was killed continues bit for bit as if it had not bee
 
 from __future__ import annotations
 
-import csv
 import json
+import math
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,22 +20,24 @@ from typing import Any
 
 import torch
 
-from moldiff.coupling import Coupling  # noqa: F401  (registers the couplings)
 from moldiff.data.store import Store
-from moldiff.errors import ConfigError, ModelFileError
+from moldiff.errors import ConfigError, ModelFileError, MoldiffError
 from moldiff.model import Model, read_tensors, write_tensors
 from moldiff.objective import Objective
 from moldiff.registry import build, describe
+from moldiff.sampler import Sampler
 from moldiff.seeds import generator
 from moldiff.train.config import TrainConfig
 from moldiff.train.loader import SizeBuckets
 from moldiff.train.optimizer import Average, Optimizers
+from moldiff.train.records import alone, append_csv, best
 from moldiff.train.statistics import Statistics
 
 __all__ = ["Progress", "Trainer"]
 
 CHECKPOINT_FORMAT = "moldiff-checkpoint-1"
 _NOISE, _EVALUATION = 1, 2  # streams of random numbers
+_PATIENCE = 20  # steps without a finite gradient before a run is given up
 
 
 @dataclass(frozen=True)
@@ -73,10 +76,8 @@ class Trainer:
         self.output = Path(config.output)
         train = store.indices("train")
         self.loader = SizeBuckets(store, train, batch=config.batch, seed=config.seed)
-        torch_seed = generator(config.seed, 0)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(torch_seed.initial_seed()))  # layers' own initialisation
-            self.model = self._new_model(Statistics.of(store, train))
+        self.model = self._new_model(Statistics.of(store, train))
+        Sampler.from_config({k: v for k, v in config.sampling.items() if k != "temperature"})
         self.model.denoiser.precision = getattr(torch, config.precision)
         try:
             self.network = self.model.network.to(config.device)
@@ -89,6 +90,8 @@ class Trainer:
         self.optimizers = Optimizers(self.network, config.optimizer)
         self.average = Average(self.network.parameters(), config.optimizer.ema)
         self.step = 0
+        self.judged = 0
+        self._diverging = 0
         self.seconds = 0.0
         if self.checkpoint.exists():
             self.restore()
@@ -97,6 +100,22 @@ class Trainer:
     def checkpoint(self) -> Path:
         """Where the state of the run is kept."""
         return self.output / "checkpoint.safetensors"
+
+    @property
+    def before_decay(self) -> Path:
+        """Where the state at the start of the decay is kept, to extend a finished run from."""
+        return self.output / "before-decay.safetensors"
+
+    def identity(self) -> dict[str, Any]:
+        """Return what must not change between the parts of a run, as plain values."""
+        config = self.config.to_dict()
+        run = {key: config[key] for key in ("seed", "batch", "objective", "precision")}
+        optimizer = {k: v for k, v in config["optimizer"].items() if k != "decay"}
+        model = {k: v for k, v in self.model.config().items() if k != "sampling"}
+        data = self.store.meta["sha256"]
+        identity = run | {"optimizer": optimizer, "data": data} | model
+        plain: dict[str, Any] = json.loads(json.dumps(identity))
+        return plain
 
     def _new_model(self, statistics: Statistics) -> Model:
         config = self.config
@@ -108,7 +127,8 @@ class Trainer:
                 "vocabulary": self.store.vocabulary.to_dict(),
                 "sizes": {str(n): w for n, w in statistics.sizes.items()},
                 "sampling": config.sampling,
-            }
+            },
+            seed=generator(config.seed, 0).initial_seed(),
         )
         if config.init is not None:
             first = Model.load(Path(config.init))
@@ -128,20 +148,26 @@ class Trainer:
         generator; never after an error, which may have left a half-applied update.
         """
         self.output.mkdir(parents=True, exist_ok=True)
+        with alone(self.output):
+            yield from self._loop()
+
+    def _loop(self) -> Iterator[Progress]:
         saved = time.monotonic()
+        self._judge_if_due()
         while self.step < self.config.steps:
+            if self.step == self.config.optimizer.decay_start(self.config.steps):
+                self.save()
+                shutil.copyfile(self.checkpoint, self.before_decay)
             progress = self._advance()
             try:
                 yield progress
             except GeneratorExit:
                 self.save()
                 raise
+            self._judge_if_due()
             if time.monotonic() - saved > 60 * self.config.checkpoint_minutes:
                 self.save()
                 saved = time.monotonic()
-            every = self.config.evaluation.every
-            if self.judge and every and self.step % every == 0:
-                self._evaluate(self.judge)
         self.save()
 
     def _advance(self) -> Progress:
@@ -152,6 +178,12 @@ class Trainer:
         loss.backward()
         rate = self.config.optimizer.rate(self.step, self.config.steps)
         norm = self.optimizers.step(rate)
+        self._diverging = 0 if math.isfinite(norm) else self._diverging + 1
+        if self._diverging >= _PATIENCE:
+            raise MoldiffError(
+                f"The loss was not finite in {_PATIENCE} steps in a row, at step {self.step}.",
+                fix="Lower 'lr' of the optimizer; the last checkpoint is untouched.",
+            )
         self.average.update(self.step)
         self.step += 1
         elapsed = time.perf_counter() - start
@@ -170,11 +202,21 @@ class Trainer:
             self.network.train()
             self.average.swap()
 
-    def _evaluate(self, judge: Callable[[Model, torch.Generator], dict[str, float]]) -> None:
+    def _judge_if_due(self) -> None:
+        """Judge samples at the interval, once: an interrupted judgement is made up for."""
+        every = self.config.evaluation.every
+        if not (self.judge and every) or self.step % every or self.step <= self.judged:
+            return
         self.save()
+        table = self.output / "evaluation.csv"
         with self.averaged() as model:
-            figures = judge(model, generator(self.config.seed, _EVALUATION, self.step))
-        append_csv(self.output / "evaluation.csv", {"step": self.step, **figures})
+            figures = self.judge(model, generator(self.config.seed, _EVALUATION, self.step))
+            if figures.get("strict_validity", 0.0) >= best(table, "strict_validity"):
+                card = self.card() | {"samples": figures}
+                model.save(self.output / "best.safetensors", card=card)
+        append_csv(table, {"step": self.step, **figures})
+        self.judged = self.step
+        self.save()
 
     def card(self) -> dict[str, Any]:
         """Return what is known of the training for the model card."""
@@ -201,8 +243,11 @@ class Trainer:
         tensors |= {f"average.{i}": v for i, v in enumerate(self.average.values)}
         header = {
             "format": CHECKPOINT_FORMAT,
-            "config": json.dumps(self.model.config()),
+            "identity": json.dumps(self.identity()),
             "step": str(self.step),
+            "judged": str(self.judged),
+            "steps": str(self.config.steps),
+            "decay_start": str(self.config.optimizer.decay_start(self.config.steps)),
             "seconds": repr(self.seconds),
         }
         write_tensors(self.checkpoint, tensors, header)
@@ -217,33 +262,32 @@ class Trainer:
         ModelFileError
             If it is damaged or belongs to another model.
         """
-        header, tensors = read_tensors(self.checkpoint, CHECKPOINT_FORMAT)
         fix = f"Choose another 'output', or delete '{self.checkpoint}' to begin anew."
-        if json.loads(header["config"]) != json.loads(json.dumps(self.model.config())):
-            raise ModelFileError(
-                f"The checkpoint '{self.checkpoint}' is of a run with other settings or data.",
-                fix=fix,
-            )
+        header, tensors = read_tensors(self.checkpoint, CHECKPOINT_FORMAT)
+        try:
+            extended = int(header["decay_start"]) < int(header["step"])
+            extended &= int(header["steps"]) < self.config.steps
+            if extended and self.before_decay.exists():
+                header, tensors = read_tensors(self.before_decay, CHECKPOINT_FORMAT)
+            known = json.loads(header["identity"])
+            changed = [key for key, value in self.identity().items() if value != known.get(key)]
+            if changed:
+                raise ModelFileError(
+                    f"'{self.checkpoint}' is of another run: different {', '.join(changed)}.",
+                    fix=fix,
+                )
+            self._load(tensors)
+            self.step, self.judged = int(header["step"]), int(header["judged"])
+            self.seconds = float(header["seconds"])
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise ModelFileError(f"'{self.checkpoint}' is damaged: {error}", fix=fix) from error
+
+    def _load(self, tensors: dict[str, torch.Tensor]) -> None:
         parts: dict[str, dict[str, torch.Tensor]] = {"network": {}, "optimizer": {}, "average": {}}
         for key, value in tensors.items():
             kind, name = key.split(".", 1)
             parts[kind][name] = value
-        try:
-            self.network.load_state_dict(parts["network"])
-            self.optimizers.load(parts["optimizer"])
-            for i, value in enumerate(self.average.values):
-                value.copy_(parts["average"][str(i)])
-            self.step, self.seconds = int(header["step"]), float(header["seconds"])
-        except (KeyError, RuntimeError, ValueError) as error:
-            raise ModelFileError(f"'{self.checkpoint}' is damaged: {error}", fix=fix) from error
-
-
-def append_csv(path: Path, row: dict[str, Any]) -> None:
-    """Append a row to a table, with a heading if it is new."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = not path.exists() or path.stat().st_size == 0
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, list(row))
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
+        self.network.load_state_dict(parts["network"])
+        self.optimizers.load(parts["optimizer"])
+        for i, value in enumerate(self.average.values):
+            value.copy_(parts["average"][str(i)])

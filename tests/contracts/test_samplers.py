@@ -36,13 +36,13 @@ NOISE = {"types": (0.2, 0.3, 0.5), "bonds": (0.25, 0.25, 0.25, 0.25)}
 
 STEPPERS: dict[str, Stepper] = {
     **{name: registry.build("stepper", name) for name in registry.names("stepper")},
-    "ancestral eta 0": Ancestral(eta=0.0),
+    "ancestral eta 1": Ancestral(eta=1.0),
     "ancestral eta 0.5": Ancestral(eta=0.5),
     "ancestral eta 1 below 0.5": Ancestral(eta=1.0, below=0.5),
 }
 # Steppers that follow the probability-flow equation, and the order they claim.
-ORDERS = {"ancestral eta 0": 1, "midpoint": 2, "multistep": 2}
-STOCHASTIC = {"ancestral", "langevin", "ancestral eta 0.5", "ancestral eta 1 below 0.5"}
+ORDERS = {"ancestral": 1, "midpoint": 2, "multistep": 2}
+STOCHASTIC = {"ancestral eta 1", "langevin", "ancestral eta 0.5", "ancestral eta 1 below 0.5"}
 SCHEDULES = registry.names("schedule")
 GRIDS = registry.names("grid")
 
