@@ -82,16 +82,54 @@ def test_no_global_seeding() -> None:
     assert not guilty
 
 
+# Modules and calls that store objects as code to be run on loading.
+PICKLERS = {"pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
+PICKLING = {"torch.load", "torch.save"}
+
+
+def pickling(node: ast.AST) -> bool:
+    """Whether a node imports a pickler, names torch's, or lets numpy use one."""
+    if isinstance(node, ast.Import):
+        return any(alias.name.split(".")[0] in PICKLERS for alias in node.names)
+    if isinstance(node, ast.ImportFrom):
+        module = node.module or ""
+        names = {f"{module}.{alias.name}" for alias in node.names}
+        return not node.level and (module.split(".")[0] in PICKLERS or bool(names & PICKLING))
+    if isinstance(node, ast.keyword) and node.arg == "allow_pickle":
+        return not (isinstance(node.value, ast.Constant) and node.value.value is False)
+    return isinstance(node, ast.Attribute) and ast.unparse(node) in PICKLING
+
+
 def test_no_pickle() -> None:
     """Model files and checkpoints are safetensors and JSON: opening one runs no code."""
     guilty = [
         str(path.relative_to(ROOT))
         for path in SOURCES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Import)
-        and any(alias.name in {"pickle", "cloudpickle", "dill", "joblib"} for alias in node.names)
+        if any(map(pickling, ast.walk(ast.parse(path.read_text(encoding="utf-8")))))
     ]
     assert not guilty
+
+
+@pytest.mark.parametrize(
+    ("code", "guilty"),
+    [
+        ("import pickle", True),
+        ("import numpy, joblib.memory", True),
+        ("from pickle import loads", True),
+        ("from torch import load", True),
+        ("import shelve", True),
+        ("import marshal", True),
+        ("model = torch.load(path, weights_only=True)", True),
+        ("save = torch.save", True),
+        ("np.load(path, allow_pickle=True)", True),
+        ("np.load(path, allow_pickle=maybe)", True),
+        ("np.load(path, allow_pickle=False)", False),
+        ("from .pickle import taste", False),
+        ("model.load(path); import json", False),
+    ],
+)
+def test_pickling_is_recognised(code: str, guilty: bool) -> None:
+    assert any(map(pickling, ast.walk(ast.parse(code)))) == guilty
 
 
 @pytest.mark.parametrize("script", ["quickstart", "test", "_setup.sh"])

@@ -154,6 +154,14 @@ def test_xyz_frames(tmp_path: Path) -> None:
     assert [a.GetSymbol() for a in mol.GetAtoms()] == ["O", "H", "H"]
 
 
+def test_xyz_with_absurd_numbers(tmp_path: Path) -> None:
+    digits, frame = "1" * 5000, "1\ngood\nO 0 0 0\n"
+    path = put(tmp_path / "a.xyz", f"{digits}\nx\nO 0 0 0\n{frame}1\nbad\n{digits} 0 0 0\n{frame}")
+    records = list(read_molecules(path))
+    assert [r.mol is None for r in records] == [True, False, True, False]
+    assert "atom count" in str(records[0].reason) and "no element" in str(records[2].reason)
+
+
 def test_smiles(tmp_path: Path) -> None:
     text = "SMILES name\nCCO ethanol here\n\n# comment\nnot_smiles x\nC(C)(C)(C)(C)C bad\n"
     good, broken, invalid = read_molecules(put(tmp_path / "a.smi", text))
@@ -252,6 +260,11 @@ def test_bad_json(tmp_path: Path) -> None:
         "[1]",
         '[{"elements": ["C"]}]',
         '[{"elements": ["C"], "bonds": [[0, 9, 1]]}]',
+        '[{"elements": ["C", "C"], "charges": [0], "bonds": []}]',
+        '[{"elements": ["C"], "charges": [0], "bonds": [], "tags": [1]}]',
+        '[{"elements": ["C", "C"], "charges": [0, 0], "bonds": [[0, 1, -1]]}]',
+        f"[{'9' * 5000}]",
+        "[" * 200_000 + "]" * 200_000,
     ):
         (record,) = read_molecules(put(tmp_path / "a.json", text))
         assert record.mol is None and record.reason

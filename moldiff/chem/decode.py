@@ -11,11 +11,9 @@ import numpy as np
 from rdkit import Chem
 
 from moldiff.chem.encode import Encoded, pair_indices
-from moldiff.chem.vocabulary import Vocabulary
+from moldiff.chem.vocabulary import BOND_TYPES, Vocabulary
 
 __all__ = ["decode"]
-
-_BOND_TYPES = (None, Chem.BondType.SINGLE, Chem.BondType.DOUBLE, Chem.BondType.TRIPLE)
 
 
 def decode(encoded: Encoded, vocabulary: Vocabulary) -> Chem.Mol:
@@ -34,7 +32,7 @@ def decode(encoded: Encoded, vocabulary: Vocabulary) -> Chem.Mol:
     rows, columns = pair_indices(n)
     (bonded,) = np.nonzero(encoded.bonds)
     for e in bonded.tolist():
-        mol.AddBond(int(rows[e]), int(columns[e]), _BOND_TYPES[int(encoded.bonds[e])])
+        mol.AddBond(int(rows[e]), int(columns[e]), BOND_TYPES[int(encoded.bonds[e])])
     conformer = Chem.Conformer(n)
     conformer.Set3D(True)
     if n > 0:

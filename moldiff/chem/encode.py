@@ -15,15 +15,9 @@ import numpy.typing as npt
 from rdkit import Chem
 
 from moldiff.chem.quiet import quiet
-from moldiff.chem.vocabulary import Vocabulary
+from moldiff.chem.vocabulary import BOND_INDEX, Vocabulary
 
 __all__ = ["Encoded", "Rejected", "encode", "pair_indices"]
-
-_ORDERS = {
-    Chem.BondType.SINGLE: 1,
-    Chem.BondType.DOUBLE: 2,
-    Chem.BondType.TRIPLE: 3,
-}
 
 
 @dataclass(frozen=True)
@@ -97,7 +91,7 @@ def _prepare(mol: Chem.RWMol) -> str | None:
         except Chem.KekulizeException:
             return "cannot be kekulised"
     for bond in mol.GetBonds():
-        if bond.GetBondType() not in _ORDERS:
+        if bond.GetBondType() not in BOND_INDEX:
             return f"bond type {bond.GetBondType().name.lower()}"
     mol.UpdatePropertyCache(strict=False)
     for atom in mol.GetAtoms():
@@ -133,5 +127,5 @@ def _arrays(
     square = np.zeros((n, n), np.int8)
     for bond in mol.GetBonds():
         i, j = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
-        square[min(i, j), max(i, j)] = _ORDERS[bond.GetBondType()]
+        square[min(i, j), max(i, j)] = BOND_INDEX[bond.GetBondType()]
     return Encoded(positions.astype(np.float32), types, charges, square[pair_indices(n)])

@@ -10,7 +10,12 @@ from rdkit import Chem
 
 from moldiff.errors import ConfigError
 
-__all__ = ["QM9", "Vocabulary"]
+__all__ = ["BOND_INDEX", "BOND_TYPES", "QM9", "Vocabulary"]
+
+#: RDKit's bond type of each index into `Vocabulary.BONDS`; "none" has none.
+BOND_TYPES = (None, Chem.BondType.SINGLE, Chem.BondType.DOUBLE, Chem.BondType.TRIPLE)
+#: The inverse: RDKit's bond type -> index into `Vocabulary.BONDS`, which is the order too.
+BOND_INDEX = {kind: index for index, kind in enumerate(BOND_TYPES) if kind is not None}
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,11 @@ app = typer.Typer(help="Prepare data sets for training, and look at them.")
 @app.command(epilog=examples("moldiff data qm9", "moldiff data qm9 --output /scratch/qm9 --jobs 8"))
 def qm9(
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="Where to; the configurations expect data/qm9.")
-    ] = Path("data/qm9"),
+        Path | None,
+        typer.Option(
+            "-o", "--output", help="Where to. [default: data/qm9, with --limit data/qm9-LIMIT]"
+        ),
+    ] = None,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Processes. [default: one per core]")
     ] = None,
@@ -36,6 +39,8 @@ def qm9(
     from moldiff.data.qm9 import prepare
     from moldiff.data.store import Store
 
+    if output is None:  # a part must not pass for the whole that the configurations expect
+        output = Path("data/qm9" if limit is None else f"data/qm9-{limit}")
     if (output / "store.json").is_file() and not force:
         remark(f"{output} is there already (--force prepares it again).")
         describe(Store.open(output))

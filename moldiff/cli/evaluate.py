@@ -47,7 +47,7 @@ def command(
     """
     if output is not None:
         check_output(output, (".json",))
-    from moldiff.tasks import evaluate
+    from moldiff.metrics.evaluation import evaluate
 
     with bar("{task.completed} of {task.total}") as shown:
         stages: dict[str, int] = {}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -60,24 +62,24 @@ def command(
     from moldiff.cpu import set_threads
     from moldiff.tasks import training_config
 
-    config = training_config(
-        source,
-        output=None if output is None else str(output),
-        data=None if data is None else str(data),
-        steps=steps,
-        batch=batch,
-        threads=threads,
-        device=device,
-    )
+    given = {
+        "output": None if output is None else str(output),
+        "data": None if data is None else str(data),
+        "steps": steps,
+        "batch": batch,
+        "threads": threads,
+        "device": device,
+    }
+    config = training_config(source, **given)
     set_threads(config.threads)
-    run = _Run(config, _again(source, output, steps))
+    run = _Run(config, _again(source, given))
     run.train()
 
 
-def _again(source: str, output: Path | None, steps: int | None) -> str:
-    given = {"--output": output, "--steps": steps}
-    options = [f"{key} {value}" for key, value in given.items() if value is not None]
-    return " ".join(["moldiff train", source, *options])
+def _again(source: str, given: Mapping[str, str | int | None]) -> str:
+    """The command that goes on with the same run, ready to be pasted into a shell."""
+    options = [(f"--{name}", str(value)) for name, value in given.items() if value is not None]
+    return shlex.join(["moldiff", "train", source, *chain(*options)])
 
 
 _COLUMNS = ("{task.completed}/{task.total}", "{task.fields[note]}")

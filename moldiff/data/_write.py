@@ -1,4 +1,9 @@
-"""Writing a store: all files into a temporary directory, then one rename."""
+"""Writing a store: all files into a temporary directory, which is then renamed.
+
+A store is never half-written at its path.  Replacing an older one takes two renames; an
+error or Ctrl-C between them puts the older one back, only a killed process leaves it beside
+the path, complete, as ``.NAME.old.*/store``.
+"""
 
 from __future__ import annotations
 
@@ -137,7 +142,7 @@ def _columns(entries: list[Entry], width: int) -> dict[str, np.ndarray]:
 
 
 def _replace(temporary: Path, path: Path) -> None:
-    """Put a finished directory in place; an older store stays until the new one is there."""
+    """Put a finished directory in place; an older store is deleted only once it is there."""
     temporary.chmod(0o777 & ~_umask())
     if not path.exists():
         os.replace(temporary, path)
@@ -145,13 +150,14 @@ def _replace(temporary: Path, path: Path) -> None:
     old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.old."))
     try:
         os.replace(path, old / "store")
-        try:
-            os.replace(temporary, path)
-        except OSError:
+        os.replace(temporary, path)
+    except BaseException:  # Ctrl-C too
+        if not path.exists() and (old / "store").exists():
             os.replace(old / "store", path)
-            raise
+        raise
     finally:
-        shutil.rmtree(old, ignore_errors=True)
+        if path.exists():  # otherwise the older store is all there is
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def _umask() -> int:

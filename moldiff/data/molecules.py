@@ -25,13 +25,14 @@ from moldiff.chem import (
     reason_kind,
     strict_failure,
 )
+from moldiff.data._write import sha256
 from moldiff.data.store import SPLITS, Entry, Refused, Store
 from moldiff.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from moldiff.io import Record
 
-__all__ = ["prepare", "split_by_hash"]
+__all__ = ["prepare", "prepared_from", "split_by_hash"]
 
 # (index in the source, molecule, canonical SMILES)
 Kept = tuple[int, Chem.Mol, str]
@@ -54,6 +55,8 @@ def prepare(
     seed: int = 0,
 ) -> Store:
     """Read molecules from files and write them as a store.
+
+    The files' sha256 are kept in the store's notes, see `prepared_from`.
 
     Parameters
     ----------
@@ -97,8 +100,15 @@ def prepare(
             "fractions": list(fractions),
             "records": len(kept) + len(rejected),
             "distinct": len({smiles for _, _, smiles in kept}),
+            "sha256": [sha256(path) for path in paths],
         },
     )
+
+
+def prepared_from(store: Store, files: Sequence[str | Path]) -> bool:
+    """Whether `prepare` made the store from files with exactly this content, in this order."""
+    notes = store.meta.get("notes") or {}
+    return bool(notes.get("sha256") == [sha256(Path(file)) for file in files])
 
 
 def split_by_hash(

@@ -94,7 +94,10 @@ class Store:
         properties: Sequence[tuple[str, str]] = (),
         notes: dict[str, Any] | None = None,
     ) -> Store:
-        """Write a store atomically (a temporary directory beside it, then renamed) and open it.
+        """Write a store into a temporary directory beside it, rename that, and open it.
+
+        An older store at ``path`` is replaced; it survives errors and Ctrl-C there, and a
+        killed process at worst leaves it beside ``path`` (see `moldiff.data._write`).
 
         Parameters
         ----------

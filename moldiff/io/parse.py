@@ -14,11 +14,13 @@ from typing import Any
 from rdkit import Chem
 
 from moldiff.chem.quiet import quiet
+from moldiff.chem.vocabulary import BOND_INDEX
 
 __all__ = ["PARSERS", "Parsed"]
 
 _MAX_LINES = 1_000_000
-_BONDS = {1: Chem.BondType.SINGLE, 2: Chem.BondType.DOUBLE, 3: Chem.BondType.TRIPLE}
+_BONDS = {order: kind for kind, order in BOND_INDEX.items()}
+_MAX_DIGITS = 9  # int() refuses thousands of digits with an exception
 _SYMBOLS = {Chem.GetPeriodicTable().GetElementSymbol(z): z for z in range(1, 119)}
 
 
@@ -143,18 +145,22 @@ def _xyz(lines: Iterator[str]) -> Iterator[Parsed]:
             pending = next(lines, None)
             continue
         count = pending.strip()
-        if not count.isdecimal():
+        if not _is_number(count):
             yield Parsed(None, "", f"'{count[:40]}' stands where an atom count should")
-            while pending is not None and not pending.strip().isdecimal():
+            while pending is not None and not _is_number(pending.strip()):
                 pending = next(lines, None)
             continue
         comment = next(lines, "").strip()
         atoms: list[str] = []
         pending = next(lines, None)
-        while pending is not None and pending.strip() and not pending.strip().isdecimal():
+        while pending is not None and pending.strip() and not _is_number(pending.strip()):
             atoms.append(pending)
             pending = next(lines, None)
         yield _xyz_frame(int(count), comment, atoms)
+
+
+def _is_number(word: str) -> bool:
+    return word.isdecimal() and len(word) <= _MAX_DIGITS
 
 
 def _xyz_frame(count: int, comment: str, lines: Sequence[str]) -> Parsed:
@@ -164,7 +170,7 @@ def _xyz_frame(count: int, comment: str, lines: Sequence[str]) -> Parsed:
     for k, line in enumerate(lines):
         words = line.split()
         symbol = words[0].capitalize()
-        number = int(symbol) if symbol.isdecimal() else _SYMBOLS.get(symbol, 0)
+        number = int(symbol) if _is_number(symbol) else _SYMBOLS.get(symbol, 0)
         if not 1 <= number <= 118:
             return Parsed(None, comment, f"atom {k + 1}: '{words[0][:10]}' is no element")
         try:
@@ -230,16 +236,31 @@ def _from_smiles(smiles: str) -> Chem.Mol | None:
 # --- JSON ------------------------------------------------------------------------------------
 
 
+# What a document of another structure raises on being read as a molecule (RecursionError is
+# a RuntimeError).
+_NO_MOLECULE = (
+    AttributeError,
+    LookupError,
+    OverflowError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
 def _json(lines: Iterator[str]) -> Iterator[Parsed]:
     try:
         document = json.loads("\n".join(lines))
     except ValueError as error:
         yield Parsed(None, "", f"not JSON: {error}")
         return
+    except RecursionError:
+        yield Parsed(None, "", "not a molecule written by moldiff: nested too deeply")
+        return
     for entry in document if isinstance(document, list) else [document]:
         try:
             yield _json_entry(entry)
-        except (KeyError, TypeError, ValueError, RuntimeError, OverflowError) as error:
+        except _NO_MOLECULE as error:
             yield Parsed(None, "", f"not a molecule written by moldiff: {error}")
 
 

@@ -8,7 +8,11 @@ JSON Schema.  Its keys:
 - ``n``, ``sources``: molecules evaluated (broken records included) and the files they come from;
 - ``bonds``: how many graphs were "given", "inferred" from coordinates, or are missing ("none");
 - ``reference``: name and provenance of what is compared with, or null;
-- ``settings``, ``versions``, ``seconds``, ``warnings``;
+- ``provenance``: how the molecules were made, from the tags `moldiff generate` writes: tag
+  ("model", "seed", "steps", "sampling", "request") -> its distinct values, at most 5; tags
+  that no record has are left out;
+- ``versions``: of the software, and under "cpu" the processor's model name;
+- ``settings``, ``seconds``, ``warnings``;
 - ``protocols``: name -> ``title``, ``description``, ``seconds`` and ``failures`` (reason -> count);
 - ``metrics``: name -> ``protocol``, ``label``, ``description``, ``unit``, ``direction``,
   ``value``, ``n``, ``low``, ``high`` (95 % interval or null), ``reason`` (why ``value`` is null)
@@ -21,22 +25,20 @@ Rates are fractions from 0 to 1; null stands for "not applicable".
 from __future__ import annotations
 
 import json
-import platform
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from rdkit import Chem, rdBase
 
-from moldiff import __version__
 from moldiff.io import Record, read_molecules
 from moldiff.metrics import METRICS, PROTOCOLS, Reference, Settings, Study, Value, samples
 from moldiff.metrics.parallel import Progress
+from moldiff.metrics.provenance import provenance, versions
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -63,6 +65,8 @@ class Report:
         By protocol: reasons with their counts; wall time, "total" included.
     bonds:
         Counts of "given", "inferred" and "none".
+    provenance:
+        Tag -> its distinct values, see `moldiff.metrics.provenance`.
     reference:
         What it was compared with; None without.
     """
@@ -74,6 +78,7 @@ class Report:
     details: Mapping[str, Mapping[str, Value]]
     failures: Mapping[str, Mapping[str, int]]
     seconds: Mapping[str, float]
+    provenance: Mapping[str, tuple[str, ...]]
     versions: Mapping[str, str | None]
     settings: Settings
     reference: Reference | None
@@ -91,6 +96,7 @@ class Report:
             "reference": None
             if self.reference is None
             else {"name": self.reference.name, **self.reference.info},
+            "provenance": {tag: list(values) for tag, values in self.provenance.items()},
             "settings": asdict(self.settings),
             "versions": dict(self.versions),
             "seconds": dict(self.seconds),
@@ -206,7 +212,8 @@ def evaluate(
         details=details,
         failures=study.failures(),
         seconds={**study.seconds, "total": round(time.perf_counter() - start, 3)},
-        versions=_versions(),
+        provenance=provenance(item.tags for item in items if isinstance(item, Record)),
+        versions=versions(),
         settings=settings,
         reference=known,
         warnings=tuple(_warnings(bonds, known)),
@@ -221,20 +228,6 @@ def _records(records: Item | Iterable[Item]) -> Iterator[Record | Chem.Mol | Non
             yield from read_molecules(item)
         else:
             yield item
-
-
-def _versions() -> dict[str, str | None]:
-    try:
-        posebusters: str | None = version("posebusters")
-    except PackageNotFoundError:
-        posebusters = None
-    return {
-        "moldiff": __version__,
-        "rdkit": rdBase.rdkitVersion,
-        "posebusters": posebusters,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-    }
 
 
 def _warnings(bonds: Mapping[str, int], reference: Reference | None) -> Iterator[str]:

@@ -19,7 +19,7 @@ from moldiff.chem.validity import canonical_smiles, strict_failure
 from moldiff.metrics.novelty import SmilesSet
 from moldiff.metrics.parallel import Progress, each
 from moldiff.metrics.sample import Sample
-from moldiff.metrics.value import Value, bootstrap, missing, rate
+from moldiff.metrics.value import Value, bootstrap, distinct_share, missing, rate
 
 __all__ = ["VALENCES", "Graph", "Judged", "judge", "measure"]
 
@@ -148,28 +148,28 @@ class Graph:
 
     def uniqueness(self) -> Value:
         """Distinct over valid."""
-        return rate(len(set(self.smiles)), len(self.smiles), "no valid molecules")
+        return distinct_share(len(set(self.smiles)), len(self.smiles), "no valid molecules")
 
     def valid_unique(self) -> Value:
         """Distinct valid molecules over all."""
-        return rate(len(set(self.smiles)), len(self.rows))
+        return distinct_share(len(set(self.smiles)), len(self.rows))
 
     def strict_unique(self) -> Value:
         """Distinct strictly valid molecules over all."""
-        return rate(len(set(self.strict_smiles)), len(self.rows))
+        return distinct_share(len(set(self.strict_smiles)), len(self.rows))
 
     def novelty(self) -> Value:
         """Distinct valid molecules that are not in the training set, over distinct valid."""
         if self.training is None:
             return missing("no reference")
         distinct = set(self.smiles)
-        return rate(self.training.novel(distinct), len(distinct), "no valid molecules")
+        return distinct_share(self.training.novel(distinct), len(distinct), "no valid molecules")
 
     def valid_unique_novel(self) -> Value:
         """Distinct valid molecules that are not in the training set, over all."""
         if self.training is None:
             return missing("no reference")
-        return rate(self.training.novel(self.smiles), len(self.rows))
+        return distinct_share(self.training.novel(self.smiles), len(self.rows))
 
 
 def measure(

@@ -19,10 +19,11 @@ import numpy.typing as npt
 from rdkit import Chem
 
 from moldiff.chem.quiet import quiet
+from moldiff.chem.vocabulary import BOND_TYPES
 from moldiff.metrics.novelty import SmilesSet
 from moldiff.metrics.parallel import Progress, each
 from moldiff.metrics.sample import Sample
-from moldiff.metrics.value import Value, bootstrap, missing, rate
+from moldiff.metrics.value import Value, bootstrap, distinct_share, missing, rate
 
 __all__ = ["VALENCES", "Looked", "Lookup", "bond_orders", "look_up", "measure"]
 
@@ -53,7 +54,6 @@ def _thresholds() -> npt.NDArray[np.float64]:
 _THRESHOLDS = _thresholds()
 _INDEX = {symbol: k for k, symbol in enumerate(ELEMENTS)}
 _VALENCE = np.array([*(VALENCES[e] for e in ELEMENTS), -1])
-_BOND_TYPES = (None, Chem.BondType.SINGLE, Chem.BondType.DOUBLE, Chem.BondType.TRIPLE)
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def _identity(symbols: Sequence[str], orders: npt.NDArray[np.int64]) -> str | No
     for symbol in symbols:
         mol.AddAtom(Chem.Atom(symbol))
     for i, j in np.argwhere(np.triu(orders)).tolist():
-        mol.AddBond(i, j, _BOND_TYPES[orders[i, j]])
+        mol.AddBond(i, j, BOND_TYPES[orders[i, j]])
     with quiet():
         try:
             Chem.SanitizeMol(mol)
@@ -161,18 +161,18 @@ class Lookup:
 
     def uniqueness(self) -> Value:
         """Distinct over valid."""
-        return rate(len(set(self.smiles)), len(self.smiles), "no valid molecules")
+        return distinct_share(len(set(self.smiles)), len(self.smiles), "no valid molecules")
 
     def valid_unique(self) -> Value:
         """Distinct valid molecules over all."""
-        return rate(len(set(self.smiles)), len(self.rows))
+        return distinct_share(len(set(self.smiles)), len(self.rows))
 
     def novelty(self) -> Value:
         """Distinct valid molecules that are not in the training set, over distinct valid."""
         if self.training is None:
             return missing("no reference")
         distinct = set(self.smiles)
-        return rate(self.training.novel(distinct), len(distinct), "no valid molecules")
+        return distinct_share(self.training.novel(distinct), len(distinct), "no valid molecules")
 
 
 def measure(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,23 +38,26 @@ def results_section(report: Mapping[str, Any], published: Path) -> str:
     import yaml
 
     rows = yaml.safe_load(published.read_text(encoding="utf-8"))
-    metrics = report["metrics"]
+    metrics, data = report["metrics"], _data_name(report["reference"])
+    steps = ", ".join(_made(report, "steps"))
     parts = [
-        f"{report['n']:,} samples, no filter; {_versions(report['versions'])}. In per cent.",
+        f"{'; '.join(_facts(report))}. In per cent.",
         "**EDM's look-up** (bonds inferred from distances):",
         _table(
             ("", "steps", "atom stability", "molecule stability", "valid", "valid × unique"),
+            ((data, ""), ("**moldiff**", steps)),
             rows["lookup"],
             metrics,
             _LOOKUP,
         ),
         "**Predicted graph** (the model's own bonds and charges; *strictly valid* is "
-        "defined above and published by nobody else):",
+        "defined above):",
         _table(
             (
                 *("", "steps", "molecule stability", "valid", "strictly valid"),
                 *("unique", "strictly valid × unique", "valid × unique × novel"),
             ),
+            ((data, ""), ("**moldiff**", steps)),
             rows["graph"],
             metrics,
             _GRAPH,
@@ -71,6 +76,54 @@ def results_section(report: Mapping[str, Any], published: Path) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def _facts(report: Mapping[str, Any]) -> Iterator[str]:
+    """What a reader needs to judge or repeat the numbers, as far as the report knows it."""
+    yield f"{report['n']:,} samples{_filter(_values(report, 'request', 'keep_valid'))}"
+    for tag in ("model", "seed", "steps"):
+        values = _made(report, tag)
+        if values:
+            yield f"{tag} {', '.join(values)}"
+    temperatures = _values(report, "sampling", "temperature")
+    if temperatures not in ([], [1.0]):
+        yield f"temperature {', '.join(str(t) for t in temperatures)}"
+    if report["versions"].get("cpu"):
+        yield report["versions"]["cpu"]
+    yield _versions(report["versions"])
+    if report.get("seconds", {}).get("total"):
+        yield f"evaluated in {report['seconds']['total']:.0f} s"
+
+
+def _made(report: Mapping[str, Any], tag: str) -> list[str]:
+    """Values of a tag of the molecules; reports of older versions have none."""
+    return list(report.get("provenance", {}).get(tag, []))
+
+
+def _values(report: Mapping[str, Any], tag: str, key: str) -> list[Any]:
+    """Distinct values of ``key`` in a tag that holds JSON; nothing where it is not there."""
+    found: list[Any] = []
+    for text in _made(report, tag):
+        try:
+            found.append(json.loads(text)[key])
+        except (ValueError, KeyError, TypeError):
+            continue
+    return [value for k, value in enumerate(found) if value not in found[:k]]
+
+
+def _filter(keep_valid: Sequence[Any]) -> str:
+    if not keep_valid:
+        return ""  # another generator's, or an older version's: not known
+    return ", only strictly valid ones kept" if any(keep_valid) else ", no filter"
+
+
+def _data_name(reference: Mapping[str, Any] | None) -> str:
+    """``QM9 itself (validation split)``: the data, and which molecules of it were measured."""
+    if reference is None:
+        return "data"
+    split = re.search(r"\w+ split", str(reference.get("row", "")))
+    name = f"{str(reference['name']).upper()} itself"
+    return f"{name} ({split[0]})" if split else name
+
+
 def _versions(versions: Mapping[str, str | None]) -> str:
     shown = {"moldiff": "moldiff", "rdkit": "RDKit", "posebusters": "PoseBusters"}
     return ", ".join(f"{name} {versions[key]}" for key, name in shown.items() if versions.get(key))
@@ -86,17 +139,18 @@ def _percent(value: float | None) -> str:
 
 def _table(
     head: Sequence[str],
+    names: Sequence[tuple[str, str]],
     published: Sequence[Mapping[str, Any]],
     metrics: Mapping[str, Any],
     columns: Mapping[str, str],
 ) -> str:
+    """Two rows of the report (``names``: the data's and ours, with their steps), then others'."""
     ours = [_percent(metrics[key]["value"]) for key in columns.values()]
     data = [_percent((metrics[key]["data"] or {}).get("value")) for key in columns.values()]
     lines = [
         _row(head),
         _row(("---",) * len(head)),
-        _row(("QM9 test split", "", *data)),
-        _row(("**moldiff**", "", *ours)),
+        *(_row((*name, *cells)) for name, cells in zip(names, (data, ours), strict=True)),
     ]
     for entry in published:
         mark = "†" if entry.get("second_hand") else ""

@@ -4,6 +4,10 @@ Rates carry Wilson's score interval (E. B. Wilson, J. Am. Stat. Assoc. 22, 209, 
 statistics a percentile bootstrap (B. Efron, Ann. Stat. 7, 1, 1979).  The resampling starts
 from a fixed seed of its own and from sorted values, so the same molecules in any order give
 the same interval.
+
+Shares of distinct molecules (unique, novel, valid × unique) carry no interval: how many
+molecules are distinct is no binomial count, and it depends on how many were drawn, so such a
+number belongs to its sample size and not to the generator alone.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Value", "bootstrap", "missing", "rate"]
+__all__ = ["Value", "bootstrap", "distinct_share", "missing", "rate"]
 
 _Z95 = 1.959963984540054
 _RESAMPLES = 300
@@ -77,6 +81,11 @@ def rate(successes: int, total: int, reason: str = "no molecules") -> Value:
     half = _Z95 * math.sqrt(p * (1 - p) / total + z2 / (4 * total**2)) / (1 + z2 / total)
     # Rounding must not leave the value itself outside of its interval.
     return Value(p, total, max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half)))
+
+
+def distinct_share(distinct: int, total: int, reason: str = "no molecules") -> Value:
+    """``distinct / total`` without an interval (see above); `missing` if ``total`` is 0."""
+    return Value(distinct / total, total) if total else missing(reason)
 
 
 def bootstrap(

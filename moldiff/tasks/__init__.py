@@ -1,4 +1,4 @@
-"""What the commands do, for Python users too: find models, generate, train, evaluate.
+"""What the commands do, for Python users too: find models, generate, train, judge.
 
 Nothing heavy is imported before a function needs it, so that commands without a network
 (``evaluate``, ``view``, ``data``) never load torch.
@@ -6,7 +6,7 @@ Nothing heavy is imported before a function needs it, so that commands without a
 
 from __future__ import annotations
 
-from moldiff.tasks.judging import evaluate, judge
+from moldiff.tasks.judging import judge
 from moldiff.tasks.models import (
     bundled_configs,
     bundled_models,
@@ -24,7 +24,6 @@ __all__ = [
     "bundled_models",
     "card_rows",
     "check_device",
-    "evaluate",
     "find_model",
     "generate",
     "judge",

@@ -1,8 +1,8 @@
-"""Evaluating molecules, and models in training."""
+"""Evaluating models in training."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from moldiff.tasks.sampling import generate
@@ -10,36 +10,10 @@ from moldiff.tasks.sampling import generate
 if TYPE_CHECKING:
     import torch
 
-    from moldiff.metrics import Reference
-    from moldiff.metrics.evaluation import Item, Report
     from moldiff.model import Model
     from moldiff.train import TrainConfig
 
-__all__ = ["evaluate", "judge"]
-
-
-def evaluate(
-    records: Item | Iterable[Item],
-    *,
-    reference: str | Reference | None = "qm9",
-    posebusters: int | None = 1000,
-    relax: int | None = 1000,
-    net_charge: int | None = 0,
-    jobs: int = 1,
-    progress: Callable[[str, int, int], None] | None = None,
-) -> Report:
-    """Measure all metrics of a set of molecules; see `moldiff.metrics.evaluation.evaluate`."""
-    from moldiff.metrics.evaluation import evaluate as run
-
-    return run(
-        records,
-        reference=reference,
-        posebusters=posebusters,
-        relax=relax,
-        net_charge=net_charge,
-        jobs=jobs,
-        progress=progress,
-    )
+__all__ = ["judge"]
 
 
 def judge(

@@ -60,23 +60,24 @@ def training_config(source: str, **overrides: Any) -> TrainConfig:
 def training_store(config: TrainConfig, *, announce: Callable[[str], None] | None = None) -> Store:
     """Open the data of a run; a file of molecules is prepared first, into the run's directory.
 
-    A store that is newer than the file it came from is used again.
+    A store that was prepared there from a file of the same content is used again.
 
     Raises
     ------
     DataError, InputError
         If the data is missing or damaged, or no molecule can be used.
     """
-    from moldiff.data.molecules import prepare
+    from moldiff.data.molecules import prepare, prepared_from
     from moldiff.data.store import Store
 
     source = Path(config.data)
     if not source.is_file():
         return Store.open(source)
     destination = Path(config.output) / "data"
-    written = destination / "store.json"
-    if written.is_file() and written.stat().st_mtime >= source.stat().st_mtime:
-        return Store.open(destination)
+    if (destination / "store.json").is_file():
+        store = Store.open(destination)
+        if prepared_from(store, [source]):
+            return store
     if announce is not None:
         announce(f"Preparing {source} as {destination} ...")
     return prepare([source], destination)

@@ -20,6 +20,7 @@ from moldiff.chem import (
     pair_indices,
     strict_failure,
 )
+from moldiff.chem.vocabulary import BOND_INDEX, BOND_TYPES
 from moldiff.errors import ConfigError
 
 SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
@@ -143,3 +144,9 @@ def test_vocabulary() -> None:
             Vocabulary(elements, charges)
     with pytest.raises(ConfigError, match="charges"):
         Vocabulary.from_dict({"elements": ["C"]})
+
+
+def test_bond_types_are_one_table() -> None:
+    assert len(BOND_TYPES) == len(QM9.BONDS) and BOND_TYPES[0] is None
+    for index, (kind, name) in enumerate(zip(BOND_TYPES, QM9.BONDS, strict=True)):
+        assert kind is None or (kind.name.lower() == name and BOND_INDEX[kind] == index)

@@ -12,6 +12,7 @@ from rdkit import Chem
 
 import moldiff
 from moldiff.io import read_molecules
+from moldiff.metrics import evaluation
 
 Run = Callable[..., Any]
 
@@ -103,6 +104,7 @@ def test_python_interface(model_file: Path) -> None:
     assert all(isinstance(item.mol, Chem.Mol) for item in molecules)
     with pytest.raises(TypeError, match="colour"):
         moldiff.generate(1, model=model, colour="red")  # type: ignore[call-arg]
+    assert moldiff.evaluate is evaluation.evaluate
     report = moldiff.evaluate(
         [item.mol for item in molecules], reference=None, posebusters=0, relax=0
     )

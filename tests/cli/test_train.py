@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,11 @@ from typing import Any
 import pytest
 import yaml
 
+from moldiff.cli import train
 from moldiff.cli.log import drop_after
 from moldiff.data import qm9
 from moldiff.data.store import Store
-from moldiff.tasks import training_config
+from moldiff.tasks import training_config, training_store
 
 Run = Callable[..., Any]
 SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
@@ -57,8 +60,8 @@ def test_resuming_is_said_and_the_log_stays_clean(
         file.write(log.read_text().splitlines()[1].replace("3,", "5,", 1) + "\n4,0.")
     again = run("train", tiny_config)
     assert again.status == 0, again.err
-    assert "Resuming" in again.err and "step 3 of 6" in again.err
-    assert [row["step"] for row in rows(log)] == ["3", "6"]
+    assert "Resuming" in again.err and "step 2 of 6" in again.err  # before its decay
+    assert [row["step"] for row in rows(log)] == ["6"]
     finished = run("train", tiny_config)
     assert finished.status == 0 and "is finished: step 6" in finished.err
     kept = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
@@ -106,3 +109,62 @@ def test_qm9_is_prepared_once(run: Run, store: Store, tmp_path: Path) -> None:
         patch.setattr(qm9, "prepare", None)
         again = run("data", "qm9", "--output", target)
     assert again.status == 0 and "is there already" in again.err
+
+
+def test_a_limited_qm9_does_not_pass_for_the_whole(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked: list[Path] = []
+
+    def prepare(output: Path, **_: Any) -> Store:
+        asked.append(output)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(qm9, "prepare", prepare)
+    run("data", "qm9", "--limit", 20)
+    run("data", "qm9")
+    assert asked == [Path("data/qm9-20"), Path("data/qm9")]
+
+
+def part(path: Path, first: int, last: int) -> Path:
+    """Some of the sample molecules as a file that is older than everything else."""
+    records = SAMPLE.read_text().split("$$$$\n")
+    path.write_text("$$$$\n".join(records[first:last]) + "$$$$\n")
+    os.utime(path, (0, 0))
+    return path
+
+
+def test_prepared_data_belong_to_their_file(tmp_path: Path) -> None:
+    a, b = part(tmp_path / "a.sdf", 20, 36), part(tmp_path / "b.sdf", 30, 42)
+
+    def prepared(source: Path) -> tuple[int, bool]:
+        said: list[str] = []
+        config = training_config(str(source), output=str(tmp_path / "run"))
+        return len(training_store(config, announce=said.append)), bool(said)
+
+    assert prepared(a) == (16, True) and prepared(a) == (16, False)
+    assert prepared(b) == (12, True)  # though older than the store made from a
+    os.utime(b)
+    assert prepared(b) == (12, False)
+
+
+def test_going_on_repeats_every_option(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["train", "my file.sdf", "--output", "a b", "--data", "d.sdf", "--steps", "5"]
+    words += ["--batch", "2", "--threads", "1", "--device", "cpu"]
+    seen: list[str] = []
+
+    class Run_:
+        def __init__(self, config: object, again: str) -> None:
+            seen.append(again)
+
+        def train(self) -> None:
+            pass
+
+    monkeypatch.setattr(train, "_Run", Run_)
+    part(tmp_path / "my file.sdf", 0, 1)
+    monkeypatch.chdir(tmp_path)
+    assert run(*words).status == 0
+    assert shlex.split(seen[0]) == ["moldiff", *words]

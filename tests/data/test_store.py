@@ -184,22 +184,48 @@ def test_interrupted_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("failure", "raised"),
+    [(OSError(5, "Input/output error"), DataError), (KeyboardInterrupt(), KeyboardInterrupt)],
+)
 def test_failed_rewrite_keeps_the_old_store(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    failure: BaseException,
+    raised: type[BaseException],
 ) -> None:
     write(tmp_path / "store", 5)
     real = _write.os.replace
 
     def fails_once_the_old_is_away(source: Path, target: Path) -> None:
         if target == tmp_path / "store" and source.name != "store":
-            raise OSError(5, "Input/output error")
+            raise failure
         real(source, target)
 
     monkeypatch.setattr(_write.os, "replace", fails_once_the_old_is_away)
-    with pytest.raises(DataError, match="Input/output"):
+    with pytest.raises(raised, match="Input/output" if raised is DataError else None):
         write(tmp_path / "store")
     assert len(Store.open(tmp_path / "store", verify=True)) == 5
     assert [path.name for path in tmp_path.iterdir()] == ["store"]
+
+
+def test_the_old_store_is_never_deleted_before_the_new_one_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even if it cannot be put back."""
+    write(tmp_path / "store", 5)
+    real = _write.os.replace
+
+    def only_away(source: Path, target: Path) -> None:
+        if target == tmp_path / "store":
+            raise OSError(5, "Input/output error")
+        real(source, target)
+
+    monkeypatch.setattr(_write.os, "replace", only_away)
+    with pytest.raises(DataError, match="Input/output"):
+        write(tmp_path / "store")
+    (kept,) = tmp_path.glob(".store.old.*/store")
+    assert len(Store.open(kept, verify=True)) == 5
 
 
 def test_rewrite_replaces(tmp_path: Path) -> None:

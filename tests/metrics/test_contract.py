@@ -21,6 +21,9 @@ def reference() -> Reference:
     return Reference.load("qm9")
 
 
+DISTINCT = {"uniqueness", "valid_unique", "strict_unique", "novelty", "valid_unique_novel"}
+
+
 def values(mols: list, reference: Reference | None, settings: Settings = SETTINGS):
     return Study(samples(mols), reference, settings).values()
 
@@ -48,6 +51,8 @@ def well_formed(name: str, value: Value) -> None:
     if value.low is not None and value.high is not None:
         assert value.low <= value.value <= value.high, name
     if METRICS[name].unit == "rate":
+        # counts of distinct molecules are not binomial
+        assert (value.low is None) == (name.split(".")[1] in DISTINCT), name
         assert 0 <= value.value <= 1, name
 
 
@@ -56,6 +61,7 @@ def test_real_molecules_are_near_the_data_row(
     name: str, real: dict[str, Value], reference: Reference
 ) -> None:
     well_formed(name, real[name])
+    well_formed(name, reference.row[name])
     ours, data, unit = real[name], reference.row[name], METRICS[name].unit
     assert data.reason is None
     if name.split(".")[-1] in ("novelty", "valid_unique_novel"):

@@ -12,9 +12,10 @@ from rdkit import Chem
 
 import moldiff.metrics
 from moldiff.errors import DataError, InputError
-from moldiff.io import read_molecules, write_molecules
+from moldiff.io import Record, read_molecules, write_molecules
 from moldiff.metrics import METRICS, Reference
 from moldiff.metrics.evaluation import Report, evaluate
+from moldiff.metrics.provenance import _cpu
 
 SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
 SCHEMA = json.loads((Path(moldiff.metrics.__file__).parent / "schema.json").read_text("utf-8"))
@@ -143,3 +144,25 @@ def test_progress_and_bad_requests() -> None:
         evaluate("missing.sdf")
     with pytest.raises(DataError):
         evaluate(SAMPLE, reference="qm8")
+
+
+def test_provenance_comes_from_the_tags() -> None:
+    tags = {"model": "tiny 1a2b", "seed": "3", "sampling": '{"steps":4}', "SMILES": "C"}
+    mol = Chem.MolFromSmiles("C")
+    records = [Record(mol, "", None, "a.sdf", k, {**tags, "steps": str(k)}) for k in range(9)]
+    data = evaluate([*records, mol], reference=None, posebusters=0, relax=0).to_dict()
+    conforms(data, SCHEMA)
+    assert data["provenance"] == {
+        "model": ["tiny 1a2b"],
+        "seed": ["3"],
+        "steps": ["0", "1", "2", "3", "4"],
+        "sampling": ['{"steps":4}'],
+    }
+    assert data["schema_version"] == 1
+
+
+def test_the_processor_is_named(report: Report, tmp_path: Path) -> None:
+    assert report.versions["cpu"]
+    (tmp_path / "cpuinfo").write_text("processor\t: 0\nmodel name\t: Abacus 3: fast\n")
+    assert _cpu(tmp_path / "cpuinfo") == "Abacus 3: fast"
+    assert _cpu(tmp_path / "nothing") != ""

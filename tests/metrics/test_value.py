@@ -12,7 +12,7 @@ from rdkit import Chem
 from moldiff.io import Record
 from moldiff.metrics.novelty import SmilesSet
 from moldiff.metrics.sample import draw, samples
-from moldiff.metrics.value import Value, bootstrap, missing, rate
+from moldiff.metrics.value import Value, bootstrap, distinct_share, missing, rate
 
 
 def test_wilson() -> None:
@@ -23,6 +23,11 @@ def test_wilson() -> None:
     )
     assert rate(10, 10).high == 1.0 and rate(0, 10).low == 0.0
     assert math.isnan(rate(0, 0).value) and rate(0, 0).reason == "no molecules"
+
+
+def test_distinct_shares_have_no_interval() -> None:
+    assert distinct_share(3, 4) == Value(0.75, 4)
+    assert distinct_share(0, 0, "none").reason == "none"
 
 
 def test_bootstrap_covers_and_ignores_order() -> None:

@@ -1,0 +1,55 @@
+"""Where molecules come from and what judged them: tags of their records, versions, processor."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+from rdkit import rdBase
+
+from moldiff import __version__
+
+__all__ = ["TAGS", "provenance", "versions"]
+
+#: The tags `moldiff generate` writes that say how a molecule was made.
+TAGS = ("model", "seed", "steps", "sampling", "request")
+_AT_MOST = 5  # distinct values of one tag: enough to see that a file is a mixture
+
+
+def provenance(tags: Iterable[Mapping[str, str]]) -> dict[str, tuple[str, ...]]:
+    """Return the distinct values of each of `TAGS` that occurs, in order, the first five."""
+    found: dict[str, dict[str, None]] = {name: {} for name in TAGS}
+    for own in tags:
+        for name, values in found.items():
+            if name in own and len(values) < _AT_MOST:
+                values[own[name]] = None
+    return {name: tuple(values) for name, values in found.items() if values}
+
+
+def versions() -> dict[str, str | None]:
+    """Return what the numbers may depend on: software versions and the processor."""
+    try:
+        posebusters: str | None = version("posebusters")
+    except PackageNotFoundError:
+        posebusters = None
+    return {
+        "moldiff": __version__,
+        "rdkit": rdBase.rdkitVersion,
+        "posebusters": posebusters,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "cpu": _cpu(Path("/proc/cpuinfo")),
+    }
+
+
+def _cpu(info: Path) -> str | None:
+    """Model name of the processor; None where the machine does not tell."""
+    try:
+        lines = info.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:  # not Linux
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, "") or platform.processor() or platform.machine() or None

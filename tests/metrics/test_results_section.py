@@ -1,0 +1,70 @@
+"""A report as a section of the README."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from moldiff.metrics.evaluation import evaluate
+from moldiff.metrics.readme import results_section
+
+ROOT = Path(__file__).parents[2]
+PUBLISHED = ROOT / "datasets" / "qm9" / "published.yaml"
+MADE = {"model": ["qm9 0123abcd"], "seed": ["7"], "steps": ["50"]}
+
+
+@pytest.fixture(scope="module")
+def report() -> dict[str, Any]:
+    return evaluate(ROOT / "datasets" / "qm9" / "sample.sdf", posebusters=0, relax=0).to_dict()
+
+
+def section(report: dict[str, Any], **changes: Any) -> str:
+    return results_section({**report, **changes}, PUBLISHED)
+
+
+def test_the_data_row_names_its_split(report: dict[str, Any]) -> None:
+    text = section(report)
+    assert text.count("| QM9 itself (validation split) |  |") == 2
+    assert "test split" not in text and "nobody else" not in text
+    row = {"name": "qm9", "row": "qm9, 9 molecules of the test split"}
+    assert "QM9 itself (test split)" in section(report, reference=row)
+    assert "| data |" in section(report, reference=None)
+
+
+def test_the_heading_says_what_was_measured(report: dict[str, Any]) -> None:
+    versions = {**report["versions"], "cpu": "Abacus 3", "rdkit": "1.2", "posebusters": "0.6"}
+    known: dict[str, Any] = {"versions": versions, "seconds": {"total": 12.3}}
+    made = {**MADE, "sampling": ['{"steps":50,"temperature":0.7}']}
+    head = section(report, provenance=made, **known).splitlines()[0]
+    for part in (
+        f"{report['n']} samples", "model qm9 0123abcd", "seed 7", "steps 50", "temperature 0.7",
+        "Abacus 3", "RDKit 1.2", "PoseBusters 0.6", "evaluated in 12 s",
+    ):  # fmt: skip
+        assert part in head
+    assert "| **moldiff** | 50 |" in section(report, provenance=made)
+
+
+@pytest.mark.parametrize("sampling", [[], ['{"temperature":1.0}'], ["{}"], ["[1]"], ["no JSON"]])
+def test_a_temperature_of_one_is_not_mentioned(sampling: list[str], report: dict[str, Any]) -> None:
+    head = section(report, provenance={**MADE, "sampling": sampling}).splitlines()[0]
+    assert "temperature" not in head and "seed 7" in head
+
+
+@pytest.mark.parametrize(
+    ("requests", "words"),
+    [
+        (['{"keep_valid": false, "n": 2}', '{"keep_valid": false, "n": 3}'], "samples, no filter;"),
+        (['{"keep_valid": false}', '{"keep_valid": true}'], "only strictly valid ones kept"),
+        ([], "samples;"),
+    ],
+)
+def test_a_filter_is_disclosed(requests: list[str], words: str, report: dict[str, Any]) -> None:
+    assert words in section(report, provenance={**MADE, "request": requests}).splitlines()[0]
+
+
+def test_a_report_without_provenance_will_do(report: dict[str, Any]) -> None:
+    old = {key: value for key, value in report.items() if key != "provenance"}
+    old["versions"] = {key: value for key, value in old["versions"].items() if key != "cpu"}
+    assert "| **moldiff** |  |" in results_section(old, PUBLISHED)
