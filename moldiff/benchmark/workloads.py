@@ -1,0 +1,170 @@
+"""What is timed: a sampling step, a training step and a whole generation of moldiff; peers.
+
+Every function returns a call without arguments that does the same work each time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import torch
+
+from moldiff.benchmark.pairs import PeerNetwork
+from moldiff.benchmark.timing import Work
+from moldiff.denoiser import Denoiser, NetworkDenoiser
+from moldiff.generation import Request, generate, sample_batch
+from moldiff.guidance import Temperature
+from moldiff.model import Model
+from moldiff.objective import Denoising
+from moldiff.registry import build
+from moldiff.sampler import Sampler
+from moldiff.train import TrainConfig
+from moldiff.train.optimizer import Average, Optimizers
+
+__all__ = [
+    "generation",
+    "own_sampler",
+    "peer_evaluation",
+    "peer_loop",
+    "sampling_loop",
+    "sampling_step",
+    "training_recipe",
+    "training_step",
+    "typical_size",
+    "with_autocast",
+]
+
+
+def typical_size(model: Model) -> int:
+    """Return the mean number of atoms of the model's molecules, rounded."""
+    total = sum(model.sizes.values())
+    return round(sum(n * weight for n, weight in model.sizes.items()) / total)
+
+
+def own_sampler(model: Model) -> Sampler:
+    """Return the sampler ``generate`` uses by default."""
+    settings = {key: value for key, value in model.sampling.items() if key != "temperature"}
+    return Sampler.from_config(settings)
+
+
+def _denoiser(model: Model, precision: torch.dtype | None) -> Denoiser:
+    """The denoiser that ``generate`` would use, in a given precision of its products."""
+    bare = NetworkDenoiser(
+        model.network,
+        model.denoiser.precondition,
+        model.process,
+        precision=model.denoiser.precision if precision is None else precision,
+    )
+    temperature = float(model.sampling.get("temperature", 1.0))
+    return bare if temperature == 1.0 else Temperature(bare, temperature)
+
+
+def sampling_step(model: Model, b: int, n: int, *, precision: torch.dtype | None = None) -> Work:
+    """Return a step of the model's own sampler on b graphs of n atoms.
+
+    It is the second step of a trajectory: from there on the network reads its own last
+    prediction.
+    """
+    rng = torch.Generator().manual_seed(0)
+    denoiser, sampler = _denoiser(model, precision), own_sampler(model)
+    times = sampler.grid.times(sampler.steps).tolist()
+    with torch.no_grad():
+        states = sampler.trajectory(denoiser, model.process.prior(b, n, rng=rng), rng=rng)
+        state = next(states)
+        if sampler.steps > 1:
+            state = next(states)
+    target = times[state.step + 1]
+
+    def step() -> object:
+        return sampler.stepper.step(denoiser, state, target, rng=rng)
+
+    return step
+
+
+def sampling_loop(model: Model, b: int, n: int, steps: int) -> Work:
+    """Return a whole sampling of b graphs of n atoms in a number of steps."""
+    rng = torch.Generator().manual_seed(0)
+    sampler = dataclasses.replace(own_sampler(model), steps=steps)
+    denoiser = _denoiser(model, None)
+    return lambda: sample_batch(model, denoiser, sampler, b, n, rng=rng)
+
+
+def generation(model: Model, b: int, n: int) -> Work:
+    """Return all of ``moldiff.generate`` for b molecules of n atoms: also decoding and checks."""
+    return lambda: list(generate(model, Request(b, size=n)))
+
+
+def training_recipe(recipe: Path) -> tuple[int, float]:
+    """Return the molecules per step, and the share of steps with self-conditioning."""
+    config = TrainConfig.from_yaml(recipe)
+    objective: Denoising = build("objective", config.objective)
+    return config.batch, objective.self_condition
+
+
+def training_step(
+    model: Model,
+    recipe: Path,
+    b: int,
+    n: int,
+    *,
+    precision: torch.dtype,
+    self_condition: float,
+) -> Work:
+    """Return a training step of a new network of the model's kind, as the trainer does it.
+
+    The molecules are noise of the right sizes: reading them from disk is not included.
+    ``recipe`` is a training configuration; its objective and optimizer are used.
+    """
+    config = TrainConfig.from_yaml(recipe)
+    rng = torch.Generator().manual_seed(0)
+    network = Model.from_config(model.config()).network
+    denoiser = NetworkDenoiser(
+        network, model.denoiser.precondition, model.process, precision=precision
+    )
+    objective: Denoising = build("objective", config.objective)
+    objective = dataclasses.replace(objective, self_condition=self_condition)
+    optimizers = Optimizers(network, config.optimizer)
+    average = Average(network.parameters(), config.optimizer.ema)
+    x_0 = model.process.prior(b, n, rng=rng)
+
+    def step() -> float:
+        loss, _ = objective(denoiser, x_0, rng=rng)
+        loss.backward()
+        norm = optimizers.step(config.optimizer.rate(1000, config.steps))
+        average.update(1000)
+        return norm
+
+    return step
+
+
+def peer_evaluation(network: PeerNetwork, b: int, n: int) -> Work:
+    """Return one evaluation of a peer's network on b graphs of n atoms."""
+    inputs = network.example(b, n, rng=torch.Generator().manual_seed(0))
+    return lambda: network(*inputs)
+
+
+def peer_loop(network: PeerNetwork, b: int, n: int, steps: int) -> Work:
+    """Return a sampling of a peer: evaluate, move the positions, add noise, repeat."""
+    rng = torch.Generator().manual_seed(0)
+    positions, *features = network.example(b, n, rng=rng)
+
+    def loop() -> object:
+        x = positions
+        for _ in range(steps):
+            predicted = network(x, *features)[0]
+            x = x - 0.01 * predicted + 0.01 * torch.randn(x.shape, generator=rng)
+            x = x - x.mean(1, keepdim=True)
+        return x
+
+    return loop
+
+
+def with_autocast(work: Work, dtype: torch.dtype) -> Work:
+    """Return the work with its large products in another precision."""
+
+    def run() -> object:
+        with torch.autocast("cpu", dtype=dtype, enabled=dtype is not torch.float32):
+            return work()
+
+    return run
