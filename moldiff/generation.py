@@ -216,8 +216,10 @@ class _Job:
         record: int,
         progress: Callable[[float], None] | None,
     ) -> Iterator[Generated]:
-        """Sample molecules of the given sizes, grouped by size, largest first."""
-        for n in sorted({int(n) for n in sizes}, reverse=True):
+        """Sample molecules of the given sizes, grouped by size."""
+        # In the order of the draw, which is random: the first molecules of an interrupted
+        # run are not all of one size.
+        for n in dict.fromkeys(int(n) for n in sizes):
             total = int((sizes == n).sum())
             for start in range(0, total, _MAX_GROUP):
                 b = min(_MAX_GROUP, total - start)

@@ -144,6 +144,8 @@ class Model:
         try:
             model = cls.from_config(json.loads(header["config"]), json.loads(header["card"]))
             model.network.load_state_dict({k: v.float() for k, v in tensors.items()})
+            if not all(v.isfinite().all() for v in tensors.values()):
+                raise ValueError("its weights are not finite numbers")
         except (
             KeyError,
             ValueError,

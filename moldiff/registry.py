@@ -104,7 +104,7 @@ def build(kind: str, config: Mapping[str, Any] | str, **context: Any) -> Any:
             arguments[key] = _frozen(value)
     try:
         return cls(**arguments, **{k: v for k, v in context.items() if k in parameters})
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
         raise ConfigError(
             f"The {kind} '{config['name']}' cannot be made from {dict(config)!r}: {error}.",
             fix=f"Settings it takes: {', '.join(parameters) or 'none'}.",

@@ -110,8 +110,9 @@ class Categorical(Space):
 
     def __post_init__(self) -> None:
         sums_to_one = abs(math.fsum(self.probabilities) - 1) <= 1e-4  # false for NaN as well
-        if len(self.probabilities) < 2 or min(self.probabilities) < 0 or not sums_to_one:
-            raise ValueError("probabilities must be two or more, not negative, and sum to 1")
+        # One class is legal: data without formal charges has nothing to choose.
+        if not self.probabilities or min(self.probabilities) < 0 or not sums_to_one:
+            raise ValueError("probabilities must not be negative and must sum to 1")
 
     @property
     def classes(self) -> int:

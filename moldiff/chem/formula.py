@@ -21,7 +21,7 @@ def parse_formula(formula: str, vocabulary: Vocabulary) -> npt.NDArray[np.int64]
     InputError
         If it is not a formula or names an element the model does not know.
     """
-    if not re.fullmatch(r"([A-Z][a-z]?\d{0,3})+", formula):
+    if not re.fullmatch(r"([A-Z][a-z]?([1-9]\d{0,2})?)+", formula):
         raise InputError(
             f"'{formula}' is not a molecular formula.", fix="Write it like C7H8O, without charges."
         )

@@ -80,6 +80,13 @@ class Evaluation:
     samples: int = 200
     steps: int = 50
 
+    def __post_init__(self) -> None:
+        if self.every < 0 or self.samples < 1 or self.steps < 1:
+            raise ConfigError(
+                "'evaluation' needs 'every' from 0, and 'samples' and 'steps' of at least 1.",
+                fix="Set 'every: 0' to switch it off.",
+            )
+
 
 @dataclass(frozen=True)
 class TrainConfig:

@@ -263,7 +263,10 @@ class Trainer:
             If it is damaged or belongs to another model.
         """
         fix = f"Choose another 'output', or delete '{self.checkpoint}' to begin anew."
-        header, tensors = read_tensors(self.checkpoint, CHECKPOINT_FORMAT)
+        try:
+            header, tensors = read_tensors(self.checkpoint, CHECKPOINT_FORMAT)
+        except ModelFileError as error:
+            raise ModelFileError(error.what, fix=fix) from error
         try:
             extended = int(header["decay_start"]) < int(header["step"])
             extended &= int(header["steps"]) < self.config.steps

@@ -115,7 +115,7 @@ def test_draw_takes_unnormalised_probabilities(rng: torch.Generator) -> None:
         assert ((often - row).abs() <= error).all()  # what is impossible is never drawn
 
 
-@pytest.mark.parametrize("pi", [(1.0,), (0.5, 0.6), (1.2, -0.2), (float("nan"), 1.0)], ids=str)
+@pytest.mark.parametrize("pi", [(), (0.5, 0.6), (1.2, -0.2), (float("nan"), 1.0)], ids=str)
 def test_what_is_no_distribution_is_refused(pi: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="probabilities"):
         Categorical(pi)

@@ -94,3 +94,26 @@ def test_a_run_that_diverges_stops_and_keeps_its_checkpoint(
         for _ in trainer.fit():
             pass
     assert trainer.checkpoint.read_bytes() == before
+
+
+def test_data_without_a_choice_trains(tmp_path: Path) -> None:
+    """Neutral hydrocarbons of hydrogen alone: one element, one charge."""
+    from rdkit import Chem
+    from rdkit.Chem import AllChem
+
+    from moldiff.data.molecules import prepare
+
+    mol = Chem.AddHs(Chem.MolFromSmiles("[H][H]"))
+    AllChem.EmbedMolecule(mol, randomSeed=1)
+    with Chem.SDWriter(str(tmp_path / "h2.sdf")) as writer:
+        for _ in range(3):
+            writer.write(mol)
+    store = prepare([tmp_path / "h2.sdf"], tmp_path / "store")
+    assert store.vocabulary.classes["types"] == 1
+    config = TrainConfig(
+        data=str(tmp_path / "store"),
+        output=str(tmp_path / "run"),
+        steps=2,
+        network={"name": "transformer", "width": 16, "layers": 1, "heads": 2},
+    )
+    assert run(config, store).step == 2
