@@ -12,7 +12,11 @@ eq. 12), the probability-flow ODE, and for the rectified schedule exactly Euler'
 **Jump** (classes): in continuous time a class is kept with probability alpha_t and
 otherwise redrawn from pi: :math:`q(x_t|x_0) = \alpha_t \delta + (1-\alpha_t)\pi`.  The
 reverse kernel is closed-form between any two times, so the number of sampling steps is
-free (Austin et al., D3PM, 2021, eq. 3-4; Campbell et al. 2022).
+free (Austin et al., D3PM, 2021, eq. 3-4; Campbell et al. 2022).  With ``churn`` c the step
+from t to s goes on to (1 - c) s, and noise brings it back to s.  The marginals stay exact
+for every c; at c = 1 all classes are drawn afresh from the prediction, so that choices made
+early can be mended (the remasking and corrector samplers of discrete flows, Campbell et al.
+2024, generalised to any noise).
 """
 
 from __future__ import annotations
@@ -62,7 +66,11 @@ class Process(ABC):
     def reverse(
         self, x_t: State, x0_hat: Guess, t: Times, s: Times, *, eta: float, rng: torch.Generator
     ) -> State:
-        """Draw x_s given x_t and the predicted clean value, for times s <= t, each (b,)."""
+        """Draw x_s given x_t and the predicted clean value, for times s <= t, each (b,).
+
+        ``eta`` from 0 to 1 is the amount of fresh randomness: that of DDIM for a Gaussian,
+        the churn for a jump process.
+        """
 
     @abstractmethod
     def loss(self, x0_hat: Guess, x_0: State) -> Times:
@@ -181,8 +189,10 @@ class Jump(Process):
     def reverse(
         self, x_t: State, x0_hat: Guess, t: Times, s: Times, *, eta: float, rng: torch.Generator
     ) -> State:
-        """Draw x_s; ``eta`` has no meaning for jumps and is not used."""
-        return self.space.draw(self.posterior(x_t, x0_hat, t, s), rng=rng)
+        """Draw x_s: to (1 - eta) s by the posterior, back to s by noise."""
+        r = (1 - eta) * s
+        x_r = self.space.draw(self.posterior(x_t, x0_hat, t, r), rng=rng)
+        return self.forward(x_r, r, s, rng=rng) if eta > 0 else x_r
 
     def loss(self, x0_hat: Guess, x_0: State) -> Times:
         """Return the mean cross-entropy in nats, (b,)."""
@@ -255,12 +265,21 @@ class Product:
         )
 
     def reverse(
-        self, x_t: Batch, x0_hat: Batch, t: Tensor, s: Tensor, *, eta: float, rng: torch.Generator
+        self,
+        x_t: Batch,
+        x0_hat: Batch,
+        t: Tensor,
+        s: Tensor,
+        *,
+        eta: float,
+        churn: float,
+        rng: torch.Generator,
     ) -> Batch:
-        """Draw x_s given x_t and the prediction in every field."""
+        """Draw x_s given x_t and the prediction: ``eta`` for coordinates, ``churn`` for classes."""
+        fresh = {f: eta if isinstance(p, Gaussian) else churn for f, p in self.processes.items()}
         return Batch(
             {
-                field: process.reverse(x_t[field], x0_hat[field], t, s, eta=eta, rng=rng)
+                field: process.reverse(x_t[field], x0_hat[field], t, s, eta=fresh[field], rng=rng)
                 for field, process in self.processes.items()
             }
         )

@@ -18,7 +18,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Float64
@@ -102,7 +102,7 @@ class State:
 class Stepper(ABC):
     """One step of a sampler from time t to time s < t."""
 
-    evaluations: int = 1
+    evaluations: ClassVar[int] = 1
 
     @abstractmethod
     def step(
@@ -121,10 +121,12 @@ class Ancestral(Stepper):
     """One reverse step per evaluation; eta from 0 (deterministic) to 1 (DDPM).
 
     ``eta`` applies to times up to ``below``; above it the step is deterministic.
+    ``churn`` from 0 to 1 is how far classes are redrawn (see :mod:`moldiff.process`).
     """
 
     eta: float = 0.0
     below: float = 1.0
+    churn: float = 0.0
 
     def step(
         self, denoiser: Denoiser, state: State, s: float, *, rng: torch.Generator
@@ -132,17 +134,18 @@ class Ancestral(Stepper):
         t = _full(state.x, state.t)
         x0_hat = denoiser(state.x, t, state.prediction)
         eta = self.eta if state.t <= self.below else 0.0
-        return denoiser.process.reverse(
-            state.x, x0_hat, t, _full(state.x, s), eta=eta, rng=rng
-        ), x0_hat
+        s_ = _full(state.x, s)
+        x = denoiser.process.reverse(state.x, x0_hat, t, s_, eta=eta, churn=self.churn, rng=rng)
+        return x, x0_hat
 
 
 @register("stepper", "midpoint")
 @dataclass(frozen=True)
 class Midpoint(Stepper):
-    """Deterministic second-order step; the last one, to t = 0, is of first order."""
+    """Second-order step, deterministic in the coordinates; the last, to t = 0, of first order."""
 
-    evaluations: int = 2
+    evaluations: ClassVar[int] = 2
+    churn: float = 0.0
 
     def step(
         self, denoiser: Denoiser, state: State, s: float, *, rng: torch.Generator
@@ -151,15 +154,19 @@ class Midpoint(Stepper):
         x0_hat = denoiser(state.x, t, state.prediction)
         if s > 0:
             middle = _full(state.x, 0.5 * (state.t + s))
-            x_m = process.reverse(state.x, x0_hat, t, middle, eta=0.0, rng=rng)
+            x_m = process.reverse(state.x, x0_hat, t, middle, eta=0.0, churn=self.churn, rng=rng)
             x0_hat = denoiser(x_m, middle, x0_hat)
-        return process.reverse(state.x, x0_hat, t, _full(state.x, s), eta=0.0, rng=rng), x0_hat
+        s_ = _full(state.x, s)
+        x = process.reverse(state.x, x0_hat, t, s_, eta=0.0, churn=self.churn, rng=rng)
+        return x, x0_hat
 
 
 @register("stepper", "multistep")
 @dataclass(frozen=True)
 class Multistep(Stepper):
-    """Deterministic second-order step from the last two predictions."""
+    """Second-order step from the last two predictions, deterministic in the coordinates."""
+
+    churn: float = 0.0
 
     def step(
         self, denoiser: Denoiser, state: State, s: float, *, rng: torch.Generator
@@ -178,7 +185,9 @@ class Multistep(Stepper):
                     for field, w in weights.items()
                 }
             )
-        return process.reverse(state.x, used, t, _full(state.x, s), eta=0.0, rng=rng), x0_hat
+        s_ = _full(state.x, s)
+        x = process.reverse(state.x, used, t, s_, eta=0.0, churn=self.churn, rng=rng)
+        return x, x0_hat
 
     @staticmethod
     def _weight(process: Gaussian, before: float, t: float, s: float) -> float:
@@ -201,6 +210,7 @@ class Langevin(Stepper):
 
     corrections: int = 1
     size: float = 0.1
+    churn: float = 0.0
 
     @property
     def evaluations(self) -> int:  # type: ignore[override]
@@ -210,7 +220,7 @@ class Langevin(Stepper):
     def step(
         self, denoiser: Denoiser, state: State, s: float, *, rng: torch.Generator
     ) -> tuple[Batch, Batch]:
-        x, x0_hat = Ancestral(eta=1.0).step(denoiser, state, s, rng=rng)
+        x, x0_hat = Ancestral(eta=1.0, churn=self.churn).step(denoiser, state, s, rng=rng)
         if s <= 0:
             return x, x0_hat
         times = _full(x, s)

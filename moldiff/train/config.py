@@ -24,7 +24,7 @@ _PROCESS: dict[str, Any] = {
 
 _SAMPLING: dict[str, Any] = {
     "steps": 50,
-    "stepper": {"name": "ancestral", "eta": 0.0},
+    "stepper": {"name": "ancestral", "eta": 0.0, "churn": 1.0},
     "grid": {"name": "power", "exponent": 1.5},
     "temperature": 0.7,
 }

@@ -107,6 +107,8 @@ def test_reverse_to_zero_gives_the_prediction(process: Process, rng: torch.Gener
 def test_a_step_of_no_length_changes_nothing(
     process: Process, eta: float, rng: torch.Generator
 ) -> None:
+    if isinstance(process, Jump) and eta > 0:
+        return  # churn redraws classes even in a step of no length: that is its purpose
     for time in (0.001, 0.5, 0.999):
         t = at(time, 100)
         x_t = process.forward(data(process, 100), at(0, 100), t, rng=rng)
@@ -271,7 +273,7 @@ def test_a_product_is_its_processes(rng: torch.Generator) -> None:
             "bonds": F.one_hot(x_1["bonds"], 4) * 60.0,
         }
     )
-    x_s = product.reverse(x_1, guess, t, s, eta=0.0, rng=rng)
+    x_s = product.reverse(x_1, guess, t, s, eta=0.0, churn=0.0, rng=rng)
     assert set(x_s) == set(x_1)
     x_t = product.forward(x_1, at(0, 2), at(0, 2), rng=rng)
     mode = product.mode(guess)

@@ -26,7 +26,7 @@ from moldiff.batch import Batch
 from moldiff.denoiser import Denoiser, GaussianDenoiser
 from moldiff.errors import ConfigError
 from moldiff.process import Gaussian, Jump, Product
-from moldiff.sampler import Ancestral, Grid, Sampler, State, Stepper
+from moldiff.sampler import Ancestral, Grid, Midpoint, Multistep, Sampler, State, Stepper
 from moldiff.schedule import Rectified, Schedule
 from moldiff.space import Categorical, Euclidean, Space, ZeroCoM
 
@@ -39,9 +39,13 @@ STEPPERS: dict[str, Stepper] = {
     "ancestral eta 1": Ancestral(eta=1.0),
     "ancestral eta 0.5": Ancestral(eta=0.5),
     "ancestral eta 1 below 0.5": Ancestral(eta=1.0, below=0.5),
+    "ancestral churn 1": Ancestral(churn=1.0),
+    "midpoint churn 0.5": Midpoint(churn=0.5),
+    "multistep churn 1": Multistep(churn=1.0),
 }
 # Steppers that follow the probability-flow equation, and the order they claim.
 ORDERS = {"ancestral": 1, "midpoint": 2, "multistep": 2}
+ORDERS |= {"ancestral churn 1": 1, "midpoint churn 0.5": 2, "multistep churn 1": 2}
 STOCHASTIC = {"ancestral eta 1", "langevin", "ancestral eta 0.5", "ancestral eta 1 below 0.5"}
 SCHEDULES = registry.names("schedule")
 GRIDS = registry.names("grid")
