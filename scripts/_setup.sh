@@ -21,6 +21,10 @@ find_python() { # prints the first interpreter that is new enough and really run
 make_venv() {
   local python
   python=$(find_python)
+  # `venv --clear` empties the folder: it must be an environment, or have nothing to lose
+  if [[ -e $venv && ! -f $venv/pyvenv.cfg ]] && [[ ! -d $venv || -n $(ls -A "$venv") ]]; then
+    die "$venv is there and no virtual environment. Set MOLDIFF_VENV to a new folder and run this again."
+  fi
   say "creating the virtual environment $venv with $("$python" --version)"
   if ! "$python" -m venv --clear "$venv"; then
     rm -rf "$venv"

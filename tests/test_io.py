@@ -14,8 +14,16 @@ import pytest
 from rdkit import Chem
 from rdkit.Chem import AllChem
 
+from moldiff.chem import reason_kind
 from moldiff.errors import InputError
-from moldiff.io import READABLE, WRITABLE, Writer, read_molecules, write_molecules
+from moldiff.io import (
+    READABLE,
+    WRITABLE,
+    Writer,
+    molecule_stem,
+    read_molecules,
+    write_molecules,
+)
 
 SAMPLE = Path(__file__).parents[1] / "datasets" / "qm9" / "sample.sdf"
 
@@ -89,7 +97,7 @@ def test_broken_record_in_the_middle(tmp_path: Path) -> None:
         ("a\n$$$$\n", "fewer than 4 lines"),
         ("a\n\n\nhello\n$$$$\n", "no counts line"),
         (WATER.replace("    0.0000    0.7572", "       nan    0.7572"), "non-finite"),
-        (WATER.replace(" O ", " Qq"), "no element"),
+        (WATER.replace(" O ", " Qq"), "unknown element: atom 1"),
         (WATER.replace("  1  2  1", "  1  7  1"), "cannot parse"),
         (WATER.replace("$$$$\n", "") + WATER, "$$$$"),
     ],
@@ -159,7 +167,7 @@ def test_xyz_with_absurd_numbers(tmp_path: Path) -> None:
     path = put(tmp_path / "a.xyz", f"{digits}\nx\nO 0 0 0\n{frame}1\nbad\n{digits} 0 0 0\n{frame}")
     records = list(read_molecules(path))
     assert [r.mol is None for r in records] == [True, False, True, False]
-    assert "atom count" in str(records[0].reason) and "no element" in str(records[2].reason)
+    assert "atom count" in str(records[0].reason) and "unknown element" in str(records[2].reason)
 
 
 def test_smiles(tmp_path: Path) -> None:
@@ -268,6 +276,60 @@ def test_bad_json(tmp_path: Path) -> None:
     ):
         (record,) = read_molecules(put(tmp_path / "a.json", text))
         assert record.mol is None and record.reason
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"bonds": [[0, 0, 1]]},
+        {"bonds": [[0, 1, 1], [1, 0, 2]]},
+        {"bonds": [[0, 2, 1]]},
+        {"bonds": [[0.0, 1, 1]]},
+        {"elements": ["C", "Qq"]},
+        {"elements": [-6, "C"]},
+        {"elements": "CC"},
+        {"charges": [0, 1000]},
+        {"positions": [[0, 0, 0], [1, 0]]},
+    ],
+)
+def test_bad_json_never_reaches_rdkit(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], changes: dict[str, list[object]]
+) -> None:
+    entry = {"elements": ["C", "C"], "charges": [0, 0], "bonds": [[0, 1, 1]]} | changes
+    (record,) = read_molecules(put(tmp_path / "a.json", json.dumps([entry])))
+    assert record.mol is None and "not a molecule" in str(record.reason)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_report_is_no_molecule_file(tmp_path: Path) -> None:
+    (record,) = read_molecules(put(tmp_path / "a.json", '{"schema": "moldiff.evaluation"}'))
+    assert record.mol is None and "this is a report" in str(record.reason)
+
+
+def test_reasons_can_be_counted_and_printed(tmp_path: Path) -> None:
+    evil = "\x1b]0;evil\x07"
+    xyz = f"1\na\n{evil} 0 0 0\n2\nb\nO 0 0 0\n1\nc\nO 0 {evil} 0\n\n{evil}\n"
+    reasons = [str(r.reason) for r in read_molecules(put(tmp_path / "a.xyz", xyz))]
+    reasons += [str(r.reason) for r in read_molecules(put(tmp_path / "a.smi", f"{evil} x\n"))]
+    kinds = [reason_kind(reason) for reason in reasons]
+    assert kinds == [
+        "unknown element",
+        "wrong atom count",
+        "bad coordinates",
+        "not XYZ",
+        "not SMILES",
+    ]
+    assert all(reason.isprintable() and reason.isascii() for reason in reasons)
+
+
+def test_only_the_format_is_cut_from_a_name() -> None:
+    cases = {"my.1.sdf": "my.1", "d/my.2.SDF.gz": "my.2", "my.sdf": "my", ".sdf": ".sdf"}
+    assert {path: molecule_stem(path) for path in cases} == cases
+
+
+def test_a_name_that_is_too_long(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="shorter name"):
+        write_molecules(tmp_path / ("x" * 245 + ".sdf"), [])
 
 
 def test_write_refuses(tmp_path: Path) -> None:

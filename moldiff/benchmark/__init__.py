@@ -1,7 +1,8 @@
 """Measurements of the package against its peers on one machine: ``scripts/benchmark speed``.
 
-`peers` are networks of published models at their published size, `workloads` what is
-timed, `timing` how, `speed` which cases, `report` how the result is shown.
+`peers` names the published models (networks in `edm` and `semla`, on layers of `pairs`),
+`workloads` is what is timed, `timing` how, `bench` how much, `speed` the sections, with
+`allocator` in processes of its own; `report` and `picture` show the result.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class Plan:
     """
 
     turns: int = 5
-    long_turns: int = 2
+    long_turns: int = 3
     at_least: float = 0.2
     matrices: tuple[int, ...] = (256, 512, 1024, 2048)
     batches: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)
@@ -51,7 +51,7 @@ class Plan:
     loop_batch: int = 8
     peer_steps: int = 10
     training_batch: int | None = None
-    allocator_batch: int = 32
+    allocator_batch: int = 96
     allocator_turns: int = 2
 
 

@@ -39,8 +39,9 @@ def strict_failure(mol: Chem.Mol | None, *, net_charge: int | None = 0) -> str |
     -------
     str or None
         "empty", "non-finite coordinates", "valence: C3 has 5", "cannot be kekulised",
-        "cannot be sanitised: ...", "fragments: 2", "radical on C3" or "net charge +1";
-        the first that applies in this order.
+        "cannot be sanitised: ...", "fragments: 2", "missing hydrogens on C1", "radical on C3"
+        or "net charge +1"; the first that applies in this order.  Hydrogens are missing where
+        the molecule has none at all and would be valid if they were implied.
     """
     if mol is None or mol.GetNumAtoms() == 0:
         return "empty"
@@ -60,7 +61,8 @@ def strict_failure(mol: Chem.Mol | None, *, net_charge: int | None = 0) -> str |
         return f"fragments: {fragments}"
     for atom in copy.GetAtoms():
         if atom.GetNumRadicalElectrons() > 0:
-            return f"radical on {_name(atom)}"
+            kind = "missing hydrogens" if _lacks_hydrogens(mol, net_charge) else "radical"
+            return f"{kind} on {_name(atom)}"
     total = Chem.GetFormalCharge(copy)
     if net_charge is not None and total != net_charge:
         return f"net charge {total:+d}" if total else "net charge 0"
@@ -104,6 +106,23 @@ def canonical_smiles(mol: Chem.Mol | None, *, stereo: bool = False) -> str | Non
 def reason_kind(reason: str) -> str:
     """Reduce a reason to its kind, for counting: ``"radical on C3" -> "radical"``."""
     return reason.split(":")[0].split(" on ")[0]
+
+
+def _lacks_hydrogens(mol: Chem.Mol, net_charge: int | None) -> bool:
+    """Whether no atom is a hydrogen and implicit hydrogens would make the molecule valid."""
+    if any(atom.GetAtomicNum() == 1 for atom in mol.GetAtoms()):
+        return False
+    if net_charge is not None and Chem.GetFormalCharge(mol) != net_charge:
+        return False
+    with quiet():
+        copy = Chem.RWMol(mol)
+        for atom in copy.GetAtoms():
+            atom.SetNoImplicit(False)
+            atom.SetNumExplicitHs(0)
+            atom.SetNumRadicalElectrons(0)
+        if _sanitise(copy) is not None:
+            return False
+    return not any(atom.GetNumRadicalElectrons() for atom in copy.GetAtoms())
 
 
 def _clear_stereo(mol: Chem.Mol) -> None:

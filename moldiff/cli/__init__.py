@@ -16,7 +16,7 @@ import typer
 
 import moldiff
 from moldiff.cli import data, evaluate, generate, info, train, view
-from moldiff.cli.failure import guarded
+from moldiff.cli.failure import guarded, terminable
 from moldiff.cli.output import examples
 
 __all__ = ["main"]
@@ -71,11 +71,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit status.
 
     0: done; 1: it failed; 2: the request cannot be met as it is (options, files,
-    configuration); 130: interrupted.
+    configuration); 130: interrupted, by Ctrl-C or SIGTERM.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments or os.environ.get("MOLDIFF_DEBUG", "") not in ("", "0")
     arguments = [word for word in arguments if word != "--debug"] or ["--help"]
-    return guarded(
-        lambda: app(args=arguments, prog_name="moldiff", standalone_mode=False), debug=debug
-    )
+    with terminable():
+        return guarded(
+            lambda: app(args=arguments, prog_name="moldiff", standalone_mode=False), debug=debug
+        )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from moldiff.cli.output import bar, examples, pairs, remark, table
+from moldiff.errors import InputError
 
 if TYPE_CHECKING:
     from moldiff.data.store import Store
@@ -42,8 +43,15 @@ def qm9(
     if output is None:  # a part must not pass for the whole that the configurations expect
         output = Path("data/qm9" if limit is None else f"data/qm9-{limit}")
     if (output / "store.json").is_file() and not force:
+        known = Store.open(output)
+        source = str(known.meta.get("source", ""))
+        if not source.startswith("QM9"):
+            raise InputError(
+                f"{output} holds another data set, from {source or 'an unknown source'}.",
+                fix="Give another --output, or replace it with --force.",
+            )
         remark(f"{output} is there already (--force prepares it again).")
-        describe(Store.open(output))
+        describe(known)
         return
     with bar("{task.completed} of {task.total}") as shown:
         line = shown.add_task("preparing QM9", total=None)

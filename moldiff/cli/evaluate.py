@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from moldiff.cli.output import bar, check_output, print_wide, remark
+from moldiff.cli.output import bar, check_apart, check_output, counted, print_wide, remark
+from moldiff.cli.records import Readable
+from moldiff.errors import InputError, did_you_mean
 
 EXAMPLES = (
     "moldiff evaluate molecules.sdf",
@@ -47,6 +50,9 @@ def command(
     """
     if output is not None:
         check_output(output, (".json",))
+        check_apart("--output", output, files)
+    _check_reference(reference)
+    records = [record for file in files for record in Readable(file)]
     from moldiff.metrics.evaluation import evaluate
 
     with bar("{task.completed} of {task.total}") as shown:
@@ -58,7 +64,7 @@ def command(
             shown.update(stages[stage], completed=done)  # type: ignore[arg-type]
 
         report = evaluate(
-            files,
+            records,
             reference=None if reference == "none" else reference,
             posebusters=posebusters,
             relax=relax,
@@ -70,9 +76,31 @@ def command(
         from moldiff.view.trajectory import replace_text
 
         replace_text(output, report.to_json())
-    print_wide(report.table())
-    reasons = ", ".join(f"{why} ({n})" for why, n in report.failures["graph"].items())
+    table = report.table()
+    table.title = counted(report.n, "molecule")
+    print_wide(table)
+    reasons = _commonest(report.failures["graph"])
     if reasons:
         print(f"Not strictly valid: {reasons}")
     if output is not None:
         remark(f"The report is in {output}.")
+
+
+_SHOWN = 6  # kinds of failure in the closing line
+
+
+def _commonest(failures: Mapping[str, int]) -> str:
+    """The commonest kinds of failure with their counts, ``failures`` being in that order."""
+    told = [f"{why} ({n})" for why, n in failures.items()]
+    more = [f"and {len(told) - _SHOWN} more"] if len(told) > _SHOWN else []
+    return ", ".join([*told[:_SHOWN], *more])
+
+
+def _check_reference(name: str) -> None:
+    """Refuse an unknown reference before any work is done: it is the request that is wrong."""
+    from importlib.resources import files
+
+    place = Path(str(files("moldiff.metrics") / "reference"))
+    known = ["none", *(path.stem for path in place.glob("*.json"))]
+    if name not in known:
+        raise InputError(f"There is no reference '{name}'.", fix=did_you_mean(name, known))

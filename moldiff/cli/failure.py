@@ -5,15 +5,19 @@ from __future__ import annotations
 import errno
 import os
 import re
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import typer
 
 from moldiff.errors import ConfigError, InputError, MoldiffError
 
-__all__ = ["FAILED", "INTERRUPTED", "UNUSABLE", "Interrupted", "guarded"]
+__all__ = ["FAILED", "INTERRUPTED", "UNUSABLE", "Interrupted", "guarded", "terminable"]
 
 FAILED, UNUSABLE, INTERRUPTED = 1, 2, 130
 
@@ -26,6 +30,7 @@ _REMEDIES = {
     errno.EPERM: "Check the permissions.",
     errno.EROFS: "Write to another file system.",
     errno.ENOENT: "Check the path.",
+    errno.ENAMETOOLONG: "Give a shorter name.",
 }
 
 
@@ -62,6 +67,31 @@ def guarded(action: Callable[[], object], *, debug: bool = False) -> int:
         status, line = _verdict(error)
         _complain(line)
         return status
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM (``timeout``, a batch system) do inside the block what Ctrl-C does.
+
+    Nothing happens outside the main thread, where Python allows no signal handlers.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    owner, known = os.getpid(), signal.getsignal(signal.SIGTERM)
+
+    def handle(number: int, _: Any) -> None:
+        if os.getpid() == owner:
+            raise KeyboardInterrupt
+        # A forked worker, which a pool ends by this very signal: it dies without a word.
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    signal.signal(signal.SIGTERM, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if known is None else known)
 
 
 def _verdict(error: Exception) -> tuple[int, str]:

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from moldiff.cli.failure import Interrupted
-from moldiff.cli.output import bar, check_output, check_positive, percent, remark, table
+from moldiff.cli.output import (
+    bar,
+    check_apart,
+    check_output,
+    check_positive,
+    check_threads,
+    counted,
+    percent,
+    remark,
+    table,
+)
 from moldiff.errors import MoldiffError
 
 if TYPE_CHECKING:
@@ -37,7 +47,9 @@ class Filter(StrEnum):
 
 
 def command(
-    n: Annotated[int, typer.Option("-n", "--number", min=1, help="How many molecules.")] = 32,
+    n: Annotated[
+        int, typer.Option("-n", "--number", min=1, max=10_000_000, help="How many molecules.")
+    ] = 32,
     output: Annotated[
         Path,
         typer.Option("-o", "--output", help="Where to: .sdf, .smi, .xyz or .json; replaced."),
@@ -83,8 +95,10 @@ def command(
 
     check_output(output, WRITABLE)
     check_positive("--temperature", temperature)
+    check_threads(threads)
     if trajectory is not None:
         check_output(trajectory, (".xyz",))
+        check_apart("--trajectory", trajectory, [output])
     from moldiff.cpu import set_threads
     from moldiff.tasks import load, stream
 
@@ -148,7 +162,8 @@ class _Run:
                 if writer.count < self.n:
                     raise self.shortage()
         except KeyboardInterrupt:
-            kept = f"{self.written} of {self.n} molecules are complete"
+            verb = "is" if self.n == 1 else "are"
+            kept = f"{self.written} of {counted(self.n, 'molecule')} {verb} complete"
             where = f" and in {self.output}." if self.written else "; nothing was written."
             raise Interrupted(f"Interrupted: {kept}{where}") from None
 
@@ -202,4 +217,4 @@ class _Run:
             remark("None of the molecules that were kept has been recorded; try another --seed.")
             return "none"
         write_trajectories(self.trajectory, recorded)
-        return f"{self.trajectory} ({len(recorded)} of {self.written} molecules)"
+        return f"{self.trajectory} ({len(recorded)} of {counted(self.written, 'molecule')})"

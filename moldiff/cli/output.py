@@ -5,6 +5,7 @@ Results go to stdout, progress and remarks to stderr.  rich loads on first use.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,13 +20,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "bar",
+    "check_apart",
     "check_output",
     "check_positive",
+    "check_threads",
+    "counted",
     "examples",
     "pairs",
     "percent",
     "print_wide",
     "remark",
+    "shown_directory",
     "table",
 ]
 
@@ -45,6 +50,16 @@ def remark(text: str) -> None:
 def percent(part: int, whole: int) -> str:
     """``30 (93.8 %)``."""
     return f"{part} ({100 * part / whole:.1f} %)" if whole else str(part)
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 molecule``, ``2 molecules``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def shown_directory(path: Path) -> str:
+    """The directory in a sentence: by its name where the path says only ``.`` or ``..``."""
+    return str(path) if path.name not in ("", "..") else str(path.resolve())
 
 
 def table(
@@ -129,6 +144,25 @@ def check_output(path: Path, suffixes: Sequence[str] = ()) -> None:
         )
     if path.is_dir():
         raise InputError(f"The output '{path}' is a directory.", fix="Give the name of a file.")
+
+
+def check_apart(option: str, written: Path, others: Iterable[Path]) -> None:
+    """Refuse one file for two purposes (``InputError``); links are followed."""
+    if os.path.realpath(written) in {os.path.realpath(other) for other in others}:
+        raise InputError(
+            f"{option} would overwrite '{written}', which is used for something else.",
+            fix=f"Give {option} a file of its own.",
+        )
+
+
+def check_threads(threads: int | None) -> None:
+    """Refuse more threads than four a core (``InputError``); None is fine."""
+    most = 4 * (os.cpu_count() or 1)
+    if threads is not None and not 1 <= threads <= most:
+        raise InputError(
+            f"--threads must be from 1 to {most} on this machine, not {threads}.",
+            fix=f"Try --threads {os.cpu_count() or 1}, one for each core.",
+        )
 
 
 def check_positive(option: str, value: float | None) -> None:

@@ -16,7 +16,7 @@ import typer
 
 from moldiff.cli.failure import Interrupted
 from moldiff.cli.log import Log
-from moldiff.cli.output import bar, remark
+from moldiff.cli.output import bar, check_threads, counted, remark, shown_directory
 
 if TYPE_CHECKING:
     import torch
@@ -70,9 +70,10 @@ def command(
         "threads": threads,
         "device": device,
     }
+    check_threads(threads)
     config = training_config(source, **given)
     set_threads(config.threads)
-    run = _Run(config, _again(source, given))
+    run = _Run(config, source, _again(source, given))
     run.train()
 
 
@@ -88,10 +89,10 @@ _COLUMNS = ("{task.completed}/{task.total}", "{task.fields[note]}")
 class _Run:
     """Prepares, trains, logs and says what is going on."""
 
-    def __init__(self, config: TrainConfig, again: str) -> None:
+    def __init__(self, config: TrainConfig, source: str, again: str) -> None:
         from moldiff.tasks import trainer, training_store
 
-        self.config, self.again = config, again
+        self.config, self.source, self.again = config, source, again
         self.stopping = False
         self.say: Callable[[str], None] = remark
         store = training_store(config, announce=remark)
@@ -108,7 +109,7 @@ class _Run:
         trainer, config = self.trainer, self.config
         self.greet()
         self.log.rewind()
-        _write_config(config)
+        _write_config(config, self.source)
         with _signals(self.stop), bar(*_COLUMNS) as shown:
             if not shown.disable:  # print above the bar
                 self.say = lambda text: shown.console.print(text, markup=False, highlight=False)
@@ -136,13 +137,14 @@ class _Run:
     def greet(self) -> None:
         """Say whether this begins, goes on or is finished."""
         trainer, steps = self.trainer, self.config.steps
+        output = shown_directory(trainer.output)
         if trainer.step >= steps:
-            remark(f"{trainer.output} is finished: step {trainer.step}; --steps takes it further.")
+            remark(f"{output} is finished: step {trainer.step}; --steps takes it further.")
         elif trainer.step:
-            remark(f"Resuming {trainer.output} at step {trainer.step} of {steps}.")
+            remark(f"Resuming {output} at step {trainer.step} of {steps}.")
         else:
-            molecules = len(trainer.store.indices("train"))
-            remark(f"Training {steps} steps on {molecules} molecules into {trainer.output}.")
+            molecules = counted(len(trainer.store.indices("train")), "molecule")
+            remark(f"Training {counted(steps, 'step')} on {molecules} into {output}.")
 
     def judge(self, model: Model, rng: torch.Generator) -> dict[str, float]:
         """Judge samples of the model; leave early when asked to stop."""
@@ -166,15 +168,21 @@ class _Run:
         self.say("Stopping after this step ...")
 
 
-def _write_config(config: TrainConfig) -> None:
-    """Keep what the run was made from: ``moldiff train DIR/config.yaml`` repeats it."""
+def _write_config(config: TrainConfig, source: str) -> None:
+    """Keep what the run was made from: ``moldiff train DIR/config.yaml`` repeats it.
+
+    The configuration that was given is never replaced: its author's comments are in it.
+    """
     import yaml
 
     from moldiff.view.trajectory import replace_text
 
     output = Path(config.output)
     output.mkdir(parents=True, exist_ok=True)
-    replace_text(output / "config.yaml", yaml.safe_dump(config.to_dict(), sort_keys=False))
+    target = output / "config.yaml"
+    if target.resolve() == Path(source).resolve():
+        return
+    replace_text(target, yaml.safe_dump(config.to_dict(), sort_keys=False))
 
 
 @contextmanager

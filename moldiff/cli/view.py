@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from moldiff.cli.output import check_output, table
+from moldiff.cli.records import Readable
 
 EXAMPLES = (
     "moldiff view molecules.sdf",
@@ -33,17 +34,18 @@ def command(
 
     One file that needs no network: rotate, sort, filter, play the denoising.
     """
-    target = output or Path(f"{file.name.split('.')[0]}.html")
-    if output is None:
-        target = file.parent / target
+    from moldiff.io import molecule_stem
+
+    target = output or file.parent / f"{molecule_stem(file)}.html"
     check_output(target, (".html", ".htm"))
-    from moldiff.io import read_molecules
     from moldiff.view import read_trajectories, write_html
 
-    records = read_molecules(file)
+    records = Readable(file)
     frames = read_trajectories(trajectory) if trajectory is not None else None
     write_html(target, records, title=file.name, trajectories=frames, limit=limit)
-    table([("page", f"{target} ({target.stat().st_size / 1e6:.1f} MB)")])
+    broken = f" ({records.unreadable} unreadable)" if records.unreadable else ""
+    size = f"{target.stat().st_size / 1e6:.1f} MB"
+    table([("molecules", f"{records.count}{broken}"), ("page", f"{target} ({size})")])
     if show:
         import webbrowser
 

@@ -7,7 +7,15 @@ suffix) is an `InputError`.  Writing is atomic: the target appears complete or n
 
 from __future__ import annotations
 
-from moldiff.io.read import READABLE, Record, read_molecules
+from moldiff.io.read import READABLE, Record, molecule_stem, read_molecules
 from moldiff.io.write import WRITABLE, Writer, write_molecules
 
-__all__ = ["READABLE", "WRITABLE", "Record", "Writer", "read_molecules", "write_molecules"]
+__all__ = [
+    "READABLE",
+    "WRITABLE",
+    "Record",
+    "Writer",
+    "molecule_stem",
+    "read_molecules",
+    "write_molecules",
+]

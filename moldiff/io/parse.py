@@ -1,37 +1,25 @@
 """The text formats, one parser each: lines in, parsed records out.
 
 A parser never raises for bad content: it yields a record with the reason and goes on with
-the next one (for SDF from the next ``$$$$``, for XYZ from the next atom count).
+the next one (for SDF from the next ``$$$$``, for XYZ from the next atom count).  A reason
+begins with its kind, "wrong atom count: 4 announced, 3 found", so that reasons can be counted;
+what it quotes of the file is ASCII, so that no control code reaches a terminal.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from rdkit import Chem
 
 from moldiff.chem.quiet import quiet
-from moldiff.chem.vocabulary import BOND_INDEX
+from moldiff.io.parse_json import parse_json
+from moldiff.io.parsed import SYMBOLS, Parsed, assemble
 
 __all__ = ["PARSERS", "Parsed"]
 
 _MAX_LINES = 1_000_000
-_BONDS = {order: kind for kind, order in BOND_INDEX.items()}
 _MAX_DIGITS = 9  # int() refuses thousands of digits with an exception
-_SYMBOLS = {Chem.GetPeriodicTable().GetElementSymbol(z): z for z in range(1, 119)}
-
-
-@dataclass(frozen=True)
-class Parsed:
-    """A record before it knows its file: a molecule, or None and the reason."""
-
-    mol: Chem.Mol | None
-    name: str = ""
-    reason: str | None = None
-    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 def _checked(mol: Chem.Mol | None, name: str, reason: str, tags: Mapping[str, str]) -> Parsed:
@@ -40,8 +28,12 @@ def _checked(mol: Chem.Mol | None, name: str, reason: str, tags: Mapping[str, st
         return Parsed(None, name, reason, tags)
     for atom in mol.GetAtoms():
         if atom.GetAtomicNum() == 0:
-            return Parsed(None, name, f"atom {atom.GetIdx() + 1} is no element", tags)
+            return Parsed(None, name, f"unknown element: {_quoted(atom)}", tags)
     return Parsed(mol, name, None, tags)
+
+
+def _quoted(atom: Chem.Atom) -> str:
+    return f"atom {atom.GetIdx() + 1}, {atom.GetSymbol()[:10]!a}"
 
 
 # --- SDF and MOL -----------------------------------------------------------------------------
@@ -102,7 +94,8 @@ def _sdf_problem(block: Sequence[str]) -> str:
         return "not an SDF record: line 4 is no counts line"
     body = [line for line in block[4:] if not line.startswith("M  ")]
     if len(body) < atoms + bonds:
-        return f"{atoms} atoms and {bonds} bonds announced, {len(body)} lines found"
+        told = f"{atoms} atoms and {bonds} bonds announced, {len(body)} lines found"
+        return f"incomplete record: {told}"
     if any(word in line.lower() for line in body[:atoms] for word in ("nan", "inf")):
         return "non-finite coordinates"
     return "RDKit cannot parse the atom or bond lines"
@@ -146,7 +139,7 @@ def _xyz(lines: Iterator[str]) -> Iterator[Parsed]:
             continue
         count = pending.strip()
         if not _is_number(count):
-            yield Parsed(None, "", f"'{count[:40]}' stands where an atom count should")
+            yield Parsed(None, "", f"not XYZ: {count[:40]!a} is no atom count")
             while pending is not None and not _is_number(pending.strip()):
                 pending = next(lines, None)
             continue
@@ -165,45 +158,21 @@ def _is_number(word: str) -> bool:
 
 def _xyz_frame(count: int, comment: str, lines: Sequence[str]) -> Parsed:
     if len(lines) != count:
-        return Parsed(None, comment, f"{count} atoms announced, {len(lines)} found")
+        return Parsed(None, comment, f"wrong atom count: {count} announced, {len(lines)} found")
     elements, positions = [], []
     for k, line in enumerate(lines):
         words = line.split()
         symbol = words[0].capitalize()
-        number = int(symbol) if _is_number(symbol) else _SYMBOLS.get(symbol, 0)
+        number = int(symbol) if _is_number(symbol) else SYMBOLS.get(symbol, 0)
         if not 1 <= number <= 118:
-            return Parsed(None, comment, f"atom {k + 1}: '{words[0][:10]}' is no element")
+            return Parsed(None, comment, f"unknown element: atom {k + 1}, {words[0][:10]!a}")
         try:
             x, y, z = (float(word) for word in words[1:4])
         except ValueError:
-            return Parsed(None, comment, f"atom {k + 1} has no three coordinates")
+            return Parsed(None, comment, f"bad coordinates: atom {k + 1} has no three")
         elements.append(number)
         positions.append((x, y, z))
-    return Parsed(_assemble(elements, positions), comment)
-
-
-def _assemble(
-    elements: Sequence[int | str],
-    positions: Sequence[Sequence[float]] | None,
-    charges: Sequence[int] = (),
-    bonds: Iterable[Sequence[int]] = (),
-) -> Chem.Mol:
-    """Build the unsanitised molecule that says exactly this, ``NoImplicit`` on every atom."""
-    mol = Chem.RWMol()
-    for k, element in enumerate(elements):
-        atom = Chem.Atom(element)
-        atom.SetNoImplicit(True)
-        atom.SetFormalCharge(charges[k] if charges else 0)
-        mol.AddAtom(atom)
-    for i, j, order in bonds:
-        mol.AddBond(i, j, _BONDS[order])
-    if positions is not None:
-        conformer = Chem.Conformer(len(elements))
-        conformer.Set3D(True)
-        for k, position in enumerate(positions):
-            conformer.SetAtomPosition(k, tuple(position))
-        mol.AddConformer(conformer, assignId=True)
-    return mol.GetMol()
+    return Parsed(assemble(elements, positions), comment)
 
 
 # --- SMILES ----------------------------------------------------------------------------------
@@ -216,7 +185,7 @@ def _smi(lines: Iterator[str]) -> Iterator[Parsed]:
         if not words or words[0].startswith("#") or header:
             continue
         name = words[1].strip() if len(words) > 1 else ""
-        yield _checked(_from_smiles(words[0]), name, f"'{words[0][:40]}' is no SMILES", {})
+        yield _checked(_from_smiles(words[0]), name, f"not SMILES: {words[0][:40]!a}", {})
 
 
 def _from_smiles(smiles: str) -> Chem.Mol | None:
@@ -233,51 +202,6 @@ def _from_smiles(smiles: str) -> Chem.Mol | None:
         return Chem.AddHs(complete)
 
 
-# --- JSON ------------------------------------------------------------------------------------
-
-
-# What a document of another structure raises on being read as a molecule (RecursionError is
-# a RuntimeError).
-_NO_MOLECULE = (
-    AttributeError,
-    LookupError,
-    OverflowError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
-
-
-def _json(lines: Iterator[str]) -> Iterator[Parsed]:
-    try:
-        document = json.loads("\n".join(lines))
-    except ValueError as error:
-        yield Parsed(None, "", f"not JSON: {error}")
-        return
-    except RecursionError:
-        yield Parsed(None, "", "not a molecule written by moldiff: nested too deeply")
-        return
-    for entry in document if isinstance(document, list) else [document]:
-        try:
-            yield _json_entry(entry)
-        except _NO_MOLECULE as error:
-            yield Parsed(None, "", f"not a molecule written by moldiff: {error}")
-
-
-def _json_entry(entry: Any) -> Parsed:
-    if not isinstance(entry, dict):
-        raise ValueError("an object is needed")
-    positions = entry.get("positions")
-    if positions is not None:
-        # JSON knows no NaN: a coordinate that was not finite was written as null.
-        positions = [[float("nan") if x is None else float(x) for x in p] for p in positions]
-        if len(positions) != len(entry["elements"]):
-            raise ValueError("as many positions as elements are needed")
-    mol = _assemble(entry["elements"], positions, entry["charges"], entry["bonds"])
-    tags = {str(key): str(value) for key, value in entry.get("tags", {}).items()}
-    return Parsed(mol, str(entry.get("name", "")), None, tags)
-
-
 #: Suffix -> parser.
 PARSERS: dict[str, Callable[[Iterator[str]], Iterator[Parsed]]] = {
     ".sdf": _sdf,
@@ -285,5 +209,5 @@ PARSERS: dict[str, Callable[[Iterator[str]], Iterator[Parsed]]] = {
     ".mol2": _mol2,
     ".xyz": _xyz,
     ".smi": _smi,
-    ".json": _json,
+    ".json": parse_json,
 }

@@ -14,7 +14,7 @@ from rdkit import Chem
 from moldiff.errors import InputError, did_you_mean
 from moldiff.io.parse import PARSERS
 
-__all__ = ["READABLE", "Record", "read_molecules"]
+__all__ = ["READABLE", "Record", "molecule_stem", "read_molecules"]
 
 #: Suffixes that can be read; each also with ``.gz`` behind it.
 READABLE = tuple(PARSERS)
@@ -79,6 +79,16 @@ def read_molecules(path: str | Path) -> Iterator[Record]:
             f"{path} is not a gzip file.", fix="Remove .gz from its name if it is plain text."
         )
     return _records(path, suffix, gzipped)
+
+
+def molecule_stem(path: str | Path) -> str:
+    """The name of a molecule file without its format: ``my.1.sdf.gz -> my.1``."""
+    name = Path(path).name
+    for suffixes in ((".gz",), READABLE):
+        kept, dot, last = name.rpartition(".")
+        if kept and (dot + last).lower() in suffixes:
+            name = kept
+    return name
 
 
 def _suffix(path: Path) -> str:

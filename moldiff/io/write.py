@@ -7,6 +7,7 @@ was finished.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable, Mapping
 from io import FileIO
@@ -136,9 +137,14 @@ class Writer:
 
     def _failure(self, error: OSError) -> InputError:
         kept = f" {self.count} molecules were written before." if self.count else ""
+        if self.count == 1:
+            kept = " 1 molecule was written before."
+        long = error.errno == errno.ENAMETOOLONG
         return InputError(
             f"{self.path} cannot be written: {error.strerror or error}.{kept}",
-            fix="Check that the folder exists, is writable and has space left.",
+            fix="Give a shorter name."
+            if long
+            else "Check that the folder exists, is writable and has space left.",
         )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from moldiff.errors import InputError, ModelFileError, did_you_mean
+from moldiff.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
     from moldiff.model import Model
@@ -20,6 +21,9 @@ __all__ = [
     "find_model",
     "load",
 ]
+
+
+_DEVICE = re.compile(r"cpu|cuda(:[0-9]{1,3})?|mps|xpu")
 
 
 def _bundled(folder: str, suffix: str) -> dict[str, Path]:
@@ -42,7 +46,7 @@ def find_model(name_or_path: str | Path) -> Path:
 
     Raises
     ------
-    ModelFileError
+    InputError
         If there is neither; it lists the bundled names.
     """
     known = bundled_models()
@@ -52,7 +56,7 @@ def find_model(name_or_path: str | Path) -> Path:
     if path.is_file():
         return path
     names = did_you_mean(str(name_or_path), known) if known else "None is bundled here."
-    raise ModelFileError(
+    raise InputError(
         f"There is no model file '{name_or_path}' and no bundled model of that name.",
         fix=f"Check the path, or name a bundled model. {names}",
     )
@@ -63,6 +67,10 @@ def check_device(device: str) -> None:
     import torch
 
     try:
+        # torch takes more ("meta", devices of accelerators nobody has tried), which compute
+        # nothing or fail later.
+        if not _DEVICE.fullmatch(device):
+            raise RuntimeError("it is no device moldiff knows")
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         usable = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
@@ -79,10 +87,10 @@ def load(name_or_path: str | Path = "qm9", device: str = "cpu") -> Model:
 
     Raises
     ------
-    ModelFileError
-        If the file is missing, truncated, corrupt or of another format.
     InputError
-        If the device is not available.
+        If there is no such model, or the device is not available.
+    ModelFileError
+        If the file is truncated, corrupt or of another format.
     """
     path = find_model(name_or_path)
     check_device(device)

@@ -37,7 +37,7 @@ def training_config(source: str, **overrides: Any) -> TrainConfig:
     InputError, ConfigError
         If ``source`` is none of these, or a setting is wrong.
     """
-    from moldiff.io import READABLE
+    from moldiff.io import READABLE, molecule_stem
     from moldiff.train import TrainConfig
 
     path, known = Path(source), bundled_configs()
@@ -45,7 +45,7 @@ def training_config(source: str, **overrides: Any) -> TrainConfig:
     if source in known:
         path = known[source]
     elif path.is_dir() or (path.is_file() and molecules):
-        stem = path.name.split(".")[0] or path.resolve().name
+        stem = path.resolve().name if path.is_dir() else molecule_stem(path)
         own = {"data": source, "output": str(Path("runs") / stem), "name": stem}
         overrides = own | {key: value for key, value in overrides.items() if value is not None}
         path = known["default"]
@@ -66,6 +66,8 @@ def training_store(config: TrainConfig, *, announce: Callable[[str], None] | Non
     ------
     DataError, InputError
         If the data is missing or damaged, or no molecule can be used.
+    ConfigError
+        If the run has been trained on molecules of other content.
     """
     from moldiff.data.molecules import prepare, prepared_from
     from moldiff.data.store import Store
@@ -78,9 +80,20 @@ def training_store(config: TrainConfig, *, announce: Callable[[str], None] | Non
         store = Store.open(destination)
         if prepared_from(store, [source]):
             return store
+        _keep_run(config)
     if announce is not None:
         announce(f"Preparing {source} as {destination} ...")
     return prepare([source], destination)
+
+
+def _keep_run(config: TrainConfig) -> None:
+    """Refuse to replace the data of a run that has a checkpoint: it could not go on."""
+    run = Path(config.output)
+    if (run / "checkpoint.safetensors").exists():
+        raise ConfigError(
+            f"The run '{run}' has been trained on other molecules than '{config.data}' holds now.",
+            fix="Give the new run a directory of its own with --output.",
+        )
 
 
 def trainer(

@@ -46,6 +46,7 @@ _ORDERS = {
 }
 _ATOM_NAME = re.compile(r"\b([A-Z][a-z]?)(\d+)\b")
 _MAX_FRAMES = 120
+_MAX_DRAWN = 200  # atoms: laying out more takes long and shows a tangle
 
 
 def describe(record: Record, *, explicit: bool, net_charge: int | None) -> dict[str, Any]:
@@ -83,7 +84,8 @@ def describe(record: Record, *, explicit: bool, net_charge: int | None) -> dict[
         "smiles": None if guessed else _smiles(mol),
         "formula": _formula(mol),
         "problem": problem,
-        "svg": draw(mol, problem),
+        "svg": draw(mol, problem) if mol.GetNumAtoms() <= _MAX_DRAWN else None,
+        "undrawn": "" if mol.GetNumAtoms() <= _MAX_DRAWN else _too_large(mol),
         "properties": _properties(mol, sane),
     }
     return card | _atoms(mol, sane)
@@ -108,6 +110,10 @@ def describe_frames(frames: Sequence[Frame]) -> list[dict[str, Any]]:
         elements, bonds = frame.elements, frame.bonds
         cards.append(card)
     return cards
+
+
+def _too_large(mol: Chem.Mol) -> str:
+    return f"no drawing: {mol.GetNumAtoms()} atoms, more than {_MAX_DRAWN}"
 
 
 def _with_bonds(record: Record) -> tuple[Chem.Mol, bool]:

@@ -107,7 +107,7 @@ def test_empty_and_single_atoms_decode() -> None:
     one = Encoded(
         np.zeros((1, 3), np.float32), np.ones(1, np.int8), np.ones(1, np.int8), np.zeros(0, np.int8)
     )
-    assert strict_failure(decode(one, QM9)) == "radical on C1"
+    assert strict_failure(decode(one, QM9)) == "missing hydrogens on C1"
 
 
 def test_what_cannot_be_encoded_has_a_reason() -> None:

@@ -41,6 +41,8 @@ def star(symbol: str, hydrogens: int) -> Chem.Mol:
         "O",
         "C[N+]#[C-]",
         "CN=[N+]=[N-]",
+        "FC(F)(F)F",
+        "O=C=O",
     ],
 )
 def test_valid(smiles: str) -> None:
@@ -75,7 +77,11 @@ def test_net_charge() -> None:
         (star("O", 1), "radical on O1"),
         (graph(("F", "H", "H"), [(0, 1, 1), (0, 2, 1)]), "valence: F1 has 2"),
         # A missing hydrogen, although RDKit would be glad to imply it.
-        (Chem.MolFromSmiles("CC"), "radical on C1"),
+        (Chem.MolFromSmiles("CC"), "missing hydrogens on C1"),
+        (graph(("C", "O"), [(0, 1, 1)]), "missing hydrogens on C1"),
+        (Chem.MolFromSmiles("FC(F)(F)C(=O)O"), "missing hydrogens on O7"),
+        # With hydrogens implied it would still be an ion.
+        (Chem.MolFromSmiles("C[NH3+]"), "radical on C1"),
         (full("[CH3]"), "radical on C1"),
         # The pentavalent drawing of a nitro group is not repaired.
         (

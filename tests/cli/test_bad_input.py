@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import moldiff
-from moldiff.cli import failure
+from moldiff.cli import evaluate, failure
 
 Run = Callable[..., Any]
 SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
@@ -27,6 +27,11 @@ def one_line(done: Any) -> str:
 GENERATE = ("generate", "--model", "MODEL", "-o", "out.sdf")
 CASES = {
     "negative count": ((*GENERATE, "-n", "-3"), 2, ["--number", "greater than or equal to 1|x>=1"]),
+    "too many": ((*GENERATE, "-n", "10000001"), 2, ["--number", "10000000"]),
+    "threads": ((*GENERATE, "--threads", "100000"), 2, ["--threads must be from 1 to"]),
+    "training threads": (("train", "good.sdf", "--threads", "100000"), 2, ["--threads must be"]),
+    "meta": ((*GENERATE, "--device", "meta"), 2, ["'meta' is not available"]),
+    "one file twice": (("generate", "-o", "a.xyz", "--trajectory", "a.xyz"), 2, ["overwrite"]),
     "no number": ((*GENERATE, "-n", "many"), 2, ["--number", "integer"]),
     "no atom": ((*GENERATE, "--size", "0"), 2, ["--size"]),
     "impossible size": ((*GENERATE, "--size", "1000"), 2, ["1000", "Choose a size from"]),
@@ -43,15 +48,20 @@ CASES = {
     "no suffix": (("generate", "-o", "out"), 2, ["out", ".sdf"]),
     "directory": (("generate", "-o", "no/such/out.sdf"), 2, ["'no/such'", "mkdir -p"]),
     "is a directory": (("generate", "-o", "dir.sdf"), 2, ["'dir.sdf' is a directory"]),
-    "no model": (("generate", "--model", "qm8"), 1, ["'qm8'", "bundled"]),
-    "no model file": (("generate", "--model", "no.safetensors"), 1, ["no.safetensors"]),
+    "no model": (("generate", "--model", "qm8"), 2, ["'qm8'", "bundled"]),
+    "no model file": (("generate", "--model", "no.safetensors"), 2, ["no.safetensors"]),
     "truncated model": (("generate", "--model", "cut.safetensors"), 1, ["cut.safe", "again"]),
     "no safetensors": (("info", "text.safetensors"), 1, ["text.safetensors", "again"]),
     "command": (("generat",), 2, ["generat", "--help"]),
     "missing file": (("evaluate", "no.sdf"), 2, ["no.sdf"]),
     "empty file": (("evaluate", "empty.sdf"), 2, ["empty.sdf", "no molecules"]),
     "unknown kind": (("evaluate", "text.pdb"), 2, [".pdb", ".sdf"]),
-    "reference": (("evaluate", "good.sdf", "--reference", "qm99"), 1, ["'qm99'"]),
+    "reference": (("evaluate", "good.sdf", "--reference", "qm99"), 2, ["'qm99'"]),
+    "unreadable": (("evaluate", "flat.sdf"), 2, ["only record of flat.sdf", "not an SDF"]),
+    "nothing to view": (("view", "flat2.sdf"), 2, ["None of the 2 records of flat2.sdf"]),
+    "a report": (("view", "report.json"), 2, ["report.json", "this is a report"]),
+    "over itself": (("evaluate", "report.json", "-o", "report.json"), 2, ["would overwrite"]),
+    "long name": (("view", "good.sdf", "-o", "x" * 400 + ".html"), 1, ["Give a shorter name"]),
     "report": (("evaluate", "good.sdf", "-o", "no/r.json"), 2, ["'no'", "mkdir -p"]),
     "report suffix": (("evaluate", "good.sdf", "-o", "r.txt"), 2, [".txt", ".json"]),
     "view missing": (("view", "no.sdf"), 2, ["no.sdf"]),
@@ -79,6 +89,8 @@ def folder(tmp_path: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch) ->
         "text.pdb": "HELLO",
         "text.safetensors": "HELLO WORLD, this is no model",
         "flat.sdf": "name\n\n\nnothing\n$$$$\n",
+        "flat2.sdf": "name\n\n\nnothing\n$$$$\n" * 2,
+        "report.json": '{"schema": "moldiff.evaluation", "n": 3}',
         "good.sdf": "$$$$\n".join(SAMPLE.read_text().split("$$$$\n")[:3]) + "$$$$\n",
         "typo.yaml": "data: x\noutput: y\nstepss: 3\n",
         "broken.yaml": "data: [x\noutput: }\n",
@@ -115,7 +127,22 @@ def test_broken_records_are_data(run: Run, folder: Path) -> None:
     done = run("evaluate", "mixed.sdf", *options)
     assert done.status == 0, done.err
     assert "7 molecules" in done.out and "not an SDF record" in done.out
-    assert run("view", "mixed.sdf").status == 0
+    shown = run("view", "mixed.sdf")
+    assert shown.status == 0 and "7 (1 unreadable)" in shown.out
+
+
+def test_one_molecule_is_singular(run: Run, folder: Path) -> None:
+    (folder / "one.xyz").write_text("1\nhelium\nHe 0 0 0\n")
+    options = ("--reference", "none", "--posebusters", 0, "--relax", 0)
+    done = run("evaluate", "one.xyz", *options)
+    assert done.status == 0 and "1 molecule " in done.out and "1 molecules" not in done.out
+
+
+def test_only_the_commonest_reasons_are_told() -> None:
+    failures = {f"kind {k}": 10 - k for k in range(9)}
+    told = evaluate._commonest(failures)
+    assert told.endswith("kind 5 (5), and 3 more") and "kind 6" not in told
+    assert evaluate._commonest({"radical": 2}) == "radical (2)"
 
 
 def test_another_runs_checkpoint_is_refused(run: Run, tiny_config: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from moldiff.cli.failure import terminable
 from moldiff.io import read_molecules
 from moldiff.model import read_tensors
 from moldiff.train.trainer import CHECKPOINT_FORMAT
@@ -26,25 +30,28 @@ def launch(*words: object, code: str = START) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True)
 
 
-def interrupt(process: subprocess.Popen[str], ready: Callable[[], bool]) -> tuple[int, str]:
-    """Send Ctrl-C once ``ready``; return the exit status and stderr."""
+def interrupt(
+    process: subprocess.Popen[str], ready: Callable[[], bool], number: int = signal.SIGINT
+) -> tuple[int, str]:
+    """Send Ctrl-C (or the signal ``number``) once ``ready``; return the exit status and stderr."""
     end = time.monotonic() + 60
     while not ready():
         assert process.poll() is None and time.monotonic() < end, process.communicate()
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     err = process.communicate(timeout=60)[1]
     return process.returncode, err
 
 
-def test_ctrl_c_keeps_complete_molecules(model_file: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_keeps_complete_molecules(model_file: Path, tmp_path: Path, number: int) -> None:
     path = tmp_path / "out.sdf"
     process = launch("generate", "-n", 100_000, "--model", model_file, "-o", path)
 
     def ready() -> bool:
         return any(part.stat().st_size > 0 for part in tmp_path.glob(".out.sdf*"))
 
-    status, err = interrupt(process, ready)
+    status, err = interrupt(process, ready, number)
     assert status == 130, err
     count = len(list(read_molecules(path)))
     assert f"Interrupted: {count} of 100000 molecules are complete and in {path}." in err
@@ -52,15 +59,52 @@ def test_ctrl_c_keeps_complete_molecules(model_file: Path, tmp_path: Path) -> No
     assert [file.name for file in tmp_path.iterdir()] == ["out.sdf"]
 
 
-def test_ctrl_c_in_training_saves_and_says_how_to_go_on(tiny_config: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_in_training_saves_and_says_how_to_go_on(
+    tiny_config: Path, tmp_path: Path, number: int
+) -> None:
     process = launch("train", tiny_config, "--steps", 1_000_000)
     log = tmp_path / "run" / "log.csv"
-    status, err = interrupt(process, log.is_file)
+    status, err = interrupt(process, log.is_file, number)
     assert status == 130, err
     assert f"To go on: moldiff train {tiny_config} --steps 1000000" in err
     assert "Traceback" not in err
     header, _ = read_tensors(tmp_path / "run" / "checkpoint.safetensors", CHECKPOINT_FORMAT)
     assert f"saved at step {header['step']} of 1000000" in err
+
+
+def test_the_handler_of_sigterm_is_put_back() -> None:
+    known = signal.getsignal(signal.SIGTERM)
+    with terminable(), pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is known
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes that share handlers")
+def test_a_pool_ends_its_workers_without_a_word(capfd: pytest.CaptureFixture[str]) -> None:
+    with terminable():
+        worker = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+        worker.start()
+        worker.terminate()
+        worker.join(60)
+    assert worker.exitcode == -signal.SIGTERM and capfd.readouterr().err == ""
+
+
+SETUP = ROOT / "scripts" / "_setup.sh"
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="runs a bash script")
+def test_setup_never_empties_a_folder_that_is_no_environment(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    done = subprocess.run(
+        ["bash", "-c", f"set -e; source '{SETUP}'; make_venv"],
+        env={**os.environ, "MOLDIFF_VENV": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1 and "no virtual environment" in done.stderr
+    assert (tmp_path / "thesis.txt").read_text() == "mine"
 
 
 LIMITED = (

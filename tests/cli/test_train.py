@@ -17,6 +17,7 @@ from moldiff.cli import train
 from moldiff.cli.log import drop_after
 from moldiff.data import qm9
 from moldiff.data.store import Store
+from moldiff.errors import ConfigError
 from moldiff.tasks import training_config, training_store
 
 Run = Callable[..., Any]
@@ -149,6 +150,39 @@ def test_prepared_data_belong_to_their_file(tmp_path: Path) -> None:
     assert prepared(b) == (12, False)
 
 
+def test_a_trained_run_keeps_its_data(tmp_path: Path) -> None:
+    a, b = part(tmp_path / "a.sdf", 20, 36), part(tmp_path / "b.sdf", 30, 42)
+    output = tmp_path / "run"
+    training_store(training_config(str(a), output=str(output)))
+    (output / "checkpoint.safetensors").write_text("weights")
+    with pytest.raises(ConfigError, match=rf"(?s){output}.*--output"):
+        training_store(training_config(str(b), output=str(output)))
+    assert len(training_store(training_config(str(a), output=str(output)))) == 16
+
+
+def test_dots_in_a_name_part_runs(tmp_path: Path) -> None:
+    files = [part(tmp_path / name, 20, 22) for name in ("my.1.sdf", "my.2.sdf")]
+    outputs = [training_config(str(file)).output for file in files]
+    assert outputs == ["runs/my.1", "runs/my.2"]
+
+
+def test_the_given_configuration_is_never_replaced(
+    run: Run, tiny_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "# my notes\n" + tiny_config.read_text().replace(str(tmp_path / "run"), ".")
+    (tmp_path / "config.yaml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    done = run("train", "config.yaml", "--steps", 1)
+    assert done.status == 0, done.err
+    assert (tmp_path / "config.yaml").read_text() == text
+    assert f"into {tmp_path}." in done.err
+
+
+def test_another_data_set_is_not_qm9(run: Run, store: Store) -> None:
+    done = run("data", "qm9", "--output", store.path)
+    assert done.status == 2 and "another data set, from sample.sdf" in done.err
+
+
 def test_going_on_repeats_every_option(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,7 +191,7 @@ def test_going_on_repeats_every_option(
     seen: list[str] = []
 
     class Run_:
-        def __init__(self, config: object, again: str) -> None:
+        def __init__(self, config: object, source: str, again: str) -> None:
             seen.append(again)
 
         def train(self) -> None:

@@ -205,3 +205,20 @@ def test_the_file_is_written_whole_or_not_at_all(tmp_path: Path, records: list[R
     assert [entry.name for entry in tmp_path.iterdir()] == ["m.html"]
     with pytest.raises(InputError, match="Cannot write"):
         write_html(tmp_path / "none" / "m.html", records, title="t")
+
+
+def test_a_large_molecule_is_shown_without_a_drawing(
+    make_record: Callable[..., Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chains = [Chem.AddHs(Chem.MolFromSmiles("C" * k)) for k in (66, 67)]  # 200 and 203 atoms
+    monkeypatch.setattr("moldiff.view.card.draw", lambda mol, problem: "<svg></svg>")
+    small, large = molecules(
+        render_html([make_record(mol, str(mol.GetNumAtoms())) for mol in chains], title="t")
+    )
+    assert small["svg"] and not small["undrawn"]
+    assert large["svg"] is None and large["undrawn"] == "no drawing: 203 atoms, more than 200"
+
+
+def test_the_stage_leaves_a_margin(text: str) -> None:
+    factor = re.search(r"viewer\.zoomTo\(\);\s*viewer\.zoom\(([\d.]+)", text)
+    assert factor is not None and float(factor[1]) < 1

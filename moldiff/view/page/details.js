@@ -8,6 +8,7 @@ function showDetails(box, m, keys, step) {
   box.append(titleOf(m, step));
   if (m.reason) box.append(make("p", "reason", m.reason));
   if (m.guessed) box.append(make("p", "reason", "The file has no bonds: those shown are guessed from distances."));
+  if (m.undrawn) box.append(make("p", "reason", m.undrawn));
   if (m.smiles) box.append(smilesOf(m));
   const drawn = m.svg && m.xyz; // without coordinates the stage shows the drawing
   const row = make("div", drawn ? "row" : "row single");

@@ -117,7 +117,7 @@ function makeGrid(grid, pick) {
       paint(canvas, mol);
       return canvas;
     }
-    return m.svg ? drawingOf(m) : make("span", "none", m.elements ? "no drawing" : "not readable");
+    return m.svg ? drawingOf(m) : make("span", "none", m.elements ? m.undrawn || "no drawing" : "not readable");
   }
   /** A thumbnail turns once while the pointer is on it. */
   function twirl(card) {
