@@ -1,8 +1,8 @@
 """Processor settings that decide the speed of small-molecule networks.
 
 Every large tensor that glibc maps and unmaps afresh costs a page fault per 4 KiB.
-Keeping freed memory makes a training step several times faster; see the measurement
-printed by ``scripts/benchmark``.
+Keeping freed memory avoids those faults; ``scripts/benchmark speed`` prints what that is
+worth on the machine at hand.
 """
 
 from __future__ import annotations

@@ -82,9 +82,13 @@ def test_the_handler_of_sigterm_is_put_back() -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes that share handlers")
 def test_a_pool_ends_its_workers_without_a_word(capfd: pytest.CaptureFixture[str]) -> None:
+    context = multiprocessing.get_context("fork")
+    ready = context.Event()
     with terminable():
-        worker = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+        worker = context.Process(target=lambda: (ready.set(), time.sleep(60)))
         worker.start()
+        # In the moment of the fork Python drops signals: wait until the worker works.
+        assert ready.wait(60)
         worker.terminate()
         worker.join(60)
     assert worker.exitcode == -signal.SIGTERM and capfd.readouterr().err == ""

@@ -68,7 +68,7 @@ function webglScene(host, onHover) {
     if (!count) return;
     viewer.setView([0, 0, 0, 0, 0, 0, 0, 1]);
     viewer.zoomTo();
-    viewer.zoom(1.1 * fit); // zoomTo fits centres of atoms: keep their spheres on the stage
+    viewer.zoom(0.98 * fit); // zoomTo fits centres of atoms: keep their spheres on the stage
     viewer.rotate(20, "y");
     viewer.rotate(14, "x");
     viewer.render();
