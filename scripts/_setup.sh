@@ -1,7 +1,7 @@
 # Sourced by quickstart and test: `setup EXTRAS` leaves an activated virtual environment with
 # moldiff (editable, so that `git pull` is enough to update) and the given extras in it.
 #   MOLDIFF_VENV         where the environment lives (default: .venv in the repository)
-#   MOLDIFF_TORCH_INDEX  package index to take torch from, e.g. PyTorch's index of CPU wheels
+#   MOLDIFF_TORCH_INDEX  package index to take torch from (default: the CPU build)
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv=${MOLDIFF_VENV:-$repo/.venv}
 
@@ -32,6 +32,31 @@ make_venv() {
   fi
 }
 
+pip_install() { # a terminal shows the progress of the downloads, a log only errors
+  local quiet=()
+  [[ -t 1 ]] || quiet=(-qq)
+  python -m pip install --disable-pip-version-check "${quiet[@]}" -c "$repo/constraints.txt" "$@"
+}
+
+brings_cuda() { # whether pip would choose a torch with CUDA: gigabytes that serve no CPU
+  python -m pip install --disable-pip-version-check -qq --dry-run --report - \
+    -c "$repo/constraints.txt" torch | grep '"name": "nvidia-' >/dev/null
+}
+
+install_torch() {
+  local pinned
+  pinned=$(grep '^torch==' "$repo/constraints.txt")
+  say "installing $pinned (some hundred MB)"
+  if [[ -n ${MOLDIFF_TORCH_INDEX:-} ]]; then
+    pip_install --no-deps --index-url "$MOLDIFF_TORCH_INDEX" "$pinned"
+  elif brings_cuda; then # uv knows where the CPU builds are kept, pip does not
+    pip_install uv
+    python -m uv pip install --no-deps --torch-backend=cpu "$pinned" ||
+      say "no CPU build could be fetched: taking the one with CUDA (several GB)"
+  fi
+  pip_install torch
+}
+
 setup() { # a stamp makes the second run quick; it depends on all that decides what is installed
   local extras=$1 stamp
   stamp=$venv/.moldiff-$(cat "$repo"/{constraints.txt,setup.cfg,pyproject.toml} | cksum | cut -d' ' -f1)-$extras
@@ -39,14 +64,8 @@ setup() { # a stamp makes the second run quick; it depends on all that decides w
   # shellcheck source=/dev/null
   source "$venv/bin/activate"
   [[ -e $stamp ]] && return
-  local pip=(python -m pip install --disable-pip-version-check)
-  [[ -t 1 ]] || pip+=(-qq) # a terminal shows the progress of the downloads, a log only errors
-  say "installing torch (some hundred MB for the CPU build, several GB with CUDA)"
-  if [[ -n ${MOLDIFF_TORCH_INDEX:-} ]]; then
-    "${pip[@]}" --no-deps --index-url "$MOLDIFF_TORCH_INDEX" "$(grep '^torch==' "$repo/constraints.txt")"
-  fi
-  "${pip[@]}" -c "$repo/constraints.txt" torch
+  install_torch
   say "installing moldiff[$extras] and what it needs, as pinned in constraints.txt"
-  "${pip[@]}" -c "$repo/constraints.txt" -e "$repo[$extras]"
+  pip_install -e "$repo[$extras]"
   touch "$stamp"
 }
