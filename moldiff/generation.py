@@ -26,7 +26,7 @@ from moldiff.chem.quiet import quiet
 from moldiff.chem.validity import canonical_smiles, strict_failure
 from moldiff.chem.vocabulary import Vocabulary
 from moldiff.denoiser import Denoiser
-from moldiff.errors import InputError
+from moldiff.errors import ConfigError, InputError
 from moldiff.guidance import Inpaint, Temperature
 from moldiff.model import Model
 from moldiff.sampler import Sampler, State
@@ -132,7 +132,8 @@ def generate(
     request:
         How many, of which kind.
     sampling:
-        Changes to the model's own sampler settings (steps, stepper, grid, temperature).
+        Changes to the model's own sampler settings (steps, stepper, grid, temperature,
+        early_temperature).  A temperature without an early one is meant for all times.
     record:
         Keep the denoising trajectory of the first ``record`` molecules.
     progress:
@@ -143,7 +144,7 @@ def generate(
     InputError
         If the request cannot be met: a bad count, size or formula.
     """
-    job = _Job.of(model, request, {**model.sampling, **(sampling or {})})
+    job = _Job.of(model, request, _merged(model.sampling, sampling or {}))
     sizes, found = job.sizes(), 0
     for round_number in range(_MAX_ROUNDS):
         failed: list[int] = []  # drawn again at the same size, or a filter would prefer easy sizes
@@ -156,6 +157,30 @@ def generate(
         if not failed:
             return
         sizes = np.asarray(failed)
+
+
+def _merged(own: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The model's own settings with the changes to them."""
+    return {**own, **({"early_temperature": None} if "temperature" in changes else {}), **changes}
+
+
+def with_settings(denoiser: Denoiser, sampling: Mapping[str, Any]) -> tuple[Denoiser, Sampler]:
+    """Return the denoiser and the sampler that the ``sampling`` of a model stands for.
+
+    Raises
+    ------
+    ConfigError
+        If a setting is unknown or has an impossible value.
+    """
+    steps = dict(sampling)
+    late, early = (steps.pop(key, None) for key in ("temperature", "early_temperature"))
+    for value in (late, early):
+        if value is not None and not isinstance(value, int | float):
+            raise ConfigError(f"A temperature is a number, not {value!r}.")
+    sampler = Sampler.from_config(steps)
+    if late is None and early is None:
+        return denoiser, sampler
+    return Temperature(denoiser, 1.0 if late is None else late, early), sampler
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,10 +200,7 @@ class _Job:
         if int(sampling.get("steps", 1)) < 1:
             raise InputError(f"Cannot sample in {sampling['steps']} steps.", fix="Use at least 1.")
         vocabulary = Vocabulary.from_dict(dict(model.vocabulary))
-        denoiser: Denoiser = model.denoiser
-        temperature = float(sampling.get("temperature", 1.0))
-        if temperature != 1.0:
-            denoiser = Temperature(denoiser, temperature)
+        denoiser, sampler = with_settings(model.denoiser, sampling)
         size = request.size
         if request.formula is not None:
             types = parse_formula(request.formula, vocabulary)
@@ -196,8 +218,6 @@ class _Job:
                 f"not of {size}.",
                 fix=f"Choose a size from {low} to {high}.",
             )
-        steps = {key: value for key, value in sampling.items() if key != "temperature"}
-        sampler = Sampler.from_config(steps)
         return cls(model, request, vocabulary, sampler, denoiser, size, sampling)
 
     def sizes(self) -> npt.NDArray[np.int64]:

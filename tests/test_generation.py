@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 
 from moldiff import registry
 from moldiff.chem import QM9
-from moldiff.errors import InputError
+from moldiff.errors import ConfigError, InputError
 from moldiff.generation import Request, generate, sample_batch
 from moldiff.model import Model
 from moldiff.sampler import Sampler
@@ -126,3 +127,22 @@ def test_what_cannot_be_met_is_said_with_a_remedy(request_: Request) -> None:
     with pytest.raises(InputError) as caught:
         next(generate(small(), request_))
     assert caught.value.fix
+
+
+def elements(model: Model, **sampling: float) -> list[list[str]]:
+    made = generate(model, Request(6, 0), sampling=sampling)
+    return [[atom.GetSymbol() for atom in g.mol.GetAtoms()] for g in made]
+
+
+def test_a_temperature_of_ones_own_is_meant_for_all_times() -> None:
+    model = small()
+    hot = dataclasses.replace(model, sampling={**model.sampling, "early_temperature": 50.0})
+    assert elements(model, temperature=0.1) == elements(hot, temperature=0.1)
+    assert elements(hot) == elements(hot, temperature=1.0, early_temperature=50.0)
+    assert elements(hot, temperature=0.1) != elements(hot, temperature=0.1, early_temperature=50.0)
+
+
+@pytest.mark.parametrize("key", ["temperature", "early_temperature"])
+def test_a_temperature_that_is_no_number_is_refused(key: str) -> None:
+    with pytest.raises(ConfigError, match="number"):
+        list(generate(small(), Request(1, 0), sampling={key: "high"}))

@@ -126,7 +126,7 @@ def _own(model: Model) -> Network:
         parameters,
         None,
         "this package",
-        workloads.own_sampler(model).steps,
+        workloads.as_generated(model)[1].steps,
         partial(workloads.sampling_step, model),
     )
 

@@ -13,8 +13,7 @@ import torch
 from moldiff.benchmark.pairs import PeerNetwork
 from moldiff.benchmark.timing import Work
 from moldiff.denoiser import Denoiser, NetworkDenoiser
-from moldiff.generation import Request, generate, sample_batch
-from moldiff.guidance import Temperature
+from moldiff.generation import Request, generate, sample_batch, with_settings
 from moldiff.model import Model
 from moldiff.objective import Denoising
 from moldiff.registry import build
@@ -23,8 +22,8 @@ from moldiff.train import TrainConfig
 from moldiff.train.optimizer import Average, Optimizers
 
 __all__ = [
+    "as_generated",
     "generation",
-    "own_sampler",
     "peer_evaluation",
     "peer_loop",
     "sampling_loop",
@@ -42,22 +41,15 @@ def typical_size(model: Model) -> int:
     return round(sum(n * weight for n, weight in model.sizes.items()) / total)
 
 
-def own_sampler(model: Model) -> Sampler:
-    """Return the sampler ``generate`` uses by default."""
-    settings = {key: value for key, value in model.sampling.items() if key != "temperature"}
-    return Sampler.from_config(settings)
-
-
-def _denoiser(model: Model, precision: torch.dtype | None) -> Denoiser:
-    """The denoiser that ``generate`` would use, in a given precision of its products."""
+def as_generated(model: Model, precision: torch.dtype | None = None) -> tuple[Denoiser, Sampler]:
+    """Return what ``generate`` would use, in a given precision of the network's products."""
     bare = NetworkDenoiser(
         model.network,
         model.denoiser.precondition,
         model.process,
         precision=model.denoiser.precision if precision is None else precision,
     )
-    temperature = float(model.sampling.get("temperature", 1.0))
-    return bare if temperature == 1.0 else Temperature(bare, temperature)
+    return with_settings(bare, model.sampling)
 
 
 def sampling_step(model: Model, b: int, n: int, *, precision: torch.dtype | None = None) -> Work:
@@ -67,7 +59,7 @@ def sampling_step(model: Model, b: int, n: int, *, precision: torch.dtype | None
     prediction.
     """
     rng = torch.Generator().manual_seed(0)
-    denoiser, sampler = _denoiser(model, precision), own_sampler(model)
+    denoiser, sampler = as_generated(model, precision)
     times = sampler.grid.times(sampler.steps).tolist()
     with torch.no_grad():
         states = sampler.trajectory(denoiser, model.process.prior(b, n, rng=rng), rng=rng)
@@ -85,8 +77,8 @@ def sampling_step(model: Model, b: int, n: int, *, precision: torch.dtype | None
 def sampling_loop(model: Model, b: int, n: int, steps: int) -> Work:
     """Return a whole sampling of b graphs of n atoms in a number of steps."""
     rng = torch.Generator().manual_seed(0)
-    sampler = dataclasses.replace(own_sampler(model), steps=steps)
-    denoiser = _denoiser(model, None)
+    denoiser, sampler = as_generated(model)
+    sampler = dataclasses.replace(sampler, steps=steps)
     return lambda: sample_batch(model, denoiser, sampler, b, n, rng=rng)
 
 

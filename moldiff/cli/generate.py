@@ -76,6 +76,10 @@ def command(
         float | None,
         typer.Option(help="Below 1: more valid, less diverse. [default: the model's]"),
     ] = None,
+    early_temperature: Annotated[
+        float | None,
+        typer.Option(help="The same for the first steps; above 1: more novel, less valid."),
+    ] = None,
     trajectory: Annotated[
         Path | None,
         typer.Option(help="Also write how the first molecules formed, as multi-frame .xyz."),
@@ -95,6 +99,7 @@ def command(
 
     check_output(output, WRITABLE)
     check_positive("--temperature", temperature)
+    check_positive("--early-temperature", early_temperature)
     check_threads(threads)
     if trajectory is not None:
         check_output(trajectory, (".xyz",))
@@ -115,6 +120,7 @@ def command(
             keep_valid=run.strict,
             steps=steps,
             temperature=temperature,
+            early_temperature=early_temperature,
             # With a filter some of the recorded molecules are not kept: record a few more.
             record=0 if trajectory is None else record * (8 if run.strict else 1),
             progress=progress,

@@ -28,9 +28,9 @@ class Options(TypedDict, total=False):
         Where to load a model that is given by name or path.
     seed, size, formula, keep_valid:
         See `moldiff.generation.Request`.
-    steps, temperature:
-        Sampling steps, and sharpness of the classes (below 1: more valid, less diverse);
-        None takes the model's own.
+    steps, temperature, early_temperature:
+        Sampling steps; sharpness of the classes (below 1: more valid, less diverse), and the
+        same at the start of a trajectory (above 1: more novel); None takes the model's own.
     record:
         Keep the denoising trajectory of the first ``record`` molecules.
     progress:
@@ -45,6 +45,7 @@ class Options(TypedDict, total=False):
     keep_valid: bool
     steps: int | None
     temperature: float | None
+    early_temperature: float | None
     record: int
     progress: Callable[[float], None] | None
 
@@ -69,7 +70,8 @@ def stream(n: int, **options: Unpack[Options]) -> Iterator[Generated]:
     model, device = given.pop("model", "qm9"), given.pop("device", "cpu")
     if isinstance(model, str | Path):
         model = load(model, device)
-    sampling = {key: given.pop(key, None) for key in ("steps", "temperature")}
+    settings = ("steps", "temperature", "early_temperature")
+    sampling = {key: given.pop(key, None) for key in settings}
     sampling = {key: value for key, value in sampling.items() if value is not None}
     watch = {key: given.pop(key) for key in ("record", "progress") if key in given}
     unknown = set(given) - {field.name for field in dataclasses.fields(Request)}

@@ -63,3 +63,19 @@ def test_wrappers_compose() -> None:
 def test_no_temperature_at_all_is_refused(temperature: float) -> None:
     with pytest.raises(ConfigError, match="temperature"):
         Temperature(truth(), temperature)
+
+
+def test_early_temperature_falls_linearly_to_the_late_one() -> None:
+    inner = truth()
+    x = inner.process.prior(3, 4, rng=torch.Generator().manual_seed(0))
+    t = torch.tensor([1.0, 0.5, 0.0])
+    plain, changed = inner(x, t), Temperature(inner, 0.5, 3.0)(x, t)
+    for graph, temperature in enumerate((3.0, 1.75, 0.5)):
+        torch.testing.assert_close(changed["types"][graph], plain["types"][graph] / temperature)
+    assert torch.equal(changed["positions"], plain["positions"])
+
+
+@pytest.mark.parametrize("early", [0.0, -1.0, float("nan"), float("inf")])
+def test_an_impossible_early_temperature_is_refused(early: float) -> None:
+    with pytest.raises(ConfigError, match="temperature"):
+        Temperature(truth(), 0.7, early)
