@@ -20,6 +20,8 @@ __all__ = ["build", "describe", "kinds", "names", "register", "registered"]
 T = TypeVar("T")
 _REGISTRY: dict[str, dict[str, type]] = {}
 _NAMES: dict[type, tuple[str, str]] = {}
+# Kind -> the key of a configuration under which the user described it, where they differ.
+_WORDS = {"interaction": "network"}
 
 
 def register(kind: str, name: str) -> Callable[[type[T]], type[T]]:
@@ -57,7 +59,7 @@ def registered(kind: str, name: str) -> type:
         return _REGISTRY[kind][name]
     except KeyError:
         raise ConfigError(
-            f"There is no {kind} called '{name}'.", fix=did_you_mean(str(name), names(kind))
+            f"There is no {_word(kind)} called '{name}'.", fix=did_you_mean(str(name), names(kind))
         ) from None
 
 
@@ -78,11 +80,12 @@ def build(kind: str, config: Mapping[str, Any] | str, **context: Any) -> Any:
     ConfigError
         On an unknown name, an unknown or missing parameter, or a bad value.
     """
+    word = _word(kind)
     if isinstance(config, str):
         config = {"name": config}
     if not isinstance(config, Mapping) or "name" not in config:
         raise ConfigError(
-            f"The {kind} must be a name or a mapping with the key 'name', not {config!r}.",
+            f"The {word} must be a name or a mapping with the key 'name', not {config!r}.",
             fix=f"Known names: {', '.join(names(kind))}.",
         )
     cls = registered(kind, str(config["name"]))
@@ -94,19 +97,19 @@ def build(kind: str, config: Mapping[str, Any] | str, **context: Any) -> Any:
         if key not in parameters or key in context:
             allowed = [p for p in parameters if p not in context]
             raise ConfigError(
-                f"The {kind} '{config['name']}' has no setting '{key}'.",
+                f"The {word} '{config['name']}' has no setting '{key}'.",
                 fix=did_you_mean(key, allowed) if allowed else "It takes no settings.",
             )
         if key in _REGISTRY:
             arguments[key] = build(key, value)
         else:
-            _check(f"'{key}' of the {kind} '{config['name']}'", parameters[key], value)
+            _check(f"'{key}' of the {word} '{config['name']}'", parameters[key], value)
             arguments[key] = _frozen(value)
     try:
         return cls(**arguments, **{k: v for k, v in context.items() if k in parameters})
     except (TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
         raise ConfigError(
-            f"The {kind} '{config['name']}' cannot be made from {dict(config)!r}: {error}.",
+            f"The {word} '{config['name']}' cannot be made from {dict(config)!r}: {error}.",
             fix=f"Settings it takes: {', '.join(parameters) or 'none'}.",
         ) from error
 
@@ -124,6 +127,10 @@ def describe(obj: Any, *, omit: tuple[str, ...] = ()) -> dict[str, Any]:
             value = getattr(obj, key)
             described[key] = describe(value) if type(value) in _NAMES else _thawed(value)
     return described
+
+
+def _word(kind: str) -> str:
+    return _WORDS.get(kind, kind)
 
 
 _SCALARS: dict[str, tuple[type, ...]] = {

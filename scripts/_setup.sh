@@ -5,6 +5,9 @@
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv=${MOLDIFF_VENV:-$repo/.venv}
 
+# shellcheck source=/dev/null
+source "$repo/scripts/_torch.sh"
+
 say() { printf '\n==> %s\n' "$*"; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
@@ -36,25 +39,6 @@ pip_install() { # a terminal shows the progress of the downloads, a log only err
   local quiet=()
   [[ -t 1 ]] || quiet=(-qq)
   python -m pip install --disable-pip-version-check "${quiet[@]}" -c "$repo/constraints.txt" "$@"
-}
-
-brings_cuda() { # whether pip would choose a torch with CUDA: gigabytes that serve no CPU
-  python -m pip install --disable-pip-version-check -qq --dry-run --report - \
-    -c "$repo/constraints.txt" torch | grep '"name": "nvidia-' >/dev/null
-}
-
-install_torch() {
-  local pinned
-  pinned=$(grep '^torch==' "$repo/constraints.txt")
-  say "installing $pinned (some hundred MB)"
-  if [[ -n ${MOLDIFF_TORCH_INDEX:-} ]]; then
-    pip_install --no-deps --index-url "$MOLDIFF_TORCH_INDEX" "$pinned"
-  elif brings_cuda; then # uv knows where the CPU builds are kept, pip does not
-    pip_install uv
-    python -m uv pip install --no-deps --torch-backend=cpu "$pinned" ||
-      say "no CPU build could be fetched: taking the one with CUDA (several GB)"
-  fi
-  pip_install torch
 }
 
 setup() { # a stamp makes the second run quick; it depends on all that decides what is installed

@@ -132,7 +132,7 @@ def test_pickling_is_recognised(code: str, guilty: bool) -> None:
     assert any(map(pickling, ast.walk(ast.parse(code)))) == guilty
 
 
-@pytest.mark.parametrize("script", ["quickstart", "test", "_setup.sh"])
+@pytest.mark.parametrize("script", ["quickstart", "test", "_setup.sh", "_torch.sh"])
 def test_scripts_are_thin(script: str) -> None:
     text = (ROOT / "scripts" / script).read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 60

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from moldiff.cli.output import bar, check_apart, check_output, counted, print_wide, remark
+from moldiff.cli.output import (
+    check_apart,
+    check_output,
+    commonest,
+    counted,
+    print_wide,
+    remark,
+)
+from moldiff.cli.progress import stages
 from moldiff.cli.records import Readable
 from moldiff.errors import InputError, did_you_mean
 
 EXAMPLES = (
     "moldiff evaluate molecules.sdf",
     "moldiff evaluate a.sdf b.xyz -o report.json",
-    "moldiff evaluate big.sdf --posebusters 500 --relax 0 --jobs 4",
+    "moldiff evaluate big.sdf --posebusters 500 --relax 0 --xtb 0 --jobs 4",
     "moldiff evaluate mine.sdf --reference none --any-charge",
 )
 
@@ -32,8 +39,16 @@ def command(
         int, typer.Option(min=0, help="Molecules for PoseBusters at most; 0 leaves it out.")
     ] = 1000,
     relax: Annotated[
-        int, typer.Option(min=0, help="Molecules to relax at most; 0 leaves it out.")
+        int, typer.Option(min=0, help="Molecules to relax with MMFF94 at most; 0 leaves it out.")
     ] = 1000,
+    xtb: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Molecules to relax with GFN2-xTB at most, if the program xtb is installed "
+            "(about a second each); 0 leaves it out.",
+        ),
+    ] = 100,
     reference: Annotated[
         str, typer.Option(help="Training data for novelty and distributions: qm9 or none.")
     ] = "qm9",
@@ -55,19 +70,13 @@ def command(
     records = [record for file in files for record in Readable(file)]
     from moldiff.metrics.evaluation import evaluate
 
-    with bar("{task.completed} of {task.total}") as shown:
-        stages: dict[str, int] = {}
-
-        def progress(stage: str, done: int, total: int) -> None:
-            if stage not in stages:
-                stages[stage] = int(shown.add_task(stage, total=total))
-            shown.update(stages[stage], completed=done)  # type: ignore[arg-type]
-
+    with stages() as progress:
         report = evaluate(
             records,
             reference=None if reference == "none" else reference,
             posebusters=posebusters,
             relax=relax,
+            xtb=xtb,
             net_charge=None if any_charge else 0,
             jobs=jobs,
             progress=progress,
@@ -79,7 +88,7 @@ def command(
     table = report.table()
     table.title = counted(report.n, "molecule")
     print_wide(table)
-    reasons = _commonest(report.failures["graph"])
+    reasons = commonest(report.failures["graph"], _SHOWN)
     if reasons:
         print(f"Not strictly valid: {reasons}")
     if output is not None:
@@ -87,13 +96,6 @@ def command(
 
 
 _SHOWN = 6  # kinds of failure in the closing line
-
-
-def _commonest(failures: Mapping[str, int]) -> str:
-    """The commonest kinds of failure with their counts, ``failures`` being in that order."""
-    told = [f"{why} ({n})" for why, n in failures.items()]
-    more = [f"and {len(told) - _SHOWN} more"] if len(told) > _SHOWN else []
-    return ", ".join([*told[:_SHOWN], *more])
 
 
 def _check_reference(name: str) -> None:

@@ -24,6 +24,7 @@ __all__ = [
     "check_output",
     "check_positive",
     "check_threads",
+    "commonest",
     "counted",
     "examples",
     "pairs",
@@ -53,8 +54,16 @@ def percent(part: int, whole: int) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """``1 molecule``, ``2 molecules``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    """``1 molecule``, ``2 molecules``, ``2 complexes``."""
+    plural = f"{noun}es" if noun.endswith("x") else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"
+
+
+def commonest(kinds: Mapping[str, int], at_most: int) -> str:
+    """``a (7), b (2), and 3 more kinds`` of ``kinds``, which come with the commonest first."""
+    told = [f"{kind} ({number})" for kind, number in kinds.items()]
+    more = [f"and {counted(len(told) - at_most, 'more kind')}"] if len(told) > at_most else []
+    return ", ".join([*told[:at_most], *more])
 
 
 def shown_directory(path: Path) -> str:
@@ -155,12 +164,15 @@ def check_apart(option: str, written: Path, others: Iterable[Path]) -> None:
         )
 
 
-def check_threads(threads: int | None) -> None:
-    """Refuse more threads than four a core (``InputError``); None is fine."""
+def check_threads(threads: int | None, name: str = "--threads") -> None:
+    """Refuse more threads than four a core (``InputError``); None is fine.
+
+    ``name`` is what the user calls the number.
+    """
     most = 4 * (os.cpu_count() or 1)
     if threads is not None and not 1 <= threads <= most:
         raise InputError(
-            f"--threads must be from 1 to {most} on this machine, not {threads}.",
+            f"{name} must be from 1 to {most} on this machine, not {threads}.",
             fix=f"Try --threads {os.cpu_count() or 1}, one for each core.",
         )
 

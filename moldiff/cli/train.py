@@ -16,12 +16,18 @@ import typer
 
 from moldiff.cli.failure import Interrupted
 from moldiff.cli.log import Log
-from moldiff.cli.output import bar, check_threads, counted, remark, shown_directory
+from moldiff.cli.output import (
+    bar,
+    check_threads,
+    commonest,
+    counted,
+    remark,
+    shown_directory,
+)
 
 if TYPE_CHECKING:
     import torch
 
-    from moldiff.model import Model
     from moldiff.train import TrainConfig, Trainer
 
 EXAMPLES = (
@@ -72,6 +78,7 @@ def command(
     }
     check_threads(threads)
     config = training_config(source, **given)
+    check_threads(config.threads, f"'threads' in {source}")
     set_threads(config.threads)
     run = _Run(config, source, _again(source, given))
     run.train()
@@ -83,6 +90,7 @@ def _again(source: str, given: Mapping[str, str | int | None]) -> str:
     return shlex.join(["moldiff", "train", source, *chain(*options)])
 
 
+_SHOWN = 10  # kinds of rejected molecules
 _COLUMNS = ("{task.completed}/{task.total}", "{task.fields[note]}")
 
 
@@ -91,6 +99,7 @@ class _Run:
 
     def __init__(self, config: TrainConfig, source: str, again: str) -> None:
         from moldiff.tasks import trainer, training_store
+        from moldiff.train.tasks import TASKS
 
         self.config, self.source, self.again = config, source, again
         self.stopping = False
@@ -98,14 +107,17 @@ class _Run:
         store = training_store(config, announce=remark)
         rejected = store.meta["rejected"]
         if rejected:
-            kinds = ", ".join(f"{why} ({n})" for why, n in rejected.items())
-            told = f"{sum(rejected.values())} of the data's molecules cannot be used: {kinds}"
-            remark(f"{told}; each is in {store.path / 'rejected.csv'}")
+            kinds = commonest(rejected, _SHOWN)
+            things = counted(2, TASKS[config.task].unit).removeprefix("2 ")
+            told = f"{sum(rejected.values())} of the data's {things} cannot be used: {kinds}"
+            remark(f"{told}; all are in {store.path / 'rejected.csv'}")
         self.trainer: Trainer = trainer(config, store, judge=self.judge)
         self.log = Log(self.trainer)
 
     def train(self) -> None:
         """Train to the end or until a signal; then say where the model is."""
+        from moldiff.train.tasks import TASKS
+
         trainer, config = self.trainer, self.config
         self.greet()
         self.log.rewind()
@@ -132,10 +144,12 @@ class _Run:
             )
         model = trainer.output / "model.safetensors"
         print(f"The model is {model}")
-        print(f"Use it: moldiff generate -n 32 --model {model} -o molecules.sdf")
+        print(f"Use it: {TASKS[config.task].use.format(model=model)}")
 
     def greet(self) -> None:
         """Say whether this begins, goes on or is finished."""
+        from moldiff.train.tasks import TASKS
+
         trainer, steps = self.trainer, self.config.steps
         output = shown_directory(trainer.output)
         if trainer.step >= steps:
@@ -143,10 +157,11 @@ class _Run:
         elif trainer.step:
             remark(f"Resuming {output} at step {trainer.step} of {steps}.")
         else:
-            molecules = counted(len(trainer.store.indices("train")), "molecule")
-            remark(f"Training {counted(steps, 'step')} on {molecules} into {output}.")
+            unit = TASKS[self.config.task].unit
+            things = counted(len(trainer.store.indices("train")), unit)
+            remark(f"Training {counted(steps, 'step')} on {things} into {output}.")
 
-    def judge(self, model: Model, rng: torch.Generator) -> dict[str, float]:
+    def judge(self, model: Any, rng: torch.Generator) -> dict[str, float]:
         """Judge samples of the model; leave early when asked to stop."""
         from moldiff.tasks import judge
 
@@ -154,7 +169,7 @@ class _Run:
             if self.stopping:  # the weights are those of a whole step: saving them is fine
                 raise KeyboardInterrupt
 
-        figures = judge(self.config, progress=progress)(model, rng)
+        figures = judge(self.config, store=self.trainer.store, progress=progress)(model, rng)
         text = ", ".join(f"{name} {value:g}" for name, value in figures.items())
         self.say(f"step {self.trainer.step}: {text}")
         return figures

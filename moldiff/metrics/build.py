@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from rdkit import Chem, rdBase
 
-from moldiff.metrics import graph, lookup
+from moldiff.errors import InputError
+from moldiff.metrics import graph, lookup, xtb
 from moldiff.metrics.distributions import Distributions, pool
 from moldiff.metrics.geometry import features
 from moldiff.metrics.novelty import SmilesSet
 from moldiff.metrics.reference_data import Reference
 from moldiff.metrics.sample import Sample, samples
-from moldiff.metrics.study import Settings, Study
+from moldiff.metrics.study import DETAILS, PROTOCOLS, Settings, Study
+from moldiff.metrics.table import METRICS
 
-__all__ = ["build_reference"]
+__all__ = ["build_reference", "refresh_row"]
 
 _CHUNK = 1000
 
@@ -37,10 +39,53 @@ def build_reference(
     """
     reference = _identities(name, train)
     reference = replace(reference, distributions=_distribution(test))
-    study = Study(samples(row), reference, settings)
-    values, details = study.values(), study.details()
-    facts = {**info, "rdkit": rdBase.rdkitVersion, "row_molecules": len(study.samples)}
-    return replace(reference, row=values, details=details, info=facts)
+    judged = samples(row)
+    facts = {**info, "rdkit": rdBase.rdkitVersion, "xtb": xtb.version()}
+    reference = replace(reference, info={**facts, "row_molecules": len(judged)})
+    return _measured(reference, judged, tuple(PROTOCOLS), settings)
+
+
+def refresh_row(
+    reference: Reference,
+    *,
+    row: Iterable[Chem.Mol],
+    protocols: Collection[str],
+    settings: Settings,
+) -> Reference:
+    """Measure ``row`` again under some protocols; all else stays as it is.
+
+    ``row`` must be the molecules the reference was built with.  Its ``info`` tells under
+    "refreshed" which protocols are newer than the rest, and with which versions.
+
+    Raises
+    ------
+    InputError
+        If ``row`` holds another number of molecules than the reference's own row.
+    """
+    judged, before = samples(row), reference.info["row_molecules"]
+    if len(judged) != before:
+        raise InputError(
+            f"The row of '{reference.name}' is of {before} molecules, not {len(judged)}.",
+            fix="Give the molecules it was built with, or build the whole reference again.",
+        )
+    used = {"rdkit": rdBase.rdkitVersion, "xtb": xtb.version()}
+    newer = {**reference.info.get("refreshed", {}), **dict.fromkeys(protocols, used)}
+    reference = replace(reference, info={**reference.info, "refreshed": newer})
+    return _measured(reference, judged, protocols, settings)
+
+
+def _measured(
+    reference: Reference, row: Sequence[Sample], protocols: Collection[str], settings: Settings
+) -> Reference:
+    study = Study(row, reference, settings)
+    chosen = [metric for metric in METRICS.values() if metric.protocol in protocols]
+    values = {**reference.row, **{metric.name: study.value(metric) for metric in chosen}}
+    details = {name: study.detail(name) for name in DETAILS if name in protocols}
+    return replace(
+        reference,
+        row={name: values[name] for name in METRICS if name in values},
+        details={**reference.details, **details},
+    )
 
 
 def _identities(name: str, train: Iterable[Chem.Mol]) -> Reference:

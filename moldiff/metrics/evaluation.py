@@ -11,9 +11,11 @@ JSON Schema.  Its keys:
 - ``provenance``: how the molecules were made, from the tags `moldiff generate` writes: tag
   ("model", "seed", "steps", "sampling", "request") -> its distinct values, at most 5; tags
   that no record has are left out;
-- ``versions``: of the software, and under "cpu" the processor's model name;
+- ``versions``: of the software (null: not installed), and under "cpu" the processor's model name;
 - ``settings``, ``seconds``, ``warnings``;
-- ``protocols``: name -> ``title``, ``description``, ``seconds`` and ``failures`` (reason -> count);
+- ``protocols``: name ("lookup", "graph", "posebusters", "relaxation" with MMFF94, "xtb" for
+  relaxation with GFN2-xTB, "distributions") -> ``title``, ``description``, ``seconds`` and
+  ``failures`` (reason -> count);
 - ``metrics``: name -> ``protocol``, ``label``, ``description``, ``unit``, ``direction``,
   ``value``, ``n``, ``low``, ``high`` (95 % interval or null), ``reason`` (why ``value`` is null)
   and ``data`` (the same five numbers for the data itself, or null);
@@ -167,6 +169,7 @@ def evaluate(
     reference: str | Reference | None = "qm9",
     posebusters: int | None = 1000,
     relax: int | None = 1000,
+    xtb: int | None = 100,
     net_charge: int | None = 0,
     jobs: int = 1,
     progress: Progress | None = None,
@@ -180,8 +183,9 @@ def evaluate(
         one that could not be made).  They are not changed.
     reference:
         What to compare with: a name, a `Reference`, or None for nothing.
-    posebusters, relax:
-        At most so many molecules for the two slow protocols; None for all, 0 for none.
+    posebusters, relax, xtb:
+        At most so many molecules for the three slow protocols (PoseBusters; relaxation with
+        MMFF94 and with GFN2-xTB, if the program xtb is there); None for all, 0 for none.
     net_charge:
         Charge a strictly valid molecule must have (and that of inferred graphs); None: any.
     jobs:
@@ -198,7 +202,7 @@ def evaluate(
     """
     start = time.perf_counter()
     known = Reference.load(reference) if isinstance(reference, str) else reference
-    settings = Settings(posebusters, relax, net_charge, jobs)
+    settings = Settings(posebusters, relax, xtb, net_charge, jobs)
     items = list(_records(records))
     study = Study(samples(items, net_charge=net_charge), known, settings, progress)
     values, details = study.values(), study.details()

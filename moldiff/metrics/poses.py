@@ -19,6 +19,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from rdkit import Chem, RDLogger, rdBase
@@ -99,15 +100,25 @@ def measure(
     )
 
 
-def bust(mol: Chem.Mol) -> Checks:
-    """All checks of one strictly valid molecule, which is not changed."""
-    complete, without_energy, embeds = _busters()
+def bust(
+    mol: Chem.Mol,
+    *,
+    config: str = "mol",
+    true: Chem.Mol | None = None,
+    receptor: Path | None = None,
+) -> Checks:
+    """All checks of one strictly valid molecule, which is not changed.
+
+    With a ``receptor`` (a PDB file) the molecule is a pose in it, and ``config`` is ``dock``,
+    or ``redock`` with the ``true`` pose.
+    """
+    complete, without_energy, embeds = _busters(config)
     from pandas import isna
 
     with _silenced():
         possible = embeds(Chem.Mol(mol))
-        table = (complete if possible else without_energy).bust([Chem.Mol(mol)])
-        row = table.iloc[0].to_dict()
+        buster = complete if possible else without_energy
+        row = buster.bust([Chem.Mol(mol)], true, receptor).iloc[0].to_dict()
     checks: Checks = {
         str(name): None if isna(value) else bool(value)
         for name, value in row.items()
@@ -116,8 +127,8 @@ def bust(mol: Chem.Mol) -> Checks:
     return checks if possible else {**checks, "internal_energy": None}
 
 
-@lru_cache(maxsize=1)
-def _busters() -> tuple[Any, Any, Any]:
+@lru_cache(maxsize=3)
+def _busters(name: str) -> tuple[Any, Any, Any]:
     """Build PoseBusters with and without the energy check, and a cheap test whether it can work.
 
     The shipped configuration lists the energy check twice; once is enough.  It is given one
@@ -128,7 +139,7 @@ def _busters() -> tuple[Any, Any, Any]:
         from posebusters.modules.energy_ratio import new_conformation
         from posebusters.tools.inchi import get_inchi
 
-        config = deepcopy(PoseBusters(config="mol").config)
+        config = deepcopy(PoseBusters(config=name).config)
         energy: list[dict[str, Any]] = []
         others: list[dict[str, Any]] = []
         for module in config["modules"]:

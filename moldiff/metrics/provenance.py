@@ -11,6 +11,7 @@ import numpy as np
 from rdkit import rdBase
 
 from moldiff import __version__
+from moldiff.metrics import xtb
 
 __all__ = ["TAGS", "provenance", "versions"]
 
@@ -39,6 +40,7 @@ def versions() -> dict[str, str | None]:
         "moldiff": __version__,
         "rdkit": rdBase.rdkitVersion,
         "posebusters": posebusters,
+        "xtb": xtb.version(),
         "numpy": np.__version__,
         "python": platform.python_version(),
         "cpu": _cpu(Path("/proc/cpuinfo")),

@@ -30,6 +30,8 @@ _GEOMETRY = (
     ("PoseBusters `mol` pass, among strictly valid", "posebusters.pass_of_valid", 100, " %"),
     ("MMFF94 energy drop on relaxing, median", "relaxation.drop_median", 1, " kcal/mol"),
     ("heavy-atom RMSD on relaxing, median", "relaxation.rmsd_median", 1, " Å"),
+    ("GFN2-xTB energy drop on relaxing, median", "xtb.drop_median", 1, " kcal/mol"),
+    ("heavy-atom RMSD on relaxing with GFN2-xTB, median", "xtb.rmsd_median", 1, " Å"),
 )
 
 
@@ -67,7 +69,8 @@ def results_section(report: Mapping[str, Any], published: Path) -> str:
             [
                 _row(("", "moldiff", "data", "molecules")),
                 _row(("---",) * 4),
-                *(_row(_geometry(metrics[row[1]], *row)) for row in _GEOMETRY),
+                # reports of older versions lack some
+                *(_row(_geometry(metrics[row[1]], *row)) for row in _GEOMETRY if row[1] in metrics),
             ]
         ),
         "† quoted second-hand, not re-read in the paper. Sources of the published rows: "
@@ -86,6 +89,9 @@ def _facts(report: Mapping[str, Any]) -> Iterator[str]:
     temperatures = _values(report, "sampling", "temperature")
     if temperatures not in ([], [1.0]):
         yield f"temperature {', '.join(str(t) for t in temperatures)}"
+    early = [t for t in _values(report, "sampling", "early_temperature") if t is not None]
+    if early:
+        yield f"falling from {', '.join(str(t) for t in early)}"
     if report["versions"].get("cpu"):
         yield report["versions"]["cpu"]
     yield _versions(report["versions"])

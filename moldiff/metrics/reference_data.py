@@ -103,6 +103,11 @@ class Reference:
         continuous = {f"q:{k}": d.quantiles for k, d in self.distributions.continuous.items()}
         counts = {f"h:{k}": h.astype(np.float32) for k, h in self.distributions.counts.items()}
         _save(place / f"{self.name}-distributions.npz", {**continuous, **counts})
+        self.save_row(place)
+
+    def save_row(self, folder: str | Path) -> None:
+        """Write the JSON file only, beside the two others that `save` has written before."""
+        place = Path(folder)
         meta = {
             "schema": _SCHEMA,
             "info": dict(self.info),

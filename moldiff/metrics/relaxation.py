@@ -1,8 +1,9 @@
-"""Relaxation: how far is a molecule from the nearest minimum of a force field?
+"""Relaxation: how far is a molecule from the nearest minimum of an energy?
 
-MMFF94 (T. A. Halgren, J. Comput. Chem. 17, 490, 1996) as implemented in RDKit: the drop of
-the energy in kcal/mol and the RMSD of the heavy atoms after superposition (W. Kabsch, Acta
-Cryst. A 32, 922, 1976).  Only strictly valid molecules can be relaxed.
+Measured for each method that can minimise: the drop of the energy in kcal/mol and the RMSD of
+the heavy atoms after superposition (W. Kabsch, Acta Cryst. A 32, 922, 1976).  Only strictly
+valid molecules can be relaxed.  The method here is the force field MMFF94 (T. A. Halgren,
+J. Comput. Chem. 17, 490, 1996) as implemented in RDKit; `moldiff.metrics.xtb` has GFN2-xTB.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from moldiff.metrics.parallel import Progress, each
 from moldiff.metrics.sample import Sample
 from moldiff.metrics.value import Value, bootstrap
 
-__all__ = ["Relaxation", "Relaxed", "measure", "relax"]
+__all__ = ["MMFF94", "Method", "Minimum", "Relaxation", "Relaxed", "measure"]
 
 _MAX_STEPS = 2000
+
+Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -35,34 +38,54 @@ class Relaxed:
     reason: str | None = None
 
 
-def relax(mol: Chem.Mol) -> Relaxed:
-    """Relax a copy of one strictly valid molecule with coordinates."""
-    nothing = float("nan")
-    copy = sanitised(mol)
-    if copy is None or copy.GetNumConformers() == 0:
-        return Relaxed(nothing, nothing, "no valid molecule with coordinates")
-    with quiet():
-        properties = rdForceFieldHelpers.MMFFGetMoleculeProperties(copy, mmffVariant="MMFF94")
-        if properties is None:
-            return Relaxed(nothing, nothing, "no MMFF94 parameters")
-        try:
-            field = rdForceFieldHelpers.MMFFGetMoleculeForceField(copy, properties)
-            before = field.CalcEnergy()
-            start = np.array(copy.GetConformer().GetPositions())
-            unfinished = field.Minimize(maxIts=_MAX_STEPS)
-            drop = before - field.CalcEnergy()
-        except (RuntimeError, ValueError) as error:
-            return Relaxed(nothing, nothing, f"MMFF94 fails: {error}")
-    if not np.isfinite(drop):
-        return Relaxed(nothing, nothing, "energy is not finite")
-    if unfinished:
-        return Relaxed(nothing, nothing, f"not converged in {_MAX_STEPS} steps")
-    heavy = [atom.GetIdx() for atom in copy.GetAtoms() if atom.GetAtomicNum() > 1]
-    end = np.array(copy.GetConformer().GetPositions())
-    return Relaxed(float(drop), _rmsd(start[heavy], end[heavy]))
+@dataclass(frozen=True)
+class Minimum:
+    """Where a minimisation ended: energy drop in kcal/mol, positions (n, 3) in Å."""
+
+    drop: float
+    positions: Array
 
 
-def _rmsd(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> float:
+@dataclass(frozen=True)
+class Method:
+    """A way to minimise the energy of a molecule.
+
+    Attributes
+    ----------
+    stage:
+        Its name in progress displays.
+    minimise:
+        From a sanitised molecule with coordinates, which it may change, to the minimum or the
+        reason there is none; importable by name, for other processes.
+    lacking:
+        Says why the method cannot be used on this machine; None where it can.
+    """
+
+    stage: str
+    minimise: Callable[[Chem.Mol], Minimum | str]
+    lacking: Callable[[], str | None] = lambda: None
+
+    def relax(self, mol: Chem.Mol) -> Relaxed:
+        """Relax a copy of one strictly valid molecule with coordinates."""
+        copy = sanitised(mol)
+        if copy is None or copy.GetNumConformers() == 0:
+            return _failed("no valid molecule with coordinates")
+        start = np.array(copy.GetConformer().GetPositions())
+        with quiet():
+            found = self.minimise(copy)
+        if isinstance(found, str):
+            return _failed(found)
+        if not (np.isfinite(found.drop) and np.isfinite(found.positions).all()):
+            return _failed("energy is not finite")
+        heavy = [atom.GetIdx() for atom in copy.GetAtoms() if atom.GetAtomicNum() > 1]
+        return Relaxed(float(found.drop), _rmsd(start[heavy], found.positions[heavy]))
+
+
+def _failed(reason: str) -> Relaxed:
+    return Relaxed(float("nan"), float("nan"), reason)
+
+
+def _rmsd(a: Array, b: Array) -> float:
     """Root mean square distance of (n, 3) and (n, 3) points after the best superposition, Å."""
     if len(a) == 0:
         return 0.0
@@ -70,6 +93,26 @@ def _rmsd(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> float:
     u, _, vt = np.linalg.svd(a.T @ b)
     u[:, -1] *= np.sign(np.linalg.det(u @ vt))
     return float(np.sqrt(np.mean(np.sum((a @ (u @ vt) - b) ** 2, axis=1))))
+
+
+def _mmff94(mol: Chem.Mol) -> Minimum | str:
+    properties = rdForceFieldHelpers.MMFFGetMoleculeProperties(mol, mmffVariant="MMFF94")
+    if properties is None:
+        return "no MMFF94 parameters"
+    try:
+        field = rdForceFieldHelpers.MMFFGetMoleculeForceField(mol, properties)
+        before = field.CalcEnergy()
+        unfinished = field.Minimize(maxIts=_MAX_STEPS)
+        drop = before - field.CalcEnergy()
+    except (RuntimeError, ValueError) as error:
+        return f"MMFF94 fails: {error}"
+    if unfinished and np.isfinite(drop):
+        return f"not converged in {_MAX_STEPS} steps"
+    return Minimum(drop, np.array(mol.GetConformer().GetPositions()))
+
+
+#: The force field of RDKit.
+MMFF94 = Method("relaxation", _mmff94)
 
 
 @dataclass(frozen=True)
@@ -82,9 +125,7 @@ class Relaxation:
         """Reasons of the molecules that could not be relaxed."""
         return [row.reason for row in self.rows if row.reason is not None]
 
-    def _statistic(
-        self, column: str, function: Callable[[npt.NDArray[np.float64]], float]
-    ) -> Value:
+    def _statistic(self, column: str, function: Callable[[Array], float]) -> Value:
         known = np.array([getattr(row, column) for row in self.rows if row.reason is None])
         return bootstrap(known, function, "no molecule could be relaxed")
 
@@ -110,13 +151,20 @@ class Relaxation:
 
 
 def measure(
-    items: Sequence[tuple[Sample, bool]], *, jobs: int = 1, progress: Progress | None = None
+    items: Sequence[tuple[Sample, bool]],
+    method: Method = MMFF94,
+    *,
+    jobs: int = 1,
+    progress: Progress | None = None,
 ) -> Relaxation | str:
     """Relax the strictly valid of (sample, is it strictly valid); a string says why it cannot."""
     if not items:
         return "not asked for, or no molecules"
+    lacking = method.lacking()
+    if lacking is not None:
+        return lacking
     if all(sample.positions is None for sample, _ in items):
         return "no three-dimensional coordinates"
     shown = [sample.mol for sample, valid in items if valid and sample.positions is not None]
-    rows = each(relax, shown, jobs=jobs, stage="relaxation", progress=progress)
+    rows = each(method.relax, shown, jobs=jobs, stage=method.stage, progress=progress)
     return Relaxation(tuple(rows))

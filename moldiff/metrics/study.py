@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from moldiff.chem.validity import reason_kind
-from moldiff.metrics import distributions, graph, lookup, poses, relaxation
+from moldiff.metrics import distributions, graph, lookup, poses, relaxation, xtb
 from moldiff.metrics.parallel import Progress
 from moldiff.metrics.reference_data import Reference
 from moldiff.metrics.sample import Sample, draw
 from moldiff.metrics.table import METRICS, Metric
 from moldiff.metrics.value import Value, missing
 
-__all__ = ["PROTOCOLS", "Protocol", "Settings", "Study"]
+__all__ = ["DETAILS", "PROTOCOLS", "Protocol", "Settings", "Study"]
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Settings:
 
     Attributes
     ----------
-    posebusters, relax:
-        At most so many molecules for the two slow protocols, evenly spaced; None for all,
+    posebusters, relax, xtb:
+        At most so many molecules for the three slow protocols, evenly spaced; None for all,
         0 for none.
     net_charge:
         Total charge a strictly valid molecule must have; None allows any.
@@ -36,6 +36,7 @@ class Settings:
 
     posebusters: int | None = 1000
     relax: int | None = 1000
+    xtb: int | None = 100
     net_charge: int | None = 0
     jobs: int = 1
 
@@ -80,11 +81,12 @@ class Study:
 
     def details(self) -> dict[str, Mapping[str, Value]]:
         """Finer results: PoseBusters per check, distances per class."""
-        busted, distances = self.measurement("posebusters"), self.measurement("distributions")
-        return {
-            "posebusters": {} if isinstance(busted, str) else busted.per_check(),
-            "distributions": {} if isinstance(distances, str) else distances.per_class(),
-        }
+        return {protocol: self.detail(protocol) for protocol in DETAILS}
+
+    def detail(self, protocol: str) -> Mapping[str, Value]:
+        """Return the finer results of one of `DETAILS`."""
+        measured = self.measurement(protocol)
+        return {} if isinstance(measured, str) else DETAILS[protocol](measured)
 
     def chosen(self, size: int | None) -> list[tuple[Sample, bool]]:
         """At most ``size`` samples, each with whether it is strictly valid."""
@@ -134,6 +136,10 @@ def _relaxation(study: Study) -> Any:
     return relaxation.measure(study.chosen(study.settings.relax), **study.options)
 
 
+def _xtb(study: Study) -> Any:
+    return relaxation.measure(study.chosen(study.settings.xtb), xtb.GFN2, **study.options)
+
+
 def _distributions(study: Study) -> Any:
     reference = study.reference.distributions if study.reference else None
     return distributions.measure(study.samples, reference, **study.options)
@@ -157,13 +163,24 @@ PROTOCOLS: dict[str, Protocol] = {
         _posebusters,
     ),
     "relaxation": Protocol(
-        "D. Relaxation",
+        "D. Relaxation with MMFF94",
         "MMFF94 energy drop and heavy-atom RMSD of the strictly valid molecules.",
         _relaxation,
     ),
+    "xtb": Protocol(
+        "E. Relaxation with GFN2-xTB",
+        "GFN2-xTB energy drop and heavy-atom RMSD of the strictly valid molecules, by xtb.",
+        _xtb,
+    ),
     "distributions": Protocol(
-        "E. Distributions (Wasserstein-1)",
+        "F. Distributions (Wasserstein-1)",
         "Wasserstein-1 distances to the reference's test split; no filter.",
         _distributions,
     ),
+}
+
+#: Protocols with finer results -> how to get them from the measurement.
+DETAILS: dict[str, Callable[[Any], Mapping[str, Value]]] = {
+    "posebusters": poses.Poses.per_check,
+    "distributions": distributions.Distances.per_class,
 }

@@ -98,14 +98,17 @@ class TrainConfig:
         A prepared store (``moldiff data``), or an SDF file of the user's own molecules.
     output:
         Directory for the checkpoint, the log and the finished model.
+    task:
+        What is trained: ``molecules`` (generation) or ``poses`` (docking).
     steps, batch:
-        Optimisation steps, and molecules per step.
+        Optimisation steps, and molecules (or complexes) per step.
     precision:
         ``float32`` or ``bfloat16`` (for the large products; geometry stays exact).
     """
 
     data: str
     output: str
+    task: str = "molecules"
     name: str = "model"
     seed: int = 0
     steps: int = 20_000

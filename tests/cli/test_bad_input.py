@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import moldiff
-from moldiff.cli import evaluate, failure
+from moldiff.cli import failure, output
 
 Run = Callable[..., Any]
 SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
@@ -30,6 +30,10 @@ CASES = {
     "too many": ((*GENERATE, "-n", "10000001"), 2, ["--number", "10000000"]),
     "threads": ((*GENERATE, "--threads", "100000"), 2, ["--threads must be from 1 to"]),
     "training threads": (("train", "good.sdf", "--threads", "100000"), 2, ["--threads must be"]),
+    "configured threads": (
+        ("train", "threads.yaml"), 2, ["'threads' in threads.yaml must be from 1", "--threads"]
+    ),
+    "no threads": (("train", "nothreads.yaml"), 2, ["'threads' must be at least 1, not 0"]),
     "meta": ((*GENERATE, "--device", "meta"), 2, ["'meta' is not available"]),
     "one file twice": (("generate", "-o", "a.xyz", "--trajectory", "a.xyz"), 2, ["overwrite"]),
     "no number": ((*GENERATE, "-n", "many"), 2, ["--number", "integer"]),
@@ -93,6 +97,8 @@ def folder(tmp_path: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch) ->
         "report.json": '{"schema": "moldiff.evaluation", "n": 3}',
         "good.sdf": "$$$$\n".join(SAMPLE.read_text().split("$$$$\n")[:3]) + "$$$$\n",
         "typo.yaml": "data: x\noutput: y\nstepss: 3\n",
+        "threads.yaml": "data: x\noutput: y\nthreads: 100000\n",
+        "nothreads.yaml": "data: x\noutput: y\nthreads: 0\n",
         "broken.yaml": "data: [x\noutput: }\n",
         "nodata.yaml": "data: data/qm9\noutput: run\n",
     }
@@ -123,7 +129,7 @@ def test_what_was_there_survives(run: Run, folder: Path) -> None:
 def test_broken_records_are_data(run: Run, folder: Path) -> None:
     good = (folder / "good.sdf").read_text()
     (folder / "mixed.sdf").write_text(good + "broken\n\n\nnothing\n$$$$\n" + good)
-    options = ("--reference", "none", "--posebusters", 0, "--relax", 0)
+    options = ("--reference", "none", "--posebusters", 0, "--relax", 0, "--xtb", 0)
     done = run("evaluate", "mixed.sdf", *options)
     assert done.status == 0, done.err
     assert "7 molecules" in done.out and "not an SDF record" in done.out
@@ -133,16 +139,17 @@ def test_broken_records_are_data(run: Run, folder: Path) -> None:
 
 def test_one_molecule_is_singular(run: Run, folder: Path) -> None:
     (folder / "one.xyz").write_text("1\nhelium\nHe 0 0 0\n")
-    options = ("--reference", "none", "--posebusters", 0, "--relax", 0)
+    options = ("--reference", "none", "--posebusters", 0, "--relax", 0, "--xtb", 0)
     done = run("evaluate", "one.xyz", *options)
     assert done.status == 0 and "1 molecule " in done.out and "1 molecules" not in done.out
 
 
 def test_only_the_commonest_reasons_are_told() -> None:
     failures = {f"kind {k}": 10 - k for k in range(9)}
-    told = evaluate._commonest(failures)
-    assert told.endswith("kind 5 (5), and 3 more") and "kind 6" not in told
-    assert evaluate._commonest({"radical": 2}) == "radical (2)"
+    told = output.commonest(failures, 6)
+    assert told.endswith("kind 5 (5), and 3 more kinds") and "kind 6" not in told
+    assert output.commonest(failures, 8).endswith("and 1 more kind")
+    assert output.commonest({"radical": 2}, 6) == "radical (2)"
 
 
 def test_another_runs_checkpoint_is_refused(run: Run, tiny_config: Path) -> None:
@@ -150,6 +157,14 @@ def test_another_runs_checkpoint_is_refused(run: Run, tiny_config: Path) -> None
     tiny_config.write_text(tiny_config.read_text().replace("width: 16", "width: 32", 1))
     done = run("train", tiny_config)
     assert done.status == 1 and "is of another run" in one_line(done)
+
+
+def test_an_unknown_network_is_called_a_network(run: Run, tiny_config: Path) -> None:
+    tiny_config.write_text(tiny_config.read_text().replace("name: transformer", "name: transformr"))
+    done = run("train", tiny_config)
+    line = one_line(done)
+    assert done.status == 2 and "no network called 'transformr'" in line
+    assert "Did you mean 'transformer'" in line
 
 
 def test_debug_shows_the_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,6 +87,22 @@ def test_own_molecules_in_one_command(
     assert again.status == 0 and "Preparing" not in again.err
 
 
+def test_not_every_kind_of_rejected_molecule_is_told(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    part(tmp_path / "my.sdf", 20, 36)
+    assert run("train", "my.sdf", "--steps", 1, "--batch", 2).status == 0
+    meta = Path("runs/my/data/store.json")
+    stored = json.loads(meta.read_text())
+    stored["rejected"] = {f"kind {k}": 20 - k for k in range(13)}
+    meta.write_text(json.dumps(stored))
+    told = run("train", "my.sdf", "--steps", 1, "--batch", 2).err
+    assert "182 of the data's molecules cannot be used: kind 0 (20), kind 1 (19)," in told
+    assert "kind 9 (11), and 3 more kinds; all are in " in told and "kind 10" not in told
+    assert "rejected.csv" in told
+
+
 def test_short_runs_have_room_for_their_rate(tiny_config: Path) -> None:
     config = training_config(str(tiny_config), steps=100)
     assert config.optimizer.rate(50, 100) == pytest.approx(config.optimizer.lr)

@@ -78,6 +78,15 @@ def test_near_miss(kind: str) -> None:
     assert f"Did you mean '{name}'" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "config", ["transformr", 5, {"name": "egnn", "widht": 8}, {"name": "egnn", "width": "8"}]
+)
+def test_a_network_is_called_what_the_user_calls_it(config: Any) -> None:
+    with pytest.raises(ConfigError) as caught:
+        registry.build("interaction", config)
+    assert "network" in caught.value.what and "interaction" not in caught.value.what
+
+
 def test_hopeless_name() -> None:
     with pytest.raises(ConfigError, match=r"Known: .*cosine.*rectified"):
         registry.build("schedule", "zzzzzz")

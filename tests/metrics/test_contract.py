@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from rdkit import Chem
 
-from moldiff.errors import DataError
+from moldiff.errors import DataError, InputError
 from moldiff.io import Record
 from moldiff.metrics import METRICS, PROTOCOLS, Reference, Settings, Study, Value, samples
+from moldiff.metrics.build import refresh_row
 
-SETTINGS = Settings(posebusters=3, relax=None)
+SETTINGS = Settings(posebusters=3, relax=None, xtb=3)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +36,7 @@ def real(qm9: list[Record], reference: Reference) -> dict[str, Value]:
 
 
 def test_names_are_unique_and_described() -> None:
-    assert len(METRICS) == 33
+    assert len(METRICS) == 38
     for name, metric in METRICS.items():
         assert name == metric.name and metric.protocol in PROTOCOLS
         assert metric.description.endswith(".") and metric.direction in {
@@ -111,7 +113,7 @@ def test_no_metric_sees_order_or_motion(qm9: list[Record], reference: Reference)
     rng = np.random.default_rng(5)
     mols = [record.mol for record in qm9 if record.mol is not None]
     other = [moved(mols[k], rng) for k in rng.permutation(len(mols))]
-    settings = Settings(posebusters=0, relax=None)
+    settings = Settings(posebusters=0, relax=None, xtb=0)
     ours, theirs = values(mols, reference, settings), values(other, reference, settings)
     for name, value in ours.items():
         # a minimiser's path depends on rounding, everything else does not
@@ -143,7 +145,7 @@ def test_no_metric_changes_its_input(
 
 
 def test_processes_give_the_same(qm9: list[Record], reference: Reference) -> None:
-    one = Settings(posebusters=0, relax=0)
+    one = Settings(posebusters=0, relax=0, xtb=0)
     assert {k: v.to_dict() for k, v in values(qm9, reference, one).items()} == {
         k: v.to_dict() for k, v in values(qm9, reference, replace(one, jobs=2)).items()
     }
@@ -164,6 +166,26 @@ def test_reference_ships_and_is_small(tmp_path, reference: Reference) -> None:
     assert {k: v.to_dict() for k, v in again.row.items()} == {
         k: v.to_dict() for k, v in reference.row.items()
     }
+
+
+def test_one_protocol_of_the_row_can_be_measured_again(
+    tmp_path: Path, qm9: list[Record], reference: Reference
+) -> None:
+    row = [record.mol for record in qm9 if record.mol is not None]
+    old = replace(reference, info={**reference.info, "row_molecules": len(row)})
+    old.save(tmp_path)
+    arrays = {path: path.read_bytes() for path in tmp_path.glob("*.npz")}
+    settings = Settings(posebusters=0, relax=4)
+    refresh_row(old, row=row, protocols=["relaxation"], settings=settings).save_row(tmp_path)
+    new = Reference.load("qm9", tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.glob("*.npz")} == arrays
+    assert list(new.row) == list(METRICS) and new.details == old.details
+    for name, value in new.row.items():
+        again = METRICS[name].protocol == "relaxation"
+        assert value.n == 4 if again else value == old.row[name], name
+    assert set(new.info["refreshed"]) >= {"relaxation"} and new.info["rdkit"] == old.info["rdkit"]
+    with pytest.raises(InputError, match="row of 'qm9'"):
+        refresh_row(old, row=row[1:], protocols=["relaxation"], settings=settings)
 
 
 def test_damaged_or_unknown_reference(tmp_path, reference: Reference) -> None:

@@ -50,13 +50,18 @@ def conforms(data: object, schema: dict, path: str = "$") -> None:
 
 @pytest.fixture(scope="module")
 def report() -> Report:
-    return evaluate(SAMPLE, posebusters=2, relax=5)
+    return evaluate(SAMPLE, posebusters=2, relax=5, xtb=3)
 
 
 def test_json_follows_its_schema(report: Report) -> None:
     data = json.loads(report.to_json(), parse_constant=pytest.fail)
     conforms(data, SCHEMA)
     assert set(data["metrics"]) == set(METRICS) and data["n"] == report.n > 40
+    assert set(data["protocols"]) == {name.split(".")[0] for name in METRICS}
+    assert set(data["protocols"]) == set(
+        SCHEMA["properties"]["metrics"]["additionalProperties"]["properties"]["protocol"]["enum"]
+    )
+    assert data["settings"]["xtb"] == 3 and data["metrics"]["xtb.drop_median"]["data"]["n"] >= 100
     assert data["reference"]["name"] == "qm9" and data["versions"]["rdkit"]
     assert data["metrics"]["graph.strict_validity"]["data"]["value"] > 0.99
     assert data["sources"] == [str(SAMPLE)] and data["bonds"]["given"] == data["n"]
@@ -81,18 +86,25 @@ def test_table_shows_every_metric_beside_the_data(report: Report) -> None:
     text = console.export_text()
     for metric in METRICS.values():
         assert metric.label in text
-    for part in ("A. EDM look-up", "B. Predicted graph", "data", "95 %", "rdkit"):
+    for part in (
+        "E. Relaxation with GFN2-xTB",
+        "A. EDM look-up",
+        "B. Predicted graph",
+        "data",
+        "95 %",
+        "rdkit",
+    ):
         assert part in text
 
 
 def test_xyz_has_its_bonds_inferred_and_says_so(tmp_path: Path) -> None:
     mols = [r.mol for r in read_molecules(SAMPLE) if r.mol is not None]
     write_molecules(tmp_path / "a.xyz", mols)
-    report = evaluate(tmp_path / "a.xyz", posebusters=0, relax=0)
+    report = evaluate(tmp_path / "a.xyz", posebusters=0, relax=0, xtb=0)
     assert report.bonds["inferred"] > 0.8 * len(mols)
     assert any("bonds: inferred" in warning for warning in report.warnings)
     assert report.values["graph.strict_validity"].value > 0.8
-    both = evaluate(mols, posebusters=0, relax=0)
+    both = evaluate(mols, posebusters=0, relax=0, xtb=0)
     key = "lookup.molecule_stability"
     assert report.values[key].value == pytest.approx(both.values[key].value, abs=0.05)
     assert report.values["posebusters.pass_rate"].reason
@@ -111,7 +123,7 @@ def test_smiles_have_no_geometry(tmp_path: Path) -> None:
 def test_mixed_input_and_no_reference(tmp_path: Path) -> None:
     records = list(read_molecules(SAMPLE))[:5]
     report = evaluate(
-        [SAMPLE, *records, records[0].mol, None], reference=None, posebusters=0, relax=0
+        [SAMPLE, *records, records[0].mol, None], reference=None, posebusters=0, relax=0, xtb=0
     )
     assert report.n == len(list(read_molecules(SAMPLE))) + 7
     assert report.values["graph.novelty"].reason == "no reference"
@@ -131,13 +143,13 @@ def test_unsanitised_bad_molecules_do_not_stop_it() -> None:
 def test_warns_of_another_rdkit() -> None:
     known = Reference.load("qm9")
     other = replace(known, info={**known.info, "rdkit": "2020.03.1"})
-    report = evaluate(SAMPLE, reference=other, posebusters=0, relax=0)
+    report = evaluate(SAMPLE, reference=other, posebusters=0, relax=0, xtb=0)
     assert any("2020.03.1" in warning for warning in report.warnings)
 
 
 def test_progress_and_bad_requests() -> None:
     seen: list[tuple[str, int, int]] = []
-    evaluate(SAMPLE, posebusters=0, relax=2, progress=lambda *step: seen.append(step))
+    evaluate(SAMPLE, posebusters=0, relax=2, xtb=0, progress=lambda *step: seen.append(step))
     assert {step[0] for step in seen} == {"look-up", "graph", "relaxation", "distributions"}
     assert all(done <= total for _, done, total in seen)
     with pytest.raises(InputError):
@@ -150,7 +162,7 @@ def test_provenance_comes_from_the_tags() -> None:
     tags = {"model": "tiny 1a2b", "seed": "3", "sampling": '{"steps":4}', "SMILES": "C"}
     mol = Chem.MolFromSmiles("C")
     records = [Record(mol, "", None, "a.sdf", k, {**tags, "steps": str(k)}) for k in range(9)]
-    data = evaluate([*records, mol], reference=None, posebusters=0, relax=0).to_dict()
+    data = evaluate([*records, mol], reference=None, posebusters=0, relax=0, xtb=0).to_dict()
     conforms(data, SCHEMA)
     assert data["provenance"] == {
         "model": ["tiny 1a2b"],

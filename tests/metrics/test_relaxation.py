@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from moldiff.metrics.relaxation import Relaxation, _rmsd, measure, relax
+from moldiff.metrics.relaxation import MMFF94, Relaxation, _rmsd, measure
 from moldiff.metrics.sample import samples
 
 
@@ -15,14 +15,14 @@ def test_a_minimum_stays_and_a_strained_molecule_moves(
 ) -> None:
     ethanol = hand_made["ethanol"]
     assert ethanol is not None
-    rest = relax(ethanol)
+    rest = MMFF94.relax(ethanol)
     assert abs(rest.drop) < 1e-2 and rest.rmsd < 1e-2
     strained = Chem.Mol(ethanol)
     conformer = strained.GetConformer()
     x, y, z = conformer.GetAtomPosition(2)
     conformer.SetAtomPosition(2, (x + 0.3, y, z))
     before = strained.ToBinary()
-    moved = relax(strained)
+    moved = MMFF94.relax(strained)
     assert moved.drop > 5 and moved.rmsd > 0.05 and strained.ToBinary() == before
 
 
@@ -41,8 +41,8 @@ def test_no_parameters_is_a_reason() -> None:
     mol = Chem.RWMol()
     mol.AddAtom(Chem.Atom("Xe"))
     mol.AddConformer(Chem.Conformer(1))
-    assert relax(mol.GetMol()).reason == "no MMFF94 parameters"
-    result = Relaxation((relax(mol.GetMol()),))
+    assert MMFF94.relax(mol.GetMol()).reason == "no MMFF94 parameters"
+    result = Relaxation((MMFF94.relax(mol.GetMol()),))
     assert result.drop_mean().reason and result.failures() == ["no MMFF94 parameters"]
 
 

@@ -17,7 +17,9 @@ MADE = {"model": ["qm9 0123abcd"], "seed": ["7"], "steps": ["50"]}
 
 @pytest.fixture(scope="module")
 def report() -> dict[str, Any]:
-    return evaluate(ROOT / "datasets" / "qm9" / "sample.sdf", posebusters=0, relax=0).to_dict()
+    return evaluate(
+        ROOT / "datasets" / "qm9" / "sample.sdf", posebusters=0, relax=0, xtb=0
+    ).to_dict()
 
 
 def section(report: dict[str, Any], **changes: Any) -> str:
@@ -68,3 +70,9 @@ def test_a_report_without_provenance_will_do(report: dict[str, Any]) -> None:
     old = {key: value for key, value in report.items() if key != "provenance"}
     old["versions"] = {key: value for key, value in old["versions"].items() if key != "cpu"}
     assert "| **moldiff** |  |" in results_section(old, PUBLISHED)
+
+
+def test_a_report_without_xtb_will_do(report: dict[str, Any]) -> None:
+    assert "| GFN2-xTB energy drop on relaxing, median | – |" in section(report)
+    old = {k: v for k, v in report["metrics"].items() if not k.startswith("xtb.")}
+    assert "xTB" not in section(report, metrics=old)

@@ -1,0 +1,60 @@
+"""Progress of work in named stages: bars on a terminal, now and then a line anywhere else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeAlias
+
+from moldiff.cli.output import bar, remark
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+__all__ = ["Lines", "stages"]
+
+#: Called as ``show(stage, done, total)``.
+Show: TypeAlias = Callable[[str, int, int], None]
+
+_SILENT = 5.0  # seconds between two lines at least: short work says nothing
+_PATIENT = 30.0  # seconds after which even little progress is told
+
+
+@contextmanager
+def stages() -> Iterator[Show]:
+    """Give a function that shows on stderr how far each stage is."""
+    with bar("{task.completed} of {task.total}") as shown:
+        yield Lines() if shown.disable else _Bars(shown)
+
+
+class _Bars:
+    def __init__(self, shown: Progress) -> None:
+        self.shown = shown
+        self.tasks: dict[str, TaskID] = {}
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        if stage not in self.tasks:
+            self.tasks[stage] = self.shown.add_task(stage, total=total)
+        self.shown.update(self.tasks[stage], completed=done)
+
+
+class Lines:
+    """A line after each tenth of a stage, or after half a minute, for log files and pipes."""
+
+    def __init__(
+        self, say: Callable[[str], None] = remark, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.say, self.clock = say, clock
+        self.last = clock()
+        self.told: dict[str, int] = {}
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Say how far ``stage`` is, if it is time to."""
+        tenths = 10 * done // max(1, total)
+        waited = self.clock() - self.last
+        further = tenths > self.told.get(stage, 0)
+        if done and waited >= (_SILENT if further else _PATIENT):
+            self.say(f"{stage}: {done} of {total} ({100 * done // total} %)")
+            self.last += waited
+            self.told[stage] = tenths

@@ -1,0 +1,113 @@
+"""GFN2-xTB, a semi-empirical quantum method, by running the program ``xtb``.
+
+C. Bannwarth, S. Ehlert, S. Grimme, J. Chem. Theory Comput. 15, 1652 (2019).  The program is no
+Python package and not required; where it is not on PATH, its metrics say so.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from rdkit import Chem
+
+from moldiff.metrics.relaxation import Method, Minimum
+
+__all__ = ["GFN2", "version"]
+
+_PROGRAM = "xtb"
+_KCAL = 627.509474  # kcal/mol in one Hartree
+_SECONDS = 120  # for one molecule: drug-like ones take about ten
+# One thread: molecules are small, and processes (--jobs) are the better way to use more cores.
+_ENVIRONMENT = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+# The summaries of the first and of the last single point; the lines of each cycle have a colon.
+_ENERGY = re.compile(r"\btotal energy\s+(-?\d+\.\d+)\s+Eh\b", re.IGNORECASE)
+_COMPLAINT = re.compile(r"^-\d+- (.+)$", re.MULTILINE)
+
+
+def version() -> str | None:
+    """Version of the program on PATH; None without one (or if it does not say)."""
+    program = shutil.which(_PROGRAM)
+    if program is None:
+        return None
+    try:
+        done = subprocess.run(
+            [program, "--version"], capture_output=True, text=True, errors="replace", timeout=20
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = re.search(r"version (\d\S*)", done.stdout)
+    return found[1] if found else None
+
+
+def _lacking() -> str | None:
+    if shutil.which(_PROGRAM) is not None:
+        return None
+    return "xtb is not installed: conda install -c conda-forge xtb, or apt install xtb"
+
+
+def _gfn2(mol: Chem.Mol) -> Minimum | str:
+    """Minimise one molecule as the closed-shell species of its formal charge in vacuum."""
+    program = shutil.which(_PROGRAM)
+    if program is None:
+        return "xtb is not installed"
+    charge = str(Chem.GetFormalCharge(mol))
+    command = [program, "in.xyz", "--gfn", "2", "--opt", "--chrg", charge, "--uhf", "0"]
+    try:
+        # The program leaves a dozen files, and reads some if they lie where it runs.
+        with TemporaryDirectory(prefix="moldiff-xtb-", ignore_cleanup_errors=True) as folder:
+            place = Path(folder)
+            (place / "in.xyz").write_text(_xyz(mol), encoding="ascii")
+            done = subprocess.run(
+                command,
+                cwd=place,
+                env={**os.environ, **_ENVIRONMENT},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=_SECONDS,
+            )
+            if done.returncode:
+                return _complaint(done, converged=not (place / "NOT_CONVERGED").exists())
+            return _minimum(done.stdout, (place / "xtbopt.xyz").read_text(encoding="ascii"))
+    except subprocess.TimeoutExpired:
+        return f"GFN2-xTB takes longer than {_SECONDS} s"
+    except (OSError, ValueError, IndexError) as error:
+        return f"GFN2-xTB fails: {error}"
+
+
+def _complaint(done: subprocess.CompletedProcess[str], *, converged: bool) -> str:
+    if not converged:
+        return "not converged by GFN2-xTB"
+    told = _COMPLAINT.findall(done.stdout)
+    return f"GFN2-xTB fails: {told[-1] if told else f'exit status {done.returncode}'}"
+
+
+def _xyz(mol: Chem.Mol) -> str:
+    positions = mol.GetConformer().GetPositions().tolist()
+    atoms = zip((atom.GetSymbol() for atom in mol.GetAtoms()), positions, strict=True)
+    lines = [f"{symbol} {x:.10f} {y:.10f} {z:.10f}" for symbol, (x, y, z) in atoms]
+    return "\n".join([str(len(lines)), "", *lines]) + "\n"
+
+
+def _minimum(output: str, optimised: str) -> Minimum:
+    """Read the program's report and ``xtbopt.xyz``; ``ValueError`` if they are not as expected."""
+    energies = [float(found) for found in _ENERGY.findall(output)]
+    if len(energies) < 2:
+        raise ValueError("the output lacks the energies before and after")
+    lines = optimised.splitlines()
+    number = int(lines[0])
+    positions = np.array([line.split()[1:4] for line in lines[2 : 2 + number]], dtype=np.float64)
+    if positions.shape != (number, 3):
+        raise ValueError("the optimised structure is incomplete")
+    return Minimum((energies[0] - energies[-1]) * _KCAL, positions)
+
+
+#: GFN2-xTB in vacuum, with the program's normal thresholds.
+GFN2 = Method("xtb", _gfn2, _lacking)
