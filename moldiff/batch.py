@@ -1,9 +1,10 @@
 """The batch: b graphs of the same number of atoms n, as a frozen set of named tensors.
 
 Graphs are bucketed by exact size, so there is no padding and no mask anywhere in
-the engine.  Pair quantities of an undirected graph live on the e = n(n-1)/2 pairs of
-the upper triangle, in the order of ``torch.triu_indices(n, n, 1)``: symmetry holds by
-construction and nothing is computed twice.
+the engine; in docking they are b poses of one molecule, all with its r rotatable bonds.
+Pair quantities of an undirected graph live on the e = n(n-1)/2 pairs of the upper
+triangle, in the order of ``torch.triu_indices(n, n, 1)``: symmetry holds by construction
+and nothing is computed twice.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "types": Field("atom", (), "element, as an index into the vocabulary"),
         "charges": Field("atom", (), "formal charge, as an index into the vocabulary"),
         "bonds": Field("pair", (), "kekulised bond order, as an index (0 = no bond)"),
+        "translation": Field("graph", (3,), "centre of a rigid or flexible body, in Å"),
+        "rotation": Field("graph", (3, 3), "rotation matrix about that centre"),
+        "torsions": Field("rotor", (), "turn about each rotatable bond, in radians"),
     }
 )
 """Every field the package knows.  A prediction of a categorical field carries logits,
@@ -72,10 +76,18 @@ class Batch(Mapping[str, Tensor]):
     @property
     def atoms(self) -> int:
         """Number of atoms n of each graph."""
+        return self._count("atom")
+
+    @property
+    def rotors(self) -> int:
+        """Number of rotatable bonds r of each graph."""
+        return self._count("rotor")
+
+    def _count(self, scope: Scope) -> int:
         for name, value in self.fields.items():
-            if FIELDS[name].scope == "atom":
+            if FIELDS[name].scope == scope:
                 return value.shape[1]
-        raise ValueError("a batch without a field of scope 'atom' has no atom count")
+        raise ValueError(f"a batch without a field of scope '{scope}' has no {scope} count")
 
     @property
     def device(self) -> torch.device:

@@ -146,7 +146,7 @@ class Denoising(Objective):
     ) -> Batch:
         """Draw x_t with coordinates' noise coupled to the data."""
         process = denoiser.process
-        noise = process.prior(x_0.graphs, x_0.atoms, rng=rng, device=x_0.device)
+        noise = process.noise_like(x_0, rng=rng)
         for name in process.gaussian():
             noise = noise.replace(**{name: self.coupling(x_0[name], noise[name])})
         return process.forward(x_0, torch.zeros_like(t), t, rng=rng, noise=noise)

@@ -19,7 +19,16 @@ from torch import Tensor
 
 from moldiff.registry import register
 
-__all__ = ["VE", "Cosine", "LinearVP", "Polynomial", "Rectified", "Schedule", "derivative"]
+__all__ = [
+    "VE",
+    "Cosine",
+    "LinearVP",
+    "Polynomial",
+    "Rectified",
+    "Schedule",
+    "derivative",
+    "inverse",
+]
 
 
 class Schedule(ABC):
@@ -43,6 +52,20 @@ def derivative(function: Callable[[Tensor], Tensor], t: Float[Tensor, "*s"]) -> 
             return torch.zeros_like(t)
         (slope,) = torch.autograd.grad(value.sum(), t)
     return slope
+
+
+def inverse(function: Callable[[Tensor], Tensor], values: Float[Tensor, "*s"]) -> Tensor:
+    """Return the times in [0, 1] at which a falling function takes the given values.
+
+    By bisection, to the last bit of double precision; what lies outside the function's range
+    is met at the end that is nearer.
+    """
+    low, high = torch.zeros_like(values).double(), torch.ones_like(values).double()
+    for _ in range(54):
+        middle = 0.5 * (low + high)
+        later = function(middle) > values
+        low, high = torch.where(later, middle, low), torch.where(later, high, middle)
+    return 0.5 * (low + high)
 
 
 @register("schedule", "cosine")

@@ -70,6 +70,13 @@ def test_sizes(batch: Batch) -> None:
     assert batch.to("cpu")["types"].device == CPU
 
 
+def test_rotors() -> None:
+    poses = Batch({"rotation": torch.eye(3).expand(2, 3, 3), "torsions": torch.zeros(2, 0)})
+    assert poses.graphs == 2 and poses.rotors == 0
+    with pytest.raises(ValueError, match="rotor"):
+        _ = Batch({"rotation": torch.eye(3).expand(2, 3, 3)}).rotors
+
+
 def test_it_is_a_mapping(batch: Batch) -> None:
     assert isinstance(batch, Mapping) and "types" in batch and "colour" not in batch
     assert dict(batch.items()) == dict(batch.fields)

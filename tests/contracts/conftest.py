@@ -22,6 +22,7 @@ from moldiff import registry
 
 EXAMPLES: dict[tuple[str, str], dict[str, Any]] = {
     ("space", "categorical"): {"probabilities": [0.5, 0.3, 0.2]},
+    ("process", "geodesic"): {"schedule": "rectified", "space": "torus"},
     ("process", "gaussian"): {"schedule": "cosine", "scale": 1.7},
     ("process", "jump"): {
         "schedule": "rectified",

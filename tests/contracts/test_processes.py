@@ -6,7 +6,9 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+import jaxtyping
 import pytest
+import roma
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -14,9 +16,9 @@ from torch.nn import functional as F
 from moldiff import registry
 from moldiff.batch import Batch
 from moldiff.errors import ConfigError
-from moldiff.process import Gaussian, Jump, Process, Product
+from moldiff.process import Flow, Gaussian, Geodesic, Jump, Process, Product
 from moldiff.schedule import Cosine, Rectified
-from moldiff.space import Categorical, Euclidean
+from moldiff.space import SO3, Categorical, Euclidean, Torus
 
 B, N = 20_000, 4
 NOISES = {
@@ -26,24 +28,32 @@ NOISES = {
 }
 
 
-@pytest.fixture(
-    params=list(itertools.product(registry.names("process"), registry.names("schedule"))),
-    ids="-".join,
-)
+# Every registered process, in each of the spaces it is made for; all of them at all schedules.
+SPACES: dict[str, list[dict[str, str]]] = {"geodesic": [{"space": "so3"}, {"space": "torus"}]}
+PROCESSES = [(n, s) for n in registry.names("process") for s in SPACES.get(n, [{}])]
+CASES = list(itertools.product(PROCESSES, registry.names("schedule")))
+
+
+@pytest.fixture(params=CASES, ids=[f"{n}-{'-'.join(s.values())}-{t}" for (n, s), t in CASES])
 def process(request: pytest.FixtureRequest, make: Callable[..., Any]) -> Process:
-    name, schedule = request.param
-    built: Process = make("process", name, schedule=schedule)
+    (name, settings), schedule = request.param
+    built: Process = make("process", name, schedule=schedule, **settings)
     return built
+
+
+VECTORS = torch.tensor([[0.3, -2, 0], [1, 1, 1], [-1, 0, 4], [0, 0, 2.0]])
 
 
 def data(process: Process, b: int = B) -> Tensor:
     """b equal graphs of N different sites."""
     if isinstance(process.space, Categorical):
         site = torch.arange(N) % process.space.classes
+    elif isinstance(process.space, SO3):
+        site = roma.rotvec_to_rotmat(0.7 * VECTORS)
+    elif isinstance(process.space, Torus):
+        site = torch.tensor([0.3, 2.5, -1.5, -3.0])
     else:
-        site = process.space.project(
-            torch.tensor([[0.3, -2, 0], [1, 1, 1], [-1, 0, 4], [0, 0, 2.0]])
-        )
+        site = process.space.project(VECTORS)
     return site.expand(b, *site.shape)
 
 
@@ -76,10 +86,39 @@ def assert_same_distribution(a: Tensor, b: Tensor) -> None:
 
 @pytest.mark.parametrize(("s", "t"), [(0.3, 0.7), (0.6, 0.999)])
 def test_forward_composes(process: Process, s: float, t: float, rng: torch.Generator) -> None:
+    if isinstance(process, Geodesic):
+        return  # no kernel of a geodesic process does without x_0: see the next test
     x_0 = data(process)
     x_s = process.forward(x_0, at(0), at(s), rng=rng)
     once = process.forward(x_0, at(0), at(t), rng=rng)
     assert_same_distribution(process.forward(x_s, at(s), at(t), rng=rng), once)
+
+
+@pytest.mark.parametrize(("s", "t"), [(0.0, 0.4), (0.3, 0.7), (0.6, 0.999)])
+def test_geodesics_compose(process: Process, s: float, t: float, rng: torch.Generator) -> None:
+    """With the noise at its end given, the path is one path, forwards and backwards."""
+    if not isinstance(process, Geodesic):
+        return
+    x_0, b = data(process, 300), 300
+    noise = process.prior(tuple(x_0.shape), rng=rng)
+    x_s = process.forward(x_0, at(0, b), at(s, b), rng=rng, noise=noise)
+    x_t = process.forward(x_0, at(0, b), at(t, b), rng=rng, noise=noise)
+    close = {"rtol": 0, "atol": 1e-4}
+    on = process.forward(x_s, at(s, b), at(t, b), rng=rng, noise=noise)
+    torch.testing.assert_close(process.space.distance(on, x_t), torch.zeros(b), **close)
+    back = process.reverse(x_t, x_0, at(t, b), at(s, b), eta=0.0, rng=rng)
+    torch.testing.assert_close(process.space.distance(back, x_s), torch.zeros(b), **close)
+    w = process.way(at(t, b)).unsqueeze(1)
+    angles = process.space.angle(x_0, x_t), w * process.space.angle(x_0, noise)
+    torch.testing.assert_close(*angles, **close)
+
+
+@pytest.mark.parametrize("name", registry.names("schedule"))
+def test_the_way_runs_from_data_to_noise(name: str, make: Callable[..., Any]) -> None:
+    way = make("process", "geodesic", schedule=name).way(torch.linspace(0, 1, 101))
+    assert way[0] == 0 and way[-1] == 1 and (way.diff() > 0).all()
+    if name == "rectified":
+        torch.testing.assert_close(way, torch.linspace(0, 1, 101))
 
 
 @pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
@@ -107,8 +146,8 @@ def test_reverse_to_zero_gives_the_prediction(process: Process, rng: torch.Gener
 def test_a_step_of_no_length_changes_nothing(
     process: Process, eta: float, rng: torch.Generator
 ) -> None:
-    if isinstance(process, Jump) and eta > 0:
-        return  # churn redraws classes even in a step of no length: that is its purpose
+    if process.driven_by == "churn" and eta > 0:
+        return  # churn redraws even in a step of no length: that is its purpose
     for time in (0.001, 0.5, 0.999):
         t = at(time, 100)
         x_t = process.forward(data(process, 100), at(0, 100), t, rng=rng)
@@ -120,11 +159,12 @@ def test_a_step_of_no_length_changes_nothing(
 
 def test_all_data_ends_as_the_prior(process: Process, rng: torch.Generator) -> None:
     one = torch.ones(1)
-    if process.schedule.alpha(one) > 0.01:
+    geodesic = isinstance(process, Geodesic)  # its noise is always the end of the way
+    if process.schedule.alpha(one) > 0.01 and not geodesic:
         pytest.skip("this schedule hides the data under noise without removing it")
     x_1 = process.forward(data(process), at(0), at(1), rng=rng)
     prior = process.prior(tuple(x_1.shape), rng=rng)
-    rest = process.schedule.alpha(one) * data(process) if x_1.is_floating_point() else 0
+    rest = process.schedule.alpha(one) * data(process) if isinstance(process, Gaussian) else 0
     if process.schedule.alpha(one) < 1e-3 or x_1.is_floating_point():
         assert_same_distribution(x_1 - rest, prior)
 
@@ -164,6 +204,29 @@ def test_inputs_are_kept(process: Process, rng: torch.Generator) -> None:
     process.mode(guess)
     assert all(torch.equal(given[name], held[name]) for name in held)
     assert torch.equal(x_t, x_t_before)
+
+
+def test_every_process_says_what_drives_it(process: Process) -> None:
+    assert process.driven_by in ("eta", "churn")
+    if isinstance(process, Flow):
+        signal = process.half_log_snr(torch.linspace(0.01, 0.99, 50, dtype=torch.float64))
+        assert (signal.diff() < 0).all() and signal.isfinite().all()
+
+
+@pytest.mark.parametrize("space", [{"name": "categorical", "probabilities": [1.0]}, "zero_com"])
+def test_geodesics_need_uniform_noise(space: Any, make: Callable[..., Any]) -> None:
+    jaxtyping.config.update("jaxtyping_disable", True)  # users do not have the tests' checks
+    try:
+        with pytest.raises(ConfigError, match="torus"):
+            make("process", "geodesic", space=space)
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", False)
+
+
+def test_loss_without_rotors_is_zero(rng: torch.Generator) -> None:
+    process = Geodesic(Rectified(), Torus())
+    nothing = process.prior((3, 0), rng=rng)
+    assert torch.equal(process.loss(nothing, nothing), torch.zeros(3))
 
 
 @pytest.mark.parametrize("name", registry.names("schedule"))
@@ -282,6 +345,36 @@ def test_a_product_is_its_processes(rng: torch.Generator) -> None:
         torch.testing.assert_close(x_t[name], x_1[name])
         assert torch.equal(mode[name], x_1[name])
         assert (mixed[name] == 0).all()
+
+
+POSE: dict[str, Any] = {
+    "torsions": {"name": "geodesic", "schedule": "rectified", "space": "torus"},
+    "rotation": {"name": "geodesic", "schedule": "rectified", "space": "so3"},
+    "translation": {"name": "gaussian", "schedule": "cosine", "space": "euclidean", "scale": 2.5},
+}
+
+
+@pytest.mark.parametrize("r", [0, 6])
+def test_a_product_of_poses(r: int, rng: torch.Generator) -> None:
+    product = Product.from_config(POSE)
+    assert Product.from_config(product.to_config()).to_config() == product.to_config()
+    assert list(product.flows()) == ["translation", "rotation", "torsions"]
+    assert list(product.gaussian()) == ["translation"] and not product.categorical()
+    x_1 = product.prior(5, 9, r, rng=rng)
+    shapes = {"translation": (5, 3), "rotation": (5, 3, 3), "torsions": (5, r)}
+    assert {k: tuple(v.shape) for k, v in x_1.items()} == shapes
+    again = product.noise_like(x_1, rng=rng)
+    assert {k: tuple(v.shape) for k, v in again.items()} == shapes
+    with pytest.raises(ValueError, match="rotors"):
+        product.prior(5, 9, rng=rng)
+    # eta drives the translation alone, churn the two others.
+    for dial, driven in (("eta", {"translation"}), ("churn", {"rotation", "torsions"})):
+        amount = {"eta": 0.0, "churn": 0.0, dial: 1.0}
+        first, second = (
+            product.reverse(x_1, again, at(1, 5), at(0.5, 5), rng=rng, **amount) for _ in range(2)
+        )
+        differ = {f for f in shapes if not torch.equal(first[f], second[f])}
+        assert differ == driven - ({"torsions"} if r == 0 else set())
 
 
 def test_the_order_of_fields_in_a_config_is_of_no_importance() -> None:

@@ -26,7 +26,18 @@ from moldiff.batch import Batch
 from moldiff.denoiser import Denoiser, GaussianDenoiser
 from moldiff.errors import ConfigError
 from moldiff.process import Gaussian, Jump, Product
-from moldiff.sampler import Ancestral, Grid, Midpoint, Multistep, Sampler, State, Stepper
+from moldiff.sampler import (
+    Ancestral,
+    Annealed,
+    Grid,
+    Heun,
+    Langevin,
+    Midpoint,
+    Multistep,
+    Sampler,
+    State,
+    Stepper,
+)
 from moldiff.schedule import Rectified, Schedule
 from moldiff.space import Categorical, Euclidean, Space, ZeroCoM
 
@@ -42,13 +53,42 @@ STEPPERS: dict[str, Stepper] = {
     "ancestral churn 1": Ancestral(churn=1.0),
     "midpoint churn 0.5": Midpoint(churn=0.5),
     "multistep churn 1": Multistep(churn=1.0),
+    "heun churn 0.5": Heun(churn=0.5),
+    "heun s_churn 8": Heun(s_churn=8.0),
+    "langevin redraw 0.3": Langevin(redraw=0.3),
 }
 # Steppers that follow the probability-flow equation, and the order they claim.
-ORDERS = {"ancestral": 1, "midpoint": 2, "multistep": 2}
+ORDERS = {"ancestral": 1, "midpoint": 2, "multistep": 2, "heun": 2}
 ORDERS |= {"ancestral churn 1": 1, "midpoint churn 0.5": 2, "multistep churn 1": 2}
-STOCHASTIC = {"ancestral eta 1", "langevin", "ancestral eta 0.5", "ancestral eta 1 below 0.5"}
+ORDERS |= {"heun churn 0.5": 2}
+# The others, with the order at which their distribution converges.
+STOCHASTIC = {"ancestral eta 1": 1, "ancestral eta 0.5": 1, "ancestral eta 1 below 0.5": 1}
+STOCHASTIC |= {"langevin": 1, "langevin redraw 0.3": 1, "annealed": 1, "heun s_churn 8": 2}
 SCHEDULES = registry.names("schedule")
 GRIDS = registry.names("grid")
+
+
+def molecules(schedule: Schedule) -> Product:
+    jumps = schedule if schedule.alpha(torch.ones(1)) < 0.01 else Rectified()
+    return Product(
+        {
+            "positions": Gaussian(schedule, ZeroCoM(), SCALE),
+            "types": Jump(jumps, Categorical(NOISE["types"])),
+            "bonds": Jump(jumps, Categorical(NOISE["bonds"])),
+        }
+    )
+
+
+def suits(stepper: str, schedule: str) -> bool:
+    return STEPPERS[stepper].refusal(molecules(registry.build("schedule", schedule))) is None
+
+
+def suited(stepper: str, wish: str) -> str:
+    """The wished-for schedule, or where the stepper refuses it the one for which it is made."""
+    return wish if suits(stepper, wish) else "ve"
+
+
+COMBINATIONS = [c for c in itertools.product(STEPPERS, SCHEDULES) if suits(*c)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +139,8 @@ def spreads(stepper: str, schedule: str, grid: str, steps: int) -> tuple[float, 
     """
     process = Gaussian(registry.build("schedule", schedule), Basis(), SCALE)
     denoiser = GaussianDenoiser(Product({"positions": process}), SPREAD, {})
-    x_1 = torch.zeros(1, 1, 4 * steps, dtype=torch.float64)
+    draws = (1 + STEPPERS[stepper].evaluations) * steps
+    x_1 = torch.zeros(1, 1, draws + 1, dtype=torch.float64)
     x_1[..., 0] = level(process, 1.0) ** 0.5
     sampler = Sampler(steps, STEPPERS[stepper], registry.build("grid", grid))
     with unchecked():
@@ -113,14 +154,14 @@ def spreads(stepper: str, schedule: str, grid: str, steps: int) -> tuple[float, 
 
 
 def test_every_stepper_is_classified() -> None:
-    assert set(STEPPERS) == set(ORDERS) | STOCHASTIC, "add the new stepper and its order"
+    assert set(STEPPERS) == set(ORDERS) | set(STOCHASTIC), "add the new stepper and its order"
+    assert {s for s, _ in COMBINATIONS} == set(STEPPERS)
 
 
 @pytest.mark.parametrize("grid", GRIDS)
-@pytest.mark.parametrize("schedule", SCHEDULES)
-@pytest.mark.parametrize("stepper", STEPPERS)
+@pytest.mark.parametrize(("stepper", "schedule"), COMBINATIONS)
 def test_spread_converges_to_that_of_the_data(stepper: str, schedule: str, grid: str) -> None:
-    order = ORDERS.get(stepper, 1)
+    order = (ORDERS | STOCHASTIC)[stepper]
     for which in (0, 1):  # the last noisy state; the sample
         coarse, fine = (spreads(stepper, schedule, grid, n)[which] - 1 for n in (24, 48))
         assert abs(fine) < 0.25
@@ -130,34 +171,27 @@ def test_spread_converges_to_that_of_the_data(stepper: str, schedule: str, grid:
         assert abs(rest) < 3 * coarse**2 + 0.012
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES)
-@pytest.mark.parametrize("stepper", ORDERS)
+@pytest.mark.parametrize(
+    ("stepper", "schedule"), [c for c in COMBINATIONS if "churn" not in c[0].replace("s_churn", "")]
+)
 def test_order_of_convergence(stepper: str, schedule: str) -> None:
-    """Slope of the error against the exact solution x_t = x_1 sqrt(v(t) / v(1)).
+    """Slope of the error of the spread, exact and free of statistics for random steppers too.
 
     At t = 1 the half log-SNR is infinite, where multistep takes its first steps at first order,
     and equal steps in t are long in log-SNR at both ends: slopes of a second-order stepper
-    approach 2 slowly, as h^2 log(1/h) does.
+    approach 2 slowly, as h^2 log(1/h) does.  A corrector has an error of its own, that of the
+    length of its steps, which more levels make smaller but do not end.
     """
-    errors = [abs(spreads(stepper, schedule, "power", n)[0] - 1) for n in (48, 192)]
-    slope = (torch.tensor(errors[0] / errors[1]).log2() / 2).item()
-    assert slope > {1: 0.85, 2: 1.4}[ORDERS[stepper]]
-    assert errors[1] < {1: 1.5e-2, 2: 1.5e-3}[ORDERS[stepper]]
+    few, many = (24, 96) if "annealed" in stepper else (48, 192)
+    order = (ORDERS | STOCHASTIC)[stepper]
+    errors = [abs(spreads(stepper, schedule, "power", n)[0] - 1) for n in (few, many)]
+    if "langevin" not in stepper:
+        slope = (torch.tensor(errors[0] / errors[1]).log2() / 2).item()
+        assert slope > {1: 0.8, 2: 1.4}[order]
+    assert errors[1] < {1: 3e-2, 2: 1.5e-3}[order]
 
 
-def molecules(schedule: Schedule) -> Product:
-    jumps = schedule if schedule.alpha(torch.ones(1)) < 0.01 else Rectified()
-    return Product(
-        {
-            "positions": Gaussian(schedule, ZeroCoM(), SCALE),
-            "types": Jump(jumps, Categorical(NOISE["types"])),
-            "bonds": Jump(jumps, Categorical(NOISE["bonds"])),
-        }
-    )
-
-
-@pytest.mark.parametrize("schedule", SCHEDULES)
-@pytest.mark.parametrize("stepper", STEPPERS)
+@pytest.mark.parametrize(("stepper", "schedule"), COMBINATIONS)
 def test_classes_have_their_frequencies_at_all_times(
     stepper: str, schedule: str, rng: torch.Generator
 ) -> None:
@@ -185,14 +219,15 @@ def process_gap(process: Product, name: str) -> float:
 
 @pytest.mark.parametrize("stepper", STEPPERS)
 def test_random_samples_have_the_known_moments(stepper: str, rng: torch.Generator) -> None:
-    b, n, steps = 2000, 5, 30
-    process = molecules(registry.build("schedule", "cosine"))
+    b, n, steps = 1000, 5, 30
+    schedule = suited(stepper, "cosine")
+    process = molecules(registry.build("schedule", schedule))
     denoiser = GaussianDenoiser(process, SPREAD, FREQUENCIES)
     x = Sampler(steps, STEPPERS[stepper]).sample(denoiser, process.prior(b, n, rng=rng), rng=rng)
     positions = x["positions"]
     assert positions.mean(1).abs().max() < 1e-4
     degrees = 3 * (n - 1) * b  # the centre of mass is fixed
-    variance = (spreads(stepper, "cosine", "power", steps)[1] * SPREAD) ** 2
+    variance = (spreads(stepper, schedule, "power", steps)[1] * SPREAD) ** 2
     assert abs(positions.square().sum() / degrees / variance - 1) < 5 * (2 / degrees) ** 0.5
     assert positions.mean(0).abs().max() < 5 * (variance / b) ** 0.5
     # Not only the variance: the fourth moment is that of a normal distribution.
@@ -201,8 +236,9 @@ def test_random_samples_have_the_known_moments(stepper: str, rng: torch.Generato
     for name, p in FREQUENCIES.items():
         found = x[name].flatten().bincount(minlength=len(p)) / x[name].numel()
         error = torch.tensor([5 * (q * (1 - q) / x[name].numel()) ** 0.5 for q in p])
-        # The last draw is replaced by the most probable class, at alpha = cos(pi / 2 / steps).
-        assert ((found - torch.tensor(p)).abs() <= error + 2e-3).all()
+        # The last draw is replaced by the most probable class, as seen at t = 1 / steps.
+        unseen = float(1 - process[name].schedule.alpha(torch.tensor(1 / steps)))
+        assert ((found - torch.tensor(p)).abs() <= error + unseen).all()
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 50, 1000])
@@ -237,7 +273,7 @@ class Counting(Denoiser):
 @pytest.mark.parametrize("steps", [1, 4])
 @pytest.mark.parametrize(("stepper", "grid"), list(itertools.product(STEPPERS, GRIDS)))
 def test_trajectory(stepper: str, grid: str, steps: int, rng: torch.Generator) -> None:
-    process = molecules(registry.build("schedule", "cosine"))
+    process = molecules(registry.build("schedule", suited(stepper, "cosine")))
     times: list[float] = []
     denoiser = Counting(GaussianDenoiser(process, SPREAD, FREQUENCIES), times)
     x_1 = process.prior(3, 4, rng=rng)
@@ -262,7 +298,7 @@ def test_trajectory(stepper: str, grid: str, steps: int, rng: torch.Generator) -
 
 @pytest.mark.parametrize("stepper", STEPPERS)
 def test_the_same_generator_gives_the_same_sample(stepper: str) -> None:
-    process = molecules(registry.build("schedule", "rectified"))
+    process = molecules(registry.build("schedule", suited(stepper, "rectified")))
     denoiser = GaussianDenoiser(process, SPREAD, FREQUENCIES)
     x_1 = process.prior(3, 4, rng=torch.Generator().manual_seed(0))
     sampler = Sampler(6, STEPPERS[stepper])
@@ -308,3 +344,69 @@ def test_the_first_step_is_no_special_case() -> None:
     states = list(Sampler(8, Ancestral(0.0)).trajectory(denoiser, x_1, rng=torch.Generator()))
     step = Ancestral(0.0).step(denoiser, states[4], states[5].t, rng=torch.Generator())
     assert torch.equal(step[0]["positions"], states[5].x["positions"])
+
+
+@pytest.mark.parametrize("settings", [{}, {"s_churn": 6.0, "s_tmax": 5.0, "s_noise": 1.01}])
+def test_heun_is_algorithm_2(settings: dict[str, float]) -> None:
+    """Against the paper's own steps, in sigma, on a variance-exploding schedule."""
+    b, steps = 6, 12
+    ve = registry.build("schedule", {"name": "ve", "sigma_max": 10.0})
+    process = Gaussian(ve, Euclidean(), 1.0)
+    denoiser = GaussianDenoiser(Product({"positions": process}), SPREAD, {})
+    rng = torch.Generator().manual_seed(4)
+    x = 10 * torch.randn(b, 2, 3, generator=rng)
+    states = list(
+        Sampler(steps, Heun(**settings)).trajectory(denoiser, Batch({"positions": x}), rng=rng)
+    )
+
+    def sigma(t: float) -> float:
+        return 0.002 * 5000**t
+
+    def slope(x: Tensor, level: float) -> Tensor:
+        return (x - SPREAD**2 / (SPREAD**2 + level**2) * x) / level
+
+    rng = torch.Generator().manual_seed(4)
+    x = 10 * torch.randn(b, 2, 3, generator=rng)
+    for state, after in itertools.pairwise(states[:-1]):
+        torch.testing.assert_close(state.x["positions"], x, rtol=1e-3, atol=1e-4)
+        level, lower = sigma(state.t), sigma(after.t)
+        gamma = min(settings.get("s_churn", 0.0) / steps, 2**0.5 - 1)
+        if gamma > 0 and level <= settings["s_tmax"]:
+            raised = (1 + gamma) * level
+            noise = settings["s_noise"] * torch.randn(x.shape, generator=rng)
+            x, level = x + (raised**2 - level**2) ** 0.5 * noise, raised
+        d = slope(x, level)
+        euler = x + (lower - level) * d
+        x = x + (lower - level) * 0.5 * (d + slope(euler, lower))
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_annealed_refuses_what_shrinks(schedule: str, rng: torch.Generator) -> None:
+    process = molecules(registry.build("schedule", schedule))
+    sampler = Sampler(3, Annealed())
+    if schedule == "ve":
+        return sampler.check(process)
+    denoiser = GaussianDenoiser(process, SPREAD, FREQUENCIES)
+    with pytest.raises(ConfigError, match="'ve'") as caught:
+        sampler.sample(denoiser, process.prior(2, 3, rng=rng), rng=rng)
+    assert "heun" in caught.value.fix and "annealed" not in caught.value.fix
+    return None
+
+
+def test_correctors_keep_the_distribution(rng: torch.Generator) -> None:
+    """Many corrections at one level: coordinates to the size of a step, classes exactly."""
+    b, n = 800, 4
+    process = molecules(Rectified())
+    denoiser = GaussianDenoiser(process, SPREAD, FREQUENCIES)
+    t = torch.full((b,), 0.5)
+    x = process.prior(b, n, rng=rng)
+    for _ in range(60):  # from anywhere
+        x = process.correct(x, denoiser(x, t), t, eta=0.1, churn=0.3, rng=rng)
+    degrees, level_ = 3 * (n - 1) * b, level(process.gaussian()["positions"], 0.5)
+    found = float(x["positions"].square().sum() / degrees)
+    assert abs(found / level_ - 1) < 0.05 + 5 * (2 / degrees) ** 0.5
+    for name, p in FREQUENCIES.items():
+        expected = 0.5 * torch.tensor(p) + 0.5 * torch.tensor(NOISE[name])
+        values = x[name].flatten()
+        found_ = values.bincount(minlength=len(p)) / len(values)
+        assert ((found_ - expected).abs() <= 5 * (expected / len(values)).sqrt()).all()

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from moldiff import registry
-from moldiff.schedule import Schedule, derivative
+from moldiff.schedule import Schedule, derivative, inverse
 
 TIMES = torch.linspace(0, 1, 2001, dtype=torch.float64)
 EXTREME = torch.tensor([1e-6, 1e-5, 1e-4, 1e-3, 0.5, 0.999, 0.9999, 1 - 1e-5])
@@ -69,3 +69,14 @@ def test_shape_and_input_are_kept(schedule: Schedule) -> None:
         assert value.shape == t.shape
         value += 1  # must not be a view of t
     assert torch.equal(t, before)
+
+
+def test_inverse(schedule: Schedule) -> None:
+    t = TIMES[20:-20:40].reshape(10, 5)
+
+    def ratio(t: torch.Tensor) -> torch.Tensor:
+        return schedule.alpha(t) / schedule.sigma(t)
+
+    torch.testing.assert_close(inverse(ratio, ratio(t)), t, rtol=0, atol=1e-9)
+    ends = inverse(ratio, torch.tensor([1e30, -1.0], dtype=torch.float64))
+    torch.testing.assert_close(ends, torch.tensor([0.0, 1.0], dtype=torch.float64))

@@ -1,0 +1,45 @@
+"""Grids: the times a sampler visits."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from moldiff.registry import register
+
+__all__ = ["Grid", "LogSpaced", "Power"]
+
+
+class Grid(ABC):
+    """The times a sampler visits."""
+
+    @abstractmethod
+    def times(self, steps: int) -> Float64[Tensor, " steps_1"]:
+        """Return steps + 1 falling times from 1 to 0."""
+
+
+@register("grid", "power")
+@dataclass(frozen=True)
+class Power(Grid):
+    """t = (1 - i/steps)^exponent: uniform for 1, denser near the data above."""
+
+    exponent: float = 1.0
+
+    def times(self, steps: int) -> Float64[Tensor, " steps_1"]:
+        return torch.linspace(1, 0, steps + 1, dtype=torch.float64) ** self.exponent
+
+
+@register("grid", "log")
+@dataclass(frozen=True)
+class LogSpaced(Grid):
+    """Geometric in t from 1 to t_min, and then 0."""
+
+    t_min: float = 0.01
+
+    def times(self, steps: int) -> Float64[Tensor, " steps_1"]:
+        exponents = torch.linspace(0, 1, steps, dtype=torch.float64)
+        return torch.cat([self.t_min**exponents, torch.zeros(1, dtype=torch.float64)])

@@ -1,0 +1,38 @@
+"""What every space promises."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+__all__ = ["Space", "expand"]
+
+
+def expand(t: Float[Tensor, " b"], x: Shaped[Tensor, "b ..."]) -> Float[Tensor, "b ..."]:
+    """Reshape per-graph values t, shape (b,), to broadcast against x, shape (b, ...)."""
+    return t.reshape(-1, *([1] * (x.ndim - 1)))
+
+
+class Space(ABC):
+    """Where the values of a field live."""
+
+    @abstractmethod
+    def prior(
+        self, shape: tuple[int, ...], *, rng: torch.Generator, device: torch.device | str = "cpu"
+    ) -> Tensor:
+        """Draw pure noise of the given shape (b, ...)."""
+
+    @abstractmethod
+    def mix(self, a: Tensor, b: Tensor, w: Tensor | float) -> Tensor:
+        """Go from a (w = 0) towards b (w = 1); w may lie outside [0, 1]."""
+
+    @abstractmethod
+    def project(self, x: Tensor) -> Tensor:
+        """Return the nearest point of the space."""
+
+    @abstractmethod
+    def distance(self, a: Float[Tensor, "b ..."], b: Float[Tensor, "b ..."]) -> Float[Tensor, " b"]:
+        """Return the distance of each graph's values, shape (b,)."""

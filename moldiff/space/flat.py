@@ -1,0 +1,63 @@
+"""Coordinates: straight lines, and normal noise."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from moldiff.registry import register
+from moldiff.space.base import Space
+
+__all__ = ["Euclidean", "Flat", "ZeroCoM"]
+
+
+class Flat(Space):
+    """A linear subspace of R^d: what its members share; they differ in the projection onto it."""
+
+    @abstractmethod
+    def dimension(self, shape: tuple[int, ...]) -> int:
+        """Return the degrees of freedom of one graph of a tensor of the given shape (b, ...)."""
+
+    def prior(
+        self, shape: tuple[int, ...], *, rng: torch.Generator, device: torch.device | str = "cpu"
+    ) -> Tensor:
+        return self.project(torch.randn(shape, generator=rng, device=rng.device).to(device))
+
+    def mix(self, a: Tensor, b: Tensor, w: Tensor | float) -> Tensor:
+        return a + w * (b - a)
+
+    def distance(self, a: Float[Tensor, "b ..."], b: Float[Tensor, "b ..."]) -> Float[Tensor, " b"]:
+        return (a - b).flatten(1).norm(dim=1)
+
+
+@register("space", "euclidean")
+@dataclass(frozen=True)
+class Euclidean(Flat):
+    """R^d with standard normal noise."""
+
+    def dimension(self, shape: tuple[int, ...]) -> int:
+        return math.prod(shape[1:])
+
+    def project(self, x: Tensor) -> Tensor:
+        return x
+
+
+@register("space", "zero_com")
+@dataclass(frozen=True)
+class ZeroCoM(Flat):
+    """Point clouds (b, n, 3) whose centre of mass is the origin: translation is removed.
+
+    Source: Köhler et al., "Equivariant Flows" (2020), section 5; Hoogeboom et al.
+    (2022), section 3.1.
+    """
+
+    def dimension(self, shape: tuple[int, ...]) -> int:
+        return (shape[-2] - 1) * shape[-1] * math.prod(shape[1:-2])
+
+    def project(self, x: Tensor) -> Tensor:
+        return x - x.mean(dim=-2, keepdim=True)
