@@ -29,7 +29,7 @@ from moldiff.nn import Network
 from moldiff.process import Product
 from moldiff.registry import build, describe
 
-__all__ = ["FORMAT", "Model", "read_tensors", "write_tensors"]
+__all__ = ["FORMAT", "Model", "read_tensors", "weights_digest", "write_tensors"]
 
 FORMAT = "moldiff-model-1"
 _CONFIG_KEYS = ("process", "precondition", "network", "vocabulary", "sizes", "sampling")
@@ -123,7 +123,7 @@ class Model:
             "card": json.dumps(dict(self.card if card is None else card)),
         }
         tensors = {k: v.to("cpu", dtype) for k, v in self.network.state_dict().items()}
-        write_tensors(path, tensors, {**header, "digest": _digest(tensors)})
+        write_tensors(path, tensors, {**header, "digest": weights_digest(tensors)})
 
     @classmethod
     def load(cls, path: Path, *, device: str = "cpu") -> Model:
@@ -135,7 +135,7 @@ class Model:
             If the file is missing, truncated, corrupt or of another format.
         """
         header, tensors = read_tensors(path, FORMAT)
-        digest = _digest(tensors)
+        digest = weights_digest(tensors)
         if header.get("digest", digest) != digest:
             raise ModelFileError(
                 f"The weights in '{path}' do not match their checksum.",
@@ -163,7 +163,8 @@ class Model:
         return model
 
 
-def _digest(tensors: Mapping[str, Tensor]) -> str:
+def weights_digest(tensors: Mapping[str, Tensor]) -> str:
+    """Return the first 12 hexadecimal digits of the SHA-256 of named tensors."""
     sha = hashlib.sha256()
     for name in sorted(tensors):
         sha.update(name.encode())

@@ -86,6 +86,58 @@ def prepare(
     describe(run(files, output, seed=seed))
 
 
+@app.command(
+    epilog=examples(
+        "moldiff data complexes sets/a sets/b --output data/complexes",
+        "moldiff data complexes sets/a --output data/a --jobs 8",
+    )
+)
+def complexes(
+    folders: Annotated[
+        list[Path],
+        typer.Argument(metavar="FOLDER...", help="Sets with ID/ligand.sdf and ID/pocket.pdb."),
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Directory of the data set.")
+    ] = Path("data/complexes"),
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes. [default: one per core]")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Changes conformers and what is held out.")] = 0,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only the first of each set, for a quick look.")
+    ] = None,
+) -> None:
+    """Prepare protein-ligand complexes for training a docking model.
+
+    Interrupted, the same command goes on where it stopped. Similar pockets are kept together
+    when some are held out; never give it a set that models are to be tested on.
+    """
+    from moldiff.data.prepare_complexes import prepare_complexes
+
+    with bar("{task.completed} of {task.total}") as shown:
+        line = shown.add_task("preparing complexes", total=None)
+        store = prepare_complexes(
+            folders,
+            output,
+            jobs=jobs or os.cpu_count() or 1,
+            seed=seed,
+            limit=limit,
+            progress=lambda done, total: shown.update(line, completed=done, total=total),
+        )
+    meta = store.meta
+    values = {
+        "directory": store.path,
+        "source": meta["source"],
+        "complexes": len(store),
+        **{f"  {name}": count for name, count in meta["splits"].items()},
+        "pocket clusters": meta["clusters"],
+        "rejected": sum(meta["rejected"].values()),
+        **{f"  {reason}": count for reason, count in meta["rejected"].items()},
+    }
+    table(pairs(values))
+
+
 @app.command(epilog=examples("moldiff data info data/qm9 --verify"))
 def info(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A prepared data set.")],

@@ -21,7 +21,10 @@ class Log:
     """Losses of ``trainer``, averaged: a row in ``log.csv`` every `LOG_EVERY` steps."""
 
     def __init__(self, trainer: Trainer) -> None:
+        from moldiff.train.tasks import TASKS
+
         self.trainer = trainer
+        self.samples = TASKS[trainer.config.task].samples
         self.wrote = False
         self._smooth: dict[str, float] = {}
         self._sums: dict[str, float] = {}
@@ -49,7 +52,7 @@ class Log:
         self.wrote = progress.step % LOG_EVERY == 0 or progress.step == self.trainer.config.steps
         if self.wrote:
             self._write(progress, speed)
-        return f"{text} rate {progress.rate:.1e} {speed:.0f} molecules/s"
+        return f"{text} rate {progress.rate:.1e} {speed:.0f} {self.samples}/s"
 
     def _write(self, progress: Progress, speed: float) -> None:
         from moldiff.train.records import append_csv

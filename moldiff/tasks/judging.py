@@ -3,23 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from moldiff.tasks.sampling import generate
 
 if TYPE_CHECKING:
     import torch
 
+    from moldiff.dock.likelihood import LikelihoodModel
+    from moldiff.dock.model import PoseModel
     from moldiff.model import Model
     from moldiff.train import TrainConfig
+    from moldiff.train.workload import Data
 
 __all__ = ["judge"]
 
 
+Judge = Callable[[Any, "torch.Generator"], dict[str, float]]
+
+
 def judge(
-    config: TrainConfig, *, progress: Callable[[float], None] | None = None
-) -> Callable[[Model, torch.Generator], dict[str, float]]:
-    """Return what judges a model in training: samples, and the cheap metrics of them.
+    config: TrainConfig,
+    *,
+    store: Data | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Judge:
+    """Return what judges a model in training: of molecules or of poses, as the task says."""
+    if config.task == "poses":
+        return _poses(config, store, progress)
+    if config.task == "likelihood":
+        return _likelihood(config, store, progress)
+    return _molecules(config, progress)
+
+
+def _poses(config: TrainConfig, store: Any, progress: Callable[[float], None] | None) -> Judge:
+    """Judge by poses drawn of validation complexes, see `moldiff.train.poses.trials`."""
+
+    def figures(model: PoseModel, rng: torch.Generator) -> dict[str, float]:
+        from moldiff.train.poses import trials
+
+        tick = (lambda: None) if progress is None else (lambda: progress(1.0))
+        return trials(
+            model,
+            store,
+            complexes=config.evaluation.samples,
+            steps=config.evaluation.steps,
+            rng=rng,
+            tick=tick,
+        )
+
+    return figures
+
+
+def _likelihood(config: TrainConfig, store: Any, progress: Callable[[float], None] | None) -> Judge:
+    """Judge by ranking perturbed poses, see `moldiff.train.likelihood.trials`."""
+
+    def figures(model: LikelihoodModel, rng: torch.Generator) -> dict[str, float]:
+        from moldiff.train.likelihood import trials
+
+        tick = (lambda: None) if progress is None else (lambda: progress(1.0))
+        return trials(model, store, complexes=config.evaluation.samples, tick=tick)
+
+    return figures
+
+
+def _molecules(config: TrainConfig, progress: Callable[[float], None] | None) -> Judge:
+    """Judge by samples and their cheap metrics.
 
     The figures: strict validity; molecules stable by EDM's look-up; distinct among the
     valid ones and valid x distinct by the predicted graph; molecules per second.

@@ -12,9 +12,8 @@ from moldiff.tasks.models import bundled_configs, check_device
 if TYPE_CHECKING:
     import torch
 
-    from moldiff.data.store import Store
-    from moldiff.model import Model
     from moldiff.train import TrainConfig, Trainer
+    from moldiff.train.workload import Data
 
 __all__ = ["trainer", "training_config", "training_store"]
 
@@ -57,7 +56,7 @@ def training_config(source: str, **overrides: Any) -> TrainConfig:
     return TrainConfig.from_yaml(path, **overrides)
 
 
-def training_store(config: TrainConfig, *, announce: Callable[[str], None] | None = None) -> Store:
+def training_store(config: TrainConfig, *, announce: Callable[[str], None] | None = None) -> Data:
     """Open the data of a run; a file of molecules is prepared first, into the run's directory.
 
     A store that was prepared there from a file of the same content is used again.
@@ -69,10 +68,14 @@ def training_store(config: TrainConfig, *, announce: Callable[[str], None] | Non
     ConfigError
         If the run has been trained on molecules of other content.
     """
+    source = Path(config.data)
+    if config.task in ("poses", "likelihood"):
+        from moldiff.data.complexes import ComplexStore
+
+        return ComplexStore.open(source)
     from moldiff.data.molecules import prepare, prepared_from
     from moldiff.data.store import Store
 
-    source = Path(config.data)
     if not source.is_file():
         return Store.open(source)
     destination = Path(config.output) / "data"
@@ -98,9 +101,9 @@ def _keep_run(config: TrainConfig) -> None:
 
 def trainer(
     config: TrainConfig,
-    store: Store,
+    store: Data,
     *,
-    judge: Callable[[Model, torch.Generator], dict[str, float]] | None = None,
+    judge: Callable[[Any, torch.Generator], dict[str, float]] | None = None,
 ) -> Trainer:
     """Return the trainer of a run, resumed if it has a checkpoint.
 
@@ -112,6 +115,6 @@ def trainer(
     from moldiff.train import Trainer
 
     check_device(config.device)
-    if not len(store.indices("train")) or int(max(store.sizes)) < 2:
+    if not len(store.indices("train")) or store.sizes.max() < 2:
         raise ConfigError(f"The data of '{config.data}' holds nothing to train on.")
     return Trainer(config, store, judge=judge)

@@ -28,10 +28,15 @@ class Optimizers:
             )
         hidden: list[nn.Parameter] = []
         if config.name == "muon":
+            tables = {id(m.weight) for m in network.modules() if isinstance(m, nn.Embedding)}
+            inside = getattr(network, "hidden", ("interaction.",))
             hidden = [
                 p
                 for name, p in network.named_parameters()
-                if p.ndim == 2 and min(p.shape) >= 32 and name.startswith("interaction.")
+                if p.ndim == 2
+                and min(p.shape) >= 32
+                and id(p) not in tables
+                and name.startswith(inside)
             ]
         chosen = {id(p) for p in hidden}
         rest = [p for p in network.parameters() if id(p) not in chosen]

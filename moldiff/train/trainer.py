@@ -1,6 +1,6 @@
 """The only data loop.
 
-    config -> store -> statistics -> model -> [batch -> loss -> update -> average]* -> model
+    config -> store -> workload -> [batch -> losses -> update -> average]* -> model
 
 Everything random in step k derives from (seed, k), so a checkpoint is the tensors and
 one number, and a run that was killed continues bit for bit as if it had not been.
@@ -20,18 +20,15 @@ from typing import Any
 
 import torch
 
-from moldiff.data.store import Store
 from moldiff.errors import ConfigError, ModelFileError, MoldiffError
-from moldiff.model import Model, read_tensors, write_tensors
-from moldiff.objective import Objective
-from moldiff.registry import build, describe
-from moldiff.sampler import Sampler
+from moldiff.model import read_tensors, write_tensors
+from moldiff.registry import describe
 from moldiff.seeds import generator
 from moldiff.train.config import TrainConfig
-from moldiff.train.loader import SizeBuckets
 from moldiff.train.optimizer import Average, Optimizers
 from moldiff.train.records import alone, append_csv, best
-from moldiff.train.statistics import Statistics
+from moldiff.train.tasks import workload
+from moldiff.train.workload import Data, Trainable, Workload
 
 __all__ = ["Progress", "Trainer"]
 
@@ -42,7 +39,7 @@ _PATIENCE = 20  # steps without a finite gradient before a run is given up
 
 @dataclass(frozen=True)
 class Progress:
-    """What a step reports: its number, losses by field, rate, molecules per second."""
+    """What a step reports: its number, losses by part, rate, samples per second."""
 
     step: int
     losses: dict[str, float]
@@ -68,17 +65,14 @@ class Trainer:
     def __init__(
         self,
         config: TrainConfig,
-        store: Store,
+        store: Data,
         *,
-        judge: Callable[[Model, torch.Generator], dict[str, float]] | None = None,
+        judge: Callable[[Any, torch.Generator], dict[str, float]] | None = None,
     ) -> None:
         self.config, self.store, self.judge = config, store, judge
         self.output = Path(config.output)
-        train = store.indices("train")
-        self.loader = SizeBuckets(store, train, batch=config.batch, seed=config.seed)
-        self.model = self._new_model(Statistics.of(store, train))
-        Sampler.from_config({k: v for k, v in config.sampling.items() if k != "temperature"})
-        self.model.denoiser.precision = getattr(torch, config.precision)
+        self.work: Workload = workload(config, store)
+        self.loader, self.model = self.work.loader, self.work.model
         try:
             self.network = self.model.network.to(config.device)
         except (RuntimeError, AssertionError) as error:
@@ -86,7 +80,7 @@ class Trainer:
                 f"The device '{config.device}' cannot be used: {error}",
                 fix="Use 'cpu', or 'cuda' where torch finds a GPU.",
             ) from error
-        self.objective: Objective = build("objective", config.objective)
+        self.objective: Any = self.work.objective
         self.optimizers = Optimizers(self.network, config.optimizer)
         self.average = Average(self.network.parameters(), config.optimizer.ema)
         self.step = 0
@@ -116,30 +110,6 @@ class Trainer:
         identity = run | {"optimizer": optimizer, "data": data} | model
         plain: dict[str, Any] = json.loads(json.dumps(identity))
         return plain
-
-    def _new_model(self, statistics: Statistics) -> Model:
-        config = self.config
-        model = Model.from_config(
-            {
-                "process": statistics.resolve(config.process),
-                "precondition": config.precondition,
-                "network": config.network,
-                "vocabulary": self.store.vocabulary.to_dict(),
-                "sizes": {str(n): w for n, w in statistics.sizes.items()},
-                "sampling": config.sampling,
-            },
-            seed=generator(config.seed, 0).initial_seed(),
-        )
-        if config.init is not None:
-            first = Model.load(Path(config.init))
-            try:
-                model.network.load_state_dict(first.network.state_dict())
-            except RuntimeError as error:
-                raise ModelFileError(
-                    f"The weights of '{config.init}' do not fit the network: {error}",
-                    fix="Use the network settings of that model, or leave out 'init'.",
-                ) from error
-        return model
 
     def fit(self) -> Iterator[Progress]:
         """Train to the last step; a generator, so that bars and stops are its consumers.
@@ -172,10 +142,13 @@ class Trainer:
 
     def _advance(self) -> Progress:
         start = time.perf_counter()
-        batch = self.loader[self.step].to(self.config.device)
         rng = generator(self.config.seed, _NOISE, self.step)
-        loss, parts = self.objective(self.model.denoiser, batch, rng=rng)
-        loss.backward()
+        parts: list[dict[str, torch.Tensor]] = []
+        samples = 0
+        for loss, part, count in self.work.losses(self.loader[self.step], rng=rng):
+            loss.backward()
+            parts.append(part)
+            samples += count
         rate = self.config.optimizer.rate(self.step, self.config.steps)
         norm = self.optimizers.step(rate)
         self._diverging = 0 if math.isfinite(norm) else self._diverging + 1
@@ -188,11 +161,11 @@ class Trainer:
         self.step += 1
         elapsed = time.perf_counter() - start
         self.seconds += elapsed
-        losses = {name: float(value) for name, value in parts.items()}
-        return Progress(self.step, losses, rate, norm, batch.graphs / elapsed)
+        losses = {name: sum(float(p[name]) for p in parts) / len(parts) for name in parts[0]}
+        return Progress(self.step, losses, rate, norm, samples / elapsed)
 
     @contextmanager
-    def averaged(self) -> Iterator[Model]:
+    def averaged(self) -> Iterator[Trainable]:
         """Give the model with averaged weights, in evaluation mode, for a while."""
         self.average.swap()
         self.network.eval()
@@ -211,7 +184,8 @@ class Trainer:
         table = self.output / "evaluation.csv"
         with self.averaged() as model:
             figures = self.judge(model, generator(self.config.seed, _EVALUATION, self.step))
-            if figures.get("strict_validity", 0.0) >= best(table, "strict_validity"):
+            score = self.work.score
+            if figures.get(score, 0.0) >= best(table, score):
                 card = self.card() | {"samples": figures}
                 model.save(self.output / "best.safetensors", card=card)
         append_csv(table, {"step": self.step, **figures})

@@ -1,0 +1,257 @@
+"""From folders of complexes to a `ComplexStore`: read, match, cluster, split, write.
+
+Layout of a folder: ``index.csv`` with a column ``id`` (optional: every subfolder counts),
+``ID/ligand.sdf`` (heavy atoms in the bound pose, bond orders) and ``ID/pocket.pdb``.
+
+Work is done in parts of 64 complexes, each kept as a file beside the destination, so an
+interrupted preparation goes on where it stopped.  Pockets that share half of their stretches
+of four consecutive residues belong to one cluster, and a cluster to one split: a close
+homologue of a validation pocket is never trained on.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from moldiff.data._complex import read_complex
+from moldiff.data._write import _replace, sha256
+from moldiff.data.complexes import FIELDS, SCHEMA, SPLITS, Complex, ComplexStore, columns, shape_of
+from moldiff.errors import DataError, InputError
+
+__all__ = ["pocket_clusters", "prepare_complexes", "split_clusters"]
+
+_PART = 64
+
+
+def prepare_complexes(
+    folders: Sequence[str | Path],
+    destination: str | Path,
+    *,
+    jobs: int = 1,
+    seed: int = 0,
+    share: float = 0.04,
+    limit: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> ComplexStore:
+    """Prepare the complexes of some folders.
+
+    Parameters
+    ----------
+    folders:
+        Sets in the layout above.
+    jobs:
+        Processes.
+    seed:
+        Changes conformers and split.
+    share:
+        Part of the complexes for validation.
+    limit:
+        Only the first so many of each folder.
+    progress:
+        Called as ``progress(done, total)``.
+
+    Raises
+    ------
+    InputError
+        If a folder is missing or holds no complex.
+    DataError
+        If no complex can be used, or the store cannot be written.
+    """
+    destination = Path(destination)
+    names = [path for folder in folders for path in _complexes(Path(folder), limit)]
+    parts = destination.with_name(f".{destination.name}.parts")
+    parts.mkdir(parents=True, exist_ok=True)
+    work = [names[i : i + _PART] for i in range(0, len(names), _PART)]
+    todo = [(k, chunk) for k, chunk in enumerate(work) if not _part(parts, k, chunk).exists()]
+    done = len(names) - sum(len(chunk) for _, chunk in todo)
+    report = progress or (lambda done, total: None)
+    report(done, len(names))
+    for k, results in _map(partial(_run, seed=seed), todo, jobs):
+        _save(_part(parts, k, work[k]), results)
+        done += len(work[k])
+        report(done, len(names))
+    kept: list[tuple[str, Complex]] = []
+    rejected: list[tuple[str, str]] = []
+    for k, chunk in enumerate(work):
+        for path, result in zip(chunk, _load(_part(parts, k, chunk)), strict=True):
+            name = f"{path.parent.name}/{path.name}"
+            if isinstance(result, str):
+                rejected.append((name, result))
+            else:
+                kept.append((name, result))
+    _write(destination, kept, rejected, [Path(f).name for f in folders], seed, share)
+    shutil.rmtree(parts, ignore_errors=True)
+    return ComplexStore.open(destination)
+
+
+def _complexes(folder: Path, limit: int | None) -> list[Path]:
+    """The directories of a set, in the order of its index."""
+    index = folder / "index.csv"
+    if not folder.is_dir():
+        raise InputError(f"There is no folder '{folder}'.", fix="Check the path.")
+    if index.is_file():
+        with index.open(newline="", encoding="utf-8") as file:
+            found = [folder / row["id"] for row in csv.DictReader(file) if row.get("id")]
+    else:
+        found = sorted(path for path in folder.iterdir() if (path / "ligand.sdf").is_file())
+    if not found:
+        raise InputError(
+            f"'{folder}' holds no complexes.", fix="It needs ID/ligand.sdf and ID/pocket.pdb."
+        )
+    return found[:limit]
+
+
+def _run(task: tuple[int, list[Path]], *, seed: int) -> tuple[int, list[Complex | str]]:
+    number, paths = task
+    return number, [read_complex(path, seed=seed) for path in paths]
+
+
+def _map(function: Any, tasks: list[Any], jobs: int) -> Any:
+    if jobs <= 1 or len(tasks) < 2:
+        yield from map(function, tasks)
+        return
+    from concurrent.futures import ProcessPoolExecutor, as_completed
+    from multiprocessing import get_context
+
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        try:
+            for future in as_completed([pool.submit(function, task) for task in tasks]):
+                yield future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _part(folder: Path, number: int, chunk: Sequence[Path]) -> Path:
+    """The file of a part; its name changes with what belongs to it."""
+    import hashlib
+
+    digest = hashlib.sha256("\n".join(str(path) for path in chunk).encode()).hexdigest()[:10]
+    return folder / f"{number:05d}-{digest}.npz"
+
+
+def _save(path: Path, results: Sequence[Complex | str]) -> None:
+    good = [r for r in results if isinstance(r, Complex)]
+    arrays = columns(good) if good else {}
+    reasons = np.array(["" if isinstance(r, Complex) else r for r in results], dtype=np.str_)
+    temporary = path.with_suffix(".tmp.npz")
+    np.savez(temporary, allow_pickle=False, reasons=reasons, **arrays)
+    os.replace(temporary, path)
+
+
+def _load(path: Path) -> list[Complex | str]:
+    """Read what `_save` wrote."""
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    results: list[Complex | str] = []
+    place, row = dict.fromkeys(FIELDS, 0), 0
+    for reason in arrays["reasons"].tolist():
+        if reason:
+            results.append(reason)
+            continue
+        values = {}
+        for name in FIELDS:
+            shape = shape_of(name, arrays["sizes"][row])
+            end = place[name] + int(np.prod(shape, dtype=np.int64))
+            values[name] = arrays[name][place[name] : end].reshape(shape)
+            place[name] = end
+        row += 1
+        results.append(Complex(**values))
+    return results
+
+
+def pocket_clusters(
+    fragments: Sequence[npt.NDArray[np.int64]], *, threshold: float = 0.5
+) -> npt.NDArray[np.int64]:
+    """Return (N,) cluster numbers: single linkage of pockets that share fragments.
+
+    Two pockets are linked if they have ``threshold`` of the smaller one's fragments in common.
+    """
+    from scipy.sparse import csr_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    sizes = np.array([len(f) for f in fragments])
+    keys, column = np.unique(np.concatenate([*fragments, []]), return_inverse=True)
+    row = np.repeat(np.arange(len(sizes)), sizes)
+    table = csr_matrix((np.ones(len(row), np.float32), (row, column)), (len(sizes), len(keys)))
+    table.data[:] = 1.0
+    common = (table @ table.T).tocoo()
+    least = np.minimum(sizes[common.row], sizes[common.col])
+    linked = (common.data >= threshold * least) & (least > 0)
+    graph = csr_matrix((linked[linked], (common.row[linked], common.col[linked])), common.shape)
+    number: npt.NDArray[np.int64] = connected_components(graph, directed=False)[1].astype(np.int64)
+    return number
+
+
+def split_clusters(
+    clusters: npt.NDArray[np.int64], *, share: float, seed: int
+) -> npt.NDArray[np.int8]:
+    """Return (N,) splits: whole clusters, none above 1 % of all, until ``share`` is held out."""
+    split = np.zeros(len(clusters), dtype=np.int8)
+    numbers, counts = np.unique(clusters, return_counts=True)
+    held = 0
+    for k in np.random.default_rng(seed).permutation(len(numbers)):
+        if held + counts[k] > share * len(clusters):
+            continue
+        if counts[k] <= max(1, 0.01 * len(clusters)):
+            split[clusters == numbers[k]] = 1
+            held += int(counts[k])
+    return split
+
+
+def _write(
+    path: Path,
+    kept: list[tuple[str, Complex]],
+    rejected: list[tuple[str, str]],
+    source: list[str],
+    seed: int,
+    share: float,
+) -> None:
+    """Write the store into a temporary directory and rename that."""
+    reasons = dict(Counter(reason for _, reason in rejected).most_common())
+    if not kept:
+        raise DataError(f"No complex can be used: {reasons}.", fix="Look at the reasons.")
+    if path.exists() and not (path / "store.json").is_file():
+        raise DataError(f"{path} exists and is no data store.", fix="Choose another path.")
+    clusters = pocket_clusters([c.fragments for _, c in kept])
+    split = split_clusters(clusters, share=share, seed=seed)
+    meta = {
+        "schema": SCHEMA,
+        "count": len(kept),
+        "source": ", ".join(source),
+        "splits": {name: int((split == k).sum()) for k, name in enumerate(SPLITS)},
+        "clusters": int(clusters.max()) + 1,
+        "rejected": reasons,
+        "seed": seed,
+    }
+    try:
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        try:
+            arrays = columns([c for _, c in kept]) | {"split": split, "cluster": clusters}
+            for name, array in arrays.items():
+                np.save(temporary / f"{name}.npy", array, allow_pickle=False)
+            (temporary / "names.txt").write_text("".join(f"{name}\n" for name, _ in kept))
+            with (temporary / "rejected.csv").open("w", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerows([("name", "reason"), *rejected])
+            meta["sha256"] = {file.name: sha256(file) for file in sorted(temporary.iterdir())}
+            (temporary / "store.json").write_text(json.dumps(meta, indent=2) + "\n")
+            _replace(temporary, path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        raise DataError(
+            f"The data store {path} cannot be written: {error.strerror or error}.",
+            fix="Check the free space and the permissions.",
+        ) from error

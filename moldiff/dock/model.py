@@ -1,0 +1,171 @@
+"""The pose model: process and network in one safetensors file, with its card.
+
+The file is built like that of a generator (`moldiff.model`): configuration and card are JSON
+in its header, so that it describes itself and loading it runs no code.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from moldiff.batch import Batch
+from moldiff.dock.denoiser import PoseDenoiser, to_pose
+from moldiff.dock.features import LigandInput, PocketInput
+from moldiff.dock.network import PoseNetwork
+from moldiff.dock.pose import Kinematics, Pose
+from moldiff.errors import ConfigError, ModelFileError
+from moldiff.model import read_tensors, weights_digest, write_tensors
+from moldiff.process import Product
+from moldiff.registry import build, describe
+from moldiff.sampler import Sampler
+
+__all__ = ["FORMAT", "PoseModel"]
+
+FORMAT = "moldiff-pose-model-1"
+_FIELDS = ("translation", "rotation", "torsions")
+
+
+@dataclass(frozen=True, eq=False)
+class PoseModel:
+    """Everything needed to propose poses.
+
+    Attributes
+    ----------
+    process:
+        Noising of translation, rotation and torsions.
+    network:
+        The displacement network.
+    sampling:
+        Sampler settings (plain mapping).
+    card:
+        What it was trained on, how, and what was measured (plain mapping).
+    digest:
+        First 12 hexadecimal digits of the SHA-256 of the weights; "" if not yet saved.
+    """
+
+    process: Product
+    network: PoseNetwork
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+    card: Mapping[str, Any] = field(default_factory=dict)
+    digest: str = ""
+
+    def config(self) -> dict[str, Any]:
+        """Return the plain configuration from which :meth:`from_config` rebuilds this."""
+        return {
+            "process": self.process.to_config(),
+            "network": describe(self.network),
+            "sampling": dict(self.sampling),
+        }
+
+    @classmethod
+    def from_config(
+        cls, config: Mapping[str, Any], card: Mapping[str, Any] | None = None, *, seed: int = 0
+    ) -> PoseModel:
+        """Build an untrained model; ``seed`` decides its initial weights.
+
+        Raises
+        ------
+        ConfigError
+            If a part is unknown, misspelt or missing.
+        """
+        process = Product.from_config(config["process"])
+        if tuple(process.processes) != _FIELDS:
+            raise ConfigError(f"A pose model's process needs exactly {', '.join(_FIELDS)}.")
+        with torch.random.fork_rng(devices=[]):  # layers draw from torch's global generator
+            torch.default_generator.manual_seed(seed)
+            network: PoseNetwork = build("pose_network", config["network"])
+        Sampler.from_config(config["sampling"])
+        return cls(process, network, config["sampling"], card or {})
+
+    def denoiser(
+        self,
+        kinematics: Kinematics,
+        conformer: Tensor,
+        ligand: LigandInput,
+        pocket: PocketInput,
+        *,
+        precision: torch.dtype = torch.float32,
+    ) -> PoseDenoiser:
+        """Return the denoiser of one ligand's poses on ``conformer`` (p,) in one pocket."""
+        lower = precision is not torch.float32
+        with torch.autocast(conformer.device.type, dtype=precision, enabled=lower):
+            state = self.network.encode(pocket)
+        return PoseDenoiser(
+            self.process, self.network, kinematics, conformer, ligand, state, precision
+        )
+
+    @torch.no_grad()
+    def sample(
+        self,
+        kinematics: Kinematics,
+        ligand: LigandInput,
+        pocket: PocketInput,
+        count: int,
+        *,
+        rng: torch.Generator,
+        steps: int | None = None,
+        precision: torch.dtype = torch.float32,
+    ) -> Pose:
+        """Draw ``count`` poses at absolute positions; conformers are drawn evenly."""
+        conformers = len(kinematics.positions)
+        order = torch.randperm(conformers, generator=rng, device=rng.device)
+        conformer = order.repeat(-(-count // conformers))[:count].to(pocket.positions.device)
+        denoiser = self.denoiser(kinematics, conformer, ligand, pocket, precision=precision)
+        noise: Batch = self.process.prior(
+            count, kinematics.atoms, kinematics.rotors, rng=rng, device=pocket.positions.device
+        )
+        settings = dict(self.sampling) | ({} if steps is None else {"steps": steps})
+        x = Sampler.from_config(settings).sample(denoiser, noise, rng=rng)
+        return to_pose(x, conformer, pocket.centre)
+
+    def save(
+        self,
+        path: Path,
+        *,
+        card: Mapping[str, Any] | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        """Write the model to one file, atomically; ``dtype`` float16 halves its size."""
+        tensors = {k: v.to("cpu", dtype) for k, v in self.network.state_dict().items()}
+        header = {
+            "format": FORMAT,
+            "config": json.dumps(self.config()),
+            "card": json.dumps(dict(self.card if card is None else card)),
+            "digest": weights_digest(tensors),
+        }
+        write_tensors(path, tensors, header)
+
+    @classmethod
+    def load(cls, path: Path, *, device: str = "cpu") -> PoseModel:
+        """Read a model file.
+
+        Raises
+        ------
+        ModelFileError
+            If the file is missing, truncated, corrupt or of another format.
+        """
+        header, tensors = read_tensors(path, FORMAT)
+        digest = weights_digest(tensors)
+        if header.get("digest", digest) != digest:
+            raise ModelFileError(
+                f"The weights in '{path}' do not match their checksum.",
+                fix="The file is damaged: copy or download it again.",
+            )
+        try:
+            model = cls.from_config(json.loads(header["config"]), json.loads(header["card"]))
+            model.network.load_state_dict({k: v.float() for k, v in tensors.items()})
+        except (KeyError, ValueError, TypeError, RuntimeError, ConfigError) as error:
+            raise ModelFileError(
+                f"The model file '{path}' does not fit this version of moldiff: {error}",
+                fix="Use a model written by the installed version, or train it again.",
+            ) from error
+        model.network.to(device).eval().requires_grad_(False)
+        object.__setattr__(model, "digest", digest)
+        return model

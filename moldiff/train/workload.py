@@ -1,0 +1,139 @@
+"""What the data loop trains: a model, its batches, their losses.
+
+`Trainer` knows how to step, save, resume and log; everything that differs between tasks is a
+`Workload`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from moldiff.data.store import Store
+from moldiff.errors import ModelFileError
+from moldiff.generation import with_settings
+from moldiff.model import Model
+from moldiff.objective import Objective
+from moldiff.registry import build
+from moldiff.seeds import generator
+from moldiff.train.config import TrainConfig
+from moldiff.train.loader import SizeBuckets
+from moldiff.train.statistics import Statistics
+
+__all__ = ["Data", "Loss", "Molecules", "Trainable", "Workload", "load_weights"]
+
+Loss = tuple[Tensor, dict[str, Tensor], int]
+"""A loss to differentiate, its detached parts, and how many samples it is the mean of."""
+
+
+class Data(Protocol):
+    """A prepared data set."""
+
+    path: Path
+    meta: dict[str, Any]
+
+    @property
+    def sizes(self) -> Any:
+        """Numbers of atoms."""
+
+    def __len__(self) -> int: ...
+    def indices(self, split: str) -> Any:
+        """Indices of a split."""
+
+
+class Trainable(Protocol):
+    """A model as the data loop sees it."""
+
+    @property
+    def network(self) -> nn.Module:
+        """What is trained."""
+
+    def config(self) -> dict[str, Any]:
+        """Return the plain configuration the model is built from."""
+
+    def save(self, path: Path, *, card: Mapping[str, Any] | None = None) -> None:
+        """Write the model file."""
+
+
+class Batches(Protocol):
+    """Batches by step number."""
+
+    per_epoch: int
+
+    def __getitem__(self, step: int) -> Any: ...
+
+
+class Workload(ABC):
+    """A task to train for."""
+
+    score: ClassVar[str]
+    """The column of the evaluation that says which model is best."""
+
+    model: Trainable
+    loader: Batches
+    objective: Any
+
+    @abstractmethod
+    def losses(self, batch: Any, *, rng: torch.Generator) -> Iterator[Loss]:
+        """Yield losses whose gradients add up to that of the batch."""
+
+
+class Molecules(Workload):
+    """Generation of molecules: one loss per batch of molecules of one size."""
+
+    score = "strict_validity"
+    model: Model
+
+    def __init__(self, config: TrainConfig, store: Store) -> None:
+        train = store.indices("train")
+        self.device = config.device
+        self.loader = SizeBuckets(store, train, batch=config.batch, seed=config.seed)
+        self.model = _new_model(config, store, Statistics.of(store, train))
+        with_settings(
+            self.model.denoiser, config.sampling
+        )  # a wrong one is told before training, not after
+        self.model.denoiser.precision = getattr(torch, config.precision)
+        self.objective: Objective = build("objective", config.objective)
+
+    def losses(self, batch: Any, *, rng: torch.Generator) -> Iterator[Loss]:
+        batch = batch.to(self.device)
+        yield *self.objective(self.model.denoiser, batch, rng=rng), batch.graphs
+
+
+def _new_model(config: TrainConfig, store: Store, statistics: Statistics) -> Model:
+    model = Model.from_config(
+        {
+            "process": statistics.resolve(config.process),
+            "precondition": config.precondition,
+            "network": config.network,
+            "vocabulary": store.vocabulary.to_dict(),
+            "sizes": {str(n): w for n, w in statistics.sizes.items()},
+            "sampling": config.sampling,
+        },
+        seed=generator(config.seed, 0).initial_seed(),
+    )
+    if config.init is not None:
+        load_weights(model, Model.load(Path(config.init)), config.init)
+    return model
+
+
+def load_weights(model: Trainable, first: Trainable, name: str) -> None:
+    """Begin a model with the weights of another, read from the file ``name``.
+
+    Raises
+    ------
+    ModelFileError
+        If they do not fit.
+    """
+    try:
+        model.network.load_state_dict(first.network.state_dict())
+    except RuntimeError as error:
+        raise ModelFileError(
+            f"The weights of '{name}' do not fit the network: {error}",
+            fix="Use the network settings of that model, or leave out 'init'.",
+        ) from error
