@@ -1,0 +1,150 @@
+"""The mmCIF format (PDBx), taken apart by Biopython."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from moldiff.errors import InputError
+from moldiff.protein.elements import NUMBERS, guess_element
+from moldiff.protein.records import Missing, Records
+from moldiff.protein.residues import AMINO_ACIDS, NUCLEOTIDES
+
+__all__ = ["parse_mmcif"]
+
+_UNSET = (".", "?")
+_UNOBSERVED = "_pdbx_unobs_or_zero_occ_residues."
+
+
+def parse_mmcif(content: bytes, where: str) -> tuple[Records, tuple[Missing, ...], list[str]]:
+    """Read the atoms of an mmCIF file: author's chains, numbers and names where given.
+
+    Returns the atoms of all models, the unobserved residues, and what was odd.  Raises
+    InputError, naming ``where``, if the file cannot be taken apart.
+    """
+    tables, notes = _tables(content.decode("utf-8", "replace"), where)
+    site = {
+        key.removeprefix("_atom_site."): values
+        for key, values in tables.items()
+        if key.startswith("_atom_site.")
+    }
+    absent = [key for key in ("Cartn_x", "Cartn_y", "Cartn_z") if key not in site]
+    if absent:
+        raise InputError(
+            f"The mmCIF file {where} has no coordinates: _atom_site.{absent[0]} is missing.",
+            fix="Download the entry again, or give it as a PDB file.",
+        )
+    rows = min(len(values) for values in site.values())
+    if rows < max(len(values) for values in site.values()):
+        notes.append(
+            "the file is truncated in its atom table: the last, incomplete row is left out"
+        )
+    records = _records({key: values[:rows] for key, values in site.items()}, rows)
+    good: npt.NDArray[np.bool_] = np.isfinite(records.positions).all(axis=1)
+    if not good.all():
+        notes.append(f"{(~good).sum()} atoms without readable coordinates left out")
+    return records.take(good), _missing(tables), notes
+
+
+def _tables(text: str, where: str) -> tuple[dict[str, Sequence[str]], list[str]]:
+    """All items of the file; a file cut off inside a line is read up to that line."""
+    from Bio.PDB.MMCIF2Dict import MMCIF2Dict  # brings all of Bio.PDB: only when needed
+
+    problem: Exception | None = None
+    for attempt in (text, text.rstrip().rpartition("\n")[0] + "\n"):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                found = MMCIF2Dict(io.StringIO(attempt))
+        except (ValueError, IndexError, KeyError, StopIteration, RuntimeError) as error:
+            problem = problem or error
+            continue
+        note = ["the file is cut off inside its last line"] if problem else []
+        return {key: [v] if isinstance(v, str) else v for key, v in found.items()}, note
+    raise InputError(
+        f"The mmCIF file {where} is damaged: {problem}.",
+        fix="Download the entry again, or give it as a PDB file.",
+    )
+
+
+def _records(site: dict[str, Sequence[str]], rows: int) -> Records:
+    """The columns of _atom_site, the author's before the label's, with defaults."""
+
+    def text(*keys: str, default: str = "") -> npt.NDArray[np.str_]:
+        for key in keys:
+            if key in site:
+                column = np.array(site[key], dtype=np.str_)
+                return np.where(np.isin(column, _UNSET), default, column)
+        return np.full(rows, default, dtype=np.str_)
+
+    names, residue = text("auth_atom_id", "label_atom_id"), text("auth_comp_id", "label_comp_id")
+    _, model = np.unique(_floats(text("pdbx_PDB_model_num", default="1"), 1), return_inverse=True)
+    number = _floats(text("auth_seq_id", "label_seq_id", default="0"), 0)
+    return Records(
+        model=(model + 1).astype(np.int32),
+        hetero=text("group_PDB") == "HETATM",
+        names=names,
+        altloc=text("label_alt_id"),
+        residue=residue,
+        chain=text("auth_asym_id", "label_asym_id"),
+        number=number.astype(np.int32),
+        insertion=text("pdbx_PDB_ins_code"),
+        positions=np.stack(
+            [_floats(text(f"Cartn_{axis}"), np.nan) for axis in "xyz"], axis=1
+        ).astype(np.float32),
+        occupancy=_floats(text("occupancy", default="1"), 1).astype(np.float32),
+        numbers=_elements(text("type_symbol"), names, residue),
+    )
+
+
+def _floats(column: npt.NDArray[np.str_], default: float) -> npt.NDArray[np.float64]:
+    """Numbers, with ``default`` for what is none."""
+    try:
+        return column.astype(np.float64)
+    except ValueError:
+        return np.array([_float(str(value), default) for value in column], dtype=np.float64)
+
+
+def _float(value: str, default: float) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        return default
+
+
+def _elements(
+    symbols: npt.NDArray[np.str_], names: npt.NDArray[np.str_], residue: npt.NDArray[np.str_]
+) -> npt.NDArray[np.int16]:
+    """Atomic numbers from type_symbol, or from the names where it says nothing."""
+    known, inverse = np.unique(np.char.upper(symbols), return_inverse=True)
+    numbers = np.array([NUMBERS.get(str(symbol), 0) for symbol in known], dtype=np.int16)[inverse]
+    for i in np.flatnonzero(numbers == 0):
+        name, group = str(names[i]), str(residue[i])
+        polymer = group in AMINO_ACIDS or group in NUCLEOTIDES
+        numbers[i] = NUMBERS.get(guess_element(name, group, polymer=polymer), 0)
+    return numbers
+
+
+def _missing(tables: dict[str, Sequence[str]]) -> tuple[Missing, ...]:
+    """The polymer residues without coordinates, of the first model."""
+    columns = [
+        tables.get(_UNOBSERVED + key)
+        for key in ("polymer_flag", "occupancy_flag", "auth_asym_id", "auth_seq_id")
+    ]
+    if any(column is None for column in columns):
+        return ()
+    rows = len(columns[0] or ())
+    insertions = tables.get(_UNOBSERVED + "PDB_ins_code", ["?"] * rows)
+    names = tables.get(_UNOBSERVED + "auth_comp_id", ["UNK"] * rows)
+    found = {
+        Missing(chain, int(number), "" if insertion in _UNSET else insertion, name): None
+        for polymer, occupancy, chain, number, insertion, name in zip(
+            *(column or () for column in columns), insertions, names, strict=False
+        )
+        if polymer == "Y" and occupancy == "1" and number.lstrip("-").isdigit()
+    }
+    return tuple(found)

@@ -1,0 +1,122 @@
+"""PDB files of a prepared receptor, for viewers and for checks by other programs."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from string import ascii_lowercase, ascii_uppercase, digits
+
+import numpy as np
+
+from moldiff.errors import InputError
+from moldiff.protein.elements import SYMBOLS
+from moldiff.protein.receptor import Receptor
+from moldiff.protein.structure import Structure
+
+__all__ = ["pdb_text", "write_pdb"]
+
+_CHAINS = ascii_uppercase + ascii_lowercase + digits
+_SERIALS, _NUMBERS = 100_000, 10_000  # the format's columns: counting starts again after these
+
+
+def write_pdb(receptor: Receptor, path: str | Path, hydrogens: bool = True) -> None:
+    """Write a receptor as a PDB file, complete or not at all.
+
+    Parameters
+    ----------
+    receptor:
+        The atoms.
+    path:
+        The file; an older one is replaced.
+    hydrogens:
+        Whether to write the polar hydrogens.
+
+    Raises
+    ------
+    InputError
+        The file cannot be written.
+    """
+    path = Path(path)
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    try:
+        with os.fdopen(handle, "w", encoding="ascii", errors="replace") as file:
+            file.write(pdb_text(receptor, hydrogens=hydrogens))
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _unwritable(path: Path, error: OSError) -> InputError:
+    return InputError(
+        f"The receptor cannot be written to {path}: {error.strerror or error}.",
+        fix="Choose a file in a folder that exists and is writable.",
+    )
+
+
+def pdb_text(receptor: Receptor, *, hydrogens: bool = True) -> str:
+    """Return a receptor in the PDB format; hydrogens stand after the atoms of their residue."""
+    structure = receptor.structure
+    chains = _chain_letters(structure)
+    renamed = [f"{letter} = {chain}" for chain, letter in chains.items() if letter != chain.strip()]
+    lines = [f"REMARK   3 CHAIN {text}" for text in renamed if not text.endswith("= ")]
+    previous = ""
+    rows = _rows(receptor, hydrogens=hydrogens)
+    for serial, (index, name, symbol, x) in enumerate(rows, start=1):
+        residue = structure.residues[index]
+        polymer = residue.kind in ("protein", "nucleic")
+        if previous and previous != (residue.chain if polymer else None):
+            lines.append("TER")
+        previous = residue.chain if polymer else ""
+        label = f" {name:<3}" if len(name) < 4 and len(symbol) == 1 else f"{name:<4}"
+        lines.append(
+            f"{'ATOM' if polymer else 'HETATM':<6}{serial % _SERIALS:5d} {label[:4]} "
+            f"{residue.name[:3]:>3} {chains[residue.chain]}{_number(residue.number):4d}"
+            f"{residue.insertion[:1] or ' '}   {x[0]:8.3f}{x[1]:8.3f}{x[2]:8.3f}"
+            f"{1:6.2f}{0:6.2f}          {symbol.upper():>2}"
+        )
+    return "\n".join((*lines, "END", ""))
+
+
+def _number(number: int) -> int:
+    return number if -1000 < number < _NUMBERS else number % _NUMBERS
+
+
+def _chain_letters(structure: Structure) -> dict[str, str]:
+    """Chain -> its one letter; longer names get a free one, or share the last."""
+    chains = dict.fromkeys(residue.chain for residue in structure.residues)
+    free = [letter for letter in _CHAINS if letter not in chains]
+    letters = {}
+    for chain in chains:
+        if len(chain) < 2:
+            letters[chain] = chain or " "
+        else:
+            letters[chain] = free.pop(0) if free else _CHAINS[-1]
+    return letters
+
+
+def _rows(receptor: Receptor, *, hydrogens: bool) -> Iterator[tuple[int, str, str, np.ndarray]]:
+    """Residue, name, element and position of each atom, residue by residue."""
+    structure = receptor.structure
+    parents = receptor.hydrogen_parent if hydrogens else receptor.hydrogen_parent[:0]
+    where = np.r_[structure.residue, structure.residue[parents]]
+    siblings = np.bincount(parents, minlength=len(structure))
+    seen = np.zeros(len(structure), dtype=int)
+    for i in np.argsort(where, kind="stable").tolist():
+        if i < len(structure):
+            symbol = SYMBOLS[structure.numbers[i]]
+            yield int(where[i]), structure.names[i], symbol, structure.positions[i]
+            continue
+        h = i - len(structure)
+        parent = int(parents[h])
+        seen[parent] += 1
+        suffix = str(seen[parent]) if siblings[parent] > 1 else ""
+        name = f"H{structure.names[parent][1:]}{suffix}"
+        yield int(where[i]), name[:4], "H", receptor.hydrogens[h]
