@@ -59,6 +59,7 @@ def qm9(
             output,
             jobs=jobs or os.cpu_count() or 1,
             limit=limit,
+            exclude=_lines(exclude),
             progress=lambda done, total: shown.update(line, completed=done, total=total),
         )
     describe(store)
@@ -107,6 +108,10 @@ def complexes(
     limit: Annotated[
         int | None, typer.Option(min=1, help="Only the first of each set, for a quick look.")
     ] = None,
+    exclude: Annotated[
+        Path | None,
+        typer.Option(help="File with complexes to leave out, one SET/ID on a line."),
+    ] = None,
 ) -> None:
     """Prepare protein-ligand complexes for training a docking model.
 
@@ -123,6 +128,7 @@ def complexes(
             jobs=jobs or os.cpu_count() or 1,
             seed=seed,
             limit=limit,
+            exclude=_lines(exclude),
             progress=lambda done, total: shown.update(line, completed=done, total=total),
         )
     meta = store.meta
@@ -136,6 +142,17 @@ def complexes(
         **{f"  {reason}": count for reason, count in meta["rejected"].items()},
     }
     table(pairs(values))
+
+
+def _lines(path: Path | None) -> frozenset[str]:
+    """The lines of a text file without comments; none without a file."""
+    if path is None:
+        return frozenset()
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"'{path}' cannot be read: {error}", fix="Give a text file.") from error
+    return frozenset(line.strip() for line in lines if line.strip() and line[0] != "#")
 
 
 @app.command(epilog=examples("moldiff data info data/qm9 --verify"))

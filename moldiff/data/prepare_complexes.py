@@ -17,7 +17,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from moldiff.errors import DataError, InputError
 __all__ = ["pocket_clusters", "prepare_complexes", "split_clusters"]
 
 _PART = 64
+_EXCLUDED = "excluded by request"
 
 
 def prepare_complexes(
@@ -43,6 +44,7 @@ def prepare_complexes(
     seed: int = 0,
     share: float = 0.04,
     limit: int | None = None,
+    exclude: Collection[str] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> ComplexStore:
     """Prepare the complexes of some folders.
@@ -59,6 +61,8 @@ def prepare_complexes(
         Part of the complexes for validation.
     limit:
         Only the first so many of each folder.
+    exclude:
+        Complexes to leave out, as ``folder/id``; they are listed among the rejected.
     progress:
         Called as ``progress(done, total)``.
 
@@ -87,8 +91,8 @@ def prepare_complexes(
     for k, chunk in enumerate(work):
         for path, result in zip(chunk, _load(_part(parts, k, chunk)), strict=True):
             name = f"{path.parent.name}/{path.name}"
-            if isinstance(result, str):
-                rejected.append((name, result))
+            if name in exclude or isinstance(result, str):
+                rejected.append((name, _EXCLUDED if name in exclude else str(result)))
             else:
                 kept.append((name, result))
     _write(destination, kept, rejected, [Path(f).name for f in folders], seed, share)
