@@ -33,7 +33,7 @@ class Temperature(Denoiser):
     temperature:
         At t = 0.
     early:
-        At t = 1; in between it falls linearly.  None: as ``temperature``.
+        At t = 1; in between it falls with t^2.  None: as ``temperature``.
     """
 
     denoiser: Denoiser
@@ -60,7 +60,7 @@ class Temperature(Denoiser):
 
     def __call__(self, x_t: Batch, t: Float[Tensor, " b"], previous: Batch | None = None) -> Batch:
         prediction = self.denoiser(x_t, t, previous)
-        at_t = self.temperature + (self.start - self.temperature) * t
+        at_t = self.temperature + (self.start - self.temperature) * t.square()
         return prediction.replace(
             **{f: prediction[f] / expand(at_t, prediction[f]) for f in self.process.categorical()}
         )
