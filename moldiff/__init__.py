@@ -1,4 +1,4 @@
-"""moldiff: generate, evaluate and view three-dimensional molecules.
+"""moldiff: generate, dock, evaluate and view three-dimensional molecules.
 
 The public names are looked up on first use (PEP 562), so that ``import moldiff``
 loads neither torch nor RDKit:
@@ -16,20 +16,34 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from moldiff.dock.result import DockingResult
     from moldiff.generation import Generated, Request
     from moldiff.metrics.evaluation import evaluate
     from moldiff.model import Model
     from moldiff.tasks import generate, load
+    from moldiff.tasks.docking import dock
 
 __version__ = "0.1.0"
 
-__all__ = ["Generated", "Model", "Request", "__version__", "evaluate", "generate", "load"]
+__all__ = [
+    "DockingResult",
+    "Generated",
+    "Model",
+    "Request",
+    "__version__",
+    "dock",
+    "evaluate",
+    "generate",
+    "load",
+]
 
 # public name -> the module that defines it
 _HOME = {
+    "DockingResult": "moldiff.dock.result",
     "Generated": "moldiff.generation",
     "Model": "moldiff.model",
     "Request": "moldiff.generation",
+    "dock": "moldiff.dock",  # the package itself: it can be called
     "evaluate": "moldiff.metrics.evaluation",
     "generate": "moldiff.tasks",
     "load": "moldiff.tasks",
@@ -39,7 +53,8 @@ _HOME = {
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-    value = getattr(import_module(_HOME[name]), name)
+    module = import_module(_HOME[name])
+    value = module if module.__name__ == f"moldiff.{name}" else getattr(module, name)
     globals()[name] = value
     return value
 

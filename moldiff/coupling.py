@@ -44,7 +44,7 @@ class Coupling(ABC):
         """Return noise (b, n, 3) coupled to the data x_0 (b, n, 3)."""
 
 
-@register("coupling", "independent")
+@register("coupling", "independent", cites={"ho2020": "eq. 4"})
 @dataclass(frozen=True)
 class Independent(Coupling):
     """Noise is independent of the data, as in every classical diffusion model."""
@@ -55,7 +55,11 @@ class Independent(Coupling):
         return noise
 
 
-@register("coupling", "aligned")
+@register(
+    "coupling",
+    "aligned",
+    cites={"klein2023": "section 4", "song2023equifm": "section 3.2", "kabsch1976": "the rotation"},
+)
 @dataclass(frozen=True)
 class Aligned(Coupling):
     """Noise atoms are permuted (Hungarian), then rotated (Kabsch) onto the data.

@@ -81,6 +81,8 @@ class NetworkDenoiser(Denoiser):
         lower = self.precision is not torch.float32
         with torch.autocast(x_t.device.type, dtype=self.precision, enabled=lower):
             raw: Batch = self.network(scaled, t, previous).map(Tensor.float)
+        masked = self.process.masked()
+        raw = raw.replace(**{f: space.visible(raw[f]) for f, space in masked.items()})
         return raw.replace(
             **{
                 f: gaussian[f].space.project(

@@ -26,13 +26,13 @@ from moldiff.chem.quiet import quiet
 from moldiff.chem.validity import canonical_smiles, strict_failure
 from moldiff.chem.vocabulary import Vocabulary
 from moldiff.denoiser import Denoiser
-from moldiff.errors import ConfigError, InputError
-from moldiff.guidance import Inpaint, Temperature
+from moldiff.errors import InputError
+from moldiff.guidance import Inpaint, with_settings
 from moldiff.model import Model
 from moldiff.sampler import Sampler, State
 from moldiff.seeds import generator
 
-__all__ = ["Frame", "Generated", "Request", "generate", "sample_batch"]
+__all__ = ["Frame", "Generated", "Request", "generate", "sample_batch", "with_settings"]
 
 _MAX_GROUP = 64  # graphs sampled together: large enough to be fast, small enough to report often
 _MAX_ROUNDS = 20  # with a filter: give up on a molecule after so many attempts
@@ -162,25 +162,6 @@ def generate(
 def _merged(own: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """The model's own settings with the changes to them."""
     return {**own, **({"early_temperature": None} if "temperature" in changes else {}), **changes}
-
-
-def with_settings(denoiser: Denoiser, sampling: Mapping[str, Any]) -> tuple[Denoiser, Sampler]:
-    """Return the denoiser and the sampler that the ``sampling`` of a model stands for.
-
-    Raises
-    ------
-    ConfigError
-        If a setting is unknown or has an impossible value.
-    """
-    steps = dict(sampling)
-    late, early = (steps.pop(key, None) for key in ("temperature", "early_temperature"))
-    for value in (late, early):
-        if value is not None and not isinstance(value, int | float):
-            raise ConfigError(f"A temperature is a number, not {value!r}.")
-    sampler = Sampler.from_config(steps)
-    if late is None and early is None:
-        return denoiser, sampler
-    return Temperature(denoiser, 1.0 if late is None else late, early), sampler
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ Clean      x_0                             Ramesh et al. 2022; MiDi, SemlaFlow
 Noise      z (up to sign: score)           Ho et al. 2020, eq. 14; Song & Ermon 2019
 Velocity   dx_t/dt                         Lipman et al. 2023; Liu et al. 2023
 Karras     unit-variance target            Karras et al. 2022, table 1 and appendix B.6
+Boundary   as Karras, but nothing at t_min Song et al. 2023, appendix C
 =========  ==============================  =============================================
 """
 
@@ -29,7 +30,7 @@ from moldiff.schedule import derivative
 
 Times = Float[Tensor, " b"]
 
-__all__ = ["Clean", "Coefficients", "Karras", "Noise", "Precondition", "Velocity"]
+__all__ = ["Boundary", "Clean", "Coefficients", "Karras", "Noise", "Precondition", "Velocity"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +59,7 @@ class Precondition(ABC):
         """Return c_skip and c_out for data of unit spread, each (b,)."""
 
 
-@register("precondition", "clean")
+@register("precondition", "clean", cites={"ramesh2022": "section 2.2", "salimans2022": "section 4"})
 @dataclass(frozen=True)
 class Clean(Precondition):
     """F is x_0 itself, in units of the process's scale."""
@@ -67,7 +68,7 @@ class Clean(Precondition):
         return alpha * 0, alpha * 0 + 1
 
 
-@register("precondition", "noise")
+@register("precondition", "noise", cites={"ho2020": "eq. 14", "song2019": "eq. 5"})
 @dataclass(frozen=True)
 class Noise(Precondition):
     """F is the noise z."""
@@ -77,7 +78,7 @@ class Noise(Precondition):
         return 1 / alpha, -sigma / alpha
 
 
-@register("precondition", "velocity")
+@register("precondition", "velocity", cites={"lipman2023": "eq. 20-23", "liu2023": "eq. 1"})
 @dataclass(frozen=True)
 class Velocity(Precondition):
     """F is the velocity alpha' x_0 + sigma' z of the path."""
@@ -89,7 +90,7 @@ class Velocity(Precondition):
         return sigma_dot / determinant, -sigma / determinant
 
 
-@register("precondition", "karras")
+@register("precondition", "karras", cites={"karras2022": "table 1, appendix B.6"})
 @dataclass(frozen=True)
 class Karras(Precondition):
     """F has unit variance at every noise level; at sigma -> 0 the identity is free."""
@@ -97,3 +98,25 @@ class Karras(Precondition):
     def table(self, process: Gaussian, alpha: Times, sigma: Times, t: Times) -> tuple[Times, Times]:
         variance = alpha**2 + sigma**2
         return alpha / variance, sigma / variance.sqrt()
+
+
+@register("precondition", "consistency", cites={"song2023": "appendix C, eq. 25"})
+@dataclass(frozen=True)
+class Boundary(Precondition):
+    r"""Karras's, shifted so that the prediction at ``t_min`` is x_t itself, whatever F says.
+
+    With :math:`\alpha' = \alpha/\alpha_{min}` and
+    :math:`\sigma' = \sigma - \sigma_{min}\,\alpha/\alpha_{min}` in place of alpha and sigma:
+    :math:`c_{skip} = 1` and :math:`c_{out} = 0` where t = t_min.  It is the boundary condition of
+    consistency models; Song et al. (2023), appendix C, eq. 25, is the case alpha = 1 but for the
+    unshifted sigma in their c_out.
+    """
+
+    t_min: float = 2e-3
+
+    def table(self, process: Gaussian, alpha: Times, sigma: Times, t: Times) -> tuple[Times, Times]:
+        at_min = t.new_full((), self.t_min)
+        kept = alpha / process.schedule.alpha(at_min)
+        rest = sigma - process.schedule.sigma(at_min) * kept
+        variance = kept**2 + rest**2
+        return kept / variance, rest / variance.sqrt()

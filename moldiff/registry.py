@@ -5,33 +5,44 @@
 ``build`` makes it again.  Parameters whose own name is a registered kind
 (``schedule=...``, ``space=...``) are built and described recursively, so a whole
 process is one nested mapping of plain values.
+
+``cites={"ho2020": "eq. 14"}`` says which papers a class comes from, and where in them; the
+keys are those of ``references.bib``.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from moldiff.errors import ConfigError, did_you_mean
 
-__all__ = ["build", "describe", "kinds", "names", "register", "registered"]
+__all__ = ["build", "cited", "describe", "kinds", "names", "register", "registered"]
 
 T = TypeVar("T")
 _REGISTRY: dict[str, dict[str, type]] = {}
 _NAMES: dict[type, tuple[str, str]] = {}
+_CITES: dict[type, Mapping[str, str]] = {}
 # Kind -> the key of a configuration under which the user described it, where they differ.
 _WORDS = {"interaction": "network"}
 
 
-def register(kind: str, name: str) -> Callable[[type[T]], type[T]]:
-    """Return a class decorator that files the class under ``kind`` and ``name``."""
+def register(
+    kind: str, name: str, *, cites: Mapping[str, str] | None = None
+) -> Callable[[type[T]], type[T]]:
+    """Return a class decorator that files the class under ``kind`` and ``name``.
+
+    ``cites`` maps keys of `moldiff.references` to the equation or section.
+    """
 
     def decorate(cls: type[T]) -> type[T]:
         if name in _REGISTRY.setdefault(kind, {}):
             raise ValueError(f"there is a {kind} called '{name}' already")
         _REGISTRY[kind][name] = cls
         _NAMES[cls] = (kind, name)
+        _CITES[cls] = MappingProxyType(dict(cites or {}))
         return cls
 
     return decorate
@@ -61,6 +72,17 @@ def registered(kind: str, name: str) -> type:
         raise ConfigError(
             f"There is no {_word(kind)} called '{name}'.", fix=did_you_mean(str(name), names(kind))
         ) from None
+
+
+def cited(kind: str, name: str) -> Mapping[str, str]:
+    """Return the papers behind a class: key of the reference -> equation, section or subject.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such name.
+    """
+    return _CITES[registered(kind, name)]
 
 
 def build(kind: str, config: Mapping[str, Any] | str, **context: Any) -> Any:
@@ -104,7 +126,8 @@ def build(kind: str, config: Mapping[str, Any] | str, **context: Any) -> Any:
             arguments[key] = build(key, value)
         else:
             _check(f"'{key}' of the {word} '{config['name']}'", parameters[key], value)
-            arguments[key] = _frozen(value)
+            whole = str(parameters[key].annotation) == "float" and isinstance(value, int)
+            arguments[key] = float(value) if whole else _frozen(value)
     try:
         return cls(**arguments, **{k: v for k, v in context.items() if k in parameters})
     except (TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:

@@ -68,7 +68,7 @@ def inverse(function: Callable[[Tensor], Tensor], values: Float[Tensor, "*s"]) -
     return 0.5 * (low + high)
 
 
-@register("schedule", "cosine")
+@register("schedule", "cosine", cites={"nichol2021": "eq. 17", "salimans2022": "section 4"})
 @dataclass(frozen=True)
 class Cosine(Schedule):
     """alpha = cos(pi t / 2), sigma = sin(pi t / 2).
@@ -85,7 +85,7 @@ class Cosine(Schedule):
         return torch.sin(0.5 * math.pi * t)
 
 
-@register("schedule", "linear_vp")
+@register("schedule", "linear_vp", cites={"ho2020": "section 4", "song2021": "eq. 33"})
 @dataclass(frozen=True)
 class LinearVP(Schedule):
     """Variance preserving with a noise rate beta(t) that grows linearly.
@@ -106,7 +106,7 @@ class LinearVP(Schedule):
         return torch.sqrt(-torch.expm1(2 * self._log_alpha(t)))
 
 
-@register("schedule", "ve")
+@register("schedule", "ve", cites={"song2019": "section 4.1", "song2021": "eq. 30"})
 @dataclass(frozen=True)
 class VE(Schedule):
     """Variance exploding: alpha = 1, sigma geometric from sigma_min to sigma_max.
@@ -124,7 +124,7 @@ class VE(Schedule):
         return self.sigma_min * (self.sigma_max / self.sigma_min) ** t
 
 
-@register("schedule", "rectified")
+@register("schedule", "rectified", cites={"lipman2023": "eq. 20-22", "liu2023": "eq. 1"})
 @dataclass(frozen=True)
 class Rectified(Schedule):
     """The straight path alpha = 1 - t, sigma = t of flow matching.
@@ -139,7 +139,7 @@ class Rectified(Schedule):
         return t + 0.0
 
 
-@register("schedule", "polynomial")
+@register("schedule", "polynomial", cites={"hoogeboom2022": "appendix B"})
 @dataclass(frozen=True)
 class Polynomial(Schedule):
     """alpha = (1 - 2 offset)(1 - t^power) + offset, sigma^2 = 1 - alpha^2.

@@ -15,7 +15,19 @@ from typing import Annotated
 import typer
 
 import moldiff
-from moldiff.cli import data, evaluate, generate, info, train, view
+from moldiff.cli import (
+    benchmark,
+    cite,
+    data,
+    dock,
+    evaluate,
+    generate,
+    info,
+    likelihood,
+    methods,
+    train,
+    view,
+)
 from moldiff.cli.failure import guarded, terminable
 from moldiff.cli.output import examples
 
@@ -31,13 +43,18 @@ app = typer.Typer(
 )
 for _name, _module in {
     "generate": generate,
+    "dock": dock,
     "evaluate": evaluate,
     "view": view,
+    "likelihood": likelihood,
     "train": train,
     "info": info,
+    "methods": methods,
+    "cite": cite,
 }.items():
     app.command(_name, epilog=examples(*_module.EXAMPLES))(_module.command)
 app.add_typer(data.app, name="data")
+app.add_typer(benchmark.app, name="benchmark")
 
 
 def _show_version(wanted: bool) -> None:
@@ -49,6 +66,7 @@ def _show_version(wanted: bool) -> None:
 @app.callback(
     epilog=examples(
         "moldiff generate -n 32 -o molecules.sdf",
+        "moldiff dock --receptor 1abc.pdb --ligand a.sdf --pocket-ligand crystal.sdf",
         "moldiff evaluate molecules.sdf -o molecules.json",
         "moldiff view molecules.sdf -o molecules.html",
         "moldiff train my.sdf",
@@ -64,7 +82,7 @@ def _moldiff(
         bool, typer.Option("--debug", help="Show the traceback of an error (anywhere on the line).")
     ] = False,
 ) -> None:
-    """Generate, evaluate and view three-dimensional molecules."""
+    """Generate, dock, evaluate and view three-dimensional molecules."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -59,7 +59,6 @@ def qm9(
             output,
             jobs=jobs or os.cpu_count() or 1,
             limit=limit,
-            exclude=_lines(exclude),
             progress=lambda done, total: shown.update(line, completed=done, total=total),
         )
     describe(store)

@@ -35,6 +35,7 @@ EXAMPLES = (
     "moldiff generate -n 1000 --steps 50 --seed 7 -o molecules.sdf",
     "moldiff generate -n 10 --formula C7H8O --filter strict -o isomers.sdf",
     "moldiff generate -n 5 --size 18 --model runs/my/model.safetensors -o my.xyz",
+    "moldiff generate -n 100 --sampler multistep --steps 20",
     "moldiff generate -n 1 --trajectory denoising.xyz -o one.sdf",
 )
 
@@ -61,6 +62,13 @@ def command(
     steps: Annotated[
         int | None,
         typer.Option(min=1, help="Sampling steps: slower, better. [default: the model's]"),
+    ] = None,
+    sampler: Annotated[
+        str | None,
+        typer.Option(
+            help="Another sampler: ddim, heun,s_churn=2, ... (moldiff methods). "
+            "[default: the model's]"
+        ),
     ] = None,
     size: Annotated[
         int | None, typer.Option(min=1, help="Atoms of each molecule, hydrogens included.")
@@ -105,10 +113,13 @@ def command(
         check_output(trajectory, (".xyz",))
         check_apart("--trajectory", trajectory, [output])
     from moldiff.cpu import set_threads
-    from moldiff.tasks import load, stream
+    from moldiff.tasks import load, sampler_remarks, stream
 
     set_threads(threads)
     loaded = load(model, device)
+    if sampler is not None:
+        for text in sampler_remarks(sampler, loaded):
+            remark(text)
     run = _Run(n, output, keep is Filter.strict, trajectory, record)
     run.consume(
         lambda progress: stream(
@@ -119,6 +130,7 @@ def command(
             formula=formula,
             keep_valid=run.strict,
             steps=steps,
+            sampler=sampler,
             temperature=temperature,
             early_temperature=early_temperature,
             # With a filter some of the recorded molecules are not kept: record a few more.

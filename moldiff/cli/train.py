@@ -35,6 +35,7 @@ EXAMPLES = (
     "moldiff train my.sdf --output runs/my --steps 20000",
     "moldiff data qm9 && moldiff train qm9",
     "moldiff train config.yaml --device cuda",
+    "moldiff train my.sdf --method flow-matching --output runs/flow",
 )
 
 
@@ -49,6 +50,10 @@ def command(
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", help="Directory of the run. [default: the configuration's]"),
+    ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(help="A member of the family (moldiff methods), over the configuration."),
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Optimisation steps in all.")] = None,
     data: Annotated[
@@ -77,10 +82,10 @@ def command(
         "device": device,
     }
     check_threads(threads)
-    config = training_config(source, **given)
+    config = training_config(source, method=method, announce=remark, **given)
     check_threads(config.threads, f"'threads' in {source}")
     set_threads(config.threads)
-    run = _Run(config, source, _again(source, given))
+    run = _Run(config, source, _again(source, {"method": method, **given}))
     run.train()
 
 

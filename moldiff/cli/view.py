@@ -1,4 +1,4 @@
-"""``moldiff view``: molecules as a self-contained HTML page."""
+"""``moldiff view``: molecules, or poses in their pocket, as a self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from typing import Annotated
 
 import typer
 
-from moldiff.cli.output import check_output, table
+from moldiff.cli.output import check_apart, check_output, table
 from moldiff.cli.records import Readable
+from moldiff.errors import InputError
 
 EXAMPLES = (
     "moldiff view molecules.sdf",
     "moldiff view molecules.sdf -o page.html --open",
     "moldiff view one.sdf --trajectory denoising.xyz",
+    "moldiff view poses.sdf --receptor 1abc.pdb --reference crystal.sdf",
 )
 
 
@@ -27,26 +29,80 @@ def command(
         Path | None,
         typer.Option(help="Denoising to play, from moldiff generate --trajectory (.xyz)."),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Molecules to show at most.")] = 2000,
+    receptor: Annotated[
+        Path | None,
+        typer.Option(help="Show FILE as poses in this protein, with contacts: .pdb or .cif."),
+    ] = None,
+    reference: Annotated[
+        Path | None, typer.Option(help="With --receptor: a known pose to compare with.")
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="Molecules to show at most. [default: 2000; 200 poses]"),
+    ] = None,
     show: Annotated[bool, typer.Option("--open/--no-open", help="Open the page.")] = False,
 ) -> None:
-    """Show molecules in 3D on an HTML page.
+    """Show molecules in 3D on an HTML page, or poses in their pocket.
 
-    One file that needs no network: rotate, sort, filter, play the denoising.
+    One file that needs no network: rotate, sort, filter, play the denoising; with --receptor
+    the pocket, the poses, a known pose and the contacts.
     """
     from moldiff.io import molecule_stem
 
     target = output or file.parent / f"{molecule_stem(file)}.html"
     check_output(target, (".html", ".htm"))
-    from moldiff.view import read_trajectories, write_html
-
+    check_apart("--output", target, [file])
+    if receptor is None and reference is not None:
+        raise InputError(
+            "--reference needs the protein it is in.", fix="Give --receptor too, or leave it out."
+        )
+    if receptor is not None and trajectory is not None:
+        raise InputError(
+            "--trajectory and --receptor are two kinds of pages.", fix="Leave one of them out."
+        )
     records = Readable(file)
-    frames = read_trajectories(trajectory) if trajectory is not None else None
-    write_html(target, records, title=file.name, trajectories=frames, limit=limit)
+    if receptor is not None:
+        _docking(records, target, receptor, reference, limit)
+    else:
+        _molecules(records, target, trajectory, limit)
     broken = f" ({records.unreadable} unreadable)" if records.unreadable else ""
     size = f"{target.stat().st_size / 1e6:.1f} MB"
-    table([("molecules", f"{records.count}{broken}"), ("page", f"{target} ({size})")])
+    what = "molecules" if receptor is None else "poses"
+    table([(what, f"{records.count}{broken}"), ("page", f"{target} ({size})")])
     if show:
         import webbrowser
 
         webbrowser.open(target.resolve().as_uri())
+
+
+def _molecules(records: Readable, target: Path, trajectory: Path | None, limit: int | None) -> None:
+    from moldiff.view import DEFAULT_LIMIT, read_trajectories, write_html
+
+    frames = read_trajectories(trajectory) if trajectory is not None else None
+    write_html(
+        target,
+        records,
+        title=records.path.name,
+        trajectories=frames,
+        limit=limit or DEFAULT_LIMIT,
+    )
+
+
+def _docking(
+    records: Readable, target: Path, receptor: Path, reference: Path | None, limit: int | None
+) -> None:
+    from moldiff.protein.receptor import prepare_receptor
+    from moldiff.protein.structure import read_structure
+    from moldiff.tasks.ligands import read_reference
+    from moldiff.view.docking import DEFAULT_POSES, write_docking
+
+    structure = read_structure(receptor)
+    write_docking(
+        target,
+        records,
+        prepare_receptor(structure),
+        title=f"{records.path.name} in {receptor.name}",
+        reference=None if reference is None else read_reference(reference),
+        notes=structure.notes,
+        limit=limit or DEFAULT_POSES,
+    )

@@ -54,7 +54,7 @@ class Schedule:
     temperature: float = 1.2
     shift: float = 2.0
     exchange: int = 5
-    spread: float = 1.2
+    spread: float = 3.0
     keep: int = 3
     separation: float = 1.0
 

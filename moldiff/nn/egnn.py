@@ -90,7 +90,16 @@ class _Layer(nn.Module):
         return F.silu(self.message(F.silu(hidden)))
 
 
-@register("interaction", "egnn")
+@register(
+    "interaction",
+    "egnn",
+    cites={
+        "satorras2021": "eq. 3-6",
+        "levy2023": "several coordinate channels",
+        "hoogeboom2022": "eq. 12",
+        "peebles2023": "section 3.2",
+    },
+)
 class EGNN(nn.Module):
     """Layers of E(n)-equivariant message passing with coordinate channels.
 

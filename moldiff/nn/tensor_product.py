@@ -197,7 +197,11 @@ def _shrunk(vectors: Tensor) -> Tensor:
     return vectors / (1 + vectors.square().sum(-1, keepdim=True) / max(vectors.shape[-1], 1)).sqrt()
 
 
-@register("interaction", "tensor_product")
+@register(
+    "interaction",
+    "tensor_product",
+    cites={"thomas2018": "the layer", "batzner2022": "eq. 3-7", "geiger2022": "e3nn"},
+)
 class TensorProduct(nn.Module):
     """Layers of tensor-product message passing.
 

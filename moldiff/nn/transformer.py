@@ -103,7 +103,17 @@ class _Layer(nn.Module):
         return (weights @ v).transpose(1, 2).reshape(b, n, width)
 
 
-@register("interaction", "transformer")
+@register(
+    "interaction",
+    "transformer",
+    cites={
+        "vaswani2017": "attention",
+        "jumper2021": "algorithm 7",
+        "satorras2021": "eq. 4",
+        "levy2023": "several coordinate channels",
+        "peebles2023": "section 3.2",
+    },
+)
 class Transformer(nn.Module):
     """Layers of pair-biased attention with coordinate channels.
 

@@ -27,6 +27,10 @@ class Process(ABC):
     driven_by: ClassVar[Literal["eta", "churn"]]
     """Which of a sampler's two amounts of randomness is the ``eta`` of :meth:`reverse`."""
 
+    def refusal(self, schedule: Schedule) -> str | None:
+        """Return why ``schedule`` does not take this field from data to noise, or None."""
+        return None
+
     @abstractmethod
     def prior(
         self, shape: tuple[int, ...], *, rng: torch.Generator, device: torch.device | str = "cpu"

@@ -16,8 +16,10 @@ from moldiff.space import Space, ZeroCoM, expand
 
 __all__ = ["Gaussian"]
 
+_CLEAREST = 0.25  # signal / noise at t = 1 above which sampling does not begin with noise
 
-@register("process", "gaussian")
+
+@register("process", "gaussian", cites={"ho2020": "eq. 7", "song2021ddim": "eq. 12"})
 @dataclass(frozen=True)
 class Gaussian(Flow):
     """Gaussian noise on coordinates.
@@ -37,6 +39,13 @@ class Gaussian(Flow):
     scale: float = 1.0
 
     driven_by: ClassVar[Literal["eta", "churn"]] = "eta"
+
+    def refusal(self, schedule: Schedule) -> str | None:
+        alpha, sigma = (f(torch.ones(())) for f in (schedule.alpha, schedule.sigma))
+        ratio = float(alpha / sigma)
+        if ratio <= _CLEAREST:  # false for NaN as well
+            return None
+        return f"at t = 1 there is {ratio:.2g} times as much signal as noise, not next to none"
 
     def sigma(self, t: Tensor) -> Tensor:
         """Return the noise level in Å at times t."""

@@ -19,7 +19,7 @@ __all__ = ["Geodesic"]
 _LEAST = 1e-12  # of the way: nothing, but one can divide by it
 
 
-@register("process", "geodesic")
+@register("process", "geodesic", cites={"chen2024": "section 3.2", "bose2024": "section 3"})
 @dataclass(frozen=True)
 class Geodesic(Flow):
     r"""Rotations or angles on their way to uniform noise.

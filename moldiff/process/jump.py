@@ -16,8 +16,14 @@ from moldiff.space import Categorical, expand
 
 __all__ = ["Jump"]
 
+_MOST_KEPT = 0.05  # probability at t = 1 above which sampling does not begin with noise
 
-@register("process", "jump")
+
+@register(
+    "process",
+    "jump",
+    cites={"austin2021": "eq. 3-4", "campbell2022": "section 4.3", "campbell2024": "the churn"},
+)
 @dataclass(frozen=True)
 class Jump(Process):
     """Classes that are redrawn from ``space.probabilities`` at random moments.
@@ -29,6 +35,12 @@ class Jump(Process):
     space: Categorical
 
     driven_by: ClassVar[Literal["eta", "churn"]] = "churn"
+
+    def refusal(self, schedule: Schedule) -> str | None:
+        kept = float(schedule.alpha(torch.ones(())))
+        if kept <= _MOST_KEPT:  # false for NaN as well
+            return None
+        return f"at t = 1 a class is still kept with probability {kept:.2g}, not next to never"
 
     def prior(
         self, shape: tuple[int, ...], *, rng: torch.Generator, device: torch.device | str = "cpu"

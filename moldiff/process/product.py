@@ -13,7 +13,7 @@ from moldiff.batch import FIELDS, Batch, pair_count
 from moldiff.errors import ConfigError, did_you_mean
 from moldiff.process.base import Flow, Process
 from moldiff.process.gaussian import Gaussian
-from moldiff.registry import build, describe
+from moldiff.registry import build, describe, names
 from moldiff.space import Categorical
 
 __all__ = ["Product"]
@@ -169,6 +169,29 @@ class Product:
             for field, process in self.processes.items()
             if isinstance(process.space, Categorical)
         }
+
+    def masked(self) -> dict[str, Categorical]:
+        """Return the space of each field one of whose classes is a mask."""
+        spaces = {f: p.space for f, p in self.processes.items()}
+        return {f: s for f, s in spaces.items() if isinstance(s, Categorical) and s.mask}
+
+    def check(self) -> None:
+        """Refuse a field whose schedule does not take it from data to noise.
+
+        Raises
+        ------
+        ConfigError
+            With the reason, and the registered schedules that do.
+        """
+        for field, process in self.processes.items():
+            reason = process.refusal(process.schedule)
+            if reason is not None:
+                made = {name: build("schedule", name) for name in names("schedule")}
+                able = [name for name, s in made.items() if process.refusal(s) is None]
+                raise ConfigError(
+                    f"The schedule of '{field}' is outside its domain: {reason}.",
+                    fix=f"Schedules that go with it, as they are: {', '.join(able)}.",
+                )
 
     def gaussian(self) -> dict[str, Gaussian]:
         """Return the Gaussian processes by field."""

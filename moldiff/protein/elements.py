@@ -36,9 +36,26 @@ METALS[[0, *_NONMETALS]] = False
 #: al. (2008), and 1.4 Å stands for what neither needs.
 RADII: npt.NDArray[np.float32] = np.full(len(SYMBOLS), 1.4, dtype=np.float32)
 for _symbol, _radius in {
-    **{"H": 0.37, "C": 0.77, "N": 0.75, "O": 0.73, "F": 0.71, "P": 1.06, "S": 1.02, "Cl": 0.99},
-    **{"Br": 1.14, "I": 1.33, "Si": 1.11, "Mg": 1.30, "Mn": 1.39, "Zn": 1.31, "Ca": 1.74},
-    **{"Fe": 1.25, "B": 0.84, "As": 1.19, "Se": 1.20, "Te": 1.38},
+    "H": 0.37,
+    "C": 0.77,
+    "N": 0.75,
+    "O": 0.73,
+    "F": 0.71,
+    "P": 1.06,
+    "S": 1.02,
+    "Cl": 0.99,
+    "Br": 1.14,
+    "I": 1.33,
+    "Si": 1.11,
+    "Mg": 1.30,
+    "Mn": 1.39,
+    "Zn": 1.31,
+    "Ca": 1.74,
+    "Fe": 1.25,
+    "B": 0.84,
+    "As": 1.19,
+    "Se": 1.20,
+    "Te": 1.38,
 }.items():
     RADII[SYMBOLS.index(_symbol)] = _radius
 

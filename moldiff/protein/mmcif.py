@@ -44,7 +44,7 @@ def parse_mmcif(content: bytes, where: str) -> tuple[Records, tuple[Missing, ...
             "the file is truncated in its atom table: the last, incomplete row is left out"
         )
     records = _records({key: values[:rows] for key, values in site.items()}, rows)
-    good: npt.NDArray[np.bool_] = np.isfinite(records.positions).all(axis=1)
+    good = np.atleast_1d(np.isfinite(records.positions).all(axis=1))
     if not good.all():
         notes.append(f"{(~good).sum()} atoms without readable coordinates left out")
     return records.take(good), _missing(tables), notes

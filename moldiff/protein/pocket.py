@@ -59,7 +59,7 @@ class Box:
         if not ((self.size > 0) & (self.size <= MAX_SIZE)).all():
             raise InputError(
                 f"The box's size is {_numbers(self.size)} Å.",
-                fix=f"Give sizes above 0 and at most {MAX_SIZE:g} Å; 20 to 30 Å suits most pockets.",
+                fix=f"Give sizes above 0 and at most {MAX_SIZE:g} Å; 20 to 30 Å suit most.",
             )
 
     @property
@@ -77,8 +77,7 @@ class Box:
     ) -> npt.NDArray[np.bool_]:
         """Return which of the positions (m, 3) lie in the box widened by a margin in Å."""
         apart = np.abs(np.asarray(positions) - self.centre)
-        inside: npt.NDArray[np.bool_] = (apart <= self.size / 2 + margin).all(axis=-1)
-        return inside
+        return np.asarray((apart <= self.size / 2 + margin).all(axis=-1))
 
 
 def _numbers(values: npt.NDArray[np.floating[Any]]) -> str:
@@ -154,7 +153,7 @@ def _find(structure: Structure, text: str) -> int:
         if len(chains) > 1:
             raise InputError(
                 f"The residue {text!r} has no chain.",
-                fix=f"Write chain:number; the chains are {', '.join(c or '(blank)' for c in chains)}.",
+                fix=f"Write chain:number; chains: {', '.join(c or '(blank)' for c in chains)}.",
             )
         chain = chains[0] if chains else ""
     number, insertion = int(match["number"]), match["insertion"].upper()
@@ -192,8 +191,9 @@ def check_box(structure: Structure, box: Box) -> None:
     residue = structure.residues[structure.residue[int(index)]]
     middle = structure.positions.mean(axis=0)
     raise InputError(
-        f"The box of {_numbers(box.size)} Å about {_numbers(np.round(box.centre, 1))} holds no atom "
-        f"of the receptor; the nearest, of {residue}, is {float(distance):.0f} Å from its centre.",
+        f"The box of {_numbers(box.size)} Å about {_numbers(np.round(box.centre, 1))} holds no "
+        f"atom of the receptor; the nearest, of {residue}, is {float(distance):.0f} Å from its "
+        "centre.",
         fix="Check that pocket and receptor are in the same frame: the receptor's centre is at "
         f"{_numbers(np.round(middle, 1))}.",
     )

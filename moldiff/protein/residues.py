@@ -56,7 +56,10 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
 _ALIASES = {
     **dict.fromkeys(("HID", "HIE", "HIP", "HSD", "HSE", "HSP", "HISD", "HISE"), "HIS"),
     **dict.fromkeys(("CYX", "CYM", "CYS2"), "CYS"),
-    **{"ASH": "ASP", "GLH": "GLU", "LYN": "LYS", "ARN": "ARG"},
+    "ASH": "ASP",
+    "GLH": "GLU",
+    "LYN": "LYS",
+    "ARN": "ARG",
 }
 
 
@@ -134,7 +137,6 @@ _BASE_NAMES = {
     **dict.fromkeys(("U", "DU", "DT", "T", "THY", "URA", "RU"), "U"),
     **dict.fromkeys(("I", "DI"), "I"),
 }
-
 
 
 def _sites(base: str, suffix: str = "") -> dict[str, str]:

@@ -137,7 +137,8 @@ def read_structure(
         Keep what `residues.ADDITIVES` lists: buffers, salts, cryoprotectants.
     exclude:
         Groups to leave out, e.g. the ligand of the crystal: by name (``"LIG"``; not for
-        the standard residues), as ``"A:401"`` (chain:number with insertion code), or a chain ``"B:"``.
+        the standard residues), as ``"A:401"`` (chain:number with insertion code), or a whole
+        chain, ``"B:"``.
 
     Raises
     ------

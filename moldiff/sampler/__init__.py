@@ -14,12 +14,15 @@ multistep      second order, one evaluation: the prediction is extrapolated from
 langevin       ancestral predictor, Langevin corrector (Song et al. 2021, algorithm 5)
 annealed       Langevin steps alone, down a ladder of noise levels (Song & Ermon 2019,
                algorithm 1); needs a variance-exploding schedule
+consistency    predict and noise afresh (Song et al. 2023, algorithm 1); needs a denoiser
+               trained to be consistent
 =============  =======================================================================
 """
 
 from __future__ import annotations
 
 from moldiff.sampler.base import State, Stepper
+from moldiff.sampler.consistency import Consistency
 from moldiff.sampler.correctors import Annealed, Langevin
 from moldiff.sampler.grids import Grid, LogSpaced, Power
 from moldiff.sampler.sampler import Sampler
@@ -28,6 +31,7 @@ from moldiff.sampler.steppers import Ancestral, Heun, Midpoint, Multistep
 __all__ = [
     "Ancestral",
     "Annealed",
+    "Consistency",
     "Grid",
     "Heun",
     "Langevin",

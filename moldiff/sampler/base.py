@@ -48,6 +48,11 @@ class Stepper(ABC):
 
     evaluations: ClassVar[int] = 1
 
+    @property
+    def stochastic(self) -> bool:
+        """Whether fresh noise enters the coordinates on their way."""
+        return False
+
     @abstractmethod
     def step(
         self, denoiser: Denoiser, state: State, s: float, *, rng: torch.Generator

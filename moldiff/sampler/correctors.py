@@ -15,7 +15,9 @@ from moldiff.sampler.base import State, Stepper, full, predict, reverse
 __all__ = ["Annealed", "Langevin"]
 
 
-@register("stepper", "langevin")
+@register(
+    "stepper", "langevin", cites={"song2021": "algorithms 4-5", "campbell2022": "section 4.3"}
+)
 @dataclass(frozen=True)
 class Langevin(Stepper):
     """Predictor and corrector: an ancestral step, then ``corrections`` at the new noise level.
@@ -32,9 +34,16 @@ class Langevin(Stepper):
     redraw: float = 0.0
 
     @property
+    def stochastic(self) -> bool:
+        return True
+
+    @property
     def evaluations(self) -> int:  # type: ignore[override]
         """Network evaluations per step."""
         return 1 + self.corrections
+
+    def refusal(self, process: Product) -> str | None:
+        return _no_score(process)
 
     def step(
         self, denoiser: Denoiser, state: State, s: float, *, rng: torch.Generator
@@ -46,7 +55,7 @@ class Langevin(Stepper):
         return _corrected(denoiser, x, x0_hat, s, amounts, rng)
 
 
-@register("stepper", "annealed")
+@register("stepper", "annealed", cites={"song2019": "algorithm 1", "jolicoeur2021": "section 3"})
 @dataclass(frozen=True)
 class Annealed(Stepper):
     """Annealed Langevin dynamics: ``corrections`` steps at each level of a ladder of noise.
@@ -63,11 +72,17 @@ class Annealed(Stepper):
     redraw: float = 0.1
 
     @property
+    def stochastic(self) -> bool:
+        return True
+
+    @property
     def evaluations(self) -> int:  # type: ignore[override]
         """Network evaluations per step."""
         return 1 + self.corrections
 
     def refusal(self, process: Product) -> str | None:
+        if not process.flows():
+            return _no_score(process)
         if all((p.schedule.alpha(torch.ones(1)) > 0.5).all() for p in process.gaussian().values()):
             return None
         return (
@@ -83,6 +98,15 @@ class Annealed(Stepper):
         x = x.replace(**{field: state.x[field] for field in denoiser.process.gaussian()})
         amounts = (self.corrections, self.size, self.redraw)
         return _corrected(denoiser, x, x0_hat, s, amounts, rng)
+
+
+def _no_score(process: Product) -> str | None:
+    if process.flows():
+        return None
+    return (
+        "Langevin steps follow the score of coordinates, and there are only classes, which have"
+        " none, masked ones least of all"
+    )
 
 
 def _corrected(

@@ -22,7 +22,7 @@ class Grid(ABC):
         """Return steps + 1 falling times from 1 to 0."""
 
 
-@register("grid", "power")
+@register("grid", "power", cites={"karras2022": "eq. 5"})
 @dataclass(frozen=True)
 class Power(Grid):
     """t = (1 - i/steps)^exponent: uniform for 1, denser near the data above."""
@@ -33,7 +33,7 @@ class Power(Grid):
         return torch.linspace(1, 0, steps + 1, dtype=torch.float64) ** self.exponent
 
 
-@register("grid", "log")
+@register("grid", "log", cites={"song2019": "section 4.1"})
 @dataclass(frozen=True)
 class LogSpaced(Grid):
     """Geometric in t from 1 to t_min, and then 0."""

@@ -11,6 +11,7 @@ import torch
 from moldiff.batch import Batch
 from moldiff.denoiser import Denoiser
 from moldiff.errors import ConfigError, did_you_mean
+from moldiff.methods import SAMPLERS
 from moldiff.process import Product
 from moldiff.registry import build, names
 from moldiff.sampler.base import State, Stepper
@@ -80,13 +81,32 @@ class Sampler:
                 fix=f"Steppers that go with it: {', '.join(able)}.",
             )
 
+    def remark(self, coupling: str) -> str | None:
+        """Return what is to be said about sampling a model trained with ``coupling``, or None."""
+        if coupling == "independent" or not self.stochastic:
+            return None
+        choices = {name: build("stepper", c.stepper) for name, c in SAMPLERS.items()}
+        calm = [name for name, stepper in choices.items() if not stepper.stochastic]
+        return (
+            f"Fresh noise in the coordinates does not go with the coupling '{coupling}': the "
+            "samples will not be distributed as the data. Use a sampler without it "
+            f"({', '.join(calm)}), or a model trained with the coupling 'independent'."
+        )
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether fresh noise enters the coordinates."""
+        return self.stepper.stochastic
+
     def trajectory(
-        self, denoiser: Denoiser, x_1: Batch, *, rng: torch.Generator
+        self, denoiser: Denoiser, x_1: Batch, *, rng: torch.Generator, start: float = 1.0
     ) -> Iterator[State]:
         """Yield the state before the first step and after each; the last is the sample.
 
         The one time loop of the package: progress bars, recordings and early stops are
         consumers of it.  The sample is the most probable value of the last prediction.
+        A batch that is not noise but stands at time ``start`` is taken from there, on the grid
+        shrunk to that time.
 
         Raises
         ------
@@ -94,7 +114,7 @@ class Sampler:
             If the stepper cannot reverse the denoiser's process.
         """
         self.check(denoiser.process)
-        times = self.grid.times(self.steps).tolist()
+        times = (start * self.grid.times(self.steps)).tolist()
         state = State(x_1, None, times[0], steps=self.steps)
         yield state
         for step, s in enumerate(times[1:], start=1):
@@ -104,10 +124,12 @@ class Sampler:
             state = State(x, prediction, s, step, state.t, self.steps)
             yield state
 
-    def sample(self, denoiser: Denoiser, x_1: Batch, *, rng: torch.Generator) -> Batch:
+    def sample(
+        self, denoiser: Denoiser, x_1: Batch, *, rng: torch.Generator, start: float = 1.0
+    ) -> Batch:
         """Return the end of the trajectory."""
         state = None
-        for state in self.trajectory(denoiser, x_1, rng=rng):  # noqa: B007
+        for state in self.trajectory(denoiser, x_1, rng=rng, start=start):  # noqa: B007
             pass
         assert state is not None
         return state.x

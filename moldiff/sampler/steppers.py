@@ -22,7 +22,7 @@ _LONGEST = 20.0  # steps in half log-SNR beyond this are infinite in all but nam
 _LEAP = math.log(10.0)  # steps in half log-SNR too long for Heun's rule: the first, from alpha = 0
 
 
-@register("stepper", "ancestral")
+@register("stepper", "ancestral", cites={"ho2020": "algorithm 2", "song2021ddim": "eq. 12"})
 @dataclass(frozen=True)
 class Ancestral(Stepper):
     """One reverse step per evaluation; eta from 0 (deterministic) to 1 (DDPM).
@@ -35,6 +35,10 @@ class Ancestral(Stepper):
     below: float = 1.0
     churn: float = 0.0
 
+    @property
+    def stochastic(self) -> bool:
+        return self.eta > 0
+
     def step(
         self, denoiser: Denoiser, state: State, s: float, *, rng: torch.Generator
     ) -> tuple[Batch, Batch]:
@@ -45,7 +49,7 @@ class Ancestral(Stepper):
         return x, x0_hat
 
 
-@register("stepper", "midpoint")
+@register("stepper", "midpoint", cites={"karras2022": "appendix D.2"})
 @dataclass(frozen=True)
 class Midpoint(Stepper):
     """Second-order step, deterministic in the coordinates; the last, to t = 0, of first order."""
@@ -77,7 +81,7 @@ def _half_log_snr(process: Flow, *times: float) -> list[float]:
     return process.half_log_snr(torch.tensor(times, dtype=torch.float64)).tolist()
 
 
-@register("stepper", "heun")
+@register("stepper", "heun", cites={"karras2022": "algorithm 2"})
 @dataclass(frozen=True)
 class Heun(Stepper):
     r"""Second-order step with the predictions at both of its ends, and optional churn.
@@ -102,6 +106,10 @@ class Heun(Stepper):
     s_tmax: float = math.inf
     s_noise: float = 1.0
     churn: float = 0.0
+
+    @property
+    def stochastic(self) -> bool:
+        return self.s_churn > 0
 
     def step(
         self, denoiser: Denoiser, state: State, s: float, *, rng: torch.Generator
@@ -145,7 +153,7 @@ class Heun(Stepper):
         return process.forward(state.x, before, after, rng=rng, noise=noise), t
 
 
-@register("stepper", "multistep")
+@register("stepper", "multistep", cites={"lu2022": "algorithm 2"})
 @dataclass(frozen=True)
 class Multistep(Stepper):
     """Second-order step from the last two predictions, deterministic in the coordinates."""

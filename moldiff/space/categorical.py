@@ -8,14 +8,17 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn import functional as F
 
 from moldiff.registry import register
 from moldiff.space.base import Space
 
 __all__ = ["Categorical"]
 
+_NEVER = -1e4  # a logit of probability 0 that can still be mixed and divided
 
-@register("space", "categorical")
+
+@register("space", "categorical", cites={"austin2021": "section 3.1", "vignac2023": "section 4.1"})
 @dataclass(frozen=True)
 class Categorical(Space):
     """k classes; noise is drawn from ``probabilities`` (uniform, marginal or a mask).
@@ -28,15 +31,21 @@ class Categorical(Space):
         The noise distribution pi over the k classes.  Equal values give D3PM's
         uniform kernel (Austin et al. 2021), the data's own frequencies DiGress's
         marginal kernel (Vignac et al. 2023), a one-hot the absorbing kernel.
+    mask:
+        The last class is no value of the data but stands for one that is hidden: noise may
+        be of it, a prediction never is.
     """
 
     probabilities: tuple[float, ...]
+    mask: bool = False
 
     def __post_init__(self) -> None:
         sums_to_one = abs(math.fsum(self.probabilities) - 1) <= 1e-4  # false for NaN as well
         # One class is legal: data without formal charges has nothing to choose.
         if not self.probabilities or min(self.probabilities) < 0 or not sums_to_one:
             raise ValueError("probabilities must not be negative and must sum to 1")
+        if self.mask and len(self.probabilities) < 2:
+            raise ValueError("beside the mask there must be a class")
 
     @property
     def classes(self) -> int:
@@ -47,6 +56,10 @@ class Categorical(Space):
         """Return pi as a tensor (k,) beside ``like``."""
         pi = torch.tensor(self.probabilities, dtype=torch.float32, device=like.device)
         return pi / pi.sum()
+
+    def visible(self, logits: Float[Tensor, "*s k"]) -> Float[Tensor, "*s k"]:
+        """Return logits (b, ..., k) by which no value is the mask, if there is one."""
+        return F.pad(logits[..., :-1], (0, 1), value=_NEVER) if self.mask else logits
 
     def draw(
         self, probabilities: Float[Tensor, "*s k"], *, rng: torch.Generator

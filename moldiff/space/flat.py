@@ -35,7 +35,7 @@ class Flat(Space):
         return (a - b).flatten(1).norm(dim=1)
 
 
-@register("space", "euclidean")
+@register("space", "euclidean", cites={"ho2020": "eq. 1"})
 @dataclass(frozen=True)
 class Euclidean(Flat):
     """R^d with standard normal noise."""
@@ -47,7 +47,7 @@ class Euclidean(Flat):
         return x
 
 
-@register("space", "zero_com")
+@register("space", "zero_com", cites={"kohler2020": "section 5", "hoogeboom2022": "section 3.1"})
 @dataclass(frozen=True)
 class ZeroCoM(Flat):
     """Point clouds (b, n, 3) whose centre of mass is the origin: translation is removed.

@@ -48,7 +48,7 @@ def _reach(angle: Tensor, w: Tensor | float) -> Tensor:
     return (w * angle).clamp(-limit, limit)
 
 
-@register("space", "so3")
+@register("space", "so3", cites={"marsaglia1972": "the prior", "bose2024": "section 3"})
 @dataclass(frozen=True)
 class SO3(Manifold):
     """Rotation matrices (b, ..., 3, 3) with uniform (Haar) noise.
@@ -90,7 +90,7 @@ class SO3(Manifold):
         return torch.atan2(sine, cosine)
 
 
-@register("space", "torus")
+@register("space", "torus", cites={"chen2024": "section 3.2"})
 @dataclass(frozen=True)
 class Torus(Manifold):
     """Angles (b, ...) in (-pi, pi] with uniform noise."""

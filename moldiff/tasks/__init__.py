@@ -15,7 +15,7 @@ from moldiff.tasks.models import (
     find_model,
     load,
 )
-from moldiff.tasks.sampling import Options, generate, stream, trajectories
+from moldiff.tasks.sampling import Options, generate, sampler_remarks, stream, trajectories
 from moldiff.tasks.training import trainer, training_config, training_store
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "generate",
     "judge",
     "load",
+    "sampler_remarks",
     "stream",
     "trainer",
     "training_config",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from moldiff.model import Model
     from moldiff.view import Frame
 
-__all__ = ["Options", "generate", "stream", "trajectories"]
+__all__ = ["Options", "generate", "sampler_remarks", "stepper_of", "stream", "trajectories"]
 
 
 class Options(TypedDict, total=False):
@@ -31,6 +31,9 @@ class Options(TypedDict, total=False):
     steps, temperature, early_temperature:
         Sampling steps; sharpness of the classes (below 1: more valid, less diverse), and the
         same at the start of a trajectory (above 1: more novel); None takes the model's own.
+    sampler:
+        Another sampler than the model's own: a name of `moldiff.methods.SAMPLERS`, with settings
+        as in ``heun,s_churn=2``.  How far classes are redrawn stays as the model has it.
     record:
         Keep the denoising trajectory of the first ``record`` molecules.
     progress:
@@ -46,6 +49,7 @@ class Options(TypedDict, total=False):
     steps: int | None
     temperature: float | None
     early_temperature: float | None
+    sampler: str | None
     record: int
     progress: Callable[[float], None] | None
 
@@ -73,11 +77,54 @@ def stream(n: int, **options: Unpack[Options]) -> Iterator[Generated]:
     settings = ("steps", "temperature", "early_temperature")
     sampling = {key: given.pop(key, None) for key in settings}
     sampling = {key: value for key, value in sampling.items() if value is not None}
+    if (sampler := given.pop("sampler", None)) is not None:
+        sampling["stepper"] = stepper_of(sampler, model)
     watch = {key: given.pop(key) for key in ("record", "progress") if key in given}
     unknown = set(given) - {field.name for field in dataclasses.fields(Request)}
     if unknown:
         raise TypeError(f"generate() got an unexpected keyword argument '{min(unknown)}'")
     yield from run(model, Request(n, **given), sampling=sampling, **watch)
+
+
+def stepper_of(sampler: str, model: Model) -> dict[str, Any]:
+    """Return the configuration of the stepper that ``NAME,key=value,...`` is for a model.
+
+    Raises
+    ------
+    InputError
+        If there is no such sampler, or a setting is not of this form.
+    """
+    from inspect import signature
+
+    from moldiff.methods import parse_sampler
+    from moldiff.registry import registered
+
+    wanted, own = parse_sampler(sampler), model.sampling.get("stepper", {})
+    known = signature(registered("stepper", wanted["name"])).parameters
+    kept = {k: v for k, v in own.items() if k == "churn"} if isinstance(own, Mapping) else {}
+    return {**{k: v for k, v in kept.items() if k in known}, **wanted}
+
+
+def sampler_remarks(sampler: str, model: Model) -> list[str]:
+    """Return what is to be said about sampling a model so, by how its card says it was trained.
+
+    Raises
+    ------
+    InputError, ConfigError
+        If the sampler cannot be made.
+    """
+    from moldiff.errors import ConfigError
+    from moldiff.registry import build, describe
+    from moldiff.sampler import Sampler
+    from moldiff.train.check import remarks
+
+    made = Sampler.from_config({"stepper": stepper_of(sampler, model)})
+    made.check(model.process)
+    try:
+        objective = build("objective", model.card["training"]["objective"])
+    except (KeyError, TypeError, ConfigError):  # a card may say nothing, or nothing that is known
+        return []
+    return remarks(made, describe(objective))
 
 
 def trajectories(generated: Sequence[Generated], model: Model) -> dict[int, list[Frame]]:
@@ -89,11 +136,13 @@ def trajectories(generated: Sequence[Generated], model: Model) -> dict[int, list
 
     def frame(t: float, encoded: Any) -> Frame:
         rows, columns = pair_indices(len(encoded.types))
+        # A class beyond the vocabulary is the mask: an atom without element, no bond.
         bonds = tuple(
             (int(rows[e]), int(columns[e]), int(encoded.bonds[e]))
             for e in encoded.bonds.nonzero()[0]
+            if encoded.bonds[e] < len(Vocabulary.BONDS)
         )
-        symbols = tuple(elements[k] for k in encoded.types)
+        symbols = tuple((*elements, "X")[k] for k in encoded.types)
         return Frame(symbols, encoded.positions, bonds, t)
 
     return {

@@ -20,21 +20,31 @@ __all__ = ["trainer", "training_config", "training_store"]
 _CONFIG_SUFFIXES = (".yaml", ".yml")
 
 
-def training_config(source: str, **overrides: Any) -> TrainConfig:
-    """Return the configuration of a run.
+def training_config(
+    source: str,
+    *,
+    method: str | None = None,
+    announce: Callable[[str], None] | None = None,
+    **overrides: Any,
+) -> TrainConfig:
+    """Return the configuration of a run, checked as far as it can be without the data.
 
     Parameters
     ----------
     source:
         A YAML file, the name of a bundled configuration, a file of molecules or a prepared
         store; the last two are trained on with the bundled configuration ``default``.
+    method:
+        A member of the family (`moldiff.methods`), laid over the configuration.
+    announce:
+        Called with what the method changes, and with remarks on parts that hardly go together.
     overrides:
         Settings that win over the configuration's; None leaves one as it is.
 
     Raises
     ------
     InputError, ConfigError
-        If ``source`` is none of these, or a setting is wrong.
+        If ``source`` is none of these, or a setting is wrong, or parts do not go together.
     """
     from moldiff.io import READABLE, molecule_stem
     from moldiff.train import TrainConfig
@@ -53,7 +63,38 @@ def training_config(source: str, **overrides: Any) -> TrainConfig:
             f"There is no configuration, molecule file or data store '{source}'.",
             fix=f"Give a path, or a bundled configuration. {did_you_mean(source, known)}",
         )
-    return TrainConfig.from_yaml(path, **overrides)
+    config = TrainConfig.from_yaml(path, **overrides)
+    say = announce or (lambda text: None)
+    if method is not None:
+        config = _with_method(config, method, say)
+    if config.task == "molecules":
+        from moldiff.train.check import check
+
+        for remark in check(config):
+            say(remark)
+    return config
+
+
+def _with_method(config: TrainConfig, method: str, say: Callable[[str], None]) -> TrainConfig:
+    """Lay a method over a configuration, and say what that changes in it."""
+    from moldiff.methods import apply
+    from moldiff.train import TrainConfig
+
+    if config.task != "molecules":
+        raise ConfigError(
+            f"The method '{method}' is for the task 'molecules', not for '{config.task}'.",
+            fix="Leave out --method.",
+        )
+    values, changes = apply(method, config.to_dict())
+    changed = [
+        f"{key} {_told(before)} -> {_told(after)}" for key, (before, after) in changes.items()
+    ]
+    say(f"The method '{method}' sets {', '.join(changed) or 'nothing that was not so before'}.")
+    return TrainConfig.from_dict(values)
+
+
+def _told(value: Any) -> str:
+    return "default" if value is None else str(value)
 
 
 def training_store(config: TrainConfig, *, announce: Callable[[str], None] | None = None) -> Data:

@@ -49,8 +49,8 @@ class Statistics:
     def resolve(self, process: Mapping[str, Any]) -> dict[str, Any]:
         """Fill the placeholders of a process configuration.
 
-        ``scale: data`` becomes the spread; ``noise: marginal | uniform`` becomes the
-        probabilities of a categorical space.
+        ``scale: data`` becomes the spread; ``noise: marginal | uniform | mask`` becomes a
+        categorical space, for a mask with one class more.
         """
         resolved: dict[str, Any] = {}
         for name, part in process.items():
@@ -58,10 +58,9 @@ class Statistics:
             if part.get("scale") == "data":
                 part["scale"] = self.spread
             if "noise" in part:
-                part["space"] = {
-                    "name": "categorical",
-                    "probabilities": list(self._noise(name, str(part.pop("noise")))),
-                }
+                kind = str(part.pop("noise"))
+                space = {"name": "categorical", "probabilities": list(self._noise(name, kind))}
+                part["space"] = space | ({"mask": True} if kind == "mask" else {})
             resolved[name] = part
         return resolved
 
@@ -71,7 +70,11 @@ class Statistics:
                 f"'{name}' is no field with classes.", fix=did_you_mean(name, self.marginals)
             )
         k = len(self.marginals[name])
-        kinds = {"marginal": self.marginals[name], "uniform": (1 / k,) * k}
+        kinds = {
+            "marginal": self.marginals[name],
+            "uniform": (1 / k,) * k,
+            "mask": (*(0.0,) * k, 1.0),
+        }
         if kind not in kinds:
             raise ConfigError(
                 f"The noise of '{name}' cannot be '{kind}'.", fix=f"Known: {', '.join(kinds)}."

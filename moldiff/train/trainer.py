@@ -108,6 +108,7 @@ class Trainer:
         model = {k: v for k, v in self.model.config().items() if k != "sampling"}
         data = self.store.meta["sha256"]
         identity = run | {"optimizer": optimizer, "data": data} | model
+        identity |= self.work.identity()
         plain: dict[str, Any] = json.loads(json.dumps(identity))
         return plain
 

@@ -14,15 +14,18 @@ from typing import Any, ClassVar, Protocol
 import torch
 from torch import Tensor, nn
 
+from moldiff.batch import Batch
+from moldiff.bundled import find_model
 from moldiff.data.store import Store
-from moldiff.errors import ModelFileError
+from moldiff.errors import ConfigError, ModelFileError
 from moldiff.generation import with_settings
 from moldiff.model import Model
-from moldiff.objective import Objective
+from moldiff.objective import Objective, Reflow
 from moldiff.registry import build
 from moldiff.seeds import generator
 from moldiff.train.config import TrainConfig
 from moldiff.train.loader import SizeBuckets
+from moldiff.train.pairs import Pair, TeacherPairs
 from moldiff.train.statistics import Statistics
 
 __all__ = ["Data", "Loss", "Molecules", "Trainable", "Workload", "load_weights"]
@@ -78,6 +81,10 @@ class Workload(ABC):
     loader: Batches
     objective: Any
 
+    def identity(self) -> dict[str, Any]:
+        """Return what beside the settings must not change between the parts of a run."""
+        return {}
+
     @abstractmethod
     def losses(self, batch: Any, *, rng: torch.Generator) -> Iterator[Loss]:
         """Yield losses whose gradients add up to that of the batch."""
@@ -88,6 +95,7 @@ class Molecules(Workload):
 
     score = "strict_validity"
     model: Model
+    loader: SizeBuckets | TeacherPairs
 
     def __init__(self, config: TrainConfig, store: Store) -> None:
         train = store.indices("train")
@@ -99,10 +107,45 @@ class Molecules(Workload):
         )  # a wrong one is told before training, not after
         self.model.denoiser.precision = getattr(torch, config.precision)
         self.objective: Objective = build("objective", config.objective)
+        name = getattr(self.objective, "teacher", None)
+        self.teacher = None if name is None else _teacher(name, self.model, config)
+        if self.teacher is None:
+            return
+        self.objective = self.objective.taught_by(self.teacher.denoiser)
+        if isinstance(self.objective, Reflow):
+            self.loader = TeacherPairs(
+                self.objective,
+                self.teacher,
+                Path(config.output) / "pairs",
+                batch=config.batch,
+                seed=config.seed,
+            )
 
-    def losses(self, batch: Any, *, rng: torch.Generator) -> Iterator[Loss]:
-        batch = batch.to(self.device)
-        yield *self.objective(self.model.denoiser, batch, rng=rng), batch.graphs
+    def identity(self) -> dict[str, Any]:
+        return {} if self.teacher is None else {"teacher": self.teacher.digest}
+
+    def losses(self, batch: Batch | Pair, *, rng: torch.Generator) -> Iterator[Loss]:
+        x_0, noise = batch if isinstance(batch, Pair) else (batch, None)
+        x_0 = x_0.to(self.device)
+        noise = None if noise is None else noise.to(self.device)
+        yield *self.objective(self.model.denoiser, x_0, rng=rng, noise=noise), x_0.graphs
+
+
+def _teacher(name: str, student: Model, config: TrainConfig) -> Model:
+    """Load a teacher, as precise as the student is trained."""
+    teacher = Model.load(find_model(name), device=config.device)
+    same = {
+        "process": teacher.process.to_config() == student.process.to_config(),
+        "vocabulary": dict(teacher.vocabulary) == dict(student.vocabulary),
+    }
+    for what, agrees in same.items():
+        if not agrees:
+            raise ConfigError(
+                f"The {what} of the teacher '{name}' is not that of the model to be trained.",
+                fix=f"Use the teacher's data, and its '{what}' in the configuration.",
+            )
+    teacher.denoiser.precision = getattr(torch, config.precision)
+    return teacher
 
 
 def _new_model(config: TrainConfig, store: Store, statistics: Statistics) -> Model:
@@ -118,7 +161,7 @@ def _new_model(config: TrainConfig, store: Store, statistics: Statistics) -> Mod
         seed=generator(config.seed, 0).initial_seed(),
     )
     if config.init is not None:
-        load_weights(model, Model.load(Path(config.init)), config.init)
+        load_weights(model, Model.load(find_model(config.init)), config.init)
     return model
 
 

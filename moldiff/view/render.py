@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from moldiff.io import Record
     from moldiff.view.trajectory import Frame
 
-__all__ = ["DEFAULT_LIMIT", "render_html", "write_html"]
+__all__ = ["DEFAULT_LIMIT", "assemble", "render_html", "write_html"]
 
 #: Molecules shown at most unless asked otherwise: about 10 MB of page.
 DEFAULT_LIMIT = 2000
@@ -87,15 +87,27 @@ def render_html(
     shown = list(islice(stream, limit))
     data = _data(shown, dict(trajectories or {}), net_charge)
     data["total"] = len(shown) + sum(1 for _ in stream)
+    return assemble("template.html", _SCRIPTS, title, data)
+
+
+def assemble(
+    template: str,
+    scripts: Sequence[str],
+    title: str,
+    data: Mapping[str, Any],
+    *,
+    styles: Sequence[str] = ("style.css",),
+) -> str:
+    """Return a self-contained page from files of ``page/``: a template, its code and styles."""
     page = files("moldiff.view") / "page"
     vendor = files("moldiff.view") / "vendor"
     library = (vendor / "3Dmol-min.js").read_text(encoding="utf-8")
-    code = "\n".join((page / name).read_text(encoding="utf-8") for name in _SCRIPTS)
+    code = "\n".join((page / name).read_text(encoding="utf-8") for name in scripts)
     code = f'(() => {{\n"use strict";\n{code}}})();'
-    return Template((page / "template.html").read_text(encoding="utf-8")).substitute(
+    return Template((page / template).read_text(encoding="utf-8")).substitute(
         title=html.escape(title),
         policy=_policy(library, code),
-        style=(page / "style.css").read_text(encoding="utf-8"),
+        style="".join((page / name).read_text(encoding="utf-8") for name in styles),
         data=_json(data),
         library=library,
         code=code,

@@ -32,7 +32,7 @@ def test_generate_evaluate_view_info(run: Run, model_file: Path, tmp_path: Path)
         assert record.tags["strictly_valid"] in ("yes", "no")
 
     report = tmp_path / "report.json"
-    skip = ("--posebusters", 0, "--relax", 2, "--reference", "none")
+    skip = ("--posebusters", 0, "--relax", 2, "--xtb", 1, "--reference", "none")
     judged = run("evaluate", sdf, "-o", report, *skip)
     assert judged.status == 0, judged.err
     assert json.loads(report.read_text())["n"] == 5
@@ -106,6 +106,6 @@ def test_python_interface(model_file: Path) -> None:
         moldiff.generate(1, model=model, colour="red")  # type: ignore[call-arg]
     assert moldiff.evaluate is evaluation.evaluate
     report = moldiff.evaluate(
-        [item.mol for item in molecules], reference=None, posebusters=0, relax=0
+        [item.mol for item in molecules], reference=None, posebusters=0, relax=0, xtb=0
     )
     assert report.n == 2

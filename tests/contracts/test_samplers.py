@@ -64,6 +64,8 @@ ORDERS |= {"heun churn 0.5": 2}
 # The others, with the order at which their distribution converges.
 STOCHASTIC = {"ancestral eta 1": 1, "ancestral eta 0.5": 1, "ancestral eta 1 below 0.5": 1}
 STOCHASTIC |= {"langevin": 1, "langevin redraw 0.3": 1, "annealed": 1, "heun s_churn 8": 2}
+# Steppers of denoisers that give the end of the trajectory: exact in any number of steps.
+EXACT = {"consistency": 1}
 SCHEDULES = registry.names("schedule")
 GRIDS = registry.names("grid")
 
@@ -115,6 +117,33 @@ class Basis(Space):
         return (a - b).flatten(1).norm(dim=1)
 
 
+@dataclass(frozen=True, eq=False)
+class End(Denoiser):
+    """Gives x_0 at the end of the probability-flow equation of normal data through x_t.
+
+    Along it every coordinate keeps its place in the distribution.
+    """
+
+    denoiser: GaussianDenoiser
+
+    @property
+    def process(self) -> Product:  # type: ignore[override]
+        return self.denoiser.process
+
+    def __call__(self, x_t: Batch, t: Tensor, previous: Batch | None = None) -> Batch:
+        prediction = self.denoiser(x_t, t, previous)
+        for name, p in self.process.gaussian().items():
+            size = ((p.schedule.alpha(t) * SPREAD) ** 2 + p.sigma(t) ** 2).sqrt()
+            prediction = prediction.replace(**{name: SPREAD / size[:, None, None] * x_t[name]})
+        return prediction
+
+
+def known(stepper: str, process: Product, frequencies: dict[str, Any]) -> Denoiser:
+    """The denoiser whose answer is known, of the kind the stepper is for."""
+    denoiser = GaussianDenoiser(process, SPREAD, frequencies)
+    return End(denoiser) if stepper in EXACT else denoiser
+
+
 @contextmanager
 def unchecked() -> Iterator[None]:
     """Leave shapes unchecked for a while: they are most of the time of a loop over tiny tensors."""
@@ -138,7 +167,7 @@ def spreads(stepper: str, schedule: str, grid: str, steps: int) -> tuple[float, 
     The sample's truth is that of E[x_0 | x_t] at the last noisy time, where sampling ends.
     """
     process = Gaussian(registry.build("schedule", schedule), Basis(), SCALE)
-    denoiser = GaussianDenoiser(Product({"positions": process}), SPREAD, {})
+    denoiser = known(stepper, Product({"positions": process}), {})
     draws = (1 + STEPPERS[stepper].evaluations) * steps
     x_1 = torch.zeros(1, 1, draws + 1, dtype=torch.float64)
     x_1[..., 0] = level(process, 1.0) ** 0.5
@@ -154,14 +183,16 @@ def spreads(stepper: str, schedule: str, grid: str, steps: int) -> tuple[float, 
 
 
 def test_every_stepper_is_classified() -> None:
-    assert set(STEPPERS) == set(ORDERS) | set(STOCHASTIC), "add the new stepper and its order"
+    assert set(STEPPERS) == set(ORDERS) | set(STOCHASTIC) | set(EXACT), (
+        "add the new stepper and its order"
+    )
     assert {s for s, _ in COMBINATIONS} == set(STEPPERS)
 
 
 @pytest.mark.parametrize("grid", GRIDS)
 @pytest.mark.parametrize(("stepper", "schedule"), COMBINATIONS)
 def test_spread_converges_to_that_of_the_data(stepper: str, schedule: str, grid: str) -> None:
-    order = (ORDERS | STOCHASTIC)[stepper]
+    order = (ORDERS | STOCHASTIC | EXACT)[stepper]
     for which in (0, 1):  # the last noisy state; the sample
         coarse, fine = (spreads(stepper, schedule, grid, n)[which] - 1 for n in (24, 48))
         assert abs(fine) < 0.25
@@ -172,7 +203,8 @@ def test_spread_converges_to_that_of_the_data(stepper: str, schedule: str, grid:
 
 
 @pytest.mark.parametrize(
-    ("stepper", "schedule"), [c for c in COMBINATIONS if "churn" not in c[0].replace("s_churn", "")]
+    ("stepper", "schedule"),
+    [c for c in COMBINATIONS if "churn" not in c[0].replace("s_churn", "") and c[0] not in EXACT],
 )
 def test_order_of_convergence(stepper: str, schedule: str) -> None:
     """Slope of the error of the spread, exact and free of statistics for random steppers too.
@@ -189,6 +221,12 @@ def test_order_of_convergence(stepper: str, schedule: str) -> None:
         slope = (torch.tensor(errors[0] / errors[1]).log2() / 2).item()
         assert slope > {1: 0.8, 2: 1.4}[order]
     assert errors[1] < {1: 3e-2, 2: 1.5e-3}[order]
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4])
+@pytest.mark.parametrize(("stepper", "schedule"), [c for c in COMBINATIONS if c[0] in EXACT])
+def test_few_steps_are_exact(stepper: str, schedule: str, steps: int) -> None:
+    assert spreads(stepper, schedule, "power", steps)[1] == pytest.approx(1, abs=1e-3)
 
 
 @pytest.mark.parametrize(("stepper", "schedule"), COMBINATIONS)
@@ -222,7 +260,7 @@ def test_random_samples_have_the_known_moments(stepper: str, rng: torch.Generato
     b, n, steps = 1000, 5, 30
     schedule = suited(stepper, "cosine")
     process = molecules(registry.build("schedule", schedule))
-    denoiser = GaussianDenoiser(process, SPREAD, FREQUENCIES)
+    denoiser = known(stepper, process, FREQUENCIES)
     x = Sampler(steps, STEPPERS[stepper]).sample(denoiser, process.prior(b, n, rng=rng), rng=rng)
     positions = x["positions"]
     assert positions.mean(1).abs().max() < 1e-4

@@ -1,0 +1,166 @@
+"""Sets of complexes with known poses, and the box in which a ligand is docked again.
+
+Layout of a set: ``index.csv`` with a column ``id`` (without it every subfolder counts), and
+for each complex ``ID/ligand.sdf`` (the crystal pose with bond orders) and ``ID/protein.pdb``
+or, where there is none, ``ID/pocket.pdb``.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from rdkit import Chem
+
+from moldiff.chem.quiet import quiet
+from moldiff.errors import InputError
+from moldiff.protein.pocket import Box
+
+if TYPE_CHECKING:
+    from moldiff.protein.structure import Structure
+
+__all__ = ["Case", "choose", "graph_of", "has_cofactor", "read_crystal", "read_set", "search_box"]
+
+_EDGE, _JITTER = 25.0, 2.0  # Å
+_NEAR = 4.0  # Å: a cofactor this near the ligand counts (PoseBusters' paper)
+_RECEPTORS = ("protein.pdb", "pocket.pdb")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A complex: its set, its id, and its folder."""
+
+    set: str
+    id: str
+    folder: Path
+
+    @property
+    def key(self) -> str:
+        """``set/id``."""
+        return f"{self.set}/{self.id}"
+
+    @property
+    def receptor(self) -> Path:
+        """The whole protein if it is there, else the pocket."""
+        paths = [self.folder / name for name in _RECEPTORS]
+        return next((path for path in paths if path.is_file()), paths[0])
+
+
+def read_set(folder: Path) -> list[Case]:
+    """Return the complexes of a set in the order of its index.
+
+    Raises
+    ------
+    InputError
+        If it is no folder or holds no complexes.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"There is no folder '{folder}'.", fix="Give a set of complexes.")
+    index = folder / "index.csv"
+    name = folder.resolve().name
+    if index.is_file():
+        try:
+            with index.open(newline="", encoding="utf-8-sig") as file:
+                ids = [row["id"] for row in csv.DictReader(file) if row.get("id")]
+        except (UnicodeDecodeError, csv.Error, OSError) as error:
+            raise InputError(f"'{index}' cannot be read: {error}.", fix="Check it.") from error
+    else:
+        ids = sorted(path.parent.name for path in folder.glob("*/ligand.sdf"))
+    if not ids:
+        raise InputError(
+            f"The set '{folder}' holds no complexes.",
+            fix="It needs an index.csv with a column id, and ID/ligand.sdf, ID/protein.pdb.",
+        )
+    return [Case(name, id, folder / id) for id in dict.fromkeys(ids)]
+
+
+def choose(
+    sets: Sequence[Sequence[Case]],
+    *,
+    limit: int | None = None,
+    seed: int = 0,
+    only: frozenset[str] | None = None,
+) -> list[Case]:
+    """Return complexes in random order, those of several sets by turns.
+
+    The order depends on the seed alone, so a smaller ``limit`` gives the first of a larger one,
+    and an interrupted run has finished a random part.
+
+    Parameters
+    ----------
+    limit:
+        How many in all, spread evenly over the sets.
+    only:
+        Ids, or ``set/id``: the others are left out.
+
+    Raises
+    ------
+    InputError
+        If none are left.
+    """
+    shuffled = []
+    for cases in sets:
+        kept = [c for c in cases if only is None or c.id in only or c.key in only]
+        shuffled.append(sorted(kept, key=lambda case: _words(case.key, seed)))
+    turns = max((len(cases) for cases in shuffled), default=0)
+    order = [cases[k] for k in range(turns) for cases in shuffled if k < len(cases)]
+    if not order:
+        raise InputError("None of the complexes asked for is in the sets.", fix="Check --ids.")
+    return order[:limit]
+
+
+def read_crystal(case: Case) -> Chem.Mol | str:
+    """Return the ligand with its crystal pose, without hydrogens, or why there is none."""
+    path = case.folder / "ligand.sdf"
+    if not path.is_file():
+        return f"there is no {path.name}"
+    with quiet():
+        mol = next(iter(Chem.SDMolSupplier(str(path))), None)
+        if mol is None or mol.GetNumAtoms() == 0:
+            return f"{path.name} cannot be read"
+        mol = Chem.RemoveHs(mol)
+    if not np.isfinite(mol.GetConformer().GetPositions()).all():
+        return f"{path.name} holds coordinates that are no numbers"
+    return mol
+
+
+def graph_of(crystal: Chem.Mol) -> Chem.Mol:
+    """Return the ligand as a graph: stereochemistry from the crystal pose, no coordinates."""
+    mol = Chem.Mol(crystal)
+    with quiet():
+        Chem.AssignStereochemistryFrom3D(mol)
+    mol.RemoveAllConformers()
+    return mol
+
+
+def search_box(crystal: Chem.Mol, key: str, seed: int) -> Box:
+    """Return the cube to search: 25 Å about the centroid, moved within a ball of 2 Å.
+
+    The shift depends on the complex and the seed alone: every method searches the same box.
+    """
+    rng = np.random.default_rng(_words(key, seed))
+    direction = rng.normal(size=3)
+    shift = direction / np.linalg.norm(direction) * _JITTER * rng.random() ** (1 / 3)
+    centre = crystal.GetConformer().GetPositions().mean(0) + shift
+    return Box(centre.astype(np.float32), np.float32(_EDGE) * np.ones(3, np.float32))
+
+
+def has_cofactor(structure: Structure, ligand: npt.NDArray[np.float64]) -> bool:
+    """Whether a metal or cofactor of the receptor is within 4 Å of the ligand (n, 3)."""
+    from scipy.spatial import cKDTree
+
+    others = structure.positions[structure.of_kind("metal", "cofactor")]
+    return bool(len(others)) and bool((cKDTree(others).query(ligand)[0] <= _NEAR).any())
+
+
+def _words(key: str, seed: int) -> list[int]:
+    """Integers that depend on a name and a seed alone."""
+    digest = hashlib.sha256(f"{key} {seed}".encode()).digest()
+    return np.frombuffer(digest, dtype=np.uint32).tolist()

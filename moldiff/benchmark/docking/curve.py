@@ -1,0 +1,72 @@
+"""Success against CPU-seconds as a picture: each method at several efforts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from moldiff.benchmark import picture
+
+__all__ = ["draw_curves", "drawable"]
+
+_STYLES = {"moldiff": ("C1", "o-"), "random": ("C1", "o--"), "vina1": ("C0", "s--")}
+_STYLES |= {"vina8": ("C0", "s-")}
+_OTHER = ("C7", "^-")
+
+
+def drawable(curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Return why no picture can be drawn; empty if it can."""
+    if not any(len(points) > 1 for rows in curves.values() for points in _by_method(rows).values()):
+        return "no method has finished at two efforts (--curve)"
+    return "" if picture.available() else "matplotlib is not installed"
+
+
+def draw_curves(curves: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> None:
+    """Draw points ``{"method", "effort", "n", "joint", "cpu_mean"}`` of each set into a file.
+
+    The needs of `picture.check` must be met.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    shown = {name: rows for name, rows in curves.items() if rows}
+    figure = Figure(figsize=(5.2 * len(shown), 4.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    every = figure.subplots(1, len(shown), squeeze=False)[0]
+    for axes, (name, rows) in zip(every, shown.items(), strict=True):
+        _panel(axes, name, rows)
+    every[0].set_ylabel("top pose within 2 Å and PoseBusters-valid, %")
+    figure.savefig(path)
+
+
+def _panel(axes: Any, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    for method, points in _by_method(rows).items():
+        colour, style = _STYLES.get(method, _OTHER)
+        x = [point["cpu_mean"] for point in points]
+        y = [100 * point["joint"] for point in points]
+        axes.plot(x, y, style, color=colour, label=method, markersize=4)
+        for point, a, b in zip(points, x, y, strict=True):
+            axes.annotate(
+                f"{point['effort']}",
+                (a, b),
+                xytext=(3, 3),
+                textcoords="offset points",
+                fontsize="x-small",
+                color=colour,
+            )
+    axes.set_xscale("log")
+    axes.set_xlabel("CPU-seconds a ligand, preparation included")
+    counts = sorted({point["n"] for point in rows})
+    axes.set_title(f"{name}, {counts[0]} dockings a point", fontsize="medium")
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False, fontsize="small")
+
+
+def _by_method(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """Points of each method by effort; those without a time cannot be drawn."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for row in sorted(rows, key=lambda row: row["effort"]):
+        if row["cpu_mean"] is not None:
+            found.setdefault(row["method"], []).append(row)
+    return found

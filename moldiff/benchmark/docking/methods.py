@@ -1,0 +1,237 @@
+"""What is compared: moldiff, its ablations, and AutoDock Vina."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import moldiff
+from moldiff.benchmark.docking.rows import label
+from moldiff.errors import InputError, MissingExtraError, did_you_mean
+
+if TYPE_CHECKING:
+    from rdkit import Chem
+
+    from moldiff.dock.problem import Pocket, Problem
+
+__all__ = ["METHODS", "Docked", "Job", "Method", "Ours", "Posed", "Run", "Vina", "parse"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """How a ligand is docked: the seed, poses reported at most, and a model file or None."""
+
+    seed: int = 0
+    poses: int = 9
+    model: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Posed:
+    """A pose as a method reports it, None where it does not say; see `rows.Judged`."""
+
+    mol: Chem.Mol
+    energy: float
+    fraction: float | None = None
+    likelihood: float | None = None
+    score: float | None = None
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Docked:
+    """What a method gives: poses, best first, and CPU-seconds by stage."""
+
+    problem: Problem
+    poses: tuple[Posed, ...]
+    seconds: Mapping[str, float]
+    proposals: str = ""
+
+
+class Method(ABC):
+    """A way to dock; ``what`` is a sentence for the report."""
+
+    what: str
+    efforts: tuple[int, ...]
+
+    @abstractmethod
+    def dock(self, mol: Chem.Mol, pocket: Pocket, effort: int | None, job: Job) -> Docked | str:
+        """Dock a graph into a pocket, or say why it cannot be done."""
+
+    @abstractmethod
+    def recipe(self, effort: int | None, job: Job) -> str:
+        """Return a digest of all that the poses depend on but the complex and the seed."""
+
+    @abstractmethod
+    def warm(self, job: Job) -> None:
+        """Load modules and weights: a start-up that is not counted.
+
+        Raises
+        ------
+        MissingExtraError, InputError, ModelFileError
+            If the method cannot run here.
+        """
+
+
+@dataclass(frozen=True)
+class Ours(Method):
+    """Ours: ``overrides`` of the settings; an effort is a number of search rounds."""
+
+    what: str
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    energy_only: bool = False
+    efforts: tuple[int, ...] = (0, 10, 40, 160, 640)
+
+    def dock(self, mol: Chem.Mol, pocket: Pocket, effort: int | None, job: Job) -> Docked | str:
+        from moldiff.dock.dock import dock
+        from moldiff.dock.problem import make_problem
+        from moldiff.dock.ranking import Ranking
+
+        settings = self._settings(effort, job)
+        problem = make_problem(mol, pocket, conformers=settings.conformers, seed=settings.seed)
+        if isinstance(problem, str):
+            return problem
+        ranking = Ranking(weight=0.0, power=0.0) if self.energy_only else None
+        result = dock(problem, settings, ranking=ranking)
+        poses = tuple(
+            Posed(
+                pose.mol,
+                pose.energy,
+                sum(map(bool, pose.checks.values())) / max(1, len(pose.checks)),
+                pose.terms.get("likelihood"),
+                pose.score,
+                pose.confidence,
+            )
+            for pose in result.poses
+        )
+        return Docked(problem, poses, result.seconds, result.proposals)
+
+    def recipe(self, effort: int | None, job: Job) -> str:
+        from moldiff.dock import bundled
+
+        names = ("proposals", "likelihood", "ranking")
+        files = [bundled.bundled(name) for name in names]
+        files += [None if job.model is None else Path(job.model)]
+        weights = [b"" if path is None else path.read_bytes() for path in files]
+        settings = self._settings(effort, Job(0, job.poses, job.model)).digest()
+        words = [moldiff.__version__, settings, f"{self.energy_only}"]
+        return _digest([word.encode() for word in words] + weights)
+
+    def warm(self, job: Job) -> None:
+        from moldiff.dock import bundled, dock
+
+        assert dock
+        bundled.proposer(self._settings(0, job))
+        bundled.likelihood_model()
+        bundled.ranking()
+
+    def _settings(self, effort: int | None, job: Job) -> Any:
+        from moldiff.dock.settings import Settings
+
+        given: dict[str, Any] = {"seed": job.seed, "poses": job.poses, "model": job.model}
+        if effort is not None:
+            given["rounds"] = effort
+        return Settings(**{**given, **self.overrides})
+
+
+@dataclass(frozen=True)
+class Vina(Method):
+    """AutoDock Vina from ``conformers`` conformers; an effort is its exhaustiveness in all."""
+
+    what: str
+    conformers: int
+    efforts: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
+
+    def dock(self, mol: Chem.Mol, pocket: Pocket, effort: int | None, job: Job) -> Docked | str:
+        from moldiff.benchmark.docking.peer import dock_with_vina
+
+        return dock_with_vina(mol, pocket, self.conformers, effort or 8, job)
+
+    def recipe(self, effort: int | None, job: Job) -> str:
+        words = [moldiff.__version__, _vina(), f"{self.conformers} {effort} {job.poses}"]
+        return _digest([word.encode() for word in words])
+
+    def warm(self, job: Job) -> None:
+        _vina()
+        from moldiff.benchmark.docking import peer
+
+        peer.load()
+
+
+#: The methods by name; the last two are the baselines.
+METHODS: Mapping[str, Method] = {
+    "moldiff": Ours("as it is bundled"),
+    "random": Ours("the network replaced by random proposals", {"proposals": "random"}),
+    "energy": Ours("ranked by the energy alone", energy_only=True),
+    "unminimised": Ours(
+        "proposals ranked as they are, without minimisation and search",
+        {"iterations": 1, "rounds": 0},
+        efforts=(),
+    ),
+    "vina1": Vina("AutoDock Vina from one ETKDG conformer", 1),
+    "vina8": Vina("AutoDock Vina from eight ETKDG conformers, the same search in all", 8),
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A method at an effort; None where the method has none."""
+
+    name: str
+    effort: int | None
+
+    @property
+    def label(self) -> str:
+        """``name@effort``."""
+        return label(self.name, self.effort)
+
+    @property
+    def method(self) -> Method:
+        """What runs."""
+        return METHODS[self.name]
+
+
+def parse(words: Iterable[str], *, search: int, exhaustiveness: int) -> list[Run]:
+    """Read ``name`` or ``name@effort``, with these efforts where none is given.
+
+    Raises
+    ------
+    InputError
+        For an unknown method or a senseless effort.
+    """
+    runs = []
+    for word in words:
+        name, _, given = word.strip().partition("@")
+        if name not in METHODS:
+            raise InputError(f"There is no method '{name}'.", fix=did_you_mean(name, METHODS))
+        method = METHODS[name]
+        lowest = 1 if isinstance(method, Vina) else 0
+        usual = exhaustiveness if isinstance(method, Vina) else search
+        if given and not (given.isdecimal() and lowest <= int(given) <= 1000):
+            raise InputError(
+                f"The effort of '{word}' is no number from {lowest} to 1000.",
+                fix=f"For example {name}@8.",
+            )
+        effort = int(given) if given else usual
+        runs.append(Run(name, effort if method.efforts else None))
+    return list(dict.fromkeys(runs))
+
+
+def _vina() -> str:
+    """The version of Vina; ``MissingExtraError`` if it is not installed."""
+    try:
+        return version("vina")
+    except PackageNotFoundError:
+        raise MissingExtraError("vina", "dock", "The baseline") from None
+
+
+def _digest(parts: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(hashlib.sha256(part).digest())
+    return digest.hexdigest()[:12]

@@ -1,0 +1,285 @@
+"""The comparison as a document, as tables, and as Markdown.
+
+The document is ``{"format", "date", "versions", "protocol", "methods", "sets", "curves"}``; each
+set has ``complexes``, ``methods``, ``paired``, ``splits``, ``failures``.  Shares run from 0 to 1.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+
+import moldiff
+from moldiff.benchmark.docking import statistics
+from moldiff.benchmark.docking.methods import METHODS, Ours
+from moldiff.benchmark.docking.rows import FAILED, Row
+
+__all__ = ["FORMAT", "PROTOCOL", "Table", "document", "markdown", "tables"]
+
+FORMAT = "moldiff-docking-benchmark-1"
+PROTOCOL = (
+    "Redocking into the crystal receptor, rigid. Search box: a cube of 25 Å about the crystal "
+    "ligand's centroid, moved by up to 2 Å at random, the same for all methods. The ligand "
+    "starts as a graph with stereochemistry: ETKDG conformers, no crystal torsions. RMSD of "
+    "heavy atoms, symmetry-corrected, not superposed; success at 2 Å or less. Joint: and "
+    "PoseBusters-valid (redock). What failed or could not be prepared counts as no success. "
+    "CPU-seconds of one thread with preparation; loading programs and weights is left out. "
+    "All methods get the same preparation of receptor and ligand. Unless asked for, complexes "
+    "are left out whose protein may be in the training data with the same ligand."
+)
+_BASELINES = ("vina1", "vina8")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table for a terminal or a page: first column names, the others hold text."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    remark: str = ""
+
+
+def document(
+    rows: Sequence[Row],
+    planned: Mapping[str, int],
+    similarity: Mapping[str, float],
+    *,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Sum up everything that is finished.
+
+    Parameters
+    ----------
+    planned:
+        Set -> complexes that were to be docked.
+    similarity:
+        ``set/id`` -> similarity to the training set.
+    seed:
+        Of the bootstrap.
+    """
+    sets = {name: [row for row in rows if row.set == name] for name in planned}
+    return {
+        "format": FORMAT,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": _versions(),
+        "protocol": PROTOCOL,
+        "methods": {name: method.what for name, method in METHODS.items()},
+        "sets": {
+            name: {"planned": planned[name], **_set(mine, similarity, seed)}
+            for name, mine in sets.items()
+        },
+        "curves": {name: _points(mine) for name, mine in sets.items()},
+    }
+
+
+def _set(rows: Sequence[Row], similarity: Mapping[str, float], seed: int) -> dict[str, Any]:
+    by = _by_method(rows)
+    return {
+        "complexes": len({row.complex for row in rows}),
+        "seeds": sorted({row.seed for row in rows}),
+        "receptors": dict(Counter(row.receptor for row in rows)),
+        "proposals": sorted({f"{row.method}: {row.proposals}" for row in rows if row.proposals}),
+        "methods": [{"method": name, **_summary(mine)} for name, mine in by.items()],
+        "paired": _paired(by, seed),
+        "splits": _splits(rows, similarity),
+        "failures": _failures(rows),
+        "checks": dict(
+            Counter(f for row in rows for p in row.poses[:1] for f in p.failed).most_common()
+        ),
+    }
+
+
+def _by_method(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """Rows of each method, in the order of the table of methods, then by effort."""
+    names = list(METHODS)
+
+    def place(label: str) -> tuple[int, int]:
+        name, _, effort = label.partition("@")
+        return (names.index(name) if name in names else len(names), int(effort or 0))
+
+    return {
+        label: [row for row in rows if row.method == label]
+        for label in sorted({row.method for row in rows}, key=place)
+    }
+
+
+def _summary(rows: Sequence[Row]) -> dict[str, Any]:
+    found = dataclasses.asdict(statistics.summary(rows))
+    shares = found.pop("shares")
+    return {"n": found.pop("n"), "failed": found.pop("failed"), **shares, **found}
+
+
+def _paired(by: Mapping[str, Sequence[Row]], seed: int) -> list[dict[str, Any]]:
+    """Each of ours against each baseline."""
+    found = []
+    for label, mine in by.items():
+        if not isinstance(METHODS.get(label.partition("@")[0]), Ours):
+            continue
+        for other, theirs in by.items():
+            if other.partition("@")[0] not in _BASELINES:
+                continue
+            for value in ("top1", "joint"):
+                rng = np.random.default_rng(seed)
+                difference = statistics.paired(mine, theirs, value, rng=rng)
+                if difference is not None:
+                    names = {"method": label, "baseline": other, "value": value}
+                    found.append({**names, **dataclasses.asdict(difference)})
+    return found
+
+
+def _splits(rows: Sequence[Row], similarity: Mapping[str, float]) -> list[dict[str, Any]]:
+    return [
+        {"split": by, "group": group, "method": method, **_summary(mine)}
+        for by in statistics.SPLITS
+        for group, methods in statistics.split(rows, by, similarity).items()
+        for method, mine in _by_method([r for part in methods.values() for r in part]).items()
+    ]
+
+
+def _failures(rows: Sequence[Row]) -> list[dict[str, str | int]]:
+    return [
+        {"complex": row.complex, "method": row.method, "seed": row.seed, "reason": row.reason}
+        for row in rows
+        if row.status == FAILED or row.reason
+    ]
+
+
+def _points(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """The curve: methods at each effort, on the dockings that all of the points have."""
+    by = {label: mine for label, mine in _by_method(rows).items() if "@" in label}
+    points = []
+    for label, mine in zip(by, statistics.common(by.values()), strict=True):
+        if mine:
+            name, _, effort = label.partition("@")
+            points.append({"method": name, "effort": int(effort), **_summary(mine)})
+    return points
+
+
+def _versions() -> dict[str, str | None]:
+    found: dict[str, str | None] = {"moldiff": moldiff.__version__}
+    for name in ("vina", "posebusters", "rdkit", "torch", "numpy"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return {**found, "python": platform.python_version()}
+
+
+# --- tables ----------------------------------------------------------------------------------
+
+_FIGURES = {
+    "top1": "RMSD ≤ 2 Å",
+    "joint": "joint",
+    "top5": "top 5",
+    "oracle": "oracle",
+    "best_energy": "by energy",
+    "valid": "PB-valid",
+    "poses_valid": "poses PB-valid",
+}
+
+
+def tables(result: Mapping[str, Any]) -> list[Table]:
+    """Return the tables of a document."""
+    return [table for name, part in result["sets"].items() for table in _tables(name, part)]
+
+
+def _tables(name: str, part: Mapping[str, Any]) -> list[Table]:
+    if not part["methods"]:
+        return []
+    figures = tuple(
+        (
+            row["method"],
+            f"{row['n']}",
+            f"{row['failed']}",
+            *(_percent(row[key]) for key in _FIGURES),
+            _seconds(row["cpu_median"]),
+            _seconds(row["cpu_mean"]),
+        )
+        for row in part["methods"]
+    )
+    title = f"{name}: {part['complexes']} of {part['planned']} complexes, {_seeds(part['seeds'])}"
+    heading = ("method", "n", "failed", *_FIGURES.values(), "CPU-s median", "mean")
+    paired = tuple(
+        (
+            f"{row['method']} - {row['baseline']}",
+            "RMSD" if row["value"] == "top1" else row["value"],
+            f"{row['n']}",
+            f"{100 * row['mean']:+.1f}",
+            f"{100 * row['low']:+.1f} to {100 * row['high']:+.1f}",
+            f"{row['wins']} : {row['losses']}",
+            "–" if row["cpu_ratio"] is None else f"{row['cpu_ratio']:.2f}",
+        )
+        for row in part["paired"]
+    )
+    parts = tuple(
+        (
+            f"{row['split']}: {row['group']}",
+            row["method"],
+            f"{row['n']}",
+            *(_percent(row[key]) for key in ("top1", "joint", "oracle")),
+        )
+        for row in part["splits"]
+    )
+    found = [
+        Table(title, heading, figures, _remark(part)),
+        Table(
+            f"{name}: paired differences in points",
+            ("methods", "of", "complexes", "mean", "95 %", "won : lost", "CPU ratio"),
+            paired,
+            "Bootstrap over the complexes that both have finished.",
+        ),
+        Table(f"{name}: splits", ("group", "method", "n", "RMSD ≤ 2 Å", "joint", "oracle"), parts),
+    ]
+    return [table for table in found if table.rows]
+
+
+def _remark(part: Mapping[str, Any]) -> str:
+    """What a reader must know before the figures are believed."""
+    counts = {row["n"] for row in part["methods"]}
+    told = []
+    if len(counts) > 1:
+        told.append("The methods have finished different numbers: compare the paired differences.")
+    elif part["complexes"] < part["planned"]:
+        told.append("Not finished: a random part of what was planned.")
+    if "pocket.pdb" in part["receptors"]:
+        told.append(
+            "Receptors from pocket.pdb, cut about the crystal ligand: its outline leaks, these "
+            "are no headline figures."
+        )
+    told += [f"Proposals of {line}." for line in part["proposals"] if "no docking model" in line]
+    return " ".join(told)
+
+
+def markdown(result: Mapping[str, Any]) -> str:
+    """Return the document as Markdown."""
+    known = ", ".join(f"{k} {v}" for k, v in result["versions"].items() if v)
+    parts = ["# Docking benchmark", result["protocol"], f"{result['date']}; {known}."]
+    parts.append("\n".join(f"- `{name}`: {what}" for name, what in result["methods"].items()))
+    for table in tables(result):
+        parts.append(f"## {table.title}")
+        lines = ["| " + " | ".join(row) + " |" for row in (table.header, *table.rows)]
+        align = "|".join("---" if k == 0 else "--:" for k in range(len(table.header)))
+        parts.append("\n".join([lines[0], f"|{align}|", *lines[1:]]))
+        parts += [table.remark] if table.remark else []
+    return "\n\n".join(parts) + "\n"
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f}"
+
+
+def _seconds(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f}"
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    return f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {', '.join(map(str, seeds))}"

@@ -1,0 +1,265 @@
+"""The whole comparison: what is left to dock, the docking, and the files that come of it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from moldiff.benchmark.docking import report
+from moldiff.benchmark.docking.complexes import Case
+from moldiff.benchmark.docking.curve import draw_curves, drawable
+from moldiff.benchmark.docking.methods import METHODS, Job, Run, parse
+from moldiff.benchmark.docking.rows import Row, RowFile
+from moldiff.benchmark.docking.schedule import execute
+from moldiff.benchmark.docking.worker import Task
+from moldiff.errors import InputError, MissingExtraError
+
+__all__ = ["CURVE", "Plan", "Study", "curve_runs", "read_similarity"]
+
+#: Methods of which the curve is drawn, each at all of its efforts.
+CURVE = ("moldiff", "random", "vina1", "vina8")
+_COLUMNS = (
+    *("complex", "group", "set", "id", "seed", "rank", "rmsd", "energy", "likelihood"),
+    *("fraction", "atoms", "torsions", "score", "confidence", "valid", "failed"),
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is compared.
+
+    Attributes
+    ----------
+    runs:
+        Methods with their efforts.
+    seeds:
+        Each draws other boxes, conformers and proposals.
+    poses:
+        Reported by each method at most.
+    busted:
+        Of them judged by PoseBusters at most.
+    limit:
+        CPU-seconds for a docking, and again for judging it.
+    model:
+        A docking model in place of the bundled one.
+    """
+
+    runs: tuple[Run, ...]
+    seeds: tuple[int, ...] = (0,)
+    poses: int = 9
+    busted: int = 9
+    limit: int = 1200
+    model: str | None = None
+
+    def job(self, seed: int) -> Job:
+        """Return what a method is told."""
+        return Job(seed, self.poses, self.model)
+
+
+def curve_runs() -> list[Run]:
+    """Return all points of the curve."""
+    return [Run(name, effort) for name in CURVE for effort in METHODS[name].efforts]
+
+
+def read_similarity(path: Path) -> dict[str, float]:
+    """Read a table with the columns set, id, max_sim: ``set/id`` -> similarity.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
+    try:
+        with Path(path).open(newline="", encoding="utf-8-sig") as file:
+            return {
+                f"{row['set']}/{row['id']}": float(row["max_sim"]) for row in csv.DictReader(file)
+            }
+    except (OSError, KeyError, ValueError, TypeError, csv.Error) as error:
+        raise InputError(
+            f"'{path}' is no table of similarities: {error}.",
+            fix="It needs the columns set, id, max_sim.",
+        ) from error
+
+
+class Study:
+    """A comparison in a folder; a context in which dockings run and files are written.
+
+    Parameters
+    ----------
+    cases:
+        In the order in which they are docked.
+    plan:
+        With what.
+    output:
+        The folder.  Its ``rows.jsonl`` is where an interrupted run goes on.
+    similarity:
+        ``set/id`` -> similarity to the training set, for the splits.
+
+    Raises
+    ------
+    InputError, MissingExtraError, ModelFileError
+        If a method cannot run here, or the folder cannot be written.
+    """
+
+    def __init__(
+        self,
+        cases: Sequence[Case],
+        plan: Plan,
+        output: Path,
+        similarity: dict[str, float] | None = None,
+    ) -> None:
+        self.cases, self.plan, self.output = list(cases), plan, Path(output)
+        self.similarity = similarity or {}
+        self._recipes = {run.label: self._recipe(run) for run in plan.runs}
+        self._file = RowFile(self.output / "rows.jsonl")
+
+    def __enter__(self) -> Study:
+        self._file.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.__exit__(kind, error, trace)
+
+    @property
+    def total(self) -> int:
+        """Dockings planned."""
+        return len(self.cases) * len(self.plan.runs) * len(self.plan.seeds)
+
+    @property
+    def stale(self) -> int:
+        """Rows made with other settings, weights or versions: they do not count."""
+        return sum(not self._current(row) for row in self._file.rows.values())
+
+    def left(self) -> list[Task]:
+        """Return what is not done: all methods of a complex in turn, one seed after the other."""
+        every = (
+            Task(
+                case,
+                run,
+                self.plan.job(seed),
+                self._recipes[run.label],
+                self.plan.limit,
+                self.plan.busted,
+            )
+            for seed in self.plan.seeds
+            for case in self.cases
+            for run in self.plan.runs
+        )
+        return [task for task in every if not self._done(task)]
+
+    def work(self, jobs: int = 1, progress: Callable[[Row], object] | None = None) -> None:
+        """Dock what is left; every row is safe before ``progress`` is told of it."""
+        for run in self.plan.runs:  # what cannot run is refused before anything does
+            run.method.warm(self.plan.job(0))
+        with closing(_generator(execute(self.left(), jobs))) as rows:
+            for row in rows:
+                self._file.append(row)
+                if progress is not None:
+                    progress(row)
+
+    def rows(self) -> list[Row]:
+        """Return the finished rows of these complexes that are up to date, of any method."""
+        keys = {case.key for case in self.cases}
+        return [
+            row for row in self._file.rows.values() if row.complex in keys and self._current(row)
+        ]
+
+    def write(self) -> tuple[dict[str, Any], list[Path]]:
+        """Write ``report.json``, ``report.md``, the curve and a table of poses a method.
+
+        Returns
+        -------
+        tuple
+            The document, and the files.
+        """
+        rows = self.rows()
+        sets = [case.set for case in self.cases]
+        planned = {name: sets.count(name) for name in dict.fromkeys(sets)}
+        result = report.document(rows, planned, self.similarity)
+        files = [self._text("report.json", json.dumps(_finite(result), indent=1) + "\n")]
+        why, picture = drawable(result["curves"]), self.output / "curve.svg"
+        text = report.markdown(result)
+        if why:
+            picture.unlink(missing_ok=True)
+        else:
+            draw_curves(result["curves"], picture)
+            text += f"\n![Success against CPU-seconds]({picture.name})\n"
+            files.append(picture)
+        result["no_curve"] = why
+        files.insert(0, self._text("report.md", text))
+        for label in dict.fromkeys(row.method for row in rows):
+            mine = [row for row in rows if row.method == label]
+            files.append(self._text(f"poses-{label}.csv", poses_table(mine)))
+        return result, files
+
+    def _text(self, name: str, text: str) -> Path:
+        from moldiff.view.trajectory import replace_text
+
+        replace_text(self.output / name, text)
+        return self.output / name
+
+    def _done(self, task: Task) -> bool:
+        row = self._file.rows.get(task.row.key)
+        return row is not None and row.recipe == task.recipe
+
+    def _recipe(self, run: Run) -> str:
+        return run.method.recipe(run.effort, self.plan.job(0))
+
+    def _current(self, row: Row) -> bool:
+        """Whether a row was made as it would be made now."""
+        if row.method not in self._recipes:
+            try:
+                run = parse([row.method], search=0, exhaustiveness=1)[0]
+                self._recipes[row.method] = self._recipe(run)
+            except MissingExtraError:  # cannot be made now: it is taken as it is
+                self._recipes[row.method] = row.recipe
+            except InputError:
+                self._recipes[row.method] = ""
+        return row.recipe == self._recipes[row.method]
+
+
+def poses_table(rows: Sequence[Row]) -> str:
+    """Return all poses of a method as CSV, as `moldiff.dock.ranking_fit` reads it."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for row in rows:
+        for rank, pose in enumerate(row.poses, start=1):
+            if not math.isfinite(pose.rmsd):
+                continue
+            measured = (pose.rmsd, pose.energy, pose.likelihood, pose.fraction)
+            rest = (pose.score, pose.confidence, pose.valid, " ".join(pose.failed))
+            name = f"{row.complex}#{row.seed}"
+            place = (name, row.complex, row.set, row.id, row.seed, rank)
+            values = (*place, *measured, row.atoms, row.torsions, *rest)
+            writer.writerow(["" if value is None else value for value in values])
+    return text.getvalue()
+
+
+def _generator(rows: Iterator[Row]) -> Any:
+    """An iterator that can be closed, as generators can."""
+    return rows
+
+
+def _finite(value: Any) -> Any:
+    """JSON values: numbers to six digits, None for what is none."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    return value

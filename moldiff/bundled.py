@@ -1,0 +1,46 @@
+"""Models and configurations that come with the package, by name."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from moldiff.errors import InputError, did_you_mean
+
+__all__ = ["bundled_configs", "bundled_models", "find_model"]
+
+
+def _bundled(folder: str, suffix: str) -> dict[str, Path]:
+    directory = Path(str(files("moldiff") / folder))
+    return {path.stem: path for path in sorted(directory.glob(f"*{suffix}"))}
+
+
+def bundled_models() -> dict[str, Path]:
+    """Return the model files that come with the package, by name."""
+    return _bundled("weights", ".safetensors")
+
+
+def bundled_configs() -> dict[str, Path]:
+    """Return the training configurations that come with the package, by name."""
+    return _bundled("configs", ".yaml")
+
+
+def find_model(name_or_path: str | Path) -> Path:
+    """Return the file of a bundled model, or the path itself if it is one.
+
+    Raises
+    ------
+    InputError
+        If there is neither; it lists the bundled names.
+    """
+    known = bundled_models()
+    if str(name_or_path) in known:
+        return known[str(name_or_path)]
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    names = did_you_mean(str(name_or_path), known) if known else "None is bundled here."
+    raise InputError(
+        f"There is no model file '{name_or_path}' and no bundled model of that name.",
+        fix=f"Check the path, or name a bundled model. {names}",
+    )

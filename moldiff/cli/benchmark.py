@@ -1,0 +1,235 @@
+"""``moldiff benchmark``: measure the package against its peers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from moldiff.cli.failure import Interrupted
+from moldiff.cli.output import bar, counted, examples, remark, table
+from moldiff.errors import InputError
+
+if TYPE_CHECKING:
+    from moldiff.benchmark.docking.complexes import Case
+    from moldiff.benchmark.docking.methods import Run
+    from moldiff.benchmark.docking.rows import Row
+    from moldiff.benchmark.docking.study import Study
+
+app = typer.Typer(help="Measure moldiff against its peers.")
+
+_METHODS = "moldiff,random,energy,unminimised,vina1,vina8"
+_EVERY = 60.0  # seconds between lines where there is no terminal
+
+
+@app.callback()
+def _group() -> None:
+    """Measure moldiff against its peers."""
+
+
+@app.command(
+    epilog=examples(
+        "moldiff benchmark docking posebusters --limit 20 --jobs 4 -o run",
+        "moldiff benchmark docking a b --methods moldiff,vina8@32 --seeds 0,1,2",
+        "moldiff benchmark docking posebusters --curve -o run",
+        "moldiff benchmark docking posebusters -o run --report-only",
+    )
+)
+def docking(
+    sets: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="SET...",
+            help="Folders with index.csv (column id), ID/ligand.sdf and ID/protein.pdb.",
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Folder of the results; a run goes on in it.")
+    ] = Path("docking-benchmark"),
+    methods: Annotated[
+        str, typer.Option(metavar="NAME[@EFFORT],...", help="What to compare.")
+    ] = _METHODS,
+    seeds: Annotated[
+        str, typer.Option(metavar="N,...", help="Each draws other boxes and poses.")
+    ] = "0",
+    search: Annotated[
+        int | None, typer.Option(min=0, help="Effort of ours: search rounds. [default: as docked]")
+    ] = None,
+    exhaustiveness: Annotated[
+        int, typer.Option(min=1, help="Effort of Vina, over all conformers.")
+    ] = 8,
+    curve: Annotated[
+        bool, typer.Option("--curve", help="Also run everything at all efforts, for the picture.")
+    ] = False,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only so many complexes, drawn at random.")
+    ] = None,
+    ids: Annotated[
+        Path | None, typer.Option(help="Only the complexes in this file: id or set/id a line.")
+    ] = None,
+    similarity: Annotated[
+        Path | None,
+        typer.Option(help="Similarity to the training set, for a split: .csv set,id,max_sim."),
+    ] = None,
+    poses: Annotated[int, typer.Option(min=1, help="Poses of each method at most.")] = 9,
+    posebusters: Annotated[
+        int, typer.Option(min=0, help="Poses shown to PoseBusters; 0 for none.")
+    ] = 9,
+    jobs: Annotated[int, typer.Option(min=1, help="Dockings at a time, one thread each.")] = 1,
+    time_limit: Annotated[int, typer.Option(min=1, help="CPU-seconds for a docking.")] = 1200,
+    model: Annotated[
+        Path | None, typer.Option(help="A docking model. [default: the bundled one]")
+    ] = None,
+    include_known: Annotated[
+        bool,
+        typer.Option(
+            "--include-known",
+            help="Keep complexes whose protein is in the training data with the same ligand.",
+        ),
+    ] = False,
+    report_only: Annotated[
+        bool, typer.Option("--report-only", help="Dock nothing; report what is there.")
+    ] = False,
+) -> None:
+    """Dock ligands back into their crystal receptors, by moldiff and by AutoDock Vina.
+
+    Every method gets the same boxes, preparation and thread. Full sets take hours: the run may
+    be interrupted, even killed, and goes on with the same command; the report is about what is
+    finished, which is a random part.
+    """
+    from moldiff.benchmark.docking.complexes import choose, read_set
+    from moldiff.benchmark.docking.study import Plan, Study, read_similarity
+
+    if not report_only and model is not None and not model.is_file():
+        raise InputError(f"There is no model file {model}.", fix="Check the path.")
+    found = [read_set(folder) for folder in sets]
+    if not include_known:
+        found = [_unknown(cases) for cases in found]
+    if len({folder.resolve().name for folder in sets}) < len(sets):
+        raise InputError("Two of the sets have the same name.", fix="Name each folder once.")
+    plan = Plan(
+        _runs(methods, search, exhaustiveness, curve),
+        _seeds(seeds),
+        poses,
+        posebusters,
+        time_limit,
+        None if model is None else str(model),
+    )
+    cases = choose(found, limit=limit, only=None if ids is None else _ids(ids))
+    known = {} if similarity is None else read_similarity(similarity)
+    with Study(cases, plan, output, known) as study:
+        stopped = not report_only and _work(study, jobs)
+        _tell(study)
+        left = len(study.left())
+    if stopped:
+        raise Interrupted(
+            f"Interrupted: {study.total - left} of {counted(study.total, 'docking')} are done and "
+            f"safe in {output}. The same command goes on."
+        )
+
+
+def _unknown(cases: list[Case]) -> list[Case]:
+    """Leave out, and say so, what is no test of the bundled weights."""
+    from moldiff.benchmark.docking.known import is_known
+
+    kept = [case for case in cases if not is_known(case.set, case.id)]
+    if len(kept) < len(cases):
+        remark(
+            f"{cases[0].set}: {counted(len(cases) - len(kept), 'complex')} left out, the protein "
+            "may be in the training data with the same ligand (--include-known keeps them)."
+        )
+    return kept
+
+
+def _runs(words: str, search: int | None, exhaustiveness: int, curve: bool) -> tuple[Run, ...]:
+    from moldiff.benchmark.docking.methods import parse
+    from moldiff.benchmark.docking.study import curve_runs
+    from moldiff.dock.settings import Settings
+
+    usual = Settings().rounds if search is None else search
+    runs = parse(words.split(","), search=usual, exhaustiveness=exhaustiveness)
+    return tuple(dict.fromkeys([*runs, *(curve_runs() if curve else [])]))
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isdecimal() and int(word) < 2**31 - 1 for word in words):
+        raise InputError(f"--seeds {text} is no list of numbers.", fix="For example --seeds 0,1,2.")
+    return tuple(dict.fromkeys(int(word) for word in words))
+
+
+def _ids(path: Path) -> frozenset[str]:
+    try:
+        words = path.read_text(encoding="utf-8").split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"'{path}' cannot be read: {error}.", fix="Check --ids.") from error
+    return frozenset(words)
+
+
+def _work(study: Study, jobs: int) -> bool:
+    """Dock what is left; whether it was interrupted."""
+    left, total = len(study.left()), study.total
+    if study.stale:
+        remark(
+            f"{counted(study.stale, 'row')} of other settings, weights or versions do not count."
+        )
+    if left < total:
+        remark(f"Going on: {total - left} of {counted(total, 'docking')} were done before.")
+    try:
+        with _progress(total - left, total) as told:
+            study.work(jobs, told)
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+@contextmanager
+def _progress(done: int, total: int) -> Iterator[Callable[[Row], None]]:
+    """A bar with the time left; where there is no terminal, a line now and then."""
+    start = last = time.monotonic()
+    finished = failed = 0
+    with bar("{task.completed} of {task.total}", "{task.fields[note]}") as shown:
+        line = shown.add_task("docking", total=total, completed=done, note="")
+
+        def told(row: Row) -> None:
+            nonlocal last, finished, failed
+            finished += 1
+            failed += row.status == "failed"
+            note = f"{failed} failed" if failed else ""
+            shown.update(line, completed=done + finished, note=note)
+            now = time.monotonic()
+            if shown.disable and now - last >= _EVERY:
+                left = (now - start) / finished * (total - done - finished)
+                remark(
+                    f"docking: {done + finished} of {total}, {failed} failed, "
+                    f"about {_duration(left)} left"
+                )
+                last = now
+
+        yield told
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
+
+
+def _tell(study: Study) -> None:
+    """Write the files and print the tables."""
+    from moldiff.benchmark.docking import report
+
+    result, files = study.write()
+    for part in report.tables(result):
+        table(part.rows, header=part.header, title=part.title)
+        if part.remark:
+            print(f"  {part.remark}")
+    done, total = study.total - len(study.left()), study.total
+    if done < total:
+        print(f"{done} of {counted(total, 'docking')} are finished: figures of a random part.")
+    if result["no_curve"]:
+        remark(f"No curve: {result['no_curve']}.")
+    remark(f"Written: {', '.join(str(path) for path in files)}")

@@ -1,0 +1,38 @@
+"""``moldiff cite``: the papers behind a model or a method, as BibTeX."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Annotated
+
+import typer
+
+EXAMPLES = (
+    "moldiff cite qm9 > references.bib",
+    "moldiff cite ddpm heun",
+    "moldiff cite my.safetensors",
+)
+
+
+def command(
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL|METHOD...",
+            help="Bundled models, model files, or names of methods, samplers and other parts.",
+        ),
+    ],
+) -> None:
+    """Print the BibTeX of the papers behind models and methods, and of moldiff itself.
+
+    Before each entry a comment says what it is cited for, and where in the paper that is.
+    """
+    from moldiff.references import bibtex
+    from moldiff.tasks.citing import cite
+
+    found = cite(words)
+    for number, key in enumerate(found):
+        told = textwrap.fill(
+            ", ".join(found[key]), 100, initial_indent="% ", subsequent_indent="% "
+        )
+        print(f"{chr(10) if number else ''}{told}\n{bibtex([key])}")

@@ -1,0 +1,259 @@
+"""``moldiff dock``: ligands into a pocket."""
+
+from __future__ import annotations
+
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from moldiff.cli.failure import Interrupted
+from moldiff.cli.output import (
+    bar,
+    check_apart,
+    check_output,
+    check_threads,
+    counted,
+    remark,
+    table,
+)
+from moldiff.cli.progress import stages
+from moldiff.errors import InputError
+
+if TYPE_CHECKING:
+    from moldiff.dock.result import DockingResult
+    from moldiff.dock.settings import Settings
+    from moldiff.tasks.screening import LibraryRun
+    from moldiff.tasks.sites import Site
+
+EXAMPLES = (
+    "moldiff dock --receptor 1abc.pdb --ligand ligand.sdf --pocket-ligand crystal.sdf",
+    "moldiff dock --receptor 1abc.cif --ligand 'CC(=O)Nc1ccc(O)cc1' --center 12.5,-3,40.1",
+    "moldiff dock --receptor 1abc.pdb --ligand a.sdf --residues A:123,A:145 --ph 7.4 -o poses.sdf",
+    "moldiff dock --receptor 1abc.pdb --ligands library.csv --autobox --jobs 4 -o hits.sdf",
+)
+
+
+class Proposals(StrEnum):
+    """Where the first poses come from."""
+
+    auto = "auto"
+    diffusion = "diffusion"
+    random = "random"
+
+
+def command(
+    receptor: Annotated[Path, typer.Option("-r", "--receptor", help="The protein: .pdb or .cif.")],
+    ligand: Annotated[
+        str | None,
+        typer.Option("-l", "--ligand", help="One ligand: .sdf, .mol, .mol2, .smi or a SMILES."),
+    ] = None,
+    ligands: Annotated[
+        Path | None,
+        typer.Option("--ligands", help="Many ligands: .csv with a column smiles, .sdf, .smi."),
+    ] = None,
+    pocket_ligand: Annotated[
+        Path | None,
+        typer.Option(help="The pocket is where this molecule is: .sdf, .mol2 or .mol."),
+    ] = None,
+    center: Annotated[
+        str | None, typer.Option(metavar="X,Y,Z", help="The pocket is around this point, in Å.")
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(metavar="A", help="Edge of the box in Å, or three: 20,20,30. [default: 25]"),
+    ] = None,
+    residues: Annotated[
+        str | None,
+        typer.Option(metavar="A:123,...", help="The pocket is between these residues."),
+    ] = None,
+    autobox: Annotated[
+        bool, typer.Option("--autobox", help="Find the pocket: the largest cavity.")
+    ] = False,
+    exclude: Annotated[
+        str | None,
+        typer.Option(metavar="NAME,A:301", help="Leave these residues out of the receptor."),
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Ranked poses (.sdf); a report goes beside it.")
+    ] = Path("poses.sdf"),
+    poses: Annotated[
+        int | None,
+        typer.Option(min=1, max=1000, help="Poses to report. [default: 9; 1 of a library]"),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Same seed, same poses.")] = 0,
+    draws: Annotated[int, typer.Option(min=1, help="Poses to propose.")] = 40,
+    starts: Annotated[
+        int, typer.Option(min=0, help="Random poses to look at for more beginnings.")
+    ] = 3000,
+    chains: Annotated[int, typer.Option(min=1, help="Searches side by side.")] = 200,
+    rounds: Annotated[
+        int, typer.Option(min=0, max=1000, help="Rounds of the search: slower, better.")
+    ] = 40,
+    conformers: Annotated[int, typer.Option(min=1, max=300, help="Conformers to start from.")] = 8,
+    proposals: Annotated[
+        Proposals, typer.Option(help="Where poses start: the network, or at random.")
+    ] = Proposals.auto,
+    model: Annotated[
+        Path | None, typer.Option(help="A docking model. [default: the bundled one]")
+    ] = None,
+    ph: Annotated[
+        float | None,
+        typer.Option(help="7.4: protonate the ligand by rules. [default: as given]"),
+    ] = None,
+    posebusters: Annotated[
+        bool, typer.Option("--posebusters", help="Run PoseBusters on the poses too: slower.")
+    ] = False,
+    reference: Annotated[
+        Path | None, typer.Option(help="A known pose to compare with: .sdf, .mol2.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes for a library.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of one operation.")] = 1,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Begin a library again instead of going on.")
+    ] = False,
+    html: Annotated[bool, typer.Option("--html/--no-html", help="Write the page too.")] = True,
+) -> None:
+    """Dock ligands into a pocket of a protein.
+
+    The poses are ranked and checked; each record says its energy (kcal/mol), its confidence
+    and what it was made with. OUTPUT's name with .html is a page that shows them in the pocket.
+
+    A library may be interrupted, even killed: the same command goes on where it was.
+    """
+    _check(receptor, ligand, ligands, output, [pocket_ligand, reference])
+    check_threads(threads)
+    from moldiff.cpu import set_threads
+    from moldiff.dock.settings import Settings
+    from moldiff.tasks import docking
+
+    where = docking.Where(pocket_ligand, center, residues, autobox, size)
+    settings = Settings(
+        poses=poses or (9 if ligands is None else 1),
+        seed=seed,
+        draws=draws,
+        starts=starts,
+        chains=chains,
+        rounds=rounds,
+        conformers=conformers,
+        proposals=proposals.value,
+        ph=ph,
+        posebusters=posebusters,
+        model=None if model is None else str(model),
+    )
+    known = None if reference is None else docking.read_reference(reference)
+    one = None if ligand is None else docking.read_ligand(ligand)
+    set_threads(threads)
+    words = [word.strip() for word in (exclude or "").split(",") if word.strip()]
+    site = docking.site(receptor, where, exclude=words)
+    for note in site.notes:
+        remark(f"Note: {note}")
+    page = output.with_suffix(".html") if html else None
+    if one is not None:
+        _one(site, one, settings, output, page, known)
+    else:
+        from moldiff.tasks.screening import LibraryRun
+
+        assert ligands is not None
+        run = LibraryRun(site, ligands, settings, output, restart=restart)
+        _many(run, jobs, threads, page, known)
+
+
+def _check(
+    receptor: Path,
+    ligand: str | None,
+    ligands: Path | None,
+    output: Path,
+    others: list[Path | None],
+) -> None:
+    """Refuse what can be refused before anything is loaded."""
+    if (ligand is None) == (ligands is None):
+        told = "neither was" if ligand is None else "both were"
+        raise InputError(
+            f"A docking needs --ligand or --ligands; {told} given.",
+            fix="Give --ligand for one ligand, --ligands for a file of many.",
+        )
+    check_output(output, (".sdf",))
+    read = [receptor, *(path for path in [ligands, *others] if path is not None)]
+    read += [Path(ligand)] if ligand is not None else []
+    for suffix in (".sdf", ".json", ".csv", ".html"):  # all that is written beside it
+        check_apart("--output", output.with_suffix(suffix), read)
+
+
+def _one(
+    site: Site, one: Any, settings: Settings, output: Path, page: Path | None, known: Any
+) -> None:
+    """Dock one ligand and say what came of it."""
+    from moldiff.tasks import docking
+
+    with bar() as shown:
+        line = shown.add_task("preparing", total=1.0)
+
+        def progress(stage: str, done: float) -> None:
+            shown.update(line, description=stage, completed=done)
+
+        try:
+            result = site.dock(one, settings, progress=progress)
+        except KeyboardInterrupt:
+            raise Interrupted("Interrupted: nothing was written.") from None
+    written = docking.write_result(result, output)
+    if page is not None:
+        docking.write_page(page, site, output, known, title=result.name)
+    for note in result.notes:
+        remark(f"Note: {note}")
+    _table_of(result, known)
+    files = [*written, *([page] if page is not None else [])]
+    table(
+        [
+            ("proposals", result.proposals),
+            ("CPU-seconds", _seconds(result.seconds)),
+            ("files", ", ".join(str(path) for path in files)),
+        ]
+    )
+
+
+def _table_of(result: DockingResult, known: Any) -> None:
+    """Print the poses; with a known pose the RMSD to it stands in place of that to the first."""
+    from moldiff.tasks import docking
+
+    header = ["rank", "kcal/mol", "confidence", "Å from first", "checks"]
+    rows = [list(row) for row in result.table()]
+    if known is not None:
+        header.insert(4, "Å from reference")
+        for row, pose in zip(rows, result.poses, strict=True):
+            row.insert(4, docking.distance_text(pose.mol, known))
+    table(rows, header=header, title=f"{counted(len(rows), 'pose')} of {result.name}")
+
+
+def _seconds(seconds: Any) -> str:
+    told = [f"{stage} {value:.1f}" for stage, value in seconds.items() if value >= 0.05]
+    return f"{sum(seconds.values()):.1f} ({', '.join(told)})"
+
+
+def _many(run: LibraryRun, jobs: int, threads: int, page: Path | None, known: Any) -> None:
+    """Dock a library and say what came of it; Ctrl-C keeps what is done."""
+    start, stopped = time.perf_counter(), False
+    with run:
+        if run.resumed:
+            remark(f"Going on: {run.resumed} of {counted(run.total, 'row')} were done before.")
+        with stages() as show:
+            try:
+                run.work(jobs, threads, lambda row: show("docking", run.done, run.total))
+            except KeyboardInterrupt:
+                stopped = True
+        files = run.write(page, known)
+        summary = run.summary()
+    if stopped:
+        raise Interrupted(
+            f"Interrupted: {run.done} of {counted(run.total, 'row')} are done and safe in "
+            f"{run.manifest_path}. The same command goes on."
+        )
+    table(
+        [
+            *summary,
+            ("seconds", f"{time.perf_counter() - start:.1f}"),
+            ("files", ", ".join(str(path) for path in files)),
+        ]
+    )

@@ -1,0 +1,116 @@
+"""``moldiff likelihood``: how probable a model thinks molecules are."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from moldiff.cli.output import (
+    check_apart,
+    check_output,
+    check_threads,
+    commonest,
+    counted,
+    remark,
+    table,
+)
+from moldiff.cli.progress import stages
+from moldiff.cli.records import Readable
+
+if TYPE_CHECKING:
+    from moldiff.tasks.likelihood import Likelihood
+
+EXAMPLES = (
+    "moldiff likelihood molecules.sdf",
+    "moldiff likelihood molecules.sdf --steps 1000 -o likelihood.json",
+    "moldiff likelihood my.sdf --model runs/my/model.safetensors",
+)
+
+_SHOWN = 20  # molecules in the table; all of them are in the JSON
+_KINDS = 6  # kinds of reasons in the closing line
+
+
+def command(
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="Molecules with coordinates and hydrogens: .sdf ..."),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Write all rows and terms here too (.json)."),
+    ] = None,
+    model: Annotated[
+        str, typer.Option("--model", help="A bundled model (moldiff info) or a model file.")
+    ] = "qm9",
+    steps: Annotated[
+        int, typer.Option(min=2, help="Steps of the chain: slower, and a tighter bound.")
+    ] = 256,
+    seed: Annotated[int, typer.Option(help="Same seed, same figures.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 or mps.")] = "cpu",
+    threads: Annotated[int, typer.Option(min=1, help="Threads of one operation.")] = 1,
+) -> None:
+    """Print the variational bound on log p of molecules, in nats, and what it is made of.
+
+    The bound (ELBO) is below the log-likelihood, a density of the atoms' coordinates in Å times
+    the probability of elements, charges, bonds and size. The columns are its terms, on -log p:
+    they add up to minus the bound. What the model cannot make gets a row with the reason.
+    """
+    if output is not None:
+        check_output(output, (".json",))
+        check_apart("--output", output, [file])
+    check_threads(threads)
+    records = list(Readable(file))
+    from moldiff.cpu import set_threads
+    from moldiff.tasks import load
+    from moldiff.tasks.likelihood import bounds, to_json
+
+    set_threads(threads)
+    loaded = load(model, device)
+    with stages() as show:
+        rows = bounds(
+            records,
+            loaded,
+            steps=steps,
+            seed=seed,
+            progress=lambda done, total: show("evaluations", done, total),
+        )
+    if output is not None:  # before the table: a closed pipe must not lose the report
+        from moldiff.view.trajectory import replace_text
+
+        name = f"{loaded.card.get('name', 'unnamed')} {loaded.digest}"
+        settings = {"file": str(file), "model": name, "steps": steps, "seed": seed}
+        replace_text(output, to_json(rows, settings) + "\n")
+    _print(rows)
+    if output is not None:
+        remark(f"The report is in {output}.")
+
+
+def _print(rows: list[Likelihood]) -> None:
+    """Print the first molecules, the mean over all, and why some have no bound."""
+    from moldiff.tasks.likelihood import mean_terms
+
+    mean = mean_terms(rows)
+    columns = list(mean)
+    drawn = [_cells(row, columns) for row in rows[:_SHOWN]]
+    if len(rows) > _SHOWN:
+        drawn.append((f"... {counted(len(rows) - _SHOWN, 'more molecule')}",))
+    bounded = [row for row in rows if row.elbo is not None]
+    if bounded:
+        drawn.append((f"mean of {len(bounded)}", "", *(f"{mean[c]:.2f}" for c in columns)))
+    names = ("molecule", "atoms", *("ELBO" if c == "elbo" else c for c in columns))
+    table(drawn, header=names, title=f"{counted(len(rows), 'molecule')}, nats")
+    reasons = Counter(row.reason for row in rows if row.reason is not None)
+    if reasons:
+        told = commonest(dict(reasons.most_common()), _KINDS)
+        print(f"No bound: {told}")
+
+
+def _cells(row: Likelihood, columns: list[str]) -> tuple[str, ...]:
+    if row.elbo is None:
+        return row.name, str(row.atoms), *(["-"] * len(columns))
+    sums = {f: math.fsum(parts.values()) for f, parts in row.terms.items()} | {"elbo": row.elbo}
+    return row.name, str(row.atoms), *(f"{sums[c]:.2f}" for c in columns)

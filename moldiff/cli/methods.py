@@ -1,0 +1,74 @@
+"""``moldiff methods``: the family of methods, and the samplers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from moldiff.cli.output import remark, table
+
+EXAMPLES = ("moldiff methods",)
+
+
+def command() -> None:
+    """List the methods a model can be trained with, and the samplers it can be sampled with.
+
+    A method is some settings of the same parts: moldiff train FILE --method NAME lays them over
+    a configuration. A sampler goes with any trained model: moldiff generate --sampler NAME.
+    """
+    from moldiff.methods import METHODS, SAMPLERS
+
+    table(
+        (
+            (name, method.line, ", ".join(_parts(method.config)), _paper(method.cites[0]))
+            for name, method in METHODS.items()
+        ),
+        header=("method", "what it is", "parts", "reference"),
+    )
+    table(
+        ((name, choice.line, _stepper(choice.stepper)) for name, choice in SAMPLERS.items()),
+        header=("sampler", "what it is", "stepper"),
+    )
+    remark("The papers of one: moldiff cite NAME")
+
+
+_ROLES = (
+    "schedule",
+    "noise",
+    "precondition",
+    "coupling",
+    "times",
+    "objective",
+    "network",
+    "stepper",
+)
+
+
+_USUAL = ("denoising", "kumaraswamy")  # without which the lines are easier to read
+
+
+def _parts(config: Mapping[str, Any]) -> list[str]:
+    """The names of the parts a method sets, each once."""
+    return list(dict.fromkeys(name for name in _named(config) if name not in _USUAL))
+
+
+def _named(config: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in config.items():
+        name = value.get("name") if isinstance(value, Mapping) else value
+        if key in _ROLES and isinstance(name, str):
+            yield name
+        if isinstance(value, Mapping):
+            yield from _named(value)
+
+
+def _stepper(stepper: Mapping[str, Any]) -> str:
+    settings = [f"{key} = {value:g}" for key, value in stepper.items() if key != "name"]
+    return ", ".join([stepper["name"], *settings])
+
+
+def _paper(key: str) -> str:
+    from moldiff.references import reference
+
+    found = reference(key)
+    number = found.fields.get("eprint")
+    return f"{found.short}, arXiv {number}" if number else found.short

@@ -1,0 +1,196 @@
+"""What a docking gives: ranked poses on the input's own graph, and where they come from."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rdkit import Chem
+
+from moldiff.chem.quiet import quiet
+from moldiff.io import Writer
+
+if TYPE_CHECKING:
+    from moldiff.protein.pocket import Box
+
+__all__ = ["DockedPose", "DockingResult", "check_words"]
+
+_SCHEMA = "moldiff.docking"
+
+
+@dataclass(frozen=True, eq=False)
+class DockedPose:
+    """One pose.
+
+    Attributes
+    ----------
+    rank:
+        From 1, the best.
+    mol:
+        The input's graph (atom order, bond orders, stereo) with all hydrogens as atoms and
+        one conformer in the frame of the receptor.
+    energy:
+        Estimated free energy of binding by the Vina function, in kcal/mol.
+    score:
+        What the poses are ranked by; higher is better.
+    confidence:
+        Estimated probability that the pose is within 2 Å of the crystal pose; None where no
+        ranking model is there.
+    checks:
+        Name of a check -> passed, failed, or None for "could not be computed".
+    terms:
+        Parts of the energy and of the score by name.
+    """
+
+    rank: int
+    mol: Chem.Mol
+    energy: float
+    score: float
+    confidence: float | None = None
+    checks: Mapping[str, bool | None] = field(default_factory=dict)
+    terms: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def passes(self) -> bool:
+        """Whether no check failed."""
+        return False not in self.checks.values()
+
+
+@dataclass(frozen=True, eq=False)
+class DockingResult:
+    """The poses of one ligand in one pocket, best first.
+
+    Attributes
+    ----------
+    name, smiles:
+        The ligand: its title, and its canonical SMILES as it was docked.
+    poses:
+        At least one.
+    box:
+        The region that was searched.
+    proposals:
+        Where the first poses came from: "diffusion ..." with the model's hash, or "random".
+    provenance:
+        Seed, settings, versions, digest of the receptor: what a result depends on.
+    seconds:
+        CPU-seconds by stage.
+    notes:
+        What a user should know about this docking, a sentence each.
+    """
+
+    name: str
+    smiles: str
+    poses: tuple[DockedPose, ...]
+    box: Box
+    proposals: str
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def best(self) -> DockedPose:
+        """The pose of rank 1."""
+        return self.poses[0]
+
+    def tags(self, pose: DockedPose) -> dict[str, str]:
+        """Return the data fields of a pose's SDF record; what is not known is left out."""
+        known = {
+            "rank": f"{pose.rank}",
+            "energy_kcal_mol": f"{pose.energy:.3f}",
+            "confidence": "" if pose.confidence is None else f"{pose.confidence:.3f}",
+            "checks": check_words(pose.checks),
+            "score": f"{pose.score:.4f}",
+            "SMILES": self.smiles,
+            "box_center": _triple(self.box.centre),
+            "box_size": _triple(self.box.size),
+            "proposals": self.proposals,
+            **self.provenance,
+        }
+        return {key: value for key, value in known.items() if value}
+
+    def records(self) -> Iterator[tuple[Chem.Mol, dict[str, str]]]:
+        """Yield each pose with its tags, best first."""
+        for pose in self.poses:
+            yield pose.mol, self.tags(pose)
+
+    def write(self, path: str | Path) -> None:
+        """Write the poses to an SDF file (or .xyz, .json of molecules), whole or not at all.
+
+        Raises
+        ------
+        InputError
+            When ``path`` cannot be written or has an unknown suffix.
+        """
+        with Writer(path) as writer:
+            for mol, tags in self.records():
+                writer.write(mol, tags, self.name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but coordinates, JSON-ready."""
+        return {
+            "schema": _SCHEMA,
+            "ligand": {"name": self.name, "smiles": self.smiles},
+            "box": {"center": _rounded(self.box.centre), "size": _rounded(self.box.size)},
+            "proposals": self.proposals,
+            "provenance": dict(self.provenance),
+            "seconds": {key: round(value, 3) for key, value in self.seconds.items()},
+            "notes": list(self.notes),
+            "poses": [
+                {
+                    "rank": pose.rank,
+                    "energy": round(pose.energy, 4),
+                    "score": round(pose.score, 5),
+                    "confidence": None if pose.confidence is None else round(pose.confidence, 4),
+                    "passes": pose.passes,
+                    "checks": dict(pose.checks),
+                    "terms": {k: round(v, 4) for k, v in pose.terms.items() if math.isfinite(v)},
+                }
+                for pose in self.poses
+            ],
+        }
+
+    def to_json(self) -> str:
+        """Return `to_dict` as text."""
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
+
+    def table(self) -> list[tuple[str, str, str, str, str]]:
+        """Return rows for a terminal: rank, energy, confidence, RMSD to the first, checks."""
+        with quiet():
+            first = Chem.RemoveHs(self.best.mol, sanitize=False)
+            rows = []
+            for pose in self.poses:
+                apart = _rmsd(Chem.RemoveHs(pose.mol, sanitize=False), first)
+                sure = "–" if pose.confidence is None else f"{pose.confidence:.2f}"
+                words = check_words(pose.checks) or "not run"
+                rows.append((f"{pose.rank}", f"{pose.energy:.2f}", sure, f"{apart:.1f}", words))
+        return rows
+
+
+def check_words(checks: Mapping[str, bool | None]) -> str:
+    """``passed``, or what failed and what could not be computed; empty without checks."""
+    if not checks:
+        return ""
+    failed = [name for name, passed in checks.items() if passed is False]
+    skipped = [name for name, passed in checks.items() if passed is None]
+    told = [f"failed: {', '.join(failed)}"] if failed else ["passed"]
+    if skipped:
+        told.append(f"not computed: {', '.join(skipped)}")
+    return "; ".join(told)
+
+
+def _rmsd(mol: Chem.Mol, other: Chem.Mol) -> float:
+    """RMSD of two poses of one graph without symmetry, in Å: a guide to how they differ."""
+    a, b = mol.GetConformer().GetPositions(), other.GetConformer().GetPositions()
+    return float(((a - b) ** 2).sum(axis=1).mean() ** 0.5)
+
+
+def _triple(values: Any) -> str:
+    return " ".join(f"{float(v):.3f}" for v in values)
+
+
+def _rounded(values: Any) -> list[float]:
+    return [round(float(v), 3) for v in values]

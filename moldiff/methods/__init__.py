@@ -1,0 +1,8 @@
+"""The family of methods by name; nothing heavy is imported."""
+
+from __future__ import annotations
+
+from moldiff.methods.table import METHODS, SAMPLERS, Method, SamplerChoice
+from moldiff.methods.use import apply, parse_sampler
+
+__all__ = ["METHODS", "SAMPLERS", "Method", "SamplerChoice", "apply", "parse_sampler"]

@@ -1,0 +1,230 @@
+"""The family: each member of diffusion modelling as a few settings of the same parts.
+
+A *method* is a fragment of a training configuration, laid over it by `moldiff.methods.apply`; a
+*sampler* is a stepper with settings, which any trained model can be sampled with.  Both are
+data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["METHODS", "SAMPLERS", "Method", "SamplerChoice"]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A member of the family.
+
+    Attributes
+    ----------
+    line:
+        What it is, in one line.
+    cites:
+        Keys of `moldiff.references`; the first is the paper it is known by.
+    config:
+        What it sets in a training configuration.
+    """
+
+    line: str
+    cites: tuple[str, ...]
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SamplerChoice:
+    """A way to sample any trained model: one line, and the stepper it stands for."""
+
+    line: str
+    stepper: Mapping[str, Any]
+
+
+def _denoising(coupling: str, times: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    uniform = {"name": "kumaraswamy", "a": 1.0, "b": 1.0}
+    return {"name": "denoising", "coupling": coupling, "times": times or uniform}
+
+
+def _sampling(steps: int, stepper: str, exponent: float = 1.0, **settings: Any) -> dict[str, Any]:
+    # Classes are redrawn from the prediction (churn 1) unless a method is about their kernel:
+    # that is exact as well, and mends early choices when there are few steps.
+    return {
+        "steps": steps,
+        "stepper": {"name": stepper, "churn": 1.0, **settings},
+        "grid": {"name": "power", "exponent": exponent},
+    }
+
+
+def _coordinates(
+    schedule: str | Mapping[str, Any], precondition: str, coupling: str = "independent"
+) -> dict[str, Any]:
+    return {
+        "process": {"positions": {"name": "gaussian", "schedule": schedule}},
+        "precondition": precondition,
+        "objective": _denoising(coupling),
+    }
+
+
+def _kernel(noise: str) -> dict[str, Any]:
+    jump = {"name": "jump", "schedule": "rectified", "noise": noise}
+    return {"process": dict.fromkeys(("types", "charges", "bonds"), jump)}
+
+
+_DDPM = _coordinates("linear_vp", "noise")
+_FLOW = _coordinates("rectified", "velocity")
+_VE = {"name": "ve", "sigma_min": 0.005, "sigma_max": 20.0}
+# Noise levels as in the paper, where the data have the spread 0.5: in units of the spread.
+# Times at which log sigma is close to normal with mean ln(e^-1.2 / 0.5), deviation 1.2.
+_EDM = _coordinates({"name": "ve", "sigma_min": 0.004, "sigma_max": 160.0}, "karras") | {
+    "objective": _denoising("independent", {"name": "logit_normal", "mean": -0.11, "std": 0.45})
+}
+# Distilled models keep the process of their teacher.
+_FEW = {"evaluation": {"steps": 4}}
+
+METHODS: Mapping[str, Method] = {
+    "aligned": Method(
+        "the default: flow from noise permuted and rotated onto the data; few, straight steps",
+        ("klein2023", "song2023equifm", "karras2022"),
+        _coordinates("cosine", "karras", "aligned") | {"sampling": _sampling(50, "ancestral", 1.5)},
+    ),
+    "thermodynamics": Method(
+        "a fixed noising reversed step by step; its bound is what `moldiff likelihood` gives",
+        ("sohldickstein2015",),
+        _coordinates("linear_vp", "clean") | {"sampling": _sampling(1000, "ancestral", eta=1.0)},
+    ),
+    "ddpm": Method(
+        "predicts the noise, L_simple, 1000 random steps back, linear schedule",
+        ("ho2020",),
+        _DDPM | {"sampling": _sampling(1000, "ancestral", eta=1.0)},
+    ),
+    "ddpm-cosine": Method(
+        "DDPM with the cosine schedule",
+        ("nichol2021", "ho2020"),
+        _coordinates("cosine", "noise") | {"sampling": _sampling(1000, "ancestral", eta=1.0)},
+    ),
+    "ddim": Method(
+        "DDPM's model, sampled without randomness in any number of steps",
+        ("song2021ddim", "ho2020"),
+        _DDPM | {"sampling": _sampling(50, "ancestral", eta=0.0)},
+    ),
+    "score-matching": Method(
+        "denoising score matching on a ladder of noise, annealed Langevin dynamics",
+        ("song2019",),
+        _coordinates(_VE, "noise") | {"sampling": _sampling(50, "annealed")},
+    ),
+    "score-sde-vp": Method(
+        "variance-preserving SDE, predictor and Langevin corrector",
+        ("song2021",),
+        _DDPM | {"sampling": _sampling(250, "langevin")},
+    ),
+    "score-sde-ve": Method(
+        "variance-exploding SDE, predictor and Langevin corrector",
+        ("song2021", "song2019"),
+        _coordinates(_VE, "noise") | {"sampling": _sampling(250, "langevin")},
+    ),
+    "probability-flow": Method(
+        "the ODE with the marginals of the variance-preserving SDE, second order",
+        ("song2021",),
+        _DDPM | {"sampling": _sampling(25, "midpoint")},
+    ),
+    "edm": Method(
+        "preconditioning, log-normal noise levels, Heun (s_churn > 0 makes it random)",
+        ("karras2022",),
+        _EDM | {"sampling": _sampling(25, "heun")},
+    ),
+    "dpm-solver": Method(
+        "DDPM's model, second-order multistep solver in log-SNR: DPM-Solver++(2M)",
+        ("lu2022", "ho2020"),
+        _DDPM | {"sampling": _sampling(20, "multistep")},
+    ),
+    "flow-matching": Method(
+        "velocity of straight paths from noise permuted and rotated onto the data, Euler steps",
+        ("lipman2023", "klein2023", "song2023equifm"),
+        _coordinates("rectified", "velocity", "aligned")
+        | {"sampling": _sampling(50, "ancestral", eta=0.0)},
+    ),
+    "rectified-flow": Method(
+        "velocity of straight paths between independent noise and data, Euler steps",
+        ("liu2023", "lipman2023"),
+        _FLOW | {"sampling": _sampling(50, "ancestral", eta=0.0)},
+    ),
+    "reflow": Method(
+        "rectified again, on pairs that a teacher made: straighter paths, fewer steps",
+        ("liu2023",),
+        _FEW
+        | {
+            "objective": {"name": "reflow", "teacher": "qm9"},
+            "sampling": _sampling(8, "ancestral", eta=0.0),
+        },
+    ),
+    "consistency-distillation": Method(
+        "every point of a teacher's trajectory predicts its end: 1 to 4 steps",
+        ("song2023", "songdhariwal2024"),
+        _FEW
+        | {
+            "precondition": "consistency",
+            "objective": {"name": "consistency", "teacher": "qm9"},
+            "sampling": _sampling(4, "ancestral", 1.5, eta=0.0),
+        },
+    ),
+    "consistency-training": Method(
+        "the same without a teacher: neighbouring noise levels agree",
+        ("song2023", "songdhariwal2024"),
+        _FEW
+        | {
+            "precondition": "consistency",
+            "objective": {"name": "consistency", "coupling": "independent"},
+            "sampling": {"steps": 4, "stepper": "consistency", "grid": "power"},
+        },
+    ),
+    "endpoint": Method(
+        "predicts where a teacher ends from states the student reached itself: a few steps",
+        ("salimans2022", "luhman2021", "ross2011"),
+        _FEW
+        | {
+            "objective": {"name": "endpoint", "teacher": "qm9"},
+            "sampling": _sampling(4, "ancestral", 1.5, eta=0.0),
+        },
+    ),
+    "uniform": Method(
+        "classes jump to any other with equal probability",
+        ("austin2021", "campbell2022"),
+        _kernel("uniform"),
+    ),
+    "marginal": Method(
+        "classes jump to others as frequent as in the data (the default for classes)",
+        ("vignac2023", "austin2021", "campbell2022"),
+        _kernel("marginal"),
+    ),
+    "mask": Method(
+        "classes are masked one by one, and unmasked in sampling",
+        ("austin2021", "campbell2022", "campbell2024"),
+        _kernel("mask"),
+    ),
+    "transformer": Method(
+        "diffusion transformer: adaptive layer norm, attention biased by pairs, equivariant",
+        ("peebles2023",),
+        {"network": {"name": "transformer"}},
+    ),
+}
+
+SAMPLERS: Mapping[str, SamplerChoice] = {
+    "ancestral": SamplerChoice("DDPM: random steps back", {"name": "ancestral", "eta": 1.0}),
+    "ddim": SamplerChoice("no randomness, first order", {"name": "ancestral", "eta": 0.0}),
+    "midpoint": SamplerChoice("second order, two evaluations a step", {"name": "midpoint"}),
+    "heun": SamplerChoice(
+        "second order, two evaluations a step; s_churn > 0: random", {"name": "heun"}
+    ),
+    "multistep": SamplerChoice(
+        "second order, one evaluation a step: DPM-Solver++(2M)", {"name": "multistep"}
+    ),
+    "langevin": SamplerChoice("ancestral steps with Langevin corrections", {"name": "langevin"}),
+    "annealed": SamplerChoice(
+        "Langevin steps down a ladder of noise; needs the schedule ve", {"name": "annealed"}
+    ),
+    "consistency": SamplerChoice(
+        "predict and noise afresh, 1 to 4 steps; needs a consistency model",
+        {"name": "consistency"},
+    ),
+}

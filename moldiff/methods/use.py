@@ -1,0 +1,110 @@
+"""From a method's or a sampler's name to settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from moldiff.errors import ConfigError, InputError, did_you_mean
+from moldiff.methods.table import METHODS, SAMPLERS
+
+__all__ = ["apply", "parse_sampler"]
+
+
+def parse_sampler(text: str) -> dict[str, Any]:
+    """Return the stepper's configuration for ``NAME`` or ``NAME,key=value,...``.
+
+    Raises
+    ------
+    InputError
+        If there is no such sampler, or a setting is not of this form.
+    """
+    name, *settings = (part.strip() for part in text.split(","))
+    if name not in SAMPLERS:
+        raise InputError(f"There is no sampler '{name}'.", fix=did_you_mean(name, SAMPLERS))
+    stepper = dict(SAMPLERS[name].stepper)
+    for setting in settings:
+        key, equals, value = (part.strip() for part in setting.partition("="))
+        if not (equals and key and value) or key == "name":
+            raise InputError(
+                f"'{setting}' is no setting of the sampler '{name}'.",
+                fix="Write them as in heun,s_churn=2.",
+            )
+        stepper[key] = _number(key, value)
+    return stepper
+
+
+def _number(key: str, text: str) -> int | float:
+    for kind in (int, float):
+        try:
+            value = kind(text)
+        except ValueError:
+            continue
+        if value == value:  # not NaN
+            return value
+    raise InputError(f"The sampler's '{key}' must be a number, not '{text}'.")
+
+
+def apply(
+    name: str, config: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, tuple[Any, Any]]]:
+    """Lay a method over a complete training configuration (plain values).
+
+    Returns
+    -------
+    tuple
+        The new configuration, and what changed: dotted key -> (before, after).
+
+    Raises
+    ------
+    ConfigError
+        If there is no such method, or the configuration has nothing it could apply to.
+    """
+    if name not in METHODS:
+        raise ConfigError(f"There is no method '{name}'.", fix=did_you_mean(name, METHODS))
+    wanted = dict(METHODS[name].config)
+    fields = {f: p for f, p in wanted.get("process", {}).items() if f in config["process"]}
+    if "process" in wanted:
+        if not fields:
+            raise ConfigError(
+                f"The method '{name}' is about {', '.join(wanted['process'])}; the configuration's "
+                f"process has only {', '.join(config['process'])}.",
+                fix="Add such a field to 'process', or choose another method: moldiff methods.",
+            )
+        wanted["process"] = fields
+    made = _laid_over(config, wanted)
+    changes = dict(_changes(config, made, ""))
+    return made, changes
+
+
+_KEPT = ("teacher",)  # the configuration's own choice wins over a method's
+
+
+def _laid_over(base: Any, over: Any) -> Any:
+    """``over`` where the two differ; settings of another class are dropped with the class."""
+    if not isinstance(over, Mapping):
+        return over if not isinstance(base, Mapping) or base != {"name": over} else base
+    base = {"name": base} if isinstance(base, str) else base
+    if not isinstance(base, Mapping) or over.get("name", base.get("name")) != base.get("name"):
+        return dict(over)
+    kept = {key: base[key] for key in _KEPT if base.get(key) is not None}
+    return {**base, **{k: _laid_over(base.get(k), v) for k, v in over.items()}, **kept}
+
+
+def _changes(before: Any, after: Any, path: str) -> Iterator[tuple[str, tuple[Any, Any]]]:
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        same = before.get("name") == after.get("name")
+        for key in after if same else ():
+            yield from _changes(before.get(key), after[key], f"{path}.{key}" if path else key)
+        if same:
+            return
+    if _plain(before) != _plain(after):
+        yield path, (_shown(before), _shown(after))
+
+
+def _plain(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+def _shown(value: Any) -> Any:
+    return value["name"] if isinstance(value, Mapping) and "name" in value else value

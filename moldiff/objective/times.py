@@ -1,0 +1,69 @@
+"""Distributions of the noise level in training."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from moldiff.registry import register
+
+__all__ = ["Kumaraswamy", "LogitNormal", "Times"]
+
+
+class Times(ABC):
+    """The distribution of training times on (0, 1)."""
+
+    @abstractmethod
+    def quantile(self, u: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
+        """Return the times at which the cumulative distribution is u."""
+
+    def sample(self, b: int, *, rng: torch.Generator) -> Float[Tensor, " b"]:
+        """Draw b times, one from each of b equally probable strata, in random order.
+
+        Stratification removes most of the variance a random noise level adds to the
+        loss (Kingma et al., "Variational Diffusion Models", 2021, appendix I.1).
+        """
+        strata = torch.randperm(b, generator=rng, device=rng.device)
+        u = torch.rand(b, generator=rng, device=rng.device)
+        return self.quantile((strata + u) / b).clamp(1e-4, 1 - 1e-4)
+
+
+@register(
+    "times", "kumaraswamy", cites={"kumaraswamy1980": "the density", "kingma2021": "appendix I.1"}
+)
+@dataclass(frozen=True)
+class Kumaraswamy(Times):
+    """Density a b t^(a-1) (1 - t^a)^(b-1): Beta(a, 1) and Beta(1, b) in closed form.
+
+    b > 1 puts more weight near the data, a = b = 1 is uniform.
+    """
+
+    a: float = 1.0
+    b: float = 1.0
+
+    def quantile(self, u: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
+        return (1 - (1 - u) ** (1 / self.b)) ** (1 / self.a)
+
+
+@register(
+    "times",
+    "logit_normal",
+    cites={"karras2022": "table 1", "esser2024": "eq. 19", "kingma2021": "appendix I.1"},
+)
+@dataclass(frozen=True)
+class LogitNormal(Times):
+    """logit(t) ~ N(mean, std^2): most training at middling noise.
+
+    Source: Karras et al. (2022), table 1, in the bounded form of Esser et al. (2024),
+    eq. 19.
+    """
+
+    mean: float = -0.5
+    std: float = 1.2
+
+    def quantile(self, u: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
+        return torch.sigmoid(self.mean + self.std * torch.special.ndtri(u.clamp(1e-6, 1 - 1e-6)))

@@ -1,0 +1,216 @@
+"""The page of docked poses: the pocket, one pose at a time, the reference, and the contacts.
+
+Works on any SDF of poses in the frame of a receptor, whoever made it; tags named ``rank``,
+``energy_kcal_mol``, ``confidence`` and ``checks`` are shown as columns where they are there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from rdkit import Chem
+from rdkit.Chem import rdMolAlign
+
+from moldiff.chem.quiet import quiet
+from moldiff.chem.validity import sanitised
+from moldiff.protein.contacts import contacts
+from moldiff.protein.write import pdb_text
+from moldiff.view.card import describe
+from moldiff.view.render import assemble
+from moldiff.view.trajectory import replace_text
+
+if TYPE_CHECKING:
+    from moldiff.io import Record
+    from moldiff.protein.receptor import Receptor
+    from moldiff.protein.structure import Structure
+
+__all__ = ["DEFAULT_POSES", "pose_rmsd", "render_docking", "write_docking"]
+
+#: Poses shown at most unless asked otherwise.
+DEFAULT_POSES = 200
+
+# In the order of use: later files call earlier ones.
+_SCRIPTS = (
+    "molecule.js",
+    "painter.js",
+    "scene.js",
+    "grid.js",
+    "details.js",
+    "docking_scene.js",
+    "docking.js",
+)
+_STYLES = ("style.css", "docking.css")
+
+_POCKET, _FOLD = 6.0, 24.0  # Å from a pose: residues drawn whole; backbone drawn at all
+_BACKBONE = frozenset(("N", "CA", "C", "O", "P"))
+_MAX_MATCHES = 2_000  # of a symmetric molecule onto itself
+
+
+def write_docking(
+    path: str | Path,
+    records: Iterable[Record],
+    receptor: Receptor,
+    *,
+    title: str,
+    reference: Chem.Mol | None = None,
+    notes: Sequence[str] = (),
+    limit: int = DEFAULT_POSES,
+) -> int:
+    """Write the page of :func:`render_docking` to ``path``, whole or not at all.
+
+    At most ``limit`` poses are shown; a note says how many are left out.
+
+    Returns
+    -------
+    int
+        Number of poses shown.
+
+    Raises
+    ------
+    InputError
+        When ``path`` cannot be written.
+    """
+    stream = iter(records)
+    shown = list(islice(stream, limit))
+    left = sum(1 for _ in stream)
+    told = [f"the page shows the first {limit} poses and leaves out {left}"] if left else []
+    page = render_docking(shown, receptor, title=title, reference=reference, notes=[*told, *notes])
+    replace_text(Path(path), page)
+    return len(shown)
+
+
+def render_docking(
+    records: Sequence[Record],
+    receptor: Receptor,
+    *,
+    title: str,
+    reference: Chem.Mol | None = None,
+    notes: Sequence[str] = (),
+) -> str:
+    """Return one self-contained HTML page with the poses in the pocket.
+
+    Parameters
+    ----------
+    records:
+        Poses with coordinates in the frame of the receptor, in the order to list them.
+    receptor:
+        The whole receptor, or as much of it as is there.
+    title:
+        Heading of the page, any text.
+    reference:
+        A known pose, such as that of a crystal structure; the RMSD to it is shown for poses
+        of the same molecule (heavy atoms, symmetry-corrected, not superposed).
+    notes:
+        Sentences to show above the list.
+    """
+    with quiet():
+        known = None if reference is None else _card_of(reference)
+        poses = [_pose(record, receptor, reference) for record in records]
+        points = [_points(card) for card in [*poses, *([known] if known else [])]]
+    around = np.concatenate(points) if points else np.zeros((0, 3))
+    drawn, pocket = _near(receptor.structure, around)
+    data = {
+        "receptor": pdb_text(receptor.subset(drawn), hydrogens=False),
+        "pocket": (np.flatnonzero(pocket[drawn]) + 1).tolist(),
+        "poses": poses,
+        "reference": known,
+        "notes": list(notes),
+    }
+    return assemble("docking.html", _SCRIPTS, title, data, styles=_STYLES)
+
+
+def _near(
+    structure: Structure, points: npt.NDArray[np.floating[Any]]
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Atoms to draw, and those of the pocket among them, (m,) bool.
+
+    The pocket is whole residues near the poses; around it the backbone is drawn.
+    """
+    positions, residue = structure.positions, structure.residue
+    nearest = np.full(len(positions), np.inf)
+    for chunk in np.array_split(points, len(points) // 256 + 1):
+        if len(chunk):
+            apart = np.linalg.norm(positions[:, None] - chunk[None], axis=-1)
+            nearest = np.minimum(nearest, apart.min(1))
+    of_residue = np.full(len(structure.residues), np.inf)
+    np.minimum.at(of_residue, residue, nearest)
+    whole = of_residue[residue] <= _POCKET
+    backbone = np.array([name in _BACKBONE for name in structure.names], dtype=bool)
+    return whole | (backbone & (of_residue[residue] <= _FOLD)), whole
+
+
+def _pose(record: Record, receptor: Receptor, reference: Chem.Mol | None) -> dict[str, Any]:
+    """The card of a pose, with its contacts and its distance from the reference."""
+    card = describe(record, explicit=False, net_charge=None)
+    mol = None if record.mol is None else sanitised(record.mol)
+    usable = mol is not None and "xyz" in card
+    card["contacts"] = _contacts(mol, receptor) if usable else []
+    card["rmsd"] = pose_rmsd(mol, reference) if usable and reference is not None else None
+    return card
+
+
+def _contacts(mol: Chem.Mol, receptor: Receptor) -> list[dict[str, Any]]:
+    structure, positions = receptor.structure, mol.GetConformer().GetPositions()
+    cards = []
+    for contact in contacts(mol, receptor):
+        residue = structure.residues[int(structure.residue[contact.receptor])]
+        number = f"{residue.number}{residue.insertion.strip()}"
+        atom = mol.GetAtomWithIdx(contact.ligand)
+        cards.append(
+            {
+                "kind": contact.kind,
+                "atom": f"{atom.GetSymbol()}{contact.ligand + 1}",
+                "residue": f"{residue.name} {residue.chain}:{number}",
+                "name": structure.names[contact.receptor],
+                "d": round(contact.distance, 2),
+                "a": _flat(positions[contact.ligand]),
+                "b": _flat(structure.positions[contact.receptor]),
+            }
+        )
+    return cards
+
+
+def pose_rmsd(mol: Chem.Mol | None, reference: Chem.Mol) -> float | None:
+    """Return the RMSD of heavy atoms in Å, symmetry-corrected, not superposed.
+
+    Bond orders and charges are ignored; None if the molecules differ in more than these.
+    """
+    with contextlib.suppress(RuntimeError, ValueError):
+        pair = [_skeleton(item) for item in (mol, reference)]
+        return round(float(rdMolAlign.CalcRMS(*pair, maxMatches=_MAX_MATCHES)), 2)
+    return None
+
+
+def _skeleton(mol: Chem.Mol | None) -> Chem.Mol:
+    """Heavy atoms with single bonds and no charges: protonation must not matter."""
+    plain = Chem.RWMol(Chem.RemoveAllHs(Chem.Mol(mol), sanitize=False))
+    for atom in plain.GetAtoms():
+        atom.SetFormalCharge(0)
+        atom.SetIsAromatic(False)
+        atom.SetNoImplicit(True)
+        atom.SetNumExplicitHs(0)
+        atom.SetChiralTag(Chem.ChiralType.CHI_UNSPECIFIED)
+    for bond in plain.GetBonds():
+        bond.SetIsAromatic(False)
+        bond.SetBondType(Chem.BondType.SINGLE)
+    return plain.GetMol()
+
+
+def _card_of(mol: Chem.Mol) -> Mapping[str, Any]:
+    from moldiff.io import Record
+
+    return describe(Record(mol, "reference", None, "", 0), explicit=False, net_charge=None)
+
+
+def _points(card: Mapping[str, Any]) -> npt.NDArray[np.float64]:
+    return np.array(card.get("xyz", []), dtype=float).reshape(-1, 3)
+
+
+def _flat(values: npt.NDArray[np.floating[Any]]) -> list[float]:
+    return [round(float(value), 3) for value in values]

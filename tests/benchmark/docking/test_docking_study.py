@@ -1,0 +1,143 @@
+"""The comparison end to end on a small complex: dockings, kill -9, report."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from moldiff.benchmark.docking.complexes import read_set
+from moldiff.benchmark.docking.methods import Job, parse
+from moldiff.benchmark.docking.rows import DOCKED, FAILED
+from moldiff.benchmark.docking.study import Plan, Study, poses_table
+from moldiff.benchmark.docking.worker import Task, work
+
+ROOT = Path(__file__).parents[3]
+START = "import sys; from moldiff.cli import main; sys.exit(main(sys.argv[1:]))"
+needs_vina = pytest.mark.skipif(find_spec("vina") is None, reason="vina is not installed")
+
+
+def task(complexes: Path, method: str, place: int = 0) -> Task:
+    run = parse([method], search=1, exhaustiveness=1)[0]
+    return Task(read_set(complexes)[place], run, Job(poses=3), "recipe", busted=1)
+
+
+@pytest.mark.parametrize("method", ["random@1", "unminimised"])
+def test_ours_docks(complexes: Path, method: str) -> None:
+    row = work(task(complexes, method))
+    assert row.status == DOCKED, row.reason
+    assert row.atoms == 10 and row.torsions == 1 and row.cofactor is False
+    assert row.poses and all(0 <= pose.rmsd < 30 for pose in row.poses)
+    assert row.cpu is not None and row.cpu >= row.seconds["conformers"] > 0
+    if find_spec("posebusters") is not None:
+        assert row.poses[0].valid is not None, row.reason
+        assert not any("rmsd" in name for name in row.poses[0].failed)
+    assert len(list(csv.DictReader(poses_table([row]).splitlines()))) == len(row.poses)
+
+
+@needs_vina
+def test_vina_docks_in_the_same_box(complexes: Path) -> None:
+    ours, theirs = work(task(complexes, "random@1")), work(task(complexes, "vina1@1"))
+    assert theirs.status == DOCKED, theirs.reason
+    assert ours.box == theirs.box and ours.atoms == theirs.atoms
+    assert theirs.seconds["searching"] > 0 and theirs.poses[0].energy < 0
+    energies = [pose.energy for pose in theirs.poses]
+    assert energies == sorted(energies)
+
+
+@pytest.mark.parametrize("place", [1, 2])
+def test_what_cannot_be_read_is_a_row(complexes: Path, place: int) -> None:
+    row = work(task(complexes, "random@1", place))
+    assert row.status == FAILED and "ligand.sdf" in row.reason
+
+
+def test_the_table_fits_the_ranking(complexes: Path, tmp_path: Path) -> None:
+    from moldiff.dock.ranking_fit import read_dockings
+
+    row = work(task(complexes, "random@1"))
+    (tmp_path / "poses.csv").write_text(poses_table([row]), encoding="utf-8")
+    docking = read_dockings(tmp_path / "poses.csv")[0]
+    assert docking.atoms == 10 and docking.torsions == 1
+    assert len(docking.rmsd) == len(row.poses)
+
+
+def test_rows_of_other_settings_do_not_count(complexes: Path, tmp_path: Path) -> None:
+    cases = read_set(complexes)[1:]  # they fail, which is quick
+    runs = tuple(parse(["random@1"], search=1, exhaustiveness=1))
+    with Study(cases, Plan(runs), tmp_path) as study:
+        study.work()
+        assert not study.left() and study.stale == 0
+    with Study(cases, Plan(runs, poses=5), tmp_path) as study:
+        assert len(study.left()) == 2 and study.stale == 2 and study.rows() == []
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
+def test_kill_and_go_on(complexes: Path, tmp_path: Path) -> None:
+    words = ["benchmark", "docking", str(complexes), "--methods", "random@1", "--seeds", "0,1"]
+    words += ["--posebusters", "0", "-o", str(tmp_path / "run")]
+    command = [sys.executable, "-c", START, *words]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    rows = tmp_path / "run" / "rows.jsonl"
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 300
+    while not (rows.is_file() and rows.read_bytes().count(b"\n")):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    before = rows.read_bytes()
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    whole = before[: before.rfind(b"\n") + 1]
+    assert rows.read_bytes().startswith(whole)
+    keys = [(r["id"], r["seed"]) for r in map(json.loads, rows.read_text().splitlines())]
+    assert len(keys) == len(set(keys)) == 6
+    assert "Going on" in done.stderr or whole.count(b"\n") == 6
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    summary = report["sets"]["cage"]["methods"][0]
+    assert summary["n"] == 6 and summary["failed"] == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["nowhere"], "no folder"),
+        (["SET", "--methods", "moldif"], "Did you mean 'moldiff'"),
+        (["SET", "--seeds", "a"], "--seeds"),
+        (["SET", "SET"], "same name"),
+        (["SET", "--ids", "missing"], "--ids"),
+        (["SET", "--similarity", "SET/index.csv"], "max_sim"),
+        (["SET", "--model", "missing.safetensors"], "model file"),
+    ],
+)
+def test_bad_requests_are_refused(
+    complexes: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    told: str,
+) -> None:
+    from moldiff.cli import main
+
+    given = [word.replace("SET", str(complexes)) for word in words]
+    output = tmp_path / "run"
+    assert main(["benchmark", "docking", *given, "-o", str(output)]) == 2
+    assert told in capsys.readouterr().err
+    assert not output.exists()
+
+
+def test_a_report_of_nothing(complexes: Path, tmp_path: Path) -> None:
+    from moldiff.cli import main
+
+    words = ["benchmark", "docking", str(complexes), "--methods", "random", "--report-only"]
+    assert main([*words, "-o", str(tmp_path / "run")]) == 0
+    text = (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
+    assert "CPU-seconds" in text

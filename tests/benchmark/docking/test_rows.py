@@ -1,0 +1,132 @@
+"""Finished rows survive; the choice of complexes and their boxes can be repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rdkit import Chem
+
+from moldiff.benchmark.docking.complexes import (
+    Case,
+    choose,
+    graph_of,
+    read_crystal,
+    read_set,
+    search_box,
+)
+from moldiff.benchmark.docking.measures import rmsds
+from moldiff.benchmark.docking.methods import parse
+from moldiff.benchmark.docking.rows import Row, RowFile
+from moldiff.errors import InputError
+
+
+@pytest.mark.parametrize("cut", [1, 30, 200])
+def test_a_torn_line_costs_its_row_only(tmp_path: Path, cut: int, made: Callable[..., Row]) -> None:
+    path = tmp_path / "rows.jsonl"
+    rows = [made("a", "m", 1.0, float("inf")), made("b", "m"), made("c", "m", 2.0)]
+    with RowFile(path) as file:
+        for row in rows:
+            file.append(row)
+    path.write_bytes(path.read_bytes()[:-cut])
+    with RowFile(path) as file:
+        assert list(file.rows.values()) == rows[:2]
+        file.append(rows[2])
+    with RowFile(path) as file:
+        assert list(file.rows.values()) == rows
+
+
+def test_a_damaged_line_is_a_row_to_dock_again(tmp_path: Path, made: Callable[..., Row]) -> None:
+    path = tmp_path / "rows.jsonl"
+    with RowFile(path) as file:
+        file.append(made("a", "m", 1.0))
+        file.append(made("b", "m", 1.0))
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(lines[0][:40] + b"\n" + lines[1])
+    with RowFile(path) as file:
+        assert [row.id for row in file.rows.values()] == ["b"] and file.damaged == 1
+
+
+def test_one_process_at_a_time(tmp_path: Path) -> None:
+    pytest.importorskip("fcntl")
+    with RowFile(tmp_path / "rows.jsonl"), pytest.raises(InputError, match="Another process"):
+        RowFile(tmp_path / "rows.jsonl").__enter__()
+
+
+def test_a_smaller_limit_is_the_beginning_of_a_larger_one() -> None:
+    sets = [[Case(s, f"{k}", Path()) for k in range(size)] for s, size in (("a", 50), ("b", 9))]
+    few, many = (choose(sets, limit=n, seed=3) for n in (6, 20))
+    assert many[:6] == few
+    assert [case.set for case in few] == ["a", "b"] * 3
+    assert choose(sets, limit=6, seed=4) != few
+    assert [c.id for c in choose(sets, only=frozenset(["a/7"]))] == ["7"]
+    with pytest.raises(InputError):
+        choose(sets, only=frozenset(["none"]))
+
+
+def test_the_box_depends_on_complex_and_seed_alone(complexes: Path) -> None:
+    case = read_set(complexes)[0]
+    crystal = read_crystal(case)
+    assert not isinstance(crystal, str)
+    centroid = crystal.GetConformer().GetPositions().mean(0)
+    boxes = [search_box(crystal, f"set/{k}", seed) for k in range(40) for seed in (0, 1)]
+    shifts = np.array([np.linalg.norm(box.centre - centroid) for box in boxes])
+    assert shifts.max() <= 2.001 and len(set(shifts.round(4))) == 80
+    assert np.mean(shifts < 1.0) == pytest.approx(1 / 8, abs=0.12)  # even in the ball
+    assert (search_box(crystal, "set/0", 0).centre == boxes[0].centre).all()
+    assert (boxes[0].size == 25).all()
+
+
+def test_the_graph_keeps_the_stereochemistry_only() -> None:
+    crystal = Chem.MolFromSmiles("C[C@H](N)C(=O)O")
+    full = Chem.AddHs(crystal)
+    from rdkit.Chem import AllChem
+
+    AllChem.EmbedMolecule(full, randomSeed=2)
+    crystal = Chem.RemoveHs(full)
+    for atom in crystal.GetAtoms():
+        atom.SetChiralTag(Chem.ChiralType.CHI_UNSPECIFIED)
+    graph = graph_of(crystal)
+    assert graph.GetNumConformers() == 0
+    assert Chem.MolToSmiles(graph) == Chem.CanonSmiles("C[C@H](N)C(=O)O")
+    assert crystal.GetNumConformers() == 1
+
+
+def test_rmsd_knows_symmetry_but_not_superposition() -> None:
+    mol = Chem.AddHs(Chem.MolFromSmiles("Cc1ccc(cc1)C(=O)[O-]"))
+    from rdkit.Chem import AllChem
+
+    AllChem.EmbedMolecule(mol, randomSeed=3)
+    crystal = Chem.RemoveHs(mol)
+    x = crystal.GetConformer().GetPositions()
+    pattern = Chem.MolFromSmarts("Cc1ccc(cc1)C(~O)~O")
+    others = crystal.GetSubstructMatches(pattern, uniquify=False)
+    assert len(others) == 4
+    swapped = Chem.Mol(crystal)
+    swapped.GetConformer().SetPositions(x[list(others[3])][np.argsort(others[0])])
+    moved = Chem.Mol(crystal)
+    moved.GetConformer().SetPositions(x + np.array([0.0, 3.0, 0.0]))
+    found = rmsds([swapped, moved], crystal)
+    assert not isinstance(found, str)
+    assert found == pytest.approx([0.0, 3.0], abs=1e-6)
+    assert isinstance(rmsds([Chem.MolFromSmiles("CC")], crystal), str)
+
+
+def test_symmetry_without_end_is_cut_short() -> None:
+    """A molecule of very many symmetries is compared in seconds."""
+    mol = Chem.MolFromSmiles("C(C(C(F)(F)F)(C(F)(F)F)C(F)(F)F)(C(C(F)(F)F)(C(F)(F)F)C(F)(F)F)O")
+    from rdkit.Chem import AllChem
+
+    AllChem.Compute2DCoords(mol)
+    found = rmsds([mol], mol)
+    assert not isinstance(found, str) and found[0] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_methods_are_read() -> None:
+    runs = parse(["moldiff", "random@0", "unminimised", "vina8@32"], search=5, exhaustiveness=8)
+    assert [run.label for run in runs] == ["moldiff@5", "random@0", "unminimised", "vina8@32"]
+    for word in ("vina", "vina1@0", "moldiff@x"):
+        with pytest.raises(InputError):
+            parse([word], search=5, exhaustiveness=8)

@@ -1,0 +1,106 @@
+"""Figures from rows: shares, paired differences, splits, tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from moldiff.benchmark.docking import report, statistics
+from moldiff.benchmark.docking.curve import draw_curves, drawable
+from moldiff.benchmark.docking.rows import Row
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def test_failures_count_as_failures(made: Callable[..., Row]) -> None:
+    rows = [made("a", "m", 1.0, 5.0), made("b", "m", 3.0, 1.5), made("c", "m"), made("d", "m", 9.0)]
+    found = statistics.summary(rows)
+    assert (found.n, found.failed) == (4, 1)
+    assert found.shares["top1"] == 0.25 and found.shares["oracle"] == 0.5
+    assert found.shares["joint"] == 0.25 and found.shares["valid"] == 0.75
+    assert found.poses_valid == 1.0
+
+
+def test_two_angstrom_is_a_success_and_invalid_poses_are_none(made: Callable[..., Row]) -> None:
+    assert statistics.VALUES["top1"](made("a", "m", 2.0))
+    assert not statistics.VALUES["top1"](made("a", "m", 2.001))
+    assert not statistics.VALUES["joint"](made("a", "m", 0.5, valid=False))
+    sixth = made("a", "m", 3, 3, 3, 3, 3, 1)
+    assert not statistics.VALUES["top5"](sixth) and statistics.VALUES["oracle"](sixth)
+
+
+def test_the_interval_of_a_mean() -> None:
+    values = np.array([0.0, 1.0] * 200)
+    low, high = statistics.bootstrap(values, rng=rng())
+    # The standard error of the mean is 0.5 / sqrt(400) = 0.025.
+    assert low == pytest.approx(0.5 - 1.96 * 0.025, abs=0.005)
+    assert high == pytest.approx(0.5 + 1.96 * 0.025, abs=0.005)
+    assert statistics.bootstrap(np.ones(5), rng=rng()) == (1.0, 1.0)
+
+
+def test_differences_are_paired(made: Callable[..., Row]) -> None:
+    """Only what both have finished counts, and seeds of a complex are averaged first."""
+    mine = [made("a", "m", 1.0), made("b", "m", 1.0), made("only-mine", "m", 1.0)]
+    theirs = [made("a", "v", 9.0, cpu=4.0), made("b", "v", 1.0, cpu=4.0)]
+    found = statistics.paired(mine, theirs, "top1", rng=rng())
+    assert found is not None
+    assert (found.n, found.mean, found.wins, found.losses) == (2, 0.5, 1, 0)
+    assert found.cpu_ratio == 0.25
+    seeds = [made("a", "m", 1.0, seed=k) for k in range(9)]
+    others = [made("a", "v", 9.0, seed=k) for k in range(9)]
+    nine = statistics.paired(
+        [*seeds, made("b", "m", 9.0)], [*others, made("b", "v", 1.0)], "top1", rng=rng()
+    )
+    assert nine is not None and nine.n == 2 and nine.mean == 0.0
+    assert (nine.low, nine.high) == (-1.0, 1.0)
+    assert statistics.paired(mine[2:], theirs, "top1", rng=rng()) is None
+
+
+def test_splits_keep_the_failures(made: Callable[..., Row]) -> None:
+    """A row that failed before its ligand was read stays in its complex's group."""
+    rows = [
+        made("a", "m", 1.0, torsions=3, cofactor=True),
+        made("a", "v", torsions=None, cofactor=None),
+        made("b", "m", 1.0, torsions=7),
+        made("c", "m", 1.0, torsions=8),
+        made("d", "m", torsions=None, cofactor=None),
+    ]
+    by = statistics.split(rows, "torsions", {})
+    assert {group: sorted(methods) for group, methods in by.items()} == {
+        "0-3": ["m", "v"],
+        "4-7": ["m"],
+        "8 and more": ["m"],
+    }
+    assert len(statistics.split(rows, "cofactor or metal", {})["present"]["v"]) == 1
+    alike = statistics.split(rows, "similarity to training", {"set/a": 0.5, "set/b": 0.49})
+    assert {g: len(m["m"]) for g, m in alike.items()} == {"0.5 and more": 1, "below 0.5": 1}
+
+
+def test_the_report_says_what_is_not_finished(tmp_path: Path, made: Callable[..., Row]) -> None:
+    rows = [made(i, f"moldiff@{e}", 1.0, cpu=e + 1.0) for i in "ab" for e in (2, 8)]
+    rows += [made(i, f"vina1@{e}", 5.0, cpu=9.0 * e) for i in "ab" for e in (1, 8)]
+    rows += [made("c", "vina1@8", 1.0)]
+    result = report.document(rows, {"set": 10}, {})
+    part = result["sets"]["set"]
+    assert [row["method"] for row in part["methods"]] == [
+        "moldiff@2",
+        "moldiff@8",
+        "vina1@1",
+        "vina1@8",
+    ]
+    assert [row["n"] for row in part["methods"]] == [2, 2, 2, 3]
+    gap = next(r for r in part["paired"] if r["baseline"] == "vina1@8" and r["value"] == "joint")
+    assert gap["n"] == 2 and gap["mean"] == 1.0
+    # The curve compares the same dockings everywhere.
+    assert {point["n"] for point in result["curves"]["set"]} == {2}
+    text = report.markdown(result)
+    assert "3 of 10 complexes" in text and "different numbers" in text
+    if drawable(result["curves"]) == "":
+        draw_curves(result["curves"], tmp_path / "curve.svg")
+        assert "<svg" in (tmp_path / "curve.svg").read_text(encoding="utf-8")
+    assert "two efforts" in drawable({"set": result["curves"]["set"][:1]})

@@ -1,0 +1,70 @@
+"""Progress where stderr is no terminal: a line now and then, none for quick work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from moldiff.cli import progress
+from moldiff.cli.progress import Lines, stages
+
+SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
+
+
+def lines(seconds: float, total: int = 1000) -> list[str]:
+    """What is said about ``total`` items that take so many seconds in all."""
+    now, said = [0.0], list[str]()
+    show = Lines(said.append, lambda: now[0])
+    show("work", 0, total)
+    for done in range(1, total + 1):
+        now[0] += seconds / total
+        show("work", done, total)
+    return said
+
+
+def test_quick_work_says_nothing() -> None:
+    assert lines(4.9) == []
+
+
+def test_a_line_for_each_tenth() -> None:
+    assert lines(200.0)[:2] == ["work: 100 of 1000 (10 %)", "work: 200 of 1000 (20 %)"]
+    assert len(lines(200.0)) == 10 and len(lines(20.0)) <= 4
+
+
+def test_slow_work_is_not_silent_for_long() -> None:
+    said = lines(3600.0)
+    assert 100 <= len(said) <= 130 and len(set(said)) == len(said)
+
+
+def test_stages_are_apart_and_may_be_empty() -> None:
+    now, said = [0.0], list[str]()
+    show = Lines(said.append, lambda: now[0])
+    show("nothing", 0, 0)
+    for stage in ("one", "two"):
+        now[0] += 10
+        show(stage, 3, 4)
+    assert said == ["one: 3 of 4 (75 %)", "two: 3 of 4 (75 %)"]
+
+
+def test_off_a_terminal_it_goes_to_stderr(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "_SILENT", 0.0)
+    with stages() as show:
+        show("work", 5, 10)
+    captured = capsys.readouterr()
+    assert captured.err == "work: 5 of 10 (50 %)\n" and captured.out == ""
+
+
+def test_evaluate_tells_how_far_it_is(
+    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ("--reference", "none", "--posebusters", 0, "--relax", 10, "--xtb", 0)
+    quiet = run("evaluate", SAMPLE, *options)
+    assert quiet.status == 0 and " %)" not in quiet.err
+    monkeypatch.setattr(progress, "_SILENT", 0.0)
+    told = run("evaluate", SAMPLE, *options)
+    assert "relaxation: 10 of 10 (100 %)" in told.err and "(100 %)" not in told.out

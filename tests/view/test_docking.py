@@ -1,0 +1,145 @@
+"""The page of docked poses as text: harmless, complete, and true to the records."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rdkit import Chem
+from rdkit.Chem import AllChem
+
+from moldiff.io import Record
+from moldiff.protein.contacts import KINDS, contacts
+from moldiff.protein.receptor import Receptor, prepare_receptor
+from moldiff.protein.structure import read_structure
+from moldiff.view.docking import pose_rmsd, render_docking, write_docking
+
+CAGE = Path(__file__).parents[1] / "data" / "dock" / "cage.pdb"
+PAGE = Path(__file__).parents[2] / "moldiff" / "view" / "page"
+DATA = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.S)
+
+
+@pytest.fixture(scope="module")
+def receptor() -> Receptor:
+    return prepare_receptor(read_structure(CAGE))
+
+
+def molecule(smiles: str, at: np.ndarray) -> Chem.Mol:
+    mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
+    AllChem.EmbedMolecule(mol, randomSeed=1)
+    conformer = mol.GetConformer()
+    conformer.SetPositions(conformer.GetPositions() - conformer.GetPositions().mean(0) + at)
+    return mol
+
+
+def record(mol: Chem.Mol | None, **tags: str) -> Record:
+    return Record(mol, "a <b>pose</b>", None if mol is not None else "unreadable", "x.sdf", 0, tags)
+
+
+def data(page: str) -> dict[str, Any]:
+    found = DATA.search(page)
+    assert found is not None and "<" not in found[1]
+    return dict(json.loads(found[1]))
+
+
+@pytest.fixture(scope="module")
+def page(receptor: Receptor) -> str:
+    inside = molecule("OCC(=O)N", np.array([10.0, 20.0, 30.0]))
+    clashing = molecule("OCC(=O)N", receptor.structure.positions[0])
+    known = Chem.RemoveHs(inside)
+    poses = [record(inside, rank="1", energy_kcal_mol="-3.2"), record(clashing), record(None)]
+    return render_docking(poses, receptor, title="<b>T</b>", reference=known, notes=["a <note>"])
+
+
+def test_nothing_is_loaded_and_nothing_becomes_markup(page: str) -> None:
+    assert "<b>" not in page.replace("<b>", "", 0).split("</head>")[0]
+    assert "&lt;b&gt;T&lt;/b&gt;" in page
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
+    assert policy and policy[1].startswith("default-src 'none'") and policy[1].count("sha256-") == 2
+    assert not re.search(r"<(script|link|img)[^>]*(src|href)=", page)
+
+
+def test_poses_with_contacts_and_distance(page: str) -> None:
+    inside, clashing, broken = data(page)["poses"]
+    assert inside["rmsd"] == 0.0 and clashing["rmsd"] > 5
+    assert inside["tags"]["energy_kcal_mol"] == "-3.2"
+    kinds = {contact["kind"] for contact in clashing["contacts"]}
+    assert "clash" in kinds and kinds <= set(KINDS)
+    assert all(len(c["a"]) == len(c["b"]) == 3 and c["d"] < 5 for c in clashing["contacts"])
+    assert broken["contacts"] == [] and broken["reason"] == "unreadable"
+    assert data(page)["notes"] == ["a <note>"]
+
+
+def test_the_receptor_is_pdb_with_a_whole_pocket(page: str, receptor: Receptor) -> None:
+    mol = Chem.MolFromPDBBlock(data(page)["receptor"], sanitize=False)
+    pocket = data(page)["pocket"]
+    assert 0 < len(pocket) <= mol.GetNumAtoms() <= len(receptor.structure)
+    serials = {atom.GetPDBResidueInfo().GetSerialNumber(): atom for atom in mol.GetAtoms()}
+    residues = {
+        (info.GetChainId(), info.GetResidueNumber())
+        for info in (serials[serial].GetPDBResidueInfo() for serial in pocket)
+    }
+    whole = [
+        atom
+        for k, atom in enumerate(receptor.structure.names)
+        if (
+            receptor.structure.residues[receptor.structure.residue[k]].chain,
+            receptor.structure.residues[receptor.structure.residue[k]].number,
+        )
+        in residues
+    ]
+    assert len(whole) == len(pocket)
+
+
+def test_distance_ignores_symmetry_and_protonation() -> None:
+    a = molecule("[O-]C(=O)c1ccccc1", np.zeros(3))
+    b = Chem.AddHs(Chem.MolFromSmiles("OC(=O)c1ccccc1"))
+    order = a.GetSubstructMatch(Chem.MolFromSmarts("OC(=O)c1ccccc1"))
+    x = a.GetConformer().GetPositions()[list(order)]
+    heavy = Chem.RemoveHs(b)
+    conformer = Chem.Conformer(heavy.GetNumAtoms())
+    conformer.SetPositions(x[[2, 1, 0, *range(3, 9)]])  # the two oxygens exchanged
+    heavy.AddConformer(conformer)
+    assert pose_rmsd(a, heavy) == 0.0
+    assert pose_rmsd(a, molecule("CCO", np.zeros(3))) is None
+
+
+def test_a_hydrogen_bond_is_found(receptor: Receptor) -> None:
+    """Water's place opposite to a carbonyl oxygen: 2.9 Å along the bond's own direction."""
+    structure = receptor.structure
+    o = next(
+        k
+        for k, name in enumerate(structure.names)
+        if name == "O" and structure.residues[structure.residue[k]].name == "GLY"
+    )
+    c = o - 1
+    assert structure.names[c] == "C"
+    way = structure.positions[o] - structure.positions[c]
+    at = structure.positions[o] + 2.9 * way / np.linalg.norm(way)
+    mol = Chem.AddHs(Chem.MolFromSmiles("O"))
+    conformer = Chem.Conformer(3)
+    conformer.SetPositions(at + np.diag([0.9, 0.9, 0.0])[[2, 0, 1]].astype(np.float64))
+    mol.AddConformer(conformer)
+    found = [x for x in contacts(mol, receptor) if x.receptor == o]
+    assert [x.kind for x in found] == ["hydrogen bond"]
+    assert found[0].distance == pytest.approx(2.9, abs=1e-3)
+
+
+def test_what_is_left_out_is_said(tmp_path: Path, receptor: Receptor) -> None:
+    poses = [record(molecule("CCO", np.array([10.0, 20.0, 30.0]))) for _ in range(4)]
+    path = tmp_path / "a.html"
+    assert write_docking(path, poses, receptor, title="t", limit=3) == 3
+    assert "leaves out 1" in data(path.read_text())["notes"][0]
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="no node to parse the code")
+@pytest.mark.parametrize("name", ["docking.js", "docking_scene.js"])
+def test_the_code_parses(name: str) -> None:
+    done = subprocess.run(["node", "--check", str(PAGE / name)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
