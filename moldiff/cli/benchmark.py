@@ -15,7 +15,6 @@ from moldiff.cli.output import bar, counted, examples, remark, table
 from moldiff.errors import InputError
 
 if TYPE_CHECKING:
-    from moldiff.benchmark.docking.complexes import Case
     from moldiff.benchmark.docking.methods import Run
     from moldiff.benchmark.docking.rows import Row
     from moldiff.benchmark.docking.study import Study
@@ -84,13 +83,6 @@ def docking(
     model: Annotated[
         Path | None, typer.Option(help="A docking model. [default: the bundled one]")
     ] = None,
-    include_known: Annotated[
-        bool,
-        typer.Option(
-            "--include-known",
-            help="Keep complexes whose protein is in the training data with the same ligand.",
-        ),
-    ] = False,
     report_only: Annotated[
         bool, typer.Option("--report-only", help="Dock nothing; report what is there.")
     ] = False,
@@ -107,8 +99,6 @@ def docking(
     if not report_only and model is not None and not model.is_file():
         raise InputError(f"There is no model file {model}.", fix="Check the path.")
     found = [read_set(folder) for folder in sets]
-    if not include_known:
-        found = [_unknown(cases) for cases in found]
     if len({folder.resolve().name for folder in sets}) < len(sets):
         raise InputError("Two of the sets have the same name.", fix="Name each folder once.")
     plan = Plan(
@@ -130,19 +120,6 @@ def docking(
             f"Interrupted: {study.total - left} of {counted(study.total, 'docking')} are done and "
             f"safe in {output}. The same command goes on."
         )
-
-
-def _unknown(cases: list[Case]) -> list[Case]:
-    """Leave out, and say so, what is no test of the bundled weights."""
-    from moldiff.benchmark.docking.known import is_known
-
-    kept = [case for case in cases if not is_known(case.set, case.id)]
-    if len(kept) < len(cases):
-        remark(
-            f"{cases[0].set}: {counted(len(cases) - len(kept), 'complex')} left out, the protein "
-            "may be in the training data with the same ligand (--include-known keeps them)."
-        )
-    return kept
 
 
 def _runs(words: str, search: int | None, exhaustiveness: int, curve: bool) -> tuple[Run, ...]:
