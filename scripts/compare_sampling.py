@@ -14,19 +14,22 @@ from moldiff import Request, load
 from moldiff.cpu import set_threads
 from moldiff.generation import generate
 from moldiff.metrics import graph, lookup
+from moldiff.metrics.reference_data import Reference
 from moldiff.metrics.sample import samples
 
 set_threads(1)
+known = Reference.load().graph
 model, n, seed = load(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-head = ("settings", "look-up atom", "molecule", "valid", "strict", "strict x unique", "molecules/s")
+head = ("settings", "look-up atom", "molecule", "valid", "strict", "strict x unique")
+head += ("valid x unique x novel", "molecules/s")
 print("| " + " | ".join(head) + " |\n" + "|---" * len(head) + "|")
 for text in sys.argv[4:]:
     start = time.process_time()
     found = list(generate(model, Request(n, seed), sampling=yaml.safe_load(text)))
     speed = n / (time.process_time() - start)
     items = samples([g.mol for g in found])
-    near, own = lookup.measure(items, None), graph.measure(items, 0)
+    near, own = lookup.measure(items, None), graph.measure(items, known)
     values = (near.atom_stability(), near.molecule_stability(), near.validity())
-    values += (own.strict_validity(), own.strict_unique())
+    values += (own.strict_validity(), own.strict_unique(), own.valid_unique_novel())
     cells = [f"{100 * v.value:.1f}" for v in values]
     print("| " + " | ".join([f"`{text}`", *cells, f"{speed:.1f}"]) + " |", flush=True)

@@ -13,7 +13,6 @@ import math
 from abc import abstractmethod
 from dataclasses import dataclass
 
-import roma
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -62,12 +61,16 @@ class SO3(Manifold):
     ) -> Tensor:
         if shape[-2:] != (3, 3):
             raise ValueError(f"rotations are 3 x 3 matrices: shape (b, ..., 3, 3), not {shape}")
+        import roma  # here and below: it loads a compiler of torch's, which takes a second
+
         q = torch.randn((*shape[:-2], 4), generator=rng, device=rng.device).to(device)
         matrix: Tensor = roma.unitquat_to_rotmat(torch.nn.functional.normalize(q, dim=-1))
         return matrix
 
     def mix(self, a: Tensor, b: Tensor, w: Tensor | float) -> Tensor:
         """Rotate a towards b about the axis of a^T b; ``w`` broadcasts against (b, ..., 3, 3)."""
+        import roma
+
         vector = roma.rotmat_to_rotvec(a.transpose(-1, -2) @ b).unsqueeze(-1)
         angle = vector.norm(dim=-2, keepdim=True)
         scaled = vector * (_reach(angle, w) / angle.clamp_min(1e-12))
@@ -76,6 +79,8 @@ class SO3(Manifold):
 
     def project(self, x: Tensor) -> Tensor:
         """Return the nearest rotations (special orthogonal Procrustes problem)."""
+        import roma
+
         nearest: Tensor = roma.special_procrustes(x)
         return nearest
 

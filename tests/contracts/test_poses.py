@@ -45,6 +45,9 @@ class PointMass(Denoiser):
         return self.pose
 
 
+FRESH = ("annealed", "consistency")  # draw noise afresh whatever the churn
+
+
 @pytest.mark.parametrize("churn", [0.0, 0.4, 1.0])
 @pytest.mark.parametrize("schedule", registry.names("schedule"))
 @pytest.mark.parametrize("stepper", STEPPERS)
@@ -55,7 +58,8 @@ def test_one_pose_is_reached_along_geodesics(
     one = process.prior(1, 0, ROTORS, rng=rng)
     denoiser = PointMass(process, one.map(lambda v: v.expand(b, *v.shape[1:])))
     x_1 = process.prior(b, 0, ROTORS, rng=rng)
-    chosen = make("stepper", stepper, churn=churn)
+    settings = {} if stepper == "consistency" else {"churn": churn}
+    chosen = make("stepper", stepper, **settings)
     if chosen.refusal(process) is not None:
         pytest.skip("refused")
     for state in Sampler(6, chosen).trajectory(denoiser, x_1, rng=rng):
@@ -66,9 +70,8 @@ def test_one_pose_is_reached_along_geodesics(
             angle = part.space.angle(state.x[field], denoiser.pose[field])
             # However much is drawn afresh, x_t is at most w half turns away from the data ...
             assert angle.max() <= w * math.pi + 1e-4
-            if (
-                churn == 0 and stepper != "annealed"
-            ):  # ... and without, it stays on the geodesic it began on.
+            # ... and without, it stays on the geodesic it began on.
+            if churn == 0 and stepper not in FRESH:
                 whole = part.space.angle(x_1[field], denoiser.pose[field])
                 torch.testing.assert_close(angle, w * whole, rtol=0, atol=2e-4)
     assert all(torch.equal(state.x[f], denoiser.pose[f]) for f in process.processes)
