@@ -13,15 +13,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from moldiff.denoiser import NetworkDenoiser
 from moldiff.errors import ConfigError, ModelFileError
@@ -117,13 +117,7 @@ class Model:
         dtype: torch.dtype = torch.float32,
     ) -> None:
         """Write the model to one file, atomically; ``dtype`` float16 halves its size."""
-        header = {
-            "format": FORMAT,
-            "config": json.dumps(self.config()),
-            "card": json.dumps(dict(self.card if card is None else card)),
-        }
-        tensors = {k: v.to("cpu", dtype) for k, v in self.network.state_dict().items()}
-        write_tensors(path, tensors, {**header, "digest": weights_digest(tensors)})
+        save_network(path, self, FORMAT, card=card, dtype=dtype)
 
     @classmethod
     def load(cls, path: Path, *, device: str = "cpu") -> Model:
@@ -134,33 +128,80 @@ class Model:
         ModelFileError
             If the file is missing, truncated, corrupt or of another format.
         """
-        header, tensors = read_tensors(path, FORMAT)
-        digest = weights_digest(tensors)
-        if header.get("digest", digest) != digest:
-            raise ModelFileError(
-                f"The weights in '{path}' do not match their checksum.",
-                fix="The file is damaged: copy or download it again.",
-            )
-        try:
-            model = cls.from_config(json.loads(header["config"]), json.loads(header["card"]))
-            model.network.load_state_dict({k: v.float() for k, v in tensors.items()})
-            if not all(v.isfinite().all() for v in tensors.values()):
-                raise ValueError("its weights are not finite numbers")
-        except (
-            KeyError,
-            ValueError,
-            TypeError,
-            AttributeError,
-            RuntimeError,
-            ConfigError,
-        ) as error:
-            raise ModelFileError(
-                f"The model file '{path}' does not fit this version of moldiff: {error}",
-                fix="Use a model written by the installed version, or train it again.",
-            ) from error
-        model.network.to(device).eval().requires_grad_(False)
+        model, digest = load_network(path, FORMAT, cls.from_config)
+        model.network.to(device)
         object.__setattr__(model, "digest", digest)
         return model
+
+
+class Stored(Protocol):
+    """What a model file keeps of a model."""
+
+    @property
+    def network(self) -> nn.Module:
+        """Whose weights are kept."""
+
+    @property
+    def card(self) -> Mapping[str, Any]:
+        """What is known of the model."""
+
+    def config(self) -> dict[str, Any]:
+        """Return the plain configuration the model is built from."""
+
+
+StoredT = TypeVar("StoredT", bound=Stored)
+
+
+def save_network(
+    path: Path,
+    model: Stored,
+    format: str,
+    *,
+    card: Mapping[str, Any] | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> None:
+    """Write a model to one file, atomically: weights, and in the header all that builds it."""
+    tensors = {k: v.to("cpu", dtype) for k, v in model.network.state_dict().items()}
+    header = {
+        "format": format,
+        "config": json.dumps(model.config()),
+        "card": json.dumps(dict(model.card if card is None else card)),
+        "digest": weights_digest(tensors),
+    }
+    write_tensors(path, tensors, header)
+
+
+def load_network(
+    path: Path, format: str, make: Callable[[dict[str, Any], dict[str, Any]], StoredT]
+) -> tuple[StoredT, str]:
+    """Read what :func:`save_network` wrote: the model, ready for use, and its weights' digest.
+
+    ``make`` is called with the configuration and the card.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is missing, truncated, corrupt or of another format.
+    """
+    header, tensors = read_tensors(path, format)
+    digest = weights_digest(tensors)
+    if header.get("digest", digest) != digest:
+        raise ModelFileError(
+            f"The weights in '{path}' do not match their checksum.",
+            fix="The file is damaged: copy or download it again.",
+        )
+    try:
+        model = make(json.loads(header["config"]), json.loads(header["card"]))
+        model.network.load_state_dict({k: v.float() for k, v in tensors.items()})
+        if not all(v.isfinite().all() for v in tensors.values()):
+            raise ValueError("its weights are not finite numbers")
+    except (KeyError, ValueError, TypeError, AttributeError, RuntimeError, ConfigError) as error:
+        raise ModelFileError(
+            f"The model file '{path}' does not fit this version of moldiff: {error}",
+            fix="Use a model written by the installed version, or train it again.",
+        ) from error
+    model.network.eval().requires_grad_(False)
+    return model, digest
 
 
 def weights_digest(tensors: Mapping[str, Tensor]) -> str:

@@ -16,7 +16,6 @@ pocket are encoded once; all poses are scored together.  Only crystal poses are 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,8 +28,7 @@ from torch.nn import functional as F
 from moldiff.chem.graph import ATOM_CLASSES, PAIR_CLASSES, molecular_graph
 from moldiff.dock.mixture import REACH, Mixture
 from moldiff.dock.sites import EDGE_FEATURES, SITE_FEATURES, Sites, bag, nearest, pocket_sites
-from moldiff.errors import ConfigError, ModelFileError
-from moldiff.model import read_tensors, weights_digest, write_tensors
+from moldiff.model import load_network, save_network
 from moldiff.protein.tokens import TOKENS, atom_tokens
 from moldiff.registry import build, describe, register
 
@@ -250,14 +248,7 @@ class LikelihoodModel:
         dtype: torch.dtype = torch.float32,
     ) -> None:
         """Write the model to one file, atomically; ``dtype`` float16 halves its size."""
-        tensors = {k: v.to("cpu", dtype) for k, v in self.network.state_dict().items()}
-        header = {
-            "format": FORMAT,
-            "config": json.dumps(self.config()),
-            "card": json.dumps(dict(self.card if card is None else card)),
-            "digest": weights_digest(tensors),
-        }
-        write_tensors(path, tensors, header)
+        save_network(path, self, FORMAT, card=card, dtype=dtype)
 
     @classmethod
     def load(cls, path: Path) -> LikelihoodModel:
@@ -268,22 +259,7 @@ class LikelihoodModel:
         ModelFileError
             If the file is missing, truncated, corrupt or of another format.
         """
-        header, tensors = read_tensors(path, FORMAT)
-        digest = weights_digest(tensors)
-        if header.get("digest", digest) != digest:
-            raise ModelFileError(
-                f"The weights in '{path}' do not match their checksum.",
-                fix="The file is damaged: copy or download it again.",
-            )
-        try:
-            model = cls.from_config(json.loads(header["config"]), json.loads(header["card"]))
-            model.network.load_state_dict({k: v.float() for k, v in tensors.items()})
-        except (KeyError, ValueError, TypeError, RuntimeError, ConfigError) as error:
-            raise ModelFileError(
-                f"The model file '{path}' does not fit this version of moldiff: {error}",
-                fix="Use a model written by the installed version, or train it again.",
-            ) from error
-        model.network.eval().requires_grad_(False)
+        model, digest = load_network(path, FORMAT, cls.from_config)
         return cls(model.network, model.card, digest)
 
     def prepare(self, problem: Problem) -> PoseLikelihood | None:

@@ -6,7 +6,6 @@ in its header, so that it describes itself and loading it runs no code.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,8 +19,8 @@ from moldiff.dock.denoiser import PoseDenoiser, to_pose
 from moldiff.dock.features import LigandInput, PocketInput
 from moldiff.dock.network import PoseNetwork
 from moldiff.dock.pose import Kinematics, Pose
-from moldiff.errors import ConfigError, ModelFileError
-from moldiff.model import read_tensors, weights_digest, write_tensors
+from moldiff.errors import ConfigError
+from moldiff.model import load_network, save_network
 from moldiff.process import Product
 from moldiff.registry import build, describe
 from moldiff.sampler import Sampler
@@ -133,14 +132,7 @@ class PoseModel:
         dtype: torch.dtype = torch.float32,
     ) -> None:
         """Write the model to one file, atomically; ``dtype`` float16 halves its size."""
-        tensors = {k: v.to("cpu", dtype) for k, v in self.network.state_dict().items()}
-        header = {
-            "format": FORMAT,
-            "config": json.dumps(self.config()),
-            "card": json.dumps(dict(self.card if card is None else card)),
-            "digest": weights_digest(tensors),
-        }
-        write_tensors(path, tensors, header)
+        save_network(path, self, FORMAT, card=card, dtype=dtype)
 
     @classmethod
     def load(cls, path: Path, *, device: str = "cpu") -> PoseModel:
@@ -151,21 +143,7 @@ class PoseModel:
         ModelFileError
             If the file is missing, truncated, corrupt or of another format.
         """
-        header, tensors = read_tensors(path, FORMAT)
-        digest = weights_digest(tensors)
-        if header.get("digest", digest) != digest:
-            raise ModelFileError(
-                f"The weights in '{path}' do not match their checksum.",
-                fix="The file is damaged: copy or download it again.",
-            )
-        try:
-            model = cls.from_config(json.loads(header["config"]), json.loads(header["card"]))
-            model.network.load_state_dict({k: v.float() for k, v in tensors.items()})
-        except (KeyError, ValueError, TypeError, RuntimeError, ConfigError) as error:
-            raise ModelFileError(
-                f"The model file '{path}' does not fit this version of moldiff: {error}",
-                fix="Use a model written by the installed version, or train it again.",
-            ) from error
-        model.network.to(device).eval().requires_grad_(False)
+        model, digest = load_network(path, FORMAT, cls.from_config)
+        model.network.to(device)
         object.__setattr__(model, "digest", digest)
         return model

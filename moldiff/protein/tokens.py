@@ -13,30 +13,10 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
+from moldiff.protein.residues import BACKBONE, TEMPLATES
+
 __all__ = ["NAMED", "TOKENS", "atom_tokens"]
 
-_SIDE_CHAINS = {
-    "ALA": "CB",
-    "ARG": "CB CG CD NE CZ NH1 NH2",
-    "ASN": "CB CG OD1 ND2",
-    "ASP": "CB CG OD1 OD2",
-    "CYS": "CB SG",
-    "GLN": "CB CG CD OE1 NE2",
-    "GLU": "CB CG CD OE1 OE2",
-    "GLY": "",
-    "HIS": "CB CG ND1 CD2 CE1 NE2",
-    "ILE": "CB CG1 CG2 CD1",
-    "LEU": "CB CG CD1 CD2",
-    "LYS": "CB CG CD CE NZ",
-    "MET": "CB CG SD CE",
-    "PHE": "CB CG CD1 CD2 CE1 CE2 CZ",
-    "PRO": "CB CG CD",
-    "SER": "CB OG",
-    "THR": "CB OG1 CG2",
-    "TRP": "CB CG CD1 CD2 NE1 CE2 CE3 CZ2 CZ3 CH2",
-    "TYR": "CB CG CD1 CD2 CE1 CE2 CZ OH",
-    "VAL": "CB CG1 CG2",
-}
 # Names force fields give to protonation states, and selenomethionine.
 _SYNONYMS = {
     **dict.fromkeys(("HID", "HIE", "HIP", "HSD", "HSE", "HSP"), "HIS"),
@@ -53,8 +33,9 @@ _BY_NAME = MappingProxyType(
         key: number
         for number, key in enumerate(
             (residue, atom)
-            for residue, side in _SIDE_CHAINS.items()
-            for atom in ["N", "CA", "C", "O", *side.split()]
+            for residue, side in TEMPLATES.items()
+            if residue not in _SYNONYMS
+            for atom in (*BACKBONE, *side)
         )
     }
 )

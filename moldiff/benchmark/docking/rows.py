@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from moldiff.errors import InputError
 
-__all__ = ["DOCKED", "FAILED", "Judged", "Row", "RowFile", "label"]
+__all__ = ["DOCKED", "FAILED", "Judged", "Row", "RowFile", "label", "plain"]
 
 DOCKED, FAILED = "docked", "failed"
 Key = tuple[str, str, str, int]
@@ -156,7 +156,7 @@ class RowFile:
     def append(self, row: Row) -> None:
         """Keep a row for good; a later one of the same key takes its place."""
         assert self._file is not None
-        text = json.dumps(_plain(dataclasses.asdict(row)), ensure_ascii=True, allow_nan=False)
+        text = json.dumps(plain(dataclasses.asdict(row)), ensure_ascii=True, allow_nan=False)
         self._file.write(text.encode() + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -194,12 +194,12 @@ def _number(value: float | None) -> float:
     return math.inf if value is None else float(value)
 
 
-def _plain(value: Any) -> Any:
-    """JSON values: numbers to six digits, None for what is no finite number."""
+def plain(value: Any) -> Any:
+    """Return JSON values: numbers to six digits, None for what is no finite number."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, float):
         return float(f"{value:.6g}") if math.isfinite(value) else None
     return value

@@ -17,7 +17,7 @@ from moldiff.benchmark.docking import report
 from moldiff.benchmark.docking.complexes import Case
 from moldiff.benchmark.docking.curve import draw_curves, drawable
 from moldiff.benchmark.docking.methods import METHODS, Job, Run, parse
-from moldiff.benchmark.docking.rows import Row, RowFile
+from moldiff.benchmark.docking.rows import Row, RowFile, plain
 from moldiff.benchmark.docking.schedule import execute
 from moldiff.benchmark.docking.worker import Task
 from moldiff.errors import InputError, MissingExtraError
@@ -189,7 +189,7 @@ class Study:
         sets = [case.set for case in self.cases]
         planned = {name: sets.count(name) for name in dict.fromkeys(sets)}
         result = report.document(rows, planned, self.similarity)
-        files = [self._text("report.json", json.dumps(_finite(result), indent=1) + "\n")]
+        files = [self._text("report.json", json.dumps(plain(result), indent=1) + "\n")]
         why, picture = drawable(result["curves"]), self.output / "curve.svg"
         text = report.markdown(result)
         if why:
@@ -252,14 +252,3 @@ def poses_table(rows: Sequence[Row]) -> str:
 def _generator(rows: Iterator[Row]) -> Any:
     """An iterator that can be closed, as generators can."""
     return rows
-
-
-def _finite(value: Any) -> Any:
-    """JSON values: numbers to six digits, None for what is none."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    if isinstance(value, float):
-        return float(f"{value:.6g}") if math.isfinite(value) else None
-    return value
