@@ -9,9 +9,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import torch
-
-from moldiff.dock.ranking import reliability
 from moldiff.dock.ranking_fit import fit_ranking, read_dockings
 
 
@@ -24,14 +21,13 @@ def main() -> None:
     dockings = read_dockings(args.table)
     ranking = fit_ranking(dockings, power=args.power)
     ranking.save(args.out)
-    print(f"lambda {ranking.weight:.4f} kcal/mol per nat")
-    for name, value in (ranking.card or {}).items():
-        print(f"{name:20s} {value:.3f}")
-    learned = ranking.with_likelihood is not None
-    confidence = ranking.with_likelihood or ranking.without_likelihood
-    rows = torch.cat([d.features(ranking, learned=learned) for d in dockings])
-    outcomes = torch.cat([d.rmsd <= 2 for d in dockings])
-    for row in reliability(confidence(rows), outcomes):
+    print(f"lambda {ranking.weight:.4f} kcal/mol per nat, mu {ranking.agreement:.2f} kcal/mol")
+    card = dict(ranking.card or {})
+    curve = card.pop("reliability")
+    for name, value in card.items():
+        print(f"{name:20s} {'–' if value is None else format(value, '.3f')}")
+    print("confidence of complexes not seen:")
+    for row in curve:
         print(" ".join(f"{key} {value:.3f}" for key, value in row.items()))
 
 

@@ -18,11 +18,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from rdkit import Chem
-from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
+from rdkit.Chem import rdDistGeom
 
+from moldiff.chem.force_field import force_field
 from moldiff.chem.geometry import dihedrals, set_torsions, shape_distances
 from moldiff.chem.quiet import quiet
 from moldiff.chem.rotors import Rotors, find_rotors
+from moldiff.interrupts import held
 
 __all__ = ["Ensemble", "conformers"]
 
@@ -81,7 +83,7 @@ def conformers(
     Ensemble or str
         Or the reason why there is none.
     """
-    with quiet():
+    with quiet(), held():
         full = _with_hydrogens(mol)
         if isinstance(full, str):
             return full
@@ -92,7 +94,7 @@ def conformers(
         ids = _embed(full, _wanted(full, count, len(heavy)), _spread(seed))
         if not ids:
             return "no conformer: RDKit cannot embed the molecule"
-        field = _force_field(full)
+        field = force_field(full)
         energies = {k: _minimise(full, field, k, _ROUGH) for k in ids}
         kept = _choose(full, energies, heavy, rotors, count, prune)
         energies = {k: _minimise(full, field, k, _FINE) for k in kept}
@@ -168,23 +170,11 @@ def _unfold(mol: Chem.Mol, seed: int) -> list[int]:
     lift = np.random.default_rng(seed).normal(scale=0.5, size=len(flat))
     conformer.SetPositions(np.column_stack((flat[:, :2], lift)))
     conformer.Set3D(True)
-    _minimise(mol, _force_field(mol), number, 2000)
+    _minimise(mol, force_field(mol), number, 2000)
     copy = Chem.Mol(mol)
     Chem.AssignStereochemistryFrom3D(copy, number)
     same = Chem.MolToSmiles(Chem.RemoveHs(copy)) == Chem.MolToSmiles(Chem.RemoveHs(mol))
     return [number] if same else []
-
-
-def _force_field(mol: Chem.Mol) -> Any:
-    """A function conformer id -> RDKit force field; None where neither field knows the atoms."""
-    if rdForceFieldHelpers.MMFFHasAllMoleculeParams(mol):
-        properties = rdForceFieldHelpers.MMFFGetMoleculeProperties(mol)
-        # Water's constant: in vacuo salt bridges would bend the rings towards each other.
-        properties.SetMMFFDielectricConstant(80.0)
-        return lambda k: rdForceFieldHelpers.MMFFGetMoleculeForceField(mol, properties, confId=k)
-    if rdForceFieldHelpers.UFFHasAllMoleculeParams(mol):
-        return lambda k: rdForceFieldHelpers.UFFGetMoleculeForceField(mol, confId=k)
-    return None
 
 
 def _minimise(mol: Chem.Mol, field: Any, k: int, iterations: int) -> float:

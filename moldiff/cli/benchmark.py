@@ -34,6 +34,7 @@ def _group() -> None:
     epilog=examples(
         "moldiff benchmark docking posebusters --limit 20 --jobs 4 -o run",
         "moldiff benchmark docking a b --methods moldiff,vina8@32 --seeds 0,1,2",
+        "moldiff benchmark docking a --methods moldiff,moldiff+chains=80+starts=500@20",
         "moldiff benchmark docking posebusters --curve -o run",
         "moldiff benchmark docking posebusters -o run --report-only",
     )
@@ -50,7 +51,10 @@ def docking(
         Path, typer.Option("-o", "--output", help="Folder of the results; a run goes on in it.")
     ] = Path("docking-benchmark"),
     methods: Annotated[
-        str, typer.Option(metavar="NAME[@EFFORT],...", help="What to compare.")
+        str,
+        typer.Option(
+            metavar="NAME[+SETTING=N][@EFFORT],...", help="What to compare, with which settings."
+        ),
     ] = _METHODS,
     seeds: Annotated[
         str, typer.Option(metavar="N,...", help="Each draws other boxes and poses.")

@@ -20,11 +20,11 @@ from moldiff.cli.output import (
     table,
 )
 from moldiff.cli.progress import stages
+from moldiff.dock.settings import Settings
 from moldiff.errors import InputError
 
 if TYPE_CHECKING:
     from moldiff.dock.result import DockingResult
-    from moldiff.dock.settings import Settings
     from moldiff.tasks.screening import LibraryRun
     from moldiff.tasks.sites import Site
 
@@ -84,15 +84,17 @@ def command(
         typer.Option(min=1, max=1000, help="Poses to report. [default: 9; 1 of a library]"),
     ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same poses.")] = 0,
-    draws: Annotated[int, typer.Option(min=1, help="Poses to propose.")] = 40,
+    draws: Annotated[int, typer.Option(min=1, help="Poses to propose.")] = Settings.draws,
     starts: Annotated[
         int, typer.Option(min=0, help="Random poses to look at for more beginnings.")
-    ] = 3000,
-    chains: Annotated[int, typer.Option(min=1, help="Searches side by side.")] = 200,
+    ] = Settings.starts,
+    chains: Annotated[int, typer.Option(min=1, help="Searches side by side.")] = Settings.chains,
     rounds: Annotated[
         int, typer.Option(min=0, max=1000, help="Rounds of the search: slower, better.")
-    ] = 40,
-    conformers: Annotated[int, typer.Option(min=1, max=300, help="Conformers to start from.")] = 8,
+    ] = Settings.rounds,
+    conformers: Annotated[
+        int, typer.Option(min=1, max=300, help="Conformers to start from.")
+    ] = Settings.conformers,
     proposals: Annotated[
         Proposals, typer.Option(help="Where poses start: the network, or at random.")
     ] = Proposals.auto,
@@ -126,7 +128,6 @@ def command(
     _check(receptor, ligand, ligands, output, [pocket_ligand, reference])
     check_threads(threads)
     from moldiff.cpu import set_threads
-    from moldiff.dock.settings import Settings
     from moldiff.tasks import docking
 
     where = docking.Where(pocket_ligand, center, residues, autobox, size)

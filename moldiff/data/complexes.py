@@ -162,6 +162,15 @@ class ComplexStore:
             raise DataError(f"The complexes in {path} are cut off: {short}.", fix=_REBUILD)
         return store
 
+    @staticmethod
+    def at(path: str | Path) -> bool:
+        """Return whether a directory says that it holds complexes."""
+        try:
+            meta = json.loads((Path(path) / "store.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return False
+        return isinstance(meta, dict) and str(meta.get("schema")).startswith("moldiff-complexes")
+
     def __len__(self) -> int:
         return len(self._arrays["sizes"])
 

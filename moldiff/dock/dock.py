@@ -25,9 +25,10 @@ from moldiff.chem.quiet import quiet
 from moldiff.dock import bundled
 from moldiff.dock.checks import Checks, check_poses, posebust
 from moldiff.dock.energy import Energy, affinity
-from moldiff.dock.hydrogens import molecules
+from moldiff.dock.hydrogens import molecules, relax
 from moldiff.dock.minimise import minimise
 from moldiff.dock.pose import Pose, random_poses
+from moldiff.dock.proposals import consensus
 from moldiff.dock.result import DockedPose, DockingResult
 from moldiff.dock.search import cluster, search
 from moldiff.dock.settings import Settings
@@ -97,6 +98,7 @@ def dock(
             energy = problem.grid_energy()
         with clock("proposals"):
             poses = proposer.propose(problem, settings.draws, rng=rng)
+            drawn = problem.kinematics.place(poses) if proposer.informed else None
         with clock("minimising"):
             poses, found = _starts(problem, energy, poses, settings, rng)
         if settings.rounds:
@@ -107,7 +109,7 @@ def dock(
         with clock("refining"):
             poses = _refined(problem, poses, found, settings)
         with clock("ranking"):
-            ranked = _rank(problem, poses, settings, ranking or bundled.ranking())
+            ranked = _rank(problem, poses, drawn, settings, ranking or bundled.ranking())
             docked = _poses(problem, ranked)
     notes = list(problem.notes)
     if settings.posebusters:
@@ -178,12 +180,18 @@ class _Ranked:
     intra: Tensor
     score: Tensor
     likelihood: Tensor | None
+    agreement: Tensor | None
     confidence: Tensor | None
     checks: Checks
 
 
-def _rank(problem: Problem, poses: Pose, settings: Settings, ranking: Ranking) -> _Ranked:
-    """Score all poses exactly; keep the best of each cluster, as many as are asked for."""
+def _rank(
+    problem: Problem, poses: Pose, drawn: Tensor | None, settings: Settings, ranking: Ranking
+) -> _Ranked:
+    """Score all poses exactly; keep the best of each cluster, as many as are asked for.
+
+    ``drawn`` are the atoms (d, n, 3) of what a model proposed, None where none did.
+    """
     x = problem.kinematics.place(poses)
     terms = problem.exact_energy().terms(x)
     energy = affinity(terms["inter"], problem.torsions)
@@ -191,18 +199,20 @@ def _rank(problem: Problem, poses: Pose, settings: Settings, ranking: Ranking) -
     prepared = None if model is None else model.prepare(problem)
     likelihood = None if prepared is None else prepared(x)
     checks = check_poses(problem, x)
-    score = ranking.score(energy, likelihood, checks.fraction())
-    kept = torch.as_tensor(cluster(x, -score, threshold=settings.separation))
-    kept = kept[score[kept].argsort(descending=True, stable=True)]
+    agreement = torch.zeros_like(energy) if drawn is None else consensus(x, drawn)
+    score = ranking.score(energy, likelihood, checks.fraction(), agreement)
+    place = ranking.order(score, checks.fraction()).argsort().float()
+    kept = cluster(x, place, threshold=settings.separation)
     sure = ranking.confidence(
         energy[kept],
         None if likelihood is None else likelihood[kept],
         checks.fraction()[kept],
+        agreement[kept],
         atoms=problem.kinematics.atoms,
         torsions=problem.kinematics.rotors,
     )
     near = energy[kept] <= energy[kept].min() + settings.window
-    near[0] = True  # the best by score is reported whatever its energy
+    near[0] = True  # the first is reported whatever its energy
     chosen = near.nonzero()[:, 0][: settings.poses]
     rows = kept[chosen]
     return _Ranked(
@@ -212,6 +222,7 @@ def _rank(problem: Problem, poses: Pose, settings: Settings, ranking: Ranking) -
         intra=terms["intra"][rows],
         score=score[rows],
         likelihood=None if likelihood is None else likelihood[rows],
+        agreement=None if drawn is None else agreement[rows],
         confidence=None if sure is None else sure[chosen],
         checks=Checks(checks.names, checks.passed[rows]),
     )
@@ -224,10 +235,12 @@ def _poses(problem: Problem, ranked: _Ranked) -> tuple[DockedPose, ...]:
         terms = {"inter": float(ranked.inter[k]), "intra": float(ranked.intra[k])}
         if ranked.likelihood is not None:
             terms["likelihood"] = float(ranked.likelihood[k])
+        if ranked.agreement is not None:
+            terms["consensus"] = float(ranked.agreement[k])
         docked.append(
             DockedPose(
                 rank=k + 1,
-                mol=mol,
+                mol=relax(mol),
                 energy=float(ranked.energy[k]),
                 score=float(ranked.score[k]),
                 confidence=None if ranked.confidence is None else float(ranked.confidence[k]),

@@ -1,7 +1,8 @@
 """Poses of the heavy atoms as molecules with all their hydrogens.
 
 Searches move heavy atoms only.  Here the same motions are applied to every atom of the
-conformer: a hydrogen goes where the atom that carries it goes.
+conformer: a hydrogen goes where the atom that carries it goes.  That can bring two of them
+together, as methyls and hydroxyls do not turn; `relax` lets the hydrogens give way.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import numpy.typing as npt
 import torch
 from rdkit import Chem
 
+from moldiff.chem.force_field import force_field
+from moldiff.chem.quiet import quiet
 from moldiff.dock.pose import Kinematics
 
 if TYPE_CHECKING:
@@ -20,7 +23,9 @@ if TYPE_CHECKING:
     from moldiff.chem.rotors import Rotors
     from moldiff.dock.pose import Pose
 
-__all__ = ["molecules", "place_all"]
+__all__ = ["molecules", "place_all", "relax"]
+
+_ITERATIONS = 100
 
 
 def place_all(ensemble: Ensemble, rotors: Rotors, pose: Pose) -> npt.NDArray[np.float64]:
@@ -59,6 +64,30 @@ def molecules(ensemble: Ensemble, rotors: Rotors, pose: Pose) -> list[Chem.Mol]:
         mol.AddConformer(conformer, assignId=True)
         mols.append(mol)
     return mols
+
+
+def relax(mol: Chem.Mol) -> Chem.Mol:
+    """Return a copy of a pose whose hydrogens are minimised in the force field.
+
+    Heavy atoms stay exactly where they are.  Stereocentres that a hydrogen makes are safe: the
+    barrier is far above what a minimisation climbs.  Where no force field knows the molecule
+    it is returned as it is.
+    """
+    copy = Chem.Mol(mol)
+    with quiet():
+        build = force_field(copy)
+        if build is None or all(atom.GetAtomicNum() > 1 for atom in copy.GetAtoms()):
+            return copy
+        before = copy.GetConformer().GetPositions()
+        force = build(copy.GetConformer().GetId())
+        force.Initialize()
+        for atom in copy.GetAtoms():
+            if atom.GetAtomicNum() > 1:
+                force.AddFixedPoint(atom.GetIdx())
+        force.Minimize(maxIts=_ITERATIONS)
+    if not np.isfinite(copy.GetConformer().GetPositions()).all():
+        copy.GetConformer().SetPositions(before)
+    return copy
 
 
 def _carriers(mol: Chem.Mol, heavy: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

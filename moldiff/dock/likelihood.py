@@ -85,7 +85,16 @@ class _SiteLayer(nn.Module):
         return h + self.update(torch.cat([hn, message], -1))
 
 
-@register("distance_network", "mixture")
+@register(
+    "distance_network",
+    "mixture",
+    cites={
+        "mendezlucio2021": "a mixture density network over ligand-pocket distances",
+        "shen2022": "distances to the residues' atoms, and the score of a pose",
+        "zhou2002": "the ideal-gas reference state",
+        "schutt2017": "continuous-filter convolutions, for the pocket",
+    },
+)
 class DistanceNetwork(nn.Module):
     """Mixtures over the distances of ligand atoms and pocket sites.
 

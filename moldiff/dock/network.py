@@ -175,7 +175,17 @@ class _Layer(nn.Module):
         return scalars.to(asking.dtype), far
 
 
-@register("pose_network", "contacts")
+@register(
+    "pose_network",
+    "contacts",
+    cites={
+        "corso2023": "diffusion over translation, rotation and torsions of a ligand in a pocket",
+        "satorras2021": "eq. 4: coordinates move by weighted differences",
+        "schutt2021": "vector features beside the invariant ones",
+        "jumper2021": "supplement, algorithm 22: invariant point attention",
+        "peebles2023": "adaptive layer norm for the time",
+    },
+)
 class PoseNetwork(nn.Module):
     """Equivariant network from noisy poses in a pocket to displacements of the ligand's atoms.
 

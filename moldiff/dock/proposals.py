@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from moldiff.chem.graph import molecular_graph
 from moldiff.dock.features import MARGIN, crop_radius, ligand_input, pocket_input
@@ -19,11 +21,15 @@ if TYPE_CHECKING:
     from moldiff.dock.model import PoseModel
     from moldiff.dock.problem import Problem
 
-__all__ = ["DiffusionProposer", "Proposer", "RandomProposer", "network_inputs"]
+__all__ = ["DiffusionProposer", "Proposer", "RandomProposer", "consensus", "network_inputs"]
+
+_NEAR, _FEW = 2.0, 0.05  # Å; the share of draws from which on they count
 
 
 class Proposer(ABC):
-    """Proposes poses for a problem."""
+    """Proposes poses for a problem; ``informed`` if they say something about where it binds."""
+
+    informed: ClassVar[bool]
 
     @abstractmethod
     def propose(self, problem: Problem, count: int, *, rng: torch.Generator) -> Pose:
@@ -33,6 +39,8 @@ class Proposer(ABC):
 @dataclass(frozen=True)
 class RandomProposer(Proposer):
     """Poses drawn evenly from the box: the network's control."""
+
+    informed = False
 
     def propose(self, problem: Problem, count: int, *, rng: torch.Generator) -> Pose:
         return random_poses(problem.kinematics, problem.box, count, rng=rng)
@@ -52,6 +60,8 @@ class DiffusionProposer(Proposer):
         Poses per pass, to bound the memory.
     """
 
+    informed = True
+
     model: PoseModel
     steps: int | None = None
     batch: int = 64
@@ -67,6 +77,18 @@ class DiffusionProposer(Proposer):
                 for size in sizes
             ]
         )
+
+
+def consensus(x: Float[Tensor, "p n 3"], drawn: Float[Tensor, "d n 3"]) -> Float[Tensor, " p"]:
+    """Return how many of the draws agree with each pose, on a scale of logarithms.
+
+    ``log(1 + K / 0.05)``, K being the mean over the draws of ``exp(-RMSD^2 / 2 (2 Å)^2)``: zero
+    where no draw is near, 3 where all are.  Draws of a diffusion model are samples of its
+    belief about the bound pose, so their density is evidence that neither energy nor
+    likelihood has.  RMSD atom by atom, without symmetry.
+    """
+    away = torch.cdist(x.flatten(1), drawn.flatten(1)) / x.shape[1] ** 0.5
+    return (torch.exp(-0.5 * (away / _NEAR).square()).mean(1) / _FEW).log1p()
 
 
 def network_inputs(problem: Problem) -> tuple[LigandInput, PocketInput]:

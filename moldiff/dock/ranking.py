@@ -1,18 +1,21 @@
 """Which pose first, and how sure: the combined score and a calibrated confidence.
 
 **Score.**  With the energy E of the Vina function (kcal/mol, lower is better), the learned
-log-likelihood ratio L of `moldiff.dock.likelihood` (nats, higher is better) and the fraction f
+log-likelihood ratio L of `moldiff.dock.likelihood` (nats, higher is better), the consensus C of
+the model's draws (`moldiff.dock.proposals.consensus`, zero without a model) and the fraction f
 of fast checks passed (`moldiff.dock.checks`),
 
-    s = -E + lambda L,      score = s - |s| (1 - f^power),
+    s = -E + lambda L + mu C,      score = s - |s| (1 - f^power),
 
 which is s f^power for a pose that binds at all (s > 0): with power 4 and 13 checks, one failure
-costs 27 %.  Higher is better.
+costs 27 %.  Higher is better; poses that pass all checks come before those that do not.
 
-**Confidence.**  P(RMSD <= 2 Å) from a logistic regression on features of the pose and of how
-far the others are behind, then made monotone-calibrated on predictions for complexes the
-regression has not seen (pool adjacent violators: M. Ayer et al., Ann. Math. Stat. 26, 641
-(1955); B. Zadrozny & C. Elkan, KDD 2002).  Coefficients are data: `Ranking.save` writes JSON.
+**Confidence.**  P(RMSD <= 2 Å) from a logistic regression on three features: how far the score
+stands out among those of the other clusters, its depth for a ligand of this size, and the
+torsions.  Slope and offset of the logit are calibrated on predictions for complexes the
+regression has not seen (J. Platt, Advances in Large Margin Classifiers, 61 (1999)), so the
+confidence is a smooth function that grows with the score.  Coefficients are data:
+`Ranking.save` writes JSON.
 """
 
 from __future__ import annotations
@@ -30,59 +33,32 @@ from moldiff.errors import ModelFileError
 
 __all__ = ["FEATURES", "Confidence", "Ranking", "features", "reliability"]
 
-FORMAT = "moldiff-ranking-1"
-FEATURES = (
-    "score",
-    "gap",
-    "score_per_atom",
-    "energy_per_atom",
-    "likelihood_per_atom",
-    "fraction",
-    "torsions",
-    "atoms",
-)
-"""Features of a pose, in the order of `features`.  ``gap`` is how far its score is above the
-best of the other clusters' (below zero for all but the first)."""
+FORMAT = "moldiff-ranking-2"
+FEATURES = ("share", "depth", "torsions")
+"""Features of a pose, in the order of `features`.  ``share`` is the logarithm of its Boltzmann
+weight, exp(score) over the sum of the best clusters'; ``depth`` is score / sqrt(heavy atoms)."""
 
-_ALONE = 3.0  # the gap of a pose without rival; also the largest one that counts
+_RIVALS = 10  # clusters in the sum of ``share``: however many are known, the same ones count
 
 
 @dataclass(frozen=True)
 class Confidence:
-    """P(RMSD <= 2 Å) of poses from their features.
+    """P(RMSD <= 2 Å) of poses from their features: the sigmoid of ``bias + weights . features``.
 
     Attributes
     ----------
-    names:
-        The features used, some of `FEATURES`.
-    centre, scale, weights:
-        Per feature: what is subtracted, what is divided by, and its weight.
+    weights:
+        One for each of `FEATURES`.
     bias:
-        Of the logistic regression.
-    knots, values:
-        Logits and calibrated probabilities between which it is interpolated; may be empty.
+        The logit where all features are zero.
     """
 
-    names: tuple[str, ...]
-    centre: tuple[float, ...]
-    scale: tuple[float, ...]
     weights: tuple[float, ...]
     bias: float
-    knots: tuple[float, ...] = ()
-    values: tuple[float, ...] = ()
-
-    def logit(self, rows: Tensor) -> Tensor:
-        """Return the logits (p,) of features (p, len(FEATURES))."""
-        chosen = rows[:, [FEATURES.index(name) for name in self.names]].double()
-        scaled = (chosen - torch.tensor(self.centre).double()) / torch.tensor(self.scale).double()
-        return scaled @ torch.tensor(self.weights).double() + self.bias
 
     def __call__(self, rows: Tensor) -> Tensor:
         """Return probabilities (p,) for features (p, len(FEATURES))."""
-        logit = self.logit(rows)
-        if not self.knots:
-            return logit.sigmoid().float()
-        return _interpolate(logit, torch.tensor(self.knots), torch.tensor(self.values)).float()
+        return (rows.double() @ torch.tensor(self.weights).double() + self.bias).sigmoid().float()
 
 
 @dataclass(frozen=True)
@@ -95,6 +71,8 @@ class Ranking:
         lambda: kcal/mol per nat of likelihood.
     power:
         Of the fraction of checks passed.
+    agreement:
+        mu: kcal/mol per unit of the draws' consensus.
     with_likelihood, without_likelihood:
         Confidence where there is a likelihood model, and where there is none.
     card:
@@ -106,18 +84,35 @@ class Ranking:
     with_likelihood: Confidence | None = None
     without_likelihood: Confidence | None = None
     card: Mapping[str, Any] | None = None
+    agreement: float = 0.0
 
-    def score(self, energy: Tensor, likelihood: Tensor | None, fraction: Tensor) -> Tensor:
+    def score(
+        self,
+        energy: Tensor,
+        likelihood: Tensor | None,
+        fraction: Tensor,
+        consensus: Tensor | None = None,
+    ) -> Tensor:
         """Return scores (p,), higher is better; a value that is no number ranks last."""
         plain = -energy if likelihood is None else self.weight * likelihood - energy
+        if consensus is not None:
+            plain = plain + self.agreement * consensus
         score = plain - plain.abs() * (1 - fraction.clamp(0, 1) ** self.power)
         return torch.where(score.isfinite(), score, -torch.inf)
+
+    def order(self, score: Tensor, fraction: Tensor) -> Tensor:
+        """Return the poses best first, (p,): what fails a check is behind all that pass."""
+        order = score.argsort(descending=True, stable=True)
+        if self.power == 0:  # checks do not count
+            return order
+        return order[(fraction[order] < 1).byte().argsort(stable=True)]
 
     def confidence(
         self,
         energy: Tensor,
         likelihood: Tensor | None,
         fraction: Tensor,
+        consensus: Tensor | None = None,
         *,
         atoms: int,
         torsions: int,
@@ -129,8 +124,8 @@ class Ranking:
         chosen = self.without_likelihood if likelihood is None else self.with_likelihood
         if chosen is None:
             return None
-        score = self.score(energy, likelihood, fraction)
-        rows = features(score, energy, likelihood, fraction, atoms=atoms, torsions=torsions)
+        score = self.score(energy, likelihood, fraction, consensus)
+        rows = features(score, atoms=atoms, torsions=torsions)
         return torch.where(score.isfinite(), chosen(rows.nan_to_num()), 0.0)
 
     def save(self, path: Path) -> None:
@@ -155,32 +150,13 @@ class Ranking:
             ) from error
 
 
-def features(
-    score: Tensor,
-    energy: Tensor,
-    likelihood: Tensor | None,
-    fraction: Tensor,
-    *,
-    atoms: int,
-    torsions: int,
-) -> Tensor:
+def features(score: Tensor, *, atoms: int, torsions: int) -> Tensor:
     """Return the features (p, len(FEATURES)) of the representatives of p clusters of one ligand."""
-    gap = torch.full_like(score, _ALONE)
-    if len(score) > 1:
-        best = score.topk(2)
-        rival = torch.full_like(score, float(best.values[0]))
-        rival[best.indices[0]] = best.values[1]
-        gap = (score - rival).clamp(max=_ALONE)
-    zero = torch.zeros_like(score)
+    rivals = score.topk(min(_RIVALS, len(score))).values
     columns = {
-        "score": score,
-        "gap": gap,
-        "score_per_atom": score / atoms,
-        "energy_per_atom": energy / atoms,
-        "likelihood_per_atom": zero if likelihood is None else likelihood / atoms,
-        "fraction": fraction,
-        "torsions": zero + torsions,
-        "atoms": zero + atoms,
+        "share": score - rivals.logsumexp(0),
+        "depth": score / atoms**0.5,
+        "torsions": torch.full_like(score, torsions),
     }
     return torch.stack([columns[name] for name in FEATURES], 1)
 
@@ -215,14 +191,3 @@ def reliability(
                 }
             )
     return rows
-
-
-def _interpolate(x: Tensor, knots: Tensor, values: Tensor) -> Tensor:
-    """Piecewise linear, constant beyond the ends; knots strictly increasing."""
-    knots, values = knots.double(), values.double()
-    if len(knots) == 1:
-        return values.expand(x.shape)
-    right = torch.searchsorted(knots, x).clamp(1, len(knots) - 1)
-    low, high = knots[right - 1], knots[right]
-    share = ((x - low) / (high - low)).clamp(0, 1)
-    return values[right - 1] + share * (values[right] - values[right - 1])

@@ -36,7 +36,8 @@ class DockedPose:
     energy:
         Estimated free energy of binding by the Vina function, in kcal/mol.
     score:
-        What the poses are ranked by; higher is better.
+        What the poses are ranked by, those that pass the checks before the others; higher is
+        better.
     confidence:
         Estimated probability that the pose is within 2 Å of the crystal pose; None where no
         ranking model is there.

@@ -70,13 +70,13 @@ class Settings:
     """
 
     draws: int = 40
-    starts: int = 3000
-    chains: int = 200
+    starts: int = 1000
+    chains: int = 100
     shortlist: int = 60
     steps: int = 10
     conformers: int = 8
     poses: int = 9
-    rounds: int = 40
+    rounds: int = 20
     iterations: int = 40
     seed: int = 0
     proposals: str = "auto"

@@ -115,7 +115,14 @@ def nearest(
     return candidates[torch.arange(len(x)), square.argmin(1)]
 
 
-@register("pose_objective", "displacement")
+@register(
+    "pose_objective",
+    "displacement",
+    cites={
+        "corso2023": "conformer matching and noise on translation, rotation and torsions",
+        "charbonnier1994": "the pseudo-Huber loss",
+    },
+)
 @dataclass(frozen=True)
 class Displacement:
     """Pseudo-Huber loss (Charbonnier et al. 1994) of displacements and of their mean.

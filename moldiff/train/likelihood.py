@@ -65,7 +65,11 @@ class ComplexBatch:
     weight: Tensor
 
 
-@register("likelihood_objective", "pairs")
+@register(
+    "likelihood_objective",
+    "pairs",
+    cites={"mendezlucio2021": "negative log-likelihood of the crystal poses' distances"},
+)
 @dataclass(frozen=True)
 class Pairs:
     """Negative log-likelihood of distances, with pockets cut at a random sphere.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import runpy
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from moldiff.dock.proposals import consensus
 from moldiff.dock.ranking import FEATURES, Ranking, features, reliability
 from moldiff.dock.ranking_fit import fit_ranking, read_dockings, top_one
 from moldiff.errors import InputError, ModelFileError
@@ -53,13 +55,54 @@ def test_failed_checks_never_help(energy):
     assert (score.diff() > 0).all()
 
 
-def test_gap_is_to_the_best_other_cluster():
+def test_consensus_by_hand():
+    x = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(0))
+    x[1] += 30.0  # out of reach of every draw
+    shift = torch.tensor([0.0, 2.0, 20.0, 0.0])
+    drawn = x[0] + torch.stack([shift, torch.zeros(4), torch.zeros(4)], 1)[:, None]
+    near = (1 + math.exp(-0.5) + 0 + 1) / 4  # RMSD 0, 2, 20, 0 Å
+    expected = torch.tensor([math.log1p(near / 0.05), 0.0])
+    torch.testing.assert_close(consensus(x, drawn), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_consensus_is_weighed_by_what_it_is_worth(tmp_path):
+    path = table(tmp_path / "table.csv", complexes=60)
+    rows = list(csv.DictReader(path.open()))
+    for row in rows:  # a perfect witness
+        row["consensus"] = 2.0 if float(row["rmsd"]) <= 2 else 0.1
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    ranking = fit_ranking(read_dockings(path))
+    assert ranking.agreement == 2.4  # the most there is
+    card = ranking.card
+    assert card["top1_combined"] >= card["top1_without_consensus"] + 0.1
+    ranking.save(tmp_path / "ranking.json")
+    assert Ranking.load(tmp_path / "ranking.json") == ranking
+
+
+def test_what_fails_a_check_is_behind():
+    score, fraction = torch.tensor([9.0, 8.0, 7.0, 6.0]), torch.tensor([0.9, 1.0, 0.9, 1.0])
+    assert Ranking().order(score, fraction).tolist() == [1, 3, 0, 2]
+    assert Ranking(power=0.0).order(score, fraction).tolist() == [0, 1, 2, 3]
+
+
+def test_features_by_hand():
     score = torch.tensor([5.0, 7.0, 6.5])
-    rows = features(score, -score, None, torch.ones(3), atoms=10, torsions=2)
-    gap = rows[:, FEATURES.index("gap")]
-    torch.testing.assert_close(gap, torch.tensor([-2.0, 0.5, -0.5]))
-    alone = features(score[:1], -score[:1], None, torch.ones(1), atoms=10, torsions=2)
-    assert float(alone[0, FEATURES.index("gap")]) == 3.0
+    rows = features(score, atoms=16, torsions=2)
+    share, depth, torsions = (rows[:, FEATURES.index(n)] for n in ("share", "depth", "torsions"))
+    torch.testing.assert_close(share.exp().sum(), torch.tensor(1.0))
+    torch.testing.assert_close(share[1] - share[0], torch.tensor(2.0))
+    torch.testing.assert_close(depth, score / 4)
+    assert torsions.tolist() == [2, 2, 2]
+    assert float(features(score[:1], atoms=10, torsions=2)[0, FEATURES.index("share")]) == 0.0
+
+
+def test_clusters_far_behind_do_not_count():
+    score = torch.linspace(9, 3, 12)
+    few, many = features(score[:10], atoms=9, torsions=0), features(score, atoms=9, torsions=0)
+    torch.testing.assert_close(few, many[:10])
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +134,31 @@ def test_confidence_is_calibrated_and_ranks(fitted):
     apart = sum(row["count"] * abs(row["expected"] - row["observed"]) for row in rows) / len(good)
     assert apart < 0.06
     assert confidence[good].mean() > confidence[~good].mean() + 0.3
+
+
+def test_confidence_is_smooth_and_grows_with_the_score(fitted):
+    _, ranking = fitted
+    best = torch.linspace(6, 12, 61)
+    rivals = torch.tensor([-8.0, -7.0])
+    sure = torch.stack(
+        [
+            ranking.confidence(
+                torch.cat([-e[None], rivals]), None, torch.ones(3), atoms=25, torsions=5
+            )[0]
+            for e in best
+        ]
+    )
+    rise = sure.diff()
+    assert (rise > 0).all() and float(rise.max()) < 0.1
+
+
+def test_the_card_tells_of_complexes_not_seen(fitted):
+    _, ranking = fitted
+    card = ranking.card
+    assert card["log_loss"] < 0.9 * card["log_loss_of_mean"]
+    assert card["auc_first"] > 0.6
+    assert sum(row["count"] for row in card["reliability"]) == 150 * 9
+    assert card["top1_unseen"] <= card["top1_combined"] + 0.02
 
 
 def test_without_likelihood_another_confidence_answers(fitted):

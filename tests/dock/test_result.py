@@ -13,7 +13,7 @@ from rdkit import Chem
 
 import moldiff
 from moldiff.dock.dock import dock
-from moldiff.dock.hydrogens import molecules, place_all
+from moldiff.dock.hydrogens import molecules, place_all, relax
 from moldiff.dock.pose import random_poses
 from moldiff.dock.problem import Pocket, Problem, make_problem
 from moldiff.dock.result import DockingResult, check_words
@@ -74,6 +74,26 @@ def test_hydrogens_move_with_the_atoms_that_carry_them(problem: Problem) -> None
         assert Chem.MolToSmiles(Chem.RemoveHs(copy)) == Chem.CanonSmiles(SMILES)
 
 
+def test_hydrogens_give_way_and_heavy_atoms_do_not(problem: Problem) -> None:
+    mol = Chem.Mol(problem.ligand.mol, confId=0)
+    carbon = mol.GetSubstructMatch(Chem.MolFromSmarts("[CX4H3]"))[0]
+    conformer = mol.GetConformer(0)
+    hydrogens = [a.GetIdx() for a in mol.GetAtomWithIdx(carbon).GetNeighbors()]
+    hydrogens = [k for k in hydrogens if mol.GetAtomWithIdx(k).GetAtomicNum() == 1]
+    x = conformer.GetPositions()
+    x[hydrogens[0]] = 0.5 * (x[hydrogens[0]] + x[hydrogens[1]])  # on its way into its neighbour
+    conformer.SetPositions(x)
+    y = relax(mol).GetConformer().GetPositions()
+    heavy = problem.ligand.heavy
+    np.testing.assert_array_equal(y[heavy], x[heavy])
+    apart = np.linalg.norm(y[hydrogens[0]] - y[hydrogens[1]])
+    assert np.linalg.norm(x[hydrogens[0]] - x[hydrogens[1]]) < 1.0 and apart > 1.6
+    np.testing.assert_array_equal(conformer.GetPositions(), x)
+    unknown = Chem.AddHs(Chem.MolFromSmiles("[CH3][Xe]"))
+    unknown.AddConformer(Chem.Conformer(unknown.GetNumAtoms()))
+    assert relax(unknown).GetNumConformers() == 1
+
+
 def test_the_sdf_is_the_input_graph(result: DockingResult, tmp_path: Path) -> None:
     path = tmp_path / "poses.sdf"
     result.write(path)
@@ -96,9 +116,9 @@ def test_the_sdf_is_the_input_graph(result: DockingResult, tmp_path: Path) -> No
 
 
 def test_ranked_separate_and_true(problem: Problem, result: DockingResult) -> None:
-    scores = [pose.score for pose in result.poses]
-    assert scores == sorted(scores, reverse=True)
-    assert [pose.rank for pose in result.poses] == list(range(1, len(scores) + 1))
+    order = [(not pose.passes, -pose.score) for pose in result.poses]
+    assert order == sorted(order)
+    assert [pose.rank for pose in result.poses] == list(range(1, len(order) + 1))
     heavy = problem.ligand.heavy
     x = [pose.mol.GetConformer().GetPositions()[heavy] for pose in result.poses]
     terms = problem.exact_energy().terms(torch.tensor(np.stack(x)).float())

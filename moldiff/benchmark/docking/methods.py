@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,18 @@ if TYPE_CHECKING:
 
     from moldiff.dock.problem import Pocket, Problem
 
-__all__ = ["METHODS", "Docked", "Job", "Method", "Ours", "Posed", "Run", "Vina", "parse"]
+__all__ = [
+    "CHANGEABLE",
+    "METHODS",
+    "Docked",
+    "Job",
+    "Method",
+    "Ours",
+    "Posed",
+    "Run",
+    "Vina",
+    "parse",
+]
 
 
 @dataclass(frozen=True)
@@ -41,6 +52,7 @@ class Posed:
     likelihood: float | None = None
     score: float | None = None
     confidence: float | None = None
+    consensus: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +97,7 @@ class Ours(Method):
     what: str
     overrides: Mapping[str, Any] = field(default_factory=dict)
     energy_only: bool = False
-    efforts: tuple[int, ...] = (0, 10, 40, 160, 640)
+    efforts: tuple[int, ...] = (0, 5, 20, 80, 320)
 
     def dock(self, mol: Chem.Mol, pocket: Pocket, effort: int | None, job: Job) -> Docked | str:
         from moldiff.dock.dock import dock
@@ -106,6 +118,7 @@ class Ours(Method):
                 pose.terms.get("likelihood"),
                 pose.score,
                 pose.confidence,
+                pose.terms.get("consensus"),
             )
             for pose in result.poses
         )
@@ -129,6 +142,10 @@ class Ours(Method):
         bundled.proposer(self._settings(0, job))
         bundled.likelihood_model()
         bundled.ranking()
+
+    def changed(self, changes: Mapping[str, int]) -> Ours:
+        """Return the same with other settings of the search."""
+        return replace(self, overrides={**self.overrides, **changes})
 
     def _settings(self, effort: int | None, job: Job) -> Any:
         from moldiff.dock.settings import Settings
@@ -178,35 +195,43 @@ METHODS: Mapping[str, Method] = {
 }
 
 
+#: Settings of ours that can be changed in a word of `parse`.
+CHANGEABLE = ("draws", "steps", "starts", "chains", "shortlist", "iterations", "conformers")
+
+
 @dataclass(frozen=True)
 class Run:
-    """A method at an effort; None where the method has none."""
+    """A method at an effort (None where it has none), with changes of its settings."""
 
     name: str
     effort: int | None
+    changes: tuple[tuple[str, int], ...] = ()
 
     @property
     def label(self) -> str:
-        """``name@effort``."""
-        return label(self.name, self.effort)
+        """``name+setting=value@effort``."""
+        words = [self.name, *(f"{name}={value}" for name, value in self.changes)]
+        return label("+".join(words), self.effort)
 
     @property
     def method(self) -> Method:
         """What runs."""
-        return METHODS[self.name]
+        method = METHODS[self.name]
+        return method.changed(dict(self.changes)) if isinstance(method, Ours) else method
 
 
 def parse(words: Iterable[str], *, search: int, exhaustiveness: int) -> list[Run]:
-    """Read ``name`` or ``name@effort``, with these efforts where none is given.
+    """Read ``name``, ``name@effort`` or ``name+chains=80+starts=500@effort``.
 
     Raises
     ------
-    InputError
-        For an unknown method or a senseless effort.
+    InputError, ConfigError
+        For an unknown method, setting or a senseless effort or value.
     """
     runs = []
     for word in words:
-        name, _, given = word.strip().partition("@")
+        named, _, given = word.strip().partition("@")
+        name, *changes = named.split("+")
         if name not in METHODS:
             raise InputError(f"There is no method '{name}'.", fix=did_you_mean(name, METHODS))
         method = METHODS[name]
@@ -218,8 +243,25 @@ def parse(words: Iterable[str], *, search: int, exhaustiveness: int) -> list[Run
                 fix=f"For example {name}@8.",
             )
         effort = int(given) if given else usual
-        runs.append(Run(name, effort if method.efforts else None))
+        runs.append(Run(name, effort if method.efforts else None, _changes(method, changes)))
     return list(dict.fromkeys(runs))
+
+
+def _changes(method: Method, words: Iterable[str]) -> tuple[tuple[str, int], ...]:
+    """Read ``setting=value``; the values are those `Settings` takes."""
+    from moldiff.dock.settings import Settings
+
+    changes: dict[str, Any] = {}
+    for word in words:
+        name, _, value = word.partition("=")
+        if not isinstance(method, Ours) or name not in CHANGEABLE or not value.isdecimal():
+            raise InputError(
+                f"'{word}' changes no setting of the method.",
+                fix=f"Ours take, for example, +chains=80: {', '.join(CHANGEABLE)}.",
+            )
+        changes[name] = int(value)
+    Settings(**changes)
+    return tuple(sorted(changes.items()))
 
 
 def _vina() -> str:

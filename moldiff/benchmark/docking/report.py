@@ -1,7 +1,8 @@
 """The comparison as a document, as tables, and as Markdown.
 
 The document is ``{"format", "date", "versions", "protocol", "methods", "sets", "curves"}``; each
-set has ``complexes``, ``methods``, ``paired``, ``splits``, ``failures``.  Shares run from 0 to 1.
+set, and "all sets" where there are several, has ``complexes``, ``methods``, ``paired``,
+``splits``, ``failures``.  Shares run from 0 to 1.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy as np
 import moldiff
 from moldiff.benchmark.docking import statistics
 from moldiff.benchmark.docking.methods import METHODS, Ours
-from moldiff.benchmark.docking.rows import FAILED, Row
+from moldiff.benchmark.docking.rows import FAILED, Row, base
 
 __all__ = ["FORMAT", "PROTOCOL", "Table", "document", "markdown", "tables"]
 
@@ -36,6 +37,7 @@ PROTOCOL = (
     "are left out whose protein may be in the training data with the same ligand."
 )
 _BASELINES = ("vina1", "vina8")
+_ALL = "all sets"
 
 
 @dataclass(frozen=True)
@@ -67,16 +69,19 @@ def document(
         Of the bootstrap.
     """
     sets = {name: [row for row in rows if row.set == name] for name in planned}
+    parts = {
+        name: {"planned": planned[name], **_set(mine, similarity, seed)}
+        for name, mine in sets.items()
+    }
+    if len(sets) > 1:
+        parts[_ALL] = {"planned": sum(planned.values()), **_set(rows, similarity, seed)}
     return {
         "format": FORMAT,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": _versions(),
         "protocol": PROTOCOL,
         "methods": {name: method.what for name, method in METHODS.items()},
-        "sets": {
-            name: {"planned": planned[name], **_set(mine, similarity, seed)}
-            for name, mine in sets.items()
-        },
+        "sets": parts,
         "curves": {name: _points(mine) for name, mine in sets.items()},
     }
 
@@ -102,9 +107,10 @@ def _by_method(rows: Sequence[Row]) -> dict[str, list[Row]]:
     """Rows of each method, in the order of the table of methods, then by effort."""
     names = list(METHODS)
 
-    def place(label: str) -> tuple[int, int]:
-        name, _, effort = label.partition("@")
-        return (names.index(name) if name in names else len(names), int(effort or 0))
+    def place(label: str) -> tuple[int, str, int]:
+        named, _, effort = label.partition("@")
+        name = base(label)
+        return (names.index(name) if name in names else len(names), named, int(effort or 0))
 
     return {
         label: [row for row in rows if row.method == label]
@@ -122,10 +128,10 @@ def _paired(by: Mapping[str, Sequence[Row]], seed: int) -> list[dict[str, Any]]:
     """Each of ours against each baseline."""
     found = []
     for label, mine in by.items():
-        if not isinstance(METHODS.get(label.partition("@")[0]), Ours):
+        if not isinstance(METHODS.get(base(label)), Ours):
             continue
         for other, theirs in by.items():
-            if other.partition("@")[0] not in _BASELINES:
+            if base(other) not in _BASELINES:
                 continue
             for value in ("top1", "joint"):
                 rng = np.random.default_rng(seed)

@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from moldiff.errors import InputError
 
-__all__ = ["DOCKED", "FAILED", "Judged", "Row", "RowFile", "label", "plain"]
+__all__ = ["DOCKED", "FAILED", "Judged", "Row", "RowFile", "base", "label", "plain"]
 
 DOCKED, FAILED = "docked", "failed"
 Key = tuple[str, str, str, int]
@@ -26,6 +26,11 @@ Key = tuple[str, str, str, int]
 def label(method: str, effort: int | None) -> str:
     """``method@effort``: how a method at an effort is called everywhere."""
     return method if effort is None else f"{method}@{effort}"
+
+
+def base(label: str) -> str:
+    """The method alone of a `label`, without its effort and its changes of settings."""
+    return label.partition("@")[0].partition("+")[0]
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,8 @@ class Judged:
         Whether PoseBusters passes it; None if it was not asked or could not say.
     failed:
         The checks of PoseBusters that failed.
+    consensus:
+        That of the model's draws with the pose, where there is one.
     """
 
     rmsd: float
@@ -56,6 +63,7 @@ class Judged:
     confidence: float | None = None
     valid: bool | None = None
     failed: tuple[str, ...] = ()
+    consensus: float | None = None
 
 
 @dataclass(frozen=True)

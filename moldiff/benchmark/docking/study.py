@@ -29,6 +29,7 @@ CURVE = ("moldiff", "random", "vina1", "vina8")
 _COLUMNS = (
     *("complex", "group", "set", "id", "seed", "rank", "rmsd", "energy", "likelihood"),
     *("fraction", "atoms", "torsions", "score", "confidence", "valid", "failed"),
+    "consensus",
 )
 
 
@@ -241,7 +242,7 @@ def poses_table(rows: Sequence[Row]) -> str:
             if not math.isfinite(pose.rmsd):
                 continue
             measured = (pose.rmsd, pose.energy, pose.likelihood, pose.fraction)
-            rest = (pose.score, pose.confidence, pose.valid, " ".join(pose.failed))
+            rest = (pose.score, pose.confidence, pose.valid, " ".join(pose.failed), pose.consensus)
             name = f"{row.complex}#{row.seed}"
             place = (name, row.complex, row.set, row.id, row.seed, rank)
             values = (*place, *measured, row.atoms, row.torsions, *rest)

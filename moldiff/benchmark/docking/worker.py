@@ -139,6 +139,7 @@ def _judged(row: Row, answer: Docked, crystal: Chem.Mol, prepared: float) -> Row
             pose.likelihood,
             pose.score,
             pose.confidence,
+            consensus=pose.consensus,
         )
         for rmsd, fraction, pose in zip(apart, fractions, answer.poses, strict=True)
     )

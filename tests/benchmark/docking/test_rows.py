@@ -18,9 +18,9 @@ from moldiff.benchmark.docking.complexes import (
     search_box,
 )
 from moldiff.benchmark.docking.measures import rmsds
-from moldiff.benchmark.docking.methods import parse
-from moldiff.benchmark.docking.rows import Row, RowFile
-from moldiff.errors import InputError
+from moldiff.benchmark.docking.methods import Job, Ours, parse
+from moldiff.benchmark.docking.rows import Row, RowFile, base
+from moldiff.errors import ConfigError, InputError
 
 
 @pytest.mark.parametrize("cut", [1, 30, 200])
@@ -127,6 +127,18 @@ def test_symmetry_without_end_is_cut_short() -> None:
 def test_methods_are_read() -> None:
     runs = parse(["moldiff", "random@0", "unminimised", "vina8@32"], search=5, exhaustiveness=8)
     assert [run.label for run in runs] == ["moldiff@5", "random@0", "unminimised", "vina8@32"]
-    for word in ("vina", "vina1@0", "moldiff@x"):
+    for word in ("vina", "vina1@0", "moldiff@x", "vina1+chains=8", "moldiff+rounds=3", "moldiff+"):
         with pytest.raises(InputError):
             parse([word], search=5, exhaustiveness=8)
+    with pytest.raises(ConfigError, match="chains"):
+        parse(["moldiff+chains=0"], search=5, exhaustiveness=8)
+
+
+def test_settings_of_a_method_are_changed_in_its_name() -> None:
+    plain, run = parse(["random", "random+starts=10+chains=8@3"], search=5, exhaustiveness=8)
+    assert run.label == "random+chains=8+starts=10@3" and base(run.label) == "random"
+    assert parse([run.label], search=5, exhaustiveness=8) == [run]
+    method = run.method
+    assert isinstance(method, Ours)
+    assert method.overrides == {"proposals": "random", "chains": 8, "starts": 10}
+    assert method.recipe(3, Job()) != plain.method.recipe(3, Job())

@@ -10,6 +10,8 @@ import pytest
 import yaml
 
 from moldiff.cli import main
+from moldiff.data.complexes import ComplexStore
+from moldiff.dock.bundled import bundled
 from moldiff.dock.model import PoseModel
 from moldiff.registry import build, describe
 from moldiff.tasks import training_config
@@ -46,3 +48,17 @@ def test_the_bundled_configuration_builds() -> None:
     objective = build("pose_objective", config.objective)
     assert build("pose_objective", describe(objective)) == objective
     assert describe(build("pose_network", describe(network))) == describe(network)
+
+
+def test_info_of_a_docking_model_and_of_complexes(
+    complexes: ComplexStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for purpose, words in (("proposals", "poses, by diffusion"), ("likelihood", "likelihood of")):
+        path = bundled(purpose)
+        assert path is not None
+        assert main(["info", str(path)]) == 0
+        said = capsys.readouterr().out
+        assert words in said and "parameters" in said and "network" in said
+    assert main(["data", "info", str(complexes.path), "--verify"]) == 0
+    said = capsys.readouterr().out
+    assert "complexes" in said and "heavy atoms of a ligand" in said and "train" in said

@@ -1,0 +1,37 @@
+"""Ctrl-C in the middle of RDKit's work is not lost."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+SCRIPT = """
+import sys
+from rdkit import Chem
+from moldiff.chem.conformers import conformers
+
+mol = Chem.MolFromSmiles("CC(C)CC(NC(=O)C(Cc1ccccc1)NC(=O)C(N)CCC(=O)O)C(=O)N1CCCC1C(=O)O")
+print("ready", flush=True)
+try:
+    for seed in range(100):
+        conformers(mol, count=8, seed=seed)
+        print("embedded", flush=True)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="signals cannot be blocked")
+def test_ctrl_c_during_an_embedding_is_raised_after_it() -> None:
+    command = [sys.executable, "-c", SCRIPT]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for expected in ("ready\n", "embedded\n"):
+            assert process.stdout.readline() == expected
+        process.send_signal(signal.SIGINT)  # almost surely in the middle of the next
+        rest = process.stdout.read().split()
+        assert rest[-1] == "interrupted" and rest.count("embedded") <= 2
+    assert process.returncode == 0
