@@ -1,4 +1,4 @@
-"""``python -m moldiff.benchmark speed``: the command line of the benchmark."""
+"""``python -m moldiff.benchmark speed | family``: the command line of the benchmarks."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from moldiff.benchmark import picture, report
+from moldiff.benchmark.family import command as family
 from moldiff.errors import InputError, MoldiffError
 
 __all__ = ["main"]
@@ -19,19 +20,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark and return an exit status."""
     options = _parser().parse_args(arguments)
     try:
-        _speed(options)
+        _COMMANDS[options.command](options)
     except MoldiffError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2 if isinstance(error, InputError) else 1
     except KeyboardInterrupt:
-        print("Interrupted; nothing was written.", file=sys.stderr)
+        told = {"family": "the same command goes on from what is finished"}
+        print(f"Interrupted; {told.get(options.command, 'nothing was written')}.", file=sys.stderr)
         return 130
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="benchmark", description="Measure moldiff against published models on this machine."
+        prog="benchmark",
+        description="Measure moldiff against published models, and its methods with each other.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     speed = commands.add_parser(
@@ -53,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     speed.add_argument(
         "--quick", action="store_true", help="try everything in seconds; the figures mean nothing"
     )
+    family.add(commands)
     return parser
 
 
@@ -88,6 +92,9 @@ def _speed(options: argparse.Namespace) -> None:
     if options.picture is not None:
         picture.draw(result, options.picture)
         print(f"Drawn: {options.picture}")
+
+
+_COMMANDS = {"speed": _speed, "family": family.run}
 
 
 if __name__ == "__main__":

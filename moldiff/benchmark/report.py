@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from moldiff.benchmark.bench import Bench
 
-__all__ = ["FORMAT", "document", "show", "write"]
+__all__ = ["FORMAT", "document", "machine", "now", "plain", "show", "versions", "write"]
 
 FORMAT = "moldiff-speed-1"
 _WIDTH = 132  # of tables that go to a file or a pipe
@@ -42,29 +42,12 @@ def document(
 
     ``load`` is the machine's load average before the run.
     """
-    import numpy
-    import torch
-
-    from moldiff.benchmark.timing import cpu_name
-
     whole = {
         "format": FORMAT,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "date": now(),
         "seconds": seconds,
-        "versions": {
-            "moldiff": moldiff.__version__,
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "numpy": numpy.__version__,
-        },
-        "machine": {
-            "cpu": cpu_name(),
-            "cores": os.cpu_count(),
-            "threads": bench.threads,
-            "instructions": torch.backends.cpu.get_cpu_capability(),
-            "system": platform.platform(),
-            "load_before": load,
-        },
+        "versions": versions(),
+        "machine": machine(bench.threads) | {"load_before": load},
         "model": {
             "name": bench.model.card.get("name", "unnamed"),
             "hash": bench.model.digest,
@@ -73,16 +56,49 @@ def document(
         },
         "sections": dict(sections),
     }
-    plain: dict[str, Any] = _plain(whole)
-    return plain
+    rounded: dict[str, Any] = plain(whole)
+    return rounded
 
 
-def _plain(value: Any) -> Any:
+def now() -> str:
+    """Return the date and time, UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what is measured and of what computes."""
+    import numpy
+    import torch
+
+    return {
+        "moldiff": moldiff.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": numpy.__version__,
+    }
+
+
+def machine(threads: int) -> dict[str, Any]:
+    """Return what it was measured on."""
+    import torch
+
+    from moldiff.benchmark.timing import cpu_name
+
+    return {
+        "cpu": cpu_name(),
+        "cores": os.cpu_count(),
+        "threads": threads,
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "system": platform.platform(),
+    }
+
+
+def plain(value: Any) -> Any:
     """Numbers to five digits, NaN to None: valid JSON that is pleasant to read."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, float):
         return float(f"{value:.5g}") if math.isfinite(value) else None
     return value

@@ -14,7 +14,7 @@ messages of Satorras, Hoogeboom & Welling, "E(n) Equivariant Graph Neural Networ
 
 Beside the paper's: pairs are refined, :math:`a_{ij} \leftarrow a_{ij} + U(m_{ij} +
 m_{ji})`; coordinates have channels, mixed after each layer (Levy et al., 2023);
-differences are normalised as in Hoogeboom et al., EDM (2022), eq. 12; h is normalised and
+differences are normalised as in Hoogeboom et al., EDM (2022); h is normalised and
 shifted by the context before it is read (Peebles & Xie, DiT, 2023, section 3.2).
 Messages are directed, so forces are not opposite and the mean is taken off again.
 """
@@ -22,6 +22,7 @@ Messages are directed, so forces are not opposite and the mean is taken off agai
 from __future__ import annotations
 
 import dataclasses
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -96,7 +97,7 @@ class _Layer(nn.Module):
     cites={
         "satorras2021": "eq. 3-6",
         "levy2023": "several coordinate channels",
-        "hoogeboom2022": "eq. 12",
+        "hoogeboom2022": "normalised differences",
         "peebles2023": "section 3.2",
     },
 )
@@ -112,6 +113,8 @@ class EGNN(nn.Module):
     context_width:
         Features of the whole graph.
     """
+
+    equivariant: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -17,7 +17,7 @@ R(m) gives every path (l_in, l_Y -> l_out) of every channel a weight, from the d
 and the pair's features.  All paths conserve parity, so reflections are respected.
 
 Sources: Thomas et al., "Tensor Field Networks" (2018); weighted paths and gate, Batzner
-et al., NequIP (2022), eq. 3-7; Geiger & Smidt, "e3nn" (2022).  e3nn is imported when a
+et al., NequIP (2022); Geiger & Smidt, "e3nn" (2022).  e3nn is imported when a
 network is made: models without one do not pay for it.
 """
 
@@ -26,7 +26,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -200,7 +200,7 @@ def _shrunk(vectors: Tensor) -> Tensor:
 @register(
     "interaction",
     "tensor_product",
-    cites={"thomas2018": "the layer", "batzner2022": "eq. 3-7", "geiger2022": "e3nn"},
+    cites={"thomas2018": "the layer", "batzner2022": "the convolution", "geiger2022": "e3nn"},
 )
 class TensorProduct(nn.Module):
     """Layers of tensor-product message passing.
@@ -217,6 +217,8 @@ class TensorProduct(nn.Module):
     context_width:
         Features of the whole graph.
     """
+
+    equivariant: ClassVar[bool] = True
 
     def __init__(
         self,

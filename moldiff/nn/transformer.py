@@ -22,13 +22,14 @@ et al. (2023); adaptive layer norm, Peebles & Xie, DiT (2023), section 3.2.
 from __future__ import annotations
 
 import dataclasses
+from typing import ClassVar
 
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional as F
 
-from moldiff.batch import pair_indices, pair_selector
+from moldiff.batch import pair_selector
+from moldiff.nn.attention import pair_attention
 from moldiff.nn.embed import Features, pair_differences, pair_forces
 from moldiff.registry import register
 
@@ -79,7 +80,7 @@ class _Layer(nn.Module):
         m = F.silu(both @ self.sum_atoms(h) + F.linear(seen, weight, self.message.bias))
         pair_update, bias, gate = self.spread(m).split(self.split, -1)
         gathered = (both.T @ m) / n**0.5
-        attended = self._attend(h, bias)
+        attended = pair_attention(self.qkv(h), bias)
         atoms = x.atoms + self.out(torch.cat([attended, gathered], -1))
         h = self.norm(atoms) * (1 + scale_f) + shift_f
         atoms = atoms + self.contract(F.silu(self.expand(h)))
@@ -87,20 +88,6 @@ class _Layer(nn.Module):
         with torch.autocast(h.device.type, enabled=False):
             points = self.mix @ (x.points + pair_forces(force, n) / n**0.5)
         return dataclasses.replace(x, atoms=atoms, pairs=x.pairs + pair_update, points=points)
-
-    def _attend(
-        self, h: Float[Tensor, "b n width"], bias: Float[Tensor, "b e heads"]
-    ) -> Float[Tensor, "b n width"]:
-        """Attention (b, n, width) of atoms h with a bias (b, e, heads) per pair."""
-        b, n, width = h.shape
-        q, k, v = self.qkv(h).view(b, n, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        i, j = pair_indices(n, h.device)
-        by_head = bias.transpose(1, 2)
-        dense = by_head.new_zeros(b, self.heads, n, n)
-        dense[:, :, i, j] = by_head
-        dense[:, :, j, i] = by_head
-        weights = torch.softmax(q @ k.transpose(-1, -2) * (width // self.heads) ** -0.5 + dense, -1)
-        return (weights @ v).transpose(1, 2).reshape(b, n, width)
 
 
 @register(
@@ -126,6 +113,8 @@ class Transformer(nn.Module):
     expansion:
         Width of the feed-forward network relative to ``width``.
     """
+
+    equivariant: ClassVar[bool] = True
 
     def __init__(
         self,

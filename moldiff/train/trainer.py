@@ -12,7 +12,7 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,7 +86,8 @@ class Trainer:
         self.step = 0
         self.judged = 0
         self._diverging = 0
-        self.seconds = 0.0
+        self.seconds = self.cpu_seconds = 0.0
+        self.samples = 0
         if self.checkpoint.exists():
             self.restore()
 
@@ -112,7 +113,7 @@ class Trainer:
         plain: dict[str, Any] = json.loads(json.dumps(identity))
         return plain
 
-    def fit(self) -> Iterator[Progress]:
+    def fit(self) -> Generator[Progress, None, None]:
         """Train to the last step; a generator, so that bars and stops are its consumers.
 
         A checkpoint is written at intervals, at the end, and when the consumer closes the
@@ -142,7 +143,7 @@ class Trainer:
         self.save()
 
     def _advance(self) -> Progress:
-        start = time.perf_counter()
+        start, cpu = time.perf_counter(), time.process_time()
         rng = generator(self.config.seed, _NOISE, self.step)
         parts: list[dict[str, torch.Tensor]] = []
         samples = 0
@@ -162,6 +163,8 @@ class Trainer:
         self.step += 1
         elapsed = time.perf_counter() - start
         self.seconds += elapsed
+        self.cpu_seconds += time.process_time() - cpu
+        self.samples += samples
         losses = {name: sum(float(p[name]) for p in parts) / len(parts) for name in parts[0]}
         return Progress(self.step, losses, rate, norm, samples / elapsed)
 
@@ -224,6 +227,8 @@ class Trainer:
             "steps": str(self.config.steps),
             "decay_start": str(self.config.optimizer.decay_start(self.config.steps)),
             "seconds": repr(self.seconds),
+            "cpu_seconds": repr(self.cpu_seconds),
+            "samples": str(self.samples),
         }
         write_tensors(self.checkpoint, tensors, header)
         with self.averaged() as model:
@@ -257,6 +262,8 @@ class Trainer:
             self._load(tensors)
             self.step, self.judged = int(header["step"]), int(header["judged"])
             self.seconds = float(header["seconds"])
+            self.cpu_seconds = float(header.get("cpu_seconds", "0"))  # older ones have none
+            self.samples = int(header.get("samples", "0"))
         except (KeyError, RuntimeError, ValueError) as error:
             raise ModelFileError(f"'{self.checkpoint}' is damaged: {error}", fix=fix) from error
 

@@ -1,0 +1,127 @@
+"""The members: every method laid over one recipe, and which of them share a training.
+
+All start from the same seed and see the same molecules in the same order.  Methods that have a
+teacher begin with its weights (and then with smaller steps).  Methods that differ in sampling
+alone (DDPM and DDIM, say) are trained once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from moldiff.errors import InputError, MoldiffError, did_you_mean
+from moldiff.methods import METHODS
+from moldiff.tasks import find_model, training_config
+from moldiff.train import TrainConfig
+
+__all__ = ["Member", "Setup", "members"]
+
+#: Optimizer of those that begin with a trained model's weights, as for `qm9-fast`.
+_FINE = {"lr": 5.0e-4}
+#: Pairs that reflow's teacher makes, per minute of training: about a third of the time.
+_PAIRS = 250
+# What does not change the weights.
+_APART = ("name", "output", "sampling", "evaluation", "steps", "checkpoint_minutes", "threads")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What all members have in common.
+
+    Attributes
+    ----------
+    recipe, data, runs:
+        Training configuration (a bundled one's name or a file), prepared data (None: the
+        recipe's), and directory of the results.
+    minutes:
+        CPU time each member is trained for.
+    teacher:
+        Model of which the distilled members are made, and with whose weights they begin.
+    codec:
+        Codec of the latent members; None: the method's own.
+    threads:
+        Of one operation.
+    """
+
+    recipe: str = "family"
+    data: str | None = None
+    runs: Path = Path("runs/family")
+    minutes: float = 15.0
+    teacher: str = "qm9"
+    codec: str | None = None
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class Member:
+    """A method, its configuration, and the name of the training it shares with others."""
+
+    name: str
+    config: TrainConfig
+    run: str
+
+    @property
+    def distilled(self) -> bool:
+        """Whether it begins with a trained model's weights."""
+        return self.config.init is not None
+
+
+def members(setup: Setup, only: Sequence[str] = ()) -> dict[str, Member | str]:
+    """Return the members by name, or why one cannot be; all of them, or ``only`` some.
+
+    Raises
+    ------
+    InputError
+        If there is no such method.
+    """
+    for name in only:
+        if name not in METHODS:
+            raise InputError(f"There is no method '{name}'.", fix=did_you_mean(name, METHODS))
+    first: dict[str, str] = {}
+    found: dict[str, Member | str] = {}
+    for name in METHODS:  # all of them: the name of a run must not depend on what is asked for
+        try:
+            config = _config(name, setup)
+        except MoldiffError as error:
+            found[name] = str(error)
+            continue
+        same = {k: v for k, v in config.to_dict().items() if k not in _APART}
+        run = first.setdefault(json.dumps(same, sort_keys=True), name)
+        output = str(setup.runs / run)
+        found[name] = Member(
+            name, TrainConfig.from_dict(config.to_dict() | {"output": output}), run
+        )
+    return {name: member for name, member in found.items() if not only or name in only}
+
+
+def _config(name: str, setup: Setup) -> TrainConfig:
+    config = training_config(
+        setup.recipe, method=name, data=setup.data, name=name, threads=setup.threads
+    )
+    values = config.to_dict() | {"evaluation": {"every": 0}}
+    objective = values["objective"]
+    objective = {"name": objective} if isinstance(objective, str) else dict(objective)
+    if objective.get("teacher") is not None:
+        values |= _taught(values, objective, setup)
+    if values.get("codec") is not None:  # a missing one is told now, not when it is its turn
+        values["codec"] = str(find_model(setup.codec or values["codec"]))
+    return TrainConfig.from_dict(values)
+
+
+def _taught(
+    values: Mapping[str, Any], objective: Mapping[str, Any], setup: Setup
+) -> dict[str, Any]:
+    pairs = {"pairs": max(values["batch"], round(_PAIRS * setup.minutes))}
+    return {
+        "objective": {
+            **objective,
+            "teacher": setup.teacher,
+            **(pairs if objective["name"] == "reflow" else {}),
+        },
+        "init": setup.teacher,
+        "optimizer": {**values["optimizer"], **_FINE},
+    }

@@ -1,0 +1,131 @@
+"""The comparison as a Markdown table, and as a section of the README."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from moldiff.errors import InputError
+from moldiff.view.trajectory import replace_text
+
+__all__ = ["into_readme", "markdown"]
+
+BEGIN, END = "<!-- family:begin -->\n", "<!-- family:end -->"
+_HEAD = (
+    "method",
+    "training",
+    "steps",
+    "NFE",
+    "strictly valid, %",
+    "look-up stable, %",
+    "valid × unique, %",
+    "relaxation, kcal/mol",
+    "molecules / CPU-s",
+)
+
+
+def markdown(document: Mapping[str, Any]) -> str:
+    """Return facts, table and remarks."""
+    rows = [_row(row) for row in document["rows"]]
+    lines = [_line(_HEAD), _line(("---",) * len(_HEAD)), *map(_line, rows)]
+    return "\n\n".join(["; ".join(_facts(document)) + ".", "\n".join(lines), *_remarks(document)])
+
+
+def _facts(document: Mapping[str, Any]) -> Iterator[str]:
+    setup, plan, machine = (document[key] for key in ("setup", "plan", "machine"))
+    yield f"Each trained for {setup['minutes']:g} CPU minutes from one seed on the same batches"
+    yield f"{plan['samples']} samples each, no filter, seed {plan['seed']}"
+    yield f"{machine['cpu']}, {machine['threads']} thread(s)"
+    yield ", ".join(f"{k} {document['versions'][k]}" for k in ("moldiff", "torch"))
+    yield document["date"][:10]
+
+
+def _remarks(document: Mapping[str, Any]) -> Iterator[str]:
+    yield (
+        "Steps, network evaluations per molecule (NFE, counted) and quality are those of each "
+        "member's own sampler; relaxation is the median energy MMFF94 sets free in strictly valid "
+        "molecules. Members trained *as* another differ from it in sampling alone."
+    )
+    if any(row.get("distilled") for row in document["rows"]):
+        yield (
+            f"† begins with the weights of `{document['setup']['teacher']}` and is taught by it: "
+            "its training comes on top of that model's."
+        )
+    if any(row.get("equivariant") is False for row in document["rows"]):
+        yield (
+            "‡ **not equivariant**: trained under random rotations and reflections of all examples."
+        )
+    for row in document["rows"]:
+        if row["failure"] is not None:
+            yield f"`{row['method']}` has no figures: {row['failure']}"
+
+
+def name(row: Mapping[str, Any]) -> str:
+    """Return the method with its marks: † distilled, ‡ not equivariant."""
+    marks = "†" * bool(row.get("distilled")) + "‡" * (row.get("equivariant") is False)
+    label = " (not equivariant)" if row.get("equivariant") is False else ""
+    return f"`{row['method']}`{label}{' ' if marks else ''}{marks}"
+
+
+def _row(row: Mapping[str, Any]) -> tuple[str, ...]:
+    own, training = row["default"], row["training"]
+    trained = "–" if training is None else f"{training['steps']:,} steps"
+    if training is not None and row["run"] != row["method"]:
+        trained += f", as `{row['run']}`"
+    if own is None:
+        return (name(row), trained, *("–",) * (len(_HEAD) - 2))
+    return (
+        name(row),
+        trained,
+        str(own["steps"]),
+        f"{own['nfe']:.4g}",
+        *(_percent(own[key]["value"]) for key in ("strict", "stable", "valid_unique")),
+        _number(own["relaxation"]["value"]),
+        _number(own["molecules_per_cpu_second"]),
+    )
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f}"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}" if value < 100 else f"{value:,.0f}"
+
+
+def _line(cells: tuple[str, ...]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def into_readme(document: Mapping[str, Any], readme: Path, picture: Path | None) -> None:
+    """Put the table, and the picture if there is one, between the markers of a README.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or has no such markers.
+    """
+    text = check_readme(readme)
+    section = markdown(document) + "\n"
+    if picture is not None:
+        shown = Path(picture).resolve()
+        root = readme.resolve().parent
+        where = shown.relative_to(root) if shown.is_relative_to(root) else shown.name
+        section += f"\n![Quality against sampling steps, a line per member]({where})\n"
+    before, rest = text.split(BEGIN)
+    replace_text(readme, before + BEGIN + section + END + rest.split(END)[1])
+
+
+def check_readme(readme: Path) -> str:
+    """Return the text of a README that has the markers, each once; see :func:`into_readme`."""
+    try:
+        text = readme.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"Cannot read '{readme}': {error.strerror}.") from error
+    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+        raise InputError(
+            f"'{readme}' has no place for the table.",
+            fix=f"Write the lines {BEGIN.strip()} and {END} where it shall be.",
+        )
+    return text

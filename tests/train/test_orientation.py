@@ -1,0 +1,109 @@
+"""Random orientations: what they do to a batch, to the loss, and when they are in training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from moldiff.batch import Batch
+from moldiff.data.store import Store
+from moldiff.model import Model
+from moldiff.tasks import card_rows
+from moldiff.train import TrainConfig
+from moldiff.train.orientation import turned
+from moldiff.train.workload import Molecules
+
+PLAIN = {
+    "name": "plain", "width": 16, "pair_width": 8, "message_width": 8, "layers": 1, "heads": 2,
+    "channels": 2, "context_width": 8,
+}  # fmt: skip
+
+
+def batch(b: int, n: int = 5) -> Batch:
+    rng = torch.Generator().manual_seed(3)
+    positions = torch.randn(b, n, 3, generator=rng)
+    types = torch.randint(4, (b, n), generator=rng)
+    return Batch({"positions": positions - positions.mean(1, keepdim=True), "types": types})
+
+
+def turns(before: Batch, after: Batch) -> torch.Tensor:
+    """The matrices R (b, 3, 3) with after = before R^T."""
+    return torch.linalg.lstsq(before["positions"], after["positions"]).solution.transpose(1, 2)
+
+
+def test_every_graph_is_turned_by_its_own_orthogonal_matrix() -> None:
+    x_0 = batch(6)
+    after, noise = turned(x_0, x_0, rng=torch.Generator().manual_seed(1))
+    matrices = turns(x_0, after)
+    torch.testing.assert_close(
+        matrices @ matrices.mT, torch.eye(3).expand(6, 3, 3), atol=1e-4, rtol=0
+    )
+    assert (matrices[0] - matrices[1]).abs().max() > 0.1
+    assert torch.equal(after["types"], x_0["types"])
+    assert noise is not None and torch.equal(noise["positions"], after["positions"])
+    assert turned(x_0, None, rng=torch.Generator())[1] is None
+
+
+def test_the_matrices_are_uniform_on_rotations_and_reflections() -> None:
+    x_0 = batch(4000)
+    matrices = turns(x_0, turned(x_0, None, rng=torch.Generator().manual_seed(1))[0])
+    mirrored = (torch.linalg.det(matrices) < 0).float().mean()
+    assert abs(mirrored - 0.5) < 0.03
+    # Haar measure on O(3): entries have mean 0, variance 1/3 and no correlation.
+    entries = matrices.flatten(1)
+    assert entries.mean(0).abs().max() < 0.04
+    expected = torch.eye(9) / 3
+    torch.testing.assert_close(entries.T @ entries / 4000, expected, atol=0.03, rtol=0)
+
+
+class Seen:
+    """An objective that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.batches: list[Batch] = []
+
+    def __call__(self, denoiser: Any, x_0: Batch, **_: Any) -> Any:
+        self.batches.append(x_0)
+        return torch.zeros(()), {}
+
+
+def test_only_a_network_that_is_not_equivariant_sees_random_orientations(
+    config: Callable[..., TrainConfig], store: Store
+) -> None:
+    for network, plain in ((PLAIN, True), ({**PLAIN, "name": "transformer"}, False)):
+        work, seen = Molecules(config(network=network), store), Seen()
+        work.objective = seen  # type: ignore[assignment]
+        for seed in (1, 1, 2):
+            list(work.losses(work.loader[0], rng=torch.Generator().manual_seed(seed)))
+        first, again, other = (x["positions"] for x in seen.batches)
+        assert torch.equal(first, again)  # a function of the step's random numbers
+        assert torch.equal(first, work.loader[0]["positions"]) is not plain
+        assert torch.equal(first, other) is not plain
+
+
+def test_the_label_is_in_the_file_and_in_info(
+    config: Callable[..., TrainConfig], store: Store, tmp_path: Any
+) -> None:
+    path = tmp_path / "plain.safetensors"
+    Molecules(config(network=PLAIN), store).model.save(path)
+    model = Model.load(path)
+    assert "not equivariant" in model.card["symmetry"]
+    assert "not equivariant" in card_rows(model)["network"]["symmetry"]
+    Molecules(config(), store).model.save(path)
+    assert "symmetry" not in Model.load(path).card
+    assert card_rows(Model.load(path))["network"]["symmetry"].startswith("equivariant")
+
+
+def test_turning_leaves_the_classes_of_an_equivariant_network(
+    config: Callable[..., TrainConfig], store: Store
+) -> None:
+    """So what is turned is the molecule and nothing else."""
+    work = Molecules(config(), store)
+    x_0 = work.loader[0]
+    after, _ = turned(x_0, None, rng=torch.Generator().manual_seed(4))
+    before, later = (
+        work.model.denoiser(x, torch.full((x.graphs,), 0.5))["bonds"] for x in (x_0, after)
+    )
+    torch.testing.assert_close(before, later, atol=1e-4, rtol=1e-4)
