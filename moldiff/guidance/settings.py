@@ -5,29 +5,65 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from moldiff.denoiser import Denoiser
+import torch
+
+from moldiff.denoiser import Denoiser, NetworkDenoiser
 from moldiff.errors import ConfigError
+from moldiff.guidance.classifier_free import ClassifierFree
 from moldiff.guidance.temperature import Temperature
+from moldiff.guidance.valence import Valence
 from moldiff.sampler import Sampler
 
 __all__ = ["with_settings"]
 
+_GUIDANCE = ("temperature", "early_temperature", "guidance", "valence")
 
-def with_settings(denoiser: Denoiser, sampling: Mapping[str, Any]) -> tuple[Denoiser, Sampler]:
+
+def with_settings(
+    denoiser: Denoiser, sampling: Mapping[str, Any], valences: Any = None
+) -> tuple[Denoiser, Sampler]:
     """Return the denoiser and the sampler that the ``sampling`` of a model stands for.
+
+    Parameters
+    ----------
+    denoiser, sampling:
+        Of the model.
+    valences:
+        What `Valence` allows, (a, c, v) of bool.  Only those who know the classes by name have
+        it; without, the setting 'valence' is left out.
 
     Raises
     ------
     ConfigError
-        If a setting is unknown or has an impossible value, or the process cannot be sampled so.
+        If a setting is unknown or has an impossible value, the process cannot be sampled so, or
+        there is guidance for a denoiser without conditions.
     """
     steps = dict(sampling)
-    late, early = (steps.pop(key, None) for key in ("temperature", "early_temperature"))
-    for value in (late, early):
-        if value is not None and not isinstance(value, int | float):
-            raise ConfigError(f"A temperature is a number, not {value!r}.")
+    late, early, guidance, valence = (steps.pop(key, None) for key in _GUIDANCE)
+    by_field = early.values() if isinstance(early, Mapping) else [early]
+    for what, value in [("valence", valence), *(("temperature", v) for v in (late, *by_field))]:
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise ConfigError(f"A {what} is a number, not {value!r}.")
+    if guidance is not None:
+        denoiser = _guided(denoiser, guidance)
     sampler = Sampler.from_config(steps)
     sampler.check(denoiser.process)
-    if late is None and early is None:
-        return denoiser, sampler
-    return Temperature(denoiser, 1.0 if late is None else late, early), sampler
+    if late is not None or early is not None:
+        denoiser = Temperature(denoiser, 1.0 if late is None else late, early)
+    if valence and valences is not None:
+        denoiser = Valence(denoiser, torch.as_tensor(valences), valence)
+    return denoiser, sampler
+
+
+def _guided(denoiser: Denoiser, weight: Any) -> Denoiser:
+    """The denoiser of a condition, guided towards it; of none, as it is."""
+    if isinstance(weight, bool) or not isinstance(weight, int | float):
+        raise ConfigError(f"The guidance is a number, not {weight!r}.", fix="Try 2.")
+    if not isinstance(denoiser, NetworkDenoiser) or not denoiser.network_conditions:
+        raise ConfigError(
+            "Guidance needs a model with conditions, and this one was trained without.",
+            fix="Leave out 'guidance', or train with 'conditions: {properties: [...]}'.",
+        )
+    # Made in any case: it refuses impossible weights.
+    guided = ClassifierFree(denoiser.given(None), denoiser, float(weight))
+    return denoiser if denoiser.conditions is None else guided

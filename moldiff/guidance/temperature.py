@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from jaxtyping import Float
@@ -33,25 +34,40 @@ class Temperature(Denoiser):
     temperature:
         At t = 0.
     early:
-        At t = 1; in between it falls with t^2.  None: as ``temperature``.
+        At t = 1; in between it falls with t^2.  Of every field, or by field, where those left
+        out stay at ``temperature``; None: all do.
+
+    Raises
+    ------
+    ConfigError
+        If a temperature is not a number above 0, or the field is not one of classes.
     """
 
     denoiser: Denoiser
     temperature: float
-    early: float | None = None
+    early: float | Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
-        for value in (self.temperature, self.start):
+        fields = self.process.categorical()
+        for field, value in [("", self.temperature), *self._starts().items()]:
+            if field and field not in fields:
+                raise ConfigError(
+                    f"'{field}' has no temperature: it is not a field of classes of this model.",
+                    fix=f"Those are {', '.join(sorted(fields)) or 'none'}.",
+                )
             if not 0 < value < math.inf:  # false for NaN as well
                 raise ConfigError(
                     f"The temperature must be a number above 0, not {value}.",
                     fix="Use 1 for the model as it was trained, less to sharpen its choices.",
                 )
 
-    @property
-    def start(self) -> float:
-        """The temperature at t = 1."""
-        return self.temperature if self.early is None else self.early
+    def _starts(self) -> Mapping[str, float]:
+        """The temperatures at t = 1 that differ from that at t = 0, by field."""
+        if self.early is None:
+            return {}
+        if isinstance(self.early, Mapping):
+            return self.early
+        return dict.fromkeys(self.process.categorical(), self.early)
 
     @property
     def process(self) -> Product:  # type: ignore[override]
@@ -60,7 +76,9 @@ class Temperature(Denoiser):
 
     def __call__(self, x_t: Batch, t: Float[Tensor, " b"], previous: Batch | None = None) -> Batch:
         prediction = self.denoiser(x_t, t, previous)
-        at_t = self.temperature + (self.start - self.temperature) * t.square()
-        return prediction.replace(
-            **{f: prediction[f] / expand(at_t, prediction[f]) for f in self.process.categorical()}
-        )
+        late, starts = self.temperature, self._starts()
+        divided = {}
+        for field in self.process.categorical():
+            at_t = late + (starts.get(field, late) - late) * t.square()
+            divided[field] = prediction[field] / expand(at_t, prediction[field])
+        return prediction.replace(**divided)

@@ -91,12 +91,22 @@ def _facts(report: Mapping[str, Any]) -> Iterator[str]:
         yield f"temperature {', '.join(str(t) for t in temperatures)}"
     early = [t for t in _values(report, "sampling", "early_temperature") if t is not None]
     if early:
-        yield f"falling from {', '.join(str(t) for t in early)}"
+        yield f"falling from {', '.join(_plain(t) for t in early)}"
+    valence = [t for t in _values(report, "sampling", "valence") if t]
+    if valence:
+        yield f"valence guidance from t = {', '.join(str(t) for t in valence)}"
     if report["versions"].get("cpu"):
         yield report["versions"]["cpu"]
     yield _versions(report["versions"])
     if report.get("seconds", {}).get("total"):
         yield f"evaluated in {report['seconds']['total']:.0f} s"
+
+
+def _plain(temperature: Any) -> str:
+    """A temperature, or those of some fields."""
+    if not isinstance(temperature, Mapping):
+        return str(temperature)
+    return " and ".join(f"{value} ({field})" for field, value in temperature.items())
 
 
 def _made(report: Mapping[str, Any], tag: str) -> list[str]:

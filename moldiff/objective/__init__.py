@@ -7,7 +7,7 @@ denoising    the clean batch         L_simple (Ho et al. 2020), EDM (Karras et a
                                      flow matching (Lipman et al. 2023): one regression,
                                      weighed by the preconditions' table; D3PM's x_0-loss
                                      (Austin et al. 2021) for classes
-reflow       the teacher's sample,   Liu et al. (2023), section 2.2: noise and the sample
+reflow       the teacher's sample,   Liu et al. (2023), algorithm 1: noise and the sample
              from the noise it came  made from it, so that paths straighten
              from
 consistency  its own prediction at   Song et al. (2023), algorithms 2 (with a teacher) and 3

@@ -6,7 +6,7 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -39,9 +39,12 @@ class Objective(ABC):
         Name or path of the model that teaches, for the objectives that have the setting.
     guide:
         The denoiser of that model, see :meth:`taught_by`.
+    valences:
+        What its classes allow, for teachers sampled with the setting 'valence'.
     """
 
     guide: Denoiser | None = field(default=None, init=False, compare=False, repr=False)
+    valences: Any = field(default=None, init=False, compare=False, repr=False)
 
     @abstractmethod
     def __call__(
@@ -58,10 +61,11 @@ class Objective(ABC):
         all others are drawn.
         """
 
-    def taught_by(self: T, guide: Denoiser) -> T:
-        """Return the same objective with a teacher's denoiser in its hands."""
+    def taught_by(self: T, guide: Denoiser, valences: Any = None) -> T:
+        """Return the same objective with a teacher's denoiser (and valences) in its hands."""
         taught = copy.copy(self)
         object.__setattr__(taught, "guide", guide)
+        object.__setattr__(taught, "valences", valences)
         return taught
 
 
@@ -89,8 +93,11 @@ def coupled(
     *,
     rng: torch.Generator,
 ) -> Batch:
-    """Return noise for x_0 in every field: what is given; the rest drawn, coordinates coupled."""
+    """Return noise for x_0 in every field: what is given; the rest drawn, points coupled.
+
+    Vectors are no points to be turned: their noise stays independent.
+    """
     drawn = process.noise_like(x_0, rng=rng)
     given = {} if noise is None else dict(noise)
-    free = [f for f in process.gaussian() if f not in given]
+    free = [f for f in process.gaussian() if f not in given and f not in process.vectors()]
     return drawn.replace(**{f: coupling(x_0[f], drawn[f]) for f in free}, **given)

@@ -10,7 +10,7 @@ the value x_s itself:
 
 *Coordinates.*  The trajectory is the probability-flow equation, followed by one step of the
 teacher (distillation) or by keeping x_0 and z (training, right as N grows).  d is the
-pseudo-Huber metric of Song & Dhariwal (2024), eq. 8, and the teacher of the target is the
+pseudo-Huber metric of Song & Dhariwal (2024, section 3.3), and the teacher of the target is the
 network itself without averaging (their section 3.2).  The paper's weight 1/(sigma_t - sigma_s)
 is written in omega, which is bounded where sigma/alpha is not, and has the mean 1.
 
@@ -48,7 +48,7 @@ _LATEST = 1 - 1e-5
 @register(
     "objective",
     "consistency",
-    cites={"song2023": "algorithms 2-3", "songdhariwal2024": "eq. 8, section 3.2"},
+    cites={"song2023": "algorithms 2-3", "songdhariwal2024": "sections 3.2-3.5"},
 )
 @dataclass(frozen=True)
 class Consistency(Objective):
@@ -66,7 +66,7 @@ class Consistency(Objective):
     rho:
         t_i = (i / N)^rho, denser near the data above 1.
     times:
-        Distribution of the noise level, rounded up to the next t_i (Song & Dhariwal, eq. 10,
+        Distribution of the noise level, rounded up to the next t_i (Song & Dhariwal, section 3.5,
         for ``logit_normal``).
     coupling:
         How noise coordinates are paired with data coordinates.

@@ -27,7 +27,7 @@ __all__ = ["Denoising"]
 @register(
     "objective",
     "denoising",
-    cites={"ho2020": "eq. 14", "austin2021": "eq. 5", "chen2023": "section 3.2"},
+    cites={"ho2020": "eq. 14", "austin2021": "eq. 5", "chen2023": "self-conditioning"},
 )
 @dataclass(frozen=True)
 class Denoising(Objective):

@@ -101,7 +101,7 @@ class Endpoint(Objective):
     ) -> Loss:
         if torch.rand((), generator=rng, device=rng.device) >= self.share:
             return self.objective(denoiser, x_0, rng=rng, noise=noise)
-        student, sampler = with_settings(denoiser, self.rollout)
+        student, sampler = with_settings(denoiser, self.rollout, self.valences)
         last = self._drawn(1, sampler.steps - 1, rng)
         first = self._drawn(1, min(last, max(1, sampler.steps - 2)), rng)
         with torch.no_grad():
@@ -116,7 +116,7 @@ class Endpoint(Objective):
 
     def taught(self, denoiser: NetworkDenoiser, state: State, *, rng: torch.Generator) -> Batch:
         """Return the clean batch where the teacher ends from the state."""
-        guide, sampler = with_settings(self.guide or denoiser, self.teaching)
+        guide, sampler = with_settings(self.guide or denoiser, self.teaching, self.valences)
         steps = max(_FEWEST, math.ceil(sampler.steps * math.sqrt(state.t)))
         shorter: Sampler = replace(sampler, steps=steps)
         return shorter.sample(guide, state.x, rng=rng, start=state.t)

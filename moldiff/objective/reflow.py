@@ -28,7 +28,7 @@ TEACHING: Mapping[str, Any] = {
 """How a teacher is sampled, unless said otherwise."""
 
 
-@register("objective", "reflow", cites={"liu2023": "section 2.2, algorithm 1"})
+@register("objective", "reflow", cites={"liu2023": "algorithm 1"})
 @dataclass(frozen=True)
 class Reflow(Objective):
     """Predict the sample a teacher made, on the straight way to the noise it made it from.
@@ -39,7 +39,7 @@ class Reflow(Objective):
     teacher's kernel draws, are trained on the classes it drew.  Without a teacher, or on pairs
     that did not come from one, it is the first rectified flow: the pairs are what they are.
 
-    Source: Liu et al., "Flow Straight and Fast" (2023), section 2.2 and algorithm 1.
+    Source: Liu et al., "Flow Straight and Fast" (2023), algorithm 1.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ class Reflow(Objective):
         """
         if self.guide is None:
             raise ConfigError("Reflow has no teacher.", fix="Name one: 'teacher: qm9'.")
-        guide, sampler = with_settings(self.guide, self.teaching)
+        guide, sampler = with_settings(self.guide, self.teaching, self.valences)
         with torch.no_grad():
             x_0 = sampler.sample(guide, x_1, rng=rng)
         # The draws of the kernel, not the classes at t = 1, decide over the classes at t = 0.

@@ -1,0 +1,44 @@
+"""Valences follow from the number of electrons, and agree with the protocol's table."""
+
+from __future__ import annotations
+
+import pytest
+
+from moldiff.chem.valence import valence_table, valences
+from moldiff.chem.vocabulary import QM9, Vocabulary
+from moldiff.metrics.graph import VALENCES
+
+
+@pytest.mark.parametrize(("atom", "allowed"), VALENCES.items(), ids=str)
+def test_they_are_those_of_the_metric(atom: tuple[str, int], allowed: frozenset[int]) -> None:
+    assert valences(*atom) == allowed
+
+
+@pytest.mark.parametrize(
+    ("element", "charge", "allowed"),
+    [
+        ("S", 0, {2, 4, 6}),
+        ("P", 0, {3, 5}),
+        ("Cl", 0, {1}),
+        ("B", -1, {4}),
+        ("H", 1, {0}),
+        ("Na", 1, {0}),
+    ],
+)
+def test_of_other_atoms(element: str, charge: int, allowed: set[int]) -> None:
+    assert valences(element, charge) == allowed
+
+
+def test_the_table_has_the_order_of_the_vocabulary() -> None:
+    table = valence_table(QM9)
+    assert table.shape == (5, 3, 5)
+    nitrogen = table[QM9.elements.index("N")]
+    by_charge = {q: list(nitrogen[c].nonzero()[0]) for c, q in enumerate(QM9.charges)}
+    assert by_charge == {-1: [2], 0: [3], 1: [4]}
+
+
+def test_folded_hydrogens_are_bonds_already() -> None:
+    folded = Vocabulary(("C", "C", "N", "O"), (0, 1), (3, 0, 3, 2))
+    table = valence_table(folded)
+    assert [list(row[0].nonzero()[0]) for row in table] == [[1], [4], [0], [0]]
+    assert list(table[2, 1].nonzero()[0]) == [1]  # an ammonium group on a carbon
