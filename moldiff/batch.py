@@ -20,7 +20,7 @@ from torch import Tensor
 
 __all__ = ["FIELDS", "Batch", "Field", "pair_count", "pair_indices", "pair_selector"]
 
-Scope = Literal["atom", "pair", "graph", "rotor"]
+Scope = Literal["atom", "pair", "graph", "rotor", "given"]
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,15 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
         "types": Field("atom", (), "element, as an index into the vocabulary"),
         "charges": Field("atom", (), "formal charge, as an index into the vocabulary"),
         "bonds": Field("pair", (), "kekulised bond order, as an index (0 = no bond)"),
+        "features": Field("atom", (), "invariant latent features, as many as their space says"),
         "translation": Field("graph", (3,), "centre of a rigid or flexible body, in Å"),
         "rotation": Field("graph", (3, 3), "rotation matrix about that centre"),
         "torsions": Field("rotor", (), "turn about each rotatable bond, in radians"),
+        "conditions": Field("given", (), "k numbers known of a graph, standardised; NaN: not"),
     }
 )
 """Every field the package knows.  A prediction of a categorical field carries logits,
-that is one further dimension of k classes."""
+that is one further dimension of k classes.  What is given, (b, k), has no process."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +99,10 @@ class Batch(Mapping[str, Tensor]):
     def replace(self, **changes: Tensor) -> Batch:
         """Return a new batch with some fields exchanged."""
         return Batch({**self.fields, **changes})
+
+    def without(self, *names: str) -> Batch:
+        """Return a new batch that lacks some fields."""
+        return Batch({name: value for name, value in self.fields.items() if name not in names})
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Batch:
         """Return a new batch with ``function`` applied to every field."""

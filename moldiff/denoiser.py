@@ -6,6 +6,7 @@ carry logits.  Guidance, inpainting and temperature are denoisers that hold a de
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ class Denoiser(ABC):
             Times (b,) in [0, 1].
         previous:
             The prediction made a step before, which self-conditioned networks read
-            (Chen et al., "Analog Bits", 2023, section 3.2); others ignore it.
+            (Chen et al., "Analog Bits", 2023); others ignore it.
         """
 
 
@@ -57,7 +58,14 @@ class NetworkDenoiser(Denoiser):
         The noising that is to be reversed.
     precision:
         Type of the network's large products; geometry always stays in 32 bits.
+
+    Attributes
+    ----------
+    conditions:
+        What the molecules have or shall have, (b, k) or (1, k), see :meth:`given`; None: not said.
     """
+
+    conditions: Tensor | None = None
 
     def __init__(
         self,
@@ -72,12 +80,34 @@ class NetworkDenoiser(Denoiser):
         self.process = process
         self.precision = precision
 
+    @property
+    def network_conditions(self) -> int:
+        """Number k of conditions the network was made for."""
+        return int(getattr(self.network, "conditions", 0))
+
+    def given(self, conditions: Float[Tensor, "_ k"] | None) -> NetworkDenoiser:
+        """Return the denoiser of graphs of which standardised ``conditions`` are known.
+
+        Parameters
+        ----------
+        conditions:
+            (b, k), or (1, k) for all graphs alike; NaN stands for "not known".  None: none is.
+        """
+        if conditions is not None and conditions.shape[-1] != self.network_conditions:
+            raise ValueError(f"the network has {self.network_conditions} conditions")
+        told = copy.copy(self)
+        told.conditions = conditions
+        return told
+
     def __call__(self, x_t: Batch, t: Float[Tensor, " b"], previous: Batch | None = None) -> Batch:
         gaussian = self.process.gaussian()
         coefficients = {f: self.precondition(p, t) for f, p in gaussian.items()}
         scaled = x_t.replace(**{f: expand(c.inp, x_t[f]) * x_t[f] for f, c in coefficients.items()})
         if previous is not None:
             previous = previous.replace(**{f: previous[f] / p.scale for f, p in gaussian.items()})
+        if self.conditions is not None:
+            known = self.conditions.to(x_t.device).expand(x_t.graphs, -1)
+            scaled = scaled.replace(conditions=known)
         lower = self.precision is not torch.float32
         with torch.autocast(x_t.device.type, dtype=self.precision, enabled=lower):
             raw: Batch = self.network(scaled, t, previous).map(Tensor.float)

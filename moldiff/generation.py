@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,12 +22,16 @@ from moldiff.batch import Batch
 from moldiff.chem.decode import decode
 from moldiff.chem.encode import Encoded
 from moldiff.chem.formula import parse_formula
+from moldiff.chem.properties import property_tags
 from moldiff.chem.quiet import quiet
+from moldiff.chem.valence import valence_table
 from moldiff.chem.validity import canonical_smiles, strict_failure
 from moldiff.chem.vocabulary import Vocabulary
 from moldiff.denoiser import Denoiser
 from moldiff.errors import InputError
 from moldiff.guidance import Inpaint, with_settings
+from moldiff.guidance.condition import standardised, weighed_sizes
+from moldiff.latent import check_classless
 from moldiff.model import Model
 from moldiff.sampler import Sampler, State
 from moldiff.seeds import generator
@@ -56,6 +60,8 @@ class Request:
         Molecular formula every molecule must have, e.g. ``C7H8O``; fixes the size.
     keep_valid:
         Draw on until n strictly valid molecules are found, and leave out the others.
+    conditions:
+        Values that properties shall have, of those the model was trained with.
     """
 
     n: int
@@ -63,6 +69,12 @@ class Request:
     size: int | None = None
     formula: str | None = None
     keep_valid: bool = False
+    conditions: Mapping[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values; conditions only if there are any."""
+        values = dataclasses.asdict(self)
+        return values if self.conditions else {k: v for k, v in values.items() if k != "conditions"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +124,7 @@ def sample_batch(
         for state in sampler.trajectory(denoiser, x_1, rng=rng):
             if watch is not None:
                 watch(state)
-    return state.x.to("cpu")
+        return model.decode(state.x).to("cpu")
 
 
 def generate(
@@ -133,7 +145,7 @@ def generate(
         How many, of which kind.
     sampling:
         Changes to the model's own sampler settings (steps, stepper, grid, temperature,
-        early_temperature).  A temperature without an early one is meant for all times.
+        early_temperature, guidance, valence).  A temperature without an early one is for all times.
     record:
         Keep the denoising trajectory of the first ``record`` molecules.
     progress:
@@ -142,7 +154,9 @@ def generate(
     Raises
     ------
     InputError
-        If the request cannot be met: a bad count, size or formula.
+        If the request cannot be met: a bad count, size, formula or condition.
+    ConfigError
+        If a sampling setting is wrong, such as guidance for a model without conditions.
     """
     job = _Job.of(model, request, _merged(model.sampling, sampling or {}))
     sizes, found = job.sizes(), 0
@@ -178,13 +192,19 @@ class _Job:
     def of(cls, model: Model, request: Request, sampling: Mapping[str, Any]) -> _Job:
         if request.n < 1:
             raise InputError(f"Cannot generate {request.n} molecules.", fix="Ask for at least 1.")
-        if int(sampling.get("steps", 1)) < 1:
-            raise InputError(f"Cannot sample in {sampling['steps']} steps.", fix="Use at least 1.")
         vocabulary = Vocabulary.from_dict(dict(model.vocabulary))
-        denoiser, sampler = with_settings(model.denoiser, sampling)
+        check_classless(model.process, sampling)
+        asked = standardised(model.conditions, request.conditions) if request.conditions else None
+        given, allowed = model.denoiser.given(asked), valence_table(vocabulary)
+        denoiser, sampler = with_settings(given, sampling, allowed)
         size = request.size
         if request.formula is not None:
             types = parse_formula(request.formula, vocabulary)
+            if "types" not in model.process.processes:
+                raise InputError(
+                    "A latent model cannot be held to a formula: its latents have no elements.",
+                    fix="Give a --size, or use a model of the molecules themselves.",
+                )
             if size not in (None, len(types)):
                 raise InputError(
                     f"{request.formula} has {len(types)} atoms, not {size}.",
@@ -194,9 +214,9 @@ class _Job:
             denoiser = Inpaint(denoiser, {"types": torch.from_numpy(types)})
         low, high = min(model.sizes), max(model.sizes)
         if size is not None and not low <= size <= high:
+            kind = "heavy atoms" if vocabulary.hydrogens else "atoms (hydrogens included)"
             raise InputError(
-                f"The model makes molecules of {low} to {high} atoms (hydrogens included), "
-                f"not of {size}.",
+                f"The model makes molecules of {low} to {high} {kind}, not of {size}.",
                 fix=f"Choose a size from {low} to {high}.",
             )
         return cls(model, request, vocabulary, sampler, denoiser, size, sampling)
@@ -205,10 +225,11 @@ class _Job:
         """Draw the number of atoms of each molecule, (n,)."""
         if self.fixed_size is not None:
             return np.full(self.request.n, self.fixed_size)
-        weights = torch.tensor(list(self.model.sizes.values()), dtype=torch.float64)
+        known = weighed_sizes(self.model.sizes, self.model.conditions, self.request.conditions)
+        weights = torch.tensor(list(known.values()), dtype=torch.float64)
         rng = generator(self.request.seed, _STREAM_SIZES)
         drawn = torch.multinomial(weights, self.request.n, replacement=True, generator=rng)
-        return np.asarray(list(self.model.sizes))[drawn.numpy()]
+        return np.asarray(list(known))[drawn.numpy()]
 
     def sample(
         self,
@@ -259,8 +280,9 @@ class _Job:
             "seed": str(self.request.seed),
             "steps": str(self.sampler.steps),
             "sampling": json.dumps(self.sampling, sort_keys=True),
-            "request": json.dumps(dataclasses.asdict(self.request), sort_keys=True),
+            "request": json.dumps(self.request.to_dict(), sort_keys=True),
             "moldiff_version": moldiff.__version__,
+            **property_tags(self.request.conditions, smiles),
         }
         return Generated(mol, failure, {k: v for k, v in tags.items() if v}, frames)
 
@@ -289,7 +311,8 @@ class _Recorder:
 
     def watch(self, model: Model, state: State) -> None:
         if self.count:
-            self._states.append((state.t, state.x.map(lambda v: v[: self.count].to("cpu"))))
+            shown = model.decode(state.x.map(lambda v: v[: self.count]))
+            self._states.append((state.t, shown.to("cpu")))
 
     def frames(self, i: int) -> tuple[Frame, ...]:
         if i >= self.count:

@@ -8,7 +8,7 @@ r"""How probable a model thinks given data are: an exact flow, and a variational
 
 (Sohl-Dickstein et al. 2015, eq. 14; Ho et al. 2020, eq. 5).  Every KL is in closed form:
 between normal distributions in the space's own dimension, 3(n-1) for a molecule without
-translation (Hoogeboom et al. 2022, section 3.1), and between class probabilities (Austin et al.
+translation (Hoogeboom et al. 2022), and between class probabilities (Austin et al.
 2021, eq. 1).  Only x_t is drawn.  The variance of p(x_s|x_t) is that of q(x_s|x_t,x_0) plus what
 the uncertainty of x_0 adds, were the data normal with the process's scale (as Bao et al.,
 "Analytic-DPM", 2022, theorem 1); any other choice gives a bound as well, but a looser one.

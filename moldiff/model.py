@@ -4,32 +4,46 @@ The header of the file carries the configuration and the model card as JSON, so 
 checkpoint describes itself and loading it can run no code.  Layout of the header::
 
     format   "moldiff-model", with a version number
-    config   process, precondition, network, vocabulary, sizes, sampling (JSON)
+    config   process, precondition, network, vocabulary, sizes, sampling (JSON);
+             codec, if the process is one of latents; conditions, if there are any
     card     what it was trained on, how, and what was measured (JSON)
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import nn
 
+from moldiff.batch import Batch
 from moldiff.denoiser import NetworkDenoiser
-from moldiff.errors import ConfigError, ModelFileError
+from moldiff.errors import ConfigError
+from moldiff.guidance.condition import Condition
+from moldiff.latent import Codec, check_latent
 from moldiff.nn import Network
 from moldiff.process import Product
 from moldiff.registry import build, describe
+from moldiff.storage import (
+    load_network,
+    read_tensors,
+    save_network,
+    weights_digest,
+    write_tensors,
+)
 
-__all__ = ["FORMAT", "Model", "read_tensors", "weights_digest", "write_tensors"]
+__all__ = [
+    "FORMAT",
+    "Model",
+    "load_network",
+    "read_tensors",
+    "save_network",
+    "weights_digest",
+    "write_tensors",
+]
 
 FORMAT = "moldiff-model-1"
 _CONFIG_KEYS = ("process", "precondition", "network", "vocabulary", "sizes", "sampling")
@@ -53,6 +67,11 @@ class Model:
         Model card: name, data, training, measured results (plain mapping).
     digest:
         First 12 hexadecimal digits of the SHA-256 of the weights; "" if not yet saved.
+    codec:
+        Between molecules and the latents the process is about; None where it is about
+        molecules themselves.
+    conditions:
+        What it can be asked for, in the order of the network's inputs.
     """
 
     denoiser: NetworkDenoiser
@@ -61,6 +80,8 @@ class Model:
     sampling: Mapping[str, Any] = field(default_factory=dict)
     card: Mapping[str, Any] = field(default_factory=dict)
     digest: str = ""
+    codec: Codec | None = None
+    conditions: tuple[Condition, ...] = ()
 
     @property
     def process(self) -> Product:
@@ -74,16 +95,44 @@ class Model:
         assert isinstance(network, Network)
         return network
 
+    @property
+    def kept(self) -> nn.Module:
+        """All weights of the model file: the network's, and the codec's if there is one."""
+        if self.codec is None:
+            return self.network
+        return nn.ModuleDict({"network": self.network, "codec": self.codec})
+
+    def encode(self, x: Batch, *, rng: torch.Generator) -> Batch:
+        """Return what the process is about: molecules themselves, or a draw of their latents."""
+        if self.codec is None:
+            return x
+        with torch.no_grad():
+            return self.codec.perturb(self.codec.encode(x), rng=rng)
+
+    def decode(self, x: Batch) -> Batch:
+        """Return the molecules that a clean batch of the process stands for."""
+        if self.codec is None:
+            return x
+        with torch.no_grad():
+            return self.codec.reconstruct(x)
+
     def config(self) -> dict[str, Any]:
         """Return the plain configuration from which :meth:`from_config` rebuilds this."""
-        return {
-            "process": self.process.to_config(),
-            "precondition": describe(self.denoiser.precondition),
-            "network": self.network.to_config(),
-            "vocabulary": dict(self.vocabulary),
-            "sizes": {str(n): weight for n, weight in self.sizes.items()},
-            "sampling": dict(self.sampling),
-        }
+        codec = {} if self.codec is None else {"codec": describe(self.codec)}
+        # Absent without any, as in files and runs from before there were conditions.
+        given = {"conditions": [c.to_config() for c in self.conditions]} if self.conditions else {}
+        return (
+            codec
+            | given
+            | {
+                "process": self.process.to_config(),
+                "precondition": describe(self.denoiser.precondition),
+                "network": self.network.to_config(),
+                "vocabulary": dict(self.vocabulary),
+                "sizes": {str(n): weight for n, weight in self.sizes.items()},
+                "sampling": dict(self.sampling),
+            }
+        )
 
     @classmethod
     def from_config(
@@ -100,14 +149,34 @@ class Model:
         if missing:
             raise ConfigError(f"The model configuration lacks {', '.join(missing)}.")
         process = Product.from_config(config["process"])
+        check_latent(process, coded="codec" in config)
+        conditions = tuple(Condition.from_config(c) for c in config.get("conditions", ()))
         with torch.random.fork_rng(devices=[]):  # layers draw from torch's global generator
             torch.default_generator.manual_seed(seed)
-            network = Network.from_config(config["network"], process.categorical())
+            codec = build("codec", config["codec"]) if "codec" in config else None
+            classes, vectors = process.categorical(), process.vectors()
+            network = Network.from_config(config["network"], classes, vectors, len(conditions))
+        if codec is not None:
+            codec.eval().requires_grad_(False)
+            if vectors["features"] != codec.width:
+                raise ConfigError(
+                    f"The process has {vectors['features']} features, the codec {codec.width}.",
+                    fix="Leave out 'width' in the process: the codec's is taken.",
+                )
         denoiser = NetworkDenoiser(network, build("precondition", config["precondition"]), process)
         sizes = {int(n): float(weight) for n, weight in config["sizes"].items()}
         if not sizes:
             raise ConfigError("The model configuration has no sizes.")
-        return cls(denoiser, config["vocabulary"], sizes, config["sampling"], card or {})
+        sampling = config["sampling"]
+        return cls(
+            denoiser,
+            config["vocabulary"],
+            sizes,
+            sampling,
+            card or {},
+            codec=codec,
+            conditions=conditions,
+        )
 
     def save(
         self,
@@ -116,8 +185,14 @@ class Model:
         card: Mapping[str, Any] | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        """Write the model to one file, atomically; ``dtype`` float16 halves its size."""
-        save_network(path, self, FORMAT, card=card, dtype=dtype)
+        """Write the model to one file, atomically; ``dtype`` float16 halves its size.
+
+        The card says so if the network is not equivariant.
+        """
+        card = dict(self.card if card is None else card)
+        if not self.network.equivariant:
+            card["symmetry"] = self.network.symmetry
+        save_network(path, self, FORMAT, card=card, dtype=dtype, kept=self.kept)
 
     @classmethod
     def load(cls, path: Path, *, device: str = "cpu") -> Model:
@@ -128,136 +203,7 @@ class Model:
         ModelFileError
             If the file is missing, truncated, corrupt or of another format.
         """
-        model, digest = load_network(path, FORMAT, cls.from_config)
-        model.network.to(device)
+        model, digest = load_network(path, FORMAT, cls.from_config, kept=lambda made: made.kept)
+        model.kept.to(device)
         object.__setattr__(model, "digest", digest)
         return model
-
-
-class Stored(Protocol):
-    """What a model file keeps of a model."""
-
-    @property
-    def network(self) -> nn.Module:
-        """Whose weights are kept."""
-
-    @property
-    def card(self) -> Mapping[str, Any]:
-        """What is known of the model."""
-
-    def config(self) -> dict[str, Any]:
-        """Return the plain configuration the model is built from."""
-
-
-StoredT = TypeVar("StoredT", bound=Stored)
-
-
-def save_network(
-    path: Path,
-    model: Stored,
-    format: str,
-    *,
-    card: Mapping[str, Any] | None = None,
-    dtype: torch.dtype = torch.float32,
-) -> None:
-    """Write a model to one file, atomically: weights, and in the header all that builds it."""
-    tensors = {k: v.to("cpu", dtype) for k, v in model.network.state_dict().items()}
-    header = {
-        "format": format,
-        "config": json.dumps(model.config()),
-        "card": json.dumps(dict(model.card if card is None else card)),
-        "digest": weights_digest(tensors),
-    }
-    write_tensors(path, tensors, header)
-
-
-def load_network(
-    path: Path, format: str, make: Callable[[dict[str, Any], dict[str, Any]], StoredT]
-) -> tuple[StoredT, str]:
-    """Read what :func:`save_network` wrote: the model, ready for use, and its weights' digest.
-
-    ``make`` is called with the configuration and the card.
-
-    Raises
-    ------
-    ModelFileError
-        If the file is missing, truncated, corrupt or of another format.
-    """
-    header, tensors = read_tensors(path, format)
-    digest = weights_digest(tensors)
-    if header.get("digest", digest) != digest:
-        raise ModelFileError(
-            f"The weights in '{path}' do not match their checksum.",
-            fix="The file is damaged: copy or download it again.",
-        )
-    try:
-        model = make(json.loads(header["config"]), json.loads(header["card"]))
-        model.network.load_state_dict({k: v.float() for k, v in tensors.items()})
-        if not all(v.isfinite().all() for v in tensors.values()):
-            raise ValueError("its weights are not finite numbers")
-    except (KeyError, ValueError, TypeError, AttributeError, RuntimeError, ConfigError) as error:
-        raise ModelFileError(
-            f"The model file '{path}' does not fit this version of moldiff: {error}",
-            fix="Use a model written by the installed version, or train it again.",
-        ) from error
-    model.network.eval().requires_grad_(False)
-    return model, digest
-
-
-def weights_digest(tensors: Mapping[str, Tensor]) -> str:
-    """Return the first 12 hexadecimal digits of the SHA-256 of named tensors."""
-    sha = hashlib.sha256()
-    for name in sorted(tensors):
-        sha.update(name.encode())
-        sha.update(tensors[name].contiguous().view(torch.uint8).numpy().tobytes())
-    return sha.hexdigest()[:12]
-
-
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> None:
-    """Write a safetensors file under a temporary name and rename it over ``path``."""
-    path = Path(path)
-    # One fixed name: what a kill leaves behind is overwritten by the next write.
-    part = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        plain = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
-        save_file(plain, part, dict(header))
-        with part.open("rb+") as file:  # the rename must not overtake the data
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except (SafetensorError, OSError) as error:
-        raise ModelFileError(
-            f"Cannot write '{path}': {error}.", fix="Check the free space and the permissions."
-        ) from error
-    finally:
-        part.unlink(missing_ok=True)  # gone already if all went well
-
-
-def read_tensors(path: Path, expected: str) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """Return header and tensors of a file whose header names the ``expected`` format.
-
-    Raises
-    ------
-    ModelFileError
-        If the file is missing, truncated, corrupt or of another format.
-    """
-    if not Path(path).is_file():
-        raise ModelFileError(
-            f"There is no model file '{path}'.",
-            fix="Check the path, or name a bundled model (see 'moldiff info').",
-        )
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            header: dict[str, str] = dict(file.metadata() or {})
-            tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
-        raise ModelFileError(
-            f"The file '{path}' is not a readable safetensors file ({error}).",
-            fix="It may be truncated or corrupt: copy or download it again.",
-        ) from error
-    if header.get("format") != expected:
-        raise ModelFileError(
-            f"The file '{path}' has the format '{header.get('format')}', not '{expected}'.",
-            fix="Name a file written by this version of moldiff.",
-        )
-    return header, tensors

@@ -100,7 +100,7 @@ class Karras(Precondition):
         return alpha / variance, sigma / variance.sqrt()
 
 
-@register("precondition", "consistency", cites={"song2023": "appendix C, eq. 25"})
+@register("precondition", "consistency", cites={"song2023": "appendix C"})
 @dataclass(frozen=True)
 class Boundary(Precondition):
     r"""Karras's, shifted so that the prediction at ``t_min`` is x_t itself, whatever F says.
@@ -108,7 +108,7 @@ class Boundary(Precondition):
     With :math:`\alpha' = \alpha/\alpha_{min}` and
     :math:`\sigma' = \sigma - \sigma_{min}\,\alpha/\alpha_{min}` in place of alpha and sigma:
     :math:`c_{skip} = 1` and :math:`c_{out} = 0` where t = t_min.  It is the boundary condition of
-    consistency models; Song et al. (2023), appendix C, eq. 25, is the case alpha = 1 but for the
+    consistency models; Song et al. (2023), appendix C, is the case alpha = 1 but for the
     unshifted sigma in their c_out.
     """
 

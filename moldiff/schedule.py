@@ -68,14 +68,14 @@ def inverse(function: Callable[[Tensor], Tensor], values: Float[Tensor, "*s"]) -
     return 0.5 * (low + high)
 
 
-@register("schedule", "cosine", cites={"nichol2021": "eq. 17", "salimans2022": "section 4"})
+@register("schedule", "cosine", cites={"nichol2021": "eq. 17", "salimans2022": "the angle phi"})
 @dataclass(frozen=True)
 class Cosine(Schedule):
     """alpha = cos(pi t / 2), sigma = sin(pi t / 2).
 
     Variance preserving, with signal and noise exchanged symmetrically.
     Source: Nichol & Dhariwal, "Improved Denoising Diffusion Probabilistic Models"
-    (2021), eq. 17 with offset 0; Salimans & Ho (2022), section 4 (its angle phi).
+    (2021), eq. 17 with offset 0; Salimans & Ho (2022), whose angle phi is pi t / 2.
     """
 
     def alpha(self, t: Float[Tensor, "*s"]) -> Float[Tensor, "*s"]:
@@ -139,12 +139,12 @@ class Rectified(Schedule):
         return t + 0.0
 
 
-@register("schedule", "polynomial", cites={"hoogeboom2022": "appendix B"})
+@register("schedule", "polynomial", cites={"hoogeboom2022": "the polynomial schedule"})
 @dataclass(frozen=True)
 class Polynomial(Schedule):
     """alpha = (1 - 2 offset)(1 - t^power) + offset, sigma^2 = 1 - alpha^2.
 
-    Source: Hoogeboom et al., EDM for molecules (2022), appendix B, with power = 2.
+    Source: Hoogeboom et al., EDM for molecules (2022), with power = 2.
     """
 
     power: float = 2.0

@@ -20,6 +20,7 @@ from moldiff.tasks import sampler_remarks, trajectories
 from moldiff.tasks.sampling import stepper_of
 from moldiff.train import TrainConfig
 from moldiff.train.check import check
+from moldiff.train.codec import Codecs
 from moldiff.train.statistics import Statistics
 from moldiff.train.workload import Molecules
 
@@ -43,6 +44,15 @@ def teacher(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def codec(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("codec") / "codec.safetensors"
+    network = {"name": "autoencoder", "width": 3, "encoder": TINY, "decoder": TINY}
+    settings = {"task": "codec", "network": network, "objective": "reconstruction"}
+    Codecs(dataclasses.replace(CONFIG, **settings), store).model.save(path)
+    return path
+
+
 def member(name: str, teacher: Path | None = None, **settings: Any) -> TrainConfig:
     values, _ = apply(name, {**CONFIG.to_dict(), **settings})
     if teacher is not None and "teacher" in values["objective"]:
@@ -52,20 +62,31 @@ def member(name: str, teacher: Path | None = None, **settings: Any) -> TrainConf
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_is_a_sound_configuration(name: str) -> None:
-    assert check(member(name)) == []
+    config = member(name)
+    equivariant = registry.registered("interaction", config.network["name"]).equivariant
+    told = check(config)
+    assert len(told) == (not equivariant)
+    assert all("is not equivariant" in text for text in told)
+    assert ("NOT EQUIVARIANT" in METHODS[name].line) == (not equivariant)
+
+
+def test_both_diffusion_transformers_are_there() -> None:
+    made = {name: member(name).network["name"] for name in ("dit", "af3")}
+    assert made == {"dit": "transformer", "af3": "plain"}
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_trains_and_samples(
-    name: str, store: Store, teacher: Path, tmp_path: Path
+    name: str, store: Store, teacher: Path, codec: Path, tmp_path: Path
 ) -> None:
-    config = dataclasses.replace(member(name, teacher), output=str(tmp_path))
+    own = {"codec": str(codec)} if "codec" in METHODS[name].config else {}
+    config = dataclasses.replace(member(name, teacher, **own), output=str(tmp_path))
     work, rng = Molecules(config, store), torch.Generator().manual_seed(1)
     if name == "reflow":
         work.objective = dataclasses.replace(work.objective, pairs=2)
     total = torch.zeros(())
     for loss, parts, graphs in work.losses(work.loader[0], rng=rng):
-        assert graphs > 0 and set(parts) == {"positions", "types", "charges", "bonds"}
+        assert graphs > 0 and set(parts) == set(work.model.process.processes)
         total = total + loss
     total.backward()
     assert total.isfinite()

@@ -12,6 +12,8 @@ import torch
 
 from moldiff.benchmark.pairs import PeerNetwork
 from moldiff.benchmark.timing import Work
+from moldiff.chem.valence import valence_table
+from moldiff.chem.vocabulary import Vocabulary
 from moldiff.denoiser import Denoiser, NetworkDenoiser
 from moldiff.generation import Request, generate, sample_batch, with_settings
 from moldiff.model import Model
@@ -49,7 +51,8 @@ def as_generated(model: Model, precision: torch.dtype | None = None) -> tuple[De
         model.process,
         precision=model.denoiser.precision if precision is None else precision,
     )
-    return with_settings(bare, model.sampling)
+    vocabulary = Vocabulary.from_dict(dict(model.vocabulary))
+    return with_settings(bare, model.sampling, valence_table(vocabulary))
 
 
 def sampling_step(model: Model, b: int, n: int, *, precision: torch.dtype | None = None) -> Work:

@@ -17,7 +17,7 @@ from rdkit import Chem
 from moldiff.chem.quiet import quiet
 from moldiff.chem.vocabulary import BOND_INDEX, Vocabulary
 
-__all__ = ["Encoded", "Rejected", "encode", "pair_indices"]
+__all__ = ["Encoded", "Rejected", "encode", "fold", "pair_indices"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class Encoded:
     positions:
         (n, 3) float32, Å.
     types:
-        (n,) int8, index into ``vocabulary.elements``.
+        (n,) int8, index into ``vocabulary.elements``; n counts the heavy atoms alone where the
+        vocabulary folds the hydrogens.
     charges:
         (n,) int8, index into ``vocabulary.charges`` (not the charge itself).
     bonds:
@@ -76,7 +77,36 @@ def encode(mol: Chem.Mol, vocabulary: Vocabulary) -> Encoded | Rejected:
         reason = _geometry_problem(copy, positions)
         if reason is not None:
             return Rejected(reason)
-        return _arrays(copy, positions, vocabulary)
+        arrays = _arrays(copy, positions, vocabulary.explicit)
+    return fold(arrays, vocabulary) if isinstance(arrays, Encoded) else arrays
+
+
+def fold(encoded: Encoded, vocabulary: Vocabulary) -> Encoded | Rejected:
+    """Fold the hydrogens of a molecule, encoded in ``vocabulary.explicit``, into its classes.
+
+    The arrays themselves where the vocabulary folds none.
+    """
+    if not vocabulary.hydrogens:
+        return encoded
+    explicit = vocabulary.explicit
+    hydrogen = encoded.types == explicit.elements.index("H")
+    n = len(hydrogen)
+    square = np.zeros((n, n), np.int8)
+    square[pair_indices(n)] = encoded.bonds
+    carried = (square + square.T)[~hydrogen][:, hydrogen]
+    single = (carried.sum(0) == 1).all() and not square[hydrogen][:, hydrogen].any()
+    if not single or (encoded.charges[hydrogen] != explicit.charges.index(0)).any():
+        return Rejected("hydrogen without its one heavy atom")
+    kinds = {kind: k for k, kind in enumerate(vocabulary.kinds)}
+    types = []
+    for k, count in zip(encoded.types[~hydrogen].tolist(), carried.sum(1).tolist(), strict=True):
+        if (explicit.elements[k], count) not in kinds:
+            return Rejected(f"{explicit.elements[k]} with {count} hydrogens is no class")
+        types.append(kinds[explicit.elements[k], count])
+    bonds = square[~hydrogen][:, ~hydrogen][pair_indices(len(types))]
+    return Encoded(
+        encoded.positions[~hydrogen], np.array(types, np.int8), encoded.charges[~hydrogen], bonds
+    )
 
 
 def _prepare(mol: Chem.RWMol) -> str | None:

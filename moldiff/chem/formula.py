@@ -19,8 +19,14 @@ def parse_formula(formula: str, vocabulary: Vocabulary) -> npt.NDArray[np.int64]
     Raises
     ------
     InputError
-        If it is not a formula or names an element the model does not know.
+        If it is not a formula, names an element the model does not know, or the model's hydrogens
+        are folded into its classes.
     """
+    if vocabulary.hydrogens:
+        raise InputError(
+            "A model of heavy atoms cannot be held to a formula: its classes hold the hydrogens.",
+            fix="Give a --size in heavy atoms, or use a model whose hydrogens are atoms.",
+        )
     if not re.fullmatch(r"([A-Z][a-z]?([1-9]\d{0,2})?)+", formula):
         raise InputError(
             f"'{formula}' is not a molecular formula.", fix="Write it like C7H8O, without charges."

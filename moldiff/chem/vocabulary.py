@@ -1,4 +1,8 @@
-"""The classes a molecule is written in: elements, formal charges, bond orders."""
+"""The classes a molecule is written in: elements, formal charges, bond orders.
+
+Hydrogens are atoms, or folded: then a class is an element with a number of hydrogens, as in CH3,
+and a molecule of nine heavy atoms has nine atoms instead of about eighteen.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +29,12 @@ class Vocabulary:
     Parameters
     ----------
     elements:
-        Element symbols, distinct, at least one.
+        Element symbols, at least one; distinct unless hydrogens are folded.
     charges:
         Formal charges (units of e), distinct, 0 among them.
+    hydrogens:
+        Empty where hydrogens are atoms.  Otherwise the number of hydrogens folded into each
+        class: class k is ``elements[k]`` with ``hydrogens[k]`` of them; no element is H.
 
     Raises
     ------
@@ -37,6 +44,7 @@ class Vocabulary:
 
     elements: tuple[str, ...]
     charges: tuple[int, ...]
+    hydrogens: tuple[int, ...] = ()
 
     BONDS: ClassVar[tuple[str, ...]] = ("none", "single", "double", "triple")
 
@@ -44,7 +52,8 @@ class Vocabulary:
         table = Chem.GetPeriodicTable()
         known = {table.GetElementSymbol(z) for z in range(1, 119)}
         unknown = [e for e in self.elements if e not in known]
-        if unknown or not self.elements or len(set(self.elements)) < len(self.elements):
+        kinds = self.kinds
+        if unknown or not self.elements or len(set(kinds)) < len(self.elements):
             raise ConfigError(
                 f"The vocabulary's elements {list(self.elements)} are not distinct symbols.",
                 fix="Give each element once, written as in 'H', 'C', 'Cl'.",
@@ -54,6 +63,26 @@ class Vocabulary:
                 f"The vocabulary's charges {list(self.charges)} are not distinct or lack 0.",
                 fix="Give each formal charge once, for example [-1, 0, 1].",
             )
+
+        fitting = "H" not in self.elements and len(self.hydrogens) == len(self.elements)
+        if self.hydrogens and not (fitting and min(self.hydrogens) >= 0):
+            raise ConfigError(
+                f"The vocabulary's hydrogens {list(self.hydrogens)} cannot be folded.",
+                fix="Give the number of hydrogens of each element, and leave out the element 'H'.",
+            )
+
+    @property
+    def kinds(self) -> tuple[tuple[str, int], ...]:
+        """Element and number of folded hydrogens of each class of ``types``."""
+        folded = self.hydrogens or (0,) * len(self.elements)
+        return tuple(zip(self.elements, folded, strict=False))
+
+    @property
+    def explicit(self) -> Vocabulary:
+        """The vocabulary of the same molecules with hydrogens as atoms."""
+        if not self.hydrogens:
+            return self
+        return Vocabulary(("H", *dict.fromkeys(self.elements)), self.charges)
 
     @property
     def classes(self) -> dict[str, int]:
@@ -66,14 +95,17 @@ class Vocabulary:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, ready for JSON or YAML."""
-        return {"elements": list(self.elements), "charges": list(self.charges)}
+        plain = {"elements": list(self.elements), "charges": list(self.charges)}
+        return plain | ({"hydrogens": list(self.hydrogens)} if self.hydrogens else {})
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Vocabulary:
         """Inverse of `to_dict`; ConfigError if a key is missing or a value has the wrong type."""
         try:
             return cls(
-                tuple(str(e) for e in data["elements"]), tuple(int(q) for q in data["charges"])
+                tuple(str(e) for e in data["elements"]),
+                tuple(int(q) for q in data["charges"]),
+                tuple(int(h) for h in data.get("hydrogens", ())),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigError(

@@ -12,6 +12,7 @@ from moldiff.cli.output import bar, examples, pairs, remark, table
 from moldiff.errors import InputError
 
 if TYPE_CHECKING:
+    from moldiff.data.complexes import ComplexStore
     from moldiff.data.store import Store
 
 app = typer.Typer(help="Prepare data sets for training, and look at them.")
@@ -130,13 +131,22 @@ def complexes(
             exclude=_lines(exclude),
             progress=lambda done, total: shown.update(line, completed=done, total=total),
         )
-    meta = store.meta
+    describe_complexes(store)
+
+
+def describe_complexes(store: ComplexStore) -> None:
+    """Print what a store of complexes holds, and what was rejected and why."""
+    meta, sizes = store.meta, store.sizes.T
+    pocket, ligand, rotors = (f"{v.min()} to {v.max()}, mean {v.mean():.1f}" for v in sizes[:3])
     values = {
         "directory": store.path,
         "source": meta["source"],
         "complexes": len(store),
         **{f"  {name}": count for name, count in meta["splits"].items()},
         "pocket clusters": meta["clusters"],
+        "heavy atoms of a ligand": ligand,
+        "rotors": rotors,
+        "atoms of a pocket": pocket,
         "rejected": sum(meta["rejected"].values()),
         **{f"  {reason}": count for reason, count in meta["rejected"].items()},
     }
@@ -160,9 +170,13 @@ def info(
     verify: Annotated[bool, typer.Option("--verify", help="Check every file's checksum.")] = False,
 ) -> None:
     """Say what a prepared data set holds."""
+    from moldiff.data.complexes import ComplexStore
     from moldiff.data.store import Store
 
-    describe(Store.open(directory, verify=verify))
+    if ComplexStore.at(directory):
+        describe_complexes(ComplexStore.open(directory, verify=verify))
+    else:
+        describe(Store.open(directory, verify=verify))
     if verify:
         remark("All checksums match.")
 
@@ -175,9 +189,10 @@ def describe(store: Store) -> None:
         "source": store.meta.get("source", ""),
         "molecules": len(store),
         **{f"  {name}": count for name, count in store.meta["splits"].items()},
-        "elements": store.vocabulary.elements,
+        "elements": tuple(dict.fromkeys(store.vocabulary.elements)),
         "charges": store.vocabulary.charges,
-        "atoms": f"{sizes.min()} to {sizes.max()}, mean {sizes.mean():.1f}",
+        "atoms": f"{sizes.min()} to {sizes.max()}, mean {sizes.mean():.1f}"
+        + (", hydrogens not counted" if store.vocabulary.hydrogens else ""),
         "properties": store.property_names or "none",
         "rejected": sum(store.meta["rejected"].values()),
         **{f"  {reason}": count for reason, count in store.meta["rejected"].items()},

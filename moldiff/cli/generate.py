@@ -22,7 +22,7 @@ from moldiff.cli.output import (
     remark,
     table,
 )
-from moldiff.errors import MoldiffError
+from moldiff.errors import InputError, MoldiffError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +36,7 @@ EXAMPLES = (
     "moldiff generate -n 10 --formula C7H8O --filter strict -o isomers.sdf",
     "moldiff generate -n 5 --size 18 --model runs/my/model.safetensors -o my.xyz",
     "moldiff generate -n 100 --sampler multistep --steps 20",
+    "moldiff generate --model runs/my/model.safetensors --condition logp=1.5 --guidance 2",
     "moldiff generate -n 1 --trajectory denoising.xyz -o one.sdf",
 )
 
@@ -76,6 +77,19 @@ def command(
     formula: Annotated[
         str | None, typer.Option(help="Molecular formula of every molecule, such as C7H8O.")
     ] = None,
+    condition: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="A property that is wanted, if the model has it (moldiff info MODEL); repeatable.",
+        ),
+    ] = None,
+    guidance: Annotated[
+        float | None,
+        typer.Option(
+            help="How sharply to aim at --condition; 1: as the data do. [default: the model's or 1]"
+        ),
+    ] = None,
     keep: Annotated[
         Filter,
         typer.Option("--filter", help="strict: draw on until N strictly valid ones are found."),
@@ -87,6 +101,15 @@ def command(
     early_temperature: Annotated[
         float | None,
         typer.Option(help="The same for the first steps; above 1: more novel, less valid."),
+    ] = None,
+    valence: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="Time from which on the bonds of an atom are made to agree about its valence; "
+            "1: always, 0: never. [default: the model's]",
+        ),
     ] = None,
     trajectory: Annotated[
         Path | None,
@@ -108,15 +131,18 @@ def command(
     check_output(output, WRITABLE)
     check_positive("--temperature", temperature)
     check_positive("--early-temperature", early_temperature)
+    wanted = _wanted(condition or [])
     check_threads(threads)
     if trajectory is not None:
         check_output(trajectory, (".xyz",))
         check_apart("--trajectory", trajectory, [output])
     from moldiff.cpu import set_threads
-    from moldiff.tasks import load, sampler_remarks, stream
+    from moldiff.tasks import check_conditions, load, sampler_remarks, stream
 
     set_threads(threads)
     loaded = load(model, device)
+    for text in check_conditions(loaded, wanted, guidance):
+        remark(text)
     if sampler is not None:
         for text in sampler_remarks(sampler, loaded):
             remark(text)
@@ -129,16 +155,43 @@ def command(
             size=size,
             formula=formula,
             keep_valid=run.strict,
+            conditions=wanted,
+            guidance=guidance,
             steps=steps,
             sampler=sampler,
             temperature=temperature,
             early_temperature=early_temperature,
+            valence=valence,
             # With a filter some of the recorded molecules are not kept: record a few more.
             record=0 if trajectory is None else record * (8 if run.strict else 1),
             progress=progress,
         )
     )
     run.finish(loaded)
+
+
+def _wanted(conditions: list[str]) -> dict[str, float]:
+    """Read ``NAME=VALUE`` (``InputError`` where that is not what it is)."""
+    wanted: dict[str, float] = {}
+    for text in conditions:
+        name, _, value = (part.strip() for part in text.partition("="))
+        try:
+            number = float(value)
+        except ValueError:
+            raise InputError(
+                f"'{text}' is no condition.", fix="Write it as in --condition logp=1.5."
+            ) from None
+        if name in wanted:
+            raise InputError(f"--condition {name} is given twice.", fix="Give it once.")
+        wanted[name] = number
+    return wanted
+
+
+def _aim(pairs: list[tuple[float, float]]) -> str:
+    """How far the valid molecules are from what was asked for."""
+    count = len(pairs)
+    mean, error = sum(r for _, r in pairs) / count, sum(abs(r - t) for t, r in pairs) / count
+    return f"{mean:.3g} on average; {error:.3g} from the {pairs[0][0]:g} asked for"
 
 
 class _Run:
@@ -152,6 +205,7 @@ class _Run:
         self.recorded: list[Generated] = []
         self.failures: Counter[str] = Counter()
         self.smiles: set[str] = set()
+        self.reached: dict[str, list[tuple[float, float]]] = {}
         self.written = self.valid = 0
         self.drawn = 0.0
         self.start = time.perf_counter()
@@ -193,6 +247,10 @@ class _Run:
         self.valid += item.failure is None
         if item.failure is None:
             self.smiles.add(item.tags["SMILES"])
+            for tag in (tag for tag in item.tags if tag.startswith("reached_")):
+                name = tag.removeprefix("reached_")
+                pair = float(item.tags[f"target_{name}"]), float(item.tags[tag])
+                self.reached.setdefault(name, []).append(pair)
         else:
             self.failures[reason_kind(item.failure)] += 1
         if self.trajectory is not None and len(self.recorded) < self.written <= self.record:
@@ -215,10 +273,13 @@ class _Run:
             ("strictly valid", percent(self.valid, self.written)),
             ("distinct among them", percent(len(self.smiles), self.valid)),
         ]
+        rows += [(name, _aim(pairs)) for name, pairs in self.reached.items()]
         if self.strict:
             rows.append(("drawn", f"{round(self.drawn)}"))
         rows += [(f"  fails: {why}", f"{k}") for why, k in self.failures.most_common(4)]
         rows.append(("seconds", f"{seconds:.1f} ({self.drawn / seconds:.1f} molecules/s)"))
+        if not model.network.equivariant:
+            rows.append(("network", model.network.symmetry))
         rows.append(("file", f"{self.output}"))
         if self.trajectory is not None:
             rows.append(("trajectory", self.write_trajectory(model)))

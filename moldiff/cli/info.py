@@ -21,6 +21,7 @@ def command(
     Network, elements, sizes, data, training, what was measured, and the hash of its weights.
     """
     from moldiff.tasks import bundled_models, card_rows, load
+    from moldiff.tasks.docking_models import docking_card_rows
 
     if model is None:
         known = bundled_models()
@@ -31,7 +32,8 @@ def command(
             table(rows, header=("model", "size", "file"))
             remark("More about one: moldiff info NAME")
         return
-    for section, values in card_rows(load(model)).items():
+    sections = docking_card_rows(model) or card_rows(load(model))
+    for section, values in sections.items():
         if values:
             table(pairs(values), title=section)
             print()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moldiff.errors import InputError, did_you_mean
+from moldiff.interrupts import held
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -129,8 +130,12 @@ def bar(*columns: str) -> Iterator[Progress]:
         disable=not console.is_terminal,
         transient=True,
     )
-    with progress:
+    with held():  # the thread that draws is not to be the one Ctrl-C wakes
+        progress.start()
+    try:
         yield progress
+    finally:
+        progress.stop()
 
 
 def check_output(path: Path, suffixes: Sequence[str] = ()) -> None:

@@ -59,6 +59,9 @@ def command(
     data: Annotated[
         Path | None, typer.Option(help="A prepared data set, or a file of molecules.")
     ] = None,
+    codec: Annotated[
+        Path | None, typer.Option(help="Work in the latents of this codec (--method latent).")
+    ] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Molecules per step.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of one operation.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 or mps.")] = None,
@@ -76,6 +79,7 @@ def command(
     given = {
         "output": None if output is None else str(output),
         "data": None if data is None else str(data),
+        "codec": None if codec is None else str(codec),
         "steps": steps,
         "batch": batch,
         "threads": threads,

@@ -26,11 +26,14 @@ class Method:
         Keys of `moldiff.references`; the first is the paper it is known by.
     config:
         What it sets in a training configuration.
+    whole:
+        Keys of it that take the place of the configuration's, where others are laid over them.
     """
 
     line: str
     cites: tuple[str, ...]
     config: Mapping[str, Any] = field(default_factory=dict)
+    whole: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,10 @@ def _sampling(steps: int, stepper: str, exponent: float = 1.0, **settings: Any) 
 def _coordinates(
     schedule: str | Mapping[str, Any], precondition: str, coupling: str = "independent"
 ) -> dict[str, Any]:
+    # Of a latent model the features as well; what a configuration does not have is left out.
+    part = {"name": "gaussian", "schedule": schedule}
     return {
-        "process": {"positions": {"name": "gaussian", "schedule": schedule}},
+        "process": {"positions": part, "features": part},
         "precondition": precondition,
         "objective": _denoising(coupling),
     }
@@ -71,6 +76,7 @@ def _kernel(noise: str) -> dict[str, Any]:
     return {"process": dict.fromkeys(("types", "charges", "bonds"), jump)}
 
 
+_DATA = {"name": "gaussian", "schedule": "cosine", "scale": "data"}
 _DDPM = _coordinates("linear_vp", "noise")
 _FLOW = _coordinates("rectified", "velocity")
 _VE = {"name": "ve", "sigma_min": 0.005, "sigma_max": 20.0}
@@ -202,10 +208,39 @@ METHODS: Mapping[str, Method] = {
         ("austin2021", "campbell2022", "campbell2024"),
         _kernel("mask"),
     ),
-    "transformer": Method(
+    "dit": Method(
         "diffusion transformer: adaptive layer norm, attention biased by pairs, equivariant",
         ("peebles2023",),
         {"network": {"name": "transformer"}},
+    ),
+    "af3": Method(
+        "NOT EQUIVARIANT: transformer on plain coordinates as in AlphaFold 3, which sees every "
+        "molecule in random orientations",
+        ("abramson2024", "peebles2023"),
+        {"network": {"name": "plain"}},
+    ),
+    "latent": Method(
+        "flow in the latents of a codec: points and features per atom; any other method goes there",
+        ("xu2023", "rombach2022"),
+        {
+            "codec": "runs/qm9-codec/model.safetensors",
+            "process": {
+                "positions": {**_DATA, "space": "zero_com"},
+                "features": {**_DATA, "space": "vectors"},
+            },
+            "precondition": "karras",
+            "objective": _denoising("aligned"),
+            "sampling": _sampling(50, "ancestral", 1.5, eta=0.0),
+        },
+        whole=("process", "sampling"),
+    ),
+    "classifier-free": Method(
+        "conditions that training leaves out now and then; sampling goes beyond what they change",
+        ("ho2022",),
+        {
+            "conditions": {"properties": ["logp"], "drop": 0.1},
+            "sampling": {"guidance": 2.0},
+        },
     ),
 }
 

@@ -62,9 +62,9 @@ def apply(
     """
     if name not in METHODS:
         raise ConfigError(f"There is no method '{name}'.", fix=did_you_mean(name, METHODS))
-    wanted = dict(METHODS[name].config)
+    wanted, whole = dict(METHODS[name].config), METHODS[name].whole
     fields = {f: p for f, p in wanted.get("process", {}).items() if f in config["process"]}
-    if "process" in wanted:
+    if "process" in wanted and "process" not in whole:
         if not fields:
             raise ConfigError(
                 f"The method '{name}' is about {', '.join(wanted['process'])}; the configuration's "
@@ -72,12 +72,12 @@ def apply(
                 fix="Add such a field to 'process', or choose another method: moldiff methods.",
             )
         wanted["process"] = fields
-    made = _laid_over(config, wanted)
+    made = _laid_over(config, wanted) | {key: wanted[key] for key in whole}
     changes = dict(_changes(config, made, ""))
     return made, changes
 
 
-_KEPT = ("teacher",)  # the configuration's own choice wins over a method's
+_KEPT = ("teacher", "properties", "codec")  # the configuration's own choice wins over a method's
 
 
 def _laid_over(base: Any, over: Any) -> Any:
@@ -87,7 +87,7 @@ def _laid_over(base: Any, over: Any) -> Any:
     base = {"name": base} if isinstance(base, str) else base
     if not isinstance(base, Mapping) or over.get("name", base.get("name")) != base.get("name"):
         return dict(over)
-    kept = {key: base[key] for key in _KEPT if base.get(key) is not None}
+    kept = {key: base[key] for key in _KEPT if base.get(key)}
     return {**base, **{k: _laid_over(base.get(k), v) for k, v in over.items()}, **kept}
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from moldiff.nn.egnn import EGNN
 from moldiff.nn.network import Network
+from moldiff.nn.plain import Plain
 from moldiff.nn.tensor_product import TensorProduct
 from moldiff.nn.transformer import Transformer
+from moldiff.nn.translator import Translator
 
-__all__ = ["EGNN", "Network", "TensorProduct", "Transformer"]
+__all__ = ["EGNN", "Network", "Plain", "TensorProduct", "Transformer", "Translator"]

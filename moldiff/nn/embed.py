@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 from jaxtyping import Float
@@ -75,6 +76,42 @@ def distance_basis(
     return torch.exp(-0.5 * ((distance - centres) / width).square())
 
 
+class Conditions(nn.Module):
+    """What is known of a whole graph, as a change of its context that begins as none.
+
+    A condition that is not known (NaN) has an embedding of its own, which is learned (Ho &
+    Salimans, "Classifier-Free Diffusion Guidance", 2022, section 3.2).
+
+    Parameters
+    ----------
+    count, context_width:
+        Number k of conditions; features of the context.
+    width:
+        Features of each condition.
+    """
+
+    def __init__(self, count: int, context_width: int, width: int = 32) -> None:
+        super().__init__()
+        self.slope = nn.Parameter(torch.randn(count, width))
+        self.shift = nn.Parameter(torch.randn(count, width))
+        self.none = nn.Parameter(torch.randn(count, width))
+        self.hidden = nn.Linear(count * width, context_width)
+        self.out = nn.Linear(context_width, context_width)
+        # Zero at the start: a model that was trained without conditions begins as it is.
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, values: Float[Tensor, "b k"] | None, b: int) -> Float[Tensor, "b d"]:
+        """Return (b, context_width) from standardised values (b, k); None: nothing is known."""
+        if values is None:
+            features = self.none.expand(b, -1, -1)
+        else:
+            known = values.isfinite().unsqueeze(-1)
+            said = values.nan_to_num().unsqueeze(-1) * self.slope + self.shift
+            features = torch.where(known, said, self.none)
+        return self.out(F.silu(self.hidden(F.silu(features).flatten(1))))
+
+
 class Embedding(nn.Module):
     """Turns a noisy batch, its time and the previous prediction into :class:`Features`.
 
@@ -82,12 +119,16 @@ class Embedding(nn.Module):
     ----------
     classes:
         Number of classes of each categorical field.
+    vectors:
+        Number of values per atom of each field of invariant vectors.
     width, pair_width, channels, context_width:
         Sizes of the features.
     basis:
         Number of Gaussians that describe a distance at the input.
     reach:
         Largest distance the basis resolves, in units of the coordinates' scale.
+    conditions:
+        Number k of conditions a batch may hold.
     """
 
     def __init__(
@@ -100,12 +141,15 @@ class Embedding(nn.Module):
         context_width: int,
         basis: int = 24,
         reach: float = 4.0,
+        vectors: Mapping[str, int] = MappingProxyType({}),
+        conditions: int = 0,
     ) -> None:
         super().__init__()
         self.atom_fields = [f for f in classes if FIELDS[f].scope == "atom"]
         self.pair_fields = [f for f in classes if FIELDS[f].scope == "pair"]
-        self.classes = dict(classes)
-        atom_inputs = 2 * sum(classes[f] for f in self.atom_fields) + context_width
+        self.classes, self.vectors = dict(classes), dict(vectors)
+        values = sum(classes[f] for f in self.atom_fields) + sum(vectors.values())
+        atom_inputs = 2 * values + context_width
         pair_inputs = 2 * sum(classes[f] for f in self.pair_fields) + 2 * basis + 1
         self.atoms = nn.Linear(atom_inputs, width)
         self.pairs = nn.Sequential(
@@ -115,6 +159,7 @@ class Embedding(nn.Module):
         self.context = nn.Sequential(
             nn.Linear(34, context_width), nn.SiLU(), nn.Linear(context_width, context_width)
         )
+        self.conditions = Conditions(conditions, context_width) if conditions else None
         self.centres: Tensor
         self.register_buffer("centres", torch.linspace(0.0, reach, basis), persistent=False)
 
@@ -125,9 +170,12 @@ class Embedding(nn.Module):
         context = self.context(
             torch.cat([time_features(t, 16), size[:, None] / 20, size.log()[:, None] / 3], -1)
         )
+        if self.conditions is not None:
+            context = context + self.conditions(x_t.get("conditions"), x_t.graphs)
         atoms = [
             context.unsqueeze(1).expand(-1, n, -1),
             *self._classes(self.atom_fields, x_t, previous),
+            *self._vectors(x_t, previous),
         ]
         now = x_t["positions"]
         before = torch.zeros_like(now) if previous is None else previous["positions"]
@@ -153,4 +201,12 @@ class Embedding(nn.Module):
             state = F.one_hot(x_t[field], self.classes[field]).to(torch.float32)
             guess = torch.zeros_like(state) if previous is None else previous[field].softmax(-1)
             features += [state, guess]
+        return features
+
+    def _vectors(self, x_t: Batch, previous: Batch | None) -> list[Tensor]:
+        """Vectors as they are and, beside each, what was predicted before (or zeros)."""
+        features: list[Tensor] = []
+        for field in self.vectors:
+            guess = torch.zeros_like(x_t[field]) if previous is None else previous[field]
+            features += [x_t[field], guess]
         return features

@@ -22,7 +22,7 @@ _MOST_KEPT = 0.05  # probability at t = 1 above which sampling does not begin wi
 @register(
     "process",
     "jump",
-    cites={"austin2021": "eq. 3-4", "campbell2022": "section 4.3", "campbell2024": "the churn"},
+    cites={"austin2021": "eq. 3-4", "campbell2022": "continuous time", "campbell2024": "the churn"},
 )
 @dataclass(frozen=True)
 class Jump(Process):
@@ -90,7 +90,7 @@ class Jump(Process):
         """Go back to (1 - eta) t by the posterior, and by noise to t again.
 
         Exact for every eta as far as sites are independent given x_t; for small eta the
-        corrector of Campbell et al. (2022), section 4.3.
+        corrector of Campbell et al. (2022).
         """
         return self.reverse(x_t, x0_hat, t, t, eta=eta, rng=rng) if eta > 0 else x_t
 

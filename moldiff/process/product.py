@@ -14,7 +14,7 @@ from moldiff.errors import ConfigError, did_you_mean
 from moldiff.process.base import Flow, Process
 from moldiff.process.gaussian import Gaussian
 from moldiff.registry import build, describe, names
-from moldiff.space import Categorical
+from moldiff.space import Categorical, Vectors
 
 __all__ = ["Product"]
 
@@ -34,15 +34,16 @@ class Product:
         ConfigError
             If there is no field, or one that is unknown, or a process cannot be made.
         """
-        unknown = [field for field in config if field not in FIELDS]
+        known = [field for field, about in FIELDS.items() if about.scope != "given"]
+        unknown = [field for field in config if field not in known]
         if unknown or not config:
             raise ConfigError(
                 f"There is no field '{unknown[0]}'." if unknown else "The process has no field.",
-                fix=did_you_mean(str(unknown[0]) if unknown else "", FIELDS),
+                fix=did_you_mean(str(unknown[0]) if unknown else "", known),
             )
         # In the order of FIELDS: that of random draws and of the network's inputs and heads
         # follows, and may not depend on how a configuration file happens to be sorted.
-        return cls({field: build("process", config[field]) for field in FIELDS if field in config})
+        return cls({field: build("process", config[field]) for field in known if field in config})
 
     def to_config(self) -> dict[str, Any]:
         """Return the mapping :meth:`from_config` reads."""
@@ -63,7 +64,9 @@ class Product:
         if scope == "rotor" and r is None:
             raise ValueError(f"the shape of '{field}' depends on r, the number of rotors")
         sites = {"graph": (), "atom": (n,), "pair": (pair_count(n),), "rotor": (r or 0,)}[scope]
-        return (b, *sites, *FIELDS[field].shape)
+        space = self.processes[field].space
+        own = (space.width,) if isinstance(space, Vectors) else FIELDS[field].shape
+        return (b, *sites, *own)
 
     def prior(
         self,
@@ -169,6 +172,11 @@ class Product:
             for field, process in self.processes.items()
             if isinstance(process.space, Categorical)
         }
+
+    def vectors(self) -> dict[str, int]:
+        """Return the number of values per site of each field of vectors."""
+        spaces = {f: p.space for f, p in self.processes.items()}
+        return {f: s.width for f, s in spaces.items() if isinstance(s, Vectors)}
 
     def masked(self) -> dict[str, Categorical]:
         """Return the space of each field one of whose classes is a mask."""

@@ -16,7 +16,7 @@ __all__ = ["Annealed", "Langevin"]
 
 
 @register(
-    "stepper", "langevin", cites={"song2021": "algorithms 4-5", "campbell2022": "section 4.3"}
+    "stepper", "langevin", cites={"song2021": "algorithms 4-5", "campbell2022": "the corrector"}
 )
 @dataclass(frozen=True)
 class Langevin(Stepper):
@@ -25,7 +25,7 @@ class Langevin(Stepper):
     The corrector moves coordinates along the score with step ``size`` * sigma^2, and redraws
     classes, rotations and angles by the part ``redraw`` (the processes' ``correct``); ``churn``
     is the predictor's.  Source: Song et al. (2021), algorithms 4-5; Campbell et al. (2022),
-    section 4.3, for classes.
+    for classes.
     """
 
     corrections: int = 1
@@ -55,7 +55,11 @@ class Langevin(Stepper):
         return _corrected(denoiser, x, x0_hat, s, amounts, rng)
 
 
-@register("stepper", "annealed", cites={"song2019": "algorithm 1", "jolicoeur2021": "section 3"})
+@register(
+    "stepper",
+    "annealed",
+    cites={"song2019": "algorithm 1", "jolicoeur2021": "consistent annealing"},
+)
 @dataclass(frozen=True)
 class Annealed(Stepper):
     """Annealed Langevin dynamics: ``corrections`` steps at each level of a ladder of noise.
@@ -63,7 +67,7 @@ class Annealed(Stepper):
     Coordinates keep their values from one level to the next; classes, which a Langevin step
     cannot move, follow their exact reverse kernel.  ``size`` is half of the paper's
     epsilon / sigma_L^2.  Source: Song & Ermon (2019), algorithm 1; the last level is denoised
-    (Jolicoeur-Martineau et al. 2021, section 3).
+    (Jolicoeur-Martineau et al. 2021).
     """
 
     corrections: int = 10

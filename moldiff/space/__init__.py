@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from moldiff.space.base import Space, expand
 from moldiff.space.categorical import Categorical
-from moldiff.space.flat import Euclidean, Flat, ZeroCoM
+from moldiff.space.flat import Euclidean, Flat, Vectors, ZeroCoM
 from moldiff.space.manifold import SO3, Manifold, Torus
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Manifold",
     "Space",
     "Torus",
+    "Vectors",
     "ZeroCoM",
     "expand",
 ]

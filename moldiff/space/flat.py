@@ -13,7 +13,7 @@ from torch import Tensor
 from moldiff.registry import register
 from moldiff.space.base import Space
 
-__all__ = ["Euclidean", "Flat", "ZeroCoM"]
+__all__ = ["Euclidean", "Flat", "Vectors", "ZeroCoM"]
 
 
 class Flat(Space):
@@ -47,13 +47,39 @@ class Euclidean(Flat):
         return x
 
 
-@register("space", "zero_com", cites={"kohler2020": "section 5", "hoogeboom2022": "section 3.1"})
+@register("space", "vectors", cites={"xu2023": "section 4.1, the invariant latents"})
+@dataclass(frozen=True)
+class Vectors(Flat):
+    """R^width at every site, with standard normal noise: features, which do not rotate.
+
+    Parameters
+    ----------
+    width:
+        Values per site; the codec whose latents they are decides it.
+    """
+
+    width: int
+
+    def __post_init__(self) -> None:
+        if self.width < 1:
+            raise ValueError("vectors have at least one value")
+
+    def dimension(self, shape: tuple[int, ...]) -> int:
+        return math.prod(shape[1:])
+
+    def project(self, x: Tensor) -> Tensor:
+        return x
+
+
+@register(
+    "space", "zero_com", cites={"kohler2020": "centred prior", "hoogeboom2022": "the subspace"}
+)
 @dataclass(frozen=True)
 class ZeroCoM(Flat):
     """Point clouds (b, n, 3) whose centre of mass is the origin: translation is removed.
 
-    Source: Köhler et al., "Equivariant Flows" (2020), section 5; Hoogeboom et al.
-    (2022), section 3.1.
+    Source: Köhler et al., "Equivariant Flows" (2020); Hoogeboom et al.
+    (2022).
     """
 
     def dimension(self, shape: tuple[int, ...]) -> int:

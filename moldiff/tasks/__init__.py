@@ -15,7 +15,14 @@ from moldiff.tasks.models import (
     find_model,
     load,
 )
-from moldiff.tasks.sampling import Options, generate, sampler_remarks, stream, trajectories
+from moldiff.tasks.sampling import (
+    Options,
+    check_conditions,
+    generate,
+    sampler_remarks,
+    stream,
+    trajectories,
+)
 from moldiff.tasks.training import trainer, training_config, training_store
 
 __all__ = [
@@ -23,6 +30,7 @@ __all__ = [
     "bundled_configs",
     "bundled_models",
     "card_rows",
+    "check_conditions",
     "check_device",
     "find_model",
     "generate",

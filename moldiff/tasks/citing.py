@@ -11,7 +11,7 @@ from typing import Any
 from moldiff.bundled import bundled_models, find_model
 from moldiff.errors import ConfigError, InputError, did_you_mean
 
-__all__ = ["OTHER", "Citations", "cite"]
+__all__ = ["OTHER", "PARTS", "Citations", "cite"]
 
 Citations = dict[str, list[str]]
 """Key of a reference -> what it is cited for."""
@@ -23,8 +23,11 @@ OTHER: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 }
 
 # Keys of a configuration that are not the kind of what stands under them.
-_KINDS = {"network": "interaction"}
-_PARTS = ("coupling", "nn", "objective", "precondition", "process", "sampler", "schedule", "space")
+_KINDS = {"network": "interaction", "encoder": "interaction", "decoder": "interaction"}
+#: Modules that register classes when they are imported.
+PARTS = ("coupling", "latent", "nn", "objective", "precondition", "process", "sampler", "schedule",
+    "space", "dock.likelihood", "dock.network", "train.displacement", "train.likelihood",
+)  # fmt: skip
 
 
 def cite(words: Iterable[str]) -> Citations:
@@ -45,7 +48,7 @@ def cite(words: Iterable[str]) -> Citations:
     """
     from moldiff.references import OWN
 
-    for module in _PARTS:  # to import a part is to register it
+    for module in PARTS:  # to import a part is to register it
         import_module(f"moldiff.{module}")
     found: Citations = {}
     for word in words:
@@ -99,12 +102,15 @@ def _of_name(word: str) -> Iterator[tuple[str, str]]:
 
 def _of_model(path: Path) -> Iterator[tuple[str, str]]:
     """The references of a model file: its parts, and how it was trained."""
+    from moldiff.methods import METHODS
     from moldiff.model import FORMAT, read_tensors
 
     header, _ = read_tensors(path, FORMAT)
     config, card = json.loads(header["config"]), json.loads(header["card"])
     training = card.get("training", {})
     yield from _of_config({k: v for k, v in config.items() if k not in ("vocabulary", "sizes")})
+    if config.get("conditions"):
+        yield from ((key, "the conditions") for key in METHODS["classifier-free"].cites)
     yield from _of_config({"objective": _complete(training.get("objective", {}))})
     optimizer = training.get("optimizer", {}).get("name")
     yield from (

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from moldiff.dock.model import PoseModel
     from moldiff.model import Model
     from moldiff.train import TrainConfig
+    from moldiff.train.latents import CodecModel
     from moldiff.train.workload import Data
 
 __all__ = ["judge"]
@@ -28,11 +29,13 @@ def judge(
     store: Data | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Judge:
-    """Return what judges a model in training: of molecules or of poses, as the task says."""
+    """Return what judges a model in training: of molecules, a codec, poses: as the task says."""
     if config.task == "poses":
         return _poses(config, store, progress)
     if config.task == "likelihood":
         return _likelihood(config, store, progress)
+    if config.task == "codec":
+        return _codec(config, store, progress)
     return _molecules(config, progress)
 
 
@@ -63,6 +66,18 @@ def _likelihood(config: TrainConfig, store: Any, progress: Callable[[float], Non
 
         tick = (lambda: None) if progress is None else (lambda: progress(1.0))
         return trials(model, store, complexes=config.evaluation.samples, tick=tick)
+
+    return figures
+
+
+def _codec(config: TrainConfig, store: Any, progress: Callable[[float], None] | None) -> Judge:
+    """Judge by reconstructing validation molecules, see `moldiff.train.codec.trials`."""
+
+    def figures(model: CodecModel, rng: torch.Generator) -> dict[str, float]:
+        from moldiff.train.codec import trials
+
+        tick = (lambda: None) if progress is None else (lambda: progress(1.0))
+        return trials(model, store, molecules=config.evaluation.samples, rng=rng, tick=tick)
 
     return figures
 

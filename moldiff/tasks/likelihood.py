@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from moldiff.errors import ConfigError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -76,8 +78,15 @@ def bounds(
     Raises
     ------
     ConfigError
-        If the model's process has no bound in closed form, or steps are fewer than 2.
+        If the model's process has no bound in closed form, or steps are fewer than 2, or it is
+        a model of latents.
     """
+    if model.codec is not None:
+        raise ConfigError(
+            "A latent model has no bound on log p of molecules: its decoder gives coordinates, "
+            "not a density of them.",
+            fix="Use a model of the molecules themselves, e.g. qm9.",
+        )
     rows: dict[int, Likelihood] = {}
     names: list[str] = []
     encoded: dict[int, Encoded] = {}

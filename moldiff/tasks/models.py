@@ -11,6 +11,7 @@ from moldiff.bundled import bundled_configs, bundled_models, find_model
 from moldiff.errors import InputError
 
 if TYPE_CHECKING:
+    from moldiff.guidance import Condition
     from moldiff.model import Model
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "bundled_models",
     "card_rows",
     "check_device",
+    "conditional_models",
     "find_model",
     "load",
 ]
@@ -68,17 +70,41 @@ def card_rows(model: Model) -> dict[str, Mapping[str, Any]]:
     config = model.config()
     network = config["network"]
     low, high = min(model.sizes), max(model.sizes)
+    counted = "hydrogens not counted" if "hydrogens" in model.vocabulary else "hydrogens included"
     card = dict(model.card)
     return {
         "model": {
             "name": card.pop("name", "unnamed"),
             "hash": model.digest,
-            "elements": list(model.vocabulary["elements"]),
+            "elements": list(dict.fromkeys(model.vocabulary["elements"])),
             "charges": list(model.vocabulary["charges"]),
-            "atoms": f"{low} to {high}, hydrogens included",
+            "atoms": f"{low} to {high}, {counted}",
             "parameters": sum(p.numel() for p in model.network.parameters()),
         },
-        "network": network if isinstance(network, Mapping) else {"name": network},
+        "network": {**network, "symmetry": model.network.symmetry},
+        "codec": config.get("codec", {}),
+        "conditions": {c.name: _range(c) for c in model.conditions},
         "sampling": dict(model.sampling),
         "card": card,
     }
+
+
+def _range(condition: Condition) -> str:
+    unit = f" {condition.unit}" if condition.unit else ""
+    middle = f"mean {condition.mean:.4g}, deviation {condition.std:.4g}"
+    return f"{condition.low:.4g} to {condition.high:.4g}{unit} (98 % of the data); {middle}"
+
+
+def conditional_models() -> dict[str, list[str]]:
+    """Return the bundled models that can be asked for properties, with those."""
+    import json
+
+    from safetensors import safe_open
+
+    found: dict[str, list[str]] = {}
+    for name, path in bundled_models().items():
+        with safe_open(str(path), framework="np") as file:
+            config = json.loads((file.metadata() or {}).get("config", "{}"))
+        if config.get("conditions"):
+            found[name] = [condition["name"] for condition in config["conditions"]]
+    return found

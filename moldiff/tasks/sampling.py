@@ -7,14 +7,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from moldiff.tasks.models import load
+from moldiff.tasks.models import conditional_models, load
 
 if TYPE_CHECKING:
     from moldiff.generation import Generated
     from moldiff.model import Model
     from moldiff.view import Frame
 
-__all__ = ["Options", "generate", "sampler_remarks", "stepper_of", "stream", "trajectories"]
+__all__ = [
+    "Options",
+    "check_conditions",
+    "generate",
+    "sampler_remarks",
+    "stepper_of",
+    "stream",
+    "trajectories",
+]
 
 
 class Options(TypedDict, total=False):
@@ -26,11 +34,17 @@ class Options(TypedDict, total=False):
         A loaded model, the name of a bundled one ("qm9" is the default), or a path.
     device:
         Where to load a model that is given by name or path.
-    seed, size, formula, keep_valid:
+    seed, size, formula, keep_valid, conditions:
         See `moldiff.generation.Request`.
     steps, temperature, early_temperature:
         Sampling steps; sharpness of the classes (below 1: more valid, less diverse), and the
-        same at the start of a trajectory (above 1: more novel); None takes the model's own.
+        same at the start of a trajectory (above 1: more novel), of all or by field, as in
+        ``{"bonds": 12.0}``; None takes the model's own.
+    valence:
+        The time from which on the bonds predicted for an atom are made to agree about its
+        valence, see `moldiff.guidance.Valence`; 0 is never, None takes the model's own.
+    guidance:
+        How sharply the conditions are aimed at (1: as the data do); None takes the model's own.
     sampler:
         Another sampler than the model's own: a name of `moldiff.methods.SAMPLERS`, with settings
         as in ``heun,s_churn=2``.  How far classes are redrawn stays as the model has it.
@@ -46,9 +60,12 @@ class Options(TypedDict, total=False):
     size: int | None
     formula: str | None
     keep_valid: bool
+    conditions: Mapping[str, float]
     steps: int | None
     temperature: float | None
-    early_temperature: float | None
+    early_temperature: float | Mapping[str, float] | None
+    valence: float | None
+    guidance: float | None
     sampler: str | None
     record: int
     progress: Callable[[float], None] | None
@@ -74,7 +91,8 @@ def stream(n: int, **options: Unpack[Options]) -> Iterator[Generated]:
     model, device = given.pop("model", "qm9"), given.pop("device", "cpu")
     if isinstance(model, str | Path):
         model = load(model, device)
-    settings = ("steps", "temperature", "early_temperature")
+    check_conditions(model, given.get("conditions") or {}, given.get("guidance"))
+    settings = ("steps", "temperature", "early_temperature", "valence", "guidance")
     sampling = {key: given.pop(key, None) for key in settings}
     sampling = {key: value for key, value in sampling.items() if value is not None}
     if (sampler := given.pop("sampler", None)) is not None:
@@ -84,6 +102,36 @@ def stream(n: int, **options: Unpack[Options]) -> Iterator[Generated]:
     if unknown:
         raise TypeError(f"generate() got an unexpected keyword argument '{min(unknown)}'")
     yield from run(model, Request(n, **given), sampling=sampling, **watch)
+
+
+def check_conditions(
+    model: Model, conditions: Mapping[str, float], guidance: float | None = None
+) -> list[str]:
+    """Return what is to be said of values that the model has hardly seen.
+
+    Raises
+    ------
+    InputError
+        If the model has no such condition, with models that do; or there is guidance to nothing.
+    """
+    from moldiff.errors import InputError
+    from moldiff.guidance.condition import remarks, standardised
+
+    name = model.card.get("name", "")
+    if not model.conditions and (conditions or guidance is not None):
+        known = [f"{m} ({', '.join(has)})" for m, has in conditional_models().items()]
+        train = "Train one: moldiff train my.sdf --method classifier-free."
+        raise InputError(
+            f"The model '{name}' was trained without conditions.",
+            fix=f"Bundled models with conditions: {'; '.join(known) or 'none'}. {train}",
+        )
+    if guidance is not None and not conditions:
+        raise InputError(
+            "There is guidance, but no condition to be guided to.",
+            fix=f"Add one: --condition {model.conditions[0].name}={model.conditions[0].mean:g}.",
+        )
+    standardised(model.conditions, conditions)
+    return list(remarks(model.conditions, conditions))
 
 
 def stepper_of(sampler: str, model: Model) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def training_config(
     say = announce or (lambda text: None)
     if method is not None:
         config = _with_method(config, method, say)
-    if config.task == "molecules":
+    if config.task in ("molecules", "codec"):
         from moldiff.train.check import check
 
         for remark in check(config):

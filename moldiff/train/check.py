@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from moldiff.chem.properties import check_properties
+from moldiff.data.store import Store
 from moldiff.denoiser import GaussianDenoiser
-from moldiff.guidance import with_settings
+from moldiff.errors import ConfigError
+from moldiff.guidance import ClassifierFree, with_settings
+from moldiff.latent import check_classless, check_latent
 from moldiff.objective import Objective
 from moldiff.process import Product
-from moldiff.registry import build, describe
+from moldiff.registry import build, describe, names, registered
 from moldiff.sampler import Sampler
 from moldiff.train.config import TrainConfig
+from moldiff.train.latents import codec_config, with_width
 from moldiff.train.statistics import Statistics
 
 __all__ = ["check", "remarks"]
@@ -26,15 +32,47 @@ def check(config: TrainConfig) -> list[str]:
     Raises
     ------
     ConfigError
-        If a part is unknown or misspelt, a schedule is outside its domain, or the sampler
-        cannot reverse the process; with what does go.
+        If a part is unknown or misspelt, a schedule is outside its domain, the sampler cannot
+        reverse the process, or there is guidance without conditions; with what does go.
     """
-    process = Product.from_config(_ANY.resolve(config.process))
+    if config.task == "codec":
+        _check_codec(config)
+        return []
+    process = Product.from_config(_ANY.resolve(with_width(config.process, 1)))
+    check_latent(process, coded=config.codec is not None)
+    check_classless(process, config.sampling)
     process.check()
     build("precondition", config.precondition)
     objective: Objective = build("objective", config.objective)
-    _, sampler = with_settings(GaussianDenoiser(process, 1.0, {}), config.sampling)
-    return remarks(sampler, describe(objective))
+    exact = GaussianDenoiser(process, 1.0, {})
+    _check_guidance(config, exact)
+    if config.conditions.properties:
+        _check_conditions(config, describe(objective))
+    settings = {key: value for key, value in config.sampling.items() if key != "guidance"}
+    _, sampler = with_settings(exact, settings)
+    return [*_symmetry(config.network), *remarks(sampler, describe(objective))]
+
+
+def _symmetry(network: Mapping[str, Any]) -> list[str]:
+    """What is to be said about a network that is not equivariant."""
+    name = network.get("name")
+    if name not in names("interaction") or registered("interaction", str(name)).equivariant:  # type: ignore[attr-defined]
+        return []
+    return [
+        f"The network '{name}' is not equivariant: every example is rotated and reflected at "
+        "random in training."
+    ]
+
+
+def _check_codec(config: TrainConfig) -> None:
+    """Refuse a codec's settings where they are wrong."""
+    if config.codec is not None:
+        raise ConfigError(
+            "The task 'codec' trains a codec; it cannot work in the latents of another.",
+            fix="Leave out 'codec', or set 'task: molecules'.",
+        )
+    build("codec", codec_config(config.network, _ANY))
+    build("codec_objective", config.objective)
 
 
 def remarks(sampler: Sampler, objective: Mapping[str, Any]) -> list[str]:
@@ -49,3 +87,45 @@ def remarks(sampler: Sampler, objective: Mapping[str, Any]) -> list[str]:
             f"one trained with '{name}' predicts means, not where trajectories end."
         )
     return [remark for remark in found if remark is not None]
+
+
+def _check_guidance(config: TrainConfig, denoiser: GaussianDenoiser) -> None:
+    """Refuse guidance of a model that will not have learned what it needs."""
+    guidance, conditions = config.sampling.get("guidance"), config.conditions
+    if guidance is None:
+        return
+    if isinstance(guidance, bool) or not isinstance(guidance, int | float):
+        raise ConfigError(f"'guidance' is a number, not {guidance!r}.", fix="Try 2.")
+    ClassifierFree(denoiser, denoiser, guidance)
+    if not conditions.properties:
+        raise ConfigError(
+            "'sampling' asks for guidance, but the model would have no conditions.",
+            fix="Add 'conditions: {properties: [logp]}' (or others: tpsa, rings, ...), or leave "
+            "out 'guidance'.",
+        )
+    if not conditions.drop:
+        raise ConfigError(
+            "Guidance compares with a prediction without conditions, which 'drop: 0' never trains.",
+            fix="Set 'drop' of the conditions to 0.1, or leave out 'guidance'.",
+        )
+
+
+def _check_conditions(config: TrainConfig, objective: Mapping[str, Any]) -> None:
+    """Refuse conditions that are unknown, or that the objective or its coupling cannot keep."""
+    data = Path(config.data)
+    stored = Store.open(data).property_names if (data / "store.json").is_file() else ()
+    check_properties(config.conditions.properties, stored)
+    if objective["name"] == "reflow":
+        raise ConfigError(
+            "The objective 'reflow' trains on a teacher's molecules, whose properties it does not "
+            "keep: it does not go with 'conditions'.",
+            fix=f"Objectives that do: {', '.join(n for n in names('objective') if n != 'reflow')}.",
+        )
+    coupling = objective.get("coupling", {"name": "independent"})["name"]
+    if registered("coupling", coupling).across:  # type: ignore[attr-defined]
+        keeps = (n for n in names("coupling") if not registered("coupling", n).across)  # type: ignore[attr-defined]
+        raise ConfigError(
+            f"The coupling '{coupling}' chooses noise by the molecule, and so by its conditions: "
+            "in sampling the noise would be another.",
+            fix=f"Couplings that go with 'conditions': {', '.join(keeps)}.",
+        )

@@ -12,7 +12,7 @@ from typing import Any
 
 from moldiff.errors import ConfigError, InputError, did_you_mean
 
-__all__ = ["Evaluation", "OptimizerConfig", "TrainConfig"]
+__all__ = ["Conditions", "Evaluation", "OptimizerConfig", "TrainConfig"]
 
 _PROCESS: dict[str, Any] = {
     "positions": {"name": "gaussian", "schedule": "cosine", "space": "zero_com", "scale": "data"},
@@ -89,6 +89,29 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class Conditions:
+    """What the model learns to be asked for; nothing by default.
+
+    Attributes
+    ----------
+    properties:
+        Names of `moldiff.chem.properties`, or columns of the data's own.
+    drop:
+        Share of the molecules that are shown without them, so that the model learns both.
+    """
+
+    properties: tuple[str, ...] = ()
+    drop: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.drop < 1 or not all(isinstance(p, str) for p in self.properties):
+            raise ConfigError(
+                "'conditions' needs names as 'properties', and 'drop' from 0 to below 1.",
+                fix="Write 'conditions: {properties: [logp, tpsa], drop: 0.1}'.",
+            )
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """One training run.
 
@@ -99,9 +122,13 @@ class TrainConfig:
     output:
         Directory for the checkpoint, the log and the finished model.
     task:
-        What is trained: ``molecules`` (generation) or ``poses`` (docking).
+        What is trained: ``molecules`` (generation), ``codec`` (for latents) or ``poses`` (docking).
+    codec:
+        File of the codec in whose latents the model works (`moldiff.latent`), or None.
     steps, batch:
         Optimisation steps, and molecules (or complexes) per step.
+    conditions:
+        Properties the model learns to be asked for (``moldiff generate --condition``).
     precision:
         ``float32`` or ``bfloat16`` (for the large products; geometry stays exact).
     """
@@ -117,6 +144,7 @@ class TrainConfig:
     threads: int = 1
     device: str = "cpu"
     init: str | None = None
+    codec: str | None = None
     checkpoint_minutes: float = 2.0
     network: Mapping[str, Any] = field(default_factory=lambda: {"name": "transformer"})
     precondition: Mapping[str, Any] | str = "karras"
@@ -124,6 +152,7 @@ class TrainConfig:
     objective: Mapping[str, Any] | str = field(default_factory=lambda: {"name": "denoising"})
     optimizer: OptimizerConfig = OptimizerConfig()
     evaluation: Evaluation = Evaluation()
+    conditions: Conditions = Conditions()
     sampling: Mapping[str, Any] = field(default_factory=lambda: _SAMPLING)
 
     def __post_init__(self) -> None:
@@ -132,6 +161,11 @@ class TrainConfig:
                 raise ConfigError(f"'{key}' must be at least 1, not {getattr(self, key)}.")
         if not all(isinstance(part, Mapping) for part in self.process.values()):
             raise ConfigError("'process' must hold settings for each field.")
+        if self.conditions.properties and self.task != "molecules":
+            raise ConfigError(
+                f"'conditions' are for the task 'molecules', not for '{self.task}'.",
+                fix="Leave them out.",
+            )
         if self.precision not in ("float32", "bfloat16"):
             raise ConfigError(f"'precision' must be float32 or bfloat16, not '{self.precision}'.")
 
@@ -166,7 +200,7 @@ class TrainConfig:
         cls, values: Mapping[str, Any], *, where: str = "the configuration"
     ) -> TrainConfig:
         """Build from plain values, checking every key."""
-        nested = {"optimizer": OptimizerConfig, "evaluation": Evaluation}
+        nested = {"optimizer": OptimizerConfig, "evaluation": Evaluation, "conditions": Conditions}
         arguments = _checked(cls, values, where)
         for key, part in nested.items():
             if isinstance(arguments.get(key), Mapping):
@@ -187,7 +221,9 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "Mapping[str, Any]": (Mapping,),
     "Mapping[str, Any] | str": (Mapping, str),
     "OptimizerConfig": (Mapping, OptimizerConfig),
+    "tuple[str, ...]": (list, tuple),
     "Evaluation": (Mapping, Evaluation),
+    "Conditions": (Mapping, Conditions),
 }
 
 

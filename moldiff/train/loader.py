@@ -15,6 +15,7 @@ import torch
 from moldiff.batch import Batch
 from moldiff.data.store import Store
 from moldiff.errors import DataError
+from moldiff.train.conditions import Labels
 
 __all__ = ["SizeBuckets"]
 
@@ -32,12 +33,20 @@ class SizeBuckets:
         Molecules per batch; the last batch of a size may be smaller.
     seed:
         Decides the order.
+    labels:
+        What is known of the molecules, if the model is to be asked for it.
     """
 
     def __init__(
-        self, store: Store, indices: npt.NDArray[np.int64], *, batch: int, seed: int
+        self,
+        store: Store,
+        indices: npt.NDArray[np.int64],
+        *,
+        batch: int,
+        seed: int,
+        labels: Labels | None = None,
     ) -> None:
-        self.store, self.batch, self.seed = store, batch, seed
+        self.store, self.batch, self.seed, self.labels = store, batch, seed, labels
         sizes = np.asarray(store.sizes)[indices]
         self.buckets = {int(n): indices[sizes == n] for n in np.unique(sizes) if n > 1}
         self.per_epoch = sum(-(-len(bucket) // batch) for bucket in self.buckets.values())
@@ -59,9 +68,12 @@ class SizeBuckets:
         return [batches[i] for i in random.permutation(len(batches))]
 
     def __getitem__(self, step: int) -> Batch:
-        """Return the batch of a step: centred coordinates, class indices."""
+        """Return the batch of a step: centred coordinates, class indices, conditions if any."""
         number, position = divmod(step, self.per_epoch)
-        fields = self.store.gather(self.epoch(number)[position])
+        chosen = self.epoch(number)[position]
+        fields = self.store.gather(chosen)
+        if self.labels is not None:
+            fields["conditions"] = self.labels(chosen)
         batch = Batch({name: torch.from_numpy(value) for name, value in fields.items()})
         positions = batch["positions"]
         return batch.replace(positions=positions - positions.mean(1, keepdim=True))

@@ -41,6 +41,12 @@ TASKS = {
         "molecules",
         "moldiff generate -n 32 --model {model} -o molecules.sdf",
     ),
+    "codec": Task(
+        ("moldiff.train.codec", "Codecs"),
+        "molecule",
+        "molecules",
+        "moldiff train CONFIG --method latent --codec {model}",
+    ),
     "poses": Task(
         ("moldiff.train.poses", "Poses"),
         "complex",

@@ -16,15 +16,21 @@ from torch import Tensor, nn
 
 from moldiff.batch import Batch
 from moldiff.bundled import find_model
+from moldiff.chem.valence import valence_table
+from moldiff.chem.vocabulary import Vocabulary
 from moldiff.data.store import Store
 from moldiff.errors import ConfigError, ModelFileError
 from moldiff.generation import with_settings
-from moldiff.model import Model
+from moldiff.guidance.condition import dropped
+from moldiff.model import Model, weights_digest
 from moldiff.objective import Objective, Reflow
-from moldiff.registry import build
+from moldiff.registry import build, describe
 from moldiff.seeds import generator
+from moldiff.train.conditions import Labels
 from moldiff.train.config import TrainConfig
+from moldiff.train.latents import CodecModel, resolve_latent
 from moldiff.train.loader import SizeBuckets
+from moldiff.train.orientation import turned
 from moldiff.train.pairs import Pair, TeacherPairs
 from moldiff.train.statistics import Statistics
 
@@ -100,8 +106,10 @@ class Molecules(Workload):
     def __init__(self, config: TrainConfig, store: Store) -> None:
         train = store.indices("train")
         self.device = config.device
-        self.loader = SizeBuckets(store, train, batch=config.batch, seed=config.seed)
-        self.model = _new_model(config, store, Statistics.of(store, train))
+        wanted, self.drop = config.conditions.properties, config.conditions.drop
+        labels = Labels(store, wanted, train) if wanted else None
+        self.loader = SizeBuckets(store, train, batch=config.batch, seed=config.seed, labels=labels)
+        self.model = _new_model(config, store, Statistics.of(store, train), labels)
         with_settings(
             self.model.denoiser, config.sampling
         )  # a wrong one is told before training, not after
@@ -111,7 +119,8 @@ class Molecules(Workload):
         self.teacher = None if name is None else _teacher(name, self.model, config)
         if self.teacher is None:
             return
-        self.objective = self.objective.taught_by(self.teacher.denoiser)
+        valences = valence_table(Vocabulary.from_dict(dict(self.teacher.vocabulary)))
+        self.objective = self.objective.taught_by(self.teacher.denoiser, valences)
         if isinstance(self.objective, Reflow):
             self.loader = TeacherPairs(
                 self.objective,
@@ -122,13 +131,27 @@ class Molecules(Workload):
             )
 
     def identity(self) -> dict[str, Any]:
-        return {} if self.teacher is None else {"teacher": self.teacher.digest}
+        teacher = {} if self.teacher is None else {"teacher": self.teacher.digest}
+        codec = _codec_digest(self.model)
+        latent = {} if codec is None else {"codec weights": codec}
+        return teacher | latent | ({"drop": self.drop} if self.model.conditions else {})
 
     def losses(self, batch: Batch | Pair, *, rng: torch.Generator) -> Iterator[Loss]:
         x_0, noise = batch if isinstance(batch, Pair) else (batch, None)
         x_0 = x_0.to(self.device)
         noise = None if noise is None else noise.to(self.device)
-        yield *self.objective(self.model.denoiser, x_0, rng=rng, noise=noise), x_0.graphs
+        if not self.model.network.equivariant:
+            x_0, noise = turned(x_0, noise, rng=rng)
+        denoiser, objective = self.model.denoiser, self.objective
+        if "conditions" in x_0:
+            given = dropped(x_0["conditions"], self.drop, rng=rng)
+            x_0, denoiser = x_0.without("conditions"), denoiser.given(given)
+            if self.teacher is not None:
+                guide = self.teacher.denoiser.given(given)
+                objective = objective.taught_by(guide, objective.valences)
+        if not isinstance(batch, Pair):  # pairs are latents already, if the teacher makes them
+            x_0 = self.model.encode(x_0, rng=rng)
+        yield *objective(denoiser, x_0, rng=rng, noise=noise), x_0.graphs
 
 
 def _teacher(name: str, student: Model, config: TrainConfig) -> Model:
@@ -137,6 +160,8 @@ def _teacher(name: str, student: Model, config: TrainConfig) -> Model:
     same = {
         "process": teacher.process.to_config() == student.process.to_config(),
         "vocabulary": dict(teacher.vocabulary) == dict(student.vocabulary),
+        "conditions": teacher.conditions == student.conditions,
+        "codec": _codec_digest(teacher) == _codec_digest(student),
     }
     for what, agrees in same.items():
         if not agrees:
@@ -148,21 +173,39 @@ def _teacher(name: str, student: Model, config: TrainConfig) -> Model:
     return teacher
 
 
-def _new_model(config: TrainConfig, store: Store, statistics: Statistics) -> Model:
+def _codec_digest(model: Model) -> str | None:
+    return None if model.codec is None else weights_digest(model.codec.state_dict())
+
+
+def _new_model(
+    config: TrainConfig, store: Store, statistics: Statistics, labels: Labels | None
+) -> Model:
+    conditions = () if labels is None else labels.conditions
+    codec = None if config.codec is None else CodecModel.of_run(config, store)
+    process = config.process if codec is None else resolve_latent(config, codec, store)
+    described = {} if codec is None else {"codec": describe(codec.network)}
     model = Model.from_config(
         {
-            "process": statistics.resolve(config.process),
+            **described,
+            "process": statistics.resolve(process),
             "precondition": config.precondition,
             "network": config.network,
             "vocabulary": store.vocabulary.to_dict(),
             "sizes": {str(n): w for n, w in statistics.sizes.items()},
             "sampling": config.sampling,
+            "conditions": [c.to_config() for c in conditions],
         },
         seed=generator(config.seed, 0).initial_seed(),
     )
+    if codec is not None and model.codec is not None:
+        model.codec.load_state_dict(codec.network.state_dict())
+        model.codec.to(config.device)
     if config.init is not None:
         load_weights(model, Model.load(find_model(config.init)), config.init)
     return model
+
+
+_NEW = "embedding.conditions."  # weights whose initial values change nothing
 
 
 def load_weights(model: Trainable, first: Trainable, name: str) -> None:
@@ -174,7 +217,10 @@ def load_weights(model: Trainable, first: Trainable, name: str) -> None:
         If they do not fit.
     """
     try:
-        model.network.load_state_dict(first.network.state_dict())
+        known = first.network.state_dict()
+        # A model may learn to be asked for something that it did not know: it begins as it was.
+        new = {k: v for k, v in model.network.state_dict().items() if k.startswith(_NEW)}
+        model.network.load_state_dict({**new, **known})
     except RuntimeError as error:
         raise ModelFileError(
             f"The weights of '{name}' do not fit the network: {error}",

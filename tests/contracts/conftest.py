@@ -14,6 +14,7 @@ import pytest
 import torch
 
 import moldiff.coupling
+import moldiff.latent
 import moldiff.nn.transformer
 import moldiff.objective
 import moldiff.precondition
@@ -22,6 +23,12 @@ from moldiff import registry
 
 EXAMPLES: dict[tuple[str, str], dict[str, Any]] = {
     ("space", "categorical"): {"probabilities": [0.5, 0.3, 0.2]},
+    ("space", "vectors"): {"width": 3},
+    ("codec", "autoencoder"): {
+        "classes": {"types": 3, "bonds": 2},
+        "encoder": {"name": "transformer", "layers": 1},
+        "decoder": {"name": "egnn", "layers": 1},
+    },
     ("process", "geodesic"): {"schedule": "rectified", "space": "torus"},
     ("process", "gaussian"): {"schedule": "cosine", "scale": 1.7},
     ("process", "jump"): {

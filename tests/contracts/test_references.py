@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from importlib.resources import files
 
 import pytest
@@ -11,16 +12,11 @@ from moldiff import registry
 from moldiff.errors import ConfigError
 from moldiff.methods import METHODS
 from moldiff.references import OWN, bibliography, bibtex, reference
-from moldiff.tasks.citing import OTHER
+from moldiff.tasks.citing import OTHER, PARTS
 
-# Docking's classes are registered only where a docking test has been imported before.
-DOCKING = {"distance_network", "likelihood_objective", "pose_network", "pose_objective"}
-CLASSES = [
-    (kind, name)
-    for kind in registry.kinds()
-    if kind not in DOCKING
-    for name in registry.names(kind)
-]
+for module in PARTS:  # to import a part is to register it
+    import_module(f"moldiff.{module}")
+CLASSES = [(kind, name) for kind in registry.kinds() for name in registry.names(kind)]
 PREPRINT, JOURNAL = {"eprint", "archiveprefix"}, {"journal", "volume", "pages"}
 
 
@@ -67,5 +63,5 @@ def test_names_in_plain_letters() -> None:
 
 
 def test_an_unknown_key_is_refused() -> None:
-    with pytest.raises(ConfigError, match="Did you mean 'ho2020'"):
-        bibtex(["ho2021"])
+    with pytest.raises(ConfigError, match="Did you mean 'karras2022'"):
+        bibtex(["karras2021"])

@@ -20,6 +20,8 @@ from moldiff.space import Categorical
 # Found anew at every run: what is registered is tested.
 EVERYTHING = [(kind, name) for kind in registry.kinds() for name in registry.names(kind)]
 KINDS = {
+    "codec",
+    "codec_objective",
     "coupling",
     "grid",
     "interaction",

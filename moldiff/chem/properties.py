@@ -1,0 +1,88 @@
+"""Numbers that describe a whole molecule, by name: ``SMILES -> value``.
+
+They are what a model can be asked for.  All of them are of the graph alone, and are computed
+from the canonical SMILES, so that a molecule of a data set and a generated one are measured
+alike, however their atoms and hydrogens are written.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from rdkit import Chem
+from rdkit.Chem import rdMolDescriptors as descriptors
+
+from moldiff.chem.quiet import quiet
+from moldiff.errors import ConfigError, did_you_mean
+
+__all__ = ["PROPERTIES", "Property", "check_properties", "properties", "property_tags"]
+
+
+@dataclass(frozen=True)
+class Property:
+    """A number of a molecule: what it is, its unit ("" for none), and how RDKit computes it."""
+
+    line: str
+    unit: str
+    of: Callable[[Chem.Mol], float]
+
+
+def _count(symbol: str) -> Callable[[Chem.Mol], float]:
+    number = Chem.GetPeriodicTable().GetAtomicNumber(symbol)
+    return lambda mol: sum(atom.GetAtomicNum() == number for atom in mol.GetAtoms())
+
+
+PROPERTIES: Mapping[str, Property] = MappingProxyType(
+    {
+        "logp": Property(
+            "octanol-water partition, Wildman and Crippen",
+            "",
+            lambda mol: descriptors.CalcCrippenDescriptors(mol)[0],
+        ),
+        "tpsa": Property("topological polar surface area", "Å^2", descriptors.CalcTPSA),
+        "weight": Property("molecular weight", "Da", descriptors._CalcMolWt),
+        "heavy_atoms": Property("atoms without hydrogens", "", Chem.Mol.GetNumHeavyAtoms),
+        "heteroatoms": Property("atoms but C and H", "", descriptors.CalcNumHeteroatoms),
+        "rings": Property("rings (smallest set)", "", descriptors.CalcNumRings),
+        "aromatic_rings": Property("aromatic rings", "", descriptors.CalcNumAromaticRings),
+        "rotatable": Property("rotatable bonds", "", descriptors.CalcNumRotatableBonds),
+        "fsp3": Property("share of sp3 among the carbons", "", descriptors.CalcFractionCSP3),
+        "donors": Property("hydrogen-bond donors", "", descriptors.CalcNumHBD),
+        "acceptors": Property("hydrogen-bond acceptors", "", descriptors.CalcNumHBA),
+        **{
+            f"n_{symbol}": Property(f"atoms of {symbol}", "", _count(symbol))
+            for symbol in ("C", "N", "O", "F", "P", "S", "Cl", "Br")
+        },
+    }
+)
+"""Every property the package computes, by name."""
+
+
+def properties(smiles: str | None, names: Sequence[str]) -> list[float]:
+    """Return properties of a molecule; NaN where there is no molecule to compute them of."""
+    with quiet():
+        mol = Chem.MolFromSmiles(smiles) if smiles else None
+    return [math.nan if mol is None else float(PROPERTIES[name].of(mol)) for name in names]
+
+
+def property_tags(wanted: Mapping[str, float], smiles: str | None) -> dict[str, str]:
+    """Return tags of what was asked for and, where it can be computed, of what was reached."""
+    computed = [name for name in wanted if name in PROPERTIES and smiles]
+    reached = zip(computed, properties(smiles, computed), strict=True)
+    tags = {f"target_{name}": f"{value:g}" for name, value in wanted.items()}
+    return tags | {f"reached_{name}": f"{value:g}" for name, value in reached}
+
+
+def check_properties(names: Sequence[str], also: Sequence[str] = ()) -> None:
+    """Raise ``ConfigError`` for a name that is neither here nor among ``also``, or comes twice."""
+    known = [*PROPERTIES, *also]
+    for name in names:
+        if name not in known:
+            raise ConfigError(
+                f"There is no property '{name}' to condition on.", fix=did_you_mean(name, known)
+            )
+    if len(set(names)) < len(names):
+        raise ConfigError("A property is named twice among the conditions.", fix="Name it once.")

@@ -1,0 +1,144 @@
+r"""What a model can be asked for: numbers of a whole graph, in units of the data's spread.
+
+A condition is a name with the mean and standard deviation it has in the training data; the
+engine knows nothing else of it.  A request gives some of a model's k conditions; the network sees
+them as (b, k) standardised values with NaN where nothing is asked.
+
+Molecules with a wanted value c are not as frequent in every size, so the sizes are drawn from
+
+.. math:: p(n | c) \propto p(n) \prod_k \mathcal{N}(c_k; \mu_{k,n}, s_{k,n}^2)
+
+with the mean and deviation the property has among the training data of size n.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from moldiff.errors import ConfigError, InputError, did_you_mean
+
+__all__ = ["Condition", "dropped", "remarks", "standardised", "weighed_sizes"]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A number a model can be asked for.
+
+    Attributes
+    ----------
+    name, unit:
+        Which property, and its unit ("" for none).
+    mean, std:
+        Of the training data, in that unit.
+    low, high:
+        98 % of the training data lie between.
+    by_size:
+        Mean and standard deviation among the training data of each size (number of atoms).
+    """
+
+    name: str
+    mean: float
+    std: float
+    low: float
+    high: float
+    unit: str = ""
+    by_size: Mapping[int, tuple[float, float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        numbers = (self.mean, self.std, self.low, self.high)
+        if not all(math.isfinite(x) for x in numbers) or self.std <= 0:
+            raise ConfigError(
+                f"'{self.name}' cannot be a condition: its values in the data are all the same.",
+                fix="Leave it out of 'conditions', or train on data in which it differs.",
+            )
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Condition:
+        """Build from what :meth:`to_config` returned."""
+        sizes = {int(n): (float(m), float(s)) for n, (m, s) in config["by_size"].items()}
+        return cls(**{**config, "by_size": sizes})
+
+    def to_config(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        by_size = {str(n): list(pair) for n, pair in self.by_size.items()}
+        return {**asdict(self), "by_size": by_size}
+
+
+def standardised(
+    conditions: Sequence[Condition], wanted: Mapping[str, float]
+) -> Float[Tensor, "1 k"]:
+    """Return wanted values as the network sees them, (1, k); NaN where nothing is wanted.
+
+    Raises
+    ------
+    InputError
+        If the model has no such condition, or a value is no finite number.
+    """
+    known = [condition.name for condition in conditions]
+    for name, value in wanted.items():
+        if not known:
+            raise InputError(
+                f"The model cannot be asked for '{name}': it was trained without conditions.",
+                fix=f"Train one with 'conditions: {{properties: [{name}]}}' in its configuration.",
+            )
+        if name not in known:
+            raise InputError(
+                f"The model cannot be asked for '{name}'.", fix=did_you_mean(name, known)
+            )
+        if not math.isfinite(value):
+            raise InputError(
+                f"'{name}' must be a finite number, not {value}.", fix=f"Write {name}=1.5."
+            )
+    row = [(wanted.get(c.name, math.nan) - c.mean) / c.std for c in conditions]
+    return torch.tensor([row], dtype=torch.float32)
+
+
+def remarks(conditions: Sequence[Condition], wanted: Mapping[str, float]) -> Iterator[str]:
+    """Yield what is to be said of wanted values that are rare or absent in the training data."""
+    for c in conditions:
+        if c.name in wanted and not c.low <= wanted[c.name] <= c.high:
+            yield (
+                f"{c.name} = {wanted[c.name]:g} is outside of what the model has learned: 98 % of "
+                f"its training molecules lie from {c.low:g} to {c.high:g}."
+            )
+
+
+def weighed_sizes(
+    sizes: Mapping[int, float], conditions: Sequence[Condition], wanted: Mapping[str, float]
+) -> dict[int, float]:
+    """Return p(n | wanted) from the frequency p(n) of each size n, up to a factor."""
+    if not wanted:
+        return dict(sizes)
+    logs: dict[int, float] = {}
+    for n, weight in sizes.items():
+        total = math.log(weight) if weight > 0 else -math.inf
+        for c in conditions:
+            if c.name in wanted:
+                mean, std = c.by_size.get(n, (c.mean, c.std))
+                total -= 0.5 * ((wanted[c.name] - mean) / std) ** 2 + math.log(std)
+        logs[n] = total
+    top = max(logs.values())
+    return {n: math.exp(value - top) for n, value in logs.items()}
+
+
+def dropped(
+    conditions: Float[Tensor, "b k"], drop: float, *, rng: torch.Generator
+) -> Float[Tensor, "b k"]:
+    """Hide conditions (b, k) at random behind NaN, so that the network learns to do without.
+
+    All of a graph with probability ``drop`` (Ho & Salimans 2022, algorithm 1); each alone, too,
+    where there are several, so that any part of them can be asked for.
+    """
+    b, k = conditions.shape
+    u = torch.rand(b, k + 1, generator=rng, device=rng.device).to(conditions.device)
+    hidden = u[:, :1] < drop
+    if k > 1:
+        hidden = hidden | (u[:, 1:] < drop)
+    return conditions.masked_fill(hidden, math.nan)

@@ -1,0 +1,97 @@
+"""What a conditional model learns from: properties of the molecules, in units of their spread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from moldiff.chem.properties import PROPERTIES, check_properties, properties
+from moldiff.data.store import Store
+from moldiff.guidance.condition import Condition
+
+__all__ = ["Labels"]
+
+_SAMPLE = 5000  # molecules the statistics are of: properties of all would take minutes
+
+
+class Labels:
+    """Properties of a store's molecules, each computed when it is first asked for.
+
+    Parameters
+    ----------
+    store:
+        Where the molecules are, and properties they came with.
+    names:
+        Which k properties: of `moldiff.chem.properties`, or columns of the store.
+    indices:
+        The molecules whose mean and spread are the units.
+
+    Raises
+    ------
+    ConfigError
+        If a property is unknown, or the same in all of the data.
+    """
+
+    def __init__(self, store: Store, names: Sequence[str], indices: npt.NDArray[np.int64]) -> None:
+        check_properties(names, store.property_names)
+        self.store, self.names = store, tuple(names)
+        self._values = np.full((len(store), len(names)), np.nan)
+        self._known = np.zeros(len(store), bool)
+        random = np.random.default_rng(0)
+        sample = np.sort(random.permutation(indices)[:_SAMPLE])
+        values, sizes = self.values(sample), np.asarray(store.sizes)[sample]
+        self.conditions = tuple(
+            _condition(name, self._unit(name), values[:, k], sizes) for k, name in enumerate(names)
+        )
+
+    def values(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """Return the properties of molecules, (b, k), in their units; NaN where there is none."""
+        computed = [k for k, name in enumerate(self.names) if name in PROPERTIES]
+        for k in set(range(len(self.names))) - set(computed):
+            assert self.store.properties is not None  # its columns have names
+            column = self.store.property_names.index(self.names[k])
+            self._values[indices, k] = self.store.properties[indices, column]
+        for i in indices[~self._known[indices]] if computed else ():
+            names = [self.names[k] for k in computed]
+            self._values[i, computed] = properties(self.store.smiles(int(i)), names)
+        self._known[indices] = True
+        return self._values[indices]
+
+    def __call__(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Return the properties of molecules as a network sees them, (b, k)."""
+        mean, std = (np.array([getattr(c, x) for c in self.conditions]) for x in ("mean", "std"))
+        return ((self.values(indices) - mean) / std).astype(np.float32)
+
+    def _unit(self, name: str) -> str:
+        if name in PROPERTIES:
+            return PROPERTIES[name].unit
+        return self.store.property_units[self.store.property_names.index(name)]
+
+
+def _condition(
+    name: str, unit: str, values: npt.NDArray[np.float64], sizes: npt.NDArray[np.int64]
+) -> Condition:
+    known = np.isfinite(values)
+    values, sizes = values[known], sizes[known]
+    if not len(values):
+        return Condition(name, float("nan"), 0.0, 0.0, 0.0)  # says what is wrong
+    mean, std = float(values.mean()), float(values.std())
+    low, high = (float(q) for q in np.quantile(values, (0.01, 0.99)))
+    by_size = {int(n): _shrunk(values[sizes == n], mean, std) for n in np.unique(sizes)}
+    mean, std, low, high = (_short(x) for x in (mean, std, low, high))
+    return Condition(name, mean, std, low, high, unit, by_size)
+
+
+def _shrunk(values: npt.NDArray[np.float64], mean: float, std: float) -> tuple[float, float]:
+    """Mean and deviation, with one molecule more that is as all the data are."""
+    count = len(values) + 1
+    centre = (float(values.sum()) + mean) / count
+    variance = (float(np.square(values - centre).sum()) + (mean - centre) ** 2 + std**2) / count
+    return _short(centre), _short(variance**0.5)
+
+
+def _short(value: float) -> float:
+    """Six digits: what a model file keeps."""
+    return float(f"{value:.6g}")

@@ -1,0 +1,97 @@
+"""``moldiff generate --condition``: what is wanted, how sharply, and what cannot be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rdkit import Chem
+
+from moldiff.data.store import Store
+from moldiff.tasks import load
+from moldiff.train import TrainConfig, Trainer
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def conditional(store: Store, model_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny untrained model, with two conditions."""
+    directory = tmp_path_factory.mktemp("conditional")
+    values = {
+        **TrainConfig.from_yaml(model_file.with_name("tiny.yaml")).to_dict(),
+        "conditions": {"properties": ["logp", "rings"]},
+        "output": str(directory),
+    }
+    trainer = Trainer(TrainConfig.from_dict(values), store)
+    path = directory / "conditional.safetensors"
+    trainer.model.save(path, card=trainer.card())
+    return path
+
+
+def test_a_request_is_in_the_tags(run: Run, conditional: Path, tmp_path: Path) -> None:
+    words = ("--model", conditional, "-n", 3, "-o", tmp_path / "a.sdf")
+    done = run(
+        "generate", *words, "--condition", "rings=1", "--condition", "logp=0.5", "--guidance", 2
+    )
+    assert done.status == 0, done.err
+    for mol in Chem.SDMolSupplier(str(tmp_path / "a.sdf"), sanitize=False):
+        assert float(mol.GetProp("target_rings")) == 1 and float(mol.GetProp("target_logp")) == 0.5
+        assert json.loads(mol.GetProp("request"))["conditions"] == {"rings": 1.0, "logp": 0.5}
+        assert json.loads(mol.GetProp("sampling"))["guidance"] == 2
+    assert "outside" not in done.err
+    far = run("generate", *words, "--condition", "logp=40")
+    assert far.status == 0 and "logp = 40 is outside" in far.err and "98 %" in far.err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--condition", "lopg=1"), "Did you mean 'logp'"),
+        (("--condition", "logp"), "--condition logp=1.5"),
+        (("--condition", "logp=high"), "--condition logp=1.5"),
+        (("--condition", "logp=nan"), "finite number"),
+        (("--condition", "logp=1", "--condition", "logp=2"), "given twice"),
+        (("--guidance", "2"), "no condition to be guided to"),
+        (("--condition", "logp=1", "--guidance", "inf"), "finite number"),
+    ],
+)
+def test_what_cannot_be_is_refused(
+    run: Run, conditional: Path, tmp_path: Path, words: tuple[str, ...], told: str
+) -> None:
+    done = run("generate", "--model", conditional, "-n", 1, "-o", tmp_path / "a.sdf", *words)
+    assert done.status == 2 and told in " ".join(done.err.split())
+    assert not (tmp_path / "a.sdf").exists()
+
+
+@pytest.mark.parametrize("words", [("--condition", "logp=1"), ("--guidance", "2")])
+def test_a_model_without_conditions_says_which_have_some(
+    run: Run, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    done = run("generate", "-n", 1, "-o", tmp_path / "a.sdf", *words)
+    told = " ".join(done.err.split())
+    assert done.status == 2 and "'qm9' was trained without conditions" in told
+    assert "Bundled models with conditions:" in told and "--method classifier-free" in told
+
+
+def test_info_and_cite_speak_of_the_conditions(run: Run, conditional: Path) -> None:
+    told = run("info", conditional).out
+    assert "conditions" in told and "logp" in told and "(98 % of the data)" in told
+    assert "ho2022" in run("cite", conditional).out
+    assert "ho2022" in run("cite", "classifier-free").out
+
+
+def test_the_bundled_model_is_as_it_was_before_there_were_conditions(
+    run: Run, tmp_path: Path
+) -> None:
+    """Made by the version before: the same molecules, and no word of conditions."""
+    model = load("qm9")
+    assert model.conditions == () and "conditions" not in model.config()
+    assert not any("conditions" in name for name in model.network.state_dict())
+    words = ("-n", 4, "--seed", 3, "--size", 14, "--steps", 6, "-o", tmp_path / "a.smi")
+    assert run("generate", *words).status == 0
+    smiles = [line.split()[0] for line in (tmp_path / "a.smi").read_text().splitlines()]
+    assert smiles == ["N#CC1C2N3N=CCC123", "C#CC1=NC=NC2CN12", "NCC1CC1", "O=C1OC2CC1CO2"]

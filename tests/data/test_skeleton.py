@@ -1,0 +1,53 @@
+"""A store with its hydrogens folded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rdkit import Chem
+
+from moldiff.chem import QM9, Encoded, canonical_smiles, decode, encode, strict_failure
+from moldiff.data.skeleton import fold_store
+from moldiff.data.store import Entry, Store
+from moldiff.errors import DataError
+
+SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    entries = []
+    for k, mol in enumerate(Chem.SDMolSupplier(str(SAMPLE), sanitize=False, removeHs=False)):
+        arrays = encode(mol, QM9)
+        assert isinstance(arrays, Encoded)
+        entries.append(Entry(arrays, canonical_smiles(mol) or "", k % 3, 7 * k, (float(k),)))
+    path = tmp_path_factory.mktemp("data") / "store"
+    return Store.write(path, entries, vocabulary=QM9, source="sample", properties=[("p", "eV")])
+
+
+def test_folding_keeps_molecules_splits_and_properties(store: Store, tmp_path: Path) -> None:
+    folded = fold_store(store, tmp_path / "folded")
+    assert Store.open(tmp_path / "folded", verify=True).vocabulary == folded.vocabulary
+    assert folded.vocabulary.explicit.charges == QM9.charges
+    place = {int(row): k for k, row in enumerate(store.source_index)}
+    splits = {int(k): name for name in ("train", "validation", "test") for k in store.indices(name)}
+    for name in ("train", "validation", "test"):
+        for k in folded.indices(name):
+            whole = place[int(folded.source_index[k])]
+            mol = decode(folded[k], folded.vocabulary)
+            assert strict_failure(mol) is None and splits[whole] == name
+            assert canonical_smiles(mol) == store.smiles(whole) == folded.smiles(k)
+            assert mol.GetNumAtoms() == store.sizes[whole]
+            assert folded.properties is not None and store.properties is not None
+            np.testing.assert_array_equal(folded.properties[k], store.properties[whole])
+    lone = sum(Chem.MolFromSmiles(store.smiles(k)).GetNumAtoms() < 2 for k in range(len(store)))
+    assert len(folded) == len(store) - lone
+    assert folded.meta["rejected"] == ({"fewer than two heavy atoms": lone} if lone else {})
+
+
+def test_a_folded_store_is_not_folded_again(store: Store, tmp_path: Path) -> None:
+    folded = fold_store(store, tmp_path / "folded")
+    with pytest.raises(DataError, match="no hydrogens to fold"):
+        fold_store(folded, tmp_path / "again")
