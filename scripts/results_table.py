@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Write the README's table of results: results_table.py REPORT.json [README.md].
+"""Write the README's table of results: results_table.py README.md REPORT.json ...
 
-REPORT.json is what `moldiff evaluate -o` wrote; the published rows are those of
-datasets/qm9/published.yaml. Without README.md the table is printed.
+The reports are what `moldiff evaluate -o` wrote, those of the model's own number of steps first;
+the published rows are those of datasets/qm9/published.yaml. With "-" for README.md the table is
+printed.
 """
 
 import json
@@ -12,12 +13,11 @@ from pathlib import Path
 from moldiff.metrics.readme import results_section
 
 root = Path(__file__).resolve().parent.parent
-section = results_section(
-    json.loads(Path(sys.argv[1]).read_text()), root / "datasets/qm9/published.yaml"
-)
-if len(sys.argv) < 3:
+reports = [json.loads(Path(name).read_text()) for name in sys.argv[2:]]
+section = results_section(reports, root / "datasets/qm9/published.yaml")
+if sys.argv[1] == "-":
     sys.exit(print(section))
-readme = Path(sys.argv[2])
+readme = Path(sys.argv[1])
 begin, end = "<!-- results:begin -->\n", "<!-- results:end -->"
 before, rest = readme.read_text().split(begin)
 readme.write_text(before + begin + section + end + rest.split(end)[1])

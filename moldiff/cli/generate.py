@@ -99,8 +99,12 @@ def command(
         typer.Option(help="Below 1: more valid, less diverse. [default: the model's]"),
     ] = None,
     early_temperature: Annotated[
-        float | None,
-        typer.Option(help="The same for the first steps; above 1: more novel, less valid."),
+        str | None,
+        typer.Option(
+            metavar="NUMBER or FIELD=NUMBER",
+            help="The same for the first steps, as in 4 or bonds=6; above 1: more novel. "
+            "[default: the model's; with --temperature: the same]",
+        ),
     ] = None,
     valence: Annotated[
         float | None,
@@ -130,7 +134,7 @@ def command(
 
     check_output(output, WRITABLE)
     check_positive("--temperature", temperature)
-    check_positive("--early-temperature", early_temperature)
+    early = None if early_temperature is None else _early(early_temperature)
     wanted = _wanted(condition or [])
     check_threads(threads)
     if trajectory is not None:
@@ -160,7 +164,7 @@ def command(
             steps=steps,
             sampler=sampler,
             temperature=temperature,
-            early_temperature=early_temperature,
+            early_temperature=early,
             valence=valence,
             # With a filter some of the recorded molecules are not kept: record a few more.
             record=0 if trajectory is None else record * (8 if run.strict else 1),
@@ -168,6 +172,20 @@ def command(
         )
     )
     run.finish(loaded)
+
+
+def _early(text: str) -> float | dict[str, float]:
+    """Read ``NUMBER`` or ``FIELD=NUMBER`` (``InputError`` where that is not what it is)."""
+    field, _, number = text.rpartition("=")
+    try:
+        value = float(number)
+    except ValueError:
+        raise InputError(
+            f"--early-temperature is a number or FIELD=NUMBER, not '{text}'.",
+            fix="Write 4, or bonds=6 for that of the bonds alone.",
+        ) from None
+    check_positive("--early-temperature", value)
+    return {field: value} if field else value
 
 
 def _wanted(conditions: list[str]) -> dict[str, float]:

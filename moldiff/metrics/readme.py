@@ -1,9 +1,13 @@
-"""A report as the Markdown section of a README, beside published figures."""
+"""Reports as the Markdown section of a README, beside published figures.
+
+Reports of equal steps are one row: the mean over seeds, and how far seeds are apart.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,21 +39,30 @@ _GEOMETRY = (
 )
 
 
-def results_section(report: Mapping[str, Any], published: Path) -> str:
-    """Return the section for a report (``Report.to_dict``) and a file of published rows."""
+_Report = Mapping[str, Any]
+
+
+def results_section(reports: Sequence[_Report], published: Path) -> str:
+    """Return the section for reports (``Report.to_dict``) and a file of published rows.
+
+    The first report's steps are the model's own: the facts above the tables and the geometry are
+    of the reports that share them; those with other steps have a row of their own.
+    """
     import yaml
 
     rows = yaml.safe_load(published.read_text(encoding="utf-8"))
-    metrics, data = report["metrics"], _data_name(report["reference"])
-    steps = ", ".join(_made(report, "steps"))
+    groups: dict[str, list[_Report]] = {}
+    for report in reports:
+        groups.setdefault(", ".join(_made(report, "steps")), []).append(report)
+    main = next(iter(groups.values()))
+    head = f"{'; '.join(_facts(main))}. In per cent"
     parts = [
-        f"{'; '.join(_facts(report))}. In per cent.",
+        head + ("; mean ± standard deviation over the seeds." if len(main) > 1 else "."),
         "**EDM's look-up** (bonds inferred from distances):",
         _table(
             ("", "steps", "atom stability", "molecule stability", "valid", "valid × unique"),
-            ((data, ""), ("**moldiff**", steps)),
+            groups,
             rows["lookup"],
-            metrics,
             _LOOKUP,
         ),
         "**Predicted graph** (the model's own bonds and charges; *strictly valid* is "
@@ -59,9 +72,8 @@ def results_section(report: Mapping[str, Any], published: Path) -> str:
                 *("", "steps", "molecule stability", "valid", "strictly valid"),
                 *("unique", "strictly valid × unique", "valid × unique × novel"),
             ),
-            ((data, ""), ("**moldiff**", steps)),
+            groups,
             rows["graph"],
-            metrics,
             _GRAPH,
         ),
         "**Geometry**:",
@@ -70,7 +82,11 @@ def results_section(report: Mapping[str, Any], published: Path) -> str:
                 _row(("", "moldiff", "data", "molecules")),
                 _row(("---",) * 4),
                 # reports of older versions lack some
-                *(_row(_geometry(metrics[row[1]], *row)) for row in _GEOMETRY if row[1] in metrics),
+                *(
+                    _row(_geometry([r["metrics"][row[1]] for r in having], *row))
+                    for row in _GEOMETRY
+                    if (having := [r for r in main if row[1] in r["metrics"]])
+                ),
             ]
         ),
         "† quoted second-hand, not re-read in the paper. Sources of the published rows: "
@@ -79,13 +95,15 @@ def results_section(report: Mapping[str, Any], published: Path) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _facts(report: Mapping[str, Any]) -> Iterator[str]:
-    """What a reader needs to judge or repeat the numbers, as far as the report knows it."""
-    yield f"{report['n']:,} samples{_filter(_values(report, 'request', 'keep_valid'))}"
+def _facts(reports: Sequence[_Report]) -> Iterator[str]:
+    """What a reader needs to judge or repeat the numbers, as far as the reports know it."""
+    report = reports[0]
+    each = " for each seed" if len(reports) > 1 else ""
+    yield f"{report['n']:,} samples{each}{_filter(_values(report, 'request', 'keep_valid'))}"
     for tag in ("model", "seed", "steps"):
-        values = _made(report, tag)
+        values = list(dict.fromkeys(v for r in reports for v in _made(r, tag)))
         if values:
-            yield f"{tag} {', '.join(values)}"
+            yield f"{tag}{'s' if tag == 'seed' and each else ''} {', '.join(values)}"
     temperatures = _values(report, "sampling", "temperature")
     if temperatures not in ([], [1.0]):
         yield f"temperature {', '.join(str(t) for t in temperatures)}"
@@ -98,8 +116,6 @@ def _facts(report: Mapping[str, Any]) -> Iterator[str]:
     if report["versions"].get("cpu"):
         yield report["versions"]["cpu"]
     yield _versions(report["versions"])
-    if report.get("seconds", {}).get("total"):
-        yield f"evaluated in {report['seconds']['total']:.0f} s"
 
 
 def _plain(temperature: Any) -> str:
@@ -149,25 +165,30 @@ def _row(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f}"
+def _shown(values: Sequence[float | None], factor: float, digits: int) -> str:
+    """The mean of what is known, with the standard deviation where there are several."""
+    known = [factor * v for v in values if v is not None]
+    if not known:
+        return "–"
+    spread = f" ± {statistics.stdev(known):.{digits}f}" if len(known) > 1 else ""
+    return f"{statistics.fmean(known):.{digits}f}{spread}"
 
 
 def _table(
     head: Sequence[str],
-    names: Sequence[tuple[str, str]],
+    groups: Mapping[str, Sequence[_Report]],
     published: Sequence[Mapping[str, Any]],
-    metrics: Mapping[str, Any],
     columns: Mapping[str, str],
 ) -> str:
-    """Two rows of the report (``names``: the data's and ours, with their steps), then others'."""
-    ours = [_percent(metrics[key]["value"]) for key in columns.values()]
-    data = [_percent((metrics[key]["data"] or {}).get("value")) for key in columns.values()]
-    lines = [
-        _row(head),
-        _row(("---",) * len(head)),
-        *(_row((*name, *cells)) for name, cells in zip(names, (data, ours), strict=True)),
-    ]
+    """The data's row, ours by number of steps, then others'."""
+    first = next(iter(groups.values()))[0]
+    known = [(first["metrics"][key]["data"] or {}).get("value") for key in columns.values()]
+    data = [_shown([value], 100, 1) for value in known]
+    lines = [_row(head), _row(("---",) * len(head))]
+    lines.append(_row((_data_name(first["reference"]), "", *data)))
+    for steps, reports in groups.items():
+        values = ([r["metrics"][key]["value"] for r in reports] for key in columns.values())
+        lines.append(_row(("**moldiff**", steps, *(_shown(v, 100, 1) for v in values))))
     for entry in published:
         mark = "†" if entry.get("second_hand") else ""
         cells = ["–" if entry.get(c) is None else f"{entry[c]}{mark}" for c in columns]
@@ -176,11 +197,10 @@ def _table(
 
 
 def _geometry(
-    metric: Mapping[str, Any], label: str, key: str, factor: float, unit: str
+    found: Sequence[Mapping[str, Any]], label: str, key: str, factor: float, unit: str
 ) -> tuple[str, ...]:
-    def shown(entry: Mapping[str, Any] | None) -> str:
-        if entry is None or entry.get("value") is None:
-            return "–"
-        return f"{entry['value'] * factor:.{1 if factor == 100 else 3}f}{unit}"
-
-    return (label, shown(metric), shown(metric["data"]), str(metric["n"]))
+    digits = 1 if factor == 100 else 3
+    ours = _shown([entry["value"] for entry in found], factor, digits)
+    data = _shown([(found[0]["data"] or {}).get("value")], factor, digits)
+    cells = (cell if cell == "–" else cell + unit for cell in (ours, data))
+    return (label, *cells, str(sum(entry["n"] for entry in found)))

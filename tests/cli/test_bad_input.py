@@ -44,6 +44,12 @@ CASES = {
     "size and formula": ((*GENERATE, "--formula", "CH4", "--size", "6"), 2, ["5 atoms, not 6"]),
     "NaN": ((*GENERATE, "--temperature", "nan"), 2, ["--temperature", "above 0"]),
     "zero": ((*GENERATE, "--temperature", "0"), 2, ["--temperature", "above 0"]),
+    "early NaN": ((*GENERATE, "--early-temperature", "nan"), 2, ["--early-temp", "above 0"]),
+    "early word": ((*GENERATE, "--early-temperature", "bonds=hot"), 2, ["'bonds=hot'", "bonds=6"]),
+    "early field": (
+        (*GENERATE, "--early-temperature", "positions=2"), 2, ["'positions'", "bonds, charges"]
+    ),
+    "valence": ((*GENERATE, "--valence", "2"), 2, ["--valence", "less than or equal to 1|x<=1"]),
     "unknown filter": ((*GENERATE, "--filter", "stric"), 2, ["stric"]),
     "device": ((*GENERATE, "--device", "warp"), 2, ["'warp' is not available", "cpu"]),
     "absent device": ((*GENERATE, "--device", "cuda:99"), 2, ["'cuda:99' is not available"]),

@@ -109,3 +109,13 @@ def test_python_interface(model_file: Path) -> None:
         [item.mol for item in molecules], reference=None, posebusters=0, relax=0, xtb=0
     )
     assert report.n == 2
+
+
+def test_the_early_temperature_of_a_field(run: Run, model_file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "hot.sdf"
+    options = ("--early-temperature", "bonds=6", "--valence", 0.5, "--model", model_file)
+    done = run("generate", "-n", 1, *options, "-o", path)
+    assert done.status == 0, done.err
+    (record,) = read_molecules(path)
+    sampling = json.loads(record.tags["sampling"])
+    assert sampling["early_temperature"] == {"bonds": 6.0} and sampling["valence"] == 0.5

@@ -79,3 +79,24 @@ def test_early_temperature_falls_to_the_late_one() -> None:
 def test_an_impossible_early_temperature_is_refused(early: float) -> None:
     with pytest.raises(ConfigError, match="temperature"):
         Temperature(truth(), 0.7, early)
+
+
+def test_an_early_temperature_of_one_field_leaves_the_others() -> None:
+    process = Product.from_config(
+        {
+            field: {
+                "name": "jump",
+                "schedule": "rectified",
+                "space": {"name": "categorical", "probabilities": [0.2, 0.3, 0.5]},
+            }
+            for field in ("types", "charges")
+        }
+    )
+    inner = GaussianDenoiser(process, 1.0, dict.fromkeys(("types", "charges"), (0.6, 0.3, 0.1)))
+    x_t = process.prior(5, 4, rng=torch.Generator().manual_seed(0))
+    t = torch.full((5,), 0.5)
+    plain, changed = inner(x_t, t), Temperature(inner, 0.5, {"types": 4.5})(x_t, t)
+    torch.testing.assert_close(changed["types"], plain["types"] / 1.5)  # 0.5 + 4.0 / 4
+    torch.testing.assert_close(changed["charges"], plain["charges"] / 0.5)
+    with pytest.raises(ConfigError, match="'bonds' has no temperature"):
+        Temperature(inner, 0.5, {"bonds": 2.0})
