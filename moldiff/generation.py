@@ -54,8 +54,8 @@ class Request:
     seed:
         Same request, settings and seed: same molecules (on the same kind of machine).
     size:
-        Number of atoms of every molecule, hydrogens included; None draws sizes as
-        frequent as in the training data.
+        Number of atoms of every molecule, hydrogens included unless the model folds them;
+        None draws sizes as frequent as in the training data.
     formula:
         Molecular formula every molecule must have, e.g. ``C7H8O``; fixes the size.
     keep_valid:
@@ -167,7 +167,8 @@ def generate(
                 found += 1
                 yield item
             else:
-                failed.append(item.mol.GetNumAtoms())
+                folded = bool(job.vocabulary.hydrogens)  # which the molecule has as atoms again
+                failed.append(item.mol.GetNumHeavyAtoms() if folded else item.mol.GetNumAtoms())
         if not failed:
             return
         sizes = np.asarray(failed)

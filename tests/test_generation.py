@@ -100,6 +100,19 @@ def test_the_filter_gives_up_on_a_hopeless_model() -> None:
     assert len(found) <= 2
 
 
+def test_the_filter_draws_folded_models_again_at_the_size_asked_for() -> None:
+    model = small()
+    folded = {"elements": ["C"] * 4 + ["N"], "charges": [-1, 0, 1], "hydrogens": [0, 1, 2, 3, 1]}
+    model = dataclasses.replace(model, vocabulary=folded)
+    drawn: set[int] = set()
+    hook = model.network.register_forward_pre_hook(
+        lambda module, inputs: drawn.add(inputs[0].atoms)
+    )
+    list(generate(model, Request(8, size=5, keep_valid=True), sampling={"steps": 1}))
+    hook.remove()
+    assert drawn == {5}
+
+
 def test_a_recorded_trajectory_ends_in_the_molecule() -> None:
     first, second = generate(small(), Request(2, size=5), record=1)
     assert len(first.frames) == 4

@@ -10,12 +10,14 @@ from moldiff.chem.vocabulary import Vocabulary
 
 __all__ = ["valence_table", "valences"]
 
+_ANY = frozenset(range(13))  # what RDKit calls -1; no atom has more neighbours in a molecule
+
 
 def valences(element: str, charge: int) -> frozenset[int]:
     """Return the allowed sums of kekulised bond orders, hydrogens included; empty for none.
 
     An ion has the valences of the neutral atom with as many electrons: N+ those of C, O- those
-    of F.  They are RDKit's, without its "any" of metals.
+    of F.  They are RDKit's; its "any", of metals, is 0 to 12.
 
     Raises
     ------
@@ -26,7 +28,8 @@ def valences(element: str, charge: int) -> frozenset[int]:
     electrons = table.GetAtomicNumber(element) - charge
     if electrons < 1:
         return frozenset({0})
-    return frozenset(v for v in table.GetValenceList(electrons) if v >= 0)
+    known = frozenset(table.GetValenceList(electrons))
+    return _ANY if -1 in known else known
 
 
 def valence_table(vocabulary: Vocabulary) -> npt.NDArray[np.bool_]:

@@ -17,6 +17,7 @@ from rdkit import Chem
 from moldiff.chem.force_field import force_field
 from moldiff.chem.quiet import quiet
 from moldiff.dock.pose import Kinematics
+from moldiff.interrupts import held
 
 if TYPE_CHECKING:
     from moldiff.chem.conformers import Ensemble
@@ -74,7 +75,7 @@ def relax(mol: Chem.Mol) -> Chem.Mol:
     it is returned as it is.
     """
     copy = Chem.Mol(mol)
-    with quiet():
+    with quiet(), held():
         build = force_field(copy)
         if build is None or all(atom.GetAtomicNum() > 1 for atom in copy.GetAtoms()):
             return copy

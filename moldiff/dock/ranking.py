@@ -21,6 +21,7 @@ confidence is a smooth function that grows with the score.  Coefficients are dat
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -51,10 +52,21 @@ class Confidence:
         One for each of `FEATURES`.
     bias:
         The logit where all features are zero.
+
+    Raises
+    ------
+    ValueError
+        If there is not one finite weight for each feature, or the bias is not finite.
     """
 
     weights: tuple[float, ...]
     bias: float
+
+    def __post_init__(self) -> None:
+        if len(self.weights) != len(FEATURES):
+            raise ValueError(f"{len(self.weights)} weights for {len(FEATURES)} features")
+        if not all(math.isfinite(value) for value in (*self.weights, self.bias)):
+            raise ValueError("a coefficient is not a finite number")
 
     def __call__(self, rows: Tensor) -> Tensor:
         """Return probabilities (p,) for features (p, len(FEATURES))."""

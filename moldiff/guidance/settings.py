@@ -40,10 +40,14 @@ def with_settings(
     """
     steps = dict(sampling)
     late, early, guidance, valence = (steps.pop(key, None) for key in _GUIDANCE)
-    by_field = early.values() if isinstance(early, Mapping) else [early]
-    for what, value in [("valence", valence), *(("temperature", v) for v in (late, *by_field))]:
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-            raise ConfigError(f"A {what} is a number, not {value!r}.")
+    given = [("valence", valence), ("temperature", late)]
+    given = [(what, value) for what, value in given if value is not None]
+    if early is not None:
+        by_field = early.values() if isinstance(early, Mapping) else [early]
+        given += [("temperature", value) for value in by_field]
+    for what, value in given:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ConfigError(f"A {what} is a number, not {value!r}.", fix="Try 1.")
     if guidance is not None:
         denoiser = _guided(denoiser, guidance)
     sampler = Sampler.from_config(steps)

@@ -85,7 +85,11 @@ class Valence(Denoiser):
         if float(t.max()) > self.below:
             return x0_hat
         types, charges = (torch.softmax(x0_hat[f].float(), -1) for f in ("types", "charges"))
-        allowed = self.allowed.to(types)
+        a, c, _ = self.allowed.shape
+        # A mask is one class more, which has no valence; no prediction is of it anyway.
+        allowed = F.pad(
+            self.allowed.to(types), (0, 0, 0, charges.shape[-1] - c, 0, types.shape[-1] - a)
+        )
         prior = torch.einsum("bna,bnc,acv->bnv", types, charges, allowed)
         bonds, sums = _agreement(torch.softmax(x0_hat["bonds"].float(), -1), prior, self.rounds)
         told = {

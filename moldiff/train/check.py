@@ -49,7 +49,8 @@ def check(config: TrainConfig) -> list[str]:
     if config.conditions.properties:
         _check_conditions(config, describe(objective))
     settings = {key: value for key, value in config.sampling.items() if key != "guidance"}
-    _, sampler = with_settings(exact, settings)
+    any_valence = [[[True]]]  # the data's table is not known yet; the setting can be judged
+    _, sampler = with_settings(exact, settings, any_valence)
     return [*_symmetry(config.network), *remarks(sampler, describe(objective))]
 
 
@@ -121,7 +122,8 @@ def _check_conditions(config: TrainConfig, objective: Mapping[str, Any]) -> None
             "keep: it does not go with 'conditions'.",
             fix=f"Objectives that do: {', '.join(n for n in names('objective') if n != 'reflow')}.",
         )
-    coupling = objective.get("coupling", {"name": "independent"})["name"]
+    inner = objective.get("objective", objective)  # that of `endpoint`
+    coupling = inner.get("coupling", {"name": "independent"})["name"]
     if registered("coupling", coupling).across:  # type: ignore[attr-defined]
         keeps = (n for n in names("coupling") if not registered("coupling", n).across)  # type: ignore[attr-defined]
         raise ConfigError(

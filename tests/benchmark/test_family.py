@@ -123,8 +123,16 @@ def test_from_training_to_table(
     capsys.readouterr()
     longer = arguments(setup, tmp_path, "--only", "ddpm")
     longer[longer.index("--minutes") + 1] = "0.02"
-    assert command.main(longer) == 2
-    assert "--runs" in capsys.readouterr().err
+    for words in (longer, [*longer, "--report-only"]):  # the table would say 0.02 minutes
+        assert command.main(words) == 2
+        assert "--runs" in capsys.readouterr().err
+
+    other = Path(setup.recipe).with_name("other.yaml")
+    other.write_text(Path(setup.recipe).read_text().replace("batch: 4", "batch: 5"))
+    changed = arguments(setup, tmp_path, "--only", "ddpm")
+    changed[changed.index("--recipe") + 1] = str(other)
+    assert command.main(changed) == 2
+    assert "another batch" in capsys.readouterr().err
 
 
 def test_a_killed_run_goes_on_with_its_time(setup: Setup, tmp_path: Path) -> None:

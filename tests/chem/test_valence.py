@@ -23,6 +23,8 @@ def test_they_are_those_of_the_metric(atom: tuple[str, int], allowed: frozenset[
         ("B", -1, {4}),
         ("H", 1, {0}),
         ("Na", 1, {0}),
+        ("Na", 0, set(range(13))),
+        ("Fe", 2, set(range(13))),
     ],
 )
 def test_of_other_atoms(element: str, charge: int, allowed: set[int]) -> None:
@@ -35,6 +37,12 @@ def test_the_table_has_the_order_of_the_vocabulary() -> None:
     nitrogen = table[QM9.elements.index("N")]
     by_charge = {q: list(nitrogen[c].nonzero()[0]) for c, q in enumerate(QM9.charges)}
     assert by_charge == {-1: [2], 0: [3], 1: [4]}
+
+
+def test_a_metal_may_have_any_valence_beside_elements_that_may_not() -> None:
+    table = valence_table(Vocabulary(("C", "Zn"), (0,)))
+    assert table.shape == (2, 1, 13)
+    assert list(table[0, 0].nonzero()[0]) == [4] and table[1].all()
 
 
 def test_folded_hydrogens_are_bonds_already() -> None:

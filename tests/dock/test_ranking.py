@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 import runpy
 import sys
@@ -176,7 +177,10 @@ def test_round_trip_and_damage(fitted, tmp_path):
     ranking.save(tmp_path / "ranking.json")
     assert Ranking.load(tmp_path / "ranking.json") == ranking
     (tmp_path / "other.json").write_text("{}")
-    for name in ("other.json", "missing.json"):
+    short = json.loads((tmp_path / "ranking.json").read_text())
+    short["with_likelihood"]["weights"].pop()
+    (tmp_path / "short.json").write_text(json.dumps(short))
+    for name in ("other.json", "missing.json", "short.json"):
         with pytest.raises(ModelFileError, match="holds no ranking"):
             Ranking.load(tmp_path / name)
 

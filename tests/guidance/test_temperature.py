@@ -7,7 +7,7 @@ import torch
 
 from moldiff.denoiser import GaussianDenoiser
 from moldiff.errors import ConfigError
-from moldiff.guidance import Inpaint, Temperature
+from moldiff.guidance import Inpaint, Temperature, with_settings
 from moldiff.process import Product
 from moldiff.sampler import Sampler
 
@@ -79,6 +79,12 @@ def test_early_temperature_falls_to_the_late_one() -> None:
 def test_an_impossible_early_temperature_is_refused(early: float) -> None:
     with pytest.raises(ConfigError, match="temperature"):
         Temperature(truth(), 0.7, early)
+
+
+@pytest.mark.parametrize("value", [None, True, "hot", [1.0]])
+def test_an_early_temperature_of_a_field_must_be_a_number(value: object) -> None:
+    with pytest.raises(ConfigError, match="temperature is a number"):
+        with_settings(truth(), {"early_temperature": {"types": value}})
 
 
 def test_an_early_temperature_of_one_field_leaves_the_others() -> None:

@@ -48,7 +48,7 @@ class Said(Denoiser):
 
 
 def sure(classes: list[int], k: int) -> Tensor:
-    return 20.0 * torch.nn.functional.one_hot(torch.tensor([classes]), k).float()
+    return 20.0 * torch.nn.functional.one_hot(torch.tensor([classes], dtype=torch.int64), k).float()
 
 
 def said(types: list[int], bonds: dict[tuple[int, int], list[float]]) -> Said:
@@ -137,6 +137,28 @@ def test_nearer_to_noise_nothing_happens() -> None:
     early, late = (guided(denoiser, t=t, below=0.4) for t in (0.6, 0.3))
     assert all(torch.equal(early[f], v) for f, v in denoiser.prediction.items())
     assert not torch.equal(late["bonds"], denoiser.prediction["bonds"])
+
+
+def test_classes_behind_a_mask_are_guided_as_without() -> None:
+    """One class more in each field, of which no prediction is."""
+    doubtful = [0.4, 0.6, 1e-3, 1e-3]
+    plain = said([O, H, H], {(0, 1): doubtful, (0, 2): doubtful})
+    hidden = {
+        f: torch.nn.functional.pad(v, (0, 1), value=-1e4) for f, v in plain.prediction.items()
+    }
+    found, masked = guided(plain), guided(Said(Batch(hidden)))
+    for field, value in masked.items():
+        kept = value.softmax(-1)[..., :-1]
+        torch.testing.assert_close(kept, found[field].softmax(-1), atol=1e-3, rtol=0.0)
+
+
+def test_one_atom_and_elements_without_any_valence() -> None:
+    lone = said([C], {})
+    for table in (TABLE, torch.zeros(5, 3, 1, dtype=torch.bool)):
+        x_t = Batch({f: v.argmax(-1) for f, v in lone.prediction.items()})
+        found = Valence(lone, table)(x_t, torch.full((1,), 0.1))
+        assert all(value.isfinite().all() for value in found.values())
+        assert found["bonds"].shape == (1, 0, 4)
 
 
 def test_in_few_steps_more_molecules_are_valid() -> None:

@@ -100,6 +100,11 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "twice": ({"conditions": {"properties": ["logp", "logp"]}}, "twice", "once"),
     "pairs without labels": ({**LOGP, "objective": {"name": "reflow"}}, "reflow", "denoising"),
     "exchanged noise": ({**LOGP, "objective": MINIBATCH}, "'minibatch'", "aligned, independent"),
+    "exchanged noise within": (
+        {**LOGP, "objective": {"name": "endpoint", "objective": MINIBATCH}},
+        "'minibatch'", "aligned, independent",
+    ),
+    "no time": ({"sampling": {"valence": 3.0}}, "from 0 to 1", "all of the trajectory"),
     "drop everything": ({"conditions": {"drop": 1.0}}, "below 1", "drop: 0.1"),
     "no names": ({"conditions": {"properties": [3]}}, "names", "logp"),
     "a word": ({"conditions": {"properties": "logp"}}, "'properties'", ""),

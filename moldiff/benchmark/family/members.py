@@ -18,7 +18,7 @@ from moldiff.methods import METHODS
 from moldiff.tasks import find_model, training_config
 from moldiff.train import TrainConfig
 
-__all__ = ["Member", "Setup", "members"]
+__all__ = ["Member", "Setup", "members", "trained_by"]
 
 #: Optimizer of those that begin with a trained model's weights, as for `qm9-fast`.
 _FINE = {"lr": 5.0e-4}
@@ -89,13 +89,17 @@ def members(setup: Setup, only: Sequence[str] = ()) -> dict[str, Member | str]:
         except MoldiffError as error:
             found[name] = str(error)
             continue
-        same = {k: v for k, v in config.to_dict().items() if k not in _APART}
-        run = first.setdefault(json.dumps(same, sort_keys=True), name)
+        run = first.setdefault(json.dumps(trained_by(config), sort_keys=True), name)
         output = str(setup.runs / run)
         found[name] = Member(
             name, TrainConfig.from_dict(config.to_dict() | {"output": output}), run
         )
     return {name: member for name, member in found.items() if not only or name in only}
+
+
+def trained_by(config: TrainConfig) -> dict[str, Any]:
+    """Return the settings that decide what the training makes."""
+    return {k: v for k, v in config.to_dict().items() if k not in _APART}
 
 
 def _config(name: str, setup: Setup) -> TrainConfig:

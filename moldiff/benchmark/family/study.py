@@ -17,7 +17,7 @@ from typing import Any
 import moldiff.nn  # noqa: F401  (importing registers)
 from moldiff.benchmark.family.members import Member, Setup, members
 from moldiff.benchmark.family.sampling import measure
-from moldiff.benchmark.family.training import Say, keep, kept, train
+from moldiff.benchmark.family.training import Say, keep, kept, train, trained
 from moldiff.benchmark.report import machine, now, plain, versions
 from moldiff.errors import InputError, MoldiffError
 from moldiff.methods import METHODS
@@ -72,7 +72,7 @@ def compare(
     Raises
     ------
     InputError
-        If there is no such method, or a run is of another length.
+        If there is no such method, or a run is of another length or with other settings.
     """
     rows = []
     for name, member in members(setup, only).items():
@@ -138,7 +138,7 @@ def _row(
 
 def _trained(member: Member, setup: Setup, say: Say | None) -> dict[str, Any] | None:
     if say is None:
-        return kept(Path(member.config.output) / "training.json")
+        return trained(member.config, setup.minutes)
     return train(member.config, _store(member.config.data, member), setup.minutes, say)
 
 

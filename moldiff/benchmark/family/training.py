@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from moldiff.benchmark.family.members import trained_by
 from moldiff.benchmark.report import machine, plain, versions
 from moldiff.errors import InputError
 from moldiff.tasks import trainer
@@ -24,7 +25,7 @@ from moldiff.train import TrainConfig, Trainer
 from moldiff.train.workload import Data
 from moldiff.view.trajectory import replace_text
 
-__all__ = ["keep", "kept", "train"]
+__all__ = ["keep", "kept", "train", "trained"]
 
 _STABLE = 0.7  # of the time before the rate falls
 _ENDLESS = 10**8
@@ -50,29 +51,49 @@ def keep(path: Path, values: dict[str, Any]) -> dict[str, Any]:
     return rounded
 
 
+def trained(config: TrainConfig, minutes: float) -> dict[str, Any] | None:
+    """Return what :func:`train` has done for ``minutes``; None if it is not done.
+
+    Raises
+    ------
+    InputError
+        If the directory holds a run of another length, or with other settings.
+    """
+    folder, settings = Path(config.output), plain(trained_by(config))
+    done = kept(folder / "training.json")
+    for found in filter(None, (done, kept(folder / "plan.json"))):
+        if found["minutes"] != plain(minutes):
+            raise InputError(
+                f"'{folder}' was trained for {found['minutes']:g} minutes, not {minutes:g}.",
+                fix="Give the same --minutes, or another directory with --runs.",
+            )
+        others = [k for k, v in found.get("settings", settings).items() if settings.get(k) != v]
+        if others:
+            raise InputError(
+                f"'{folder}' was trained with another {', '.join(others)}.",
+                fix="Give the same recipe, or another directory with --runs.",
+            )
+    return done
+
+
 def train(config: TrainConfig, store: Data, minutes: float, say: Say) -> dict[str, Any]:
     """Train for ``minutes`` of CPU time; return what was done, as plain values.
 
     Raises
     ------
     InputError
-        If the directory holds a run of another length.
+        If the directory holds a run of another length, or with other settings.
     MoldiffError
         If the configuration cannot be trained, or diverges.
     """
     folder = Path(config.output)
-    done, plan = kept(folder / "training.json"), kept(folder / "plan.json")
-    for found in filter(None, (done, plan)):
-        if found["minutes"] != minutes:
-            raise InputError(
-                f"'{folder}' was trained for {found['minutes']:g} minutes, not {minutes:g}.",
-                fix="Give the same --minutes, or another directory with --runs.",
-            )
+    done, plan = trained(config, minutes), kept(folder / "plan.json")
     if done is not None:
         return done
     if plan is None:
         run = trainer(_of_length(config, _ENDLESS), store)
-        plan = keep(folder / "plan.json", _stable(run, minutes, say))
+        made = _stable(run, minutes, say) | {"settings": trained_by(config)}
+        plan = keep(folder / "plan.json", made)
     run = trainer(_of_length(config, plan["steps"], plan["decay"]), store)
     say(f"  step {run.step} of {plan['steps']}, {run.cpu_seconds / 60:.1f} CPU minutes")
     for _ in run.fit():
