@@ -257,7 +257,7 @@ def check_classless(process: Product, sampling: Mapping[str, Any]) -> None:
         If the ``sampling`` of a process of latents sets one.
     """
     for key in ("temperature", "early_temperature", "valence"):
-        if process.vectors() and sampling.get(key) is not None:
+        if process.vectors() and sampling.get(key):  # a valence of 0 is "never"
             raise ConfigError(
                 f"'{key}' is about classes, and latents have none.",
                 fix="Leave it out, or use a model of the molecules themselves.",

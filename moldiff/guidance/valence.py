@@ -54,7 +54,7 @@ class Valence(Denoiser):
     Raises
     ------
     ConfigError
-        If the process lacks one of the fields, or ``below`` is not from 0 to 1.
+        If the process lacks one of the fields, ``below`` is not from 0 to 1, or there are no rounds.
     """
 
     denoiser: Denoiser
@@ -68,6 +68,8 @@ class Valence(Denoiser):
                 f"The valence guidance begins at a time from 0 to 1, not {self.below}.",
                 fix="Use 1 for all of the trajectory, 0 for never.",
             )
+        if self.rounds < 1:
+            raise ConfigError(f"The valence guidance needs at least 1 round, not {self.rounds}.")
         missing = _FIELDS - set(self.process.categorical())
         if missing:
             raise ConfigError(

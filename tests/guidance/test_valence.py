@@ -179,6 +179,11 @@ def test_a_time_outside_the_trajectory_is_refused(below: float) -> None:
         Valence(said([C, H], {}), TABLE, below)
 
 
+def test_no_rounds_are_refused() -> None:
+    with pytest.raises(ConfigError, match="at least 1 round"):
+        Valence(said([C, H], {}), TABLE, rounds=0)
+
+
 def test_a_process_without_bonds_is_refused() -> None:
     process = Product.from_config({"positions": {"name": "gaussian", "schedule": "cosine"}})
     with pytest.raises(ConfigError, match="bonds, charges, types"):
