@@ -22,6 +22,7 @@ from moldiff.batch import Batch
 from moldiff.chem.decode import decode
 from moldiff.chem.encode import Encoded
 from moldiff.chem.formula import parse_formula
+from moldiff.chem.hydrogens import hydrogens_last
 from moldiff.chem.properties import property_tags
 from moldiff.chem.quiet import quiet
 from moldiff.chem.valence import valence_table
@@ -269,7 +270,7 @@ class _Job:
         return sample_batch(self.model, self.denoiser, self.sampler, b, n, rng=rng, watch=watch)
 
     def _finished(self, batch: Batch, i: int, frames: tuple[Frame, ...]) -> Generated:
-        mol = _heavy_first(decode(_encoded(batch, i), self.vocabulary))
+        mol = hydrogens_last(decode(_encoded(batch, i), self.vocabulary))
         with quiet():
             failure = strict_failure(mol)
             smiles = canonical_smiles(mol) if failure is None else None
@@ -286,12 +287,6 @@ class _Job:
             **property_tags(self.request.conditions, smiles),
         }
         return Generated(mol, failure, {k: v for k, v in tags.items() if v}, frames)
-
-
-def _heavy_first(mol: Chem.Mol) -> Chem.Mol:
-    """Renumber the atoms as chemists write them: hydrogens last."""
-    hydrogen = [atom.GetAtomicNum() == 1 for atom in mol.GetAtoms()]
-    return Chem.RenumberAtoms(mol, sorted(range(len(hydrogen)), key=hydrogen.__getitem__))
 
 
 def _encoded(batch: Batch, i: int) -> Encoded:

@@ -13,7 +13,7 @@ import sys
 from rdkit import Chem
 from moldiff.chem.conformers import conformers
 
-mol = Chem.MolFromSmiles("CC(C)CC(NC(=O)C(Cc1ccccc1)NC(=O)C(N)CCC(=O)O)C(=O)N1CCCC1C(=O)O")
+mol = Chem.MolFromSmiles("CC(C)CC(NC(=O)C(Cc1ccccc1)N)C(=O)N1CCCC1C(=O)O")
 print("ready", flush=True)
 try:
     for seed in range(100):

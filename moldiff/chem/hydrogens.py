@@ -14,7 +14,7 @@ from rdkit.Chem import rdForceFieldHelpers
 from moldiff.chem.quiet import quiet
 from moldiff.chem.validity import sanitised
 
-__all__ = ["place_hydrogens", "relax_hydrogens"]
+__all__ = ["hydrogens_last", "place_hydrogens", "relax_hydrogens"]
 
 
 def place_hydrogens(mol: Chem.Mol) -> Chem.Mol:
@@ -64,3 +64,9 @@ def relax_hydrogens(mol: Chem.Mol, steps: int = 200) -> Chem.Mol:
     if np.isfinite(relaxed).all():
         result.GetConformer().SetPositions(relaxed)
     return result
+
+
+def hydrogens_last(mol: Chem.Mol) -> Chem.Mol:
+    """Return the molecule with its atoms numbered as chemists write them: hydrogens last."""
+    hydrogen = [atom.GetAtomicNum() == 1 for atom in mol.GetAtoms()]
+    return Chem.RenumberAtoms(mol, sorted(range(len(hydrogen)), key=hydrogen.__getitem__))

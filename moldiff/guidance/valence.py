@@ -54,7 +54,7 @@ class Valence(Denoiser):
     Raises
     ------
     ConfigError
-        If the process lacks one of the fields, ``below`` is not from 0 to 1, or there are no rounds.
+        If the process lacks a field, ``below`` is not from 0 to 1, or there are no rounds.
     """
 
     denoiser: Denoiser
