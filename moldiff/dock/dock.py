@@ -24,11 +24,11 @@ import moldiff
 from moldiff.chem.quiet import quiet
 from moldiff.dock import bundled
 from moldiff.dock.checks import Checks, check_poses, posebust
-from moldiff.dock.energy import Energy, affinity
+from moldiff.dock.energy import Energy
+from moldiff.dock.evidence import evidence
 from moldiff.dock.hydrogens import molecules, relax
 from moldiff.dock.minimise import minimise
 from moldiff.dock.pose import Pose, random_poses
-from moldiff.dock.proposals import consensus
 from moldiff.dock.result import DockedPose, DockingResult
 from moldiff.dock.search import cluster, search
 from moldiff.dock.settings import Settings
@@ -37,11 +37,13 @@ from moldiff.seeds import generator
 
 if TYPE_CHECKING:
     from moldiff.dock.problem import Problem
+    from moldiff.dock.proposals import Proposer
     from moldiff.dock.ranking import Ranking
 
 __all__ = ["dock"]
 
 _STREAM = 31  # of random numbers: no other part of the package draws the same
+_PARTS = ("inter", "intra")  # of the energy, for the records
 _SCREENING = 15  # evaluations of a minimisation that shows whether a random pose is worth more
 _APART = 2.0  # Å of RMSD between random poses that begin chains
 
@@ -98,7 +100,6 @@ def dock(
             energy = problem.grid_energy()
         with clock("proposals"):
             poses = proposer.propose(problem, settings.draws, rng=rng)
-            drawn = problem.kinematics.place(poses) if proposer.informed else None
         with clock("minimising"):
             poses, found = _starts(problem, energy, poses, settings, rng)
         if settings.rounds:
@@ -109,7 +110,8 @@ def dock(
         with clock("refining"):
             poses = _refined(problem, poses, found, settings)
         with clock("ranking"):
-            ranked = _rank(problem, poses, drawn, settings, ranking or bundled.ranking())
+            known = _known(problem, poses, proposer)
+            ranked = _rank(problem, poses, known, settings, ranking or bundled.ranking())
             docked = _poses(problem, ranked)
     notes = list(problem.notes)
     if settings.posebusters:
@@ -175,54 +177,49 @@ class _Ranked:
     """k poses of different clusters, the best first, with what is known of them; (k,) each."""
 
     pose: Pose
-    energy: Tensor
-    inter: Tensor
-    intra: Tensor
+    known: Mapping[str, Tensor]
     score: Tensor
-    likelihood: Tensor | None
-    agreement: Tensor | None
     confidence: Tensor | None
     checks: Checks
 
 
-def _rank(
-    problem: Problem, poses: Pose, drawn: Tensor | None, settings: Settings, ranking: Ranking
-) -> _Ranked:
-    """Score all poses exactly; keep the best of each cluster, as many as are asked for.
-
-    ``drawn`` are the atoms (d, n, 3) of what a model proposed, None where none did.
-    """
+def _known(problem: Problem, poses: Pose, proposer: Proposer) -> dict[str, Tensor]:
+    """The evidence for all poses, and the two parts of their energy."""
     x = problem.kinematics.place(poses)
     terms = problem.exact_energy().terms(x)
-    energy = affinity(terms["inter"], problem.torsions)
-    model = bundled.likelihood_model()
-    prepared = None if model is None else model.prepare(problem)
-    likelihood = None if prepared is None else prepared(x)
+    parts = {name: terms[name] for name in _PARTS}
+    return evidence(problem, x, terms, proposer) | parts
+
+
+def _rank(
+    problem: Problem,
+    poses: Pose,
+    known: Mapping[str, Tensor],
+    settings: Settings,
+    ranking: Ranking,
+) -> _Ranked:
+    """Score all poses; keep the best of each cluster, as many as are asked for."""
+    x = problem.kinematics.place(poses)
     checks = check_poses(problem, x)
-    agreement = torch.zeros_like(energy) if drawn is None else consensus(x, drawn)
-    score = ranking.score(energy, likelihood, checks.fraction(), agreement)
-    place = ranking.order(score, checks.fraction()).argsort().float()
+    fraction = checks.fraction()
+    score = ranking.score(known, fraction)
+    place = ranking.order(score, fraction).argsort().float()
     kept = cluster(x, place, threshold=settings.separation)
     sure = ranking.confidence(
-        energy[kept],
-        None if likelihood is None else likelihood[kept],
-        checks.fraction()[kept],
-        agreement[kept],
+        {name: values[kept] for name, values in known.items()},
+        fraction[kept],
         atoms=problem.kinematics.atoms,
         torsions=problem.kinematics.rotors,
     )
-    near = energy[kept] <= energy[kept].min() + settings.window
+    energy = known["energy"][kept].nan_to_num(nan=torch.inf)
+    near = energy <= energy.min() + settings.window
     near[0] = True  # the first is reported whatever its energy
     chosen = near.nonzero()[:, 0][: settings.poses]
     rows = kept[chosen]
     return _Ranked(
         pose=poses[rows],
-        energy=energy[rows],
-        inter=terms["inter"][rows],
-        intra=terms["intra"][rows],
+        known={name: values[rows] for name, values in known.items()},
         score=score[rows],
-        likelihood=None if likelihood is None else likelihood[rows],
-        agreement=None if drawn is None else agreement[rows],
         confidence=None if sure is None else sure[chosen],
         checks=Checks(checks.names, checks.passed[rows]),
     )
@@ -232,16 +229,12 @@ def _poses(problem: Problem, ranked: _Ranked) -> tuple[DockedPose, ...]:
     """The poses as molecules."""
     docked = []
     for k, mol in enumerate(molecules(problem.ligand, problem.rotors, ranked.pose)):
-        terms = {"inter": float(ranked.inter[k]), "intra": float(ranked.intra[k])}
-        if ranked.likelihood is not None:
-            terms["likelihood"] = float(ranked.likelihood[k])
-        if ranked.agreement is not None:
-            terms["consensus"] = float(ranked.agreement[k])
+        terms = {name: float(values[k]) for name, values in ranked.known.items()}
         docked.append(
             DockedPose(
                 rank=k + 1,
                 mol=relax(mol),
-                energy=float(ranked.energy[k]),
+                energy=terms.pop("energy"),
                 score=float(ranked.score[k]),
                 confidence=None if ranked.confidence is None else float(ranked.confidence[k]),
                 checks=dict(ranked.checks.row(k)),

@@ -14,10 +14,9 @@ import numpy.typing as npt
 import torch
 from rdkit import Chem
 
-from moldiff.chem.force_field import force_field
-from moldiff.chem.quiet import quiet
+from moldiff.chem.force_field import WATER
+from moldiff.chem.hydrogens import relax_hydrogens
 from moldiff.dock.pose import Kinematics
-from moldiff.interrupts import held
 
 if TYPE_CHECKING:
     from moldiff.chem.conformers import Ensemble
@@ -68,27 +67,8 @@ def molecules(ensemble: Ensemble, rotors: Rotors, pose: Pose) -> list[Chem.Mol]:
 
 
 def relax(mol: Chem.Mol) -> Chem.Mol:
-    """Return a copy of a pose whose hydrogens are minimised in the force field.
-
-    Heavy atoms stay exactly where they are.  Stereocentres that a hydrogen makes are safe: the
-    barrier is far above what a minimisation climbs.  Where no force field knows the molecule
-    it is returned as it is.
-    """
-    copy = Chem.Mol(mol)
-    with quiet(), held():
-        build = force_field(copy)
-        if build is None or all(atom.GetAtomicNum() > 1 for atom in copy.GetAtoms()):
-            return copy
-        before = copy.GetConformer().GetPositions()
-        force = build(copy.GetConformer().GetId())
-        force.Initialize()
-        for atom in copy.GetAtoms():
-            if atom.GetAtomicNum() > 1:
-                force.AddFixedPoint(atom.GetIdx())
-        force.Minimize(maxIts=_ITERATIONS)
-    if not np.isfinite(copy.GetConformer().GetPositions()).all():
-        copy.GetConformer().SetPositions(before)
-    return copy
+    """Return a copy of a pose whose hydrogens are relaxed; heavy atoms stay where they are."""
+    return relax_hydrogens(mol, _ITERATIONS, WATER)
 
 
 def _carriers(mol: Chem.Mol, heavy: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -28,9 +28,9 @@ from torch.nn import functional as F
 from moldiff.chem.graph import ATOM_CLASSES, PAIR_CLASSES, molecular_graph
 from moldiff.dock.mixture import REACH, Mixture
 from moldiff.dock.sites import EDGE_FEATURES, SITE_FEATURES, Sites, bag, nearest, pocket_sites
-from moldiff.model import load_network, save_network
 from moldiff.protein.tokens import TOKENS, atom_tokens
 from moldiff.registry import build, describe, register
+from moldiff.storage import load_network, save_network
 
 if TYPE_CHECKING:
     from moldiff.dock.problem import Problem

@@ -1,23 +1,20 @@
-"""The manifest of a batch: one JSON line per finished ligand, safe against any way to die.
+"""The manifest of a batch: a journal with one line per finished ligand.
 
 The first line says what the batch is (input, receptor, box, settings, version); a run that
-differs in any of it is refused.  A row is appended in one write and synced before it counts
-as done, so ``kill -9`` or a power cut costs at most the ligands that were being docked: a
-line torn by it has no newline and is dropped when the manifest is opened again.
+differs in any of it is refused.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
 
 from moldiff.errors import ConfigError, InputError
+from moldiff.journal import Journal
 
 __all__ = ["DOCKED", "FAILED", "REFUSED", "Manifest", "Row"]
 
@@ -25,6 +22,7 @@ __all__ = ["DOCKED", "FAILED", "REFUSED", "Manifest", "Row"]
 DOCKED, REFUSED, FAILED = "docked", "refused", "failed"
 
 _SCHEMA = "moldiff.docking.manifest 1"
+_OPENING = b'{"schema": "moldiff.docking.manifest'  # of any version
 
 
 @dataclass(frozen=True)
@@ -89,18 +87,14 @@ class Manifest:
         self.path, self.header = path, dict(header)
         self.rows: dict[int, Row] = {}
         self._places: dict[int, int] = {}
-        self._file: IO[bytes] | None = None
+        self._journal = Journal(self.path)
 
     def __enter__(self) -> Manifest:
+        self._journal.__enter__()
         try:
-            self._file = open(self.path, "a+b")
-        except OSError as error:
-            raise _unwritable(self.path, error) from error
-        try:
-            _lock(self._file, self.path)
             self._load()
         except BaseException:
-            self._file.close()
+            self._journal.__exit__(None, None, None)
             raise
         return self
 
@@ -110,27 +104,22 @@ class Manifest:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        assert self._file is not None
-        self._file.close()
+        self._journal.__exit__(kind, error, trace)
 
     def append(self, row: Row) -> None:
         """Keep a row for good."""
-        self._places[row.index] = self._write(dataclasses.asdict(row))
+        self._places[row.index] = self._journal.append(dataclasses.asdict(row))
         self.rows[row.index] = dataclasses.replace(row, sdf="")
 
     def reload(self) -> None:
         """Read the file again: after Ctrl-C, which may fall between the file and memory."""
-        assert self._file is not None
-        self._file.flush()
         self.rows.clear()
         self._places.clear()
         self._load()
 
     def row(self, index: int) -> Row:
         """Return a row with its poses, from the file."""
-        assert self._file is not None
-        self._file.seek(self._places[index])
-        row = _row(self._file.readline())
+        row = _row(self._journal.line(self._places[index]))
         assert row is not None, "it was read before"
         return row
 
@@ -140,41 +129,21 @@ class Manifest:
         for row in sorted(docked, key=lambda row: (row.energy or 0.0, row.index)):
             yield self.row(row.index)
 
-    def _write(self, content: Mapping[str, Any]) -> int:
-        assert self._file is not None
-        line = json.dumps(content, ensure_ascii=True, allow_nan=False).encode() + b"\n"
-        place = self._file.seek(0, os.SEEK_END)
-        try:
-            self._file.write(line)
-            self._file.flush()
-            os.fsync(self._file.fileno())
-        except OSError as error:  # a full disk: half a line would spoil the next one
-            os.truncate(self.path, place)
-            raise _unwritable(self.path, error) from error
-        return place
-
     def _load(self) -> None:
-        """Read what is there; drop a torn last line; write the header of a new file."""
-        assert self._file is not None
-        self._file.seek(0)
-        first = self._file.readline()
-        if not first.endswith(b"\n"):  # new, or torn in its first line
-            if first and not b'{"schema": "moldiff.docking.manifest'.startswith(first[:36]):
-                raise _foreign(self.path)
-            self._file.truncate(0)
-            self._write({"schema": _SCHEMA, **self.header})
-            return
-        self._check(first)
-        place = self._file.tell()
-        for line in iter(self._file.readline, b""):
-            if not line.endswith(b"\n"):
-                self._file.truncate(place)
-                break
+        """Read what is there; write the header of a new file."""
+        first = self._journal.line(0)
+        new = not first.endswith(b"\n")  # or torn in its first line
+        if not new:
+            self._check(first)
+        elif not _OPENING.startswith(first[: len(_OPENING)]):
+            raise _foreign(self.path)
+        for place, line in self._journal.lines():
             row = _row(line)
-            if row is not None:  # a damaged line is a ligand to dock again
+            if row is not None:  # else the header, or a damaged line: a ligand to dock again
                 self.rows[row.index] = dataclasses.replace(row, sdf="")
                 self._places[row.index] = place
-            place += len(line)
+        if new:
+            self._journal.append({"schema": _SCHEMA, **self.header})
 
     def _check(self, line: bytes) -> None:
         try:
@@ -204,32 +173,8 @@ def _row(line: bytes) -> Row | None:
         return None
 
 
-def _lock(file: IO[bytes], path: Path) -> None:
-    """Keep a second process away; the system lets go of it however this one ends."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: two runs on one manifest are the user's to avoid
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise InputError(
-            f"Another process is working on the batch in '{path}'.",
-            fix="Wait for it, or give another --output.",
-        ) from error
-    except OSError:  # a file system without locks
-        return
-
-
 def _foreign(path: Path) -> InputError:
     return InputError(
         f"'{path}' is no manifest of a docking batch.",
         fix="Move it away, or give another --output.",
-    )
-
-
-def _unwritable(path: Path, error: OSError) -> InputError:
-    return InputError(
-        f"'{path}' cannot be written: {error.strerror or error}.",
-        fix="Choose a folder that exists, is writable and has space left.",
     )

@@ -20,10 +20,10 @@ from moldiff.dock.features import LigandInput, PocketInput
 from moldiff.dock.network import PoseNetwork
 from moldiff.dock.pose import Kinematics, Pose
 from moldiff.errors import ConfigError
-from moldiff.model import load_network, save_network
 from moldiff.process import Product
 from moldiff.registry import build, describe
 from moldiff.sampler import Sampler
+from moldiff.storage import load_network, save_network
 
 __all__ = ["FORMAT", "PoseModel"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,26 +21,34 @@ if TYPE_CHECKING:
     from moldiff.dock.model import PoseModel
     from moldiff.dock.problem import Problem
 
-__all__ = ["DiffusionProposer", "Proposer", "RandomProposer", "consensus", "network_inputs"]
+__all__ = [
+    "DiffusionProposer",
+    "Proposer",
+    "RandomProposer",
+    "network_inputs",
+]
 
-_NEAR, _FEW = 2.0, 0.05  # Å; the share of draws from which on they count
+_JUDGED = 0.6  # time at which the network says how far a pose is from where it belongs
 
 
 class Proposer(ABC):
-    """Proposes poses for a problem; ``informed`` if they say something about where it binds."""
-
-    informed: ClassVar[bool]
+    """Proposes poses for a problem."""
 
     @abstractmethod
     def propose(self, problem: Problem, count: int, *, rng: torch.Generator) -> Pose:
         """Return ``count`` poses."""
 
+    def moves(self, problem: Problem, x: Float[Tensor, "p n 3"]) -> tuple[Tensor, Tensor] | None:
+        """Return how far poses are from where they belong, Å: their centres, their shapes.
+
+        (p,) each; None by what has no opinion.
+        """
+        return None
+
 
 @dataclass(frozen=True)
 class RandomProposer(Proposer):
     """Poses drawn evenly from the box: the network's control."""
-
-    informed = False
 
     def propose(self, problem: Problem, count: int, *, rng: torch.Generator) -> Pose:
         return random_poses(problem.kinematics, problem.box, count, rng=rng)
@@ -60,8 +68,6 @@ class DiffusionProposer(Proposer):
         Poses per pass, to bound the memory.
     """
 
-    informed = True
-
     model: PoseModel
     steps: int | None = None
     batch: int = 64
@@ -78,17 +84,21 @@ class DiffusionProposer(Proposer):
             ]
         )
 
-
-def consensus(x: Float[Tensor, "p n 3"], drawn: Float[Tensor, "d n 3"]) -> Float[Tensor, " p"]:
-    """Return how many of the draws agree with each pose, on a scale of logarithms.
-
-    ``log(1 + K / 0.05)``, K being the mean over the draws of ``exp(-RMSD^2 / 2 (2 Å)^2)``: zero
-    where no draw is near, 3 where all are.  Draws of a diffusion model are samples of its
-    belief about the bound pose, so their density is evidence that neither energy nor
-    likelihood has.  RMSD atom by atom, without symmetry.
-    """
-    away = torch.cdist(x.flatten(1), drawn.flatten(1)) / x.shape[1] ** 0.5
-    return (torch.exp(-0.5 * (away / _NEAR).square()).mean(1) / _FEW).log1p()
+    @torch.no_grad()
+    def moves(self, problem: Problem, x: Float[Tensor, "p n 3"]) -> tuple[Tensor, Tensor] | None:
+        """Return the network's displacement of the centres, and the rms of what remains."""
+        ligand, pocket = network_inputs(problem)
+        network = self.model.network
+        state = network.encode(pocket)
+        moved = torch.cat(
+            [
+                network(part, torch.full((len(part),), _JUDGED), ligand, state)
+                for part in (x - pocket.centre).split(self.batch)
+            ]
+        )
+        centre = moved.mean(1, keepdim=True)
+        turn = (moved - centre).square().sum(-1).mean(1).sqrt()
+        return centre.squeeze(1).norm(dim=-1), turn
 
 
 def network_inputs(problem: Problem) -> tuple[LigandInput, PocketInput]:

@@ -1,14 +1,15 @@
 """Which pose first, and how sure: the combined score and a calibrated confidence.
 
-**Score.**  With the energy E of the Vina function (kcal/mol, lower is better), the learned
-log-likelihood ratio L of `moldiff.dock.likelihood` (nats, higher is better), the consensus C of
-the model's draws (`moldiff.dock.proposals.consensus`, zero without a model) and the fraction f
-of fast checks passed (`moldiff.dock.checks`),
+**Score.**  A weighted sum of all that is known of a pose (`moldiff.dock.evidence`) and the
+fraction f of fast checks passed (`moldiff.dock.checks`),
 
-    s = -E + lambda L + mu C,      score = s - |s| (1 - f^power),
+    s = sum_k w_k e_k,      score = s - |s| (1 - f^power),
 
 which is s f^power for a pose that binds at all (s > 0): with power 4 and 13 checks, one failure
-costs 27 %.  Higher is better; poses that pass all checks come before those that do not.
+costs 27 %.  Higher is better; poses that pass all checks come before those that do not.  The
+weights are those of a conditional logit: softmax(s) over the poses of a ligand is the
+probability of each to be the right one.  What is known depends on the models that are there and
+on where the poses came from, so there are weights and a confidence for each case.
 
 **Confidence.**  P(RMSD <= 2 Å) from a logistic regression on three features: how far the score
 stands out among those of the other clusters, its depth for a ligand of this size, and the
@@ -22,7 +23,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,9 +33,17 @@ from torch import Tensor
 
 from moldiff.errors import ModelFileError
 
-__all__ = ["FEATURES", "Confidence", "Ranking", "features", "reliability"]
+__all__ = ["EVIDENCE", "FEATURES", "Confidence", "Ranking", "Weighing", "features", "reliability"]
 
-FORMAT = "moldiff-ranking-2"
+FORMAT = "moldiff-ranking-3"
+EVIDENCE: Mapping[str, int] = {
+    "energy": -1,
+    "hydrophobic": 0,
+    "likelihood": 1,
+    "pull": -1,
+    "turn": -1,
+}
+"""Names of what can be known of a pose, and the sign of its weight (0: either)."""
 FEATURES = ("share", "depth", "torsions")
 """Features of a pose, in the order of `features`.  ``share`` is the logarithm of its Boltzmann
 weight, exp(score) over the sum of the best clusters'; ``depth`` is score / sqrt(heavy atoms)."""
@@ -74,69 +83,77 @@ class Confidence:
 
 
 @dataclass(frozen=True)
+class Weighing:
+    """Weights of the evidence where just that is known, and the confidence that goes with them.
+
+    Raises
+    ------
+    ValueError
+        If a name is none of `EVIDENCE`, or a weight is not finite.
+    """
+
+    weights: Mapping[str, float]
+    confidence: Confidence | None = None
+
+    def __post_init__(self) -> None:
+        strange = [name for name in self.weights if name not in EVIDENCE]
+        if strange or not self.weights:
+            raise ValueError(f"no evidence is called '{strange[0]}'" if strange else "no weights")
+        if not all(math.isfinite(weight) for weight in self.weights.values()):
+            raise ValueError("a weight is not a finite number")
+
+
+@dataclass(frozen=True)
 class Ranking:
     """How poses are ranked.
 
     Attributes
     ----------
-    weight:
-        lambda: kcal/mol per nat of likelihood.
+    weighings:
+        For each case of what can be known, its weights.
     power:
         Of the fraction of checks passed.
-    agreement:
-        mu: kcal/mol per unit of the draws' consensus.
-    with_likelihood, without_likelihood:
-        Confidence where there is a likelihood model, and where there is none.
     card:
         What it was fitted on, and what was measured.
     """
 
-    weight: float = 0.08
+    weighings: tuple[Weighing, ...] = ()
     power: float = 4.0
-    with_likelihood: Confidence | None = None
-    without_likelihood: Confidence | None = None
     card: Mapping[str, Any] | None = None
-    agreement: float = 0.0
 
-    def score(
-        self,
-        energy: Tensor,
-        likelihood: Tensor | None,
-        fraction: Tensor,
-        consensus: Tensor | None = None,
-    ) -> Tensor:
+    def weighing(self, known: Iterable[str]) -> Weighing:
+        """Return the weights for what is known: those that use most of it, or else the energy."""
+        names = set(known)
+        fitting = [w for w in self.weighings if names.issuperset(w.weights)]
+        return max(fitting, key=lambda w: len(w.weights), default=Weighing({"energy": -1.0}))
+
+    def score(self, evidence: Mapping[str, Tensor], fraction: Tensor) -> Tensor:
         """Return scores (p,), higher is better; a value that is no number ranks last."""
-        plain = -energy if likelihood is None else self.weight * likelihood - energy
-        if consensus is not None:
-            plain = plain + self.agreement * consensus
+        weights = self.weighing(evidence).weights
+        plain = torch.stack([w * evidence[name] for name, w in weights.items()]).sum(0)
         score = plain - plain.abs() * (1 - fraction.clamp(0, 1) ** self.power)
         return torch.where(score.isfinite(), score, -torch.inf)
 
     def order(self, score: Tensor, fraction: Tensor) -> Tensor:
-        """Return the poses best first, (p,): what fails a check is behind all that pass."""
-        order = score.argsort(descending=True, stable=True)
-        if self.power == 0:  # checks do not count
-            return order
-        return order[(fraction[order] < 1).byte().argsort(stable=True)]
+        """Return the poses best first, (p,).
+
+        What fails a check is behind all that pass, and what has no score behind everything.
+        """
+        order = score.nan_to_num(nan=-torch.inf).argsort(descending=True, stable=True)
+        fails = (fraction < 1) & (self.power != 0)  # with power 0 checks do not count
+        return order[torch.where(score.isfinite(), fails.byte(), 2)[order].argsort(stable=True)]
 
     def confidence(
-        self,
-        energy: Tensor,
-        likelihood: Tensor | None,
-        fraction: Tensor,
-        consensus: Tensor | None = None,
-        *,
-        atoms: int,
-        torsions: int,
+        self, evidence: Mapping[str, Tensor], fraction: Tensor, *, atoms: int, torsions: int
     ) -> Tensor | None:
         """Return P(RMSD <= 2 Å) of one representative of each cluster, (p,).
 
         None if no confidence was fitted for what is known.  ``atoms`` are heavy.
         """
-        chosen = self.without_likelihood if likelihood is None else self.with_likelihood
+        chosen = self.weighing(evidence).confidence
         if chosen is None:
             return None
-        score = self.score(energy, likelihood, fraction, consensus)
+        score = self.score(evidence, fraction)
         rows = features(score, atoms=atoms, torsions=torsions)
         return torch.where(score.isfinite(), chosen(rows.nan_to_num()), 0.0)
 
@@ -152,14 +169,19 @@ class Ranking:
             data = json.loads(Path(path).read_text(encoding="utf-8"))
             if data.pop("format") != FORMAT:
                 raise ValueError("it has another format")
-            for key in ("with_likelihood", "without_likelihood"):
-                if data[key] is not None:
-                    data[key] = Confidence(**{k: _frozen(v) for k, v in data[key].items()})
-            return cls(**data)
+            weighings = tuple(_weighing(**row) for row in data.pop("weighings"))
+            return cls(weighings, **data)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ModelFileError(
                 f"'{path}' holds no ranking: {error}.", fix="Fit it again: scripts/fit_ranking.py."
             ) from error
+
+
+def _weighing(weights: dict[str, float], confidence: dict[str, Any] | None) -> Weighing:
+    """A weighing from what JSON keeps of it."""
+    if confidence is None:
+        return Weighing(weights)
+    return Weighing(weights, Confidence(tuple(confidence["weights"]), confidence["bias"]))
 
 
 def features(score: Tensor, *, atoms: int, torsions: int) -> Tensor:
@@ -171,10 +193,6 @@ def features(score: Tensor, *, atoms: int, torsions: int) -> Tensor:
         "torsions": torch.full_like(score, torsions),
     }
     return torch.stack([columns[name] for name in FEATURES], 1)
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def reliability(

@@ -6,80 +6,82 @@ The table is a CSV with a row per cluster of poses of each docking:
 complex         name of the complex; rows of one complex are ranked against each other
 rmsd            symmetry-corrected RMSD to the crystal pose, Å
 energy          Vina energy, kcal/mol
-likelihood      log-likelihood ratio, nats; empty in every row if there was no model
 fraction        fraction of fast checks passed
 atoms           heavy atoms of the ligand
 torsions        rotors of the ligand
-consensus       (optional) consensus of the model's draws with the pose
-group           (optional) complexes of one group are never split between folds
+group           (optional) complexes of one group, best of one protein, share a fold
 ==============  =========================================================================
 
-Use complexes the likelihood was not trained on (its validation split), or lambda comes out
-too large.
+and, optional, the rest of `moldiff.dock.ranking.EVIDENCE`, a column each: what is empty in a row
+of a docking is not known of it.  Use complexes that the models were not trained on (their
+validation split), or what they say is believed too much.
 """
 
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from moldiff.dock.ranking import Confidence, Ranking, features, reliability
+from moldiff.dock.logit import choices, regression
+from moldiff.dock.ranking import EVIDENCE, Confidence, Ranking, Weighing, features, reliability
 from moldiff.errors import InputError
 
-__all__ = ["Docking", "fit_confidence", "fit_ranking", "read_dockings", "top_one"]
+__all__ = ["Docking", "fit_ranking", "read_dockings", "top_one"]
 
 _GOOD = 2.0  # Å
-_WEIGHTS = (0.0, *torch.logspace(-2.5, 0.5, 31).tolist())  # kcal/mol per nat
-_AGREEMENTS = (0.0, 0.1, 0.2, 0.4, 0.6, 0.8, 1.2, 1.6, 2.4)  # kcal/mol per unit of consensus
-_SHARPNESS = torch.logspace(-1.5, 1.0, 21).tolist()  # per kcal/mol
-_FOLDS, _RIDGE = 10, 1e-3
+_FOLDS = 10
 _FLATTEST = 0.1  # slope of the calibration: more score is never less confidence
-_COLUMNS = ("complex", "rmsd", "energy", "likelihood", "fraction", "atoms", "torsions")
+_COLUMNS = ("complex", "rmsd", "energy", "fraction", "atoms", "torsions")
+# What is known without the model that proposed the poses, and without any.
+_ALWAYS = ("energy", "hydrophobic")
+_CASES = (_ALWAYS, (*_ALWAYS, "likelihood"), tuple(EVIDENCE))
 
 
 @dataclass(frozen=True, eq=False)
 class Docking:
-    """The p clusters of one docking: RMSD in Å, energy, likelihood or None, fraction, each (p,)."""
+    """The p clusters of one docking: RMSD in Å, what is known of them, fraction, each (p,)."""
 
     name: str
     group: str
     rmsd: Tensor
-    energy: Tensor
-    likelihood: Tensor | None
+    evidence: Mapping[str, Tensor]
     fraction: Tensor
     atoms: int
     torsions: int
-    consensus: Tensor | None = None
 
-    def scores(self, ranking: Ranking, *, learned: bool) -> Tensor:
-        """Return the scores (p,), with or without the likelihood."""
-        likelihood = self.likelihood if learned else None
-        return ranking.score(self.energy, likelihood, self.fraction, self.consensus)
+    @property
+    def good(self) -> Tensor:
+        """Which poses are right, (p,) bool."""
+        return self.rmsd <= _GOOD
 
-    def first(self, ranking: Ranking, *, learned: bool) -> int:
-        """Return the pose that comes first."""
-        return int(ranking.order(self.scores(ranking, learned=learned), self.fraction)[0])
-
-    def features(self, ranking: Ranking, *, learned: bool) -> Tensor:
-        """Return the features (p, len(FEATURES)), with or without the likelihood."""
-        scores = self.scores(ranking, learned=learned)
-        return features(scores, atoms=self.atoms, torsions=self.torsions)
+    @property
+    def telling(self) -> bool:
+        """Whether there are right and wrong poses."""
+        return 0 < int(self.good.sum()) < len(self.good)
 
 
-def read_dockings(path: Path) -> list[Docking]:
-    """Read the table; ``InputError`` if it is none."""
+def read_dockings(path: Path, groups: Mapping[str, str] | None = None) -> list[Docking]:
+    """Read the table; ``groups`` by the table's own ones replace them.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
     try:
         with Path(path).open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         grouped: dict[str, list[dict[str, str]]] = {}
         for row in rows:
             grouped.setdefault(row["complex"], []).append(row)
-        dockings = [_docking(name, part) for name, part in grouped.items()]
+        dockings = [_docking(name, part, groups or {}) for name, part in grouped.items()]
     except (OSError, UnicodeDecodeError, KeyError, ValueError, TypeError) as error:
         raise InputError(
             f"'{path}' is no table of dockings: {error!r}.",
@@ -90,104 +92,128 @@ def read_dockings(path: Path) -> list[Docking]:
     return dockings
 
 
-def _docking(name: str, rows: list[dict[str, str]]) -> Docking:
+def _docking(name: str, rows: list[dict[str, str]], groups: Mapping[str, str]) -> Docking:
     def column(key: str) -> Tensor:
         return torch.tensor([float(row[key]) for row in rows])
 
-    learned = all(row.get("likelihood") for row in rows)
+    known = [key for key in EVIDENCE if key == "energy" or all(row.get(key) for row in rows)]
+    group = rows[0].get("group") or name
     return Docking(
         name,
-        rows[0].get("group") or name,
+        groups.get(group, group),
         column("rmsd"),
-        column("energy"),
-        column("likelihood") if learned else None,
+        {key: column(key) for key in known},
         column("fraction"),
         int(float(rows[0]["atoms"])),
         int(float(rows[0]["torsions"])),
-        column("consensus") if all(row.get("consensus") for row in rows) else None,
     )
 
 
-def top_one(dockings: list[Docking], ranking: Ranking, *, learned: bool = True) -> float:
+def top_one(dockings: list[Docking], ranking: Ranking) -> float:
     """Return the share of dockings whose first pose is within 2 Å."""
-    hits = [float(d.rmsd[d.first(ranking, learned=learned)]) <= _GOOD for d in dockings]
-    return sum(hits) / len(hits)
+    return sum(bool(d.good[_first(d, ranking)]) for d in dockings) / len(dockings)
 
 
 def fit_ranking(dockings: list[Docking], *, power: float = 4.0, seed: int = 0) -> Ranking:
-    """Fit lambda, mu and both confidences.
+    """Fit weights and a confidence for each case of what is known.
 
-    Lambda and mu maximise the likelihood of the good poses under softmax(score / T) at the best T,
-    over the dockings with good and bad poses: smoother than the top-1 success it stands for.
-
-    What the card says of complexes not seen ("unseen", "reliability") is cross-validated.
+    The cases: all of the evidence; what is known of random proposals, of which no model has an
+    opinion; and the energy alone.  Each is fitted on the dockings of which just that is known,
+    or, if there are none, on all that have it.  What the card says is cross-validated in folds
+    of groups, but for the success of the energy alone.
     """
-    learned = all(d.likelihood is not None for d in dockings)
-    mixed = [d for d in dockings if 0 < int((d.rmsd <= _GOOD).sum()) < len(d.rmsd)]
-    if not mixed:
+    weighings: list[Weighing] = []
+    card: dict[str, Any] = {
+        "complexes": len({d.name for d in dockings}),
+        "groups": len({d.group for d in dockings}),
+    }
+    for names in dict.fromkeys(_known(dockings, case) for case in _CASES):
+        able = [d for d in dockings if set(names) <= set(d.evidence)]
+        used = [d for d in able if set(names) == set(d.evidence)] or able
+        weighing, told = _fit(used, names, power, seed)
+        weighings.append(weighing)
+        card["+".join(names)] = told
+    return Ranking(tuple(weighings), power, card)
+
+
+def _known(dockings: list[Docking], case: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of a case that are known of some docking."""
+    return tuple(name for name in case if any(name in d.evidence for d in dockings))
+
+
+def _fit(
+    dockings: list[Docking], names: tuple[str, ...], power: float, seed: int
+) -> tuple[Weighing, dict[str, Any]]:
+    """Weights and confidence on the evidence of these names, and what the card says of them.
+
+    For the card the weights, the regression and its calibration saw other groups only.
+    """
+    if not any(d.telling for d in dockings):
         raise InputError(
             "No docking has both a pose within 2 Å and one that is not.",
             fix="Give more dockings, or more poses of each.",
         )
-    agreed = all(d.consensus is not None for d in dockings)
-    rankings = [
-        Ranking(weight, power, agreement=agreement)
-        for agreement in (_AGREEMENTS if agreed else (0.0,))
-        for weight in (_WEIGHTS if learned else (0.0,))
-    ]
-    evidence = torch.stack([_evidence(mixed, r, learned=learned) for r in rankings])
-    best = rankings[_weightiest(evidence)]
-    energy = replace(best, agreement=0.0)
-    card: dict[str, Any] = {
-        "complexes": len(dockings),
-        "oracle": sum(bool((d.rmsd <= _GOOD).any()) for d in dockings) / len(dockings),
-        "top1_energy": top_one(dockings, replace(energy, power=0.0), learned=False),
-        "top1_energy_checks": top_one(dockings, energy, learned=False),
-    }
-    without, told = fit_confidence(dockings, best, learned=False, seed=seed)
-    within = None
-    if learned:
-        alone = [replace(d, energy=torch.zeros_like(d.energy)) for d in dockings]
-        card["top1_likelihood"] = top_one(alone, replace(energy, weight=1.0, power=0.0))
-        card["top1_without_consensus"] = top_one(dockings, energy)
-        card["top1_combined"] = top_one(dockings, best)
-        card["top1_unseen"] = _unseen_top_one(dockings, mixed, rankings, evidence, seed)
-        within, told = fit_confidence(dockings, best, learned=True, seed=seed)
-    card |= told
-    return replace(best, card=card, with_likelihood=within, without_likelihood=without)
-
-
-def _evidence(dockings: list[Docking], ranking: Ranking, *, learned: bool) -> Tensor:
-    """Log-probability of the good poses by sharpness and docking, (s, d)."""
-    sharpness = torch.tensor(_SHARPNESS)[:, None]
-    columns = []
-    for d in dockings:
-        share = (sharpness * d.scores(ranking, learned=learned)).log_softmax(1)
-        columns.append(share[:, d.rmsd <= _GOOD].logsumexp(1))
-    return torch.stack(columns, 1)
-
-
-def _weightiest(evidence: Tensor) -> int:
-    """The first ranking of the most evidence (w, s, d), each at its best sharpness."""
-    return int(evidence.mean(2).amax(1).argmax())
-
-
-def _unseen_top_one(
-    dockings: list[Docking],
-    mixed: list[Docking],
-    rankings: list[Ranking],
-    evidence: Tensor,
-    seed: int,
-) -> float:
-    """Top-1 success of dockings ranked with a lambda that was fitted without them."""
+    best = Ranking((Weighing(_weights(dockings, names)),), power)
     fold_of = _folds(dockings, seed)
-    hits = 0.0
+    unseen = [best] * len(dockings)
+    logit = [torch.zeros(len(d.rmsd), dtype=torch.float64) for d in dockings]
     for fold in set(fold_of.values()):
-        rest = torch.tensor([fold_of[d.group] != fold for d in mixed])
-        best = rankings[_weightiest(evidence[..., rest])] if rest.any() else rankings[0]
-        here = [d for d in dockings if fold_of[d.group] == fold]
-        hits += len(here) * top_one(here, best)
-    return hits / len(dockings)
+        rest = [d for d in dockings if fold_of[d.group] != fold]
+        if not any(d.telling for d in rest):
+            continue
+        ranking = Ranking((Weighing(_weights(rest, names)),), power)
+        weights, bias = regression(*_table(rest, ranking))
+        for k, d in enumerate(dockings):
+            if fold_of[d.group] == fold:
+                unseen[k] = ranking
+                logit[k] = _table([d], ranking)[0].double() @ weights + bias
+    rows, outcomes = _table(dockings, best)
+    slope, offset = regression(torch.cat(logit)[:, None], outcomes)
+    slope = slope.clamp(min=_FLATTEST)
+    weights, bias = regression(rows, outcomes)
+    confidence = Confidence(tuple((slope * weights).tolist()), float(slope * bias + offset))
+    sure = [(slope * values + offset).sigmoid() for values in logit]
+    told = _told(dockings, unseen, sure) | {"top1_seen": top_one(dockings, best)}
+    return Weighing(best.weighings[0].weights, confidence), told
+
+
+def _told(dockings: list[Docking], rankings: list[Ranking], sure: list[Tensor]) -> dict[str, Any]:
+    """What the card says of dockings, each by a ranking and a confidence that did not see it."""
+    pairs = list(zip(dockings, rankings, strict=True))
+    first = [_first(d, ranking) for d, ranking in pairs]
+    outcomes, chances = torch.cat([d.good for d in dockings]), torch.cat(sure)
+    right = torch.stack([d.good[k] for d, k in zip(dockings, first, strict=True)])
+    shares = [_share(d, ranking.score(d.evidence, d.fraction)) for d, ranking in pairs if d.telling]
+    return {
+        "dockings": len(dockings),
+        "oracle": sum(bool(d.good.any()) for d in dockings) / len(dockings),
+        "top1_energy": top_one(dockings, Ranking(power=0.0)),
+        "top1_unseen": float(right.double().mean()),
+        "evidence_unseen": float(torch.stack(shares).mean()),
+        "log_loss": _log_loss(chances, outcomes),
+        "log_loss_of_mean": _log_loss(outcomes.double().mean().expand(len(chances)), outcomes),
+        "auc_first": _auc(torch.stack([p[k] for p, k in zip(sure, first, strict=True)]), right),
+        "reliability": reliability(chances, outcomes),
+    }
+
+
+def _first(docking: Docking, ranking: Ranking) -> int:
+    score = ranking.score(docking.evidence, docking.fraction)
+    return int(ranking.order(score, docking.fraction)[0])
+
+
+def _share(docking: Docking, score: Tensor) -> Tensor:
+    """Log-probability of the good poses under softmax(score)."""
+    return score.double().log_softmax(0)[docking.good].logsumexp(0)
+
+
+def _table(dockings: list[Docking], ranking: Ranking) -> tuple[Tensor, Tensor]:
+    """Features (p, len(FEATURES)) and outcomes (p,) of all poses."""
+    rows = [
+        features(ranking.score(d.evidence, d.fraction), atoms=d.atoms, torsions=d.torsions)
+        for d in dockings
+    ]
+    return torch.cat(rows), torch.cat([d.good for d in dockings])
 
 
 def _folds(dockings: list[Docking], seed: int) -> dict[str, int]:
@@ -197,59 +223,30 @@ def _folds(dockings: list[Docking], seed: int) -> dict[str, int]:
     return dict(zip(groups, (order % _FOLDS).tolist(), strict=True))
 
 
-def fit_confidence(
-    dockings: list[Docking], ranking: Ranking, *, learned: bool, seed: int = 0
-) -> tuple[Confidence, dict[str, Any]]:
-    """Fit the regression on all poses, and calibrate it on folds of groups it has not seen.
+# --- the weights -----------------------------------------------------------------------------
 
-    Returns
-    -------
-    tuple
-        The confidence, and for the card how it does on the folds: mean log loss in nats (that
-        of the mean outcome beside it), area under the ROC curve of the first poses of the
-        dockings, and the reliability curve.
+
+def _weights(dockings: list[Docking], names: tuple[str, ...]) -> dict[str, float]:
+    """Weights of a conditional logit: softmax(score) is the probability of the good poses.
+
+    D. McFadden, Conditional logit analysis of qualitative choice behavior (1974), with several
+    right choices, shrunk by a ridge.  k dockings of one group count as sqrt(k).  What gets a
+    weight of the wrong sign is left out and the rest fitted again.
     """
-    rows = torch.cat([d.features(ranking, learned=learned) for d in dockings])
-    outcomes = torch.cat([d.rmsd <= _GOOD for d in dockings])
-    fold_of = _folds(dockings, seed)
-    fold = torch.cat([torch.full((len(d.rmsd),), fold_of[d.group]) for d in dockings])
-    logit = torch.zeros(len(rows), dtype=torch.float64)
-    for k in set(fold_of.values()):
-        rest = fold != k
-        if 0 < int(outcomes[rest].sum()) < int(rest.sum()):
-            weights, bias = _regression(rows[rest], outcomes[rest])
-            logit[~rest] = rows[~rest].double() @ weights + bias
-    slope, offset = _regression(logit[:, None], outcomes)
-    slope = slope.clamp(min=_FLATTEST)
-    weights, bias = _regression(rows, outcomes)
-    fitted = Confidence(tuple((slope * weights).tolist()), float(slope * bias + offset))
-    unseen = (slope * logit + offset).sigmoid()
-    starts = [0, *torch.tensor([len(d.rmsd) for d in dockings]).cumsum(0).tolist()]
-    first = [a + d.first(ranking, learned=learned) for a, d in zip(starts, dockings, strict=False)]
-    return fitted, {
-        "log_loss": _log_loss(unseen, outcomes),
-        "log_loss_of_mean": _log_loss(outcomes.double().mean().expand(len(rows)), outcomes),
-        "auc_first": _auc(unseen[first], outcomes[first]),
-        "reliability": reliability(unseen, outcomes),
-    }
-
-
-def _regression(rows: Tensor, outcomes: Tensor) -> tuple[Tensor, float]:
-    """Weights (k,) and bias: logistic regression with a small ridge, by Newton's method."""
-    x = rows.double()
-    centre, scale = x.mean(0), x.std(0, correction=0).clamp(min=1e-6)
-    x = torch.cat([(x - centre) / scale, torch.ones(len(x), 1)], 1)
-    y = outcomes.double()
-    ridge = _RIDGE * len(x) * torch.eye(x.shape[1], dtype=torch.float64)
-    ridge[-1, -1] = 1e-9
-    w = torch.zeros(x.shape[1], dtype=torch.float64)
-    for _ in range(30):
-        p = (x @ w).sigmoid()
-        slope = x.T @ (p - y) + ridge @ w
-        step = torch.linalg.solve((x.T * (p * (1 - p))) @ x + ridge, slope)
-        w = w - step * min(1.0, 2.0 / float(step.abs().max() + 1e-12))
-    weights = w[:-1] / scale
-    return weights, float(w[-1] - weights @ centre)
+    telling = [d for d in dockings if d.telling]
+    count = Counter(d.group for d in telling)
+    worth = torch.tensor([count[d.group] ** -0.5 for d in telling]).double()
+    kept = list(names)
+    while True:
+        rows = [torch.stack([d.evidence[name] for name in kept], 1).double() for d in telling]
+        rows = [x - x.mean(0) for x in rows]
+        spread = torch.cat(rows).std(0, correction=0).clamp(min=1e-6)
+        found = choices([x / spread for x in rows], [d.good for d in telling], worth) / spread
+        fitted = dict(zip(kept, found.tolist(), strict=True))
+        wrong = [name for name in kept if fitted[name] * EVIDENCE[name] < 0]
+        if not wrong or len(kept) == 1:
+            return {name: fitted.get(name, 0.0) for name in names}
+        kept.remove(max(wrong, key=lambda name: abs(fitted[name])))
 
 
 def _log_loss(probabilities: Tensor, outcomes: Tensor) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 import runpy
 import sys
 from pathlib import Path
@@ -12,8 +11,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from moldiff.dock.proposals import consensus
-from moldiff.dock.ranking import FEATURES, Ranking, features, reliability
+from moldiff.dock.ranking import (
+    FEATURES,
+    Confidence,
+    Ranking,
+    Weighing,
+    features,
+    reliability,
+)
 from moldiff.dock.ranking_fit import fit_ranking, read_dockings, top_one
 from moldiff.errors import InputError, ModelFileError
 
@@ -38,49 +43,103 @@ def table(path: Path, *, complexes: int = 150, likelihood: bool = True) -> Path:
     return path
 
 
+BOTH = Ranking((Weighing({"energy": -1.0, "likelihood": 0.1}), Weighing({"energy": -2.0})))
+
+
 def test_score_by_hand():
-    ranking = Ranking(weight=0.1, power=4.0)
-    energy = torch.tensor([-8.0, -8.0, 2.0, float("nan")])
-    likelihood = torch.tensor([20.0, 20.0, 0.0, 0.0])
+    evidence = {
+        "energy": torch.tensor([-8.0, -8.0, 2.0, float("nan")]),
+        "likelihood": torch.tensor([20.0, 20.0, 0.0, 0.0]),
+    }
     fraction = torch.tensor([1.0, 0.5, 0.5, 1.0])
-    score = ranking.score(energy, likelihood, fraction)
+    score = BOTH.score(evidence, fraction)
     # s = 10: whole, then 10 / 16; s = -2: -2 - 2 (1 - 1/16); what is no number is last
     torch.testing.assert_close(score, torch.tensor([10.0, 0.625, -3.875, -torch.inf]))
-    torch.testing.assert_close(ranking.score(energy[:1], None, fraction[:1]), torch.tensor([8.0]))
+
+
+def test_what_is_known_decides_the_weights():
+    energy, one = torch.tensor([-8.0]), torch.ones(1)
+    both = {"energy": energy, "likelihood": 20 * one, "turn": one}
+    assert float(BOTH.score(both, one)) == 10.0  # nothing is said of the turn
+    assert float(BOTH.score({"energy": energy, "pull": one}, one)) == 16.0
+    assert float(Ranking().score(both, one)) == 8.0  # not fitted: the energy
+
+
+@pytest.mark.parametrize("weights", [{}, {"enrgy": 1.0}, {"energy": float("nan")}])
+def test_senseless_weights_are_refused(weights):
+    with pytest.raises(ValueError, match=r"weight|evidence"):
+        Weighing(weights)
 
 
 @pytest.mark.parametrize("energy", [-5.0, 5.0])
 def test_failed_checks_never_help(energy):
     fractions = torch.linspace(0, 1, 14)
-    score = Ranking().score(torch.full((14,), energy), None, fractions)
+    score = Ranking().score({"energy": torch.full((14,), energy)}, fractions)
     assert (score.diff() > 0).all()
 
 
-def test_consensus_by_hand():
-    x = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(0))
-    x[1] += 30.0  # out of reach of every draw
-    shift = torch.tensor([0.0, 2.0, 20.0, 0.0])
-    drawn = x[0] + torch.stack([shift, torch.zeros(4), torch.zeros(4)], 1)[:, None]
-    near = (1 + math.exp(-0.5) + 0 + 1) / 4  # RMSD 0, 2, 20, 0 Å
-    expected = torch.tensor([math.log1p(near / 0.05), 0.0])
-    torch.testing.assert_close(consensus(x, drawn), expected, atol=1e-4, rtol=1e-4)
-
-
-def test_consensus_is_weighed_by_what_it_is_worth(tmp_path):
-    path = table(tmp_path / "table.csv", complexes=60)
+def rewrite(path: Path, change) -> list[dict[str, str]]:
     rows = list(csv.DictReader(path.open()))
-    for row in rows:  # a perfect witness
-        row["consensus"] = 2.0 if float(row["rmsd"]) <= 2 else 0.1
+    for row in rows:
+        change(row)
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
+    return rows
+
+
+def test_a_witness_counts_for_what_it_is_worth(tmp_path):
+    path = table(tmp_path / "table.csv", complexes=60)
+
+    def witness(row):  # one is all but perfect, one lies, one is a copy of the energy
+        right = float(row["rmsd"]) <= 2
+        row |= {"turn": 0.5 if right else 2.0, "pull": 1.0 if right else 0.2}
+
+    rewrite(path, witness)
     ranking = fit_ranking(read_dockings(path))
-    assert ranking.agreement == 2.4  # the most there is
+    every, random, energy = (
+        ranking.weighing(names)
+        for names in (
+            ("energy", "likelihood", "turn", "pull"),
+            ("energy", "likelihood"),
+            ("energy",),
+        )
+    )
+    assert every.weights["turn"] < -1
+    assert every.weights["pull"] == 0  # more of it can not speak for a pose
+    assert set(random.weights) == {"energy", "likelihood"} and set(energy.weights) == {"energy"}
+    assert len({w.confidence for w in (every, random, energy)}) == 3
     card = ranking.card
-    assert card["top1_combined"] >= card["top1_without_consensus"] + 0.1
-    ranking.save(tmp_path / "ranking.json")
-    assert Ranking.load(tmp_path / "ranking.json") == ranking
+    told = [card["+".join(w.weights)]["top1_unseen"] for w in (every, random, energy)]
+    assert told[0] >= told[1] + 0.1 and told[1] > told[2]
+
+
+def test_random_proposals_are_fitted_on_their_own_dockings(tmp_path):
+    path = table(tmp_path / "table.csv", complexes=60)
+
+    def change(row):  # half of the dockings are a model's, and there the energy lies
+        own = int(row["complex"][1:]) % 2
+        row["pull"] = "" if own else 0.5
+        if not own:
+            row["energy"] = float(row["rmsd"])
+
+    rewrite(path, change)
+    ranking = fit_ranking(read_dockings(path))
+    assert ranking.card["energy+likelihood"]["dockings"] == 30
+    assert ranking.weighing(("energy", "likelihood")).weights["energy"] < -0.1
+
+
+def test_what_has_no_score_is_last():
+    score = torch.tensor([-torch.inf, 8.0, 7.0, float("nan")])
+    fraction = torch.tensor([1.0, 0.9, 1.0, 1.0])
+    assert Ranking().order(score, fraction).tolist()[:2] == [2, 1]
+    assert Ranking(power=0.0).order(score, fraction).tolist()[:2] == [1, 2]
+    evidence = {"energy": torch.tensor([-8.0, float("nan")])}
+    sure = Ranking((Weighing({"energy": -1.0}, Confidence((1.0, 1.0, 0.0), 0.0)),)).confidence(
+        evidence, torch.ones(2), atoms=20, torsions=3
+    )
+    assert sure[0] > 0.5 and sure[1] == 0
 
 
 def test_what_fails_a_check_is_behind():
@@ -112,21 +171,23 @@ def fitted(tmp_path_factory):
     return dockings, fit_ranking(dockings)
 
 
-def test_fit_finds_a_weight_that_beats_either_alone(fitted):
+def told(ranking, *names):
+    return ranking.card["+".join(names)]
+
+
+def test_fit_finds_weights_that_beat_either_alone(fitted):
     dockings, ranking = fitted
-    assert ranking.card["top1_combined"] > ranking.card["top1_energy"] + 0.1
-    assert ranking.card["top1_combined"] >= ranking.card["top1_likelihood"]
-    assert top_one(dockings, ranking) == ranking.card["top1_combined"]
-    assert ranking.card["top1_combined"] <= ranking.card["oracle"]
+    card = told(ranking, "energy", "likelihood")
+    learned = Ranking((Weighing({"likelihood": 1.0}),), power=0.0)
+    assert card["top1_seen"] > card["top1_energy"] + 0.1
+    assert card["top1_seen"] >= top_one(dockings, learned)
+    assert card["top1_seen"] == top_one(dockings, ranking) <= card["oracle"]
 
 
 def test_confidence_is_calibrated_and_ranks(fitted):
     dockings, ranking = fitted
     confidence = torch.cat(
-        [
-            ranking.confidence(d.energy, d.likelihood, d.fraction, atoms=25, torsions=5)
-            for d in dockings
-        ]
+        [ranking.confidence(d.evidence, d.fraction, atoms=25, torsions=5) for d in dockings]
     )
     good = torch.cat([d.rmsd <= 2 for d in dockings])
     rows = reliability(confidence, good)
@@ -144,7 +205,7 @@ def test_confidence_is_smooth_and_grows_with_the_score(fitted):
     sure = torch.stack(
         [
             ranking.confidence(
-                torch.cat([-e[None], rivals]), None, torch.ones(3), atoms=25, torsions=5
+                {"energy": torch.cat([-e[None], rivals])}, torch.ones(3), atoms=25, torsions=5
             )[0]
             for e in best
         ]
@@ -155,20 +216,21 @@ def test_confidence_is_smooth_and_grows_with_the_score(fitted):
 
 def test_the_card_tells_of_complexes_not_seen(fitted):
     _, ranking = fitted
-    card = ranking.card
+    card = told(ranking, "energy", "likelihood")
     assert card["log_loss"] < 0.9 * card["log_loss_of_mean"]
     assert card["auc_first"] > 0.6
     assert sum(row["count"] for row in card["reliability"]) == 150 * 9
-    assert card["top1_unseen"] <= card["top1_combined"] + 0.02
+    assert card["top1_unseen"] <= card["top1_seen"] + 0.02
 
 
 def test_without_likelihood_another_confidence_answers(fitted):
     dockings, ranking = fitted
     d = dockings[0]
-    without = ranking.confidence(d.energy, None, d.fraction, atoms=25, torsions=5)
-    within = ranking.confidence(d.energy, d.likelihood, d.fraction, atoms=25, torsions=5)
+    alone = {"energy": d.evidence["energy"]}
+    without = ranking.confidence(alone, d.fraction, atoms=25, torsions=5)
+    within = ranking.confidence(d.evidence, d.fraction, atoms=25, torsions=5)
     assert without is not None and not torch.equal(without, within)
-    nothing = Ranking().confidence(d.energy, None, d.fraction, atoms=25, torsions=5)
+    nothing = Ranking().confidence(alone, d.fraction, atoms=25, torsions=5)
     assert nothing is None
 
 
@@ -178,7 +240,7 @@ def test_round_trip_and_damage(fitted, tmp_path):
     assert Ranking.load(tmp_path / "ranking.json") == ranking
     (tmp_path / "other.json").write_text("{}")
     short = json.loads((tmp_path / "ranking.json").read_text())
-    short["with_likelihood"]["weights"].pop()
+    short["weighings"][0]["confidence"]["weights"].pop()
     (tmp_path / "short.json").write_text(json.dumps(short))
     for name in ("other.json", "missing.json", "short.json"):
         with pytest.raises(ModelFileError, match="holds no ranking"):
@@ -188,8 +250,8 @@ def test_round_trip_and_damage(fitted, tmp_path):
 def test_table_without_likelihood(tmp_path):
     dockings = read_dockings(table(tmp_path / "table.csv", complexes=40, likelihood=False))
     ranking = fit_ranking(dockings)
-    assert ranking.weight == 0.0 and ranking.with_likelihood is None
-    assert ranking.without_likelihood is not None
+    assert [set(w.weights) for w in ranking.weighings] == [{"energy"}]
+    assert ranking.weighings[0].confidence is not None
 
 
 @pytest.mark.parametrize(
@@ -205,7 +267,12 @@ def test_bad_tables_are_told(tmp_path, text):
 def test_the_script_writes_what_loads(tmp_path, monkeypatch, capsys):
     path = table(tmp_path / "table.csv", complexes=30)
     out = tmp_path / "ranking.json"
-    monkeypatch.setattr(sys, "argv", [str(SCRIPT), str(path), "--out", str(out)])
+    groups = tmp_path / "groups.csv"
+    groups.write_text("complex,group\n" + "".join(f"c{k},g{k // 2}\n" for k in range(30)))
+    words = [str(SCRIPT), str(path), "--out", str(out), "--groups", str(groups)]
+    monkeypatch.setattr(sys, "argv", words)
     runpy.run_path(str(SCRIPT), run_name="__main__")
-    assert "top1_combined" in capsys.readouterr().out
-    assert Ranking.load(out).with_likelihood is not None
+    assert "top1_unseen" in capsys.readouterr().out
+    ranking = Ranking.load(out)
+    assert ranking.weighing(("energy", "likelihood")).confidence is not None
+    assert ranking.card["groups"] == 15

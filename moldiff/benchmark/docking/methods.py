@@ -52,7 +52,7 @@ class Posed:
     likelihood: float | None = None
     score: float | None = None
     confidence: float | None = None
-    consensus: float | None = None
+    evidence: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,13 +102,13 @@ class Ours(Method):
     def dock(self, mol: Chem.Mol, pocket: Pocket, effort: int | None, job: Job) -> Docked | str:
         from moldiff.dock.dock import dock
         from moldiff.dock.problem import make_problem
-        from moldiff.dock.ranking import Ranking
+        from moldiff.dock.ranking import EVIDENCE, Ranking
 
         settings = self._settings(effort, job)
         problem = make_problem(mol, pocket, conformers=settings.conformers, seed=settings.seed)
         if isinstance(problem, str):
             return problem
-        ranking = Ranking(weight=0.0, power=0.0) if self.energy_only else None
+        ranking = Ranking(power=0.0) if self.energy_only else None
         result = dock(problem, settings, ranking=ranking)
         poses = tuple(
             Posed(
@@ -118,7 +118,7 @@ class Ours(Method):
                 pose.terms.get("likelihood"),
                 pose.score,
                 pose.confidence,
-                pose.terms.get("consensus"),
+                {name: value for name, value in pose.terms.items() if name in EVIDENCE},
             )
             for pose in result.poses
         )

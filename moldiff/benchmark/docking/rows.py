@@ -1,21 +1,17 @@
-"""The file of finished dockings: one JSON line each, safe against any way to die.
-
-A row is appended in one write and synced before it counts as done.  A line torn by ``kill -9``
-has no newline and is dropped when the file is opened again.
-"""
+"""The finished dockings, and the journal that keeps them."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import math
-import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import Any
 
-from moldiff.errors import InputError
+from moldiff.journal import Journal, unwritable
 
 __all__ = ["DOCKED", "FAILED", "Judged", "Row", "RowFile", "base", "label", "plain"]
 
@@ -51,8 +47,8 @@ class Judged:
         Whether PoseBusters passes it; None if it was not asked or could not say.
     failed:
         The checks of PoseBusters that failed.
-    consensus:
-        That of the model's draws with the pose, where there is one.
+    evidence:
+        What a ranking of ours weighs, by name (`moldiff.dock.evidence`).
     """
 
     rmsd: float
@@ -63,7 +59,7 @@ class Judged:
     confidence: float | None = None
     valid: bool | None = None
     failed: tuple[str, ...] = ()
-    consensus: float | None = None
+    evidence: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -137,19 +133,20 @@ class RowFile:
         self.path = Path(path)
         self.rows: dict[Key, Row] = {}
         self.damaged = 0
-        self._file: IO[bytes] | None = None
+        self._journal = Journal(self.path)
 
     def __enter__(self) -> RowFile:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = open(self.path, "a+b")
         except OSError as error:
-            raise InputError(
-                f"'{self.path}' cannot be written: {error.strerror or error}.",
-                fix="Give another --output.",
-            ) from error
-        _lock(self._file, self.path)
-        self._load()
+            raise unwritable(self.path, error) from error
+        self._journal.__enter__()
+        for _, line in self._journal.lines():
+            row = _row(line)
+            if row is None:  # it is docked again
+                self.damaged += 1
+            else:
+                self.rows[row.key] = row
         return self
 
     def __exit__(
@@ -158,40 +155,23 @@ class RowFile:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        assert self._file is not None
-        self._file.close()
+        self._journal.__exit__(kind, error, trace)
 
     def append(self, row: Row) -> None:
         """Keep a row for good; a later one of the same key takes its place."""
-        assert self._file is not None
-        text = json.dumps(plain(dataclasses.asdict(row)), ensure_ascii=True, allow_nan=False)
-        self._file.write(text.encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        self._journal.append(plain(dataclasses.asdict(row)))
         self.rows[row.key] = row
-
-    def _load(self) -> None:
-        assert self._file is not None
-        self._file.seek(0)
-        place = 0
-        for line in iter(self._file.readline, b""):
-            if not line.endswith(b"\n"):
-                self._file.truncate(place)
-                break
-            place += len(line)
-            row = _row(line)
-            if row is None:  # it is docked again
-                self.damaged += 1
-            else:
-                self.rows[row.key] = row
 
 
 def _row(line: bytes) -> Row | None:
     try:
         content = json.loads(line)
+        poses = content.pop("poses")
+        for pose in poses:
+            pose.pop("consensus", None)  # of older files
         poses = tuple(
             Judged(**{**pose, "rmsd": _number(pose["rmsd"]), "failed": tuple(pose["failed"])})
-            for pose in content.pop("poses")
+            for pose in poses
         )
         return Row(**{**content, "box": tuple(content["box"]), "poses": poses})
     except (ValueError, TypeError, KeyError, AttributeError):
@@ -211,21 +191,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return float(f"{value:.6g}") if math.isfinite(value) else None
     return value
-
-
-def _lock(file: IO[bytes], path: Path) -> None:
-    """Keep a second process away; the system lets go of it however this one ends."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: two runs on one file are the user's to avoid
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        file.close()
-        raise InputError(
-            f"Another process is working on '{path}'.",
-            fix="Wait for it, or give another --output.",
-        ) from error
-    except OSError:  # a file system without locks
-        return

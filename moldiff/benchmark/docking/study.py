@@ -20,16 +20,18 @@ from moldiff.benchmark.docking.methods import METHODS, Job, Run, parse
 from moldiff.benchmark.docking.rows import Row, RowFile, plain
 from moldiff.benchmark.docking.schedule import execute
 from moldiff.benchmark.docking.worker import Task
+from moldiff.dock.ranking import EVIDENCE
 from moldiff.errors import InputError, MissingExtraError
 
 __all__ = ["CURVE", "Plan", "Study", "curve_runs", "read_similarity"]
 
 #: Methods of which the curve is drawn, each at all of its efforts.
 CURVE = ("moldiff", "random", "vina1", "vina8")
+_EVIDENCE = tuple(name for name in EVIDENCE if name not in ("energy", "likelihood"))
 _COLUMNS = (
     *("complex", "group", "set", "id", "seed", "rank", "rmsd", "energy", "likelihood"),
     *("fraction", "atoms", "torsions", "score", "confidence", "valid", "failed"),
-    "consensus",
+    *_EVIDENCE,
 )
 
 
@@ -242,10 +244,11 @@ def poses_table(rows: Sequence[Row]) -> str:
             if not math.isfinite(pose.rmsd):
                 continue
             measured = (pose.rmsd, pose.energy, pose.likelihood, pose.fraction)
-            rest = (pose.score, pose.confidence, pose.valid, " ".join(pose.failed), pose.consensus)
+            rest = (pose.score, pose.confidence, pose.valid, " ".join(pose.failed))
             name = f"{row.complex}#{row.seed}"
             place = (name, row.complex, row.set, row.id, row.seed, rank)
-            values = (*place, *measured, row.atoms, row.torsions, *rest)
+            told = (pose.evidence.get(name) for name in _EVIDENCE)
+            values = (*place, *measured, row.atoms, row.torsions, *rest, *told)
             writer.writerow(["" if value is None else value for value in values])
     return text.getvalue()
 

@@ -139,7 +139,7 @@ def _judged(row: Row, answer: Docked, crystal: Chem.Mol, prepared: float) -> Row
             pose.likelihood,
             pose.score,
             pose.confidence,
-            consensus=pose.consensus,
+            evidence=pose.evidence,
         )
         for rmsd, fraction, pose in zip(apart, fractions, answer.poses, strict=True)
     )

@@ -12,7 +12,7 @@ from moldiff.data.complexes import ComplexStore
 from moldiff.dock.denoiser import to_batch, to_pose
 from moldiff.dock.model import PoseModel
 from moldiff.errors import ConfigError, ModelFileError
-from moldiff.model import read_tensors
+from moldiff.storage import read_tensors
 from moldiff.train import TrainConfig, Trainer
 from moldiff.train.displacement import Displacement, example, nearest
 from moldiff.train.poses import Poses, trials
