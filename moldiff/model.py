@@ -27,23 +27,9 @@ from moldiff.latent import Codec, check_latent
 from moldiff.nn import Network
 from moldiff.process import Product
 from moldiff.registry import build, describe
-from moldiff.storage import (
-    load_network,
-    read_tensors,
-    save_network,
-    weights_digest,
-    write_tensors,
-)
+from moldiff.storage import load_network, save_network
 
-__all__ = [
-    "FORMAT",
-    "Model",
-    "load_network",
-    "read_tensors",
-    "save_network",
-    "weights_digest",
-    "write_tensors",
-]
+__all__ = ["FORMAT", "Model"]
 
 FORMAT = "moldiff-model-1"
 _CONFIG_KEYS = ("process", "precondition", "network", "vocabulary", "sizes", "sampling")

@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from moldiff.errors import ConfigError, ModelFileError
-from moldiff.model import FORMAT, Model, read_tensors, write_tensors
+from moldiff.model import FORMAT, Model
+from moldiff.storage import read_tensors, write_tensors
 
 CONFIG: dict[str, Any] = {
     "process": {

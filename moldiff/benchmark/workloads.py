@@ -12,14 +12,13 @@ import torch
 
 from moldiff.benchmark.pairs import PeerNetwork
 from moldiff.benchmark.timing import Work
-from moldiff.chem.valence import valence_table
-from moldiff.chem.vocabulary import Vocabulary
 from moldiff.denoiser import Denoiser, NetworkDenoiser
-from moldiff.generation import Request, generate, sample_batch, with_settings
+from moldiff.generation import Request, generate, sample_batch
 from moldiff.model import Model
 from moldiff.objective import Denoising
 from moldiff.registry import build
 from moldiff.sampler import Sampler
+from moldiff.sampling import sampled
 from moldiff.train import TrainConfig
 from moldiff.train.optimizer import Average, Optimizers
 
@@ -51,8 +50,7 @@ def as_generated(model: Model, precision: torch.dtype | None = None) -> tuple[De
         model.process,
         precision=model.denoiser.precision if precision is None else precision,
     )
-    vocabulary = Vocabulary.from_dict(dict(model.vocabulary))
-    return with_settings(bare, model.sampling, valence_table(vocabulary))
+    return sampled(model, bare, model.sampling)
 
 
 def sampling_step(model: Model, b: int, n: int, *, precision: torch.dtype | None = None) -> Work:

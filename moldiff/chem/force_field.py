@@ -12,15 +12,21 @@ from typing import Any
 from rdkit import Chem
 from rdkit.Chem import rdForceFieldHelpers
 
-__all__ = ["force_field"]
+__all__ = ["WATER", "force_field"]
 
 
-def force_field(mol: Chem.Mol) -> Callable[[int], Any] | None:
-    """A function conformer id -> RDKit force field; None where neither field knows the atoms."""
+WATER = 80.0
+"""Relative permittivity: in vacuo (1) salt bridges bend a molecule towards itself."""
+
+
+def force_field(mol: Chem.Mol, permittivity: float = WATER) -> Callable[[int], Any] | None:
+    """A function conformer id -> RDKit force field; None where neither field knows the atoms.
+
+    ``permittivity`` is that of MMFF94's surroundings; UFF has no charges here.
+    """
     if rdForceFieldHelpers.MMFFHasAllMoleculeParams(mol):
         properties = rdForceFieldHelpers.MMFFGetMoleculeProperties(mol)
-        # Water's constant: in vacuo salt bridges would bend the rings towards each other.
-        properties.SetMMFFDielectricConstant(80.0)
+        properties.SetMMFFDielectricConstant(permittivity)
         return lambda k: rdForceFieldHelpers.MMFFGetMoleculeForceField(mol, properties, confId=k)
     if rdForceFieldHelpers.UFFHasAllMoleculeParams(mol):
         return lambda k: rdForceFieldHelpers.UFFGetMoleculeForceField(mol, confId=k)

@@ -1,18 +1,18 @@
-"""Hydrogens put onto a skeleton of heavy atoms: where geometry says, then where MMFF94 says.
+"""Hydrogens put onto a skeleton of heavy atoms: by geometry, then by a force field.
 
 RDKit's ideal directions by hybridisation and neighbours; what they leave open (the torsion of a
-methyl group or a hydroxyl) is arbitrary until the hydrogens are relaxed.  MMFF94: Halgren,
-J. Comput. Chem. 17 (1996) 490.
+methyl group or a hydroxyl) is arbitrary until the hydrogens are relaxed.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from rdkit import Chem
-from rdkit.Chem import rdForceFieldHelpers
 
+from moldiff.chem.force_field import force_field
 from moldiff.chem.quiet import quiet
 from moldiff.chem.validity import sanitised
+from moldiff.interrupts import held
 
 __all__ = ["hydrogens_last", "place_hydrogens", "relax_hydrogens"]
 
@@ -41,25 +41,29 @@ def place_hydrogens(mol: Chem.Mol) -> Chem.Mol:
     return full
 
 
-def relax_hydrogens(mol: Chem.Mol, steps: int = 200) -> Chem.Mol:
-    """Return a copy whose hydrogens are relaxed with MMFF94 while all other atoms stay.
+def relax_hydrogens(mol: Chem.Mol, steps: int = 200, permittivity: float = 1.0) -> Chem.Mol:
+    """Return a copy whose hydrogens are relaxed in its force field while all other atoms stay.
 
-    Unchanged where the molecule cannot be sanitised or MMFF94 does not know its atoms; at most
-    ``steps`` iterations.
+    Unchanged where the molecule cannot be sanitised, no force field knows its atoms, or its
+    geometry is beyond minimising; at most ``steps`` iterations.  Stereocentres that a hydrogen
+    makes are safe: the barrier is far above what a minimisation climbs.
     """
     result, clean = Chem.Mol(mol), sanitised(mol)
-    if clean is None:
+    if clean is None or all(atom.GetAtomicNum() > 1 for atom in clean.GetAtoms()):
         return result
-    with quiet():
-        properties = rdForceFieldHelpers.MMFFGetMoleculeProperties(clean)
-        if properties is None:
+    with quiet(), held():
+        build = force_field(clean, permittivity)
+        if build is None:
             return result
-        field = rdForceFieldHelpers.MMFFGetMoleculeForceField(clean, properties)
+        field = build(clean.GetConformer().GetId())
         field.Initialize()
         for atom in clean.GetAtoms():
             if atom.GetAtomicNum() > 1:
                 field.AddFixedPoint(atom.GetIdx())
-        field.Minimize(maxIts=steps)
+        try:
+            field.Minimize(maxIts=steps)
+        except RuntimeError:  # RDKit's line search gives up on absurd geometries
+            return result
     relaxed = clean.GetConformer().GetPositions()
     if np.isfinite(relaxed).all():
         result.GetConformer().SetPositions(relaxed)

@@ -189,16 +189,16 @@ def _one(
     """Dock one ligand and say what came of it."""
     from moldiff.tasks import docking
 
-    with bar() as shown:
-        line = shown.add_task("preparing", total=1.0)
+    try:
+        with bar() as shown:
+            line = shown.add_task("preparing", total=1.0)
 
-        def progress(stage: str, done: float) -> None:
-            shown.update(line, description=stage, completed=done)
+            def progress(stage: str, done: float) -> None:
+                shown.update(line, description=stage, completed=done)
 
-        try:
             result = site.dock(one, settings, progress=progress)
-        except KeyboardInterrupt:
-            raise Interrupted("Interrupted: nothing was written.") from None
+    except KeyboardInterrupt:
+        raise Interrupted("Interrupted: nothing was written.") from None
     written = docking.write_result(result, output)
     if page is not None:
         docking.write_page(page, site, output, known, title=result.name)

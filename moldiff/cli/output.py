@@ -130,12 +130,13 @@ def bar(*columns: str) -> Iterator[Progress]:
         disable=not console.is_terminal,
         transient=True,
     )
-    with held():  # the thread that draws is not to be the one Ctrl-C wakes
-        progress.start()
     try:
+        with held():  # the thread that draws is not to be the one Ctrl-C wakes
+            progress.start()
         yield progress
     finally:
-        progress.stop()
+        with held():  # a second Ctrl-C would leave the terminal without its cursor
+            progress.stop()
 
 
 def check_output(path: Path, suffixes: Sequence[str] = ()) -> None:

@@ -92,9 +92,10 @@ def standardised(
             raise InputError(
                 f"The model cannot be asked for '{name}'.", fix=did_you_mean(name, known)
             )
-        if not math.isfinite(value):
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not math.isfinite(value):
             raise InputError(
-                f"'{name}' must be a finite number, not {value}.", fix=f"Write {name}=1.5."
+                f"'{name}' must be a finite number, not {value!r}.", fix=f"Write {name}=1.5."
             )
     row = [(wanted.get(c.name, math.nan) - c.mean) / c.std for c in conditions]
     return torch.tensor([row], dtype=torch.float32)

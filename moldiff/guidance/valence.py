@@ -32,7 +32,6 @@ from moldiff.process import Product
 __all__ = ["Valence"]
 
 _LEAST = 1e-6  # of what is told: the impossible stays possible, in case nothing else is left
-_FIELDS = {"types", "charges", "bonds"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +49,8 @@ class Valence(Denoiser):
         molecule to agree about.
     rounds:
         How often the atoms tell each other; few, because few bonds are uncertain at a time.
+    atoms, pairs:
+        The two fields of atoms and the one of pairs that ``allowed`` is about.
 
     Raises
     ------
@@ -61,6 +62,8 @@ class Valence(Denoiser):
     allowed: Bool[Tensor, "a c v"]
     below: float = 1.0
     rounds: int = 3
+    atoms: tuple[str, str] = ("types", "charges")
+    pairs: str = "bonds"
 
     def __post_init__(self) -> None:
         if not 0 <= self.below <= 1:  # false for NaN as well
@@ -70,11 +73,12 @@ class Valence(Denoiser):
             )
         if self.rounds < 1:
             raise ConfigError(f"The valence guidance needs at least 1 round, not {self.rounds}.")
-        missing = _FIELDS - set(self.process.categorical())
+        missing = {*self.atoms, self.pairs} - set(self.process.categorical())
         if missing:
             raise ConfigError(
                 f"The valence guidance needs a model that predicts {', '.join(sorted(missing))}.",
-                fix="Leave out 'valence', or use a model of types, charges and bonds.",
+                fix="Leave out 'valence', or use a model of "
+                f"{', '.join(self.atoms)} and {self.pairs}.",
             )
 
     @property
@@ -86,20 +90,21 @@ class Valence(Denoiser):
         x0_hat = self.denoiser(x_t, t, previous)
         if float(t.max()) > self.below:
             return x0_hat
-        types, charges = (torch.softmax(x0_hat[f].float(), -1) for f in ("types", "charges"))
+        types, charges = (torch.softmax(x0_hat[f].float(), -1) for f in self.atoms)
         a, c, _ = self.allowed.shape
         # A mask is one class more, which has no valence; no prediction is of it anyway.
         allowed = F.pad(
             self.allowed.to(types), (0, 0, 0, charges.shape[-1] - c, 0, types.shape[-1] - a)
         )
         prior = torch.einsum("bna,bnc,acv->bnv", types, charges, allowed)
-        bonds, sums = _agreement(torch.softmax(x0_hat["bonds"].float(), -1), prior, self.rounds)
-        told = {
-            "types": _normal(torch.einsum("bnv,bnc,acv->bna", sums, charges, allowed)),
-            "charges": _normal(torch.einsum("bnv,bna,acv->bnc", sums, types, allowed)),
-            "bonds": bonds,
-        }
-        return x0_hat.replace(**{f: x0_hat[f] + m.log() for f, m in told.items()})
+        bonds, sums = _agreement(torch.softmax(x0_hat[self.pairs].float(), -1), prior, self.rounds)
+        told = (
+            _normal(torch.einsum("bnv,bnc,acv->bna", sums, charges, allowed)),
+            _normal(torch.einsum("bnv,bna,acv->bnc", sums, types, allowed)),
+            bonds,
+        )
+        fields = zip((*self.atoms, self.pairs), told, strict=True)
+        return x0_hat.replace(**{f: x0_hat[f] + m.log() for f, m in fields})
 
 
 def _agreement(

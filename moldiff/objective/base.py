@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -16,11 +16,16 @@ from moldiff.batch import FIELDS, Batch
 from moldiff.coupling import Coupling
 from moldiff.denoiser import Denoiser, NetworkDenoiser
 from moldiff.errors import ConfigError, did_you_mean
+from moldiff.guidance import with_settings
 from moldiff.process import Product
+from moldiff.sampler import Sampler
 
 __all__ = ["WEIGHTS", "Loss", "Objective", "coupled", "known_fields", "weighed"]
 
 T = TypeVar("T", bound="Objective")
+
+Sampled = Callable[[Denoiser, Mapping[str, Any]], tuple[Denoiser, Sampler]]
+"""From a denoiser and sampling settings to what they stand for, as `with_settings`."""
 
 Loss = tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]
 """The loss (scalar), and its detached parts by field."""
@@ -39,12 +44,14 @@ class Objective(ABC):
         Name or path of the model that teaches, for the objectives that have the setting.
     guide:
         The denoiser of that model, see :meth:`taught_by`.
-    valences:
-        What its classes allow, for teachers sampled with the setting 'valence'.
+    sampled:
+        How a denoiser is sampled by settings, see :meth:`sampled_by`.
     """
 
     guide: Denoiser | None = field(default=None, init=False, compare=False, repr=False)
-    valences: Any = field(default=None, init=False, compare=False, repr=False)
+    sampled: Sampled = field(
+        default_factory=lambda: with_settings, init=False, compare=False, repr=False
+    )
 
     @abstractmethod
     def __call__(
@@ -61,12 +68,21 @@ class Objective(ABC):
         all others are drawn.
         """
 
-    def taught_by(self: T, guide: Denoiser, valences: Any = None) -> T:
-        """Return the same objective with a teacher's denoiser (and valences) in its hands."""
-        taught = copy.copy(self)
-        object.__setattr__(taught, "guide", guide)
-        object.__setattr__(taught, "valences", valences)
-        return taught
+    def taught_by(self: T, guide: Denoiser) -> T:
+        """Return the same objective with a teacher's denoiser in its hands."""
+        return _changed(self, guide=guide)
+
+    def sampled_by(self: T, sampled: Sampled) -> T:
+        """Return the same objective, whose teacher and student are sampled so."""
+        return _changed(self, sampled=sampled)
+
+
+def _changed(objective: T, **values: Any) -> T:
+    """A copy with other values of what is no setting."""
+    changed = copy.copy(objective)
+    for name, value in values.items():
+        object.__setattr__(changed, name, value)
+    return changed
 
 
 def known_fields(weights: Mapping[str, float]) -> None:

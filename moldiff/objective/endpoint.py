@@ -39,7 +39,6 @@ from torch.nn import functional as F
 from moldiff.batch import Batch
 from moldiff.denoiser import Denoiser, NetworkDenoiser
 from moldiff.errors import ConfigError
-from moldiff.guidance import with_settings
 from moldiff.objective.base import Loss, Objective
 from moldiff.objective.denoising import Denoising
 from moldiff.objective.reflow import TEACHING
@@ -101,7 +100,7 @@ class Endpoint(Objective):
     ) -> Loss:
         if torch.rand((), generator=rng, device=rng.device) >= self.share:
             return self.objective(denoiser, x_0, rng=rng, noise=noise)
-        student, sampler = with_settings(denoiser, self.rollout, self.valences)
+        student, sampler = self.sampled(denoiser, self.rollout)
         last = self._drawn(1, sampler.steps - 1, rng)
         first = self._drawn(1, min(last, max(1, sampler.steps - 2)), rng)
         with torch.no_grad():
@@ -116,7 +115,7 @@ class Endpoint(Objective):
 
     def taught(self, denoiser: NetworkDenoiser, state: State, *, rng: torch.Generator) -> Batch:
         """Return the clean batch where the teacher ends from the state."""
-        guide, sampler = with_settings(self.guide or denoiser, self.teaching, self.valences)
+        guide, sampler = self.sampled(self.guide or denoiser, self.teaching)
         steps = max(_FEWEST, math.ceil(sampler.steps * math.sqrt(state.t)))
         shorter: Sampler = replace(sampler, steps=steps)
         return shorter.sample(guide, state.x, rng=rng, start=state.t)

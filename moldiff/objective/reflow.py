@@ -12,7 +12,6 @@ from moldiff.batch import Batch
 from moldiff.coupling import Independent
 from moldiff.denoiser import NetworkDenoiser
 from moldiff.errors import ConfigError
-from moldiff.guidance import with_settings
 from moldiff.objective.base import Loss, Objective
 from moldiff.objective.denoising import Denoising
 from moldiff.registry import register
@@ -82,7 +81,7 @@ class Reflow(Objective):
         """
         if self.guide is None:
             raise ConfigError("Reflow has no teacher.", fix="Name one: 'teacher: qm9'.")
-        guide, sampler = with_settings(self.guide, self.teaching, self.valences)
+        guide, sampler = self.sampled(self.guide, self.teaching)
         with torch.no_grad():
             x_0 = sampler.sample(guide, x_1, rng=rng)
         # The draws of the kernel, not the classes at t = 1, decide over the classes at t = 0.

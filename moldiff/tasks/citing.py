@@ -103,7 +103,8 @@ def _of_name(word: str) -> Iterator[tuple[str, str]]:
 def _of_model(path: Path) -> Iterator[tuple[str, str]]:
     """The references of a model file: its parts, and how it was trained."""
     from moldiff.methods import METHODS
-    from moldiff.model import FORMAT, read_tensors
+    from moldiff.model import FORMAT
+    from moldiff.storage import read_tensors
 
     header, _ = read_tensors(path, FORMAT)
     config, card = json.loads(header["config"]), json.loads(header["card"])

@@ -13,9 +13,9 @@ import torch
 from moldiff.data.store import Store
 from moldiff.errors import ConfigError, InputError
 from moldiff.latent import Codec
-from moldiff.model import load_network, save_network
 from moldiff.registry import build, describe
 from moldiff.seeds import generator
+from moldiff.storage import load_network, save_network
 from moldiff.train.config import TrainConfig
 from moldiff.train.loader import SizeBuckets
 from moldiff.train.statistics import Statistics

@@ -18,9 +18,10 @@ import torch
 
 from moldiff.batch import FIELDS, Batch
 from moldiff.errors import ModelFileError
-from moldiff.model import Model, read_tensors, write_tensors
+from moldiff.model import Model
 from moldiff.objective import Reflow
 from moldiff.seeds import generator
+from moldiff.storage import read_tensors, write_tensors
 
 __all__ = ["Pair", "TeacherPairs"]
 

@@ -21,9 +21,9 @@ from typing import Any
 import torch
 
 from moldiff.errors import ConfigError, ModelFileError, MoldiffError
-from moldiff.model import read_tensors, write_tensors
 from moldiff.registry import describe
 from moldiff.seeds import generator
+from moldiff.storage import read_tensors, write_tensors
 from moldiff.train.config import TrainConfig
 from moldiff.train.optimizer import Average, Optimizers
 from moldiff.train.records import alone, append_csv, best

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,16 +17,15 @@ from torch import Tensor, nn
 
 from moldiff.batch import Batch
 from moldiff.bundled import find_model
-from moldiff.chem.valence import valence_table
-from moldiff.chem.vocabulary import Vocabulary
 from moldiff.data.store import Store
 from moldiff.errors import ConfigError, ModelFileError
-from moldiff.generation import with_settings
 from moldiff.guidance.condition import dropped
-from moldiff.model import Model, weights_digest
+from moldiff.model import Model
 from moldiff.objective import Objective, Reflow
 from moldiff.registry import build, describe
+from moldiff.sampling import sampled
 from moldiff.seeds import generator
+from moldiff.storage import weights_digest
 from moldiff.train.conditions import Labels
 from moldiff.train.config import TrainConfig
 from moldiff.train.latents import CodecModel, resolve_latent
@@ -110,17 +110,16 @@ class Molecules(Workload):
         labels = Labels(store, wanted, train) if wanted else None
         self.loader = SizeBuckets(store, train, batch=config.batch, seed=config.seed, labels=labels)
         self.model = _new_model(config, store, Statistics.of(store, train), labels)
-        with_settings(
-            self.model.denoiser, config.sampling
-        )  # a wrong one is told before training, not after
+        # A wrong setting is told before training, not after.
+        sampled(self.model, self.model.denoiser, config.sampling)
         self.model.denoiser.precision = getattr(torch, config.precision)
-        self.objective: Objective = build("objective", config.objective)
+        objective: Objective = build("objective", config.objective)
+        self.objective = objective.sampled_by(functools.partial(sampled, self.model))
         name = getattr(self.objective, "teacher", None)
         self.teacher = None if name is None else _teacher(name, self.model, config)
         if self.teacher is None:
             return
-        valences = valence_table(Vocabulary.from_dict(dict(self.teacher.vocabulary)))
-        self.objective = self.objective.taught_by(self.teacher.denoiser, valences)
+        self.objective = self.objective.taught_by(self.teacher.denoiser)
         if isinstance(self.objective, Reflow):
             self.loader = TeacherPairs(
                 self.objective,
@@ -147,8 +146,7 @@ class Molecules(Workload):
             given = dropped(x_0["conditions"], self.drop, rng=rng)
             x_0, denoiser = x_0.without("conditions"), denoiser.given(given)
             if self.teacher is not None:
-                guide = self.teacher.denoiser.given(given)
-                objective = objective.taught_by(guide, objective.valences)
+                objective = objective.taught_by(self.teacher.denoiser.given(given))
         if not isinstance(batch, Pair):  # pairs are latents already, if the teacher makes them
             x_0 = self.model.encode(x_0, rng=rng)
         yield *objective(denoiser, x_0, rng=rng, noise=noise), x_0.graphs

@@ -85,6 +85,29 @@ def test_relaxing_moves_hydrogens_alone_and_downhill(mol: Chem.Mol) -> None:
         assert min(lengths) > 0.9 and max(lengths) < 1.15
 
 
+@pytest.mark.parametrize(
+    ("smiles", "moves"), [("C[Se]C", True), ("[CH3][Xe]", False), ("FC(F)(F)Cl", False)]
+)
+def test_relaxing_what_mmff94_does_not_know(smiles: str, moves: bool) -> None:
+    """UFF knows selenium, nobody this xenon; and where there is no hydrogen, nothing moves."""
+    mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
+    conformer = Chem.Conformer(mol.GetNumAtoms())
+    conformer.SetPositions(2.0 * np.random.default_rng(0).normal(size=(mol.GetNumAtoms(), 3)))
+    mol.AddConformer(conformer)
+    before, after = (m.GetConformer().GetPositions() for m in (mol, relax_hydrogens(mol)))
+    assert (not np.array_equal(before, after)) == moves
+    np.testing.assert_array_equal(heavy(relax_hydrogens(mol)), heavy(mol))
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e9, 1e200, float("nan")])
+def test_relaxing_absurd_geometries(scale: float) -> None:
+    mol = Chem.AddHs(Chem.MolFromSmiles("CO"))
+    conformer = Chem.Conformer(6)
+    conformer.SetPositions(scale * np.arange(18.0).reshape(6, 3) ** 2)
+    mol.AddConformer(conformer)
+    np.testing.assert_array_equal(heavy(relax_hydrogens(mol)), heavy(mol))
+
+
 def test_classes_are_elements_with_their_hydrogens() -> None:
     methanol = Chem.AddHs(Chem.MolFromSmiles("CO"))
     conformer = Chem.Conformer(6)

@@ -16,7 +16,7 @@ import pytest
 
 from moldiff.cli.failure import terminable
 from moldiff.io import read_molecules
-from moldiff.model import read_tensors
+from moldiff.storage import read_tensors
 from moldiff.train.trainer import CHECKPOINT_FORMAT
 
 ROOT = Path(__file__).parents[2]

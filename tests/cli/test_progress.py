@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import io
+import signal
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from moldiff.cli import progress
+from moldiff.cli.output import bar
 from moldiff.cli.progress import Lines, stages
 
 SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
@@ -57,6 +61,49 @@ def test_off_a_terminal_it_goes_to_stderr(
         show("work", 5, 10)
     captured = capsys.readouterr()
     assert captured.err == "work: 5 of 10 (50 %)\n" and captured.out == ""
+
+
+class Terminal(io.StringIO):
+    """A terminal at which Ctrl-C is pressed when ``at`` is written to it."""
+
+    def __init__(self, at: str) -> None:
+        super().__init__()
+        self.at = at
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        written = super().write(text)
+        if self.at in text:
+            self.at = "no more"
+            signal.raise_signal(signal.SIGINT)
+        return written
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C as at a terminal: jobs in the background of a shell ignore it."""
+    known = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, known)
+
+
+HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"  # the cursor
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="signals cannot wait here")
+@pytest.mark.parametrize("at", [HIDE, SHOW])
+@pytest.mark.usefixtures("interruptible")
+def test_ctrl_c_gives_the_terminal_back(at: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the bar appears, or goes: the cursor is shown again, and stderr is what it was."""
+    terminal = Terminal(at)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    with pytest.raises(KeyboardInterrupt), bar() as shown:
+        shown.add_task("work", total=1)
+    assert terminal.getvalue().rindex(SHOW) > terminal.getvalue().rindex(HIDE)
+    assert sys.stderr is terminal
 
 
 def test_evaluate_tells_how_far_it_is(

@@ -18,6 +18,7 @@ from moldiff.cli.log import drop_after
 from moldiff.data import qm9
 from moldiff.data.store import Store
 from moldiff.errors import ConfigError
+from moldiff.io import read_molecules
 from moldiff.tasks import training_config, training_store
 
 Run = Callable[..., Any]
@@ -85,6 +86,11 @@ def test_own_molecules_in_one_command(
     assert Path("runs/my/model.safetensors").is_file()
     again = run("train", "my.sdf", "--steps", 1, "--batch", 2)
     assert again.status == 0 and "Preparing" not in again.err
+    model = "runs/my/model.safetensors"
+    made = run("generate", "-n", 2, "--steps", 3, "--model", model, "-o", "out.sdf")
+    assert made.status == 0, made.err
+    settings = [json.loads(record.tags["sampling"]) for record in read_molecules("out.sdf")]
+    assert [own["valence"] for own in settings] == [0.6, 0.6]
 
 
 def test_not_every_kind_of_rejected_molecule_is_told(

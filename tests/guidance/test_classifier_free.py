@@ -105,7 +105,12 @@ def test_values_in_units_of_the_spread() -> None:
 
 @pytest.mark.parametrize(
     ("wanted", "words"),
-    [({"logq": 1.0}, "Did you mean 'logp'"), ({"logp": math.nan}, "finite number")],
+    [
+        ({"logq": 1.0}, "Did you mean 'logp'"),
+        ({"logp": math.nan}, "finite number"),
+        ({"logp": "1.5"}, "finite number, not '1.5'"),
+        ({"logp": True}, "finite number"),
+    ],
 )
 def test_what_cannot_be_asked_for(wanted: dict[str, float], words: str) -> None:
     with pytest.raises(InputError, match=words):

@@ -152,6 +152,16 @@ def test_classes_behind_a_mask_are_guided_as_without() -> None:
         torch.testing.assert_close(kept, found[field].softmax(-1), atol=1e-3, rtol=0.0)
 
 
+def test_the_fields_may_be_others() -> None:
+    crowded = said([C, C, H, H], {(0, 1): [0.1, 0.2, 0.3, 0.4], (0, 2): [0.5, 0.5, 0.0, 0.0]})
+    x_t = Batch({f: v.argmax(-1) for f, v in crowded.prediction.items()})
+    t = torch.full((1,), 0.1)
+    found = Valence(crowded, TABLE)(x_t, t)
+    swapped = Valence(crowded, TABLE.transpose(0, 1), atoms=("charges", "types"))(x_t, t)
+    for field, value in found.items():
+        torch.testing.assert_close(swapped[field], value)
+
+
 def test_one_atom_and_elements_without_any_valence() -> None:
     lone = said([C], {})
     for table in (TABLE, torch.zeros(5, 3, 1, dtype=torch.bool)):

@@ -57,6 +57,14 @@ def test_a_taught_run_goes_on_bit_for_bit(
         assert torch.equal(a, b)
 
 
+def test_its_own_teacher_is_sampled_by_all_its_settings(
+    config: Callable[..., TrainConfig], store: Store
+) -> None:
+    own = {"name": "endpoint", "share": 1.0, "rollout": FEW, "teaching": {**FEW, "valence": 3.0}}
+    with pytest.raises(ConfigError, match="from 0 to 1"):
+        next(iter(Trainer(config(objective=own), store).fit()))
+
+
 def test_another_teacher_is_another_run(
     teacher: str, config: Callable[..., TrainConfig], store: Store, tmp_path: Path
 ) -> None:

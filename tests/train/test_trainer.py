@@ -17,7 +17,8 @@ import yaml
 
 from moldiff.data.store import Store
 from moldiff.errors import ConfigError, ModelFileError
-from moldiff.model import Model, read_tensors
+from moldiff.model import Model
+from moldiff.storage import read_tensors
 from moldiff.train import TrainConfig, Trainer
 from moldiff.train.trainer import CHECKPOINT_FORMAT, Progress
 
