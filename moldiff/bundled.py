@@ -7,7 +7,10 @@ from pathlib import Path
 
 from moldiff.errors import InputError, did_you_mean
 
-__all__ = ["bundled_configs", "bundled_models", "find_model"]
+__all__ = ["DEFAULT", "bundled_configs", "bundled_models", "find_model", "usual_model"]
+
+DEFAULT = "qm9-skeleton"
+"""The bundled model that is meant where none is named."""
 
 
 def _bundled(folder: str, suffix: str) -> dict[str, Path]:
@@ -23,6 +26,14 @@ def bundled_models() -> dict[str, Path]:
 def bundled_configs() -> dict[str, Path]:
     """Return the training configurations that come with the package, by name."""
     return _bundled("configs", ".yaml")
+
+
+def usual_model(formula: str | None = None) -> str:
+    """Return which bundled model is meant where none is named.
+
+    To be held to a formula a model must have the hydrogens as atoms; a skeleton's are not.
+    """
+    return DEFAULT if formula is None else "qm9"
 
 
 def find_model(name_or_path: str | Path) -> Path:

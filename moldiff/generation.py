@@ -22,22 +22,22 @@ from moldiff.batch import Batch
 from moldiff.chem.decode import decode
 from moldiff.chem.encode import Encoded
 from moldiff.chem.formula import parse_formula
-from moldiff.chem.hydrogens import hydrogens_last
+from moldiff.chem.hydrogens import hydrogens_last, relax_hydrogens
 from moldiff.chem.properties import property_tags
 from moldiff.chem.quiet import quiet
-from moldiff.chem.valence import valence_table
 from moldiff.chem.validity import canonical_smiles, strict_failure
 from moldiff.chem.vocabulary import Vocabulary
 from moldiff.denoiser import Denoiser
 from moldiff.errors import InputError
-from moldiff.guidance import Inpaint, with_settings
+from moldiff.guidance import Inpaint
 from moldiff.guidance.condition import standardised, weighed_sizes
 from moldiff.latent import check_classless
 from moldiff.model import Model
 from moldiff.sampler import Sampler, State
+from moldiff.sampling import sampled
 from moldiff.seeds import generator
 
-__all__ = ["Frame", "Generated", "Request", "generate", "sample_batch", "with_settings"]
+__all__ = ["Frame", "Generated", "Request", "generate", "sample_batch"]
 
 _MAX_GROUP = 64  # graphs sampled together: large enough to be fast, small enough to report often
 _MAX_ROUNDS = 20  # with a filter: give up on a molecule after so many attempts
@@ -197,8 +197,7 @@ class _Job:
         vocabulary = Vocabulary.from_dict(dict(model.vocabulary))
         check_classless(model.process, sampling)
         asked = standardised(model.conditions, request.conditions) if request.conditions else None
-        given, allowed = model.denoiser.given(asked), valence_table(vocabulary)
-        denoiser, sampler = with_settings(given, sampling, allowed)
+        denoiser, sampler = sampled(model, model.denoiser.given(asked), sampling)
         size = request.size
         if request.formula is not None:
             types = parse_formula(request.formula, vocabulary)
@@ -270,7 +269,10 @@ class _Job:
         return sample_batch(self.model, self.denoiser, self.sampler, b, n, rng=rng, watch=watch)
 
     def _finished(self, batch: Batch, i: int, frames: tuple[Frame, ...]) -> Generated:
-        mol = hydrogens_last(decode(_encoded(batch, i), self.vocabulary))
+        mol = decode(_encoded(batch, i), self.vocabulary)
+        # Of folded hydrogens the model says how many, not where.
+        folded = bool(self.vocabulary.hydrogens)
+        mol = relax_hydrogens(mol) if folded else hydrogens_last(mol)
         with quiet():
             failure = strict_failure(mol)
             smiles = canonical_smiles(mol) if failure is None else None
@@ -283,6 +285,7 @@ class _Job:
             "steps": str(self.sampler.steps),
             "sampling": json.dumps(self.sampling, sort_keys=True),
             "request": json.dumps(self.request.to_dict(), sort_keys=True),
+            "hydrogens": "placed by rule, relaxed with MMFF94 (or UFF)" if folded else "",
             "moldiff_version": moldiff.__version__,
             **property_tags(self.request.conditions, smiles),
         }

@@ -21,15 +21,15 @@ from moldiff.metrics import METRICS, Reference, Settings, Study, samples
 from moldiff.metrics.sample import draw
 from moldiff.train import TrainConfig
 
-shown = ("graph.strict_validity", "graph.strict_unique", "lookup.molecule_stability")
-shown += ("lookup.validity", "posebusters.pass_rate", "relaxation.drop_median")
-head = "| | steps | molecules seen | CPU-minutes | strict | strict x unique | look-up molecule "
-head += "| look-up valid | PoseBusters | MMFF94 drop | molecules/s |"
+shown = "graph.strict_validity graph.strict_unique lookup.molecule_stability lookup.validity "
+shown = (shown + "posebusters.pass_rate relaxation.drop_median").split()
+head = "| | steps | molecules seen | CPU-minutes | strict | strict x unique | look-up molecule | "
+head += "look-up valid | PoseBusters | MMFF94 drop | molecules/s |"
 
 
 def show(label, mols, training=("", "", ""), seconds=0.0):
-    """Print a row for molecules as they are, and one with their hydrogens relaxed."""
-    for remark in ("", ", hydrogens relaxed"):
+    """Print a row for molecules that took so long to make, and one with hydrogens relaxed."""
+    for remark in ("", ", hydrogens relaxed")[: 1 if label == "skeleton" else 2]:  # they are
         start = time.process_time()
         mols = [relax_hydrogens(mol) for mol in mols] if remark else mols
         spent = seconds + time.process_time() - start

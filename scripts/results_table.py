@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Write the README's table of results: results_table.py README.md REPORT.json ...
 
-The reports are what `moldiff evaluate -o` wrote, those of the model's own number of steps first;
-the published rows are those of datasets/qm9/published.yaml. With "-" for README.md the table is
-printed.
+The reports are what `moldiff evaluate -o` wrote, for each model those of its own number of steps
+first; the published rows are those of datasets/qm9/published.yaml. With "-" for README.md the
+table is printed.
 """
 
 import json

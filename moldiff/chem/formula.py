@@ -25,7 +25,7 @@ def parse_formula(formula: str, vocabulary: Vocabulary) -> npt.NDArray[np.int64]
     if vocabulary.hydrogens:
         raise InputError(
             "A model of heavy atoms cannot be held to a formula: its classes hold the hydrogens.",
-            fix="Give a --size in heavy atoms, or use a model whose hydrogens are atoms.",
+            fix="Give a --size in heavy atoms, or a model whose hydrogens are atoms, such as qm9.",
         )
     if not re.fullmatch(r"([A-Z][a-z]?([1-9]\d{0,2})?)+", formula):
         raise InputError(

@@ -87,6 +87,26 @@ def prepare(
     describe(run(files, output, seed=seed))
 
 
+@app.command(epilog=examples("moldiff data fold data/qm9 -o data/qm9-skeleton"))
+def fold(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A prepared data set.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Directory of the new data set.")],
+) -> None:
+    """Fold hydrogens into the heavy atoms, for models of skeletons.
+
+    Atoms become classes such as CH2, so there are half as many: training and sampling are two to
+    three times as fast. What is generated gets its hydrogens back as atoms.
+    """
+    from moldiff.data.skeleton import fold_store
+    from moldiff.data.store import Store
+
+    source = Store.open(directory)
+    with bar("{task.completed} of {task.total}") as shown:
+        line = shown.add_task("folding hydrogens", total=len(source))
+        store = fold_store(source, output, progress=lambda: shown.advance(line))
+    describe(store)
+
+
 @app.command(
     epilog=examples(
         "moldiff data complexes sets/a sets/b --output data/complexes",

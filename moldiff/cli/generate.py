@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from moldiff.bundled import usual_model
 from moldiff.cli.failure import Interrupted
+from moldiff.cli.options import conditions, temperatures
 from moldiff.cli.output import (
     bar,
     check_apart,
@@ -22,7 +24,7 @@ from moldiff.cli.output import (
     remark,
     table,
 )
-from moldiff.errors import InputError, MoldiffError
+from moldiff.errors import MoldiffError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,8 +59,12 @@ def command(
         typer.Option("-o", "--output", help="Where to: .sdf, .smi, .xyz or .json; replaced."),
     ] = Path("molecules.sdf"),
     model: Annotated[
-        str, typer.Option("--model", help="A bundled model (moldiff info) or a model file.")
-    ] = "qm9",
+        str | None,
+        typer.Option(
+            help="A bundled model (moldiff info) or a model file. "
+            f"[default: {usual_model()}; with --formula: {usual_model('')}]"
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same molecules.")] = 0,
     steps: Annotated[
         int | None,
@@ -72,7 +78,10 @@ def command(
         ),
     ] = None,
     size: Annotated[
-        int | None, typer.Option(min=1, help="Atoms of each molecule, hydrogens included.")
+        int | None,
+        typer.Option(
+            min=1, help="Atoms of each molecule, heavy ones if the model folds hydrogens."
+        ),
     ] = None,
     formula: Annotated[
         str | None, typer.Option(help="Molecular formula of every molecule, such as C7H8O.")
@@ -134,8 +143,8 @@ def command(
 
     check_output(output, WRITABLE)
     check_positive("--temperature", temperature)
-    early = None if early_temperature is None else _early(early_temperature)
-    wanted = _wanted(condition or [])
+    early = None if early_temperature is None else temperatures(early_temperature)
+    wanted = conditions(condition or [])
     check_threads(threads)
     if trajectory is not None:
         check_output(trajectory, (".xyz",))
@@ -144,7 +153,7 @@ def command(
     from moldiff.tasks import check_conditions, load, sampler_remarks, stream
 
     set_threads(threads)
-    loaded = load(model, device)
+    loaded = load(model or usual_model(formula), device)
     for text in check_conditions(loaded, wanted, guidance):
         remark(text)
     if sampler is not None:
@@ -172,37 +181,6 @@ def command(
         )
     )
     run.finish(loaded)
-
-
-def _early(text: str) -> float | dict[str, float]:
-    """Read ``NUMBER`` or ``FIELD=NUMBER`` (``InputError`` where that is not what it is)."""
-    field, _, number = text.rpartition("=")
-    try:
-        value = float(number)
-    except ValueError:
-        raise InputError(
-            f"--early-temperature is a number or FIELD=NUMBER, not '{text}'.",
-            fix="Write 4, or bonds=6 for that of the bonds alone.",
-        ) from None
-    check_positive("--early-temperature", value)
-    return {field: value} if field else value
-
-
-def _wanted(conditions: list[str]) -> dict[str, float]:
-    """Read ``NAME=VALUE`` (``InputError`` where that is not what it is)."""
-    wanted: dict[str, float] = {}
-    for text in conditions:
-        name, _, value = (part.strip() for part in text.partition("="))
-        try:
-            number = float(value)
-        except ValueError:
-            raise InputError(
-                f"'{text}' is no condition.", fix="Write it as in --condition logp=1.5."
-            ) from None
-        if name in wanted:
-            raise InputError(f"--condition {name} is given twice.", fix="Give it once.")
-        wanted[name] = number
-    return wanted
 
 
 def _aim(pairs: list[tuple[float, float]]) -> str:

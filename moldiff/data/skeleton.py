@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +17,14 @@ __all__ = ["fold_store"]
 _MOST = 4  # hydrogens on an atom
 
 
-def fold_store(store: Store, destination: str | Path) -> Store:
+def fold_store(
+    store: Store, destination: str | Path, progress: Callable[[], None] = lambda: None
+) -> Store:
     """Write a store's molecules with their hydrogens folded into the classes of the heavy atoms.
 
     The classes are those the data has.  Split, identities and properties stay; a molecule with
     fewer than two heavy atoms, or a hydrogen that is not on one heavy atom, is listed as rejected.
+    ``progress`` is called after each.
 
     Raises
     ------
@@ -40,7 +43,10 @@ def fold_store(store: Store, destination: str | Path) -> Store:
     wide = Vocabulary(
         tuple(e for e in heavy for _ in counts), charges, tuple(h for _ in heavy for h in counts)
     )
-    folded = [_folded(store[k], wide) for k in range(len(store))]
+    folded = []
+    for k in range(len(store)):
+        folded.append(_folded(store[k], wide))
+        progress()
     kept = {k: arrays for k, arrays in enumerate(folded) if isinstance(arrays, Encoded)}
     used = sorted({k for arrays in kept.values() for k in arrays.types.tolist()}) or [0]
     elements = tuple(wide.elements[k] for k in used)

@@ -9,7 +9,7 @@ JSON Schema.  Its keys:
 - ``bonds``: how many graphs were "given", "inferred" from coordinates, or are missing ("none");
 - ``reference``: name and provenance of what is compared with, or null;
 - ``provenance``: how the molecules were made, from the tags `moldiff generate` writes: tag
-  ("model", "seed", "steps", "sampling", "request") -> its distinct values, at most 5; tags
+  ("model", "seed", "steps", "sampling", ...) -> its distinct values, at most 5; tags
   that no record has are left out;
 - ``versions``: of the software (null: not installed), and under "cpu" the processor's model name;
 - ``settings``, ``seconds``, ``warnings``;

@@ -16,7 +16,7 @@ from moldiff.metrics import xtb
 __all__ = ["TAGS", "provenance", "versions"]
 
 #: The tags `moldiff generate` writes that say how a molecule was made.
-TAGS = ("model", "seed", "steps", "sampling", "request")
+TAGS = ("model", "seed", "steps", "sampling", "request", "hydrogens")
 _AT_MOST = 5  # distinct values of one tag: enough to see that a file is a mixture
 
 

@@ -1,6 +1,6 @@
 """Reports as the Markdown section of a README, beside published figures.
 
-Reports of equal steps are one row: the mean over seeds, and how far seeds are apart.
+Reports of one model and equal steps are one row: the mean over seeds, and how far they are apart.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,24 +40,29 @@ _GEOMETRY = (
 
 
 _Report = Mapping[str, Any]
+_Groups = Mapping[tuple[str, str], Sequence[_Report]]  # by the model's name and the steps
 
 
 def results_section(reports: Sequence[_Report], published: Path) -> str:
     """Return the section for reports (``Report.to_dict``) and a file of published rows.
 
-    The first report's steps are the model's own: the facts above the tables and the geometry are
-    of the reports that share them; those with other steps have a row of their own.
+    The steps of a model's first report are its own: the facts above the tables and the geometry
+    are of the reports that share them; those with other steps have a row of their own.
     """
     import yaml
 
     rows = yaml.safe_load(published.read_text(encoding="utf-8"))
-    groups: dict[str, list[_Report]] = {}
+    groups: dict[tuple[str, str], list[_Report]] = {}
     for report in reports:
-        groups.setdefault(", ".join(_made(report, "steps")), []).append(report)
-    main = next(iter(groups.values()))
-    head = f"{'; '.join(_facts(main))}. In per cent"
+        key = _name(report), ", ".join(_made(report, "steps"))
+        groups.setdefault(key, []).append(report)
+    own: dict[str, list[_Report]] = {}  # by model
+    for (name, _), group in groups.items():
+        own.setdefault(name, group)
+    several = any(len(group) > 1 for group in own.values())
     parts = [
-        head + ("; mean ± standard deviation over the seeds." if len(main) > 1 else "."),
+        "\n\n".join(f"{'; '.join(_facts(group))}." for group in own.values()),
+        f"In per cent{'; mean ± standard deviation over the seeds' if several else ''}.",
         "**EDM's look-up** (bonds inferred from distances):",
         _table(
             ("", "steps", "atom stability", "molecule stability", "valid", "valid × unique"),
@@ -79,20 +84,25 @@ def results_section(reports: Sequence[_Report], published: Path) -> str:
         "**Geometry**:",
         "\n".join(
             [
-                _row(("", "moldiff", "data", "molecules")),
-                _row(("---",) * 4),
-                # reports of older versions lack some
-                *(
-                    _row(_geometry([r["metrics"][row[1]] for r in having], *row))
-                    for row in _GEOMETRY
-                    if (having := [r for r in main if row[1] in r["metrics"]])
-                ),
+                _row(("", *(_label(name, own) for name in own), "data", "molecules of each")),
+                _row(("---",) * (3 + len(own))),
+                *(_row(cells) for row in _GEOMETRY if (cells := _geometry(own.values(), *row))),
             ]
         ),
         "† quoted second-hand, not re-read in the paper. Sources of the published rows: "
         "`datasets/qm9/published.yaml`.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _name(report: _Report) -> str:
+    """The model's name without its digest; "" where it is not known."""
+    return next((words.split()[0] for words in _made(report, "model") if words), "")
+
+
+def _label(name: str, models: Iterable[str]) -> str:
+    """Ours, with the model's name where there are several."""
+    return f"**moldiff** {name}" if len(set(models)) > 1 else "**moldiff**"
 
 
 def _facts(reports: Sequence[_Report]) -> Iterator[str]:
@@ -113,6 +123,9 @@ def _facts(reports: Sequence[_Report]) -> Iterator[str]:
     valence = [t for t in _values(report, "sampling", "valence") if t]
     if valence:
         yield f"valence guidance from t = {', '.join(str(t) for t in valence)}"
+    hydrogens = [text for text in _made(report, "hydrogens") if text]
+    if hydrogens:
+        yield f"hydrogens {', '.join(hydrogens)}"
     if report["versions"].get("cpu"):
         yield report["versions"]["cpu"]
     yield _versions(report["versions"])
@@ -176,7 +189,7 @@ def _shown(values: Sequence[float | None], factor: float, digits: int) -> str:
 
 def _table(
     head: Sequence[str],
-    groups: Mapping[str, Sequence[_Report]],
+    groups: _Groups,
     published: Sequence[Mapping[str, Any]],
     columns: Mapping[str, str],
 ) -> str:
@@ -186,9 +199,10 @@ def _table(
     data = [_shown([value], 100, 1) for value in known]
     lines = [_row(head), _row(("---",) * len(head))]
     lines.append(_row((_data_name(first["reference"]), "", *data)))
-    for steps, reports in groups.items():
+    for (name, steps), reports in groups.items():
         values = ([r["metrics"][key]["value"] for r in reports] for key in columns.values())
-        lines.append(_row(("**moldiff**", steps, *(_shown(v, 100, 1) for v in values))))
+        label = _label(name, (model for model, _ in groups))
+        lines.append(_row((label, steps, *(_shown(v, 100, 1) for v in values))))
     for entry in published:
         mark = "†" if entry.get("second_hand") else ""
         cells = ["–" if entry.get(c) is None else f"{entry[c]}{mark}" for c in columns]
@@ -197,10 +211,17 @@ def _table(
 
 
 def _geometry(
-    found: Sequence[Mapping[str, Any]], label: str, key: str, factor: float, unit: str
+    models: Iterable[Sequence[_Report]], label: str, key: str, factor: float, unit: str
 ) -> tuple[str, ...]:
+    """A row of the geometry, one cell for each model; none where every report lacks the metric."""
+    # reports of older versions lack some
+    found = [[r["metrics"][key] for r in reports if key in r["metrics"]] for reports in models]
+    known = [entry for entries in found for entry in entries]
+    if not known:
+        return ()
     digits = 1 if factor == 100 else 3
-    ours = _shown([entry["value"] for entry in found], factor, digits)
-    data = _shown([(found[0]["data"] or {}).get("value")], factor, digits)
-    cells = (cell if cell == "–" else cell + unit for cell in (ours, data))
-    return (label, *cells, str(sum(entry["n"] for entry in found)))
+    values = [[entry["value"] for entry in entries] for entries in found]
+    values.append([(known[0]["data"] or {}).get("value")])
+    cells = [_shown(each, factor, digits) for each in values]
+    counts = dict.fromkeys(str(sum(entry["n"] for entry in entries)) for entries in found)
+    return (label, *(c if c == "–" else c + unit for c in cells), ", ".join(counts))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from moldiff.bundled import bundled_configs, bundled_models, find_model
+from moldiff.bundled import DEFAULT, bundled_configs, bundled_models, find_model
 from moldiff.errors import InputError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def check_device(device: str) -> None:
         ) from error
 
 
-def load(name_or_path: str | Path = "qm9", device: str = "cpu") -> Model:
+def load(name_or_path: str | Path = DEFAULT, device: str = "cpu") -> Model:
     """Load a bundled model by its name, or any model by its path.
 
     Raises

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
+from moldiff.bundled import usual_model
 from moldiff.tasks.models import conditional_models, load
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ class Options(TypedDict, total=False):
     Attributes
     ----------
     model:
-        A loaded model, the name of a bundled one ("qm9" is the default), or a path.
+        A loaded model, the name of a bundled one (default: "qm9-skeleton", with a formula
+        "qm9"), or a path.
     device:
         Where to load a model that is given by name or path.
     seed, size, formula, keep_valid, conditions:
@@ -88,7 +90,8 @@ def stream(n: int, **options: Unpack[Options]) -> Iterator[Generated]:
     from moldiff.generation import generate as run
 
     given: dict[str, Any] = dict(options)
-    model, device = given.pop("model", "qm9"), given.pop("device", "cpu")
+    model = given.pop("model", usual_model(given.get("formula")))
+    device = given.pop("device", "cpu")
     if isinstance(model, str | Path):
         model = load(model, device)
     check_conditions(model, given.get("conditions") or {}, given.get("guidance"))

@@ -111,11 +111,30 @@ def test_python_interface(model_file: Path) -> None:
     assert report.n == 2
 
 
-def test_the_early_temperature_of_a_field(run: Run, model_file: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("early", [{"bonds": 6.0}, {"bonds": 6.0, "types": 2.5}, 3.0])
+def test_early_temperatures(
+    run: Run, model_file: Path, tmp_path: Path, early: float | dict[str, float]
+) -> None:
     path = tmp_path / "hot.sdf"
-    options = ("--early-temperature", "bonds=6", "--valence", 0.5, "--model", model_file)
+    by_field = early.items() if isinstance(early, dict) else ()
+    text = ",".join(f"{field}={value}" for field, value in by_field) or str(early)
+    options = ("--early-temperature", text, "--valence", 0.5, "--model", model_file)
     done = run("generate", "-n", 1, *options, "-o", path)
     assert done.status == 0, done.err
     (record,) = read_molecules(path)
     sampling = json.loads(record.tags["sampling"])
-    assert sampling["early_temperature"] == {"bonds": 6.0} and sampling["valence"] == 0.5
+    assert sampling["early_temperature"] == early and sampling["valence"] == 0.5
+
+
+def test_without_a_name_the_skeleton_model_is_meant_but_for_formulas(
+    run: Run, tmp_path: Path
+) -> None:
+    path = tmp_path / "few.sdf"
+    assert run("generate", "-n", 4, "--steps", 15, "--size", 7, "-o", path).status == 0
+    for record in read_molecules(path):
+        assert record.tags["model"].startswith("qm9-skeleton ")
+        assert record.tags["hydrogens"].startswith("placed by rule, relaxed")
+        assert record.mol.GetNumHeavyAtoms() == 7 < record.mol.GetNumAtoms()
+    assert run("generate", "-n", 1, "--steps", 2, "--formula", "CH4", "-o", path).status == 0
+    (record,) = read_molecules(path)
+    assert record.tags["model"].startswith("qm9 ") and "hydrogens" not in record.tags

@@ -8,10 +8,21 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from moldiff.chem import QM9, Encoded, canonical_smiles, decode, encode, strict_failure
+from moldiff import Request, load
+from moldiff.chem import (
+    QM9,
+    Encoded,
+    canonical_smiles,
+    decode,
+    encode,
+    relax_hydrogens,
+    strict_failure,
+)
+from moldiff.cli import main
 from moldiff.data.skeleton import fold_store
 from moldiff.data.store import Entry, Store
 from moldiff.errors import DataError
+from moldiff.generation import generate
 
 SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
 
@@ -45,6 +56,23 @@ def test_folding_keeps_molecules_splits_and_properties(store: Store, tmp_path: P
     lone = sum(Chem.MolFromSmiles(store.smiles(k)).GetNumAtoms() < 2 for k in range(len(store)))
     assert len(folded) == len(store) - lone
     assert folded.meta["rejected"] == ({"fewer than two heavy atoms": lone} if lone else {})
+
+
+def test_folding_on_the_command_line(store: Store, tmp_path: Path) -> None:
+    assert main(["data", "fold", str(store.path), "-o", str(tmp_path / "out")]) == 0
+    folded = Store.open(tmp_path / "out", verify=True)
+    assert folded.vocabulary.hydrogens and len(folded) > 0
+
+
+def test_generated_skeletons_get_relaxed_hydrogens() -> None:
+    model = load("qm9-skeleton")
+    for item in generate(model, Request(6, seed=1, size=8), sampling={"steps": 15}):
+        relaxed = relax_hydrogens(item.mol, steps=1000)
+        moved = relaxed.GetConformer().GetPositions() - item.mol.GetConformer().GetPositions()
+        heavy = [atom.GetAtomicNum() > 1 for atom in item.mol.GetAtoms()]
+        assert not moved[heavy].any()  # the model's own
+        assert np.abs(moved).max() < 0.05
+        assert sum(heavy) == 8 < item.mol.GetNumAtoms()
 
 
 def test_a_folded_store_is_not_folded_again(store: Store, tmp_path: Path) -> None:

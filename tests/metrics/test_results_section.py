@@ -80,6 +80,25 @@ def test_seeds_are_one_row_and_other_steps_another(report: dict[str, Any]) -> No
     assert "| **moldiff** | 10 | 90.0 |" in text
 
 
+def test_models_have_rows_and_a_column_of_their_own(report: dict[str, Any]) -> None:
+    def made(model: str, drop: float, **more: list[str]) -> dict[str, Any]:
+        entry = {**report["metrics"]["relaxation.drop_median"], "value": drop, "n": 3}
+        metrics = {**report["metrics"], "relaxation.drop_median": entry}
+        return {**report, "metrics": metrics, "provenance": {**MADE, "model": [model], **more}}
+
+    text = results_section(
+        [made("folded 01", 2.0, hydrogens=["placed somehow"]), made("whole 02", 3.0)], PUBLISHED
+    )
+    first, second = text.split("\n\n")[:2]
+    assert "model folded 01" in first and "hydrogens placed somehow" in first
+    assert "model whole 02" in second and "hydrogens" not in second
+    assert (
+        text.count("| **moldiff** folded | 50 |") == text.count("| **moldiff** whole | 50 |") == 2
+    )
+    assert "|  | **moldiff** folded | **moldiff** whole | data | molecules of each |" in text
+    assert "| 2.000 kcal/mol | 3.000 kcal/mol |" in text
+
+
 def test_a_report_without_provenance_will_do(report: dict[str, Any]) -> None:
     old = {key: value for key, value in report.items() if key != "provenance"}
     old["versions"] = {key: value for key, value in old["versions"].items() if key != "cpu"}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from moldiff.benchmark import picture
+from moldiff.bundled import DEFAULT
 from moldiff.errors import InputError
 
 __all__ = ["add", "run"]
@@ -29,8 +30,8 @@ def add(commands: Any) -> None:
     family.add_argument("--samples", type=int, help="molecules of each measurement [500]")
     family.add_argument("--only", nargs="+", default=[], metavar="NAME", help="some methods [all]")
     family.add_argument("--recipe", default="family", help="training configuration [family]")
-    family.add_argument("--data", help="prepared data [the recipe's: data/qm9]")
-    family.add_argument("--teacher", default="qm9", help="what is distilled [qm9]")
+    family.add_argument("--data", help="prepared data [the recipe's: data/qm9-skeleton]")
+    family.add_argument("--teacher", default=DEFAULT, help=f"what is distilled [{DEFAULT}]")
     family.add_argument("--codec", help="codec of latent methods [the method's own]")
     family.add_argument(
         "--runs", type=Path, default=Path("runs/family"), help="where results lie [runs/family]"

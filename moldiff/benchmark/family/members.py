@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from moldiff.bundled import DEFAULT
 from moldiff.errors import InputError, MoldiffError, did_you_mean
 from moldiff.methods import METHODS
 from moldiff.tasks import find_model, training_config
@@ -51,7 +52,7 @@ class Setup:
     data: str | None = None
     runs: Path = Path("runs/family")
     minutes: float = 15.0
-    teacher: str = "qm9"
+    teacher: str = DEFAULT
     codec: str | None = None
     threads: int = 1
 

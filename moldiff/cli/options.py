@@ -1,0 +1,47 @@
+"""Values of options that are more than a number."""
+
+from __future__ import annotations
+
+from moldiff.cli.output import check_positive
+from moldiff.errors import InputError
+
+__all__ = ["conditions", "temperatures"]
+
+
+def temperatures(text: str) -> float | dict[str, float]:
+    """Read ``NUMBER`` or ``FIELD=NUMBER,...`` (``InputError`` where that is not what it is)."""
+    values: dict[str, float] = {}
+    for part in text.split(","):
+        field, _, number = (word.strip() for word in part.rpartition("="))
+        try:
+            value = float(number)
+        except ValueError:
+            raise InputError(
+                f"--early-temperature is a number or FIELD=NUMBER, not '{part}'.",
+                fix="Write 4, or bonds=6 for that of the bonds alone, or bonds=50,types=50.",
+            ) from None
+        check_positive("--early-temperature", value)
+        if field in values or (not field and "," in text):
+            raise InputError(
+                f"--early-temperature {text} says more than one thing of the same field.",
+                fix="Write one number, or one for each field, as in bonds=50,types=50.",
+            )
+        values[field] = value
+    return values.get("", values)
+
+
+def conditions(texts: list[str]) -> dict[str, float]:
+    """Read ``NAME=VALUE`` (``InputError`` where that is not what it is)."""
+    wanted: dict[str, float] = {}
+    for text in texts:
+        name, _, value = (part.strip() for part in text.partition("="))
+        try:
+            number = float(value)
+        except ValueError:
+            raise InputError(
+                f"'{text}' is no condition.", fix="Write it as in --condition logp=1.5."
+            ) from None
+        if name in wanted:
+            raise InputError(f"--condition {name} is given twice.", fix="Give it once.")
+        wanted[name] = number
+    return wanted
