@@ -153,7 +153,7 @@ def command(
     from moldiff.tasks import check_conditions, load, sampler_remarks, stream
 
     set_threads(threads)
-    loaded = load(model or usual_model(formula), device)
+    loaded = load(usual_model(formula) if model is None else model, device)
     for text in check_conditions(loaded, wanted, guidance):
         remark(text)
     if sampler is not None:

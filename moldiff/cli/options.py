@@ -12,9 +12,9 @@ def temperatures(text: str) -> float | dict[str, float]:
     """Read ``NUMBER`` or ``FIELD=NUMBER,...`` (``InputError`` where that is not what it is)."""
     values: dict[str, float] = {}
     for part in text.split(","):
-        field, _, number = (word.strip() for word in part.rpartition("="))
+        field, equals, number = (word.strip() for word in part.rpartition("="))
         try:
-            value = float(number)
+            value = float(number if bool(field) == bool(equals) else part)  # "=4" is neither
         except ValueError:
             raise InputError(
                 f"--early-temperature is a number or FIELD=NUMBER, not '{part}'.",

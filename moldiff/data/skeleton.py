@@ -29,9 +29,15 @@ def fold_store(
     Raises
     ------
     DataError
-        If no molecule remains, ``destination`` is something else than a store, or hydrogens are
-        not the first of the store's elements (they may have been folded already).
+        If no molecule remains, ``destination`` is the store itself or something else than a
+        store, or hydrogens are not the first of the store's elements (they may have been folded
+        already).
     """
+    if Path(destination).resolve() == store.path.resolve():
+        raise DataError(
+            f"Folding {store.path} into itself would lose its hydrogens.",
+            fix="Give the new data set a directory of its own.",
+        )
     if store.vocabulary.hydrogens or store.vocabulary.elements[0] != "H":
         raise DataError(
             f"The molecules of {store.path} have no hydrogens to fold.",

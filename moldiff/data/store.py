@@ -34,6 +34,7 @@ import numpy.typing as npt
 
 from moldiff.chem import Encoded, Vocabulary
 from moldiff.data._write import ARRAYS, SCHEMA, SPLITS, Entry, Refused, sha256, write_store
+from moldiff.data.complexes import ComplexStore
 from moldiff.errors import DataError, MoldiffError
 
 __all__ = ["SPLITS", "Entry", "Refused", "Store"]
@@ -61,7 +62,7 @@ class Store:
         ------
         DataError
             If the directory or a file is missing, truncated, inconsistent or (``verify``)
-            does not match its checksum.
+            does not match its checksum, or it holds protein-ligand complexes.
         """
         path = Path(path)
         meta = _read_meta(path)
@@ -117,6 +118,11 @@ class Store:
         DataError
             If there is no record, the disk is full, or ``path`` is something else than a store.
         """
+        if ComplexStore.at(path):
+            raise DataError(
+                f"{path} holds protein-ligand complexes.",
+                fix="Choose a path that does not exist yet.",
+            )
         write_store(Path(path), records, vocabulary, source, rejected, properties, notes or {})
         return cls.open(path)
 
@@ -225,6 +231,11 @@ def _read_meta(path: Path) -> dict[str, Any]:
         raise DataError(
             f"There is no data store at {path}.",
             fix="Check the path, or prepare it first (for QM9: moldiff data qm9).",
+        )
+    if ComplexStore.at(path):
+        raise DataError(
+            f"{path} holds protein-ligand complexes, not molecules.",
+            fix="Give a data set of molecules.",
         )
     try:
         meta = json.loads((path / "store.json").read_text(encoding="utf-8"))

@@ -118,9 +118,9 @@ def fit_ranking(dockings: list[Docking], *, power: float = 4.0, seed: int = 0) -
     """Fit weights and a confidence for each case of what is known.
 
     The cases: all of the evidence; what is known of random proposals, of which no model has an
-    opinion; and the energy alone.  Each is fitted on the dockings of which just that is known,
-    or, if there are none, on all that have it.  What the card says is cross-validated in folds
-    of groups, but for the success of the energy alone.
+    opinion; and what the energy says alone.  Each is fitted on the dockings of which just that is
+    known, or, if there are none, on all that have it.  What the card says is cross-validated in
+    folds of groups, but for "top1_seen"; the oracle and "top1_energy" are not fitted at all.
     """
     weighings: list[Weighing] = []
     card: dict[str, Any] = {

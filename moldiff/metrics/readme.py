@@ -223,5 +223,7 @@ def _geometry(
     values = [[entry["value"] for entry in entries] for entries in found]
     values.append([(known[0]["data"] or {}).get("value")])
     cells = [_shown(each, factor, digits) for each in values]
-    counts = dict.fromkeys(str(sum(entry["n"] for entry in entries)) for entries in found)
+    counts = [str(sum(entry["n"] for entry in entries)) for entries in found]
+    if len(set(counts)) == 1:  # else one of each model, in the order of the columns
+        del counts[1:]
     return (label, *(c if c == "–" else c + unit for c in cells), ", ".join(counts))

@@ -46,6 +46,9 @@ CASES = {
     "zero": ((*GENERATE, "--temperature", "0"), 2, ["--temperature", "above 0"]),
     "early NaN": ((*GENERATE, "--early-temperature", "nan"), 2, ["--early-temp", "above 0"]),
     "early word": ((*GENERATE, "--early-temperature", "bonds=hot"), 2, ["'bonds=hot'", "bonds=6"]),
+    "early nothing": ((*GENERATE, "--early-temperature", "=3"), 2, ["'=3'", "bonds=6"]),
+    "early trailing": ((*GENERATE, "--early-temperature", "bonds=4,"), 2, ["not ''", "bonds=6"]),
+    "early again": ((*GENERATE, "--early-temperature", "bonds=4,bonds=5"), 2, ["more than one"]),
     "early twice": ((*GENERATE, "--early-temperature", "4,bonds=6"), 2, ["more than one thing"]),
     "early field": (
         (*GENERATE, "--early-temperature", "positions=2"), 2, ["'positions'", "bonds, charges"]

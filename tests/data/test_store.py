@@ -70,6 +70,14 @@ def test_round_trip(store: Store) -> None:
         store[len(ENTRIES)]
 
 
+def test_complexes_are_no_molecules_and_are_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "store.json").write_text('{"schema": "moldiff-complexes-1"}')
+    for use in (Store.open, write):
+        with pytest.raises(DataError, match="holds protein-ligand complexes"):
+            use(tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["store.json"]
+
+
 def test_meta(store: Store) -> None:
     assert store.meta["rejected"] == {"radical": 1, "valence": 1}
     assert store.meta["splits"] == {"train": 17, "validation": 17, "test": 16}
