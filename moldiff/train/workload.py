@@ -165,8 +165,8 @@ def _teacher(name: str, student: Model, config: TrainConfig) -> Model:
         if not agrees:
             raise ConfigError(
                 f"The {what} of the teacher '{name}' is not that of the model to be trained.",
-                fix=f"Use the teacher's data and its '{what}' in the configuration, or name another "
-                "teacher in 'objective'.",
+                fix=f"Use the teacher's data and its '{what}' in the configuration, or name "
+                "another teacher in 'objective'.",
             )
     teacher.denoiser.precision = getattr(torch, config.precision)
     return teacher
