@@ -76,6 +76,7 @@ def prepare(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Molecules in 3D.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Directory of the data set.")],
     seed: Annotated[int, typer.Option(help="Changes which molecules are held out.")] = 0,
+    force: Annotated[bool, typer.Option("--force", help="Replace a data set there.")] = False,
 ) -> None:
     """Prepare your own molecules.
 
@@ -84,6 +85,7 @@ def prepare(
     """
     from moldiff.data.molecules import prepare as run
 
+    _keep(output, force)
     describe(run(files, output, seed=seed))
 
 
@@ -91,6 +93,7 @@ def prepare(
 def fold(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A prepared data set.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Directory of the new data set.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace a data set there.")] = False,
 ) -> None:
     """Fold hydrogens into the heavy atoms, for models of skeletons.
 
@@ -101,6 +104,7 @@ def fold(
     from moldiff.data.store import Store
 
     source = Store.open(directory)
+    _keep(output, force)
     with bar("{task.completed} of {task.total}") as shown:
         line = shown.add_task("folding hydrogens", total=len(source))
         store = fold_store(source, output, progress=lambda: shown.advance(line))
@@ -199,6 +203,15 @@ def info(
         describe(Store.open(directory, verify=verify))
     if verify:
         remark("All checksums match.")
+
+
+def _keep(output: Path, force: bool) -> None:
+    """Refuse to replace a data set unasked (``InputError``)."""
+    if (output / "store.json").is_file() and not force:
+        raise InputError(
+            f"{output} holds a data set already.",
+            fix="Give another --output, or replace it with --force.",
+        )
 
 
 def describe(store: Store) -> None:

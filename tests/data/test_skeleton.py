@@ -59,7 +59,9 @@ def test_folding_keeps_molecules_splits_and_properties(store: Store, tmp_path: P
 
 
 def test_folding_on_the_command_line(store: Store, tmp_path: Path) -> None:
-    assert main(["data", "fold", str(store.path), "-o", str(tmp_path / "out")]) == 0
+    words = ["data", "fold", str(store.path), "-o", str(tmp_path / "out")]
+    assert main(words) == 0
+    assert main(words) == 2 and main([*words, "--force"]) == 0  # never replaced unasked
     folded = Store.open(tmp_path / "out", verify=True)
     assert folded.vocabulary.hydrogens and len(folded) > 0
 
