@@ -22,8 +22,15 @@ CHECKED = (
 )
 jaxtyping.install_import_hook([f"moldiff.{name}" for name in CHECKED], "beartype.beartype")
 
+import signal  # noqa: E402
+
 import hypothesis  # noqa: E402
 import torch  # noqa: E402
+
+# A shell starts what goes to the background deaf to Ctrl-C, and children inherit it: the tests of
+# interruptions would wait for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # One thread per test process: spinning OpenMP threads slow each other down on busy machines.
 torch.set_num_threads(1)
