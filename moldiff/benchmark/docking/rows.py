@@ -141,13 +141,20 @@ class RowFile:
         except OSError as error:
             raise unwritable(self.path, error) from error
         self._journal.__enter__()
+        try:
+            self._load()
+        except BaseException:  # a file that cannot be read must not stay locked
+            self._journal.__exit__(None, None, None)
+            raise
+        return self
+
+    def _load(self) -> None:
         for _, line in self._journal.lines():
             row = _row(line)
             if row is None:  # it is docked again
                 self.damaged += 1
             else:
                 self.rows[row.key] = row
-        return self
 
     def __exit__(
         self,
