@@ -7,6 +7,8 @@ sampled has a row with the reason.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -159,11 +161,11 @@ def _measured(member: Member, digest: str, plan: Plan, say: Say | None) -> dict[
     own = dict(member.config.sampling)
     own["steps"] = min(own.get("steps", 50), plan.most or own.get("steps", 50))
 
-    def point(label: str, sampling: dict[str, Any], relax: bool) -> dict[str, Any] | None:
-        path = folder / "samples" / f"{member.name}-{label}.json"
+    def point(sampling: dict[str, Any], *, relax: bool) -> dict[str, Any] | None:
         request = {"sampling": sampling, "hash": digest, "n": plan.samples, "seed": plan.seed}
-        known = kept(path)
-        if known is not None and known["request"] == plain(request):
+        path = folder / "samples" / f"{_digest(request | {'relax': relax})}.json"
+        known = kept(path)  # by what was asked for: members that ask for the same share it
+        if known is not None:
             return known
         if say is None:
             return None
@@ -171,9 +173,14 @@ def _measured(member: Member, digest: str, plan: Plan, say: Say | None) -> dict[
         made = measure(model(), sampling, n=plan.samples, seed=plan.seed, relax=relax)
         return keep(path, {"request": request, **made})
 
-    default = point("default", own, relax=True)
+    default = point(own, relax=True)
     curve = [
-        default if steps == own["steps"] else point(f"{steps:03d}", {**own, "steps": steps}, False)
+        default if steps == own["steps"] else point({**own, "steps": steps}, relax=False)
         for steps in plan.steps
     ]
     return {"default": default, "curve": [found for found in curve if found is not None]}
+
+
+def _digest(request: Mapping[str, Any]) -> str:
+    text = json.dumps(plain(request), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
