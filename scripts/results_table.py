@@ -10,6 +10,7 @@ import json
 import sys
 from pathlib import Path
 
+from moldiff.files import replace_section
 from moldiff.metrics.readme import results_section
 
 root = Path(__file__).resolve().parent.parent
@@ -17,7 +18,4 @@ reports = [json.loads(Path(name).read_text()) for name in sys.argv[2:]]
 section = results_section(reports, root / "datasets/qm9/published.yaml")
 if sys.argv[1] == "-":
     sys.exit(print(section))
-readme = Path(sys.argv[1])
-begin, end = "<!-- results:begin -->\n", "<!-- results:end -->"
-before, rest = readme.read_text().split(begin)
-readme.write_text(before + begin + section + end + rest.split(end)[1])
+replace_section(Path(sys.argv[1]), "results", section)

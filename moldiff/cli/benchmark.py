@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -90,6 +90,10 @@ def docking(
     report_only: Annotated[
         bool, typer.Option("--report-only", help="Dock nothing; report what is there.")
     ] = False,
+    readme: Annotated[
+        Path | None,
+        typer.Option(help="Also put a short table between this file's docking markers."),
+    ] = None,
 ) -> None:
     """Dock ligands back into their crystal receptors, by moldiff and by AutoDock Vina.
 
@@ -97,11 +101,14 @@ def docking(
     be interrupted, even killed, and goes on with the same command; the report is about what is
     finished, which is a random part.
     """
+    from moldiff.benchmark.docking import readme as short
     from moldiff.benchmark.docking.complexes import choose, read_set
     from moldiff.benchmark.docking.study import Plan, Study, read_similarity
 
     if not report_only and model is not None and not model.is_file():
         raise InputError(f"There is no model file {model}.", fix="Check the path.")
+    if readme is not None:  # before hours of work
+        short.check(readme)
     found = [read_set(folder) for folder in sets]
     if len({folder.resolve().name for folder in sets}) < len(sets):
         raise InputError("Two of the sets have the same name.", fix="Name each folder once.")
@@ -117,7 +124,10 @@ def docking(
     known = {} if similarity is None else read_similarity(similarity)
     with Study(cases, plan, output, known) as study:
         stopped = not report_only and _work(study, jobs)
-        _tell(study)
+        result = _tell(study)
+        if readme is not None:
+            short.into_readme(result, readme)
+            remark(f"Put into: {readme}")
         left = len(study.left())
     if stopped:
         raise Interrupted(
@@ -199,8 +209,8 @@ def _duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
 
 
-def _tell(study: Study) -> None:
-    """Write the files and print the tables."""
+def _tell(study: Study) -> dict[str, Any]:
+    """Write the files and print the tables; return the document."""
     from moldiff.benchmark.docking import report
 
     result, files = study.write()
@@ -214,3 +224,4 @@ def _tell(study: Study) -> None:
     if result["no_curve"]:
         remark(f"No curve: {result['no_curve']}.")
     remark(f"Written: {', '.join(str(path) for path in files)}")
+    return result

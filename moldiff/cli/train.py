@@ -199,7 +199,7 @@ def _write_config(config: TrainConfig, source: str) -> None:
     """
     import yaml
 
-    from moldiff.view.trajectory import replace_text
+    from moldiff.files import replace_text
 
     output = Path(config.output)
     output.mkdir(parents=True, exist_ok=True)

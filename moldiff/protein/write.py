@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from string import ascii_lowercase, ascii_uppercase, digits
 
 import numpy as np
 
-from moldiff.errors import InputError
+from moldiff.files import replace_text
 from moldiff.protein.elements import SYMBOLS
 from moldiff.protein.receptor import Receptor
 from moldiff.protein.structure import Structure
@@ -38,27 +36,8 @@ def write_pdb(receptor: Receptor, path: str | Path, hydrogens: bool = True) -> N
     InputError
         The file cannot be written.
     """
-    path = Path(path)
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise _unwritable(path, error) from None
-    try:
-        with os.fdopen(handle, "w", encoding="ascii", errors="replace") as file:
-            file.write(pdb_text(receptor, hydrogens=hydrogens))
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except OSError as error:
-        raise _unwritable(path, error) from None
-    finally:
-        Path(name).unlink(missing_ok=True)
-
-
-def _unwritable(path: Path, error: OSError) -> InputError:
-    return InputError(
-        f"The receptor cannot be written to {path}: {error.strerror or error}.",
-        fix="Choose a file in a folder that exists and is writable.",
-    )
+    text = pdb_text(receptor, hydrogens=hydrogens)
+    replace_text(Path(path), text.encode("ascii", "replace").decode())  # columns count bytes
 
 
 def pdb_text(receptor: Receptor, *, hydrogens: bool = True) -> str:

@@ -14,8 +14,8 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from moldiff.chem.quiet import quiet
+from moldiff.files import replace_text
 from moldiff.view.card import COLUMNS, describe, describe_frames
-from moldiff.view.trajectory import replace_text
 
 if TYPE_CHECKING:
     from moldiff.io import Record

@@ -13,9 +13,7 @@ bonds as atom-atom-order with 0-based atoms.
 from __future__ import annotations
 
 import itertools
-import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moldiff.errors import InputError
+from moldiff.files import replace_text
 
-__all__ = ["Frame", "read_trajectories", "replace_text", "write_trajectories"]
+__all__ = ["Frame", "read_trajectories", "write_trajectories"]
 
 _WORD = re.compile(r"(\w+)=(\S+)")
 
@@ -92,36 +91,6 @@ def read_trajectories(path: str | Path) -> dict[int, list[Frame]]:
             f"The trajectory '{path}' holds no frame.", fix="Give a multi-frame XYZ file."
         )
     return trajectories
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Write UTF-8 text to a temporary file beside ``path`` and rename it over ``path``.
-
-    Raises ``InputError`` when the place cannot be written; an older file then survives.
-    """
-    temporary: str | None = None
-    try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        # xmlcharrefreplace: a name read from a latin-1 file may hold lone surrogates
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="xmlcharrefreplace") as stream:
-            stream.write(text)
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise InputError(
-            f"Cannot write '{path}': {error.strerror}.",
-            fix="Choose a directory that exists, is writable and has space left.",
-        ) from error
-    finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    """The process's umask: mkstemp makes private files, a page is meant to be shared."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _block(molecule: int, frame: Frame) -> str:

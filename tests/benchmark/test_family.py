@@ -14,7 +14,7 @@ from moldiff.benchmark import __main__ as command
 from moldiff.benchmark import picture
 from moldiff.benchmark.family.members import Member, Setup, members
 from moldiff.benchmark.family.picture import spread
-from moldiff.benchmark.family.report import BEGIN, END, markdown
+from moldiff.benchmark.family.report import markdown
 from moldiff.benchmark.family.sampling import counted
 from moldiff.data.molecules import prepare
 from moldiff.generation import Request, generate
@@ -82,7 +82,7 @@ def test_from_training_to_table(
     setup: Setup, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{BEGIN}stale\n{END}\nafter\n")
+    readme.write_text("before\n<!-- family:begin -->\nstale\n<!-- family:end -->\nafter\n")
     drawn = ["--picture", str(tmp_path / "family.png")] if picture.available() else []
     words = arguments(setup, tmp_path, "--only", *ONLY, "--readme", str(readme), *drawn)
     assert command.main(words) == 0, capsys.readouterr().err
@@ -200,7 +200,10 @@ def test_a_readme_without_a_place_is_refused_before_any_work(
     readme = tmp_path / "README.md"
     readme.write_text("nothing here\n")
     assert command.main(arguments(setup, tmp_path, "--readme", str(readme))) == 2
-    assert BEGIN.strip() in capsys.readouterr().err and readme.read_text() == "nothing here\n"
+    assert (
+        "<!-- family:begin -->" in capsys.readouterr().err
+        and readme.read_text() == "nothing here\n"
+    )
 
 
 def test_labels_do_not_touch() -> None:

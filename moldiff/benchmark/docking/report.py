@@ -23,7 +23,7 @@ from moldiff.benchmark.docking import statistics
 from moldiff.benchmark.docking.methods import METHODS, Ours
 from moldiff.benchmark.docking.rows import FAILED, Row, base
 
-__all__ = ["FORMAT", "PROTOCOL", "Table", "document", "markdown", "tables"]
+__all__ = ["ALL_SETS", "FORMAT", "PROTOCOL", "Table", "document", "markdown", "tables"]
 
 FORMAT = "moldiff-docking-benchmark-1"
 PROTOCOL = (
@@ -37,7 +37,7 @@ PROTOCOL = (
     "are left out whose protein may be in the training data with the same ligand."
 )
 _BASELINES = ("vina1", "vina8")
-_ALL = "all sets"
+ALL_SETS = "all sets"
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def document(
         for name, mine in sets.items()
     }
     if len(sets) > 1:
-        parts[_ALL] = {"planned": sum(planned.values()), **_set(rows, similarity, seed)}
+        parts[ALL_SETS] = {"planned": sum(planned.values()), **_set(rows, similarity, seed)}
     return {
         "format": FORMAT,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -94,7 +94,8 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _check(options: argparse.Namespace) -> None:
-    from moldiff.benchmark.family.report import check_readme
+    from moldiff.benchmark.family.report import SECTION
+    from moldiff.files import check_section
 
     if options.threads < 1:
         raise InputError(f"--threads must be at least 1, not {options.threads}.")
@@ -108,7 +109,7 @@ def _check(options: argparse.Namespace) -> None:
     if options.picture is not None:
         picture.check(options.picture)
     if options.readme is not None:
-        check_readme(options.readme)
+        check_section(options.readme, SECTION)
 
 
 def _say(text: str) -> None:

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from moldiff.errors import InputError
-from moldiff.view.trajectory import replace_text
+from moldiff.files import replace_section
 
 __all__ = ["into_readme", "markdown"]
 
-BEGIN, END = "<!-- family:begin -->\n", "<!-- family:end -->"
+SECTION = "family"
 _HEAD = (
     "method",
     "training",
@@ -106,26 +105,10 @@ def into_readme(document: Mapping[str, Any], readme: Path, picture: Path | None)
     InputError
         If the file cannot be read or has no such markers.
     """
-    text = check_readme(readme)
     section = markdown(document) + "\n"
     if picture is not None:
         shown = Path(picture).resolve()
         root = readme.resolve().parent
         where = shown.relative_to(root) if shown.is_relative_to(root) else shown.name
         section += f"\n![Quality against sampling steps, a line per member]({where})\n"
-    before, rest = text.split(BEGIN)
-    replace_text(readme, before + BEGIN + section + END + rest.split(END)[1])
-
-
-def check_readme(readme: Path) -> str:
-    """Return the text of a README that has the markers, each once; see :func:`into_readme`."""
-    try:
-        text = readme.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"Cannot read '{readme}': {error.strerror}.") from error
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
-        raise InputError(
-            f"'{readme}' has no place for the table.",
-            fix=f"Write the lines {BEGIN.strip()} and {END} where it shall be.",
-        )
-    return text
+    replace_section(readme, SECTION, section)

@@ -9,14 +9,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from moldiff.benchmark.docking import report
 from moldiff.benchmark.docking.complexes import read_set
 from moldiff.benchmark.docking.methods import Job, parse
-from moldiff.benchmark.docking.rows import DOCKED, FAILED
+from moldiff.benchmark.docking.readme import into_readme
+from moldiff.benchmark.docking.rows import DOCKED, FAILED, Row
 from moldiff.benchmark.docking.study import Plan, Study, poses_table
 from moldiff.benchmark.docking.worker import Task, work
 
@@ -132,6 +135,33 @@ def test_bad_requests_are_refused(
     assert main(["benchmark", "docking", *given, "-o", str(output)]) == 2
     assert told in capsys.readouterr().err
     assert not output.exists()
+
+
+def test_the_readme_gets_the_short_table(
+    complexes: Path, tmp_path: Path, made: Callable[..., Row], capsys: pytest.CaptureFixture[str]
+) -> None:
+    readme = tmp_path / "README.md"
+    rows = [
+        *(made(f"c{k}", "moldiff@20", 1.0 if k < 3 else 5.0) for k in range(4)),
+        *(made(f"c{k}", "vina1@8", 1.0 if k < 1 else 5.0, 1.5) for k in range(4)),
+    ]
+    result = report.document(rows, {"set": 4}, {})
+    readme.write_text("above\n<!-- docking:begin -->\nstale\n<!-- docking:end -->\nbelow\n")
+    into_readme(result, readme)
+    text = readme.read_text()
+    assert text.startswith("above\n") and text.endswith("below\n") and "stale" not in text
+    assert (
+        "| set | **moldiff@20** | 4 | 75.0 |" in text and "- set, moldiff@20 - vina1@8: +50" in text
+    )
+    assert "|  | vina1@8: AutoDock Vina from one ETKDG conformer | 4 | 25.0 |" in text
+
+    from moldiff.cli import main
+
+    readme.write_text("no place")  # refused before any work
+    words = ["benchmark", "docking", str(complexes), "-o", str(tmp_path / "run")]
+    assert main([*words, "--readme", str(readme)]) == 2
+    assert "<!-- docking:begin -->" in capsys.readouterr().err and readme.read_text() == "no place"
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_report_of_nothing(complexes: Path, tmp_path: Path) -> None:
