@@ -154,6 +154,20 @@ def test_ones_own_teacher_stays() -> None:
     assert made["objective"] == own
 
 
+def test_a_named_teacher_is_where_one_begins() -> None:
+    from moldiff.tasks import training_config
+
+    taught = {name for name, method in METHODS.items() if method.taught}
+    assert taught == {"reflow", "consistency-distillation", "endpoint"}
+    made = training_config("qm9", method="endpoint", teacher="my.safetensors")
+    assert made.objective["teacher"] == made.init == "my.safetensors"
+    usual = training_config("qm9-skeleton", method="endpoint")
+    assert usual.objective["teacher"] == "qm9-skeleton"  # fits the bundled configuration's data
+    with pytest.raises(ConfigError, match="does not learn from a teacher") as caught:
+        training_config("qm9", method="ddpm", teacher="qm9")
+    assert "endpoint" in caught.value.fix
+
+
 def test_a_method_without_its_fields_is_refused() -> None:
     positions = {"positions": CONFIG.process["positions"]}
     with pytest.raises(ConfigError, match="has only positions") as caught:

@@ -36,6 +36,7 @@ EXAMPLES = (
     "moldiff data qm9 && moldiff train qm9",
     "moldiff train config.yaml --device cuda",
     "moldiff train my.sdf --method flow-matching --output runs/flow",
+    "moldiff train my.sdf --method endpoint --teacher runs/my/model.safetensors --output runs/fast",
 )
 
 
@@ -54,6 +55,10 @@ def command(
     method: Annotated[
         str | None,
         typer.Option(help="A member of the family (moldiff methods), over the configuration."),
+    ] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(help="Model that a distilled method learns from, and begins with."),
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Optimisation steps in all.")] = None,
     data: Annotated[
@@ -86,10 +91,10 @@ def command(
         "device": device,
     }
     check_threads(threads)
-    config = training_config(source, method=method, announce=remark, **given)
+    config = training_config(source, method=method, teacher=teacher, announce=remark, **given)
     check_threads(config.threads, f"'threads' in {source}")
     set_threads(config.threads)
-    run = _Run(config, source, _again(source, {"method": method, **given}))
+    run = _Run(config, source, _again(source, {"method": method, "teacher": teacher, **given}))
     run.train()
 
 

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from moldiff.bundled import DEFAULT
+
 __all__ = ["METHODS", "SAMPLERS", "Method", "SamplerChoice"]
 
 
@@ -34,6 +36,11 @@ class Method:
     cites: tuple[str, ...]
     config: Mapping[str, Any] = field(default_factory=dict)
     whole: tuple[str, ...] = ()
+
+    @property
+    def taught(self) -> bool:
+        """Whether it learns from a trained model."""
+        return "teacher" in self.config.get("objective", {})
 
 
 @dataclass(frozen=True)
@@ -160,7 +167,7 @@ METHODS: Mapping[str, Method] = {
         ("liu2023",),
         _FEW
         | {
-            "objective": {"name": "reflow", "teacher": "qm9"},
+            "objective": {"name": "reflow", "teacher": DEFAULT},
             "sampling": _sampling(8, "ancestral", eta=0.0),
         },
     ),
@@ -170,7 +177,7 @@ METHODS: Mapping[str, Method] = {
         _FEW
         | {
             "precondition": "consistency",
-            "objective": {"name": "consistency", "teacher": "qm9"},
+            "objective": {"name": "consistency", "teacher": DEFAULT},
             "sampling": _sampling(4, "ancestral", 1.5, eta=0.0),
         },
     ),
@@ -189,7 +196,7 @@ METHODS: Mapping[str, Method] = {
         ("salimans2022", "luhman2021", "ross2011"),
         _FEW
         | {
-            "objective": {"name": "endpoint", "teacher": "qm9"},
+            "objective": {"name": "endpoint", "teacher": DEFAULT},
             "sampling": _sampling(4, "ancestral", 1.5, eta=0.0),
         },
     ),

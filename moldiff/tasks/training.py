@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ def training_config(
     source: str,
     *,
     method: str | None = None,
+    teacher: str | None = None,
     announce: Callable[[str], None] | None = None,
     **overrides: Any,
 ) -> TrainConfig:
@@ -36,6 +38,9 @@ def training_config(
         store; the last two are trained on with the bundled configuration ``default``.
     method:
         A member of the family (`moldiff.methods`), laid over the configuration.
+    teacher:
+        Model, bundled or a file, that a distilled method learns from, and with whose weights it
+        begins unless the configuration has an ``init``.
     announce:
         Called with what the method changes, and with remarks on parts that hardly go together.
     overrides:
@@ -67,6 +72,8 @@ def training_config(
     say = announce or (lambda text: None)
     if method is not None:
         config = _with_method(config, method, say)
+    if teacher is not None:
+        config = _with_teacher(config, teacher)
     if config.task in ("molecules", "codec"):
         from moldiff.train.check import check
 
@@ -91,6 +98,21 @@ def _with_method(config: TrainConfig, method: str, say: Callable[[str], None]) -
     ]
     say(f"The method '{method}' sets {', '.join(changed) or 'nothing that was not so before'}.")
     return TrainConfig.from_dict(values)
+
+
+def _with_teacher(config: TrainConfig, teacher: str) -> TrainConfig:
+    """Learn from a model, and begin with its weights."""
+    from moldiff.methods import METHODS
+
+    objective = config.to_dict()["objective"]
+    if not isinstance(objective, Mapping) or objective.get("teacher") is None:
+        taught = ", ".join(name for name, method in METHODS.items() if method.taught)
+        raise ConfigError(
+            "What is to be trained does not learn from a teacher.",
+            fix=f"Leave out --teacher, or choose a --method that has one: {taught}.",
+        )
+    first = teacher if config.init is None else config.init
+    return replace(config, objective={**objective, "teacher": teacher}, init=first)
 
 
 def _told(value: Any) -> str:

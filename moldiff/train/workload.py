@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from moldiff.batch import Batch
-from moldiff.bundled import find_model
+from moldiff.bundled import bundled_models, find_model
 from moldiff.data.store import Store
 from moldiff.errors import ConfigError, ModelFileError
 from moldiff.guidance.condition import dropped
@@ -155,21 +155,30 @@ class Molecules(Workload):
 def _teacher(name: str, student: Model, config: TrainConfig) -> Model:
     """Load a teacher, as precise as the student is trained."""
     teacher = Model.load(find_model(name), device=config.device)
+    what = _strange(teacher, student)
+    if what is not None:
+        fitting = [
+            k for k, path in bundled_models().items() if not _strange(Model.load(path), student)
+        ]
+        names = f" (of those bundled: {', '.join(fitting)})" if fitting else ""
+        raise ConfigError(
+            f"The {what} of the teacher '{name}' is not that of the model to be trained.",
+            fix=f"Name another with --teacher{names}, or use this teacher's data and its '{what}' "
+            "in the configuration.",
+        )
+    teacher.denoiser.precision = getattr(torch, config.precision)
+    return teacher
+
+
+def _strange(teacher: Model, student: Model) -> str | None:
+    """In what the two cannot speak of the same things; None: they can."""
     same = {
         "process": teacher.process.to_config() == student.process.to_config(),
         "vocabulary": dict(teacher.vocabulary) == dict(student.vocabulary),
         "conditions": teacher.conditions == student.conditions,
         "codec": _codec_digest(teacher) == _codec_digest(student),
     }
-    for what, agrees in same.items():
-        if not agrees:
-            raise ConfigError(
-                f"The {what} of the teacher '{name}' is not that of the model to be trained.",
-                fix=f"Use the teacher's data and its '{what}' in the configuration, or name "
-                "another teacher in 'objective'.",
-            )
-    teacher.denoiser.precision = getattr(torch, config.precision)
-    return teacher
+    return next((what for what, agrees in same.items() if not agrees), None)
 
 
 def _codec_digest(model: Model) -> str | None:

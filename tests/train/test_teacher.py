@@ -65,6 +65,15 @@ def test_its_own_teacher_is_sampled_by_all_its_settings(
         next(iter(Trainer(config(objective=own), store).fit()))
 
 
+def test_a_teacher_of_other_molecules_is_refused(
+    config: Callable[..., TrainConfig], store: Store
+) -> None:
+    settings = config(objective={"name": "endpoint", "teacher": "qm9-skeleton"})
+    with pytest.raises(ConfigError, match="of the teacher 'qm9-skeleton' is not that") as caught:
+        Trainer(settings, store)
+    assert "--teacher" in caught.value.fix
+
+
 def test_another_teacher_is_another_run(
     teacher: str, config: Callable[..., TrainConfig], store: Store, tmp_path: Path
 ) -> None:

@@ -8,7 +8,7 @@ alone (DDPM and DDIM, say) are trained once.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,28 +105,19 @@ def trained_by(config: TrainConfig) -> dict[str, Any]:
 
 def _config(name: str, setup: Setup) -> TrainConfig:
     config = training_config(
-        setup.recipe, method=name, data=setup.data, name=name, threads=setup.threads
+        setup.recipe,
+        method=name,
+        teacher=setup.teacher if METHODS[name].taught else None,
+        data=setup.data,
+        name=name,
+        threads=setup.threads,
     )
     values = config.to_dict() | {"evaluation": {"every": 0}}
-    objective = values["objective"]
-    objective = {"name": objective} if isinstance(objective, str) else dict(objective)
-    if objective.get("teacher") is not None:
-        values |= _taught(values, objective, setup)
+    if METHODS[name].taught:
+        values["optimizer"] = {**values["optimizer"], **_FINE}
+    if name == "reflow":
+        pairs = max(values["batch"], round(_PAIRS * setup.minutes))
+        values["objective"] = {**values["objective"], "pairs": pairs}
     if values.get("codec") is not None:  # a missing one is told now, not when it is its turn
         values["codec"] = str(find_model(setup.codec or values["codec"]))
     return TrainConfig.from_dict(values)
-
-
-def _taught(
-    values: Mapping[str, Any], objective: Mapping[str, Any], setup: Setup
-) -> dict[str, Any]:
-    pairs = {"pairs": max(values["batch"], round(_PAIRS * setup.minutes))}
-    return {
-        "objective": {
-            **objective,
-            "teacher": setup.teacher,
-            **(pairs if objective["name"] == "reflow" else {}),
-        },
-        "init": setup.teacher,
-        "optimizer": {**values["optimizer"], **_FINE},
-    }
