@@ -22,6 +22,8 @@ class Method:
 
     Attributes
     ----------
+    kind:
+        The branch of the family, under which pictures show it.
     line:
         What it is, in one line.
     cites:
@@ -32,6 +34,7 @@ class Method:
         Keys of it that take the place of the configuration's, where others are laid over them.
     """
 
+    kind: str
     line: str
     cites: tuple[str, ...]
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -97,72 +100,86 @@ _FEW = {"evaluation": {"steps": 4}}
 
 METHODS: Mapping[str, Method] = {
     "aligned": Method(
+        "flows",
         "the default: flow from noise permuted and rotated onto the data; few, straight steps",
         ("klein2023", "song2023equifm", "karras2022"),
         _coordinates("cosine", "karras", "aligned") | {"sampling": _sampling(50, "ancestral", 1.5)},
     ),
     "thermodynamics": Method(
+        "denoising",
         "a fixed noising reversed step by step; its bound is what `moldiff likelihood` gives",
         ("sohldickstein2015",),
         _coordinates("linear_vp", "clean") | {"sampling": _sampling(1000, "ancestral", eta=1.0)},
     ),
     "ddpm": Method(
+        "denoising",
         "predicts the noise, L_simple, 1000 random steps back, linear schedule",
         ("ho2020",),
         _DDPM | {"sampling": _sampling(1000, "ancestral", eta=1.0)},
     ),
     "ddpm-cosine": Method(
+        "denoising",
         "DDPM with the cosine schedule",
         ("nichol2021", "ho2020"),
         _coordinates("cosine", "noise") | {"sampling": _sampling(1000, "ancestral", eta=1.0)},
     ),
     "ddim": Method(
+        "denoising",
         "DDPM's model, sampled without randomness in any number of steps",
         ("song2021ddim", "ho2020"),
         _DDPM | {"sampling": _sampling(50, "ancestral", eta=0.0)},
     ),
     "score-matching": Method(
+        "scores",
         "denoising score matching on a ladder of noise, annealed Langevin dynamics",
         ("song2019",),
         _coordinates(_VE, "noise") | {"sampling": _sampling(50, "annealed")},
     ),
     "score-sde-vp": Method(
+        "scores",
         "variance-preserving SDE, predictor and Langevin corrector",
         ("song2021",),
         _DDPM | {"sampling": _sampling(250, "langevin")},
     ),
     "score-sde-ve": Method(
+        "scores",
         "variance-exploding SDE, predictor and Langevin corrector",
         ("song2021", "song2019"),
         _coordinates(_VE, "noise") | {"sampling": _sampling(250, "langevin")},
     ),
     "probability-flow": Method(
+        "scores",
         "the ODE with the marginals of the variance-preserving SDE, second order",
         ("song2021",),
         _DDPM | {"sampling": _sampling(25, "midpoint")},
     ),
     "edm": Method(
+        "scores",
         "preconditioning, log-normal noise levels, Heun (s_churn > 0 makes it random)",
         ("karras2022",),
         _EDM | {"sampling": _sampling(25, "heun")},
     ),
     "dpm-solver": Method(
+        "denoising",
         "DDPM's model, second-order multistep solver in log-SNR: DPM-Solver++(2M)",
         ("lu2022", "ho2020"),
         _DDPM | {"sampling": _sampling(20, "multistep")},
     ),
     "flow-matching": Method(
+        "flows",
         "velocity of straight paths from noise permuted and rotated onto the data, Euler steps",
         ("lipman2023", "klein2023", "song2023equifm"),
         _coordinates("rectified", "velocity", "aligned")
         | {"sampling": _sampling(50, "ancestral", eta=0.0)},
     ),
     "rectified-flow": Method(
+        "flows",
         "velocity of straight paths between independent noise and data, Euler steps",
         ("liu2023", "lipman2023"),
         _FLOW | {"sampling": _sampling(50, "ancestral", eta=0.0)},
     ),
     "reflow": Method(
+        "few steps",
         "rectified again, on pairs that a teacher made: straighter paths, fewer steps",
         ("liu2023",),
         _FEW
@@ -172,6 +189,7 @@ METHODS: Mapping[str, Method] = {
         },
     ),
     "consistency-distillation": Method(
+        "few steps",
         "every point of a teacher's trajectory predicts its end: 1 to 4 steps",
         ("song2023", "songdhariwal2024"),
         _FEW
@@ -182,6 +200,7 @@ METHODS: Mapping[str, Method] = {
         },
     ),
     "consistency-training": Method(
+        "few steps",
         "the same without a teacher: neighbouring noise levels agree",
         ("song2023", "songdhariwal2024"),
         _FEW
@@ -192,6 +211,7 @@ METHODS: Mapping[str, Method] = {
         },
     ),
     "endpoint": Method(
+        "few steps",
         "predicts where a teacher ends from states the student reached itself: a few steps",
         ("salimans2022", "luhman2021", "ross2011"),
         _FEW
@@ -201,32 +221,38 @@ METHODS: Mapping[str, Method] = {
         },
     ),
     "uniform": Method(
+        "classes",
         "classes jump to any other with equal probability",
         ("austin2021", "campbell2022"),
         _kernel("uniform"),
     ),
     "marginal": Method(
+        "classes",
         "classes jump to others as frequent as in the data (the default for classes)",
         ("vignac2023", "austin2021", "campbell2022"),
         _kernel("marginal"),
     ),
     "mask": Method(
+        "classes",
         "classes are masked one by one, and unmasked in sampling",
         ("austin2021", "campbell2022", "campbell2024"),
         _kernel("mask"),
     ),
     "dit": Method(
+        "networks and spaces",
         "diffusion transformer: adaptive layer norm, attention biased by pairs, equivariant",
         ("peebles2023",),
         {"network": {"name": "transformer"}},
     ),
     "af3": Method(
+        "networks and spaces",
         "NOT EQUIVARIANT: transformer on plain coordinates as in AlphaFold 3, which sees every "
         "molecule in random orientations",
         ("abramson2024", "peebles2023"),
         {"network": {"name": "plain"}},
     ),
     "latent": Method(
+        "networks and spaces",
         "flow in the latents of a codec: points and features per atom; any other method goes there",
         ("xu2023", "rombach2022"),
         {
@@ -242,6 +268,7 @@ METHODS: Mapping[str, Method] = {
         whole=("process", "sampling"),
     ),
     "classifier-free": Method(
+        "networks and spaces",
         "conditions that training leaves out now and then; sampling goes beyond what they change",
         ("ho2022",),
         {

@@ -1,4 +1,4 @@
-"""Quality against sampling steps, one line per member, labelled where it ends."""
+"""Quality against sampling steps: a panel for each branch of the family, a line per member."""
 
 from __future__ import annotations
 
@@ -8,53 +8,67 @@ from typing import Any
 
 __all__ = ["draw", "spread"]
 
-#: Dark enough for white paper, told apart by colour-blind readers where neighbours.
-_COLOURS = ("#0b5394", "#b45f06", "#38761d", "#990000", "#5b2c8f", "#00707a", "#7a5c00", "#444444")
-_MARKERS = ("o", "s", "^", "v", "D", "P", "X")
-_PANELS = {"strict": "strictly valid, %", "stable": "stable molecules by look-up, %"}
-_GAP = 3.0  # per cent between labels
+#: Dark enough for white paper, told apart by colour-blind readers.
+_COLOURS = ("#0b5394", "#b45f06", "#38761d", "#990000", "#5b2c8f")
+_MARKERS = ("o", "s", "^", "v", "D")
+_QUALITY = "stable"
+_TITLE = "Molecules stable by look-up, %, against sampling steps"
+_USUAL = "aligned"  # grey in every panel: what the others are compared with
+_COLUMNS = 3
+_GAP = 6.5  # per cent between labels
 
 
 def draw(document: Mapping[str, Any], path: Path) -> None:
-    """Draw a document of `study.compare` into a file (.png, .svg or .pdf)."""
+    """Draw a document of `study.compare` into a file (.png, .svg or .pdf): a panel a branch."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     rows = [row for row in document["rows"] if row["curve"]]
-    figure = Figure(figsize=(15, max(5.0, 0.36 * len(rows))), layout="constrained")
+    kinds = list(dict.fromkeys(row["kind"] for row in rows))
+    usual = [row for row in rows if row["method"] == _USUAL]
+    high = -(-len(kinds) // _COLUMNS)
+    figure = Figure(figsize=(12, 0.6 + 3.3 * high), layout="constrained")
     FigureCanvasAgg(figure)
     figure.set_facecolor("white")
-    for axes, (key, title) in zip(figure.subplots(1, 2, sharey=True), _PANELS.items(), strict=True):
-        axes.set_title(title)
-        _panel(axes, rows, key, document["plan"]["steps"])
+    panels = figure.subplots(high, _COLUMNS, sharey=True, squeeze=False).flat
+    for kind, axes in zip(kinds, panels, strict=False):  # in this order: what is left stays
+        axes.set_title(kind, fontsize="medium")
+        steps = document["plan"]["steps"]
+        _panel(axes, [row for row in rows if row["kind"] == kind], usual, steps)
+    for axes in panels:  # those that are left
+        axes.set_axis_off()
     figure.suptitle(
-        f"{document['setup']['minutes']:g} CPU minutes of training each; dashed: not equivariant; "
-        "dotted: distilled from a trained model",
+        f"{_TITLE}\n{document['setup']['minutes']:g} CPU minutes of training each; dashed: not "
+        f"equivariant; dotted: distilled from a trained model; grey: {_USUAL}",
         fontsize="medium",
     )
     figure.savefig(path, dpi=130)
 
 
-def _panel(axes: Any, rows: Sequence[Mapping[str, Any]], key: str, steps: Sequence[int]) -> None:
-    ends = []
+def _panel(
+    axes: Any,
+    rows: Sequence[Mapping[str, Any]],
+    usual: Sequence[Mapping[str, Any]],
+    steps: Sequence[int],
+) -> None:
+    for row in usual:
+        axes.plot(*zip(*_curve(row), strict=True), color="#bbbbbb", linewidth=3)
     for k, row in enumerate(rows):
-        curve = [(point["steps"], 100 * point[key]["value"]) for point in row["curve"]]
-        axes.plot(*zip(*curve, strict=True), **_style(k, row))
-        ends.append(curve[-1])
+        axes.plot(*zip(*_curve(row), strict=True), **_style(k, row))
     axes.set_xscale("log", base=2)
     axes.set_xticks(steps, [str(step) for step in steps])
-    axes.set_xlim(steps[0] / 1.1, steps[-1] * 6)  # room for the labels
+    axes.set_xlim(steps[0] / 1.15, steps[-1] * 30)  # room for the labels
     axes.set_ylim(-3, 103)
     axes.set_yticks(range(0, 101, 20))
-    axes.set_xlabel("sampling steps")
     axes.grid(color="#dddddd", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
+    ends = [_curve(row)[-1] for row in rows]
     heights = spread([y for _, y in ends], _GAP)
     for k, (row, (x, y), height) in enumerate(zip(rows, ends, heights, strict=True)):
         axes.annotate(
             row["method"],
             (x, y),
-            (steps[-1] * 1.35, height),
+            (steps[-1] * 1.6, height),
             color=_style(k, row)["color"],
             fontsize="small",
             va="center",
@@ -67,10 +81,13 @@ def _panel(axes: Any, rows: Sequence[Mapping[str, Any]], key: str, steps: Sequen
         )
 
 
+def _curve(row: Mapping[str, Any]) -> list[tuple[int, float]]:
+    return [(point["steps"], 100 * point[_QUALITY]["value"]) for point in row["curve"]]
+
+
 def _style(k: int, row: Mapping[str, Any]) -> dict[str, Any]:
     line = "--" if not row["equivariant"] else ":" if row["distilled"] else "-"
-    marker = _MARKERS[k // len(_COLOURS) % len(_MARKERS)]
-    colour = _COLOURS[k % len(_COLOURS)]
+    colour, marker = _COLOURS[k % len(_COLOURS)], _MARKERS[k % len(_MARKERS)]
     return {"color": colour, "linestyle": line, "marker": marker, "markersize": 4, "linewidth": 1.4}
 
 

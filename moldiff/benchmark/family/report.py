@@ -110,5 +110,7 @@ def into_readme(document: Mapping[str, Any], readme: Path, picture: Path | None)
         shown = Path(picture).resolve()
         root = readme.resolve().parent
         where = shown.relative_to(root) if shown.is_relative_to(root) else shown.name
-        section += f"\n![Quality against sampling steps, a line per member]({where})\n"
+        section += (
+            f"\n![Quality against sampling steps, a panel for each branch of the family]({where})\n"
+        )
     replace_section(readme, SECTION, section)

@@ -110,6 +110,7 @@ def _row(
     """Everything about a member; what is missing is made, unless there is nobody to tell."""
     row: dict[str, Any] = {
         "method": name,
+        "kind": METHODS[name].kind,
         "line": METHODS[name].line,
         "reference": METHODS[name].cites[0],
         "training": None,
