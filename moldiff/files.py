@@ -8,7 +8,7 @@ from pathlib import Path
 
 from moldiff.errors import InputError
 
-__all__ = ["check_section", "replace_section", "replace_text"]
+__all__ = ["check_section", "replace_section", "replace_text", "share"]
 
 
 def check_section(path: Path, name: str) -> tuple[str, str]:
@@ -58,7 +58,7 @@ def replace_text(path: Path, text: str) -> None:
         # xmlcharrefreplace: a name read from a latin-1 file may hold lone surrogates
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="xmlcharrefreplace") as stream:
             stream.write(text)
-        os.chmod(temporary, 0o666 & ~_umask())
+        share(temporary)
         os.replace(temporary, path)
     except OSError as error:
         raise InputError(
@@ -70,8 +70,8 @@ def replace_text(path: Path, text: str) -> None:
             Path(temporary).unlink(missing_ok=True)
 
 
-def _umask() -> int:
-    """The process's umask: mkstemp makes private files, a page is meant to be shared."""
-    mask = os.umask(0)
+def share(path: str | Path) -> None:
+    """Give a temporary file, which is made private, the permissions of any other new file."""
+    mask = os.umask(0)  # there is no way to ask without setting it
     os.umask(mask)
-    return mask
+    os.chmod(path, 0o666 & ~mask)

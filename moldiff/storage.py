@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from moldiff.errors import ConfigError, ModelFileError
+from moldiff.files import share
 
 __all__ = [
     "Stored",
@@ -135,6 +136,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str
         save_file(plain, part, dict(header))
         with part.open("rb+") as file:  # the rename must not overtake the data
             os.fsync(file.fileno())
+        share(part)
         os.replace(part, path)
     except (SafetensorError, OSError) as error:
         raise ModelFileError(

@@ -121,6 +121,17 @@ def test_saving_replaces_the_file_at_once(path: Path, tmp_path: Path, monkeypatc
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="permissions as POSIX has them")
+def test_a_model_can_be_read_by_those_who_may_read_new_files(path: Path, tmp_path: Path) -> None:
+    made = tmp_path / "model.safetensors"
+    before = os.umask(0o027)
+    try:
+        Model.load(path).save(made)
+    finally:
+        os.umask(before)
+    assert made.stat().st_mode & 0o777 == 0o640
+
+
 def test_half_precision_is_read_as_single(path: Path, tmp_path: Path) -> None:
     model = Model.load(path)
     model.save(tmp_path / "half.safetensors", dtype=torch.float16)
