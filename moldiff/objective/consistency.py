@@ -1,22 +1,23 @@
 r"""Consistency: predictions along one trajectory agree, down to its end, which is known.
 
-With :math:`t_0 = 0 < t_1 < \dots < t_N = 1` and x at :math:`t = t_i, s = t_{i-1}` on the same
-trajectory, the prediction at t learns the prediction at s (without gradient), and at s = 0
-the value x_s itself:
+*Coordinates.*  With :math:`t_0 = 0 < t_1 < \dots < t_N = 1` and x at :math:`t = t_i, s = t_{i-1}`
+on the same trajectory, the prediction at t learns the prediction at s (without gradient), and at
+s = 0 the value x_s itself:
 
-.. math:: \frac{d(\hat x_0(x_t, t),\ \mathrm{sg}\,\hat x_0(x_s, s))}{N (\omega_t - \omega_s)}
-          + \mathrm{KL}(\mathrm{sg}\, p_s\, \|\, p_t), \qquad
-          d = \sqrt{|a - b|^2 + c^2} - c, \qquad \omega = \frac{\sigma}{\alpha + \sigma}
+.. math:: \frac{d(\hat x_0(x_t, t),\ \mathrm{sg}\,\hat x_0(x_s, s))}{N (\omega_t - \omega_s)},
+          \qquad d = \sqrt{|a - b|^2 + c^2} - c, \qquad \omega = \frac{\sigma}{\alpha + \sigma}
 
-*Coordinates.*  The trajectory is the probability-flow equation, followed by one step of the
+The trajectory is the probability-flow equation, followed by one step of the
 teacher (distillation) or by keeping x_0 and z (training, right as N grows).  d is the
 pseudo-Huber metric of Song & Dhariwal (2024, section 3.3), and the teacher of the target is the
 network itself without averaging (their section 3.2).  The paper's weight 1/(sigma_t - sigma_s)
 is written in omega, which is bounded where sigma/alpha is not, and has the mean 1.
 
-*Classes* jump at random, so there is no one end through x_t.  But p(x_0 | x_t) is the mean of
-p(x_0 | x_s) over x_s given x_t, and the minimum of the Kullback-Leibler term is that mean: the
-true posterior is its fixed point, and the end at s = 0 fixes which one.
+*Classes* jump at random, so there is no one end through x_t: what agrees along all trajectories
+is the posterior p(x_0 | x_t), the mean of p(x_0 | x_s) over x_s given x_t.  It is learned at once,
+from the teacher's prediction (Kullback-Leibler divergence) or from x_0 (cross-entropy).  Learning
+it from one's own prediction at s has the same fixed point, but any prediction that ignores x_t
+costs nothing but at s = 0, which is drawn too rarely to keep a network from going there.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ class Consistency(Objective):
         s, t = self.neighbours(x_0.graphs, rng=rng)
         s, t = s.to(x_0.device), t.to(x_0.device)
         noise = coupled(denoiser.process, x_0, self.coupling, noise, rng=rng)
-        x_s, x_t = self.on_one_trajectory(denoiser.process, x_0, s, t, noise, rng=rng)
+        x_s, x_t, told = self.on_one_trajectory(denoiser.process, x_0, s, t, noise, rng=rng)
         previous = None
         with torch.no_grad():
             if torch.rand((), generator=rng, device=rng.device) < self.self_condition:
@@ -114,7 +115,9 @@ class Consistency(Objective):
         parts = {
             name: self._coordinates(process, prediction[name], target[name], x_s[name], s, t)
             if isinstance(process, Flow)
-            else _divergence(prediction[name], target[name], x_s[name], s)
+            else process.loss(prediction[name], x_0[name]).mean()
+            if told is None
+            else _divergence(prediction[name], told[name])
             for name, process in denoiser.process.processes.items()
         }
         return weighed(parts, self.weights)
@@ -137,21 +140,24 @@ class Consistency(Objective):
         noise: Batch,
         *,
         rng: torch.Generator,
-    ) -> tuple[Batch, Batch]:
-        """Return x_s and x_t, by the teacher's step from t to s or by the same noise."""
+    ) -> tuple[Batch, Batch, Batch | None]:
+        """Return x_s, x_t, and what the teacher predicts at t.
+
+        By the teacher's step from t to s, or without one by the same noise.
+        """
         zero = torch.zeros_like(t)
         if self.guide is not None:
             x_t = process.forward(x_0, zero, t, rng=rng, noise=noise)
             with torch.no_grad():
                 x0_hat = self.guide(x_t, t)
-            return process.reverse(x_t, x0_hat, t, s, eta=0.0, churn=0.0, rng=rng), x_t
+            return process.reverse(x_t, x0_hat, t, s, eta=0.0, churn=0.0, rng=rng), x_t, x0_hat
         x_s = process.forward(x_0, zero, s, rng=rng, noise=noise)
         x_t = process.forward(x_s, s, t, rng=rng)  # classes go on jumping from where they are
         straight = {
             f: p.forward(x_0[f], zero, t, rng=rng, noise=noise[f])
             for f, p in process.flows().items()
         }
-        return x_s, x_t.replace(**straight)
+        return x_s, x_t.replace(**straight), None
 
     def _coordinates(
         self, process: Flow, found: Tensor, target: Tensor, x_s: Tensor, s: Tensor, t: Tensor
@@ -166,8 +172,7 @@ class Consistency(Objective):
         return (distance / (self.levels * (omega_t - omega_s))).mean()
 
 
-def _divergence(found: Tensor, target: Tensor, x_s: Tensor, s: Tensor) -> Tensor:
+def _divergence(found: Tensor, target: Tensor) -> Tensor:
     """Kullback-Leibler divergence in nats per site of logits (b, ..., k) from the target's."""
-    known = F.one_hot(x_s, found.shape[-1]).to(found.dtype)
-    p = torch.where(expand(s, known) == 0, known, torch.softmax(target, -1))
+    p = torch.softmax(target, -1)
     return F.kl_div(torch.log_softmax(found, -1), p, reduction="none").sum(-1).mean()
