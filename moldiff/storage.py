@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from moldiff.errors import ConfigError, ModelFileError
-from moldiff.files import share
+from moldiff.text import share
 
 __all__ = [
     "Stored",

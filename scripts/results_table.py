@@ -10,12 +10,16 @@ import json
 import sys
 from pathlib import Path
 
-from moldiff.files import replace_section
+from moldiff.errors import InputError
 from moldiff.metrics.readme import results_section
+from moldiff.text import replace_section
 
 root = Path(__file__).resolve().parent.parent
 reports = [json.loads(Path(name).read_text()) for name in sys.argv[2:]]
 section = results_section(reports, root / "datasets/qm9/published.yaml")
 if sys.argv[1] == "-":
     sys.exit(print(section))
-replace_section(Path(sys.argv[1]), "results", section)
+try:
+    replace_section(Path(sys.argv[1]), "results", section)
+except InputError as error:
+    sys.exit(f"Error: {error} {error.fix}")

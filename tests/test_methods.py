@@ -159,13 +159,29 @@ def test_a_named_teacher_is_where_one_begins() -> None:
 
     taught = {name for name, method in METHODS.items() if method.taught}
     assert taught == {"reflow", "consistency-distillation", "endpoint"}
-    made = training_config("qm9", method="endpoint", teacher="my.safetensors")
-    assert made.objective["teacher"] == made.init == "my.safetensors"
-    usual = training_config("qm9-skeleton", method="endpoint")
-    assert usual.objective["teacher"] == "qm9-skeleton"  # fits the bundled configuration's data
+    said: list[str] = []
+    made = training_config("qm9", method="endpoint", teacher="qm9", announce=said.append)
+    assert made.objective["teacher"] == made.init == "qm9"
+    assert "learns from 'qm9', and begins with 'qm9'" in " ".join(said)
+    usual = training_config("qm9-skeleton", method="endpoint")  # fits that configuration's data
+    assert usual.objective["teacher"] == usual.init == "qm9-skeleton"
+    other = training_config("qm9-fast", teacher="qm9")  # its own teacher, and its init, give way
+    assert other.objective["teacher"] == other.init == "qm9"
+    smaller = training_config(str(SAMPLE), method="reflow", teacher="qm9", announce=said.append)
+    assert smaller.init is None and "at random: its network is another" in said[-1]
+
+
+def test_a_teacher_that_nobody_has_is_refused_at_once() -> None:
+    from moldiff.errors import InputError
+    from moldiff.tasks import training_config
+
+    with pytest.raises(InputError, match="no model file 'nosuch'"):
+        training_config("qm9", method="endpoint", teacher="nosuch")
     with pytest.raises(ConfigError, match="does not learn from a teacher") as caught:
         training_config("qm9", method="ddpm", teacher="qm9")
     assert "endpoint" in caught.value.fix
+    with pytest.raises(ConfigError, match="--teacher is for the task 'molecules'"):
+        training_config("qm9-codec", teacher="qm9")
 
 
 def test_a_method_without_its_fields_is_refused() -> None:

@@ -13,6 +13,7 @@ import typer
 from moldiff.cli.failure import Interrupted
 from moldiff.cli.output import bar, counted, examples, remark, table
 from moldiff.errors import InputError
+from moldiff.text import around_section
 
 if TYPE_CHECKING:
     from moldiff.benchmark.docking.methods import Run
@@ -108,7 +109,7 @@ def docking(
     if not report_only and model is not None and not model.is_file():
         raise InputError(f"There is no model file {model}.", fix="Check the path.")
     if readme is not None:  # before hours of work
-        short.check(readme)
+        around_section(readme, short.SECTION)
     found = [read_set(folder) for folder in sets]
     if len({folder.resolve().name for folder in sets}) < len(sets):
         raise InputError("Two of the sets have the same name.", fix="Name each folder once.")
@@ -126,8 +127,8 @@ def docking(
         stopped = not report_only and _work(study, jobs)
         result = _tell(study)
         if readme is not None:
-            short.into_readme(result, readme)
-            remark(f"Put into: {readme}")
+            done = short.into_readme(result, readme)
+            remark(f"Put into: {readme}" if done else f"Nothing is finished: {readme} stays.")
         left = len(study.left())
     if stopped:
         raise Interrupted(

@@ -82,7 +82,7 @@ def command(
             progress=progress,
         )
     if output is not None:  # before the table: a closed pipe must not lose the report
-        from moldiff.files import replace_text
+        from moldiff.text import replace_text
 
         replace_text(output, report.to_json())
     table = report.table()

@@ -79,7 +79,7 @@ def command(
             progress=lambda done, total: show("evaluations", done, total),
         )
     if output is not None:  # before the table: a closed pipe must not lose the report
-        from moldiff.files import replace_text
+        from moldiff.text import replace_text
 
         name = f"{loaded.card.get('name', 'unnamed')} {loaded.digest}"
         settings = {"file": str(file), "model": name, "steps": steps, "seed": seed}

@@ -72,7 +72,7 @@ class Log:
 
 def drop_after(path: Path, step: int) -> None:
     """Keep the rows of a table up to ``step``; a row torn by a crash goes too."""
-    from moldiff.files import replace_text
+    from moldiff.text import replace_text
 
     if not path.is_file():
         return

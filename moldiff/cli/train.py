@@ -204,7 +204,7 @@ def _write_config(config: TrainConfig, source: str) -> None:
     """
     import yaml
 
-    from moldiff.files import replace_text
+    from moldiff.text import replace_text
 
     output = Path(config.output)
     output.mkdir(parents=True, exist_ok=True)

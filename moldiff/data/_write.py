@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from moldiff.chem import Encoded, Vocabulary, reason_kind
 from moldiff.errors import DataError
+from moldiff.text import share
 
 __all__ = ["ARRAYS", "SCHEMA", "SPLITS", "Entry", "Refused", "sha256", "write_store"]
 
@@ -143,7 +144,7 @@ def _columns(entries: list[Entry], width: int) -> dict[str, np.ndarray]:
 
 def _replace(temporary: Path, path: Path) -> None:
     """Put a finished directory in place; an older store is deleted only once it is there."""
-    temporary.chmod(0o777 & ~_umask())
+    share(temporary, 0o777)
     if not path.exists():
         os.replace(temporary, path)
         return
@@ -158,9 +159,3 @@ def _replace(temporary: Path, path: Path) -> None:
     finally:
         if path.exists():  # otherwise the older store is all there is
             shutil.rmtree(old, ignore_errors=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from moldiff.text import markdown_table
+
 __all__ = ["results_section"]
 
 # column heading -> metric of a report
@@ -82,12 +84,9 @@ def results_section(reports: Sequence[_Report], published: Path) -> str:
             _GRAPH,
         ),
         "**Geometry**:",
-        "\n".join(
-            [
-                _row(("", *(_label(name, own) for name in own), "data", "molecules of each")),
-                _row(("---",) * (3 + len(own))),
-                *(_row(cells) for row in _GEOMETRY if (cells := _geometry(own.values(), *row))),
-            ]
+        markdown_table(
+            ("", *(_label(name, own) for name in own), "data", "molecules of each"),
+            (cells for row in _GEOMETRY if (cells := _geometry(own.values(), *row))),
         ),
         "† quoted second-hand, not re-read in the paper. Sources of the published rows: "
         "`datasets/qm9/published.yaml`.",
@@ -174,10 +173,6 @@ def _versions(versions: Mapping[str, str | None]) -> str:
     return ", ".join(f"{name} {versions[key]}" for key, name in shown.items() if versions.get(key))
 
 
-def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
-
-
 def _shown(values: Sequence[float | None], factor: float, digits: int) -> str:
     """The mean of what is known, with the standard deviation where there are several."""
     known = [factor * v for v in values if v is not None]
@@ -197,17 +192,16 @@ def _table(
     first = next(iter(groups.values()))[0]
     known = [(first["metrics"][key]["data"] or {}).get("value") for key in columns.values()]
     data = [_shown([value], 100, 1) for value in known]
-    lines = [_row(head), _row(("---",) * len(head))]
-    lines.append(_row((_data_name(first["reference"]), "", *data)))
+    rows = [(_data_name(first["reference"]), "", *data)]
     for (name, steps), reports in groups.items():
         values = ([r["metrics"][key]["value"] for r in reports] for key in columns.values())
         label = _label(name, (model for model, _ in groups))
-        lines.append(_row((label, steps, *(_shown(v, 100, 1) for v in values))))
+        rows.append((label, steps, *(_shown(v, 100, 1) for v in values)))
     for entry in published:
         mark = "†" if entry.get("second_hand") else ""
         cells = ["–" if entry.get(c) is None else f"{entry[c]}{mark}" for c in columns]
-        lines.append(_row((entry["name"], str(entry["steps"]), *cells)))
-    return "\n".join(lines)
+        rows.append((entry["name"], str(entry["steps"]), *cells))
+    return markdown_table(head, rows)
 
 
 def _geometry(

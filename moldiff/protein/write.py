@@ -8,10 +8,10 @@ from string import ascii_lowercase, ascii_uppercase, digits
 
 import numpy as np
 
-from moldiff.files import replace_text
 from moldiff.protein.elements import SYMBOLS
 from moldiff.protein.receptor import Receptor
 from moldiff.protein.structure import Structure
+from moldiff.text import replace_text
 
 __all__ = ["pdb_text", "write_pdb"]
 

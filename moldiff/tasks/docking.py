@@ -80,7 +80,7 @@ def distance_text(mol: Chem.Mol, known: Chem.Mol) -> str:
 
 def write_result(result: DockingResult, path: Path) -> list[Path]:
     """Write the poses and, beside them, the record as JSON; return the files."""
-    from moldiff.files import replace_text
+    from moldiff.text import replace_text
 
     result.write(path)
     record = path.with_suffix(".json")

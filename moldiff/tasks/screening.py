@@ -134,8 +134,8 @@ class LibraryRun:
 
     def write(self, page: Path | None = None, known: Chem.Mol | None = None) -> list[Path]:
         """Write the ranked poses, the table of all rows, and the page; return the files."""
-        from moldiff.files import replace_text
         from moldiff.tasks.docking import write_page
+        from moldiff.text import replace_text
 
         places: dict[int, int] = {}
         records = []

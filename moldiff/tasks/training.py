@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moldiff.errors import ConfigError, InputError, did_you_mean
-from moldiff.tasks.models import bundled_configs, check_device
+from moldiff.tasks.models import bundled_configs, check_device, find_model
 
 if TYPE_CHECKING:
     import torch
@@ -39,8 +39,9 @@ def training_config(
     method:
         A member of the family (`moldiff.methods`), laid over the configuration.
     teacher:
-        Model, bundled or a file, that a distilled method learns from, and with whose weights it
-        begins unless the configuration has an ``init``.
+        Model, bundled or a file, that a distilled method learns from; None: the configuration's,
+        or the default model.  Training begins with its weights if the networks are the same;
+        without a ``teacher`` here, an ``init`` of the configuration goes before them.
     announce:
         Called with what the method changes, and with remarks on parts that hardly go together.
     overrides:
@@ -52,6 +53,7 @@ def training_config(
         If ``source`` is none of these, or a setting is wrong, or parts do not go together.
     """
     from moldiff.io import READABLE, molecule_stem
+    from moldiff.methods import METHODS
     from moldiff.train import TrainConfig
 
     path, known = Path(source), bundled_configs()
@@ -72,8 +74,8 @@ def training_config(
     say = announce or (lambda text: None)
     if method is not None:
         config = _with_method(config, method, say)
-    if teacher is not None:
-        config = _with_teacher(config, teacher)
+    if teacher is not None or (method is not None and METHODS[method].taught):
+        config = _with_teacher(config, teacher, say)
     if config.task in ("molecules", "codec"):
         from moldiff.train.check import check
 
@@ -87,11 +89,7 @@ def _with_method(config: TrainConfig, method: str, say: Callable[[str], None]) -
     from moldiff.methods import apply
     from moldiff.train import TrainConfig
 
-    if config.task != "molecules":
-        raise ConfigError(
-            f"The method '{method}' is for the task 'molecules', not for '{config.task}'.",
-            fix="Leave out --method.",
-        )
+    _for_molecules(config, "--method")
     values, changes = apply(method, config.to_dict())
     changed = [
         f"{key} {_told(before)} -> {_told(after)}" for key, (before, after) in changes.items()
@@ -100,19 +98,40 @@ def _with_method(config: TrainConfig, method: str, say: Callable[[str], None]) -
     return TrainConfig.from_dict(values)
 
 
-def _with_teacher(config: TrainConfig, teacher: str) -> TrainConfig:
-    """Learn from a model, and begin with its weights."""
+def _with_teacher(
+    config: TrainConfig, teacher: str | None, say: Callable[[str], None]
+) -> TrainConfig:
+    """Learn from a model, None: the configuration's, and begin with its weights if they fit."""
     from moldiff.methods import METHODS
+    from moldiff.model import Model
+    from moldiff.registry import build, describe, registered
 
-    objective = config.to_dict()["objective"]
-    if not isinstance(objective, Mapping) or objective.get("teacher") is None:
+    _for_molecules(config, "--teacher")
+    given = config.objective
+    objective = {"name": given} if isinstance(given, str) else given
+    settings = fields(registered("objective", objective["name"]))
+    if "teacher" not in {setting.name for setting in settings}:
         taught = ", ".join(name for name, method in METHODS.items() if method.taught)
         raise ConfigError(
             "What is to be trained does not learn from a teacher.",
             fix=f"Leave out --teacher, or choose a --method that has one: {taught}.",
         )
-    first = teacher if config.init is None else config.init
-    return replace(config, objective={**objective, "teacher": teacher}, init=first)
+    name = objective["teacher"] if teacher is None else teacher
+    network = Model.load(find_model(name)).network.to_config()
+    first = config.init
+    if teacher is not None or first is None:
+        first = name if describe(build("interaction", config.network)) == network else None
+    begun = "at random: its network is another" if first is None else f"with '{first}'"
+    say(f"It learns from '{name}', and begins {begun}.")
+    return replace(config, objective={**objective, "teacher": name}, init=first)
+
+
+def _for_molecules(config: TrainConfig, option: str) -> None:
+    if config.task != "molecules":
+        raise ConfigError(
+            f"{option} is for the task 'molecules', not for '{config.task}'.",
+            fix=f"Leave out {option}.",
+        )
 
 
 def _told(value: Any) -> str:

@@ -117,6 +117,8 @@ class Molecules(Workload):
         self.objective = objective.sampled_by(functools.partial(sampled, self.model))
         name = getattr(self.objective, "teacher", None)
         self.teacher = None if name is None else _teacher(name, self.model, config)
+        if config.init is not None:  # now: a teacher of other data says more than its weights
+            load_weights(self.model, Model.load(find_model(config.init)), config.init)
         if self.teacher is None:
             return
         self.objective = self.objective.taught_by(self.teacher.denoiser)
@@ -163,18 +165,26 @@ def _teacher(name: str, student: Model, config: TrainConfig) -> Model:
         names = f" (of those bundled: {', '.join(fitting)})" if fitting else ""
         raise ConfigError(
             f"The {what} of the teacher '{name}' is not that of the model to be trained.",
-            fix=f"Name another with --teacher{names}, or use this teacher's data and its '{what}' "
-            "in the configuration.",
+            fix=f"{_AGREE[what]}, or name another with --teacher{names}.",
         )
     teacher.denoiser.precision = getattr(torch, config.precision)
     return teacher
 
 
+#: What makes the two agree.  A process depends on the data too: their spread, their classes.
+_AGREE = {
+    "vocabulary": "Train a teacher on the same data first",
+    "process": "Train a teacher on the same data and with the same 'process' first",
+    "conditions": "Give both the same 'conditions'",
+    "codec": "Give both the same codec (--codec)",
+}
+
+
 def _strange(teacher: Model, student: Model) -> str | None:
     """In what the two cannot speak of the same things; None: they can."""
     same = {
-        "process": teacher.process.to_config() == student.process.to_config(),
         "vocabulary": dict(teacher.vocabulary) == dict(student.vocabulary),
+        "process": teacher.process.to_config() == student.process.to_config(),
         "conditions": teacher.conditions == student.conditions,
         "codec": _codec_digest(teacher) == _codec_digest(student),
     }
@@ -208,8 +218,6 @@ def _new_model(
     if codec is not None and model.codec is not None:
         model.codec.load_state_dict(codec.network.state_dict())
         model.codec.to(config.device)
-    if config.init is not None:
-        load_weights(model, Model.load(find_model(config.init)), config.init)
     return model
 
 
@@ -230,7 +238,8 @@ def load_weights(model: Trainable, first: Trainable, name: str) -> None:
         new = {k: v for k, v in model.network.state_dict().items() if k.startswith(_NEW)}
         model.network.load_state_dict({**new, **known})
     except RuntimeError as error:
+        misfit = " ".join(str(error).split("\n\t")[1:2])[:160]  # the first kind of several
         raise ModelFileError(
-            f"The weights of '{name}' do not fit the network: {error}",
+            f"The weights of '{name}' do not fit the network: {misfit}",
             fix="Use the network settings of that model, or leave out 'init'.",
         ) from error

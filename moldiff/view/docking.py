@@ -19,9 +19,9 @@ from rdkit.Chem import rdMolAlign
 
 from moldiff.chem.quiet import quiet
 from moldiff.chem.validity import sanitised
-from moldiff.files import replace_text
 from moldiff.protein.contacts import contacts
 from moldiff.protein.write import pdb_text
+from moldiff.text import replace_text
 from moldiff.view.card import describe
 from moldiff.view.render import assemble
 

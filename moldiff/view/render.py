@@ -14,7 +14,7 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from moldiff.chem.quiet import quiet
-from moldiff.files import replace_text
+from moldiff.text import replace_text
 from moldiff.view.card import COLUMNS, describe, describe_frames
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moldiff.errors import InputError
-from moldiff.files import replace_text
+from moldiff.text import replace_text
 
 __all__ = ["Frame", "read_trajectories", "write_trajectories"]
 

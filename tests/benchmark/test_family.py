@@ -206,6 +206,58 @@ def test_a_readme_without_a_place_is_refused_before_any_work(
     )
 
 
+def test_what_two_members_ask_for_is_measured_once(
+    setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from moldiff.benchmark.family import study
+
+    asked: list[Any] = []
+    real = study.measure
+
+    def counting(model: Model, sampling: Any, **rest: Any) -> Any:
+        asked.append(sampling)
+        return real(model, sampling, **rest)
+
+    monkeypatch.setattr(study, "measure", counting)
+    ours = Setup(**{**vars(setup), "runs": tmp_path / "runs"})
+    plan = study.Plan(samples=4, steps=(1, 2), most=2)
+    found = study.compare(ours, plan, ["marginal", "dit"], lambda text: None)["rows"]
+    assert found[0]["run"] == found[1]["run"]
+    assert found[0]["curve"] == found[1]["curve"] and len(asked) == 2
+
+
+@pytest.mark.skipif(not picture.available(), reason="without matplotlib")
+def test_the_picture_has_a_panel_for_each_branch(tmp_path: Path) -> None:
+    from moldiff.benchmark.family.picture import draw
+
+    def row(name: str, *quality: float) -> dict[str, Any]:
+        curve = [{"steps": 2**k, "stable": {"value": q}} for k, q in enumerate(quality)]
+        known = {"method": name, "kind": METHODS[name].kind, "curve": curve}
+        return known | {"equivariant": name != "af3", "distilled": name == "reflow"}
+
+    names = ["ddpm", "ddim", "af3", "reflow", "aligned", "mask", "edm"]
+    rows = [row(name, 0.1, 0.2 + 0.1 * k) for k, name in enumerate(names)]
+    for shown in (rows[:1], rows, [*rows, row("latent")]):
+        document = {"rows": shown, "setup": {"minutes": 1.0}, "plan": {"steps": [1, 2]}}
+        draw(document, tmp_path / "family.svg")
+        text = (tmp_path / "family.svg").read_text()
+        drawn = [r for r in shown if r["curve"]]
+        assert all(f"<!-- {r['kind']} -->" in text for r in drawn)
+        assert all(f"<!-- {r['method']} -->" in text for r in drawn)
+        assert "<!-- latent -->" not in text
+
+
+def test_nothing_measured_is_no_picture(
+    setup: Setup, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if not picture.available():
+        pytest.skip("without matplotlib")
+    drawn = tmp_path / "family.png"
+    words = arguments(setup, tmp_path, "--only", "edm", "--report-only", "--picture", str(drawn))
+    assert command.main(words) == 0
+    assert "not drawn" in capsys.readouterr().err and not drawn.exists()
+
+
 def test_labels_do_not_touch() -> None:
     values = [50.0, 50.5, 49.0, 0.0, 0.0, 97.0, 52.0]
     heights = spread(values, 4.0)

@@ -68,10 +68,11 @@ def test_its_own_teacher_is_sampled_by_all_its_settings(
 def test_a_teacher_of_other_molecules_is_refused(
     config: Callable[..., TrainConfig], store: Store
 ) -> None:
-    settings = config(objective={"name": "endpoint", "teacher": "qm9-skeleton"})
-    with pytest.raises(ConfigError, match="of the teacher 'qm9-skeleton' is not that") as caught:
+    objective = {"name": "endpoint", "teacher": "qm9-skeleton"}
+    settings = config(objective=objective, init="qm9-skeleton")  # whose weights do not fit either
+    with pytest.raises(ConfigError, match="vocabulary of the teacher 'qm9-skeleton'") as caught:
         Trainer(settings, store)
-    assert "--teacher" in caught.value.fix
+    assert "on the same data" in caught.value.fix and "--teacher" in caught.value.fix
 
 
 def test_another_teacher_is_another_run(

@@ -6,79 +6,83 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from moldiff.benchmark.docking.report import ALL_SETS
+from moldiff.benchmark.docking.report import ALL_SETS, percent, seconds, seeds
 from moldiff.benchmark.docking.rows import base
-from moldiff.files import check_section, replace_section
+from moldiff.text import markdown_table, replace_section
 
-__all__ = ["check", "into_readme", "section"]
+__all__ = ["SECTION", "into_readme", "section"]
 
-_NAME = "docking"
+SECTION = "docking"
 _OURS = "moldiff"
+_HEAD = ("set", "method", "dockings", "within 2 Å", "and valid", "one of 5", "one of all")
 _FIGURES = ("top1", "joint", "top5", "oracle")
-_HEAD = (
-    *("set", "method", "complexes", "within 2 Å", "and valid", "one of 5", "one of all"),
-    "CPU-seconds, median",
-)
+_VERSIONS = ("moldiff", "vina", "posebusters", "rdkit")
 
 
-def check(readme: Path) -> None:
-    """Refuse a README without a place for the section (``InputError``)."""
-    check_section(readme, _NAME)
-
-
-def into_readme(document: Mapping[str, Any], readme: Path) -> None:
+def into_readme(document: Mapping[str, Any], readme: Path) -> bool:
     """Put the section of a document (`report.document`) between the README's markers.
+
+    Returns
+    -------
+    bool
+        False where nothing is finished: what the README says stays.
 
     Raises
     ------
     InputError
         If the file cannot be read or has no such markers.
     """
-    replace_section(readme, _NAME, section(document))
+    text = section(document)
+    if text:
+        replace_section(readme, SECTION, text)
+    return bool(text)
 
 
 def section(document: Mapping[str, Any]) -> str:
-    """Return facts, table and paired differences; of several sets each, not their sum."""
-    sets = {name: part for name, part in document["sets"].items() if name != ALL_SETS}
-    lines = [_line(_HEAD), "|---|---|" + "--:|" * (len(_HEAD) - 2)]
-    lines += [_line(row) for name, part in sets.items() for row in _rows(name, part, document)]
+    """Return facts, table and paired differences of each set; "" where nothing is finished."""
+    sets = {k: v for k, v in document["sets"].items() if k != ALL_SETS and v["methods"]}
+    if not sets:
+        return ""
     facts = [
-        *(_size(name, part) for name, part in sets.items()),
-        ", ".join(f"{k} {v}" for k, v in document["versions"].items() if v and k in _SHOWN),
+        *(
+            f"{name}: {part['complexes']} complexes, {seeds(part['seeds'])}"
+            for name, part in sets.items()
+        ),
+        ", ".join(f"{k} {v}" for k, v in document["versions"].items() if v and k in _VERSIONS),
         document["date"][:10],
     ]
-    paired = [told for name, part in sets.items() for told in _paired(name, part)]
-    parts = ["; ".join(facts) + ". In per cent:", "\n".join(lines)]
+    table = markdown_table(
+        (*_HEAD, "CPU-seconds, median"),
+        (row for name, part in sets.items() for row in _rows(name, part, document["methods"])),
+        numbers_from=2,
+    )
+    paired = "\n".join(told for name, part in sets.items() for told in _paired(name, part))
+    parts = [
+        "; ".join(facts) + ". In per cent; behind the @ the search rounds of ours and the "
+        "exhaustiveness of Vina:",
+        table,
+    ]
     if paired:
-        parts += [
-            "Difference in *and valid*, in points, on the complexes both have finished (95 % "
-            "interval by bootstrap):",
-            "\n".join(paired),
-        ]
+        parts.append(
+            "Differences in *and valid*, in points, on the complexes both have finished (95 % "
+            "interval by bootstrap):"
+        )
+        parts.append(paired)
     return "\n" + "\n\n".join(parts) + "\n\n"
 
 
-_SHOWN = ("moldiff", "vina", "posebusters", "rdkit")
-
-
-def _size(name: str, part: Mapping[str, Any]) -> str:
-    seeds = part["seeds"]
-    told = f"seed{'s' if len(seeds) != 1 else ''} {', '.join(map(str, seeds))}"
-    return f"{name}: {part['complexes']} complexes, {told}"
-
-
 def _rows(
-    name: str, part: Mapping[str, Any], document: Mapping[str, Any]
+    name: str, part: Mapping[str, Any], methods: Mapping[str, str]
 ) -> Iterator[tuple[str, ...]]:
     for place, row in enumerate(part["methods"]):
-        label = row["method"]
-        what = document["methods"].get(base(label), label)
+        kind = base(row["method"])
+        label = f"**{row['method']}**" if kind == _OURS else row["method"]
         yield (
             "" if place else name,
-            f"**{label}**" if base(label) == _OURS else f"{label}: {what}",
+            f"{label}: {methods[kind]}" if kind in methods else label,
             str(row["n"]),
-            *(f"{100 * row[key]:.1f}" for key in _FIGURES),
-            "–" if row["cpu_median"] is None else f"{row['cpu_median']:.1f}",
+            *(percent(row[key]) for key in _FIGURES),
+            seconds(row["cpu_median"]),
         )
 
 
@@ -86,15 +90,10 @@ def _paired(name: str, part: Mapping[str, Any]) -> Iterator[str]:
     for row in part["paired"]:
         if row["value"] != "joint" or base(row["method"]) != _OURS:
             continue
-        cpu = (
-            "" if row["cpu_ratio"] is None else f", {100 * row['cpu_ratio']:.0f} % of its CPU time"
-        )
+        ratio = row["cpu_ratio"]
+        cpu = "" if ratio is None else f"; {100 * ratio:.0f} % of its CPU time"
         yield (
             f"- {name}, {row['method']} - {row['baseline']}: {100 * row['mean']:+.1f} "
-            f"({100 * row['low']:+.1f} to {100 * row['high']:+.1f}; {row['n']} dockings, "
-            f"{row['wins']} won, {row['losses']} lost{cpu})"
+            f"({100 * row['low']:+.1f} to {100 * row['high']:+.1f}); {row['n']} complexes, "
+            f"{row['wins']} dockings won, {row['losses']} lost{cpu}"
         )
-
-
-def _line(cells: tuple[str, ...]) -> str:
-    return "| " + " | ".join(cells) + " |"

@@ -22,8 +22,20 @@ import moldiff
 from moldiff.benchmark.docking import statistics
 from moldiff.benchmark.docking.methods import METHODS, Ours
 from moldiff.benchmark.docking.rows import FAILED, Row, base
+from moldiff.text import markdown_table
 
-__all__ = ["ALL_SETS", "FORMAT", "PROTOCOL", "Table", "document", "markdown", "tables"]
+__all__ = [
+    "ALL_SETS",
+    "FORMAT",
+    "PROTOCOL",
+    "Table",
+    "document",
+    "markdown",
+    "percent",
+    "seconds",
+    "seeds",
+    "tables",
+]
 
 FORMAT = "moldiff-docking-benchmark-1"
 PROTOCOL = (
@@ -206,13 +218,13 @@ def _tables(name: str, part: Mapping[str, Any]) -> list[Table]:
             row["method"],
             f"{row['n']}",
             f"{row['failed']}",
-            *(_percent(row[key]) for key in _FIGURES),
-            _seconds(row["cpu_median"]),
-            _seconds(row["cpu_mean"]),
+            *(percent(row[key]) for key in _FIGURES),
+            seconds(row["cpu_median"]),
+            seconds(row["cpu_mean"]),
         )
         for row in part["methods"]
     )
-    title = f"{name}: {part['complexes']} of {part['planned']} complexes, {_seeds(part['seeds'])}"
+    title = f"{name}: {part['complexes']} of {part['planned']} complexes, {seeds(part['seeds'])}"
     heading = ("method", "n", "failed", *_FIGURES.values(), "CPU-s median", "mean")
     paired = tuple(
         (
@@ -231,7 +243,7 @@ def _tables(name: str, part: Mapping[str, Any]) -> list[Table]:
             f"{row['split']}: {row['group']}",
             row["method"],
             f"{row['n']}",
-            *(_percent(row[key]) for key in ("top1", "joint", "oracle")),
+            *(percent(row[key]) for key in ("top1", "joint", "oracle")),
         )
         for row in part["splits"]
     )
@@ -272,20 +284,21 @@ def markdown(result: Mapping[str, Any]) -> str:
     parts.append("\n".join(f"- `{name}`: {what}" for name, what in result["methods"].items()))
     for table in tables(result):
         parts.append(f"## {table.title}")
-        lines = ["| " + " | ".join(row) + " |" for row in (table.header, *table.rows)]
-        align = "|".join("---" if k == 0 else "--:" for k in range(len(table.header)))
-        parts.append("\n".join([lines[0], f"|{align}|", *lines[1:]]))
+        parts.append(markdown_table(table.header, table.rows, numbers_from=1))
         parts += [table.remark] if table.remark else []
     return "\n\n".join(parts) + "\n"
 
 
-def _percent(share: float | None) -> str:
+def percent(share: float | None) -> str:
+    """Return a share, from 0 to 1, in per cent."""
     return "–" if share is None else f"{100 * share:.1f}"
 
 
-def _seconds(value: float | None) -> str:
+def seconds(value: float | None) -> str:
+    """Return seconds to a tenth."""
     return "–" if value is None else f"{value:.1f}"
 
 
-def _seeds(seeds: Sequence[int]) -> str:
-    return f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {', '.join(map(str, seeds))}"
+def seeds(numbers: Sequence[int]) -> str:
+    """Return ``seed 0`` or ``seeds 0, 1``."""
+    return f"seed{'' if len(numbers) == 1 else 's'} {', '.join(map(str, numbers))}"

@@ -209,7 +209,7 @@ class Study:
         return result, files
 
     def _text(self, name: str, text: str) -> Path:
-        from moldiff.files import replace_text
+        from moldiff.text import replace_text
 
         replace_text(self.output / name, text)
         return self.output / name

@@ -85,17 +85,20 @@ def run(options: argparse.Namespace) -> None:
     print(markdown(document))
     report.write(document, options.output)
     _say(f"Written: {options.output}")
-    if options.picture is not None:
-        drawing.draw(document, options.picture)
-        _say(f"Drawn: {options.picture}")
+    drawn = options.picture if any(row["curve"] for row in document["rows"]) else None
+    if drawn is not None:
+        drawing.draw(document, drawn)
+        _say(f"Drawn: {drawn}")
+    elif options.picture is not None:
+        _say(f"Nothing is measured: {options.picture} is not drawn.")
     if options.readme is not None:
-        into_readme(document, options.readme, options.picture)
+        into_readme(document, options.readme, drawn)
         _say(f"Put into: {options.readme}")
 
 
 def _check(options: argparse.Namespace) -> None:
     from moldiff.benchmark.family.report import SECTION
-    from moldiff.files import check_section
+    from moldiff.text import around_section
 
     if options.threads < 1:
         raise InputError(f"--threads must be at least 1, not {options.threads}.")
@@ -109,7 +112,7 @@ def _check(options: argparse.Namespace) -> None:
     if options.picture is not None:
         picture.check(options.picture)
     if options.readme is not None:
-        check_section(options.readme, SECTION)
+        around_section(options.readme, SECTION)
 
 
 def _say(text: str) -> None:

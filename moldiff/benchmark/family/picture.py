@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,27 +20,31 @@ _GAP = 6.5  # per cent between labels
 
 
 def draw(document: Mapping[str, Any], path: Path) -> None:
-    """Draw a document of `study.compare` into a file (.png, .svg or .pdf): a panel a branch."""
+    """Draw a document of `study.compare` into a file (.png, .svg or .pdf): a panel a branch.
+
+    At least one member must have a curve.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     rows = [row for row in document["rows"] if row["curve"]]
     kinds = list(dict.fromkeys(row["kind"] for row in rows))
     usual = [row for row in rows if row["method"] == _USUAL]
-    high = -(-len(kinds) // _COLUMNS)
+    high = math.ceil(len(kinds) / _COLUMNS)
     figure = Figure(figsize=(12, 0.6 + 3.3 * high), layout="constrained")
     FigureCanvasAgg(figure)
     figure.set_facecolor("white")
-    panels = figure.subplots(high, _COLUMNS, sharey=True, squeeze=False).flat
-    for kind, axes in zip(kinds, panels, strict=False):  # in this order: what is left stays
+    panels = list(figure.subplots(high, _COLUMNS, sharey=True, squeeze=False).flat)
+    for kind, axes in zip(kinds, panels, strict=False):
         axes.set_title(kind, fontsize="medium")
         steps = document["plan"]["steps"]
         _panel(axes, [row for row in rows if row["kind"] == kind], usual, steps)
-    for axes in panels:  # those that are left
+    for axes in panels[len(kinds) :]:
         axes.set_axis_off()
+    grey = f"; grey: {_USUAL}" if usual else ""
     figure.suptitle(
         f"{_TITLE}\n{document['setup']['minutes']:g} CPU minutes of training each; dashed: not "
-        f"equivariant; dotted: distilled from a trained model; grey: {_USUAL}",
+        f"equivariant; dotted: distilled from a trained model{grey}",
         fontsize="medium",
     )
     figure.savefig(path, dpi=130)
@@ -87,7 +92,8 @@ def _curve(row: Mapping[str, Any]) -> list[tuple[int, float]]:
 
 def _style(k: int, row: Mapping[str, Any]) -> dict[str, Any]:
     line = "--" if not row["equivariant"] else ":" if row["distilled"] else "-"
-    colour, marker = _COLOURS[k % len(_COLOURS)], _MARKERS[k % len(_MARKERS)]
+    turn, place = divmod(k, len(_COLOURS))
+    colour, marker = _COLOURS[place], _MARKERS[(place + turn) % len(_MARKERS)]
     return {"color": colour, "linestyle": line, "marker": marker, "markersize": 4, "linewidth": 1.4}
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from moldiff.files import replace_section
+from moldiff.text import markdown_table, replace_section
 
-__all__ = ["into_readme", "markdown"]
+__all__ = ["SECTION", "into_readme", "markdown"]
 
 SECTION = "family"
 _HEAD = (
@@ -27,8 +27,8 @@ _HEAD = (
 def markdown(document: Mapping[str, Any]) -> str:
     """Return facts, table and remarks."""
     rows = [_row(row) for row in document["rows"]]
-    lines = [_line(_HEAD), _line(("---",) * len(_HEAD)), *map(_line, rows)]
-    return "\n\n".join(["; ".join(_facts(document)) + ".", "\n".join(lines), *_remarks(document)])
+    table = markdown_table(_HEAD, rows)
+    return "\n\n".join(["; ".join(_facts(document)) + ".", table, *_remarks(document)])
 
 
 def _facts(document: Mapping[str, Any]) -> Iterator[str]:
@@ -91,10 +91,6 @@ def _percent(value: float | None) -> str:
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3g}" if value < 100 else f"{value:,.0f}"
-
-
-def _line(cells: tuple[str, ...]) -> str:
-    return "| " + " | ".join(cells) + " |"
 
 
 def into_readme(document: Mapping[str, Any], readme: Path, picture: Path | None) -> None:

@@ -163,8 +163,9 @@ def _measured(member: Member, digest: str, plan: Plan, say: Say | None) -> dict[
     own["steps"] = min(own.get("steps", 50), plan.most or own.get("steps", 50))
 
     def point(sampling: dict[str, Any], *, relax: bool) -> dict[str, Any] | None:
-        request = {"sampling": sampling, "hash": digest, "n": plan.samples, "seed": plan.seed}
-        path = folder / "samples" / f"{_digest(request | {'relax': relax})}.json"
+        asked = {"sampling": sampling, "hash": digest, "n": plan.samples, "seed": plan.seed}
+        request = {**asked, "relax": relax}
+        path = folder / "samples" / f"{_digest(request)}.json"
         known = kept(path)  # by what was asked for: members that ask for the same share it
         if known is not None:
             return known

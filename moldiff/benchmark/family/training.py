@@ -20,8 +20,8 @@ from typing import Any
 from moldiff.benchmark.family.members import trained_by
 from moldiff.benchmark.report import machine, plain, versions
 from moldiff.errors import InputError
-from moldiff.files import replace_text
 from moldiff.tasks import trainer
+from moldiff.text import replace_text
 from moldiff.train import TrainConfig, Trainer
 from moldiff.train.workload import Data
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import os
 import signal
@@ -137,31 +138,48 @@ def test_bad_requests_are_refused(
     assert not output.exists()
 
 
-def test_the_readme_gets_the_short_table(
-    complexes: Path, tmp_path: Path, made: Callable[..., Row], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_readme_gets_the_short_table(tmp_path: Path, made: Callable[..., Row]) -> None:
     readme = tmp_path / "README.md"
+    seeds = (0, 1)
     rows = [
-        *(made(f"c{k}", "moldiff@20", 1.0 if k < 3 else 5.0) for k in range(4)),
-        *(made(f"c{k}", "vina1@8", 1.0 if k < 1 else 5.0, 1.5) for k in range(4)),
+        made(f"c{k}", method, *rmsds, seed=seed)
+        for method, right, others in (("moldiff@20", 3, ()), ("vina1@8", 1, (1.5,)))
+        for k in range(4)
+        for seed in seeds
+        for rmsds in [(1.0 if k < right else 5.0, *others)]
     ]
-    result = report.document(rows, {"set": 4}, {})
+    other = [dataclasses.replace(row, set="other", cpu=None) for row in rows]
+    result = report.document([*rows, *other], {"set": 4, "other": 4, "empty": 4}, {})
     readme.write_text("above\n<!-- docking:begin -->\nstale\n<!-- docking:end -->\nbelow\n")
-    into_readme(result, readme)
+    assert into_readme(result, readme)
     text = readme.read_text()
     assert text.startswith("above\n") and text.endswith("below\n") and "stale" not in text
-    assert (
-        "| set | **moldiff@20** | 4 | 75.0 |" in text and "- set, moldiff@20 - vina1@8: +50" in text
-    )
-    assert "|  | vina1@8: AutoDock Vina from one ETKDG conformer | 4 | 25.0 |" in text
+    assert "set: 4 complexes, seeds 0, 1; other: 4 complexes" in text
+    assert report.ALL_SETS not in text and "empty" not in text
+    ours = "| **moldiff@20**: as it is bundled | 8 | 75.0 | 75.0 | 75.0 | 75.0 |"
+    assert f"| set {ours} 1.0 |" in text and f"| other {ours} – |" in text
+    assert "|  | vina1@8: AutoDock Vina from one ETKDG conformer | 8 | 25.0 |" in text
+    assert "- set, moldiff@20 - vina1@8: +50.0" in text
+    assert "4 complexes, 4 dockings won, 0 lost; 100 % of its CPU time)" not in text
+    assert "; 4 complexes, 4 dockings won, 0 lost; 100 % of its CPU time" in text
 
+
+def test_a_readme_is_refused_before_the_work_and_kept_without_any(
+    complexes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     from moldiff.cli import main
 
-    readme.write_text("no place")  # refused before any work
+    readme = tmp_path / "README.md"
+    readme.write_text("no place")
     words = ["benchmark", "docking", str(complexes), "-o", str(tmp_path / "run")]
-    assert main([*words, "--readme", str(readme)]) == 2
+    words += ["--methods", "moldiff", "--report-only", "--readme", str(readme)]
+    assert main(words) == 2
     assert "<!-- docking:begin -->" in capsys.readouterr().err and readme.read_text() == "no place"
     assert not (tmp_path / "run").exists()
+    known = "<!-- docking:begin -->\nknown\n<!-- docking:end -->\n"
+    readme.write_text(known)
+    assert main(words) == 0
+    assert "Nothing is finished" in capsys.readouterr().err and readme.read_text() == known
 
 
 def test_a_report_of_nothing(complexes: Path, tmp_path: Path) -> None:
