@@ -226,7 +226,7 @@ def test_writing_what_the_format_has_no_room_for(write: Write, line: Line, tmp_p
 
 
 def test_writing_where_nobody_can(receptor: Receptor, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot be written"):
+    with pytest.raises(InputError, match="Cannot write"):
         write_pdb(receptor, tmp_path / "no" / "out.pdb")
 
 
