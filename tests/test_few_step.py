@@ -110,7 +110,7 @@ def test_consistency_is_exact_in_one_step(taught: bool) -> None:
     """The end of the probability-flow equation of normal data is SPREAD / SCALE times x_1."""
     process, levels = product(), 12
     objective: Objective = Consistency(
-        levels=levels, coupling=Independent(), self_condition=0.0, huber=1.0
+        levels=levels, rho=2.0, coupling=Independent(), self_condition=0.0, huber=1.0
     )
     if taught:
         objective = objective.taught_by(truth(process))
@@ -154,7 +154,9 @@ def test_a_consistency_loss_tells_the_end_from_the_mean() -> None:
     ladder = torch.linspace(0, 1, levels + 1) ** 2
     gaussian = process.gaussian()["positions"]
     level = (gaussian.schedule.alpha(ladder) * SPREAD).square() + gaussian.sigma(ladder).square()
-    objective = Consistency(coupling=Independent(), levels=levels).taught_by(truth(process))
+    objective = Consistency(coupling=Independent(), levels=levels, rho=2.0, huber=1e-3).taught_by(
+        truth(process)
+    )
     x_0, losses = data(256, 12, torch.Generator().manual_seed(1)), []
     for gain in (SPREAD / level.sqrt(), gaussian.schedule.alpha(ladder) * SPREAD**2 / level):
         table = Table(ladder)

@@ -97,6 +97,8 @@ _EDM = _coordinates({"name": "ve", "sigma_min": 0.004, "sigma_max": 160.0}, "kar
 }
 # Distilled models keep the process of their teacher.
 _FEW = {"evaluation": {"steps": 4}}
+# They begin with its weights, which a higher rate would undo.
+_TAUGHT = _FEW | {"optimizer": {"lr": 5e-4}}
 
 METHODS: Mapping[str, Method] = {
     "aligned": Method(
@@ -182,7 +184,7 @@ METHODS: Mapping[str, Method] = {
         "few steps",
         "rectified again, on pairs that a teacher made: straighter paths, fewer steps",
         ("liu2023",),
-        _FEW
+        _TAUGHT
         | {
             "objective": {"name": "reflow", "teacher": DEFAULT},
             "sampling": _sampling(8, "ancestral", eta=0.0),
@@ -192,7 +194,7 @@ METHODS: Mapping[str, Method] = {
         "few steps",
         "every point of a teacher's trajectory predicts its end: 1 to 4 steps",
         ("song2023", "songdhariwal2024"),
-        _FEW
+        _TAUGHT
         | {
             "precondition": "consistency",
             "objective": {"name": "consistency", "teacher": DEFAULT},
@@ -214,7 +216,7 @@ METHODS: Mapping[str, Method] = {
         "few steps",
         "predicts where a teacher ends from states the student reached itself: a few steps",
         ("salimans2022", "luhman2021", "ross2011"),
-        _FEW
+        _TAUGHT
         | {
             "objective": {"name": "endpoint", "teacher": DEFAULT},
             "sampling": _sampling(4, "ancestral", 1.5, eta=0.0),

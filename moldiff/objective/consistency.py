@@ -63,7 +63,8 @@ class Consistency(Objective):
     teacher:
         Name or path of the model whose steps are distilled; None trains from data alone.
     levels:
-        N; to refine it, start anew from the trained model (``init``) with twice as many.
+        N.  Few at first: an error made on one is learned by all above it.  To refine it, start
+        anew from the trained model (``init``) with twice as many (Song & Dhariwal, section 3.4).
     rho:
         t_i = (i / N)^rho, denser near the data above 1.
     times:
@@ -77,17 +78,18 @@ class Consistency(Objective):
         Fraction of steps in which the denoiser reads a first prediction of its own.
     huber:
         c per coordinate, in units of the process's scale (Song & Dhariwal: 0.00054 for data of
-        spread 0.5).
+        spread 0.5; here nearly the squared distance, because the end of x_t varies with the
+        classes drawn on the way, and it learns the mean).
     """
 
     teacher: str | None = None
-    levels: int = 40
-    rho: float = 2.0
+    levels: int = 12
+    rho: float = 1.5
     times: Times = Kumaraswamy()
     coupling: Coupling = Aligned()
     weights: Mapping[str, float] = field(default_factory=lambda: dict(WEIGHTS))
     self_condition: float = 0.5
-    huber: float = 1e-3
+    huber: float = 0.1
 
     def __post_init__(self) -> None:
         known_fields(self.weights)

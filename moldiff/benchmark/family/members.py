@@ -21,8 +21,6 @@ from moldiff.train import TrainConfig
 
 __all__ = ["Member", "Setup", "members", "trained_by"]
 
-#: Optimizer of those that begin with a trained model's weights, as for `qm9-fast`.
-_FINE = {"lr": 5.0e-4}
 #: Pairs that reflow's teacher makes, per minute of training: about a third of the time.
 _PAIRS = 250
 # What does not change the weights.
@@ -113,8 +111,6 @@ def _config(name: str, setup: Setup) -> TrainConfig:
         threads=setup.threads,
     )
     values = config.to_dict() | {"evaluation": {"every": 0}}
-    if METHODS[name].taught:
-        values["optimizer"] = {**values["optimizer"], **_FINE}
     if name == "reflow":
         pairs = max(values["batch"], round(_PAIRS * setup.minutes))
         values["objective"] = {**values["objective"], "pairs": pairs}
