@@ -30,6 +30,8 @@ from moldiff.schedule import derivative
 
 Times = Float[Tensor, " b"]
 
+_FAINTEST = 5e-3  # signal at which the noise may still be what is predicted
+
 __all__ = ["Boundary", "Clean", "Coefficients", "Karras", "Noise", "Precondition", "Velocity"]
 
 
@@ -71,10 +73,15 @@ class Clean(Precondition):
 @register("precondition", "noise", cites={"ho2020": "eq. 14", "song2019": "eq. 5"})
 @dataclass(frozen=True)
 class Noise(Precondition):
-    """F is the noise z."""
+    """F is the noise z.
+
+    An error of F comes back in x_0 multiplied by sigma/alpha, which has no bound as alpha -> 0:
+    Ho et al. end at alpha = 0.0063, images are clipped.  Below ``_FAINTEST`` alpha therefore counts
+    as that, in training as in sampling, so that F is ``(x_t - _FAINTEST x_0) / sigma`` there.
+    """
 
     def table(self, process: Gaussian, alpha: Times, sigma: Times, t: Times) -> tuple[Times, Times]:
-        alpha = alpha.clamp_min(1e-4)  # at alpha = 0 the noise says nothing about x_0
+        alpha = alpha.clamp_min(_FAINTEST)
         return 1 / alpha, -sigma / alpha
 
 
