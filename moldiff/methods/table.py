@@ -202,7 +202,7 @@ METHODS: Mapping[str, Method] = {
         | {
             "precondition": "consistency",
             "objective": {"name": "consistency", "teacher": DEFAULT},
-            "sampling": _sampling(4, "ancestral", 1.5, eta=0.0),
+            "sampling": _sampling(4, "ancestral", 2.5, eta=0.0),
         },
     ),
     "consistency-training": Method(
@@ -213,7 +213,11 @@ METHODS: Mapping[str, Method] = {
         | {
             "precondition": "consistency",
             "objective": {"name": "consistency", "coupling": "independent"},
-            "sampling": {"steps": 4, "stepper": "consistency", "grid": "power"},
+            "sampling": {
+                "steps": 4,
+                "stepper": "consistency",
+                "grid": {"name": "power", "exponent": 3.0},
+            },
         },
     ),
     "endpoint": Method(
