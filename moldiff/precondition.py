@@ -76,7 +76,7 @@ class Noise(Precondition):
     """F is the noise z.
 
     An error of F comes back in x_0 multiplied by sigma/alpha, which has no bound as alpha -> 0:
-    Ho et al. end at alpha = 0.0063, images are clipped.  Below ``_FAINTEST`` alpha therefore counts
+    Ho et al. end at alpha = 0.0064, images are clipped.  Below ``_FAINTEST`` alpha therefore counts
     as that, in training as in sampling, so that F is ``(x_t - _FAINTEST x_0) / sigma`` there.
     """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from moldiff.generation import Request, generate
 from moldiff.methods import METHODS, SAMPLERS, apply, parse_sampler
 from moldiff.model import Model
 from moldiff.tasks import sampler_remarks, trajectories
+from moldiff.tasks.models import bundled_configs
 from moldiff.tasks.sampling import stepper_of
 from moldiff.train import TrainConfig
 from moldiff.train.check import check
@@ -169,6 +171,22 @@ def test_a_named_teacher_is_where_one_begins() -> None:
     assert other.objective["teacher"] == other.init == "qm9"
     smaller = training_config(str(SAMPLE), method="reflow", teacher="qm9", announce=said.append)
     assert smaller.init is None and "at random: its network is another" in said[-1]
+
+
+def test_what_begins_with_its_teacher_learns_at_a_lower_rate(tmp_path: Path) -> None:
+    from moldiff.tasks import training_config
+
+    said: list[str] = []
+    usual = training_config("family", announce=said.append).optimizer
+    for name in (name for name, method in METHODS.items() if method.taught):
+        made = training_config("family", method=name, announce=said.append)
+        assert made.optimizer == replace(usual, lr=5e-4) and "at the rate 0.0005" in said[-1]
+    lower = tmp_path / "lower.yaml"
+    text = bundled_configs()["family"].read_text()
+    lower.write_text(text.replace("lr: 2.0e-3", "lr: 1.0e-4"))
+    assert training_config(str(lower), method="reflow").optimizer.lr == 1e-4
+    assert training_config("family", method="ddpm").optimizer == usual
+    assert training_config(str(SAMPLE), method="reflow", teacher="qm9").optimizer.lr > 5e-4
 
 
 def test_a_teacher_that_nobody_has_is_refused_at_once() -> None:

@@ -1,7 +1,8 @@
 """One trained denoiser, several samplers: the same distribution of molecules in many steps.
 
-Compared are those that follow the probability-flow equation, because the bundled model was
-trained on aligned noise, with which the fresh noise of the others does not go.
+A distribution is told by the means of six numbers of a molecule.  Compared are the samplers that
+follow the probability-flow equation, because the bundled model was trained on aligned noise, with
+which the fresh noise of the others does not go.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from moldiff.generation import sample_batch
 from moldiff.sampler import Sampler
 
 STEPPERS = ("ancestral", "midpoint", "multistep", "heun")
-MOLECULES, ATOMS = 64, 8
+MOLECULES, ATOMS = 128, 8
+LARGEST = 2.0  # standard errors; samples of 48 evaluations are within 1.2, of 8 beyond 2.4
 
 
 def described(stepper: str, evaluations: int) -> dict[str, Tensor]:
@@ -57,9 +59,9 @@ def reference() -> dict[str, Tensor]:
 
 @pytest.mark.parametrize("stepper", STEPPERS)
 def test_many_steps_give_one_distribution(stepper: str, reference: dict[str, Tensor]) -> None:
-    assert max(deviations(described(stepper, 48), reference)) < 3.5
+    assert max(deviations(described(stepper, 48), reference)) < LARGEST
 
 
-@pytest.mark.parametrize("stepper", STEPPERS)
+@pytest.mark.parametrize("stepper", ["ancestral", "midpoint"])  # the others' first step is theirs
 def test_few_steps_do_not(stepper: str, reference: dict[str, Tensor]) -> None:
     assert max(deviations(described(stepper, 2), reference)) > 7

@@ -93,16 +93,15 @@ _QUADRATIC = 2.0
 _FLOW = _coordinates("rectified", "velocity")
 _VE = {"name": "ve", "sigma_min": 0.005, "sigma_max": 20.0}
 # The range of noise as in the paper, where the data have the spread 0.5: in units of the spread.
-# Times at which log sigma is close to normal with mean -1.2 and deviation 1.5, as AlphaFold 3
-# draws it for atoms (supplement, section 3.7.1).  EDM's own levels for images, ln(e^-1.2 / 0.5) and
-# 1.2, are hardly ever below a tenth of an angstrom, where it is decided how strained a molecule is.
+# Times at which ln sigma is close to normal with mean -1.2 and deviation 1.5, as AlphaFold 3
+# draws it for atoms (supplement, section 3.7.1).  With skeletons (spread 1.14 angstrom) a fifth of
+# the levels is then below 0.1 angstrom; of EDM's own for images, ln(e^-1.2 / 0.5) and 1.2, a
+# twentieth, and with them fewer molecules were stable (datasets/qm9/experiments.md).
 _EDM = _coordinates({"name": "ve", "sigma_min": 0.004, "sigma_max": 160.0}, "karras") | {
     "objective": _denoising("independent", {"name": "logit_normal", "mean": -0.38, "std": 0.6})
 }
 # Distilled models keep the process of their teacher.
 _FEW = {"evaluation": {"steps": 4}}
-# They begin with its weights, which a higher rate would undo.
-_TAUGHT = _FEW | {"optimizer": {"lr": 5e-4}}
 
 METHODS: Mapping[str, Method] = {
     "aligned": Method(
@@ -161,7 +160,7 @@ METHODS: Mapping[str, Method] = {
     ),
     "edm": Method(
         "scores",
-        "preconditioning, log-normal noise levels, Heun (s_churn > 0 makes it random)",
+        "preconditioning, log-normal noise levels (AlphaFold 3's), Heun (s_churn > 0: random)",
         ("karras2022", "abramson2024"),
         _EDM | {"sampling": _sampling(25, "heun")},
     ),
@@ -188,7 +187,7 @@ METHODS: Mapping[str, Method] = {
         "few steps",
         "rectified again, on pairs that a teacher made: straighter paths, fewer steps",
         ("liu2023",),
-        _TAUGHT
+        _FEW
         | {
             "objective": {"name": "reflow", "teacher": DEFAULT},
             "sampling": _sampling(8, "ancestral", eta=0.0),
@@ -198,7 +197,7 @@ METHODS: Mapping[str, Method] = {
         "few steps",
         "every point of a teacher's trajectory predicts its end: 1 to 4 steps",
         ("song2023", "songdhariwal2024"),
-        _TAUGHT
+        _FEW
         | {
             "precondition": "consistency",
             "objective": {"name": "consistency", "teacher": DEFAULT},
@@ -224,7 +223,7 @@ METHODS: Mapping[str, Method] = {
         "few steps",
         "predicts where a teacher ends from states the student reached itself: a few steps",
         ("salimans2022", "luhman2021", "ross2011"),
-        _TAUGHT
+        _FEW
         | {
             "objective": {"name": "endpoint", "teacher": DEFAULT},
             "sampling": _sampling(4, "ancestral", 1.5, eta=0.0),

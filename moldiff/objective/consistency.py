@@ -64,7 +64,7 @@ class Consistency(Objective):
         Name or path of the model whose steps are distilled; None trains from data alone.
     levels:
         N.  Few at first: an error made on one is learned by all above it.  To refine it, start
-        anew from the trained model (``init``) with twice as many (Song & Dhariwal, section 3.4).
+        anew from the trained model (``init``) with more: Song & Dhariwal (section 3.4) double it.
     rho:
         t_i = (i / N)^rho, denser near the data above 1.
     times:
@@ -78,8 +78,9 @@ class Consistency(Objective):
         Fraction of steps in which the denoiser reads a first prediction of its own.
     huber:
         c per coordinate, in units of the process's scale (Song & Dhariwal: 0.00054 for data of
-        spread 0.5; here nearly the squared distance, because the end of x_t varies with the
-        classes drawn on the way, and it learns the mean).
+        spread 0.5; here the distance is nearly squared where neighbouring predictions differ by
+        less than a tenth of the spread, because the end of x_t varies with the classes drawn on
+        the way, and it is the mean that can be learned).
     """
 
     teacher: str | None = None

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["trainer", "training_config", "training_store"]
 
 _CONFIG_SUFFIXES = (".yaml", ".yml")
+_STUDENT_RATE = 5e-4  # at the rates of a training from scratch a student loses what it begins with
 
 
 def training_config(
@@ -41,7 +42,8 @@ def training_config(
     teacher:
         Model, bundled or a file, that a distilled method learns from; None: the configuration's,
         or the default model.  Training begins with its weights if the networks are the same;
-        without a ``teacher`` here, an ``init`` of the configuration goes before them.
+        without a ``teacher`` here, an ``init`` of the configuration goes before them.  What a
+        distilled method begins with is trained at a rate of at most 5e-4.
     announce:
         Called with what the method changes, and with remarks on parts that hardly go together.
     overrides:
@@ -76,6 +78,8 @@ def training_config(
         config = _with_method(config, method, say)
     if teacher is not None or (method is not None and METHODS[method].taught):
         config = _with_teacher(config, teacher, say)
+    if method is not None and METHODS[method].taught and config.init is not None:
+        config = _gently(config, say)
     if config.task in ("molecules", "codec"):
         from moldiff.train.check import check
 
@@ -124,6 +128,14 @@ def _with_teacher(
     begun = "at random: its network is another" if first is None else f"with '{first}'"
     say(f"It learns from '{name}', and begins {begun}.")
     return replace(config, objective={**objective, "teacher": name}, init=first)
+
+
+def _gently(config: TrainConfig, say: Callable[[str], None]) -> TrainConfig:
+    """Lower the learning rate of a training from scratch to that of a student."""
+    if config.optimizer.lr <= _STUDENT_RATE:
+        return config
+    say(f"It learns at the rate {_STUDENT_RATE:g} for what it begins with to be kept.")
+    return replace(config, optimizer=replace(config.optimizer, lr=_STUDENT_RATE))
 
 
 def _for_molecules(config: TrainConfig, option: str) -> None:
