@@ -60,6 +60,7 @@ def to_geometric(mol: Chem.Mol | Encoded, vocabulary: Vocabulary | None = None) 
         charge=torch.tensor([atom.GetFormalCharge() for atom in atoms], dtype=torch.int64),
         edge_index=torch.cat([edges, edges.flip(0)], 1),
         edge_attr=torch.cat([orders, orders]),
+        num_nodes=len(atoms),
     )
     if mol.GetNumConformers():
         data.pos = torch.from_numpy(mol.GetConformer().GetPositions().astype(np.float32))
