@@ -93,7 +93,9 @@ def docking(
     ] = False,
     readme: Annotated[
         Path | None,
-        typer.Option(help="Also put a short table between this file's docking markers."),
+        typer.Option(
+            help="Also put a short table of --methods between this file's docking markers."
+        ),
     ] = None,
 ) -> None:
     """Dock ligands back into their crystal receptors, by moldiff and by AutoDock Vina.
@@ -114,7 +116,7 @@ def docking(
     if len({folder.resolve().name for folder in sets}) < len(sets):
         raise InputError("Two of the sets have the same name.", fix="Name each folder once.")
     plan = Plan(
-        _runs(methods, search, exhaustiveness, curve),
+        _runs(methods, search, exhaustiveness, curve=curve),
         _seeds(seeds),
         poses,
         posebusters,
@@ -127,7 +129,8 @@ def docking(
         stopped = not report_only and _work(study, jobs)
         result = _tell(study)
         if readme is not None:
-            done = short.into_readme(result, readme)
+            asked = _runs(methods, search, exhaustiveness, curve=False)
+            done = short.into_readme(result, {run.label for run in asked}, readme)
             remark(f"Put into: {readme}" if done else f"Nothing is finished: {readme} stays.")
         left = len(study.left())
     if stopped:
@@ -137,7 +140,7 @@ def docking(
         )
 
 
-def _runs(words: str, search: int | None, exhaustiveness: int, curve: bool) -> tuple[Run, ...]:
+def _runs(words: str, search: int | None, exhaustiveness: int, *, curve: bool) -> tuple[Run, ...]:
     from moldiff.benchmark.docking.methods import parse
     from moldiff.benchmark.docking.study import curve_runs
     from moldiff.dock.settings import Settings

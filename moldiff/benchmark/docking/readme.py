@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,13 @@ _FIGURES = ("top1", "joint", "top5", "oracle")
 _VERSIONS = ("moldiff", "vina", "posebusters", "rdkit")
 
 
-def into_readme(document: Mapping[str, Any], readme: Path) -> bool:
+def into_readme(document: Mapping[str, Any], labels: Collection[str], readme: Path) -> bool:
     """Put the section of a document (`report.document`) between the README's markers.
+
+    Parameters
+    ----------
+    labels:
+        Which of the finished methods, at which effort (`methods.Run.label`), are shown.
 
     Returns
     -------
@@ -32,15 +37,16 @@ def into_readme(document: Mapping[str, Any], readme: Path) -> bool:
     InputError
         If the file cannot be read or has no such markers.
     """
-    text = section(document)
+    text = section(document, labels)
     if text:
         replace_section(readme, SECTION, text)
     return bool(text)
 
 
-def section(document: Mapping[str, Any]) -> str:
+def section(document: Mapping[str, Any], labels: Collection[str]) -> str:
     """Return facts, table and paired differences of each set; "" where nothing is finished."""
-    sets = {k: v for k, v in document["sets"].items() if k != ALL_SETS and v["methods"]}
+    every = {name: _only(part, labels) for name, part in document["sets"].items()}
+    sets = {name: part for name, part in every.items() if name != ALL_SETS and part["methods"]}
     if not sets:
         return ""
     facts = [
@@ -56,7 +62,7 @@ def section(document: Mapping[str, Any]) -> str:
         (row for name, part in sets.items() for row in _rows(name, part, document["methods"])),
         numbers_from=2,
     )
-    paired = "\n".join(told for name, part in sets.items() for told in _paired(name, part))
+    paired = "\n".join(told for name, part in every.items() for told in _paired(name, part))
     parts = [
         "; ".join(facts) + ". In per cent; behind the @ the search rounds of ours and the "
         "exhaustiveness of Vina:",
@@ -69,6 +75,15 @@ def section(document: Mapping[str, Any]) -> str:
         )
         parts.append(paired)
     return "\n" + "\n\n".join(parts) + "\n\n"
+
+
+def _only(part: Mapping[str, Any], labels: Collection[str]) -> dict[str, Any]:
+    """A set's part of the document with the methods of these labels alone."""
+    shown = {
+        key: [r for r in part[key] if {r["method"], r.get("baseline", r["method"])} <= set(labels)]
+        for key in ("methods", "paired")
+    }
+    return {**part, **shown}
 
 
 def _rows(

@@ -143,7 +143,12 @@ def test_the_readme_gets_the_short_table(tmp_path: Path, made: Callable[..., Row
     seeds = (0, 1)
     rows = [
         made(f"c{k}", method, *rmsds, seed=seed)
-        for method, right, others in (("moldiff@20", 3, ()), ("vina1@8", 1, (1.5,)))
+        for method, right, others in (
+            ("moldiff@20", 3, ()),
+            ("moldiff@80", 4, ()),
+            ("vina1@8", 1, (1.5,)),
+            ("vina1@32", 2, ()),
+        )
         for k in range(4)
         for seed in seeds
         for rmsds in [(1.0 if k < right else 5.0, *others)]
@@ -151,11 +156,13 @@ def test_the_readme_gets_the_short_table(tmp_path: Path, made: Callable[..., Row
     other = [dataclasses.replace(row, set="other", cpu=None) for row in rows]
     result = report.document([*rows, *other], {"set": 4, "other": 4, "empty": 4}, {})
     readme.write_text("above\n<!-- docking:begin -->\nstale\n<!-- docking:end -->\nbelow\n")
-    assert into_readme(result, readme)
+    assert into_readme(result, {"moldiff@20", "vina1@8"}, readme)
     text = readme.read_text()
     assert text.startswith("above\n") and text.endswith("below\n") and "stale" not in text
     assert "set: 4 complexes, seeds 0, 1; other: 4 complexes" in text
-    assert report.ALL_SETS not in text and "empty" not in text
+    assert f"| {report.ALL_SETS}" not in text and "empty" not in text
+    assert f"- {report.ALL_SETS}, moldiff@20 - vina1@8: +50.0" in text and "; 8 complexes" in text
+    assert "moldiff@80" not in text and "vina1@32" not in text  # finished, not asked for
     ours = "| **moldiff@20**: as it is bundled | 8 | 75.0 | 75.0 | 75.0 | 75.0 |"
     assert f"| set {ours} 1.0 |" in text and f"| other {ours} – |" in text
     assert "|  | vina1@8: AutoDock Vina from one ETKDG conformer | 8 | 25.0 |" in text
