@@ -43,6 +43,14 @@ def test_import_is_light() -> None:
     assert not HEAVY & set(loaded)
 
 
+def test_runs_as_a_module() -> None:
+    command = [sys.executable, "-m", "moldiff"]
+    version = subprocess.run([*command, "--version"], cwd=ROOT, capture_output=True, text=True)
+    assert (version.returncode, version.stdout) == (0, f"moldiff {moldiff.__version__}\n")
+    refused = subprocess.run([*command, "nothing"], cwd=ROOT, capture_output=True, text=True)
+    assert refused.returncode == 2 and "nothing" in refused.stderr
+
+
 def test_help_is_light() -> None:
     code = (
         "import sys; from moldiff.cli import main; main(['--help']); print('LOADED', *sys.modules)"
