@@ -10,6 +10,7 @@ from moldiff.benchmark import picture
 
 __all__ = ["draw_curves", "drawable"]
 
+#: Colour and line; dashed and hollow is what lacks a part: the network, or seven conformers.
 _STYLES = {"moldiff": ("C1", "o-"), "random": ("C1", "o--"), "vina1": ("C0", "s--")}
 _STYLES |= {"vina8": ("C0", "s-")}
 _OTHER = ("C7", "^-")
@@ -33,19 +34,23 @@ def draw_curves(curves: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -
     shown = {name: rows for name, rows in curves.items() if rows}
     figure = Figure(figsize=(5.2 * len(shown), 4.2), layout="constrained")
     FigureCanvasAgg(figure)
-    every = figure.subplots(1, len(shown), squeeze=False)[0]
+    every = figure.subplots(1, len(shown), squeeze=False, sharex=True, sharey=True)[0]
     for axes, (name, rows) in zip(every, shown.items(), strict=True):
         _panel(axes, name, rows)
+    every[0].set_ylim(bottom=0)
     every[0].set_ylabel("top pose within 2 Å and PoseBusters-valid, %")
     figure.savefig(path)
 
 
 def _panel(axes: Any, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    from matplotlib.ticker import LogLocator
+
     for method, points in _by_method(rows).items():
         colour, style = _STYLES.get(method, _OTHER)
         x = [point["cpu_mean"] for point in points]
         y = [100 * point["joint"] for point in points]
-        axes.plot(x, y, style, color=colour, label=method, markersize=4)
+        filled = "white" if "--" in style else colour
+        axes.plot(x, y, style, color=colour, label=method, markersize=5, markerfacecolor=filled)
         for point, a, b in zip(points, x, y, strict=True):
             axes.annotate(
                 f"{point['effort']}",
@@ -56,11 +61,14 @@ def _panel(axes: Any, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
                 color=colour,
             )
     axes.set_xscale("log")
-    axes.set_xlabel("CPU-seconds a ligand, preparation included")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.minorticks_off()
+    axes.set_xlabel("CPU-seconds a ligand, preparation included, mean")
     counts = sorted({point["n"] for point in rows})
     axes.set_title(f"{name}, {counts[0]} dockings a point", fontsize="medium")
     axes.grid(alpha=0.3)
-    axes.legend(frameon=False, fontsize="small")
+    axes.legend(frameon=False, fontsize="small", loc="lower right")
 
 
 def _by_method(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:

@@ -81,19 +81,20 @@ def document(
         Of the bootstrap.
     """
     sets = {name: [row for row in rows if row.set == name] for name in planned}
-    parts = {
-        name: {"planned": planned[name], **_set(mine, similarity, seed)}
-        for name, mine in sets.items()
-    }
+    planned = dict(planned)
     if len(sets) > 1:
-        parts[ALL_SETS] = {"planned": sum(planned.values()), **_set(rows, similarity, seed)}
+        sets[ALL_SETS] = list(rows)
+        planned[ALL_SETS] = sum(planned.values())
     return {
         "format": FORMAT,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": _versions(),
         "protocol": PROTOCOL,
         "methods": {name: method.what for name, method in METHODS.items()},
-        "sets": parts,
+        "sets": {
+            name: {"planned": planned[name], **_set(mine, similarity, seed)}
+            for name, mine in sets.items()
+        },
         "curves": {name: _points(mine) for name, mine in sets.items()},
     }
 

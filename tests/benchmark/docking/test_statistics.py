@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -104,3 +105,16 @@ def test_the_report_says_what_is_not_finished(tmp_path: Path, made: Callable[...
         draw_curves(result["curves"], tmp_path / "curve.svg")
         assert "<svg" in (tmp_path / "curve.svg").read_text(encoding="utf-8")
     assert "two efforts" in drawable({"set": result["curves"]["set"][:1]})
+
+
+def test_curves_of_several_sets_are_also_drawn_for_all(made: Callable[..., Row]) -> None:
+    one = [made(i, f"moldiff@{e}", x, cpu=1.0) for i, x in (("a", 1.0), ("b", 5.0)) for e in (0, 5)]
+    rows = one + [dataclasses.replace(row, set="other") for row in one if row.id == "a"]
+    curves = report.document(rows, {"set": 2, "other": 1, "none": 1}, {})["curves"]
+    assert [(name, [p["n"] for p in points]) for name, points in curves.items()] == [
+        ("set", [2, 2]),
+        ("other", [1, 1]),
+        ("none", []),
+        (report.ALL_SETS, [3, 3]),
+    ]
+    assert curves[report.ALL_SETS][0]["joint"] == pytest.approx(2 / 3)
