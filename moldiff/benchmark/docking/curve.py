@@ -67,6 +67,7 @@ def _panel(axes: Any, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
     axes.set_xlabel("CPU-seconds a ligand, preparation included, mean")
     counts = sorted({point["n"] for point in rows})
     axes.set_title(f"{name}, {counts[0]} dockings a point", fontsize="medium")
+    axes.margins(y=0.1)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False, fontsize="small", loc="lower right")
 
