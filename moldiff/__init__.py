@@ -16,12 +16,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from moldiff.dock.result import DockingResult
-    from moldiff.generation import Generated, Request
+    from moldiff.docking.api import dock
+    from moldiff.docking.result import DockingResult
+    from moldiff.generation.api import generate
+    from moldiff.generation.run import Generated, Request
     from moldiff.metrics.evaluation import evaluate
     from moldiff.model import Model
-    from moldiff.tasks import generate, load
-    from moldiff.tasks.docking import dock
+    from moldiff.models import load
 
 __version__ = "0.1.0"
 
@@ -39,22 +40,21 @@ __all__ = [
 
 # public name -> the module that defines it
 _HOME = {
-    "DockingResult": "moldiff.dock.result",
-    "Generated": "moldiff.generation",
+    "DockingResult": "moldiff.docking.result",
+    "Generated": "moldiff.generation.run",
     "Model": "moldiff.model",
-    "Request": "moldiff.generation",
-    "dock": "moldiff.dock",  # the package itself: it can be called
+    "Request": "moldiff.generation.run",
+    "dock": "moldiff.docking.api",
     "evaluate": "moldiff.metrics.evaluation",
-    "generate": "moldiff.tasks",
-    "load": "moldiff.tasks",
+    "generate": "moldiff.generation.api",
+    "load": "moldiff.models",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-    module = import_module(_HOME[name])
-    value = module if module.__name__ == f"moldiff.{name}" else getattr(module, name)
+    value = getattr(import_module(_HOME[name]), name)
     globals()[name] = value
     return value
 

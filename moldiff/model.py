@@ -19,13 +19,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from moldiff.batch import Batch
-from moldiff.denoiser import NetworkDenoiser
+from moldiff.diffusion.batch import Batch
+from moldiff.diffusion.denoiser import NetworkDenoiser
+from moldiff.diffusion.guidance.condition import Condition
+from moldiff.diffusion.latent import Codec, check_latent
+from moldiff.diffusion.process import Product
 from moldiff.errors import ConfigError
-from moldiff.guidance.condition import Condition
-from moldiff.latent import Codec, check_latent
 from moldiff.nn import Network
-from moldiff.process import Product
 from moldiff.registry import build, describe
 from moldiff.storage import load_network, save_network
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fit weights and confidences of ranked poses: fit_ranking.py DOCKINGS.csv --out ranking.json
 
-The columns of the table are described in moldiff/dock/ranking_fit.py; `moldiff benchmark docking`
+The columns of the table are described in moldiff/docking/judge/fit.py; `moldiff benchmark docking`
 writes one.  --groups CLUSTERS.csv (complex,group) keeps complexes of one protein in one fold.
 """
 
@@ -12,7 +12,7 @@ import csv
 from dataclasses import replace
 from pathlib import Path
 
-from moldiff.dock.ranking_fit import fit_ranking, read_dockings
+from moldiff.docking.judge.fit import fit_ranking, read_dockings
 
 
 def main() -> None:

@@ -9,22 +9,21 @@ from typing import Any
 
 import pytest
 import torch
+from moldiff.generation.api import sampler_remarks, stepper_of, trajectories
+from moldiff.generation.run import Request, generate
 
 from moldiff import registry
 from moldiff.data.molecules import prepare
 from moldiff.data.store import Store
 from moldiff.errors import ConfigError, InputError
-from moldiff.generation import Request, generate
 from moldiff.methods import METHODS, SAMPLERS, apply, parse_sampler
 from moldiff.model import Model
-from moldiff.tasks import sampler_remarks, trajectories
-from moldiff.tasks.models import bundled_configs
-from moldiff.tasks.sampling import stepper_of
+from moldiff.models import bundled_configs
 from moldiff.train import TrainConfig
 from moldiff.train.check import check
-from moldiff.train.codec import Codecs
 from moldiff.train.statistics import Statistics
-from moldiff.train.workload import Molecules
+from moldiff.train.workloads.base import Molecules
+from moldiff.train.workloads.codecs import Codecs
 
 SAMPLE = Path(__file__).parents[1] / "datasets" / "qm9" / "sample.sdf"
 TINY = {
@@ -157,7 +156,7 @@ def test_ones_own_teacher_stays() -> None:
 
 
 def test_a_named_teacher_is_where_one_begins() -> None:
-    from moldiff.tasks import training_config
+    from moldiff.train.api import training_config
 
     taught = {name for name, method in METHODS.items() if method.taught}
     assert taught == {"reflow", "consistency-distillation", "endpoint"}
@@ -174,7 +173,7 @@ def test_a_named_teacher_is_where_one_begins() -> None:
 
 
 def test_what_begins_with_its_teacher_learns_at_a_lower_rate(tmp_path: Path) -> None:
-    from moldiff.tasks import training_config
+    from moldiff.train.api import training_config
 
     said: list[str] = []
     usual = training_config("family", announce=said.append).optimizer
@@ -191,7 +190,7 @@ def test_what_begins_with_its_teacher_learns_at_a_lower_rate(tmp_path: Path) -> 
 
 def test_a_teacher_that_nobody_has_is_refused_at_once() -> None:
     from moldiff.errors import InputError
-    from moldiff.tasks import training_config
+    from moldiff.train.api import training_config
 
     with pytest.raises(InputError, match="no model file 'nosuch'"):
         training_config("qm9", method="endpoint", teacher="nosuch")

@@ -72,8 +72,9 @@ def _speed(options: argparse.Namespace) -> None:
     from moldiff.benchmark.bench import PLAN, QUICK, Bench
     from moldiff.benchmark.speed import measure
     from moldiff.benchmark.workloads import training_recipe
+    from moldiff.bundled import bundled_configs, find_model
     from moldiff.cpu import set_threads
-    from moldiff.tasks import bundled_configs, find_model, load
+    from moldiff.models import load
 
     load_before = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     set_threads(options.threads)

@@ -12,13 +12,13 @@ import torch
 
 from moldiff.benchmark.pairs import PeerNetwork
 from moldiff.benchmark.timing import Work
-from moldiff.denoiser import Denoiser, NetworkDenoiser
-from moldiff.generation import Request, generate, sample_batch
+from moldiff.diffusion.denoiser import Denoiser, NetworkDenoiser
+from moldiff.diffusion.objective import Denoising
+from moldiff.diffusion.sampler import Sampler
+from moldiff.generation.run import Request, generate, sample_batch
+from moldiff.generation.sampling import sampled
 from moldiff.model import Model
-from moldiff.objective import Denoising
 from moldiff.registry import build
-from moldiff.sampler import Sampler
-from moldiff.sampling import sampled
 from moldiff.train import TrainConfig
 from moldiff.train.optimizer import Average, Optimizers
 

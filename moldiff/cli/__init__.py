@@ -1,8 +1,8 @@
 """The command line: ``moldiff COMMAND``.
 
-One file per command, which parses options and prints; what the commands do is in
-`moldiff.tasks`.  Nothing here imports torch, RDKit or numpy before a command needs them,
-so ``moldiff --help`` answers at once.
+One file per command parses options and prints; `moldiff.generation`, `moldiff.docking`,
+`moldiff.metrics` and `moldiff.train` do the work.  Nothing here imports torch, RDKit or numpy
+before a command needs them, so ``moldiff --help`` answers at once.
 """
 
 from __future__ import annotations

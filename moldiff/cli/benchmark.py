@@ -143,7 +143,7 @@ def docking(
 def _runs(words: str, search: int | None, exhaustiveness: int, *, curve: bool) -> tuple[Run, ...]:
     from moldiff.benchmark.docking.methods import parse
     from moldiff.benchmark.docking.study import curve_runs
-    from moldiff.dock.settings import Settings
+    from moldiff.docking.settings import Settings
 
     usual = Settings().rounds if search is None else search
     runs = parse(words.split(","), search=usual, exhaustiveness=exhaustiveness)

@@ -27,8 +27,8 @@ def command(
 
     Before each entry a comment says what it is cited for, and where in the paper that is.
     """
+    from moldiff.citing import cite
     from moldiff.references import bibtex
-    from moldiff.tasks.citing import cite
 
     found = cite(words)
     for number, key in enumerate(found):

@@ -20,13 +20,13 @@ from moldiff.cli.output import (
     table,
 )
 from moldiff.cli.progress import stages
-from moldiff.dock.settings import Settings
+from moldiff.docking.settings import Settings
 from moldiff.errors import InputError
 
 if TYPE_CHECKING:
-    from moldiff.dock.result import DockingResult
-    from moldiff.tasks.screening import LibraryRun
-    from moldiff.tasks.sites import Site
+    from moldiff.docking.library.screening import LibraryRun
+    from moldiff.docking.result import DockingResult
+    from moldiff.docking.site import Site
 
 EXAMPLES = (
     "moldiff dock --receptor 1abc.pdb --ligand ligand.sdf --pocket-ligand crystal.sdf",
@@ -128,7 +128,7 @@ def command(
     _check(receptor, ligand, ligands, output, [pocket_ligand, reference])
     check_threads(threads)
     from moldiff.cpu import set_threads
-    from moldiff.tasks import docking
+    from moldiff.docking import api as docking
 
     where = docking.Where(pocket_ligand, center, residues, autobox, size)
     settings = Settings(
@@ -155,7 +155,7 @@ def command(
     if one is not None:
         _one(site, one, settings, output, page, known)
     else:
-        from moldiff.tasks.screening import LibraryRun
+        from moldiff.docking.library.screening import LibraryRun
 
         assert ligands is not None
         run = LibraryRun(site, ligands, settings, output, restart=restart)
@@ -187,7 +187,7 @@ def _one(
     site: Site, one: Any, settings: Settings, output: Path, page: Path | None, known: Any
 ) -> None:
     """Dock one ligand and say what came of it."""
-    from moldiff.tasks import docking
+    from moldiff.docking import api as docking
 
     try:
         with bar() as shown:
@@ -217,7 +217,7 @@ def _one(
 
 def _table_of(result: DockingResult, known: Any) -> None:
     """Print the poses; with a known pose the RMSD to it stands in place of that to the first."""
-    from moldiff.tasks import docking
+    from moldiff.docking import api as docking
 
     header = ["rank", "kcal/mol", "confidence", "Å from first", "checks"]
     rows = [list(row) for row in result.table()]

@@ -29,7 +29,7 @@ from moldiff.errors import MoldiffError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from moldiff.generation import Generated
+    from moldiff.generation.run import Generated
     from moldiff.model import Model
 
 EXAMPLES = (
@@ -150,7 +150,8 @@ def command(
         check_output(trajectory, (".xyz",))
         check_apart("--trajectory", trajectory, [output])
     from moldiff.cpu import set_threads
-    from moldiff.tasks import check_conditions, load, sampler_remarks, stream
+    from moldiff.generation.api import check_conditions, sampler_remarks, stream
+    from moldiff.models import load
 
     set_threads(threads)
     loaded = load(usual_model(formula) if model is None else model, device)
@@ -283,7 +284,7 @@ class _Run:
 
     def write_trajectory(self, model: Model) -> str:
         """Write the recorded trajectories; return what to say about it."""
-        from moldiff.tasks import trajectories
+        from moldiff.generation.api import trajectories
         from moldiff.view import write_trajectories
 
         assert self.trajectory is not None

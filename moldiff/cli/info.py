@@ -20,8 +20,9 @@ def command(
 
     Network, elements, sizes, data, training, what was measured, and the hash of its weights.
     """
-    from moldiff.tasks import bundled_models, card_rows, load
-    from moldiff.tasks.docking_models import docking_card_rows
+    from moldiff.bundled import bundled_models
+    from moldiff.docking.card import docking_card_rows
+    from moldiff.models import card_rows, load
 
     if model is None:
         known = bundled_models()

@@ -22,7 +22,7 @@ from moldiff.cli.progress import stages
 from moldiff.cli.records import Readable
 
 if TYPE_CHECKING:
-    from moldiff.tasks.likelihood import Likelihood
+    from moldiff.generation.bound import Likelihood
 
 EXAMPLES = (
     "moldiff likelihood molecules.sdf",
@@ -65,8 +65,8 @@ def command(
     check_threads(threads)
     records = list(Readable(file))
     from moldiff.cpu import set_threads
-    from moldiff.tasks import load
-    from moldiff.tasks.likelihood import bounds, to_json
+    from moldiff.generation.bound import bounds, to_json
+    from moldiff.models import load
 
     set_threads(threads)
     loaded = load(model, device)
@@ -91,7 +91,7 @@ def command(
 
 def _print(rows: list[Likelihood]) -> None:
     """Print the first molecules, the mean over all, and why some have no bound."""
-    from moldiff.tasks.likelihood import mean_terms
+    from moldiff.generation.bound import mean_terms
 
     mean = mean_terms(rows)
     columns = list(mean)

@@ -79,7 +79,7 @@ def command(
     current directory.
     """
     from moldiff.cpu import set_threads
-    from moldiff.tasks import training_config
+    from moldiff.train.api import training_config
 
     given = {
         "output": None if output is None else str(output),
@@ -112,7 +112,7 @@ class _Run:
     """Prepares, trains, logs and says what is going on."""
 
     def __init__(self, config: TrainConfig, source: str, again: str) -> None:
-        from moldiff.tasks import trainer, training_store
+        from moldiff.train.api import trainer, training_store
         from moldiff.train.tasks import TASKS
 
         self.config, self.source, self.again = config, source, again
@@ -177,7 +177,7 @@ class _Run:
 
     def judge(self, model: Any, rng: torch.Generator) -> dict[str, float]:
         """Judge samples of the model; leave early when asked to stop."""
-        from moldiff.tasks import judge
+        from moldiff.train.judging import judge
 
         def progress(amount: float) -> None:
             if self.stopping:  # the weights are those of a whole step: saving them is fine

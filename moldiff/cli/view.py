@@ -91,9 +91,9 @@ def _molecules(records: Readable, target: Path, trajectory: Path | None, limit: 
 def _docking(
     records: Readable, target: Path, receptor: Path, reference: Path | None, limit: int | None
 ) -> None:
+    from moldiff.docking.ligands import read_reference
     from moldiff.protein.receptor import prepare_receptor
     from moldiff.protein.structure import read_structure
-    from moldiff.tasks.ligands import read_reference
     from moldiff.view.docking import DEFAULT_POSES, write_docking
 
     structure = read_structure(receptor)

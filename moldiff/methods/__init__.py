@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from moldiff.methods.table import METHODS, SAMPLERS, Method, SamplerChoice
-from moldiff.methods.use import apply, parse_sampler
+from moldiff.methods.use import apply, parse_sampler, sampler_remarks
 
-__all__ = ["METHODS", "SAMPLERS", "Method", "SamplerChoice", "apply", "parse_sampler"]
+__all__ = [
+    "METHODS",
+    "SAMPLERS",
+    "Method",
+    "SamplerChoice",
+    "apply",
+    "parse_sampler",
+    "sampler_remarks",
+]

@@ -8,7 +8,7 @@ from typing import Any
 from moldiff.errors import ConfigError, InputError, did_you_mean
 from moldiff.methods.table import METHODS, SAMPLERS
 
-__all__ = ["apply", "parse_sampler"]
+__all__ = ["apply", "parse_sampler", "sampler_remarks"]
 
 
 def parse_sampler(text: str) -> dict[str, Any]:
@@ -43,6 +43,36 @@ def _number(key: str, text: str) -> int | float:
         if value == value:  # not NaN
             return value
     raise InputError(f"The sampler's '{key}' must be a number, not '{text}'.")
+
+
+def sampler_remarks(stepper: Mapping[str, Any], objective: Mapping[str, Any]) -> list[str]:
+    """Return warnings where a sampler does not suit models trained with an objective.
+
+    Both are plain mappings, as `moldiff.registry.describe` returns them.
+    """
+    found = []
+    coupling = objective.get("coupling", {"name": "independent"})["name"]
+    if coupling != "independent" and _stochastic(stepper):
+        calm = [name for name, choice in SAMPLERS.items() if not _stochastic(choice.stepper)]
+        found.append(
+            f"Fresh noise in the coordinates does not go with the coupling '{coupling}': the "
+            "samples will not be distributed as the data. Use a sampler without it "
+            f"({', '.join(calm)}), or a model trained with the coupling 'independent'."
+        )
+    name = objective["name"]
+    if stepper["name"] == "consistency" and name != "consistency":
+        found.append(
+            f"The stepper 'consistency' is for models trained with the objective 'consistency': "
+            f"one trained with '{name}' predicts means, not where trajectories end."
+        )
+    return found
+
+
+def _stochastic(stepper: Mapping[str, Any]) -> bool:
+    """Whether a stepper draws fresh noise for the coordinates."""
+    from moldiff.registry import build
+
+    return bool(build("stepper", stepper).stochastic)
 
 
 def apply(

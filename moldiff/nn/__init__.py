@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from moldiff.nn.autoencoder import Autoencoder
 from moldiff.nn.egnn import EGNN
 from moldiff.nn.network import Network
 from moldiff.nn.plain import Plain
@@ -9,4 +10,4 @@ from moldiff.nn.tensor_product import TensorProduct
 from moldiff.nn.transformer import Transformer
 from moldiff.nn.translator import Translator
 
-__all__ = ["EGNN", "Network", "Plain", "TensorProduct", "Transformer", "Translator"]
+__all__ = ["EGNN", "Autoencoder", "Network", "Plain", "TensorProduct", "Transformer", "Translator"]

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from moldiff.batch import pair_indices
+from moldiff.diffusion.batch import pair_indices
 
 __all__ = ["pair_attention"]
 

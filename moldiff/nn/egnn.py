@@ -28,7 +28,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from moldiff.batch import pair_selector
+from moldiff.diffusion.batch import pair_selector
 from moldiff.nn.embed import Features, pair_differences
 from moldiff.registry import register
 

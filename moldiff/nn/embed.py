@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from moldiff.batch import FIELDS, Batch, pair_selector
+from moldiff.diffusion.batch import FIELDS, Batch, pair_selector
 
 __all__ = [
     "Embedding",

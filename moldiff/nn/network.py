@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from moldiff.batch import FIELDS, Batch, pair_selector
+from moldiff.diffusion.batch import FIELDS, Batch, pair_selector
 from moldiff.nn.embed import Embedding, Features
 from moldiff.registry import build, describe
 

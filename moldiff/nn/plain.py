@@ -34,7 +34,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from moldiff.batch import pair_selector
+from moldiff.diffusion.batch import pair_selector
 from moldiff.nn.attention import pair_attention
 from moldiff.nn.embed import Features
 from moldiff.registry import register

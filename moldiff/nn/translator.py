@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from moldiff.batch import Batch
+from moldiff.diffusion.batch import Batch
 from moldiff.nn.embed import Embedding
 from moldiff.nn.network import Heads
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from moldiff.protein.residues import BACKBONE, TEMPLATES
 
-__all__ = ["NAMED", "TOKENS", "atom_tokens"]
+__all__ = ["NAMED", "SITE_PARTS", "TOKENS", "atom_tokens"]
 
 # Names force fields give to protonation states, and selenomethionine.
 _SYNONYMS = {
@@ -40,8 +40,24 @@ _BY_NAME = MappingProxyType(
     }
 )
 _BY_ELEMENT = MappingProxyType({z: len(_BY_NAME) + k for k, z in enumerate(_ELEMENTS)})
+
+
+def _part(atom: str) -> int:
+    """Return which of the four sites of an amino acid an atom belongs to."""
+    if atom == "N":
+        return 0
+    if atom in ("C", "O"):
+        return 1
+    return 2 if atom.startswith("C") else 3
+
+
 NAMED: tuple[tuple[str, str], ...] = tuple(_BY_NAME)
 """Residue and atom name of each token below ``len(NAMED)``; the others are elements."""
+
+
+SITE_PARTS: tuple[int, ...] = tuple(_part(atom) for _, atom in NAMED)
+"""Site of its residue of each token that is an atom of an amino acid: backbone nitrogen, carbonyl
+group, other carbons, other N, O and S.  The tokens beyond are elements."""
 TOKENS = len(_BY_NAME) + len(_ELEMENTS) + 1
 """Number of different tokens; the last one is an element without its own."""
 

@@ -8,19 +8,19 @@ from typing import Any
 
 from moldiff.chem.properties import check_properties
 from moldiff.data.store import Store
-from moldiff.denoiser import GaussianDenoiser
+from moldiff.diffusion.denoiser import GaussianDenoiser
+from moldiff.diffusion.guidance import ClassifierFree, with_settings
+from moldiff.diffusion.latent import check_classless, check_latent
+from moldiff.diffusion.objective import Objective
+from moldiff.diffusion.process import Product
 from moldiff.errors import ConfigError
-from moldiff.guidance import ClassifierFree, with_settings
-from moldiff.latent import check_classless, check_latent
-from moldiff.objective import Objective
-from moldiff.process import Product
+from moldiff.methods import sampler_remarks
 from moldiff.registry import build, describe, names, registered
-from moldiff.sampler import Sampler
 from moldiff.train.config import TrainConfig
-from moldiff.train.latents import codec_config, with_width
 from moldiff.train.statistics import Statistics
+from moldiff.train.workloads.latents import codec_config, with_width
 
-__all__ = ["check", "remarks"]
+__all__ = ["check"]
 
 # Data with two classes everywhere: combinations do not depend on what the data are.
 _ANY = Statistics(dict.fromkeys(("types", "charges", "bonds"), (0.5, 0.5)), 1.0, {})
@@ -51,7 +51,10 @@ def check(config: TrainConfig) -> list[str]:
     settings = {key: value for key, value in config.sampling.items() if key != "guidance"}
     any_valence = [[[True]]]  # the data's table is not known yet; the setting can be judged
     _, sampler = with_settings(exact, settings, any_valence)
-    return [*_symmetry(config.network), *remarks(sampler, describe(objective))]
+    return [
+        *_symmetry(config.network),
+        *sampler_remarks(describe(sampler.stepper), describe(objective)),
+    ]
 
 
 def _symmetry(network: Mapping[str, Any]) -> list[str]:
@@ -74,20 +77,6 @@ def _check_codec(config: TrainConfig) -> None:
         )
     build("codec", codec_config(config.network, _ANY))
     build("codec_objective", config.objective)
-
-
-def remarks(sampler: Sampler, objective: Mapping[str, Any]) -> list[str]:
-    """Return what is to be said about sampling a model trained with a described ``objective``."""
-    found = []
-    if "coupling" in objective:
-        found.append(sampler.remark(objective["coupling"]["name"]))
-    name, stepper = objective["name"], describe(sampler.stepper)["name"]
-    if stepper == "consistency" and name != "consistency":
-        found.append(
-            f"The stepper 'consistency' is for models trained with the objective 'consistency': "
-            f"one trained with '{name}' predicts means, not where trajectories end."
-        )
-    return [remark for remark in found if remark is not None]
 
 
 def _check_guidance(config: TrainConfig, denoiser: GaussianDenoiser) -> None:

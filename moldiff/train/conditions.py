@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from moldiff.chem.properties import PROPERTIES, check_properties, properties
 from moldiff.data.store import Store
-from moldiff.guidance.condition import Condition
+from moldiff.diffusion.guidance.condition import Condition
 
 __all__ = ["Labels"]
 

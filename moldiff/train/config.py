@@ -124,7 +124,7 @@ class TrainConfig:
     task:
         What is trained: ``molecules`` (generation), ``codec`` (for latents) or ``poses`` (docking).
     codec:
-        File of the codec in whose latents the model works (`moldiff.latent`), or None.
+        File of the codec in whose latents the model works (`moldiff.diffusion.latent`), or None.
     steps, batch:
         Optimisation steps, and molecules (or complexes) per step.
     conditions:

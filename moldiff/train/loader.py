@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from moldiff.batch import Batch
 from moldiff.data.store import Store
+from moldiff.diffusion.batch import Batch
 from moldiff.errors import DataError
 from moldiff.train.conditions import Labels
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import torch
 
-from moldiff.batch import FIELDS, Batch
-from moldiff.space import SO3, expand
+from moldiff.diffusion.batch import FIELDS, Batch
+from moldiff.diffusion.space import SO3, expand
 
 __all__ = ["turned"]
 

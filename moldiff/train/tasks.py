@@ -8,7 +8,7 @@ from typing import Any
 
 from moldiff.errors import ConfigError, did_you_mean
 from moldiff.train.config import TrainConfig
-from moldiff.train.workload import Workload
+from moldiff.train.workloads.base import Workload
 
 __all__ = ["TASKS", "Task", "workload"]
 
@@ -36,25 +36,25 @@ class Task:
 
 TASKS = {
     "molecules": Task(
-        ("moldiff.train.workload", "Molecules"),
+        ("moldiff.train.workloads.base", "Molecules"),
         "molecule",
         "molecules",
         "moldiff generate -n 32 --model {model} -o molecules.sdf",
     ),
     "codec": Task(
-        ("moldiff.train.codec", "Codecs"),
+        ("moldiff.train.workloads.codecs", "Codecs"),
         "molecule",
         "molecules",
         "moldiff train CONFIG --method latent --codec {model}",
     ),
     "poses": Task(
-        ("moldiff.train.poses", "Poses"),
+        ("moldiff.train.workloads.poses", "Poses"),
         "complex",
         "poses",
         "moldiff dock --model {model} --receptor protein.pdb --ligand ligand.sdf",
     ),
     "likelihood": Task(
-        ("moldiff.train.likelihood", "Likelihoods"),
+        ("moldiff.train.workloads.distances", "Likelihoods"),
         "complex",
         "complexes",
         "cp {model} moldiff/weights/docking/likelihood.safetensors",

@@ -28,7 +28,7 @@ from moldiff.train.config import TrainConfig
 from moldiff.train.optimizer import Average, Optimizers
 from moldiff.train.records import alone, append_csv, best
 from moldiff.train.tasks import workload
-from moldiff.train.workload import Data, Trainable, Workload
+from moldiff.train.workloads.base import Data, Trainable, Workload
 
 __all__ = ["Progress", "Trainer"]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from moldiff.generation.run import Request, generate
 
 from moldiff.benchmark import __main__ as command
 from moldiff.benchmark import picture
@@ -17,11 +18,10 @@ from moldiff.benchmark.family.picture import spread
 from moldiff.benchmark.family.report import markdown
 from moldiff.benchmark.family.sampling import counted
 from moldiff.data.molecules import prepare
-from moldiff.generation import Request, generate
 from moldiff.methods import METHODS
 from moldiff.model import Model
 from moldiff.train import TrainConfig
-from moldiff.train.workload import Molecules
+from moldiff.train.workloads.base import Molecules
 
 SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
 MINUTES = 0.01  # 0.6 s
@@ -138,7 +138,7 @@ def test_from_training_to_table(
 def test_a_killed_run_goes_on_with_its_time(setup: Setup, tmp_path: Path) -> None:
     """The CPU time already spent is in the checkpoint: it is not spent again."""
     from moldiff.benchmark.family import training
-    from moldiff.tasks import training_store
+    from moldiff.train.api import training_store
 
     (member,) = members(setup, ["dit"]).values()
     assert isinstance(member, Member)

@@ -11,7 +11,7 @@ import pytest
 from rdkit import Chem
 
 from moldiff.data.store import Store
-from moldiff.tasks import load
+from moldiff.models import load
 from moldiff.train import TrainConfig, Trainer
 
 Run = Callable[..., Any]

@@ -19,7 +19,7 @@ from moldiff.data import qm9
 from moldiff.data.store import Store
 from moldiff.errors import ConfigError
 from moldiff.io import read_molecules
-from moldiff.tasks import training_config, training_store
+from moldiff.train.api import training_config, training_store
 
 Run = Callable[..., Any]
 SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"

@@ -13,13 +13,8 @@ from typing import Any
 import pytest
 import torch
 
-import moldiff.coupling
-import moldiff.latent
-import moldiff.nn.transformer
-import moldiff.objective
-import moldiff.precondition
-import moldiff.sampler  # noqa: F401  (importing registers)
 from moldiff import registry
+from moldiff.domain import distances, poses
 
 EXAMPLES: dict[tuple[str, str], dict[str, Any]] = {
     ("space", "categorical"): {"probabilities": [0.5, 0.3, 0.2]},
@@ -35,6 +30,8 @@ EXAMPLES: dict[tuple[str, str], dict[str, Any]] = {
         "schedule": "rectified",
         "space": {"name": "categorical", "probabilities": [0.5, 0.3, 0.2]},
     },
+    ("pose_network", "contacts"): {"layers": 1, **poses.CLASSES},
+    ("distance_network", "mixture"): {"pocket_layers": 1, **distances.CLASSES},
     **{("interaction", name): {"layers": 1} for name in registry.names("interaction")},
 }
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from moldiff import registry
-from moldiff.coupling import Coupling, kabsch
+from moldiff.diffusion.coupling import Coupling, kabsch
 
 
 def across(name: str) -> bool:

@@ -13,16 +13,16 @@ from e3nn.util.test import assert_equivariant
 from rdkit import Chem
 from torch import Tensor
 
-from moldiff.batch import Batch, pair_count, pair_indices
 from moldiff.chem import QM9, Encoded, encode
-from moldiff.denoiser import NetworkDenoiser
+from moldiff.diffusion.batch import Batch, pair_count, pair_indices
+from moldiff.diffusion.denoiser import NetworkDenoiser
+from moldiff.diffusion.objective import Denoising
+from moldiff.diffusion.precondition import Karras
+from moldiff.diffusion.process import Gaussian, Jump, Product
+from moldiff.diffusion.schedule import Cosine, Rectified
+from moldiff.diffusion.space import Categorical, ZeroCoM
 from moldiff.nn import Network
-from moldiff.objective import Denoising
-from moldiff.precondition import Karras
-from moldiff.process import Gaussian, Jump, Product
 from moldiff.registry import build, describe, names, registered
-from moldiff.schedule import Cosine, Rectified
-from moldiff.space import Categorical, ZeroCoM
 
 SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
 SMALL = {

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from moldiff import registry
-from moldiff.batch import Batch
-from moldiff.denoiser import NetworkDenoiser
-from moldiff.objective import Denoising, Objective, Times
-from moldiff.precondition import Precondition
-from moldiff.process import Product
+from moldiff.diffusion.batch import Batch
+from moldiff.diffusion.denoiser import NetworkDenoiser
+from moldiff.diffusion.objective import Denoising, Objective, Times
+from moldiff.diffusion.precondition import Precondition
+from moldiff.diffusion.process import Product
 
 SITES = {"types": 3, "bonds": 4}
 

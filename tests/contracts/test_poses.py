@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from moldiff import registry
-from moldiff.batch import Batch
-from moldiff.denoiser import Denoiser
-from moldiff.process import Gaussian, Geodesic, Product
-from moldiff.sampler import Sampler, State
-from moldiff.space import SO3, Euclidean, Manifold, Torus
+from moldiff.diffusion.batch import Batch
+from moldiff.diffusion.denoiser import Denoiser
+from moldiff.diffusion.process import Gaussian, Geodesic, Product
+from moldiff.diffusion.sampler import Sampler, State
+from moldiff.diffusion.space import SO3, Euclidean, Manifold, Torus
 
 STEPPERS = registry.names("stepper")
 ROTORS = 4

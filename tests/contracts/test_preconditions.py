@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from moldiff import registry
-from moldiff.precondition import Precondition
-from moldiff.process import Gaussian
-from moldiff.schedule import derivative
-from moldiff.space import Euclidean
+from moldiff.diffusion.precondition import Precondition
+from moldiff.diffusion.process import Gaussian
+from moldiff.diffusion.schedule import derivative
+from moldiff.diffusion.space import Euclidean
 
 SCALE = 1.7
 TIMES = torch.tensor([1e-4, 1e-3, 0.1, 0.3, 0.5, 0.8, 0.99, 1 - 2e-4], dtype=torch.float64)

@@ -14,11 +14,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from moldiff import registry
-from moldiff.batch import Batch
+from moldiff.diffusion.batch import Batch
+from moldiff.diffusion.process import Flow, Gaussian, Geodesic, Jump, Process, Product
+from moldiff.diffusion.schedule import Cosine, Rectified
+from moldiff.diffusion.space import SO3, Categorical, Euclidean, Torus
 from moldiff.errors import ConfigError
-from moldiff.process import Flow, Gaussian, Geodesic, Jump, Process, Product
-from moldiff.schedule import Cosine, Rectified
-from moldiff.space import SO3, Categorical, Euclidean, Torus
 
 B, N = 20_000, 4
 NOISES = {

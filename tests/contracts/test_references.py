@@ -9,10 +9,10 @@ from importlib.resources import files
 import pytest
 
 from moldiff import registry
+from moldiff.citing import OTHER, PARTS
 from moldiff.errors import ConfigError
 from moldiff.methods import METHODS
 from moldiff.references import OWN, bibliography, bibtex, reference
-from moldiff.tasks.citing import OTHER, PARTS
 
 for module in PARTS:  # to import a part is to register it
     import_module(f"moldiff.{module}")

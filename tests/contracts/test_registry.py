@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from moldiff import registry
+from moldiff.diffusion.process import Gaussian
+from moldiff.diffusion.schedule import Cosine, LinearVP
+from moldiff.diffusion.space import Categorical
 from moldiff.errors import ConfigError
-from moldiff.process import Gaussian
-from moldiff.schedule import Cosine, LinearVP
-from moldiff.space import Categorical
 
 # Found anew at every run: what is registered is tested.
 EVERYTHING = [(kind, name) for kind in registry.kinds() for name in registry.names(kind)]

@@ -22,11 +22,10 @@ import torch
 from torch import Tensor
 
 from moldiff import registry
-from moldiff.batch import Batch
-from moldiff.denoiser import Denoiser, GaussianDenoiser
-from moldiff.errors import ConfigError
-from moldiff.process import Gaussian, Jump, Product
-from moldiff.sampler import (
+from moldiff.diffusion.batch import Batch
+from moldiff.diffusion.denoiser import Denoiser, GaussianDenoiser
+from moldiff.diffusion.process import Gaussian, Jump, Product
+from moldiff.diffusion.sampler import (
     Ancestral,
     Annealed,
     Grid,
@@ -38,8 +37,9 @@ from moldiff.sampler import (
     State,
     Stepper,
 )
-from moldiff.schedule import Rectified, Schedule
-from moldiff.space import Categorical, Euclidean, Space, ZeroCoM
+from moldiff.diffusion.schedule import Rectified, Schedule
+from moldiff.diffusion.space import Categorical, Euclidean, Space, ZeroCoM
+from moldiff.errors import ConfigError
 
 SPREAD, SCALE = 1.3, 1.7  # Å; different on purpose
 FREQUENCIES = {"types": (0.6, 0.3, 0.1), "bonds": (0.7, 0.2, 0.07, 0.03)}

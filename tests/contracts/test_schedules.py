@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from moldiff import registry
-from moldiff.schedule import Schedule, derivative, inverse
+from moldiff.diffusion.schedule import Schedule, derivative, inverse
 
 TIMES = torch.linspace(0, 1, 2001, dtype=torch.float64)
 EXTREME = torch.tensor([1e-6, 1e-5, 1e-4, 1e-3, 0.5, 0.999, 0.9999, 1 - 1e-5])

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from moldiff import registry
-from moldiff.space import SO3, Categorical, Manifold, Space, Torus
+from moldiff.diffusion.space import SO3, Categorical, Manifold, Space, Torus
 
 POINTS = {"so3": (3, 3), "categorical": ()}  # the shape of one point, where it is not (3,)
 MANIFOLDS = [name for name in registry.names("space") if POINTS.get(name) == (3, 3)] + ["torus"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from moldiff.generation.run import generate
 from rdkit import Chem
 
 from moldiff import Request, load
@@ -22,7 +23,6 @@ from moldiff.cli import main
 from moldiff.data.skeleton import fold_store
 from moldiff.data.store import Entry, Store
 from moldiff.errors import DataError
-from moldiff.generation import generate
 
 SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from moldiff.batch import pair_indices
+from moldiff.diffusion.batch import pair_indices
 from moldiff.nn import EGNN
 from moldiff.nn.embed import Features
 

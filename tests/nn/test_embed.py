@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from moldiff.batch import pair_indices
+from moldiff.diffusion.batch import pair_indices
 from moldiff.nn.embed import distance_basis, pair_differences, pair_forces, time_features
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from moldiff.batch import Batch
+from moldiff.diffusion.batch import Batch
 from moldiff.errors import ConfigError
 from moldiff.nn import Network
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from moldiff.batch import Batch
 from moldiff.data.store import Store
+from moldiff.diffusion.batch import Batch
 from moldiff.errors import DataError
 from moldiff.train.loader import SizeBuckets
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import torch
 
-from moldiff.batch import Batch
 from moldiff.data.store import Store
+from moldiff.diffusion.batch import Batch
 from moldiff.model import Model
-from moldiff.tasks import card_rows
+from moldiff.models import card_rows
 from moldiff.train import TrainConfig
 from moldiff.train.orientation import turned
-from moldiff.train.workload import Molecules
+from moldiff.train.workloads.base import Molecules
 
 PLAIN = {
     "name": "plain", "width": 16, "pair_width": 8, "message_width": 8, "layers": 1, "heads": 2,

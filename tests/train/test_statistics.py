@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from moldiff.data.store import Store
+from moldiff.diffusion.process import Product
 from moldiff.errors import ConfigError
-from moldiff.process import Product
 from moldiff.train.config import TrainConfig
 from moldiff.train.statistics import Statistics
 

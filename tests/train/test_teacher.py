@@ -12,11 +12,11 @@ import torch
 
 from moldiff.bundled import bundled_configs
 from moldiff.data.store import Store
+from moldiff.diffusion.objective import Objective
 from moldiff.errors import ConfigError, InputError, ModelFileError
-from moldiff.objective import Objective
 from moldiff.registry import build
 from moldiff.train import TrainConfig, Trainer
-from moldiff.train.pairs import TeacherPairs
+from moldiff.train.workloads.pairs import TeacherPairs
 
 FEW = {"steps": 3, "stepper": {"name": "ancestral", "churn": 1.0}}
 

@@ -17,7 +17,7 @@ from moldiff.errors import InputError, MissingExtraError, did_you_mean
 if TYPE_CHECKING:
     from rdkit import Chem
 
-    from moldiff.dock.problem import Pocket, Problem
+    from moldiff.docking.problem import Pocket, Problem
 
 __all__ = [
     "CHANGEABLE",
@@ -100,9 +100,9 @@ class Ours(Method):
     efforts: tuple[int, ...] = (0, 5, 20, 80, 320)
 
     def dock(self, mol: Chem.Mol, pocket: Pocket, effort: int | None, job: Job) -> Docked | str:
-        from moldiff.dock.dock import dock
-        from moldiff.dock.problem import make_problem
-        from moldiff.dock.ranking import EVIDENCE, Ranking
+        from moldiff.docking.judge.ranking import EVIDENCE, Ranking
+        from moldiff.docking.pipeline import dock
+        from moldiff.docking.problem import make_problem
 
         settings = self._settings(effort, job)
         problem = make_problem(mol, pocket, conformers=settings.conformers, seed=settings.seed)
@@ -125,7 +125,7 @@ class Ours(Method):
         return Docked(problem, poses, result.seconds, result.proposals)
 
     def recipe(self, effort: int | None, job: Job) -> str:
-        from moldiff.dock import bundled
+        from moldiff.docking import bundled
 
         names = ("proposals", "likelihood", "ranking")
         files = [bundled.bundled(name) for name in names]
@@ -136,9 +136,9 @@ class Ours(Method):
         return _digest([word.encode() for word in words] + weights)
 
     def warm(self, job: Job) -> None:
-        from moldiff.dock import bundled, dock
+        from moldiff.docking import bundled, pipeline
 
-        assert dock
+        assert pipeline
         bundled.proposer(self._settings(0, job))
         bundled.likelihood_model()
         bundled.ranking()
@@ -148,7 +148,7 @@ class Ours(Method):
         return replace(self, overrides={**self.overrides, **changes})
 
     def _settings(self, effort: int | None, job: Job) -> Any:
-        from moldiff.dock.settings import Settings
+        from moldiff.docking.settings import Settings
 
         given: dict[str, Any] = {"seed": job.seed, "poses": job.poses, "model": job.model}
         if effort is not None:
@@ -249,7 +249,7 @@ def parse(words: Iterable[str], *, search: int, exhaustiveness: int) -> list[Run
 
 def _changes(method: Method, words: Iterable[str]) -> tuple[tuple[str, int], ...]:
     """Read ``setting=value``; the values are those `Settings` takes."""
-    from moldiff.dock.settings import Settings
+    from moldiff.docking.settings import Settings
 
     changes: dict[str, Any] = {}
     for word in words:

@@ -1,8 +1,8 @@
 """AutoDock Vina on our preparation, timed with it.
 
 O. Trott & A. J. Olson, J. Comput. Chem. 31, 455 (2010); J. Eberhardt et al., J. Chem. Inf.
-Model. 61, 3891 (2021).  Receptor and ligand are written by `moldiff.dock.pdbqt`: the atoms,
-types and torsions we search with ourselves, so that preparation is the same for both.
+Model. 61, 3891 (2021).  `moldiff.docking.energy.pdbqt` writes receptor and ligand: the atoms,
+types and torsions of our own search, so both are prepared alike.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from moldiff.benchmark.docking.methods import Docked, Job, Posed
 from moldiff.chem.quiet import quiet
 
 if TYPE_CHECKING:
-    from moldiff.dock.problem import Pocket, Problem
+    from moldiff.docking.problem import Pocket, Problem
 
 __all__ = ["dock_with_vina", "load"]
 
@@ -32,9 +32,11 @@ def load() -> Any:
     """Import the class that docks."""
     import torch
 
-    from moldiff.dock import checks, dock, pdbqt, problem
+    from moldiff.docking import pipeline, problem
+    from moldiff.docking.energy import pdbqt
+    from moldiff.docking.judge import checks
 
-    assert torch and checks and dock and pdbqt and problem
+    assert torch and checks and pipeline and pdbqt and problem
     return import_module("vina").Vina
 
 
@@ -46,8 +48,8 @@ def dock_with_vina(
     Each conformer gets a whole number of Monte Carlo runs, so with less exhaustiveness than
     conformers only the first ones are docked.
     """
-    from moldiff.dock.pdbqt import ligand_pdbqt, receptor_pdbqt
-    from moldiff.dock.problem import make_problem
+    from moldiff.docking.energy.pdbqt import ligand_pdbqt, receptor_pdbqt
+    from moldiff.docking.problem import make_problem
 
     problem = make_problem(mol, pocket, conformers=min(conformers, exhaustiveness), seed=job.seed)
     if isinstance(problem, str):
@@ -82,7 +84,7 @@ def _search(
     vina: Any, file: Any, runs: int, problem: Problem, job: Job, *, new: bool
 ) -> list[tuple[float, npt.NDArray[np.float64]]]:
     """Dock one conformer; energies and heavy atoms (n, 3)."""
-    from moldiff.dock.pdbqt import read_models
+    from moldiff.docking.energy.pdbqt import read_models
 
     vina.set_ligand_from_string(file.text)
     if new:  # maps depend on the atom types, which conformers share

@@ -48,7 +48,7 @@ class Judged:
     failed:
         The checks of PoseBusters that failed.
     evidence:
-        What a ranking of ours weighs, by name (`moldiff.dock.evidence`).
+        What a ranking of ours weighs, by name (`moldiff.docking.judge.evidence`).
     """
 
     rmsd: float

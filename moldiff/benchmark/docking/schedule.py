@@ -23,7 +23,13 @@ _PATIENCE = 20  # wall-clock over CPU time on a busy machine, before a process c
 # What every docking needs, loaded once; what is not installed is passed over.
 _LOADED = (
     *("moldiff.benchmark.docking.worker", "moldiff.benchmark.docking.peer", "torch"),
-    *("moldiff.dock.dock", "moldiff.dock.model", "moldiff.dock.pdbqt", "posebusters", "vina"),
+    *(
+        "moldiff.docking.pipeline",
+        "moldiff.docking.model",
+        "moldiff.docking.energy.pdbqt",
+        "posebusters",
+        "vina",
+    ),
 )
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 

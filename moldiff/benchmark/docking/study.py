@@ -20,7 +20,7 @@ from moldiff.benchmark.docking.methods import METHODS, Job, Run, parse
 from moldiff.benchmark.docking.rows import Row, RowFile, plain
 from moldiff.benchmark.docking.schedule import execute
 from moldiff.benchmark.docking.worker import Task
-from moldiff.dock.ranking import EVIDENCE
+from moldiff.docking.judge.ranking import EVIDENCE
 from moldiff.errors import InputError, MissingExtraError
 
 __all__ = ["CURVE", "Plan", "Study", "curve_runs", "read_similarity"]
@@ -235,7 +235,7 @@ class Study:
 
 
 def poses_table(rows: Sequence[Row]) -> str:
-    """Return all poses of a method as CSV, as `moldiff.dock.ranking_fit` reads it."""
+    """Return all poses of a method as CSV, as `moldiff.docking.judge.fit` reads it."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)

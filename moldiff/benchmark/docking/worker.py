@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from rdkit import Chem
 
-    from moldiff.dock.problem import Pocket
+    from moldiff.docking.problem import Pocket
 
 __all__ = ["Task", "begin", "work"]
 
@@ -106,7 +106,7 @@ def work(task: Task, docked: Callable[[Row], object] = lambda row: None) -> Row:
 
 def _pocket(case: Case, crystal: Chem.Mol, row: Row) -> tuple[Pocket, Row]:
     """Read and prepare the receptor, and cut the pocket."""
-    from moldiff.dock.problem import Pocket
+    from moldiff.docking.problem import Pocket
     from moldiff.protein.receptor import prepare_receptor
     from moldiff.protein.structure import read_structure
 
@@ -153,7 +153,7 @@ def _fractions(answer: Docked) -> list[float]:
         return known
     import torch
 
-    from moldiff.dock.checks import check_poses
+    from moldiff.docking.judge.checks import check_poses
 
     heavy = [atom.GetIdx() for atom in answer.poses[0].mol.GetAtoms() if atom.GetAtomicNum() > 1]
     x = np.stack([pose.mol.GetConformer().GetPositions()[heavy] for pose in answer.poses])

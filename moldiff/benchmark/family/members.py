@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from moldiff.bundled import DEFAULT
+from moldiff.bundled import DEFAULT, find_model
 from moldiff.errors import InputError, MoldiffError, did_you_mean
 from moldiff.methods import METHODS
-from moldiff.tasks import find_model, training_config
 from moldiff.train import TrainConfig
+from moldiff.train.api import training_config
 
 __all__ = ["Member", "Setup", "members", "trained_by"]
 

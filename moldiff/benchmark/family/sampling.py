@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from moldiff.generation import Request, generate
+from moldiff.generation.run import Request, generate
 from moldiff.metrics import graph, lookup, relaxation
 from moldiff.metrics.sample import samples
 from moldiff.model import Model

@@ -23,8 +23,9 @@ from moldiff.benchmark.family.training import Say, keep, kept, train, trained
 from moldiff.benchmark.report import machine, now, plain, versions
 from moldiff.errors import InputError, MoldiffError
 from moldiff.methods import METHODS
+from moldiff.models import load
 from moldiff.registry import registered
-from moldiff.tasks import load, training_store
+from moldiff.train.api import training_store
 
 __all__ = ["FORMAT", "QUICK", "Plan", "compare"]
 

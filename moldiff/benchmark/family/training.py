@@ -20,10 +20,10 @@ from typing import Any
 from moldiff.benchmark.family.members import trained_by
 from moldiff.benchmark.report import machine, plain, versions
 from moldiff.errors import InputError
-from moldiff.tasks import trainer
 from moldiff.text import replace_text
 from moldiff.train import TrainConfig, Trainer
-from moldiff.train.workload import Data
+from moldiff.train.api import trainer
+from moldiff.train.workloads.base import Data
 
 __all__ = ["keep", "kept", "train", "trained"]
 

@@ -1,0 +1,21 @@
+"""Guidance: denoisers that hold a denoiser and change what it predicts."""
+
+from __future__ import annotations
+
+from moldiff.diffusion.guidance.classifier_free import ClassifierFree
+from moldiff.diffusion.guidance.condition import Condition
+from moldiff.diffusion.guidance.inpaint import Inpaint
+from moldiff.diffusion.guidance.settings import with_settings
+from moldiff.diffusion.guidance.temperature import Temperature
+from moldiff.diffusion.guidance.valence import Valence
+from moldiff.diffusion.guidance.watched import Watched
+
+__all__ = [
+    "ClassifierFree",
+    "Condition",
+    "Inpaint",
+    "Temperature",
+    "Valence",
+    "Watched",
+    "with_settings",
+]

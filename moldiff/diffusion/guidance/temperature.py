@@ -1,0 +1,84 @@
+"""Sharpen the predicted classes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor
+
+from moldiff.diffusion.batch import Batch
+from moldiff.diffusion.denoiser import Denoiser
+from moldiff.diffusion.process import Product
+from moldiff.diffusion.space import expand
+from moldiff.errors import ConfigError
+
+__all__ = ["Temperature"]
+
+
+@dataclass(frozen=True, eq=False)
+class Temperature(Denoiser):
+    """Divide the logits of every categorical field by a temperature that may depend on time.
+
+    Below 1 the most probable classes win more often: more valid, less diverse molecules.
+    Early in a trajectory that decides which molecule it becomes, late whether the molecule is
+    without faults, so a high temperature ``early`` and a low one at the end give molecules
+    which are new and valid.
+
+    Parameters
+    ----------
+    denoiser:
+        Whose predictions are to be changed.
+    temperature:
+        At t = 0.
+    early:
+        At t = 1; in between it falls with t^2.  Of every field, or by field, where those left
+        out stay at ``temperature``; None: all do.
+
+    Raises
+    ------
+    ConfigError
+        If a temperature is not a number above 0, or the field is not one of classes.
+    """
+
+    denoiser: Denoiser
+    temperature: float
+    early: float | Mapping[str, float] | None = None
+
+    def __post_init__(self) -> None:
+        fields = self.process.categorical()
+        for field, value in [("", self.temperature), *self._starts().items()]:
+            if field and field not in fields:
+                raise ConfigError(
+                    f"'{field}' has no temperature: it is not a field of classes of this model.",
+                    fix=f"Those are {', '.join(sorted(fields)) or 'none'}.",
+                )
+            if not 0 < value < math.inf:  # false for NaN as well
+                raise ConfigError(
+                    f"The temperature must be a number above 0, not {value}.",
+                    fix="Use 1 for the model as it was trained, less to sharpen its choices.",
+                )
+
+    def _starts(self) -> Mapping[str, float]:
+        """The temperatures at t = 1 that differ from that at t = 0, by field."""
+        if self.early is None:
+            return {}
+        if isinstance(self.early, Mapping):
+            return self.early
+        return dict.fromkeys(self.process.categorical(), self.early)
+
+    @property
+    def process(self) -> Product:  # type: ignore[override]
+        """The process of the denoiser inside."""
+        return self.denoiser.process
+
+    def __call__(self, x_t: Batch, t: Float[Tensor, " b"], previous: Batch | None = None) -> Batch:
+        prediction = self.denoiser(x_t, t, previous)
+        late, starts = self.temperature, self._starts()
+        divided = {}
+        for field in self.process.categorical():
+            at_t = late + (starts.get(field, late) - late) * t.square()
+            divided[field] = prediction[field] / expand(at_t, prediction[field])
+        return prediction.replace(**divided)

@@ -1,0 +1,45 @@
+r"""Objectives: what a denoiser is trained on.
+
+===========  ======================  =====================================================
+name         prediction at t equals  source
+===========  ======================  =====================================================
+denoising    the clean batch         L_simple (Ho et al. 2020), EDM (Karras et al. 2022),
+                                     flow matching (Lipman et al. 2023): one regression,
+                                     weighed by the preconditions' table; D3PM's x_0-loss
+                                     (Austin et al. 2021) for classes
+reflow       the teacher's sample,   Liu et al. (2023), algorithm 1: noise and the sample
+             from the noise it came  made from it, so that paths straighten
+             from
+consistency  its own prediction at   Song et al. (2023), algorithms 2 (with a teacher) and 3
+             an earlier time of the  (without); Song & Dhariwal (2024) for the loss
+             same trajectory
+endpoint     where the teacher ends  Salimans & Ho (2022), with the whole rest of the
+             from a state that the   trajectory as one step, on the student's own states
+             student itself reached  (Ross et al., DAgger, 2011, algorithm 3.1)
+===========  ======================  =====================================================
+
+The last three make models of few steps.  They take a ``teacher`` by name or path; whoever
+reads the file hands its denoiser to :meth:`Objective.taught_by`.
+"""
+
+from __future__ import annotations
+
+from moldiff.diffusion.objective.base import Objective
+from moldiff.diffusion.objective.consistency import Consistency
+from moldiff.diffusion.objective.denoising import Denoising
+from moldiff.diffusion.objective.endpoint import Endpoint
+from moldiff.diffusion.objective.reconstruction import Reconstruction
+from moldiff.diffusion.objective.reflow import Reflow
+from moldiff.diffusion.objective.times import Kumaraswamy, LogitNormal, Times
+
+__all__ = [
+    "Consistency",
+    "Denoising",
+    "Endpoint",
+    "Kumaraswamy",
+    "LogitNormal",
+    "Objective",
+    "Reconstruction",
+    "Reflow",
+    "Times",
+]

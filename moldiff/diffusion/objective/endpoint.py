@@ -1,0 +1,138 @@
+r"""Endpoint: from the states a model of few steps really visits, where would the teacher end?
+
+A model of few steps is asked at the times t_1 > t_2 > ... of its own short grid for states that
+contain its own errors, which no noised molecule has; and there it needs not the mean of all that
+could have been noised to x_t but one molecule.  So the state is made by the student (i steps of
+its own sampler from noise) and the target by the teacher, with many steps from that very state:
+
+.. math:: x_0 = T_{t_i \to 0}(x_{t_i}), \qquad
+          L = |\hat x_0(x_{t_j}, t_j) - x_0|^2 / c_{out}^2 + \text{cross-entropies}, \quad j \ge i
+
+For j > i the student goes on to t_j with its own coordinates, but with the classes of x_0, noised
+to t_j.  Its errors of geometry are thus in the states, while the target remains what they lead to;
+its errors in drawing classes are there for j = i.  The teacher always has the student's last two
+steps before it: nearer to the data not even small steps mend what is wrong.
+
+This is distillation onto the end of the teacher's trajectory (Luhman & Luhman 2021; Salimans & Ho
+2022, whose target is two steps ahead), with labels of an expert at the learner's own states
+(Ross et al., DAgger, 2011, algorithm 3.1).
+
+Why not the alternatives, for molecules with classes: a teacher whose classes are drawn afresh at
+every step does not send a noise x_1 to one molecule (on QM9, from equal coordinates x_1, two draws
+of the classes end a median of 0.8 Å apart; of 24 molecules 22 became different ones), so that pairs
+(x_1, x_0), as in reflow, and the agreement of distant times, as in consistency models, leave a
+mean over molecules to be learned.  From a state at t < 2/3 the end is nearly decided.  At t = 1
+nothing is: there the wrapped objective on real data is the right one, and costs no teacher.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+from moldiff.diffusion.batch import Batch
+from moldiff.diffusion.denoiser import Denoiser, NetworkDenoiser
+from moldiff.diffusion.objective.base import Loss, Objective
+from moldiff.diffusion.objective.denoising import Denoising
+from moldiff.diffusion.objective.reflow import TEACHING
+from moldiff.diffusion.sampler import Sampler, State
+from moldiff.errors import ConfigError
+from moldiff.registry import register
+
+__all__ = ["Endpoint"]
+
+_FEWEST = 3  # steps of the teacher, from however close to the data
+_SURE = 30.0  # logit of a class that is given; the others have 0
+
+
+@register(
+    "objective",
+    "endpoint",
+    cites={
+        "luhman2021": "the end as target",
+        "salimans2022": "steps as one",
+        "ross2011": "algorithm 3.1",
+    },
+)
+@dataclass(frozen=True)
+class Endpoint(Objective):
+    """Predict where the teacher ends, from states the student reached itself.
+
+    Parameters
+    ----------
+    teacher:
+        Name or path of the model that teaches; None: the student itself, with more steps.
+    rollout:
+        Sampling settings of the student, those it is to be used with.
+    teaching:
+        Sampling settings of the teacher; from t it takes the part sqrt(t) of its steps.
+    share:
+        Part of the steps that are trained so; the others are trained with ``objective``.
+    objective:
+        The regression: all of it for the others, its weights for these.
+    """
+
+    teacher: str | None = None
+    rollout: Mapping[str, Any] = field(default_factory=lambda: {**TEACHING, "steps": 4})
+    teaching: Mapping[str, Any] = field(default_factory=lambda: dict(TEACHING))
+    share: float = 0.75
+    objective: Denoising = field(default_factory=Denoising)
+
+    def __post_init__(self) -> None:
+        if self.rollout.get("steps", 50) < 2 or not 0 <= self.share <= 1:
+            raise ConfigError(
+                "The endpoint objective needs a rollout of 2 or more steps and a share from 0 to 1."
+            )
+
+    def __call__(
+        self,
+        denoiser: NetworkDenoiser,
+        x_0: Batch,
+        *,
+        rng: torch.Generator,
+        noise: Batch | None = None,
+    ) -> Loss:
+        if torch.rand((), generator=rng, device=rng.device) >= self.share:
+            return self.objective(denoiser, x_0, rng=rng, noise=noise)
+        student, sampler = self.sampled(denoiser, self.rollout)
+        last = self._drawn(1, sampler.steps - 1, rng)
+        first = self._drawn(1, min(last, max(1, sampler.steps - 2)), rng)
+        with torch.no_grad():
+            x_1 = denoiser.process.noise_like(x_0, rng=rng)
+            states = sampler.trajectory(student, x_1, rng=rng)
+            state = next(itertools.islice(states, first, None))
+            end = self.taught(denoiser, state, rng=rng)
+            for s in sampler.grid.times(sampler.steps).tolist()[first + 1 : last + 1]:
+                state = led(student, state, s, end, rng=rng)
+        t = torch.full((x_0.graphs,), state.t, device=x_0.device)
+        return self.objective.regress(denoiser, state.x, t, state.prediction, end)
+
+    def taught(self, denoiser: NetworkDenoiser, state: State, *, rng: torch.Generator) -> Batch:
+        """Return the clean batch where the teacher ends from the state."""
+        guide, sampler = self.sampled(self.guide or denoiser, self.teaching)
+        steps = max(_FEWEST, math.ceil(sampler.steps * math.sqrt(state.t)))
+        shorter: Sampler = replace(sampler, steps=steps)
+        return shorter.sample(guide, state.x, rng=rng, start=state.t)
+
+    @staticmethod
+    def _drawn(low: int, high: int, rng: torch.Generator) -> int:
+        """Draw a whole number from low to high, both included."""
+        return int(torch.randint(low, high + 1, (), generator=rng, device=rng.device))
+
+
+def led(student: Denoiser, state: State, s: float, end: Batch, *, rng: torch.Generator) -> State:
+    """Return the state at time s: the student's coordinates, and the classes of ``end``, noised."""
+    process = student.process
+    t, after = (torch.full((end.graphs,), time, device=end.device) for time in (state.t, s))
+    prediction = student(state.x, t, state.prediction)
+    classes = process.categorical()
+    known = {f: _SURE * F.one_hot(end[f], k).float() for f, k in classes.items()}
+    x = process.reverse(state.x, prediction.replace(**known), t, after, eta=0.0, churn=1.0, rng=rng)
+    # The next prediction reads the student's own, not the classes it is to find.
+    return State(x, prediction, s, state.step + 1, state.t, state.steps)

@@ -1,0 +1,79 @@
+"""What every process promises."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Literal
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+from moldiff.diffusion.schedule import Schedule
+from moldiff.diffusion.space import Space
+
+State = Shaped[Tensor, "b ..."]
+Guess = Float[Tensor, "b ..."]  # coordinates, or logits with one more dimension
+Times = Float[Tensor, " b"]
+
+__all__ = ["Flow", "Guess", "Process", "State", "Times"]
+
+
+class Process(ABC):
+    """The noising of one field."""
+
+    space: Space
+    schedule: Schedule
+    driven_by: ClassVar[Literal["eta", "churn"]]
+    """Which of a sampler's two amounts of randomness is the ``eta`` of :meth:`reverse`."""
+
+    def refusal(self, schedule: Schedule) -> str | None:
+        """Return why ``schedule`` does not take this field from data to noise, or None."""
+        return None
+
+    @abstractmethod
+    def prior(
+        self, shape: tuple[int, ...], *, rng: torch.Generator, device: torch.device | str = "cpu"
+    ) -> Tensor:
+        """Draw the field at t = 1, or the noise z that :meth:`forward` mixes in."""
+
+    @abstractmethod
+    def forward(
+        self, x_s: State, s: Times, t: Times, *, rng: torch.Generator, noise: State | None = None
+    ) -> State:
+        """Draw x_t given x_s for times s <= t, each (b,); ``noise`` overrides the draw.
+
+        From s = 0 the result is distributed as q(x_t | x_0) in every process.
+        """
+
+    @abstractmethod
+    def reverse(
+        self, x_t: State, x0_hat: Guess, t: Times, s: Times, *, eta: float, rng: torch.Generator
+    ) -> State:
+        """Draw x_s given x_t and the predicted clean value, for times s <= t, each (b,).
+
+        ``eta`` from 0 to 1 is the amount of fresh randomness.  Given the true clean value, x_s
+        is distributed as q(x_s | x_0) for every eta.
+        """
+
+    @abstractmethod
+    def correct(
+        self, x_t: State, x0_hat: Guess, t: Times, *, eta: float, rng: torch.Generator
+    ) -> State:
+        """Move x_t by a step of size ``eta`` that leaves its distribution unchanged."""
+
+    @abstractmethod
+    def loss(self, x0_hat: Guess, x_0: State) -> Times:
+        """Return the error of a prediction per graph, (b,), averaged over its sites."""
+
+    @abstractmethod
+    def mode(self, x0_hat: Guess) -> State:
+        """Return the most probable clean value under a prediction."""
+
+
+class Flow(Process):
+    """A process of coordinates: at eta = 0 its reversal is a differential equation."""
+
+    @abstractmethod
+    def half_log_snr(self, t: Float[Tensor, "*s"]) -> Float[Tensor, "*s"]:
+        """Return log(signal / noise) at times t: the time in which solvers take their steps."""

@@ -1,0 +1,89 @@
+"""What a stepper is, and the two things all of them do."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from moldiff.diffusion.batch import Batch
+from moldiff.diffusion.denoiser import Denoiser
+from moldiff.diffusion.process import Product
+
+__all__ = ["State", "Stepper", "full", "predict", "reverse"]
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """Where a trajectory stands.
+
+    Attributes
+    ----------
+    x:
+        The batch at time t; at t = 0 the sample.
+    prediction:
+        The last prediction of x_0, or None before the first step.
+    t, step:
+        Time, and number of steps done.
+    made_at:
+        The time at which ``prediction`` was made, or None before the first step.
+    steps:
+        Number of steps of the whole trajectory.
+    """
+
+    x: Batch
+    prediction: Batch | None
+    t: float
+    step: int = 0
+    made_at: float | None = None
+    steps: int = 1
+
+
+class Stepper(ABC):
+    """One step of a sampler from time t to time s < t."""
+
+    evaluations: ClassVar[int] = 1
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether fresh noise enters the coordinates on their way."""
+        return False
+
+    @abstractmethod
+    def step(
+        self, denoiser: Denoiser, state: State, s: float, *, rng: torch.Generator
+    ) -> tuple[Batch, Batch]:
+        """Return (x_s, the prediction of x_0 made at t)."""
+
+    def refusal(self, process: Product) -> str | None:
+        """Return why the stepper cannot reverse ``process``, or None."""
+        return None
+
+
+def full(batch: Batch, t: float) -> Float[Tensor, " b"]:
+    """Return time t for each graph of a batch, (b,)."""
+    return torch.full((batch.graphs,), t, device=batch.device, dtype=torch.float32)
+
+
+def predict(denoiser: Denoiser, x: Batch, t: float, previous: Batch | None) -> Batch:
+    """Return the prediction of x_0 from x at time t."""
+    return denoiser(x, full(x, t), previous)
+
+
+def reverse(
+    denoiser: Denoiser,
+    x: Batch,
+    x0_hat: Batch,
+    times: tuple[float, float],
+    *,
+    eta: float = 0.0,
+    churn: float = 0.0,
+    rng: torch.Generator,
+) -> Batch:
+    """Draw x_s given x_t and a prediction, for ``times`` (t, s)."""
+    t, s = (full(x, time) for time in times)
+    return denoiser.process.reverse(x, x0_hat, t, s, eta=eta, churn=churn, rng=rng)

@@ -1,0 +1,26 @@
+r"""The spaces fields live in, and the one linear operation each of them has.
+
+``mix(a, b, w)`` goes from a towards b by w: along a straight line for coordinates, along a
+geodesic for rotations and angles, linearly in the logits for classes.  Classifier-free
+guidance, multistep solvers and geodesic paths are all written with it.
+"""
+
+from __future__ import annotations
+
+from moldiff.diffusion.space.base import Space, expand
+from moldiff.diffusion.space.categorical import Categorical
+from moldiff.diffusion.space.flat import Euclidean, Flat, Vectors, ZeroCoM
+from moldiff.diffusion.space.manifold import SO3, Manifold, Torus
+
+__all__ = [
+    "SO3",
+    "Categorical",
+    "Euclidean",
+    "Flat",
+    "Manifold",
+    "Space",
+    "Torus",
+    "Vectors",
+    "ZeroCoM",
+    "expand",
+]

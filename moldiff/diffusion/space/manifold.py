@@ -1,0 +1,117 @@
+r"""Rotations and angles: geodesics instead of straight lines, uniform noise.
+
+Both are groups with a metric that no translation changes, so a geodesic from a is a times the
+exponential of a tangent vector, and uniform noise moved by anything independent of it stays
+uniform.  Two points may lie at most pi apart (per rotation or angle): there, at the cut locus,
+shortest geodesics end.  Where ``mix`` extrapolates it therefore stops just before it, so that
+the way back from the end is the way there.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from moldiff.diffusion.space.base import Space
+from moldiff.registry import register
+
+__all__ = ["SO3", "Manifold", "Torus"]
+
+_FARTHEST = math.pi * (1 - 1e-4)  # far enough from pi for single precision to keep the side
+
+
+class Manifold(Space):
+    """A compact group with an invariant metric and uniform noise."""
+
+    @abstractmethod
+    def angle(self, a: Float[Tensor, "b ..."], b: Float[Tensor, "b ..."]) -> Float[Tensor, "b ..."]:
+        """Return the distance in radians, 0 to pi, of each rotation or angle, (b, ...)."""
+
+    def distance(self, a: Float[Tensor, "b ..."], b: Float[Tensor, "b ..."]) -> Float[Tensor, " b"]:
+        """Return the geodesic distance in radians, (b,): the norm of all angles of a graph."""
+        return self.angle(a, b).reshape(a.shape[0], -1).norm(dim=1)
+
+
+def _uniform(shape: tuple[int, ...], rng: torch.Generator, device: torch.device | str) -> Tensor:
+    return torch.rand(shape, generator=rng, device=rng.device).to(device)
+
+
+def _reach(angle: Tensor, w: Tensor | float) -> Tensor:
+    """Return w * angle, but beyond ``angle`` itself no farther than the cut locus."""
+    limit = angle.abs().clamp_min(_FARTHEST)
+    return (w * angle).clamp(-limit, limit)
+
+
+@register("space", "so3", cites={"marsaglia1972": "the prior", "bose2024": "section 3"})
+@dataclass(frozen=True)
+class SO3(Manifold):
+    """Rotation matrices (b, ..., 3, 3) with uniform (Haar) noise.
+
+    Source: exponential and logarithm as in roma; the prior is a normalised normal
+    quaternion (Marsaglia, 1972).
+    """
+
+    def prior(
+        self, shape: tuple[int, ...], *, rng: torch.Generator, device: torch.device | str = "cpu"
+    ) -> Tensor:
+        if shape[-2:] != (3, 3):
+            raise ValueError(f"rotations are 3 x 3 matrices: shape (b, ..., 3, 3), not {shape}")
+        import roma  # here and below: it loads a compiler of torch's, which takes a second
+
+        q = torch.randn((*shape[:-2], 4), generator=rng, device=rng.device).to(device)
+        matrix: Tensor = roma.unitquat_to_rotmat(torch.nn.functional.normalize(q, dim=-1))
+        return matrix
+
+    def mix(self, a: Tensor, b: Tensor, w: Tensor | float) -> Tensor:
+        """Rotate a towards b about the axis of a^T b; ``w`` broadcasts against (b, ..., 3, 3)."""
+        import roma
+
+        vector = roma.rotmat_to_rotvec(a.transpose(-1, -2) @ b).unsqueeze(-1)
+        angle = vector.norm(dim=-2, keepdim=True)
+        scaled = vector * (_reach(angle, w) / angle.clamp_min(1e-12))
+        mixed: Tensor = a @ roma.rotvec_to_rotmat(scaled.squeeze(-1))
+        return mixed
+
+    def project(self, x: Tensor) -> Tensor:
+        """Return the nearest rotations (special orthogonal Procrustes problem)."""
+        import roma
+
+        nearest: Tensor = roma.special_procrustes(x)
+        return nearest
+
+    def angle(self, a: Float[Tensor, "b ..."], b: Float[Tensor, "b ..."]) -> Float[Tensor, "b ..."]:
+        # Twice the sine and the cosine of the angle of a^T b, from its antisymmetric part and
+        # its trace: exact near 0 and near pi alike.  Products are rounded before they are summed
+        # (a matrix product fuses the two): angle(a, a) = 0 and angle(a, b) = angle(b, a) exactly.
+        product = (a.unsqueeze(-1) * b.unsqueeze(-2)).sum(-3)
+        twist = product - product.transpose(-1, -2)
+        sine = torch.stack([twist[..., 2, 1], twist[..., 0, 2], twist[..., 1, 0]], -1).norm(dim=-1)
+        cosine = product.diagonal(dim1=-2, dim2=-1).sum(-1) - 1
+        return torch.atan2(sine, cosine)
+
+
+@register("space", "torus", cites={"chen2024": "section 3.2"})
+@dataclass(frozen=True)
+class Torus(Manifold):
+    """Angles (b, ...) in (-pi, pi] with uniform noise."""
+
+    def prior(
+        self, shape: tuple[int, ...], *, rng: torch.Generator, device: torch.device | str = "cpu"
+    ) -> Tensor:
+        return math.pi - 2 * math.pi * _uniform(shape, rng, device)
+
+    def mix(self, a: Tensor, b: Tensor, w: Tensor | float) -> Tensor:
+        """Turn a towards b along the shorter arc."""
+        return self.project(a + _reach(self.project(b - a), w))
+
+    def project(self, x: Tensor) -> Tensor:
+        """Return the angles, by whole turns, in (-pi, pi]."""
+        return x - 2 * math.pi * torch.ceil((x - math.pi) / (2 * math.pi))
+
+    def angle(self, a: Float[Tensor, "b ..."], b: Float[Tensor, "b ..."]) -> Float[Tensor, "b ..."]:
+        return self.project(b - a).abs()

@@ -1,0 +1,111 @@
+"""Docking a ligand, and what is written about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from moldiff.docking.ligands import read_ligand, read_reference
+from moldiff.docking.site import Progress, Site, Where, site
+
+if TYPE_CHECKING:
+    from rdkit import Chem
+
+    from moldiff.docking.result import DockingResult
+
+__all__ = [
+    "Site",
+    "Where",
+    "distance_text",
+    "dock",
+    "read_ligand",
+    "read_reference",
+    "site",
+    "write_page",
+    "write_result",
+]
+
+
+def dock(
+    receptor: str | Path,
+    ligand: str | Path | Chem.Mol,
+    *,
+    pocket_ligand: str | Path | None = None,
+    center: Sequence[float] | None = None,
+    residues: Sequence[str] | None = None,
+    autobox: bool = False,
+    size: float | Sequence[float] | None = None,
+    exclude: Sequence[str] = (),
+    progress: Progress | None = None,
+    **settings: Any,
+) -> DockingResult:
+    """Dock a ligand into a pocket; the poses come ranked, best first.
+
+    Parameters
+    ----------
+    receptor:
+        A ``.pdb`` or ``.cif`` file.
+    ligand:
+        A molecule file, a SMILES, or an RDKit molecule.
+    pocket_ligand, center, residues, autobox, size:
+        Where the pocket is: see `Where`.
+    exclude:
+        Groups to leave out of the receptor, such as ``"LIG"`` or ``"A:401"``.
+    progress:
+        Called with the stage and how much of the work is done, 0 to 1.
+    settings:
+        See `moldiff.docking.settings.Settings`.
+
+    Raises
+    ------
+    InputError, ConfigError
+        If the request cannot be met; it says what, where and how to fix it.
+    """
+    from moldiff.docking.settings import Settings
+
+    chosen = Settings(**settings)
+    where = Where(pocket_ligand, center, residues, autobox, size)
+    one = read_ligand(ligand) if isinstance(ligand, str | Path) else (ligand, "ligand")
+    return site(receptor, where, exclude=exclude).dock(one, chosen, progress=progress)
+
+
+def distance_text(mol: Chem.Mol, known: Chem.Mol) -> str:
+    """The RMSD in Å of a pose to a known one as text; a dash if the molecules differ."""
+    from moldiff.view.docking import pose_rmsd
+
+    value = pose_rmsd(mol, known)
+    return "–" if value is None else f"{value:.2f}"
+
+
+def write_result(result: DockingResult, path: Path) -> list[Path]:
+    """Write the poses and, beside them, the record as JSON; return the files."""
+    from moldiff.text import replace_text
+
+    result.write(path)
+    record = path.with_suffix(".json")
+    replace_text(record, result.to_json())
+    return [path, record]
+
+
+def write_page(
+    page: Path,
+    place: Site,
+    poses: Path,
+    known: Chem.Mol | None,
+    *,
+    title: str,
+    notes: Sequence[str] = (),
+) -> int:
+    """Write the page of the poses in a file; return how many it shows."""
+    from moldiff.io import read_molecules
+    from moldiff.view.docking import write_docking
+
+    return write_docking(
+        page,
+        read_molecules(poses),
+        place.receptor,
+        title=f"{title} in {place.path.name}",
+        reference=known,
+        notes=[*notes, *place.notes],
+    )

@@ -1,0 +1,96 @@
+"""The models of a docking: those that come with the package, each of which may be missing.
+
+Without the diffusion model poses start at random; without the likelihood the energy and the
+checks rank alone; without the fitted ranking there is no confidence.  What was used is said
+with every result.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from moldiff.docking.judge.ranking import Ranking
+from moldiff.errors import InputError
+
+if TYPE_CHECKING:
+    from moldiff.docking.judge.distances import LikelihoodModel
+    from moldiff.docking.model import PoseModel
+    from moldiff.docking.proposals import Proposer
+    from moldiff.docking.settings import Settings
+
+__all__ = ["bundled", "likelihood_model", "proposer", "ranking"]
+
+# What a file does -> its name beside the other weights.
+_NAMES = {
+    "proposals": "proposals.safetensors",
+    "likelihood": "likelihood.safetensors",
+    "ranking": "ranking.json",
+}
+
+
+def bundled(purpose: str) -> Path | None:
+    """Return the bundled file for a purpose ("proposals", "likelihood", "ranking"), if any."""
+    path = Path(str(files("moldiff") / "weights" / "docking" / _NAMES[purpose]))
+    return path if path.is_file() else None
+
+
+def proposer(settings: Settings) -> tuple[Proposer, str]:
+    """Return what proposes poses, and its name: "diffusion" with the model's hash, or "random".
+
+    Raises
+    ------
+    InputError
+        If diffusion is asked for and there is no model.
+    ModelFileError
+        If the model's file cannot be used.
+    """
+    from moldiff.docking.proposals import DiffusionProposer, RandomProposer
+
+    path = bundled("proposals") if settings.model is None else Path(settings.model)
+    if settings.proposals == "random":
+        return RandomProposer(), "random"
+    if settings.model is not None and not Path(settings.model).is_file():
+        raise InputError(f"There is no model file {settings.model}.", fix="Check the path.")
+    if path is None:
+        if settings.proposals == "diffusion":
+            raise InputError(
+                "No docking model is bundled with this version.",
+                fix="Give one with --model, or use --proposals random.",
+            )
+        return RandomProposer(), "random (no docking model is bundled)"
+    model = _diffusion(path)
+    return DiffusionProposer(model, steps=settings.steps), f"diffusion {model.digest}"
+
+
+def likelihood_model() -> LikelihoodModel | None:
+    """Return the bundled likelihood of poses, if there is one."""
+    path = bundled("likelihood")
+    return None if path is None else _likelihood(path)
+
+
+def ranking() -> Ranking:
+    """Return the bundled ranking, or one with default weights and no confidence."""
+    path = bundled("ranking")
+    return Ranking() if path is None else _ranking(path)
+
+
+@lru_cache(maxsize=2)
+def _diffusion(path: Path) -> PoseModel:
+    from moldiff.docking.model import PoseModel
+
+    return PoseModel.load(path)
+
+
+@lru_cache(maxsize=2)
+def _likelihood(path: Path) -> LikelihoodModel:
+    from moldiff.docking.judge.distances import LikelihoodModel
+
+    return LikelihoodModel.load(path)
+
+
+@lru_cache(maxsize=2)
+def _ranking(path: Path) -> Ranking:
+    return Ranking.load(path)

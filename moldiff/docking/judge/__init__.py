@@ -1,0 +1,1 @@
+"""Judging poses: checks, evidence, and the ranking that weighs it."""

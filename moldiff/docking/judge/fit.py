@@ -1,0 +1,270 @@
+"""Fit the ranking on dockings of complexes whose crystal pose is known.
+
+The table is a CSV with a row per cluster of poses of each docking:
+
+==============  =========================================================================
+complex         name of the complex; rows of one complex are ranked against each other
+rmsd            symmetry-corrected RMSD to the crystal pose, Å
+energy          Vina energy, kcal/mol
+fraction        fraction of fast checks passed
+atoms           heavy atoms of the ligand
+torsions        rotors of the ligand
+group           (optional) complexes of one group, best of one protein, share a fold
+==============  =========================================================================
+
+optionally the rest of `moldiff.docking.judge.ranking.EVIDENCE`, a column each: what is empty
+in a row is not known of that docking.  Use complexes that the models were not trained on (their
+validation split), or what they say is believed too much.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from moldiff.docking.judge.logit import choices, regression
+from moldiff.docking.judge.ranking import (
+    EVIDENCE,
+    Confidence,
+    Ranking,
+    Weighing,
+    features,
+    reliability,
+)
+from moldiff.errors import InputError
+
+__all__ = ["Docking", "fit_ranking", "read_dockings", "top_one"]
+
+_GOOD = 2.0  # Å
+_FOLDS = 10
+_FLATTEST = 0.1  # slope of the calibration: more score is never less confidence
+_COLUMNS = ("complex", "rmsd", "energy", "fraction", "atoms", "torsions")
+# What is known without the model that proposed the poses, and without any.
+_ALWAYS = ("energy", "hydrophobic")
+_CASES = (_ALWAYS, (*_ALWAYS, "likelihood"), tuple(EVIDENCE))
+
+
+@dataclass(frozen=True, eq=False)
+class Docking:
+    """The p clusters of one docking: RMSD in Å, what is known of them, fraction, each (p,)."""
+
+    name: str
+    group: str
+    rmsd: Tensor
+    evidence: Mapping[str, Tensor]
+    fraction: Tensor
+    atoms: int
+    torsions: int
+
+    @property
+    def good(self) -> Tensor:
+        """Which poses are right, (p,) bool."""
+        return self.rmsd <= _GOOD
+
+    @property
+    def telling(self) -> bool:
+        """Whether there are right and wrong poses."""
+        return 0 < int(self.good.sum()) < len(self.good)
+
+
+def read_dockings(path: Path, groups: Mapping[str, str] | None = None) -> list[Docking]:
+    """Read the table; ``groups`` by the table's own ones replace them.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
+    try:
+        with Path(path).open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        grouped: dict[str, list[dict[str, str]]] = {}
+        for row in rows:
+            grouped.setdefault(row["complex"], []).append(row)
+        dockings = [_docking(name, part, groups or {}) for name, part in grouped.items()]
+    except (OSError, UnicodeDecodeError, KeyError, ValueError, TypeError) as error:
+        raise InputError(
+            f"'{path}' is no table of dockings: {error!r}.",
+            fix=f"It needs the columns {', '.join(_COLUMNS)}.",
+        ) from error
+    if not dockings:
+        raise InputError(f"'{path}' holds no dockings.", fix="Run some first.")
+    return dockings
+
+
+def _docking(name: str, rows: list[dict[str, str]], groups: Mapping[str, str]) -> Docking:
+    def column(key: str) -> Tensor:
+        return torch.tensor([float(row[key]) for row in rows])
+
+    known = [key for key in EVIDENCE if key == "energy" or all(row.get(key) for row in rows)]
+    group = rows[0].get("group") or name
+    return Docking(
+        name,
+        groups.get(group, group),
+        column("rmsd"),
+        {key: column(key) for key in known},
+        column("fraction"),
+        int(float(rows[0]["atoms"])),
+        int(float(rows[0]["torsions"])),
+    )
+
+
+def top_one(dockings: list[Docking], ranking: Ranking) -> float:
+    """Return the share of dockings whose first pose is within 2 Å."""
+    return sum(bool(d.good[_first(d, ranking)]) for d in dockings) / len(dockings)
+
+
+def fit_ranking(dockings: list[Docking], *, power: float = 4.0, seed: int = 0) -> Ranking:
+    """Fit weights and a confidence for each case of what is known.
+
+    The cases: all of the evidence; what is known of random proposals, of which no model has an
+    opinion; and what the energy says alone.  Each is fitted on the dockings of which just that is
+    known, or, if there are none, on all that have it.  What the card says is cross-validated in
+    folds of groups, but for "top1_seen"; the oracle and "top1_energy" are not fitted at all.
+    """
+    weighings: list[Weighing] = []
+    card: dict[str, Any] = {
+        "complexes": len({d.name for d in dockings}),
+        "groups": len({d.group for d in dockings}),
+    }
+    for names in dict.fromkeys(_known(dockings, case) for case in _CASES):
+        able = [d for d in dockings if set(names) <= set(d.evidence)]
+        used = [d for d in able if set(names) == set(d.evidence)] or able
+        weighing, told = _fit(used, names, power, seed)
+        weighings.append(weighing)
+        card["+".join(names)] = told
+    return Ranking(tuple(weighings), power, card)
+
+
+def _known(dockings: list[Docking], case: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of a case that are known of some docking."""
+    return tuple(name for name in case if any(name in d.evidence for d in dockings))
+
+
+def _fit(
+    dockings: list[Docking], names: tuple[str, ...], power: float, seed: int
+) -> tuple[Weighing, dict[str, Any]]:
+    """Weights and confidence on the evidence of these names, and what the card says of them.
+
+    For the card the weights, the regression and its calibration saw other groups only.
+    """
+    if not any(d.telling for d in dockings):
+        raise InputError(
+            "No docking has both a pose within 2 Å and one that is not.",
+            fix="Give more dockings, or more poses of each.",
+        )
+    best = Ranking((Weighing(_weights(dockings, names)),), power)
+    fold_of = _folds(dockings, seed)
+    unseen = [best] * len(dockings)
+    logit = [torch.zeros(len(d.rmsd), dtype=torch.float64) for d in dockings]
+    for fold in set(fold_of.values()):
+        rest = [d for d in dockings if fold_of[d.group] != fold]
+        if not any(d.telling for d in rest):
+            continue
+        ranking = Ranking((Weighing(_weights(rest, names)),), power)
+        weights, bias = regression(*_table(rest, ranking))
+        for k, d in enumerate(dockings):
+            if fold_of[d.group] == fold:
+                unseen[k] = ranking
+                logit[k] = _table([d], ranking)[0].double() @ weights + bias
+    rows, outcomes = _table(dockings, best)
+    slope, offset = regression(torch.cat(logit)[:, None], outcomes)
+    slope = slope.clamp(min=_FLATTEST)
+    weights, bias = regression(rows, outcomes)
+    confidence = Confidence(tuple((slope * weights).tolist()), float(slope * bias + offset))
+    sure = [(slope * values + offset).sigmoid() for values in logit]
+    told = _told(dockings, unseen, sure) | {"top1_seen": top_one(dockings, best)}
+    return Weighing(best.weighings[0].weights, confidence), told
+
+
+def _told(dockings: list[Docking], rankings: list[Ranking], sure: list[Tensor]) -> dict[str, Any]:
+    """What the card says of dockings, each by a ranking and a confidence that did not see it."""
+    pairs = list(zip(dockings, rankings, strict=True))
+    first = [_first(d, ranking) for d, ranking in pairs]
+    outcomes, chances = torch.cat([d.good for d in dockings]), torch.cat(sure)
+    right = torch.stack([d.good[k] for d, k in zip(dockings, first, strict=True)])
+    shares = [_share(d, ranking.score(d.evidence, d.fraction)) for d, ranking in pairs if d.telling]
+    return {
+        "dockings": len(dockings),
+        "oracle": sum(bool(d.good.any()) for d in dockings) / len(dockings),
+        "top1_energy": top_one(dockings, Ranking(power=0.0)),
+        "top1_unseen": float(right.double().mean()),
+        "evidence_unseen": float(torch.stack(shares).mean()),
+        "log_loss": _log_loss(chances, outcomes),
+        "log_loss_of_mean": _log_loss(outcomes.double().mean().expand(len(chances)), outcomes),
+        "auc_first": _auc(torch.stack([p[k] for p, k in zip(sure, first, strict=True)]), right),
+        "reliability": reliability(chances, outcomes),
+    }
+
+
+def _first(docking: Docking, ranking: Ranking) -> int:
+    score = ranking.score(docking.evidence, docking.fraction)
+    return int(ranking.order(score, docking.fraction)[0])
+
+
+def _share(docking: Docking, score: Tensor) -> Tensor:
+    """Log-probability of the good poses under softmax(score)."""
+    return score.double().log_softmax(0)[docking.good].logsumexp(0)
+
+
+def _table(dockings: list[Docking], ranking: Ranking) -> tuple[Tensor, Tensor]:
+    """Features (p, len(FEATURES)) and outcomes (p,) of all poses."""
+    rows = [
+        features(ranking.score(d.evidence, d.fraction), atoms=d.atoms, torsions=d.torsions)
+        for d in dockings
+    ]
+    return torch.cat(rows), torch.cat([d.good for d in dockings])
+
+
+def _folds(dockings: list[Docking], seed: int) -> dict[str, int]:
+    """Group -> fold, evenly at random."""
+    groups = sorted({d.group for d in dockings})
+    order = torch.randperm(len(groups), generator=torch.Generator().manual_seed(seed))
+    return dict(zip(groups, (order % _FOLDS).tolist(), strict=True))
+
+
+# --- the weights -----------------------------------------------------------------------------
+
+
+def _weights(dockings: list[Docking], names: tuple[str, ...]) -> dict[str, float]:
+    """Weights of a conditional logit: softmax(score) is the probability of the good poses.
+
+    D. McFadden, Conditional logit analysis of qualitative choice behavior (1974), with several
+    right choices, shrunk by a ridge.  k dockings of one group count as sqrt(k).  What gets a
+    weight of the wrong sign is left out and the rest fitted again.
+    """
+    telling = [d for d in dockings if d.telling]
+    count = Counter(d.group for d in telling)
+    worth = torch.tensor([count[d.group] ** -0.5 for d in telling]).double()
+    kept = list(names)
+    while True:
+        rows = [torch.stack([d.evidence[name] for name in kept], 1).double() for d in telling]
+        rows = [x - x.mean(0) for x in rows]
+        spread = torch.cat(rows).std(0, correction=0).clamp(min=1e-6)
+        found = choices([x / spread for x in rows], [d.good for d in telling], worth) / spread
+        fitted = dict(zip(kept, found.tolist(), strict=True))
+        wrong = [name for name in kept if fitted[name] * EVIDENCE[name] < 0]
+        if not wrong or len(kept) == 1:
+            return {name: fitted.get(name, 0.0) for name in names}
+        kept.remove(max(wrong, key=lambda name: abs(fitted[name])))
+
+
+def _log_loss(probabilities: Tensor, outcomes: Tensor) -> float:
+    right = torch.where(outcomes, probabilities, 1 - probabilities)
+    return float(-right.clamp(min=1e-6).log().mean())
+
+
+def _auc(values: Tensor, outcomes: Tensor) -> float | None:
+    """Area under the ROC curve; None where all outcomes are the same."""
+    good, bad = values[outcomes], values[~outcomes]
+    if not len(good) or not len(bad):
+        return None
+    above = (good[:, None] > bad).double() + 0.5 * (good[:, None] == bad).double()
+    return float(above.mean())

@@ -1,0 +1,223 @@
+"""Which pose first, and how sure: the combined score and a calibrated confidence.
+
+**Score.**  A weighted sum of all that is known of a pose (`moldiff.docking.judge.evidence`) and the
+fraction f of fast checks passed (`moldiff.docking.judge.checks`),
+
+    s = sum_k w_k e_k,      score = s - |s| (1 - f^power),
+
+which is s f^power for a pose that binds at all (s > 0): with power 4 and 13 checks, one failure
+costs 27 %.  Higher is better; poses that pass all checks come before those that do not.  The
+weights are those of a conditional logit: softmax(s) over the poses of a ligand is the
+probability of each to be the right one.  What is known depends on the models that are there and
+on where the poses came from, so there are weights and a confidence for each case.
+
+**Confidence.**  P(RMSD <= 2 Å) from a logistic regression on three features: how far the score
+stands out among those of the other clusters, its depth for a ligand of this size, and the
+torsions.  Slope and offset of the logit are calibrated on predictions for complexes the
+regression has not seen (J. Platt, Advances in Large Margin Classifiers, 61 (1999)), so the
+confidence is a smooth function that grows with the score.  Coefficients are data:
+`Ranking.save` writes JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from moldiff.errors import ModelFileError
+
+__all__ = ["EVIDENCE", "FEATURES", "Confidence", "Ranking", "Weighing", "features", "reliability"]
+
+FORMAT = "moldiff-ranking-3"
+EVIDENCE: Mapping[str, int] = {
+    "energy": -1,
+    "hydrophobic": 0,
+    "likelihood": 1,
+    "pull": -1,
+    "turn": -1,
+}
+"""Names of what can be known of a pose, and the sign of its weight (0: either)."""
+FEATURES = ("share", "depth", "torsions")
+"""Features of a pose, in the order of `features`.  ``share`` is the logarithm of its Boltzmann
+weight, exp(score) over the sum of the best clusters'; ``depth`` is score / sqrt(heavy atoms)."""
+
+_RIVALS = 10  # clusters in the sum of ``share``: however many are known, the same ones count
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """P(RMSD <= 2 Å) of poses from their features: the sigmoid of ``bias + weights . features``.
+
+    Attributes
+    ----------
+    weights:
+        One for each of `FEATURES`.
+    bias:
+        The logit where all features are zero.
+
+    Raises
+    ------
+    ValueError
+        If there is not one finite weight for each feature, or the bias is not finite.
+    """
+
+    weights: tuple[float, ...]
+    bias: float
+
+    def __post_init__(self) -> None:
+        if len(self.weights) != len(FEATURES):
+            raise ValueError(f"{len(self.weights)} weights for {len(FEATURES)} features")
+        if not all(math.isfinite(value) for value in (*self.weights, self.bias)):
+            raise ValueError("a coefficient is not a finite number")
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        """Return probabilities (p,) for features (p, len(FEATURES))."""
+        return (rows.double() @ torch.tensor(self.weights).double() + self.bias).sigmoid().float()
+
+
+@dataclass(frozen=True)
+class Weighing:
+    """Weights of the evidence where just that is known, and the confidence that goes with them.
+
+    Raises
+    ------
+    ValueError
+        If a name is none of `EVIDENCE`, or a weight is not finite.
+    """
+
+    weights: Mapping[str, float]
+    confidence: Confidence | None = None
+
+    def __post_init__(self) -> None:
+        strange = [name for name in self.weights if name not in EVIDENCE]
+        if strange or not self.weights:
+            raise ValueError(f"no evidence is called '{strange[0]}'" if strange else "no weights")
+        if not all(math.isfinite(weight) for weight in self.weights.values()):
+            raise ValueError("a weight is not a finite number")
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """How poses are ranked.
+
+    Attributes
+    ----------
+    weighings:
+        For each case of what can be known, its weights.
+    power:
+        Of the fraction of checks passed.
+    card:
+        What it was fitted on, and what was measured.
+    """
+
+    weighings: tuple[Weighing, ...] = ()
+    power: float = 4.0
+    card: Mapping[str, Any] | None = None
+
+    def weighing(self, known: Iterable[str]) -> Weighing:
+        """Return the weights for what is known: those that use most of it, or else the energy."""
+        names = set(known)
+        fitting = [w for w in self.weighings if names.issuperset(w.weights)]
+        return max(fitting, key=lambda w: len(w.weights), default=Weighing({"energy": -1.0}))
+
+    def score(self, evidence: Mapping[str, Tensor], fraction: Tensor) -> Tensor:
+        """Return scores (p,), higher is better; a value that is no number ranks last."""
+        weights = self.weighing(evidence).weights
+        plain = torch.stack([w * evidence[name] for name, w in weights.items()]).sum(0)
+        score = plain - plain.abs() * (1 - fraction.clamp(0, 1) ** self.power)
+        return torch.where(score.isfinite(), score, -torch.inf)
+
+    def order(self, score: Tensor, fraction: Tensor) -> Tensor:
+        """Return the poses best first, (p,).
+
+        What fails a check is behind all that pass, and what has no score behind everything.
+        """
+        order = score.nan_to_num(nan=-torch.inf).argsort(descending=True, stable=True)
+        fails = (fraction < 1) & (self.power != 0)  # with power 0 checks do not count
+        return order[torch.where(score.isfinite(), fails.byte(), 2)[order].argsort(stable=True)]
+
+    def confidence(
+        self, evidence: Mapping[str, Tensor], fraction: Tensor, *, atoms: int, torsions: int
+    ) -> Tensor | None:
+        """Return P(RMSD <= 2 Å) of one representative of each cluster, (p,).
+
+        None if no confidence was fitted for what is known.  ``atoms`` are heavy.
+        """
+        chosen = self.weighing(evidence).confidence
+        if chosen is None:
+            return None
+        score = self.score(evidence, fraction)
+        rows = features(score, atoms=atoms, torsions=torsions)
+        return torch.where(score.isfinite(), chosen(rows.nan_to_num()), 0.0)
+
+    def save(self, path: Path) -> None:
+        """Write the coefficients as JSON."""
+        text = json.dumps({"format": FORMAT, **asdict(self)}, indent=1)
+        Path(path).write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> Ranking:
+        """Read what :meth:`save` wrote; ``ModelFileError`` if it is something else."""
+        try:
+            data = json.loads(Path(path).read_text(encoding="utf-8"))
+            if data.pop("format") != FORMAT:
+                raise ValueError("it has another format")
+            weighings = tuple(_weighing(**row) for row in data.pop("weighings"))
+            return cls(weighings, **data)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ModelFileError(
+                f"'{path}' holds no ranking: {error}.", fix="Fit it again: scripts/fit_ranking.py."
+            ) from error
+
+
+def _weighing(weights: dict[str, float], confidence: dict[str, Any] | None) -> Weighing:
+    """A weighing from what JSON keeps of it."""
+    if confidence is None:
+        return Weighing(weights)
+    return Weighing(weights, Confidence(tuple(confidence["weights"]), confidence["bias"]))
+
+
+def features(score: Tensor, *, atoms: int, torsions: int) -> Tensor:
+    """Return the features (p, len(FEATURES)) of the representatives of p clusters of one ligand."""
+    rivals = score.topk(min(_RIVALS, len(score))).values
+    columns = {
+        "share": score - rivals.logsumexp(0),
+        "depth": score / atoms**0.5,
+        "torsions": torch.full_like(score, torsions),
+    }
+    return torch.stack([columns[name] for name in FEATURES], 1)
+
+
+def reliability(
+    probabilities: Tensor, outcomes: Tensor, *, bins: int = 10
+) -> list[dict[str, float]]:
+    """Return the reliability curve: a row per bin of equal width that is not empty.
+
+    ``expected`` is the mean probability (p,) in the bin, ``observed`` the share of outcomes
+    (p,) that are true, ``error`` its binomial standard error.
+    """
+    place = (probabilities * bins).long().clamp(0, bins - 1)
+    rows = []
+    for k in range(bins):
+        here = place == k
+        count = int(here.sum())
+        if count:
+            share = float(outcomes[here].double().mean())
+            rows.append(
+                {
+                    "low": k / bins,
+                    "high": (k + 1) / bins,
+                    "count": float(count),
+                    "expected": float(probabilities[here].double().mean()),
+                    "observed": share,
+                    "error": (share * (1 - share) / count) ** 0.5,
+                }
+            )
+    return rows

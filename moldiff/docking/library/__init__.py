@@ -1,0 +1,1 @@
+"""Docking a library: records in, a manifest that survives, ranked hits out."""

@@ -1,0 +1,197 @@
+"""Many ligands into one pocket: every record of the input becomes a row, whatever happens.
+
+entries -> processes that hold the pocket -> rows of the manifest
+
+A ligand that ends its process (a crash in native code, out of memory) costs that row only:
+the ligands in flight are tried again one by one, and the one that does it twice gets its row.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from moldiff.docking.library.entries import Entry
+from moldiff.docking.library.manifest import DOCKED, FAILED, REFUSED, Manifest, Row
+from moldiff.docking.settings import Settings
+from moldiff.io.render import FORMATS
+
+if TYPE_CHECKING:
+    from moldiff.docking.problem import Pocket
+
+__all__ = ["dock_entries", "dock_entry"]
+
+_AHEAD = 2  # ligands handed out per process: none idles, few are lost with a process
+
+
+def dock_entries(
+    entries: Sequence[Entry],
+    pocket: Pocket,
+    settings: Settings,
+    manifest: Manifest,
+    *,
+    jobs: int = 1,
+    threads: int = 1,
+    progress: Callable[[Row], None] | None = None,
+) -> None:
+    """Dock the entries that the manifest does not have yet, and append their rows.
+
+    Parameters
+    ----------
+    jobs:
+        Processes, beside this one: RDKit catches Ctrl-C in the middle of its work and returns
+        half a result, so none of that work may happen in the process that is interrupted.
+    threads:
+        Threads of an operation in each process.
+    progress:
+        Called with every new row, when it is safe.
+    """
+
+    def keep(row: Row) -> None:
+        manifest.append(row)
+        if progress is not None:
+            progress(row)
+
+    waiting = [entry for entry in entries if entry.index not in manifest.rows]
+    for entry in waiting:
+        if entry.mol is None:
+            keep(Row(entry.index, entry.name, REFUSED, entry.reason, notes=entry.notes))
+    team = _Team(jobs, (pocket, settings, threads))
+    for row in team.work(deque(entry for entry in waiting if entry.mol is not None)):
+        keep(row)
+
+
+def dock_entry(entry: Entry, pocket: Pocket, settings: Settings) -> Row:
+    """Dock one entry; whatever goes wrong becomes the row's reason."""
+    from moldiff.docking.pipeline import dock
+    from moldiff.docking.problem import make_problem
+
+    base = Row(entry.index, entry.name, FAILED, notes=entry.notes)
+    start = os.times()
+    try:
+        assert entry.mol is not None
+        problem = make_problem(
+            entry.mol,
+            pocket,
+            name=entry.name,
+            conformers=settings.conformers,
+            seed=settings.seed,
+            ph=settings.ph,
+        )
+        if isinstance(problem, str):
+            return replace(base, status=REFUSED, reason=problem)
+        result = dock(problem, settings)
+    except Exception as error:  # one ligand must not end a batch of thousands
+        reason = f"unexpected {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        return replace(base, reason=reason)
+    render = FORMATS["sdf"].render
+    tags = {"library_row": f"{entry.index + 1}"}
+    records = [render(mol, entry.name, {**tags, **own}) for mol, own in result.records()]
+    now = os.times()
+    best = result.best
+    return replace(
+        base,
+        status=DOCKED,
+        smiles=result.smiles,
+        energy=best.energy,
+        confidence=best.confidence,
+        checks=result.tags(best).get("checks", ""),
+        seconds=round(now.user - start.user + now.system - start.system, 3),
+        notes=(*entry.notes, *result.notes),
+        sdf="".join(records),
+    )
+
+
+# --- processes -------------------------------------------------------------------------------
+
+_STATE: list[tuple[Pocket, Settings]] = []  # of a worker process: what every ligand shares
+
+
+class _Team:
+    """Processes that dock; spawned, since a fork of a process with torch's threads can hang."""
+
+    def __init__(self, jobs: int, state: tuple[Pocket, Settings, int]) -> None:
+        self.jobs, self.state = jobs, state
+
+    def work(self, waiting: deque[Entry]) -> Iterator[Row]:
+        """Yield the row of every entry, in the order they finish."""
+        while waiting:
+            flying: dict[int, Entry] = {}
+            yield from self._round(self.jobs, waiting, flying)
+            for entry in flying.values():  # a process died: which of them was it?
+                alone: dict[int, Entry] = {}
+                yield from self._round(1, deque([entry]), alone)
+                if alone:
+                    yield Row(
+                        entry.index,
+                        entry.name,
+                        FAILED,
+                        "the process that docked it died twice (out of memory?)",
+                        notes=entry.notes,
+                    )
+
+    def _round(self, jobs: int, waiting: deque[Entry], flying: dict[int, Entry]) -> Iterator[Row]:
+        """Work until all is done or a process dies; ``flying`` then holds what it may have had."""
+        from multiprocessing import get_context
+
+        pool = ProcessPoolExecutor(
+            jobs, mp_context=get_context("spawn"), initializer=_begin, initargs=self.state
+        )
+        try:
+            pending: set[Future[Row]] = set()
+            while waiting or pending:
+                while waiting and len(pending) < jobs * _AHEAD:
+                    entry = waiting.popleft()
+                    flying[entry.index] = entry
+                    pending.add(pool.submit(_dock_here, entry))
+                done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                for future in done:
+                    row = future.result()
+                    del flying[row.index]
+                    yield row
+        except BrokenProcessPool:
+            return
+        except BaseException:
+            _end(pool)
+            raise
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _end(pool: ProcessPoolExecutor) -> None:
+    """Ctrl-C: do not wait for the ligands in flight."""
+    for process in list((getattr(pool, "_processes", None) or {}).values()):
+        process.terminate()
+
+
+def _begin(pocket: Pocket, settings: Settings, threads: int) -> None:
+    """Start a worker: Ctrl-C is the parent's business, and without a parent there is no work."""
+    from multiprocessing import parent_process
+
+    from moldiff.cpu import set_threads
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "setpgrp"):  # RDKit undoes the line above: stay out of the terminal's reach
+        os.setpgrp()
+    parent = parent_process()
+
+    def follow() -> None:
+        assert parent is not None
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+    set_threads(threads)
+    _STATE.append((pocket, settings))
+
+
+def _dock_here(entry: Entry) -> Row:
+    pocket, settings = _STATE[-1]
+    return dock_entry(entry, pocket, settings)

@@ -1,0 +1,195 @@
+"""Docking a library: the run, its manifest, and the files that come of it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import moldiff
+from moldiff.errors import InputError
+
+if TYPE_CHECKING:
+    from rdkit import Chem
+
+    from moldiff.docking.library.entries import Entry
+    from moldiff.docking.library.manifest import Manifest, Row
+    from moldiff.docking.settings import Settings
+    from moldiff.docking.site import Site
+
+__all__ = ["COLUMNS", "LibraryRun"]
+
+#: Columns of the table of a library, one row for each of its records.
+COLUMNS = (
+    "row",
+    "name",
+    "status",
+    "reason",
+    "place",
+    "energy_kcal_mol",
+    "confidence",
+    "checks",
+    "smiles",
+    "cpu_seconds",
+    "notes",
+)
+_SHOWN = 4  # kinds of failure in the closing table
+
+
+class LibraryRun:
+    """A library and a pocket; a context in which rows are docked and files written.
+
+    Parameters
+    ----------
+    site:
+        The pocket.
+    path:
+        The library: ``.csv``, ``.sdf``, ``.smi`` ...
+    settings:
+        Of every docking.
+    output:
+        The SDF file of the ranked poses; ``.csv``, ``.html`` and ``.manifest.jsonl`` go
+        beside it.
+    restart:
+        Forget a manifest that is there.
+
+    Raises
+    ------
+    InputError, ConfigError
+        If the library cannot be read, or a manifest is there that began with something else.
+    """
+
+    def __init__(
+        self, site: Site, path: Path, settings: Settings, output: Path, *, restart: bool = False
+    ) -> None:
+        from moldiff.docking.library.entries import digest_of, read_library
+        from moldiff.docking.library.manifest import Manifest
+
+        self.site, self.path, self.settings, self.output = site, path, settings, output
+        self.table_path = output.with_suffix(".csv")
+        if self.table_path.resolve() == path.resolve():
+            raise InputError(
+                f"The table of the results would overwrite the library '{path}'.",
+                fix="Give another --output.",
+            )
+        self.entries: Sequence[Entry] = read_library(path)
+        self.total = len(self.entries)
+        self.manifest_path = output.with_suffix(".manifest.jsonl")
+        if restart:
+            self.manifest_path.unlink(missing_ok=True)
+        self.manifest: Manifest = Manifest(
+            self.manifest_path,
+            {
+                "moldiff": moldiff.__version__,
+                "library": digest_of(path),
+                "receptor": site.digest,
+                "pocket": site.pocket.digest,
+                **{key: json.dumps(value) for key, value in settings.as_dict().items()},
+            },
+        )
+        self.resumed = 0
+
+    def __enter__(self) -> LibraryRun:
+        self.manifest.__enter__()
+        self.resumed = self.done
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.manifest.__exit__(kind, error, trace)
+
+    @property
+    def done(self) -> int:
+        """Rows that are safe."""
+        return len(self.manifest.rows)
+
+    def work(
+        self, jobs: int = 1, threads: int = 1, progress: Callable[[Row], None] | None = None
+    ) -> None:
+        """Dock what is not done yet."""
+        from moldiff.docking.library.library import dock_entries
+
+        try:
+            dock_entries(
+                self.entries,
+                self.site.pocket,
+                self.settings,
+                self.manifest,
+                jobs=jobs,
+                threads=threads,
+                progress=progress,
+            )
+        except KeyboardInterrupt:
+            self.manifest.reload()
+            raise
+
+    def write(self, page: Path | None = None, known: Chem.Mol | None = None) -> list[Path]:
+        """Write the ranked poses, the table of all rows, and the page; return the files."""
+        from moldiff.docking.api import write_page
+        from moldiff.text import replace_text
+
+        places: dict[int, int] = {}
+        records = []
+        for place, row in enumerate(self.manifest.ranked(), start=1):
+            places[row.index] = place
+            records.append(row.sdf)
+        files = [self.table_path]
+        replace_text(self.table_path, self._table(places))
+        if records:  # without a pose there is nothing an SDF file could say
+            replace_text(self.output, "".join(records))
+            files.insert(0, self.output)
+        if page is not None and records:
+            write_page(page, self.site, self.output, known, title=self.path.name)
+            files.append(page)
+        return [*files, self.manifest_path]
+
+    def summary(self) -> list[tuple[str, str]]:
+        """Return rows for a closing table: how many ended how, and the best."""
+        rows = self.manifest.rows.values()
+        counts = Counter(row.status for row in rows)
+        told = [("rows", f"{len(rows)} of {self.total}")]
+        told += [(status, f"{count}") for status, count in counts.most_common()]
+        why = Counter(row.reason.split(":")[0] for row in rows if row.reason)
+        told += [(f"  {reason}", f"{count}") for reason, count in why.most_common(_SHOWN)]
+        energies = [(row.energy, row.name) for row in rows if row.energy is not None]
+        if energies:
+            energy, name = min(energies)
+            told.append(("best", f"{name}, {energy:.2f} kcal/mol"))
+        return told
+
+    def _table(self, places: dict[int, int]) -> str:
+        """The table: a row for each record of the library, in its order."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for entry in self.entries:
+            row = self.manifest.rows.get(entry.index)
+            if row is None:
+                blank = [""] * (len(COLUMNS) - 4)
+                writer.writerow([entry.index + 1, entry.name, "not done", "interrupted", *blank])
+                continue
+            writer.writerow(
+                [
+                    row.index + 1,
+                    row.name,
+                    row.status,
+                    row.reason,
+                    places.get(row.index, ""),
+                    "" if row.energy is None else f"{row.energy:.3f}",
+                    "" if row.confidence is None else f"{row.confidence:.3f}",
+                    row.checks,
+                    row.smiles,
+                    f"{row.seconds:.2f}",
+                    "; ".join(row.notes),
+                ]
+            )
+        return text.getvalue()

@@ -1,0 +1,71 @@
+"""Ligands and known poses, from what the user names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from moldiff.errors import InputError
+
+if TYPE_CHECKING:
+    from rdkit import Chem
+
+__all__ = ["read_ligand", "read_reference"]
+
+
+def read_ligand(text: str | Path) -> tuple[Chem.Mol, str]:
+    """Read the one molecule of a file, or a SMILES, with its name.
+
+    Raises
+    ------
+    InputError
+        If it is neither, cannot be read, or is several molecules.
+    """
+    from moldiff.docking.library.entries import parse_smiles
+    from moldiff.io import READABLE, molecule_stem, read_molecules
+
+    path = Path(text)
+    suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
+    if not any(suffix in READABLE for suffix in suffixes) and not _is_file(path):
+        mol = parse_smiles(str(text).strip())
+        if mol is None:
+            raise InputError(
+                f"The ligand {str(text)[:60]!a} is neither a file nor a valid SMILES.",
+                fix="Give a path that ends in .sdf, .mol, .mol2 or .smi, or quote the SMILES.",
+            )
+        return mol, "ligand"
+    records = list(read_molecules(path))
+    if len(records) > 1:
+        raise InputError(
+            f"{path} holds {len(records)} molecules, --ligand takes one.",
+            fix="Use --ligands for many, or give a file with one.",
+        )
+    record = records[0]
+    if record.mol is None:
+        raise InputError(
+            f"The ligand in {path} cannot be read: {record.reason}.", fix="Check what it holds."
+        )
+    return record.mol, " ".join(record.name.split()) or molecule_stem(path)
+
+
+def read_reference(path: str | Path) -> Chem.Mol:
+    """Read a known pose: a molecule with coordinates.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read or has no coordinates.
+    """
+    mol, _ = read_ligand(Path(path))
+    if not mol.GetNumConformers() or not mol.GetConformer().Is3D():
+        raise InputError(
+            f"The molecule in {path} has no 3D coordinates.", fix="Give its pose as SDF or MOL2."
+        )
+    return mol
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a SMILES longer than a file name may be
+        return False

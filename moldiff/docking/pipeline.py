@@ -1,0 +1,278 @@
+"""The pipeline: a problem in, ranked and checked poses out.
+
+conformers (the problem) -> grids -> proposals, and the best of many random poses -> basin
+hopping -> one pose per cluster, minimised in the exact energy -> likelihood, checks -> score
+-> confidence -> molecules with all their atoms
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import torch
+from rdkit import Chem, rdBase
+from torch import Tensor
+
+import moldiff
+from moldiff.chem.quiet import quiet
+from moldiff.docking import bundled
+from moldiff.docking.energy.exact import Energy
+from moldiff.docking.hydrogens import molecules, relax
+from moldiff.docking.judge.checks import Checks, check_poses, posebust
+from moldiff.docking.judge.evidence import evidence
+from moldiff.docking.minimise import minimise
+from moldiff.docking.result import DockedPose, DockingResult
+from moldiff.docking.search import cluster, search
+from moldiff.docking.settings import Settings
+from moldiff.domain.kinematics import Pose, random_poses
+from moldiff.protein.write import write_pdb
+from moldiff.seeds import generator
+
+if TYPE_CHECKING:
+    from moldiff.docking.judge.ranking import Ranking
+    from moldiff.docking.problem import Problem
+    from moldiff.docking.proposals import Proposer
+
+__all__ = ["dock"]
+
+_STREAM = 31  # of random numbers: no other part of the package draws the same
+_PARTS = ("inter", "intra")  # of the energy, for the records
+_SCREENING = 15  # evaluations of a minimisation that shows whether a random pose is worth more
+_APART = 2.0  # Å of RMSD between random poses that begin chains
+
+# stage -> share of the work that is done when it begins, for a progress bar
+_STAGES = {
+    "grids": 0.1,
+    "proposals": 0.2,
+    "minimising": 0.4,
+    "searching": 0.5,
+    "refining": 0.85,
+    "ranking": 0.9,
+    "PoseBusters": 0.95,
+}
+
+Progress = Callable[[str, float], None]
+
+
+def dock(
+    problem: Problem,
+    settings: Settings | None = None,
+    *,
+    progress: Progress | None = None,
+    ranking: Ranking | None = None,
+) -> DockingResult:
+    """Dock the ligand of a problem.
+
+    Parameters
+    ----------
+    problem:
+        See `moldiff.docking.problem.make_problem`.
+    settings:
+        The defaults if None.
+    progress:
+        Called with the stage that begins and the share of the work that is done, 0 to 1.
+    ranking:
+        Ranks the poses in place of the bundled one, for comparisons.
+
+    Returns
+    -------
+    DockingResult
+        At least one pose; the same problem and settings give the same poses.
+
+    Raises
+    ------
+    InputError, ModelFileError
+        If the settings ask for a model that is not there or cannot be used.
+    """
+    settings = settings or Settings()
+    clock = _Clock(problem.seconds, progress)
+    rng = generator(settings.seed, _STREAM)
+    proposer, proposals = bundled.proposer(settings)
+    with torch.no_grad():
+        with clock("grids"):
+            energy = problem.grid_energy()
+        with clock("proposals"):
+            poses = proposer.propose(problem, settings.draws, rng=rng)
+        with clock("minimising"):
+            poses, found = _starts(problem, energy, poses, settings, rng)
+        if settings.rounds:
+            with clock("searching"):
+                poses, found = search(
+                    problem.kinematics, energy, poses, rounds=settings.rounds, rng=rng
+                )
+        with clock("refining"):
+            poses = _refined(problem, poses, found, settings)
+        with clock("ranking"):
+            known = _known(problem, poses, proposer)
+            ranked = _rank(problem, poses, known, settings, ranking or bundled.ranking())
+            docked = _poses(problem, ranked)
+    notes = list(problem.notes)
+    if settings.posebusters:
+        with clock("PoseBusters"):
+            docked = _busted(problem, docked, notes)
+    return DockingResult(
+        name=problem.name or "ligand",
+        smiles=_smiles(problem.ligand.mol),
+        poses=docked,
+        box=problem.box,
+        proposals=proposals,
+        provenance=_provenance(problem, settings),
+        seconds=clock.seconds,
+        notes=tuple(notes),
+    )
+
+
+def _starts(
+    problem: Problem, energy: Energy, proposed: Pose, settings: Settings, rng: torch.Generator
+) -> tuple[Pose, Tensor]:
+    """The proposals and, up to the number of chains, the best that differ of many random poses.
+
+    A chain seldom leaves its corner of the box, so what counts is how many corners are tried:
+    a few steps show which are worth a chain.
+    """
+    kinematics = problem.kinematics
+    poses, found = minimise(kinematics, energy, proposed, iterations=settings.iterations)
+    spare = settings.chains - len(poses)
+    if spare <= 0 or not settings.starts:
+        return poses, found
+    wide = random_poses(kinematics, problem.box, settings.starts, rng=rng)
+    wide, energies = minimise(kinematics, energy, wide, iterations=_SCREENING)
+    best = energies.argsort(stable=True)[: 4 * spare]
+    best = best[cluster(kinematics.place(wide[best]), energies[best], _APART)[:spare]]
+    return Pose.cat([poses, wide[best]]), torch.cat([found, energies[best]])
+
+
+def _refined(problem: Problem, poses: Pose, found: Tensor, settings: Settings) -> Pose:
+    """The best poses that differ, minimised in the exact energy: grids round off its minima."""
+    kinematics = problem.kinematics
+    kept = cluster(kinematics.place(poses), found, settings.separation)[: settings.shortlist]
+    energy = problem.exact_energy()
+    return minimise(kinematics, energy, poses[kept], iterations=settings.iterations)[0]
+
+
+class _Clock:
+    """CPU-seconds by stage."""
+
+    def __init__(self, before: Mapping[str, float], progress: Progress | None) -> None:
+        self.seconds = dict(before)
+        self._progress = progress or (lambda stage, done: None)
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        self._progress(stage, _STAGES[stage])
+        start = time.process_time()
+        yield
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.process_time() - start
+
+
+@dataclass(frozen=True, eq=False)
+class _Ranked:
+    """k poses of different clusters, the best first, with what is known of them; (k,) each."""
+
+    pose: Pose
+    known: Mapping[str, Tensor]
+    score: Tensor
+    confidence: Tensor | None
+    checks: Checks
+
+
+def _known(problem: Problem, poses: Pose, proposer: Proposer) -> dict[str, Tensor]:
+    """The evidence for all poses, and the two parts of their energy."""
+    x = problem.kinematics.place(poses)
+    terms = problem.exact_energy().terms(x)
+    parts = {name: terms[name] for name in _PARTS}
+    return evidence(problem, x, terms, proposer) | parts
+
+
+def _rank(
+    problem: Problem,
+    poses: Pose,
+    known: Mapping[str, Tensor],
+    settings: Settings,
+    ranking: Ranking,
+) -> _Ranked:
+    """Score all poses; keep the best of each cluster, as many as are asked for."""
+    x = problem.kinematics.place(poses)
+    checks = check_poses(problem, x)
+    fraction = checks.fraction()
+    score = ranking.score(known, fraction)
+    place = ranking.order(score, fraction).argsort().float()
+    kept = cluster(x, place, threshold=settings.separation)
+    sure = ranking.confidence(
+        {name: values[kept] for name, values in known.items()},
+        fraction[kept],
+        atoms=problem.kinematics.atoms,
+        torsions=problem.kinematics.rotors,
+    )
+    energy = known["energy"][kept].nan_to_num(nan=torch.inf)
+    near = energy <= energy.min() + settings.window
+    near[0] = True  # the first is reported whatever its energy
+    chosen = near.nonzero()[:, 0][: settings.poses]
+    rows = kept[chosen]
+    return _Ranked(
+        pose=poses[rows],
+        known={name: values[rows] for name, values in known.items()},
+        score=score[rows],
+        confidence=None if sure is None else sure[chosen],
+        checks=Checks(checks.names, checks.passed[rows]),
+    )
+
+
+def _poses(problem: Problem, ranked: _Ranked) -> tuple[DockedPose, ...]:
+    """The poses as molecules."""
+    docked = []
+    for k, mol in enumerate(molecules(problem.ligand, problem.rotors, ranked.pose)):
+        terms = {name: float(values[k]) for name, values in ranked.known.items()}
+        docked.append(
+            DockedPose(
+                rank=k + 1,
+                mol=relax(mol),
+                energy=terms.pop("energy"),
+                score=float(ranked.score[k]),
+                confidence=None if ranked.confidence is None else float(ranked.confidence[k]),
+                checks=dict(ranked.checks.row(k)),
+                terms=terms,
+            )
+        )
+    return tuple(docked)
+
+
+def _busted(
+    problem: Problem, docked: tuple[DockedPose, ...], notes: list[str]
+) -> tuple[DockedPose, ...]:
+    """The poses with what PoseBusters says of them; why it says nothing becomes a note."""
+    rows = []
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "receptor.pdb"
+        write_pdb(problem.receptor, path, hydrogens=False)
+        for pose in docked:
+            said = posebust(pose.mol, path)
+            if isinstance(said, str):
+                notes.append(f"PoseBusters did not run: {said}")
+                return docked
+            rows.append(replace(pose, checks={**pose.checks, **said}))
+    return tuple(rows)
+
+
+def _provenance(problem: Problem, settings: Settings) -> dict[str, str]:
+    return {
+        **problem.pocket.origin,
+        "pocket": problem.pocket.digest,
+        "seed": f"{settings.seed}",
+        "settings": settings.digest(),
+        "moldiff_version": moldiff.__version__,
+        "versions": f"RDKit {rdBase.rdkitVersion}, torch {torch.__version__}, "
+        f"Python {platform.python_version()}",
+    }
+
+
+def _smiles(mol: Chem.Mol) -> str:
+    with quiet():
+        return str(Chem.MolToSmiles(Chem.RemoveHs(mol)))

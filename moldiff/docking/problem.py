@@ -1,0 +1,235 @@
+"""Everything one docking needs: a ligand's conformers and rotors, a pocket, their energies."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from rdkit import Chem
+
+from moldiff.chem.conformers import Ensemble
+from moldiff.chem.conformers import conformers as embed
+from moldiff.chem.ligand import prepare_ligand
+from moldiff.chem.rotors import Rotors, find_rotors, vina_torsion_count
+from moldiff.docking.energy.atom_types import AtomTypes, ligand_types, receptor_types
+from moldiff.docking.energy.exact import ExactEnergy, Internal, Target
+from moldiff.docking.energy.grid import Grid, GridEnergy, build_grid
+from moldiff.docking.energy.terms import internal_pairs
+from moldiff.domain.kinematics import Kinematics
+from moldiff.protein.pocket import Box, crop
+
+if TYPE_CHECKING:
+    from moldiff.protein.receptor import Receptor
+
+__all__ = ["Pocket", "Problem", "make_problem"]
+
+_MARGIN = 8.0  # Å around the box in which receptor atoms count
+
+
+@dataclass(frozen=True, eq=False)
+class Pocket:
+    """A prepared pocket, shared by all ligands that are docked into it.
+
+    Attributes
+    ----------
+    receptor:
+        Cropped to what can be felt in the box.
+    box:
+        The region to search.
+    target:
+        Positions and types of the receptor's atoms.
+    origin:
+        Where the receptor comes from, for the records: its file, and a digest of it.
+
+    The potentials of an atom type are computed when a ligand first needs them, and kept.
+    """
+
+    receptor: Receptor
+    box: Box
+    target: Target
+    origin: Mapping[str, str] = field(default_factory=dict)
+    _kept: list[Grid] = field(default_factory=list, repr=False)
+
+    @staticmethod
+    def of(receptor: Receptor, box: Box, *, origin: Mapping[str, str] | None = None) -> Pocket:
+        """Prepare a pocket of a receptor, which may be cropped already."""
+        cropped = crop(receptor, box, margin=_MARGIN)
+        positions = torch.as_tensor(np.asarray(cropped.structure.positions, dtype=np.float32))
+        target = Target(positions, receptor_types(cropped))
+        return Pocket(cropped, box, target, dict(origin or {}))
+
+    def grid(self, types: AtomTypes) -> Grid:
+        """Return a grid with the potentials of these atom types, and perhaps of more."""
+        wanted, _ = types.distinct()
+        if self._kept:
+            known = _keys(self._kept[0].types)
+            new = [k for k, key in enumerate(_keys(wanted)) if key not in known]
+            if not new:
+                return self._kept[0]
+            wanted = wanted[new]
+        built = build_grid(self.target, wanted, self.box)
+        self._kept[:] = [_joined(self._kept[0], built) if self._kept else built]
+        return self._kept[0]
+
+    @cached_property
+    def digest(self) -> str:
+        """Twelve characters that differ where atoms, types or the box do."""
+        digest = hashlib.sha256()
+        for part in (
+            self.receptor.structure.positions,
+            self.receptor.structure.numbers,
+            self.receptor.donor,
+            self.receptor.acceptor,
+            self.receptor.hydrophobic,
+            np.asarray(self.box.centre, dtype=np.float32),
+            np.asarray(self.box.size, dtype=np.float32),
+        ):
+            digest.update(np.ascontiguousarray(part).tobytes())
+        return digest.hexdigest()[:12]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the potentials behind: another process computes them faster than it reads them."""
+        return {**self.__dict__, "_kept": []}
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A ligand with n heavy atoms, r rotors and c conformers, and a pocket with m atoms.
+
+    Attributes
+    ----------
+    ligand:
+        Its molecule with all hydrogens, and its conformers.
+    rotors:
+        Its rotatable bonds.
+    kinematics:
+        Poses to atoms and back.
+    types:
+        Atom types of its heavy atoms.
+    pocket:
+        The receptor cropped to the box, and its potentials.
+    name:
+        The ligand's.
+    torsions:
+        Number of torsions as Vina counts them, for the affinity.
+    seconds:
+        CPU-seconds spent so far, by stage.
+    notes:
+        What a user should know about the ligand, a sentence each.
+    """
+
+    ligand: Ensemble
+    rotors: Rotors
+    kinematics: Kinematics
+    types: AtomTypes
+    pocket: Pocket
+    name: str = ""
+    torsions: float = 0.0
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def receptor(self) -> Receptor:
+        """The cropped receptor."""
+        return self.pocket.receptor
+
+    @property
+    def box(self) -> Box:
+        """The region to search."""
+        return self.pocket.box
+
+    def internal(self) -> Internal:
+        """Return the ligand's internal energy."""
+        pairs = internal_pairs(
+            self.ligand.mol, self.rotors.axis, self.rotors.moves, self.ligand.heavy.tolist()
+        )
+        return Internal.of(self.types, pairs)
+
+    def exact_energy(self) -> ExactEnergy:
+        """Return the energy summed over atoms, as it is reported."""
+        return ExactEnergy(self.pocket.target, self.types, self.internal(), self.box)
+
+    def grid_energy(self) -> GridEnergy:
+        """Return the energy read from grids, as it is searched."""
+        return GridEnergy(self.pocket.grid(self.types), self.types, self.internal())
+
+
+def make_problem(
+    mol: Chem.Mol,
+    receptor: Receptor | Pocket,
+    box: Box | None = None,
+    *,
+    conformers: int = 8,
+    seed: int = 0,
+    name: str = "",
+    ph: float | None = None,
+) -> Problem | str:
+    """Prepare the docking of a ligand.
+
+    Parameters
+    ----------
+    mol:
+        A sanitised molecule of one piece; hydrogens may be implicit, coordinates are not read.
+    receptor, box:
+        A receptor and the region to search, or a pocket that is prepared already.
+    conformers, seed:
+        How many, and which.
+    name:
+        The ligand's, for the records.
+    ph:
+        7.4: protonate it by rules; None leaves it as given.
+
+    Returns
+    -------
+    Problem or str
+        A string says why the ligand cannot be docked.
+
+    Raises
+    ------
+    ValueError
+        Without a box.
+    """
+    if not isinstance(receptor, Pocket):
+        if box is None:
+            raise ValueError("a receptor needs a box")
+        receptor = Pocket.of(receptor, box)
+    start = time.process_time()
+    ready = prepare_ligand(mol, ph=ph)
+    if isinstance(ready, str):
+        return ready
+    ensemble = embed(ready.mol, count=conformers, seed=seed)
+    if isinstance(ensemble, str):
+        return ensemble
+    rotors = find_rotors(ensemble.mol, ensemble.heavy)
+    kinematics = Kinematics.from_ensemble(ensemble, rotors)
+    types = ligand_types(ensemble.mol, ensemble.heavy)
+    return Problem(
+        ensemble,
+        rotors,
+        kinematics,
+        types,
+        receptor,
+        name,
+        torsions=vina_torsion_count(ensemble.mol),
+        seconds={"conformers": time.process_time() - start},
+        notes=ready.notes,
+    )
+
+
+def _keys(types: AtomTypes) -> list[tuple[float, ...]]:
+    """The types as comparable values."""
+    columns = (types.radius, types.hydrophobic, types.donor, types.acceptor)
+    return [tuple(row) for row in torch.stack([c.float() for c in columns], dim=1).tolist()]
+
+
+def _joined(first: Grid, second: Grid) -> Grid:
+    """Two grids of one box, for different types."""
+    coefficients = torch.cat((first.coefficients, second.coefficients))
+    types = first.types.union(second.types)
+    return Grid(types, first.low, first.cells, coefficients, first.spacing)

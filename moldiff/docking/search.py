@@ -1,0 +1,200 @@
+r"""Search for low-energy poses: many Metropolis chains of minimised poses, all at once.
+
+Basin hopping (Li & Scheraga, PNAS 84 (1987) 6611) with Vina's moves and temperature (Trott &
+Olson 2010): a round changes one degree of freedom of every chain (a shift by up to 2 Å, a turn
+that moves atoms by about as much, or one torsion, uniformly), minimises for a few steps and
+accepts by Metropolis' rule at 1.2 kcal/mol.  One thing differs: chains left behind are now and
+then replaced by copies of better ones, drawn with Boltzmann's weights, so that the effort goes
+where the energy is low.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from moldiff.docking.energy.exact import Energy
+from moldiff.docking.minimise import minimise, pick
+from moldiff.domain.kinematics import Kinematics, Pose
+
+__all__ = ["Schedule", "cluster", "search"]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How a search moves.
+
+    Attributes
+    ----------
+    iterations:
+        Evaluations of a minimisation within a round.
+    final:
+        Evaluations of the last minimisation.
+    tries:
+        Changes of each chain that are looked at before one is minimised.
+    temperature:
+        Of Metropolis' rule, kcal/mol.
+    shift:
+        Largest translation in Å, and about the largest displacement by a rotation.
+    exchange:
+        Rounds between exchanges among the chains; 0 for none.
+    spread:
+        Temperature of the exchanges, kcal/mol.
+    keep:
+        Poses kept of each chain, ``separation`` Å apart.
+    """
+
+    iterations: int = 20
+    final: int = 60
+    tries: int = 1
+    temperature: float = 1.2
+    shift: float = 2.0
+    exchange: int = 5
+    spread: float = 3.0
+    keep: int = 3
+    separation: float = 1.0
+
+
+@torch.no_grad()
+def search(
+    kinematics: Kinematics,
+    energy: Energy,
+    poses: Pose,
+    *,
+    rounds: int,
+    rng: torch.Generator,
+    schedule: Schedule | None = None,
+) -> tuple[Pose, Float[Tensor, " q"]]:
+    """Improve poses by basin hopping, one chain from each.
+
+    Parameters
+    ----------
+    poses:
+        p starting poses, best minimised already; they take part in the result.
+    rounds:
+        Changes of each chain.
+    rng:
+        Source of all randomness.
+
+    Returns
+    -------
+    tuple
+        q <= p * keep minimised poses, best first, and their energies (q,) in kcal/mol.  The
+        best is never worse than the best of the start.
+    """
+    plan = schedule or Schedule()
+    current, energies = minimise(kinematics, energy, poses, iterations=plan.iterations)
+    kept = _Kept(kinematics, current, energies, plan)
+    for number in range(1, rounds + 1):
+        trial = _change(kinematics, energy, current, plan, rng)
+        trial, found = minimise(kinematics, energy, trial, iterations=plan.iterations)
+        drop = (energies - found) / plan.temperature
+        accept = torch.log(_uniform(drop.shape, current, rng)) < drop
+        current, energies = pick(accept, trial, current), torch.where(accept, found, energies)
+        kept.add(trial, found)
+        if plan.exchange and number % plan.exchange == 0 and number < rounds:
+            source = _exchange(energies, plan.spread, rng)
+            current, energies = current[source], energies[source]
+    last, energies = minimise(kinematics, energy, kept.poses(), iterations=plan.final)
+    order = energies.argsort(stable=True)
+    return last[order], energies[order]
+
+
+def cluster(
+    x: Float[Tensor, "p n 3"], energies: Float[Tensor, " p"], threshold: float = 1.0
+) -> Int[Tensor, " k"]:
+    """Return the poses that are the best within ``threshold`` Å RMSD of themselves.
+
+    Leaders in the order of energy: a pose is kept unless one kept before is nearer than the
+    threshold (atom by atom, no symmetry).  The indices returned are best first.
+    """
+    order = energies.argsort(stable=True)
+    flat = x[order].flatten(1)
+    # Differences to the mean pose: a matrix of distances loses no digits to far origins.
+    distance = torch.cdist(flat - flat.mean(0), flat - flat.mean(0)) / math.sqrt(x.shape[1])
+    near = (distance < threshold).cpu().numpy()
+    kept: list[int] = []
+    for k in range(len(order)):
+        if not near[k, kept].any():
+            kept.append(k)
+    return order[torch.tensor(kept, dtype=torch.int64, device=order.device)]
+
+
+class _Kept:
+    """The best poses of each chain that differ from one another: rows of (p * keep) poses."""
+
+    def __init__(
+        self, kinematics: Kinematics, pose: Pose, energies: Tensor, plan: Schedule
+    ) -> None:
+        chains = len(pose)
+        self._kinematics, self._separation = kinematics, plan.separation
+        self._rows = torch.arange(chains, device=energies.device)
+        self._pose = Pose.cat([pose] * plan.keep)  # slot k of chain c is row k * chains + c
+        self._energies = energies.new_full((plan.keep, chains), torch.inf)
+        self._energies[0] = energies
+        self._x = kinematics.place(pose).expand(plan.keep, -1, -1, -1).clone()
+
+    def add(self, pose: Pose, energies: Tensor) -> None:
+        """Offer one pose to each chain: it replaces its like, or else the chain's worst."""
+        x = self._kinematics.place(pose)
+        apart = (self._x - x).square().sum(-1).mean(-1).sqrt()
+        apart = torch.where(self._energies.isinf(), torch.inf, apart)
+        nearest, like = apart.min(0)
+        slot = torch.where(nearest < self._separation, like, self._energies.argmax(0))
+        better = energies < self._energies[slot, self._rows]
+        slot, rows = slot[better], self._rows[better]
+        self._energies[slot, rows] = energies[better]
+        self._x[slot, rows] = x[better]
+        place, new = slot * len(self._rows) + rows, pose[better]
+        self._pose = Pose(
+            self._pose.conformer.index_copy(0, place, new.conformer),
+            self._pose.centre.index_copy(0, place, new.centre),
+            self._pose.rotation.index_copy(0, place, new.rotation),
+            self._pose.torsions.index_copy(0, place, new.torsions),
+        )
+
+    def poses(self) -> Pose:
+        """Return all poses kept."""
+        return self._pose[self._energies.view(-1).isfinite().nonzero()[:, 0]]
+
+
+def _change(
+    kinematics: Kinematics, energy: Energy, pose: Pose, plan: Schedule, rng: torch.Generator
+) -> Pose:
+    """Change one degree of freedom of each pose: the best of a few tries."""
+    count = len(pose)
+    many = Pose.cat([pose] * plan.tries)
+    x = kinematics.place(many)
+    radius = (x - x.mean(1, keepdim=True)).square().sum(-1).mean(1).sqrt().clamp_min(1.0)
+    freedom = _uniform((len(many),), pose, rng).mul_(2 + kinematics.rotors).long()
+    direction = torch.randn((len(many), 3), generator=rng, device=rng.device).to(pose.centre)
+    direction = torch.nn.functional.normalize(direction, dim=1)
+    reach = _uniform((len(many), 1), pose, rng).pow_(1 / 3).mul_(plan.shift) * direction
+    tangent = pose.centre.new_zeros(len(many), 6 + kinematics.rotors)
+    tangent[:, :3] = torch.where((freedom == 0)[:, None], reach, 0.0)
+    tangent[:, 3:6] = torch.where((freedom == 1)[:, None], reach / radius[:, None], 0.0)
+    angle = (_uniform((len(many), 1), pose, rng) * 2 - 1) * math.pi
+    rotor = torch.arange(2, 2 + kinematics.rotors, device=x.device)
+    tangent[:, 6:] = torch.where(freedom[:, None] == rotor, angle, 0.0)
+    many = kinematics.retract(many, tangent)
+    if plan.tries == 1:
+        return many
+    best = energy(kinematics.place(many)).view(plan.tries, count).argmin(0)
+    return many[best * count + torch.arange(count, device=x.device)]
+
+
+def _exchange(energies: Tensor, spread: float, rng: torch.Generator) -> Tensor:
+    """Draw as many chains as there are by Boltzmann's weights, evenly (systematic resampling)."""
+    weights = torch.softmax(-energies.double() / spread, dim=0)
+    start = torch.rand((), generator=rng, device=rng.device).to(weights)
+    count = len(energies)
+    points = (torch.arange(count, device=weights.device) + start) / count
+    return torch.searchsorted(weights.cumsum(0), points).clamp_max_(count - 1)
+
+
+def _uniform(shape: tuple[int, ...], like: Pose, rng: torch.Generator) -> Tensor:
+    return torch.rand(shape, generator=rng, device=rng.device).to(like.centre)

@@ -1,0 +1,1 @@
+"""What a model is about: molecules, or the poses of a ligand in a pocket."""

@@ -1,0 +1,1 @@
+"""Generating molecules: requests, the run, and how probable a model thinks molecules are."""

@@ -1,0 +1,203 @@
+"""Generating molecules with a model that is named, or loaded before."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+
+from moldiff.bundled import usual_model
+from moldiff.models import conditional_models, load
+
+if TYPE_CHECKING:
+    from moldiff.generation.run import Generated
+    from moldiff.model import Model
+    from moldiff.view import Frame
+
+__all__ = [
+    "Options",
+    "check_conditions",
+    "generate",
+    "sampler_remarks",
+    "stepper_of",
+    "stream",
+    "trajectories",
+]
+
+
+class Options(TypedDict, total=False):
+    """Keyword arguments of :func:`generate` and :func:`stream`.
+
+    Attributes
+    ----------
+    model:
+        A loaded model, the name of a bundled one (default: "qm9-skeleton", with a formula
+        "qm9"), or a path.
+    device:
+        Where to load a model that is given by name or path.
+    seed, size, formula, keep_valid, conditions:
+        See `moldiff.generation.run.Request`.
+    steps, temperature, early_temperature:
+        Sampling steps; sharpness of the classes (below 1: more valid, less diverse), and the
+        same at the start of a trajectory (above 1: more novel), of all or by field, as in
+        ``{"bonds": 12.0}``; None takes the model's own.
+    valence:
+        The time from which on the bonds predicted for an atom are made to agree about its
+        valence, see `moldiff.diffusion.guidance.Valence`; 0 is never, None takes the model's own.
+    guidance:
+        How sharply the conditions are aimed at (1: as the data do); None takes the model's own.
+    sampler:
+        Another sampler than the model's own: a name of `moldiff.methods.SAMPLERS`, with settings
+        as in ``heun,s_churn=2``.  How far classes are redrawn stays as the model has it.
+    record:
+        Keep the denoising trajectory of the first ``record`` molecules.
+    progress:
+        Called with the number of molecules' worth of work done since the last call.
+    """
+
+    model: Model | str | Path
+    device: str
+    seed: int
+    size: int | None
+    formula: str | None
+    keep_valid: bool
+    conditions: Mapping[str, float]
+    steps: int | None
+    temperature: float | None
+    early_temperature: float | Mapping[str, float] | None
+    valence: float | None
+    guidance: float | None
+    sampler: str | None
+    record: int
+    progress: Callable[[float], None] | None
+
+
+def generate(n: int, **options: Unpack[Options]) -> list[Generated]:
+    """Generate ``n`` molecules; see :class:`Options` for the keyword arguments.
+
+    Raises
+    ------
+    InputError, ModelFileError
+        If the request cannot be met, or the model not be loaded.
+    """
+    return list(stream(n, **options))
+
+
+def stream(n: int, **options: Unpack[Options]) -> Iterator[Generated]:
+    """Generate molecules one after another, as they are finished; as :func:`generate`."""
+    from moldiff.generation.run import Request
+    from moldiff.generation.run import generate as run
+
+    given: dict[str, Any] = dict(options)
+    model = given.pop("model", usual_model(given.get("formula")))
+    device = given.pop("device", "cpu")
+    if isinstance(model, str | Path):
+        model = load(model, device)
+    check_conditions(model, given.get("conditions") or {}, given.get("guidance"))
+    settings = ("steps", "temperature", "early_temperature", "valence", "guidance")
+    sampling = {key: given.pop(key, None) for key in settings}
+    sampling = {key: value for key, value in sampling.items() if value is not None}
+    if (sampler := given.pop("sampler", None)) is not None:
+        sampling["stepper"] = stepper_of(sampler, model)
+    watch = {key: given.pop(key) for key in ("record", "progress") if key in given}
+    unknown = set(given) - {field.name for field in dataclasses.fields(Request)}
+    if unknown:
+        raise TypeError(f"generate() got an unexpected keyword argument '{min(unknown)}'")
+    yield from run(model, Request(n, **given), sampling=sampling, **watch)
+
+
+def check_conditions(
+    model: Model, conditions: Mapping[str, float], guidance: float | None = None
+) -> list[str]:
+    """Return what is to be said of values that the model has hardly seen.
+
+    Raises
+    ------
+    InputError
+        If the model has no such condition, with models that do; or there is guidance to nothing.
+    """
+    from moldiff.diffusion.guidance.condition import remarks, standardised
+    from moldiff.errors import InputError
+
+    name = model.card.get("name", "")
+    if not model.conditions and (conditions or guidance is not None):
+        known = [f"{m} ({', '.join(has)})" for m, has in conditional_models().items()]
+        train = "Train one: moldiff train my.sdf --method classifier-free."
+        raise InputError(
+            f"The model '{name}' was trained without conditions.",
+            fix=f"Bundled models with conditions: {'; '.join(known) or 'none'}. {train}",
+        )
+    if guidance is not None and not conditions:
+        raise InputError(
+            "There is guidance, but no condition to be guided to.",
+            fix=f"Add one: --condition {model.conditions[0].name}={model.conditions[0].mean:g}.",
+        )
+    standardised(model.conditions, conditions)
+    return list(remarks(model.conditions, conditions))
+
+
+def stepper_of(sampler: str, model: Model) -> dict[str, Any]:
+    """Return the configuration of the stepper that ``NAME,key=value,...`` is for a model.
+
+    Raises
+    ------
+    InputError
+        If there is no such sampler, or a setting is not of this form.
+    """
+    from inspect import signature
+
+    from moldiff.methods import parse_sampler
+    from moldiff.registry import registered
+
+    wanted, own = parse_sampler(sampler), model.sampling.get("stepper", {})
+    known = signature(registered("stepper", wanted["name"])).parameters
+    kept = {k: v for k, v in own.items() if k == "churn"} if isinstance(own, Mapping) else {}
+    return {**{k: v for k, v in kept.items() if k in known}, **wanted}
+
+
+def sampler_remarks(sampler: str, model: Model) -> list[str]:
+    """Return what is to be said about sampling a model so, by how its card says it was trained.
+
+    Raises
+    ------
+    InputError, ConfigError
+        If the sampler cannot be made.
+    """
+    from moldiff.diffusion.sampler import Sampler
+    from moldiff.errors import ConfigError
+    from moldiff.methods import sampler_remarks as remarks
+    from moldiff.registry import build, describe
+
+    made = Sampler.from_config({"stepper": stepper_of(sampler, model)})
+    made.check(model.process)
+    try:
+        objective = build("objective", model.card["training"]["objective"])
+    except (KeyError, TypeError, ConfigError):  # a card may say nothing, or nothing that is known
+        return []
+    return remarks(describe(made.stepper), describe(objective))
+
+
+def trajectories(generated: Sequence[Generated], model: Model) -> dict[int, list[Frame]]:
+    """Return the recorded trajectories by position in ``generated``, ready for `moldiff.view`."""
+    from moldiff.chem import Vocabulary, pair_indices
+    from moldiff.view import Frame
+
+    elements = Vocabulary.from_dict(dict(model.vocabulary)).elements
+
+    def frame(t: float, encoded: Any) -> Frame:
+        rows, columns = pair_indices(len(encoded.types))
+        # A class beyond the vocabulary is the mask: an atom without element, no bond.
+        bonds = tuple(
+            (int(rows[e]), int(columns[e]), int(encoded.bonds[e]))
+            for e in encoded.bonds.nonzero()[0]
+            if encoded.bonds[e] < len(Vocabulary.BONDS)
+        )
+        symbols = tuple((*elements, "X")[k] for k in encoded.types)
+        return Frame(symbols, encoded.positions, bonds, t)
+
+    return {
+        i: [frame(moment.t, moment.molecule) for moment in item.frames]
+        for i, item in enumerate(generated)
+        if item.frames
+    }

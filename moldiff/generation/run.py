@@ -1,0 +1,319 @@
+"""Generation: sizes -> noise -> trajectory -> molecules with their provenance.
+
+request (n, size | formula, seed) -> groups of equal size -> Sampler.trajectory
+-> decode -> strict validity -> Generated (molecule, reason, tags)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from rdkit import Chem
+
+import moldiff
+from moldiff.chem.decode import decode
+from moldiff.chem.encode import Encoded
+from moldiff.chem.formula import parse_formula
+from moldiff.chem.hydrogens import hydrogens_last, relax_hydrogens
+from moldiff.chem.properties import property_tags
+from moldiff.chem.quiet import quiet
+from moldiff.chem.validity import canonical_smiles, strict_failure
+from moldiff.chem.vocabulary import Vocabulary
+from moldiff.diffusion.batch import Batch
+from moldiff.diffusion.denoiser import Denoiser
+from moldiff.diffusion.guidance import Inpaint
+from moldiff.diffusion.guidance.condition import standardised, weighed_sizes
+from moldiff.diffusion.latent import check_classless
+from moldiff.diffusion.sampler import Sampler, State
+from moldiff.errors import InputError
+from moldiff.generation.sampling import sampled
+from moldiff.model import Model
+from moldiff.seeds import generator
+
+__all__ = ["Frame", "Generated", "Request", "generate", "sample_batch"]
+
+_MAX_GROUP = 64  # graphs sampled together: large enough to be fast, small enough to report often
+_MAX_ROUNDS = 20  # with a filter: give up on a molecule after so many attempts
+_STREAM_SIZES, _STREAM_NOISE = 11, 12
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be generated.
+
+    Attributes
+    ----------
+    n:
+        Number of molecules.
+    seed:
+        Same request, settings and seed: same molecules (on the same kind of machine).
+    size:
+        Number of atoms of every molecule, hydrogens included unless the model folds them;
+        None draws sizes as frequent as in the training data.
+    formula:
+        Molecular formula every molecule must have, e.g. ``C7H8O``; fixes the size.
+    keep_valid:
+        Draw on until n strictly valid molecules are found, and leave out the others.
+    conditions:
+        Values that properties shall have, of those the model was trained with.
+    """
+
+    n: int
+    seed: int = 0
+    size: int | None = None
+    formula: str | None = None
+    keep_valid: bool = False
+    conditions: Mapping[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values; conditions only if there are any."""
+        values = dataclasses.asdict(self)
+        return values if self.conditions else {k: v for k, v in values.items() if k != "conditions"}
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One moment of a molecule's denoising: time, and the molecule predicted at it."""
+
+    t: float
+    molecule: Encoded
+
+
+@dataclass(frozen=True, eq=False)
+class Generated:
+    """A generated molecule and where it comes from.
+
+    Attributes
+    ----------
+    mol:
+        Unsanitised molecule with explicit hydrogens, formal charges and one conformer.
+    failure:
+        Why it is not strictly valid, or None.
+    tags:
+        Provenance: canonical SMILES, validity, model, seed, version.
+    frames:
+        The denoising trajectory, if it was recorded.
+    """
+
+    mol: Chem.Mol
+    failure: str | None
+    tags: Mapping[str, str]
+    frames: tuple[Frame, ...] = ()
+
+
+def sample_batch(
+    model: Model,
+    denoiser: Denoiser,
+    sampler: Sampler,
+    b: int,
+    n: int,
+    *,
+    rng: torch.Generator,
+    watch: Callable[[State], None] | None = None,
+) -> Batch:
+    """Sample b graphs of n atoms; ``watch`` sees every state of the trajectory."""
+    device = next(model.network.parameters()).device
+    x_1 = model.process.prior(b, n, rng=rng, device=device)
+    with torch.inference_mode():
+        for state in sampler.trajectory(denoiser, x_1, rng=rng):
+            if watch is not None:
+                watch(state)
+        return model.decode(state.x).to("cpu")
+
+
+def generate(
+    model: Model,
+    request: Request,
+    *,
+    sampling: Mapping[str, Any] | None = None,
+    record: int = 0,
+    progress: Callable[[float], None] | None = None,
+) -> Iterator[Generated]:
+    """Generate molecules, one after another as groups are finished.
+
+    Parameters
+    ----------
+    model:
+        What to sample from.
+    request:
+        How many, of which kind.
+    sampling:
+        Changes to the model's own sampler settings (steps, stepper, grid, temperature,
+        early_temperature, guidance, valence).  A temperature without an early one is for all times.
+    record:
+        Keep the denoising trajectory of the first ``record`` molecules.
+    progress:
+        Called with the number of molecules' worth of work done since the last call.
+
+    Raises
+    ------
+    InputError
+        If the request cannot be met: a bad count, size, formula or condition.
+    ConfigError
+        If a sampling setting is wrong, such as guidance for a model without conditions.
+    """
+    job = _Job.of(model, request, _merged(model.sampling, sampling or {}))
+    sizes, found = job.sizes(), 0
+    for round_number in range(_MAX_ROUNDS):
+        failed: list[int] = []  # drawn again at the same size, or a filter would prefer easy sizes
+        for item in job.sample(sizes, round_number, max(0, record - found), progress):
+            if item.failure is None or not request.keep_valid:
+                found += 1
+                yield item
+            else:
+                folded = bool(job.vocabulary.hydrogens)  # which the molecule has as atoms again
+                failed.append(item.mol.GetNumHeavyAtoms() if folded else item.mol.GetNumAtoms())
+        if not failed:
+            return
+        sizes = np.asarray(failed)
+
+
+def _merged(own: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The model's own settings with the changes to them."""
+    return {**own, **({"early_temperature": None} if "temperature" in changes else {}), **changes}
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    model: Model
+    request: Request
+    vocabulary: Vocabulary
+    sampler: Sampler
+    denoiser: Denoiser
+    fixed_size: int | None
+    sampling: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, model: Model, request: Request, sampling: Mapping[str, Any]) -> _Job:
+        if request.n < 1:
+            raise InputError(f"Cannot generate {request.n} molecules.", fix="Ask for at least 1.")
+        vocabulary = Vocabulary.from_dict(dict(model.vocabulary))
+        check_classless(model.process, sampling)
+        asked = standardised(model.conditions, request.conditions) if request.conditions else None
+        denoiser, sampler = sampled(model, model.denoiser.given(asked), sampling)
+        size = request.size
+        if request.formula is not None:
+            types = parse_formula(request.formula, vocabulary)
+            if "types" not in model.process.processes:
+                raise InputError(
+                    "A latent model cannot be held to a formula: its latents have no elements.",
+                    fix="Give a --size, or use a model of the molecules themselves.",
+                )
+            if size not in (None, len(types)):
+                raise InputError(
+                    f"{request.formula} has {len(types)} atoms, not {size}.",
+                    fix="Give a formula or a size, not both.",
+                )
+            size = len(types)
+            denoiser = Inpaint(denoiser, {"types": torch.from_numpy(types)})
+        low, high = min(model.sizes), max(model.sizes)
+        if size is not None and not low <= size <= high:
+            kind = "heavy atoms" if vocabulary.hydrogens else "atoms (hydrogens included)"
+            raise InputError(
+                f"The model makes molecules of {low} to {high} {kind}, not of {size}.",
+                fix=f"Choose a size from {low} to {high}.",
+            )
+        return cls(model, request, vocabulary, sampler, denoiser, size, sampling)
+
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """Draw the number of atoms of each molecule, (n,)."""
+        if self.fixed_size is not None:
+            return np.full(self.request.n, self.fixed_size)
+        known = weighed_sizes(self.model.sizes, self.model.conditions, self.request.conditions)
+        weights = torch.tensor(list(known.values()), dtype=torch.float64)
+        rng = generator(self.request.seed, _STREAM_SIZES)
+        drawn = torch.multinomial(weights, self.request.n, replacement=True, generator=rng)
+        return np.asarray(list(known))[drawn.numpy()]
+
+    def sample(
+        self,
+        sizes: npt.NDArray[np.int64],
+        round_number: int,
+        record: int,
+        progress: Callable[[float], None] | None,
+    ) -> Iterator[Generated]:
+        """Sample molecules of the given sizes, grouped by size."""
+        # In the order of the draw, which is random: the first molecules of an interrupted
+        # run are not all of one size.
+        for n in dict.fromkeys(int(n) for n in sizes):
+            total = int((sizes == n).sum())
+            for start in range(0, total, _MAX_GROUP):
+                b = min(_MAX_GROUP, total - start)
+                rng = generator(self.request.seed, _STREAM_NOISE, round_number, n, start)
+                recorder = _Recorder(min(record, b))
+                batch = self._run(b, n, rng, recorder, progress)
+                record -= recorder.count
+                for i in range(b):
+                    yield self._finished(batch, i, recorder.frames(i))
+
+    def _run(
+        self,
+        b: int,
+        n: int,
+        rng: torch.Generator,
+        recorder: _Recorder,
+        progress: Callable[[float], None] | None,
+    ) -> Batch:
+        def watch(state: State) -> None:
+            recorder.watch(self.model, state)
+            if progress is not None and state.step:
+                progress(b / self.sampler.steps)
+
+        return sample_batch(self.model, self.denoiser, self.sampler, b, n, rng=rng, watch=watch)
+
+    def _finished(self, batch: Batch, i: int, frames: tuple[Frame, ...]) -> Generated:
+        mol = decode(_encoded(batch, i), self.vocabulary)
+        # Of folded hydrogens the model says how many, not where.
+        folded = bool(self.vocabulary.hydrogens)
+        mol = relax_hydrogens(mol) if folded else hydrogens_last(mol)
+        with quiet():
+            failure = strict_failure(mol)
+            smiles = canonical_smiles(mol) if failure is None else None
+        tags = {
+            "SMILES": smiles or "",
+            "strictly_valid": "yes" if failure is None else "no",
+            "invalid_reason": failure or "",
+            "model": f"{self.model.card.get('name', 'unnamed')} {self.model.digest}".strip(),
+            "seed": str(self.request.seed),
+            "steps": str(self.sampler.steps),
+            "sampling": json.dumps(self.sampling, sort_keys=True),
+            "request": json.dumps(self.request.to_dict(), sort_keys=True),
+            "hydrogens": "placed by rule, relaxed with MMFF94 (or UFF)" if folded else "",
+            "moldiff_version": moldiff.__version__,
+            **property_tags(self.request.conditions, smiles),
+        }
+        return Generated(mol, failure, {k: v for k, v in tags.items() if v}, frames)
+
+
+def _encoded(batch: Batch, i: int) -> Encoded:
+    return Encoded(
+        batch["positions"][i].numpy().astype(np.float32),
+        batch["types"][i].numpy().astype(np.int8),
+        batch["charges"][i].numpy().astype(np.int8),
+        batch["bonds"][i].numpy().astype(np.int8),
+    )
+
+
+class _Recorder:
+    """Keeps the states of the first ``count`` graphs of a trajectory."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._states: list[tuple[float, Batch]] = []
+
+    def watch(self, model: Model, state: State) -> None:
+        if self.count:
+            shown = model.decode(state.x.map(lambda v: v[: self.count]))
+            self._states.append((state.t, shown.to("cpu")))
+
+    def frames(self, i: int) -> tuple[Frame, ...]:
+        if i >= self.count:
+            return ()
+        return tuple(Frame(t, _encoded(batch, i)) for t, batch in self._states)

@@ -1,0 +1,103 @@
+"""The codec of molecules: two equivariant networks with a latent between them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from moldiff.diffusion.batch import Batch
+from moldiff.diffusion.latent import FIELDS, Codec
+from moldiff.diffusion.space import Vectors, ZeroCoM
+from moldiff.nn.translator import Translator
+from moldiff.registry import build, register
+
+__all__ = ["Autoencoder"]
+
+_Fields = tuple[Mapping[str, int], Mapping[str, int]]
+
+
+@register(
+    "codec",
+    "autoencoder",
+    cites={"xu2023": "section 4.1", "rombach2022": "section 3.1", "kingma2014": "eq. 10"},
+)
+class Autoencoder(Codec):
+    """Two equivariant networks with a point and a few numbers per atom between them.
+
+    Parameters
+    ----------
+    classes:
+        Number of classes of each categorical field.
+    width:
+        Features per atom.
+    encoder, decoder:
+        Registered interactions.
+    scale:
+        Spread of the coordinates per axis, in Å.
+    point_noise, feature_noise:
+        Standard deviations of the posterior, in Å and in units of the features.
+    """
+
+    hidden = ("read.interaction.", "write.interaction.")  # where Muon finds its matrices
+
+    def __init__(
+        self,
+        *,
+        classes: Mapping[str, int],
+        width: int = 8,
+        encoder: Mapping[str, Any] | str = "transformer",
+        decoder: Mapping[str, Any] | str = "transformer",
+        scale: float = 1.0,
+        point_noise: float = 0.02,
+        feature_noise: float = 0.2,
+    ) -> None:
+        super().__init__()
+        if width < 1 or not (scale > 0 and point_noise >= 0 and feature_noise > 0):
+            raise ValueError(
+                "it needs 'width' from 1, 'scale' and 'feature_noise' above 0, 'point_noise' from 0"
+            )
+        self.classes, self.width, self.scale = dict(classes), width, scale
+        self.point_noise, self.feature_noise = point_noise, feature_noise
+        made: _Fields = (self.classes, {})
+        latents: _Fields = ({}, {"features": width})
+        self.read = Translator(build("interaction", encoder), made, latents)
+        self.write = Translator(build("interaction", decoder), latents, made)
+        if not (self.encoder.equivariant and self.decoder.equivariant):
+            raise ValueError("both of its networks must be equivariant")
+
+    @property
+    def encoder(self) -> nn.Module:
+        """The interaction of the encoder."""
+        return self.read.interaction
+
+    @property
+    def decoder(self) -> nn.Module:
+        """The interaction of the decoder."""
+        return self.write.interaction
+
+    def encode(self, x: Batch) -> Batch:
+        return self._moved(x, self.read)
+
+    def perturb(self, z: Batch, *, rng: torch.Generator) -> Batch:
+        spaces = {"positions": ZeroCoM(), "features": Vectors(self.width)}
+        sizes = {"positions": self.point_noise, "features": self.feature_noise}
+        drawn = {f: spaces[f].prior(tuple(z[f].shape), rng=rng, device=z.device) for f in FIELDS}
+        return Batch({f: z[f] + sizes[f] * drawn[f] for f in FIELDS})
+
+    def divergence(self, z: Batch) -> Tensor:
+        variance = self.feature_noise**2
+        return 0.5 * (z["features"].square().mean() + variance - 1 - math.log(variance))
+
+    def decode(self, z: Batch) -> Batch:
+        return self._moved(z, self.write)
+
+    def _moved(self, x: Batch, network: nn.Module) -> Batch:
+        """Return what a network reads off x, its points as moves of those of x."""
+        result: Batch = network(x.replace(positions=x["positions"] / self.scale))
+        result = result.map(Tensor.float)
+        moved = x["positions"] + self.scale * result["positions"]
+        return result.replace(positions=ZeroCoM().project(moved))

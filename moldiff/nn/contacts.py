@@ -1,0 +1,306 @@
+r"""The pose network: where each ligand atom belongs, given noisy poses in an encoded pocket.
+
+Per layer, atoms h (invariant) and C vectors V (equivariant) of every pose read, in parallel,
+
+* the ligand: attention biased by messages of all pairs,
+  :math:`m_{ij} = \mathrm{SiLU}(A h_i + B h_j + S_{ij} + R(d_{ij}) + D\, V_j \cdot u_{ij})`,
+  with S from bonds, graph distance and the rotors between; the messages' sum; and vectors
+  shared by the same attention;
+* contacts: messages from the k nearest pocket atoms, with the angles that vectors of both
+  sides make with the contact (hydrogen bonds and rings have directions);
+* the whole pocket, in every second layer: invariant point attention (Jumper et al.,
+  AlphaFold 2, 2021, algorithm 22) of points an atom asks for, written as one plain attention by
+  :math:`-\gamma |y-z|^2 = 2 \gamma y \cdot z - \gamma |y|^2 - \gamma |z|^2`.
+
+Every vector is a sum of differences weighted with invariants, as in EGNN (Satorras et al.,
+2021, eq. 4) and PaiNN (Schütt et al., 2021), so the displacements rotate with the complex and
+do not change when it is moved.  Time enters by adaptive layer norm (Peebles & Xie, 2023).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from moldiff.nn.embed import time_features
+from moldiff.nn.inputs import LigandInput, PocketInput, PocketState
+from moldiff.nn.pocket import PocketEncoder, exact, neighbours, radial
+from moldiff.registry import register
+
+__all__ = ["PoseNetwork"]
+
+_REACH = 8.0  # Å, where contacts have faded away
+
+
+@dataclass(frozen=True, eq=False)
+class _Geometry:
+    """What all layers read of the poses: pairs (p, n, n, .) and contacts (p * n, k, .)."""
+
+    x: Tensor
+    unit: Tensor
+    basis: Tensor
+    index: Tensor
+    contact: Tensor
+    contact_basis: Tensor
+    fade: Tensor
+
+
+class _Layer(nn.Module):
+    def __init__(
+        self,
+        width: int,
+        channels: int,
+        pocket_channels: int,
+        heads: int,
+        pair: int,
+        basis: int,
+        *,
+        pair_classes: int,
+        wide: bool,
+    ) -> None:
+        super().__init__()
+        self.heads, self.size, self.wide = heads, width // heads, wide
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.split = (3 * width, 2 * pair, width, wide * width, wide * heads * 2)
+        self.read = nn.Linear(width, sum(self.split))
+        self.kinds = nn.Embedding(pair_classes, pair)
+        self.pair_radial = nn.Linear(basis, pair, bias=False)
+        self.pair_angle = nn.Linear(channels, pair, bias=False)
+        self.pair_split = (heads, channels)
+        self.pair_out = nn.Linear(pair, sum(self.pair_split))
+        self.there = nn.Linear(width, width, bias=False)
+        self.radial = nn.Linear(basis + pocket_channels, width, bias=False)
+        self.angle = nn.Linear(channels, width, bias=False)
+        self.pull = nn.Linear(width, channels, bias=False)
+        if wide:
+            self.keys = nn.Linear(width, 2 * width, bias=False)
+            self.shift = nn.Linear(pocket_channels, heads, bias=False)
+            self.ask = nn.Linear(channels, heads, bias=False)
+            # Each head begins with a reach of its own: 1.5, 3, 6, 12 Å for four of them.
+            self.reach = nn.Parameter(1.5 * 2.0 ** torch.linspace(0, 3, heads))
+        self.out = nn.Linear((2 + wide) * width + pair, width)
+        sources = 3 * channels + wide * 2 * heads + 1
+        self.blend = nn.Parameter(torch.randn(channels, sources) * sources**-0.5)
+        self.expand = nn.Linear(width + channels, 2 * width)
+        self.contract = nn.Linear(2 * width, width)
+        for module in (self.out, self.contract):
+            nn.init.zeros_(module.bias)
+            with torch.no_grad():
+                module.weight.mul_(0.3)
+
+    def forward(
+        self, h: Tensor, v: Tensor, film: Tensor, g: _Geometry, kinds: Tensor, pocket: PocketState
+    ) -> tuple[Tensor, Tensor]:
+        scale_a, shift_a, scale_f, shift_f = film.unsqueeze(1).chunk(4, -1)
+        hn = self.norm(h) * (1 + scale_a) + shift_a
+        qkv, ends, here, asking, offset = self.read(hn).split(self.split, -1)
+        attended, gathered, own, shared = self._ligand(qkv, ends, v, g, kinds)
+        local, pulled = self._contacts(here, v, g, pocket)
+        invariant, vector = [attended, gathered, local], [own, shared, pulled]
+        if self.wide:
+            seen, far = self._pocket(asking, offset.to(v.dtype), v, g, pocket)
+            invariant.append(seen)
+            vector.append(far)
+        with exact(h):
+            v = v + self.blend @ torch.cat([*vector, -g.x.unsqueeze(2) / 5], 2)
+            length = (v.square().sum(-1) + 1e-4).sqrt()
+        h = h + self.out(torch.cat(invariant, -1))
+        hn = self.norm(h) * (1 + scale_f) + shift_f
+        return h + self.contract(F.silu(self.expand(torch.cat([hn, length], -1)))), v
+
+    def _ligand(
+        self, qkv: Tensor, ends: Tensor, v: Tensor, g: _Geometry, kinds: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Attention and messages among the atoms of each pose."""
+        p, n, channels, _ = v.shape
+        # Pairs are laid out (from, to): the sender's vectors meet its own directions.
+        with exact(v):
+            angle = g.unit @ v.mT
+        edge = self.pair_radial(g.basis) + self.pair_angle(angle) + self.kinds(kinds)
+        there, here = ends.chunk(2, -1)
+        m = F.silu(edge + there.unsqueeze(2) + here.unsqueeze(1))
+        bias, gate = self.pair_out(m).split(self.pair_split, -1)
+        with exact(v):
+            own = (gate.to(v.dtype).permute(0, 2, 3, 1) @ g.unit) * n**-0.5
+        q, k, value = qkv.view(p, n, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        logits = q @ k.mT * self.size**-0.5 + bias.permute(0, 3, 2, 1)
+        weights = torch.softmax(logits.to(v.dtype), -1)
+        attended = (weights.to(value.dtype) @ value).transpose(1, 2).reshape(p, n, -1)
+        with exact(v):
+            parts = v.view(p, n, self.heads, -1).transpose(1, 2)
+            shared = (weights @ parts).transpose(1, 2).reshape(p, n, channels, 3)
+        return attended, m.sum(1) * n**-0.5, own, shared
+
+    def _contacts(
+        self, here: Tensor, v: Tensor, g: _Geometry, pocket: PocketState
+    ) -> tuple[Tensor, Tensor]:
+        """Messages from the nearest pocket atoms."""
+        p, n, channels, _ = v.shape
+        scale = g.index.shape[1] ** -0.5
+        with exact(v):
+            angle = g.contact @ v.flatten(0, 1).mT
+        there = F.embedding(g.index, self.there(pocket.scalars))
+        edge = self.radial(g.contact_basis) + self.angle(angle) + there
+        e = F.silu(edge + here.flatten(0, 1).unsqueeze(1)) * g.fade.unsqueeze(-1).to(here.dtype)
+        pull = self.pull(e)
+        with exact(v):
+            pulled = pull.to(v.dtype).mT @ g.contact
+        return e.sum(1).view(p, n, -1) * scale, pulled.view(p, n, channels, 3) * scale
+
+    def _pocket(
+        self, asking: Tensor, offset: Tensor, v: Tensor, g: _Geometry, pocket: PocketState
+    ) -> tuple[Tensor, Tensor]:
+        """Invariant point attention on all pocket atoms, all poses in one product."""
+        p, n, _ = asking.shape
+        heads, size = self.heads, self.size
+        key, value = self.keys(pocket.scalars).view(-1, 2, heads, size).permute(1, 2, 0, 3)
+        with exact(v):
+            gamma = 0.5 / self.reach.square().view(heads, 1, 1)
+            y = (g.x.unsqueeze(2) + self.ask.weight @ v).view(p * n, heads, 3).transpose(0, 1)
+            z = (pocket.positions.unsqueeze(1) + self.shift.weight @ pocket.vectors).transpose(0, 1)
+            # The term in |y|^2 is the same for all atoms asked, and leaves with the softmax.
+            query = asking.to(v.dtype).reshape(p * n, heads, size).transpose(0, 1) * size**-0.5
+            logits = torch.cat([query, 2 * gamma * y], -1) @ torch.cat([key.to(v.dtype), z], -1).mT
+            logits = logits - gamma * z.square().sum(-1).unsqueeze(1)
+            seen = logits.softmax(-1) @ torch.cat([value.to(v.dtype), z], -1)
+            point = (seen[..., size:] - y).transpose(0, 1).view(p, n, heads, 3)
+            gates = offset.view(p, n, heads, 2)
+            near = point / (1 + point.square().sum(-1, keepdim=True)).sqrt()
+            far = torch.cat([point * gates[..., :1] / 4, near * gates[..., 1:]], 2)
+        scalars = seen[..., :size].transpose(0, 1).reshape(p, n, -1)
+        return scalars.to(asking.dtype), far
+
+
+@register(
+    "pose_network",
+    "contacts",
+    cites={
+        "corso2023": "diffusion over translation, rotation and torsions of a ligand in a pocket",
+        "satorras2021": "eq. 4: coordinates move by weighted differences",
+        "schutt2021": "vector features beside the invariant ones",
+        "jumper2021": "supplement, algorithm 22: invariant point attention",
+        "peebles2023": "adaptive layer norm for the time",
+    },
+)
+class PoseNetwork(nn.Module):
+    """Equivariant network from noisy poses in a pocket to displacements of the ligand's atoms.
+
+    Parameters
+    ----------
+    width, channels:
+        Invariant features and vectors per ligand atom.
+    pocket_channels, pocket_layers, pocket_neighbours:
+        Vectors per pocket atom, and depth and neighbours of the pocket encoder.
+    layers, heads, pair_width:
+        Depth, attention heads and features per pair of ligand atoms.
+    neighbours:
+        Pocket atoms each ligand atom has messages from.
+    atom_classes, pair_classes, token_classes:
+        Classes of the columns of `LigandInput.atoms`, of `LigandInput.pairs` and of
+        `PocketInput.tokens`.
+    """
+
+    hidden = ("stack.", "encoder.layers.")
+    """Where the matrices between hidden features are, for optimizers that treat them apart."""
+
+    def __init__(
+        self,
+        width: int = 64,
+        channels: int = 16,
+        layers: int = 4,
+        heads: int = 4,
+        pair_width: int = 32,
+        neighbours: int = 16,
+        pocket_channels: int = 8,
+        pocket_layers: int = 2,
+        pocket_neighbours: int = 12,
+        basis: int = 16,
+        *,
+        atom_classes: tuple[int, ...],
+        pair_classes: int,
+        token_classes: int,
+    ) -> None:
+        super().__init__()
+        self.width, self.channels, self.heads, self.pair_width = width, channels, heads, pair_width
+        self.pocket_channels, self.pocket_layers = pocket_channels, pocket_layers
+        self.pocket_neighbours, self.neighbours, self.basis = pocket_neighbours, neighbours, basis
+        self.atom_classes, self.pair_classes = atom_classes, pair_classes
+        self.token_classes = token_classes
+        self.encoder = PocketEncoder(
+            width, pocket_channels, layers=pocket_layers, k=pocket_neighbours, tokens=token_classes
+        )
+        self.atoms = nn.ModuleList(nn.Embedding(k, width) for k in atom_classes)
+        self.context = nn.Sequential(nn.Linear(33, 2 * width), nn.SiLU())
+        self.film = nn.Linear(2 * width, layers * 4 * width)
+        nn.init.zeros_(self.film.weight)
+        nn.init.zeros_(self.film.bias)
+        self.stack = nn.ModuleList(
+            _Layer(
+                width,
+                channels,
+                pocket_channels,
+                heads,
+                pair_width,
+                basis,
+                pair_classes=pair_classes,
+                wide=k % 2 == 0,
+            )
+            for k in range(layers)
+        )
+        self.start = nn.Parameter(torch.randn(channels))
+        self.norm = nn.LayerNorm(width)
+        self.gate = nn.Linear(width, channels)
+
+    @property
+    def layers(self) -> int:
+        """Depth."""
+        return len(self.stack)
+
+    def encode(self, pocket: PocketInput) -> PocketState:
+        """Return the pocket's features: once for all poses and times."""
+        state: PocketState = self.encoder(pocket)
+        return state
+
+    def forward(
+        self,
+        x: Float[Tensor, "p n 3"],
+        t: Float[Tensor, " p"],
+        ligand: LigandInput,
+        pocket: PocketState,
+    ) -> Float[Tensor, "p n 3"]:
+        """Return the displacements in Å of atoms x (Å, relative to the box's centre) at times t."""
+        p, n, _ = x.shape
+        geometry = self._geometry(x, pocket)
+        size = torch.full_like(t, n / 30)
+        films = self.film(self.context(torch.cat([time_features(t, 16), size[:, None]], -1)))
+        h = torch.stack([table(ligand.atoms[:, i]) for i, table in enumerate(self.atoms)]).sum(0)
+        h = h.expand(p, -1, -1)
+        with exact(x):
+            v = self.start.unsqueeze(1) * (-x / 5).unsqueeze(2)
+        for layer, film in zip(self.stack, films.chunk(self.layers, -1), strict=True):
+            h, v = layer(h, v, film, geometry, ligand.pairs, pocket)
+        gate = self.gate(self.norm(h)).to(v.dtype)
+        with exact(x):
+            return 2.0 * (gate.unsqueeze(2) @ v).squeeze(2)
+
+    def _geometry(self, x: Tensor, pocket: PocketState) -> _Geometry:
+        with exact(x):
+            apart = x.unsqueeze(1) - x.unsqueeze(2)
+            distance = (apart.square().sum(-1) + 1e-4).sqrt()
+            index, unit, reach = neighbours(x.flatten(0, 1), pocket.positions, self.neighbours)
+            fade = 0.5 * torch.cos(torch.pi * (reach / _REACH).clamp_max(1)) + 0.5
+            around = F.embedding(index, pocket.vectors.flatten(1)).unflatten(-1, (-1, 3))
+            angles = (around @ unit.unsqueeze(-1)).squeeze(-1)
+            return _Geometry(
+                x,
+                apart / (1 + distance).unsqueeze(-1),
+                radial(distance, 12.0, self.basis),
+                index,
+                unit,
+                torch.cat([radial(reach, _REACH, self.basis), angles], -1),
+                fade,
+            )

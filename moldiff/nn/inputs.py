@@ -1,0 +1,78 @@
+"""What networks of complexes read: a ligand's graph, and a pocket before and after encoding.
+
+Class indices are those of `moldiff.chem.graph` and `moldiff.protein.tokens`; how many of them
+there are, networks are told when they are built.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+__all__ = ["LigandInput", "PocketInput", "PocketState"]
+
+
+@dataclass(frozen=True, eq=False)
+class LigandInput:
+    """n ligand atoms.
+
+    Attributes
+    ----------
+    atoms:
+        (n, a) int64, class indices, columns as in `moldiff.chem.graph.ATOM_CLASSES`.
+    pairs:
+        (n, n) int64, bond or graph distance together with the number of rotors between.
+    """
+
+    atoms: Int[Tensor, "n a"]
+    pairs: Int[Tensor, "n n"]
+
+    def to(self, device: torch.device | str) -> LigandInput:
+        """Return it on a device."""
+        return LigandInput(self.atoms.to(device), self.pairs.to(device))
+
+
+@dataclass(frozen=True, eq=False)
+class PocketInput:
+    """m pocket atoms.
+
+    Attributes
+    ----------
+    positions:
+        (m, 3) in Å, relative to the box's centre.
+    tokens:
+        (m,) int64, see `moldiff.protein.tokens`.
+    centre:
+        (3,) the box's centre in Å.
+    """
+
+    positions: Float[Tensor, "m 3"]
+    tokens: Int[Tensor, " m"]
+    centre: Float[Tensor, " 3"]
+
+    def to(self, device: torch.device | str) -> PocketInput:
+        """Return it on a device."""
+        parts = (self.positions, self.tokens, self.centre)
+        return PocketInput(*(part.to(device) for part in parts))
+
+
+@dataclass(frozen=True, eq=False)
+class PocketState:
+    """An encoded pocket.
+
+    Attributes
+    ----------
+    positions:
+        (m, 3) Å relative to the box's centre.
+    scalars:
+        (m, width).
+    vectors:
+        (m, channels, 3), rotating with the pocket.
+    """
+
+    positions: Float[Tensor, "m 3"]
+    scalars: Float[Tensor, "m d"]
+    vectors: Float[Tensor, "m c 3"]

@@ -1,0 +1,150 @@
+"""A pocket as a few hundred sites: what a ligand atom can be near to.
+
+An amino acid is up to four sites: its backbone nitrogen; its carbonyl group; its alpha carbon
+with the side chain's carbons; and the side chain's N, O and S atoms.  So the distance to the
+nearest atom of a site says whether there is a hydrogen bond and with which end.  Any other
+atom (cofactors, metals, nucleic acids, unusual residues) is a site of its own.
+
+The geometry is told in numbers that no rotation changes: how buried a site is, and for its
+nearest neighbours the distance and the angles with the directions in which the two are open.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from moldiff.nn.pocket import neighbours, radial
+
+__all__ = [
+    "EDGE_FEATURES",
+    "OWN",
+    "SITE_FEATURES",
+    "Sites",
+    "bag",
+    "join",
+    "nearest",
+    "pocket_sites",
+]
+
+_SHELLS = ((4.5, 15.0), (7.0, 50.0), (10.0, 130.0))  # reach in Å, typical number of atoms
+_BASIS, _REACH = 16, 12.0
+SITE_FEATURES = len(_SHELLS) + 2
+"""Columns of ``Sites.features``: burial in three shells, openness, number of atoms."""
+EDGE_FEATURES = _BASIS + 4
+"""Columns of ``Sites.edges``: distance, three cosines, whether of one residue."""
+
+
+OWN = 4
+"""The part of an atom that is a site by itself; parts 0 to 3 are those of an amino acid."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sites:
+    """The s sites of a pocket of m atoms.
+
+    Attributes
+    ----------
+    positions, tokens, member:
+        Of the atoms, site by site: Å (m, 3), `moldiff.protein.tokens` (m,), the site (m,).
+    size:
+        (s,) number of atoms.
+    features:
+        (s, SITE_FEATURES) what a site is like.
+    neighbours, edges:
+        (s, k) the nearest sites and (s, k, EDGE_FEATURES) how they are placed.
+    """
+
+    positions: Tensor
+    tokens: Tensor
+    member: Tensor
+    size: Tensor
+    features: Tensor
+    neighbours: Tensor
+    edges: Tensor
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+
+def pocket_sites(
+    positions: Tensor, tokens: Tensor, residue: Tensor, part: Tensor, *, k: int = 16
+) -> Sites:
+    """Divide m >= 2 pocket atoms into sites.
+
+    Parameters
+    ----------
+    positions:
+        (m, 3) float32, Å.
+    tokens, residue:
+        (m,) int64: which atom of which residue, and the number of its residue.
+    part:
+        (m,) int64: which of its residue's sites an atom belongs to, or `OWN`.
+    k:
+        Neighbours of a site at most.
+    """
+    m = len(positions)
+    alone = residue.max() * OWN + OWN + torch.arange(m)
+    key = torch.where(part < OWN, residue * OWN + part, alone)
+    _, member = key.unique(return_inverse=True)
+    order = member.argsort(stable=True)
+    positions, tokens, residue, member = (v[order] for v in (positions, tokens, residue, member))
+    size = torch.bincount(member)
+    s = len(size)
+    centre = 1 / size[:, None] * positions.new_zeros(s, 3).index_add_(0, member, positions)
+    owner = torch.zeros(s, dtype=torch.int64).index_copy_(0, member, residue)
+    distance = torch.cdist(centre, positions)
+    counts = [(distance < reach).sum(1) / typical for reach, typical in _SHELLS]
+    close = (distance < _SHELLS[1][0]).float()
+    # The vector from the mass around a site to the site: where it is open, it is long.
+    away = centre - close @ positions / close.sum(1, keepdim=True)
+    openness = away.norm(dim=1)
+    direction = away / (openness[:, None] + 0.1)
+    features = torch.stack([*counts, openness / 2, size / 4], 1)
+    index, edges = _edges(centre, direction, owner, min(k, s - 1))
+    return Sites(positions, tokens, member, size, features, index, edges)
+
+
+def _edges(centre: Tensor, direction: Tensor, owner: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    index, unit, distance = neighbours(centre, centre, k, skip=1)
+    cosines = [
+        (direction[:, None] * unit).sum(-1),
+        (direction[index] * unit).sum(-1),
+        (direction[:, None] * direction[index]).sum(-1),
+        (owner[:, None] == owner[index]).float(),
+    ]
+    return index, torch.cat([radial(distance, _REACH, _BASIS), torch.stack(cosines, -1)], -1)
+
+
+def nearest(x: Tensor, sites: Sites, reach: float) -> Tensor:
+    """Return the distance of ligand atoms from each site's nearest atom, capped at ``reach``.
+
+    Poses (..., n, 3) in Å give (..., n, s); differentiable in ``x``.
+    """
+    flat = x.reshape(-1, 3)
+    origin = sites.positions.mean(0)  # large coordinates would cost the distances precision
+    apart = torch.cdist(sites.positions - origin, flat - origin).clamp(max=reach)
+    found = torch.segment_reduce(apart, "min", lengths=sites.size, axis=0)
+    return found.T.reshape(*x.shape[:-1], len(sites))
+
+
+def bag(values: Tensor, sites: Sites) -> Tensor:
+    """Return the sum of atom features (m, d) over each site, (s, d)."""
+    return values.new_zeros(len(sites), values.shape[1]).index_add(0, sites.member, values)
+
+
+def join(pockets: list[Sites]) -> Sites:
+    """Return several pockets as one, without edges between them (equal k is a must)."""
+    k = min(p.neighbours.shape[1] for p in pockets)
+    starts = [0, *torch.tensor([len(p) for p in pockets]).cumsum(0).tolist()]
+    return Sites(
+        torch.cat([p.positions for p in pockets]),
+        torch.cat([p.tokens for p in pockets]),
+        torch.cat([p.member + start for p, start in zip(pockets, starts, strict=False)]),
+        torch.cat([p.size for p in pockets]),
+        torch.cat([p.features for p in pockets]),
+        torch.cat([p.neighbours[:, :k] + start for p, start in zip(pockets, starts, strict=False)]),
+        torch.cat([p.edges[:, :k] for p in pockets]),
+    )

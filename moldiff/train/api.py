@@ -1,0 +1,214 @@
+"""From what the user names to a trainer: configuration, data, checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from moldiff.errors import ConfigError, InputError, did_you_mean
+from moldiff.models import bundled_configs, check_device, find_model
+
+if TYPE_CHECKING:
+    import torch
+
+    from moldiff.train import TrainConfig, Trainer
+    from moldiff.train.workloads.base import Data
+
+__all__ = ["trainer", "training_config", "training_store"]
+
+_CONFIG_SUFFIXES = (".yaml", ".yml")
+_STUDENT_RATE = 5e-4  # at the rates of a training from scratch a student loses what it begins with
+
+
+def training_config(
+    source: str,
+    *,
+    method: str | None = None,
+    teacher: str | None = None,
+    announce: Callable[[str], None] | None = None,
+    **overrides: Any,
+) -> TrainConfig:
+    """Return the configuration of a run, checked as far as it can be without the data.
+
+    Parameters
+    ----------
+    source:
+        A YAML file, the name of a bundled configuration, a file of molecules or a prepared
+        store; the last two are trained on with the bundled configuration ``default``.
+    method:
+        A member of the family (`moldiff.methods`), laid over the configuration.
+    teacher:
+        Model, bundled or a file, that a distilled method learns from; None: the configuration's,
+        or the default model.  Training begins with its weights if the networks are the same;
+        without a ``teacher`` here, an ``init`` of the configuration goes before them.  What a
+        distilled method begins with is trained at a rate of at most 5e-4.
+    announce:
+        Called with what the method changes, and with remarks on parts that hardly go together.
+    overrides:
+        Settings that win over the configuration's; None leaves one as it is.
+
+    Raises
+    ------
+    InputError, ConfigError
+        If ``source`` is none of these, or a setting is wrong, or parts do not go together.
+    """
+    from moldiff.io import READABLE, molecule_stem
+    from moldiff.methods import METHODS
+    from moldiff.train import TrainConfig
+
+    path, known = Path(source), bundled_configs()
+    molecules = [s for s in path.suffixes if s.lower() in READABLE]
+    if source in known:
+        path = known[source]
+    elif path.is_dir() or (path.is_file() and molecules):
+        stem = path.resolve().name if path.is_dir() else molecule_stem(path)
+        own = {"data": source, "output": str(Path("runs") / stem), "name": stem}
+        overrides = own | {key: value for key, value in overrides.items() if value is not None}
+        path = known["default"]
+    elif path.suffix.lower() not in _CONFIG_SUFFIXES or not path.is_file():
+        raise InputError(
+            f"There is no configuration, molecule file or data store '{source}'.",
+            fix=f"Give a path, or a bundled configuration. {did_you_mean(source, known)}",
+        )
+    config = TrainConfig.from_yaml(path, **overrides)
+    say = announce or (lambda text: None)
+    if method is not None:
+        config = _with_method(config, method, say)
+    if teacher is not None or (method is not None and METHODS[method].taught):
+        config = _with_teacher(config, teacher, say)
+    if method is not None and METHODS[method].taught and config.init is not None:
+        config = _gently(config, say)
+    if config.task in ("molecules", "codec"):
+        from moldiff.train.check import check
+
+        for remark in check(config):
+            say(remark)
+    return config
+
+
+def _with_method(config: TrainConfig, method: str, say: Callable[[str], None]) -> TrainConfig:
+    """Lay a method over a configuration, and say what that changes in it."""
+    from moldiff.methods import apply
+    from moldiff.train import TrainConfig
+
+    _for_molecules(config, "--method")
+    values, changes = apply(method, config.to_dict())
+    changed = [
+        f"{key} {_told(before)} -> {_told(after)}" for key, (before, after) in changes.items()
+    ]
+    say(f"The method '{method}' sets {', '.join(changed) or 'nothing that was not so before'}.")
+    return TrainConfig.from_dict(values)
+
+
+def _with_teacher(
+    config: TrainConfig, teacher: str | None, say: Callable[[str], None]
+) -> TrainConfig:
+    """Learn from a model, None: the configuration's, and begin with its weights if they fit."""
+    from moldiff.methods import METHODS
+    from moldiff.model import Model
+    from moldiff.registry import build, describe, registered
+
+    _for_molecules(config, "--teacher")
+    given = config.objective
+    objective = {"name": given} if isinstance(given, str) else given
+    settings = fields(registered("objective", objective["name"]))
+    if "teacher" not in {setting.name for setting in settings}:
+        taught = ", ".join(name for name, method in METHODS.items() if method.taught)
+        raise ConfigError(
+            "What is to be trained does not learn from a teacher.",
+            fix=f"Leave out --teacher, or choose a --method that has one: {taught}.",
+        )
+    name = objective["teacher"] if teacher is None else teacher
+    network = Model.load(find_model(name)).network.to_config()
+    first = config.init
+    if teacher is not None or first is None:
+        first = name if describe(build("interaction", config.network)) == network else None
+    begun = "at random: its network is another" if first is None else f"with '{first}'"
+    say(f"It learns from '{name}', and begins {begun}.")
+    return replace(config, objective={**objective, "teacher": name}, init=first)
+
+
+def _gently(config: TrainConfig, say: Callable[[str], None]) -> TrainConfig:
+    """Lower the learning rate of a training from scratch to that of a student."""
+    if config.optimizer.lr <= _STUDENT_RATE:
+        return config
+    say(f"It learns at the rate {_STUDENT_RATE:g} for what it begins with to be kept.")
+    return replace(config, optimizer=replace(config.optimizer, lr=_STUDENT_RATE))
+
+
+def _for_molecules(config: TrainConfig, option: str) -> None:
+    if config.task != "molecules":
+        raise ConfigError(
+            f"{option} is for the task 'molecules', not for '{config.task}'.",
+            fix=f"Leave out {option}.",
+        )
+
+
+def _told(value: Any) -> str:
+    return "default" if value is None else str(value)
+
+
+def training_store(config: TrainConfig, *, announce: Callable[[str], None] | None = None) -> Data:
+    """Open the data of a run; a file of molecules is prepared first, into the run's directory.
+
+    A store that was prepared there from a file of the same content is used again.
+
+    Raises
+    ------
+    DataError, InputError
+        If the data is missing or damaged, or no molecule can be used.
+    ConfigError
+        If the run has been trained on molecules of other content.
+    """
+    source = Path(config.data)
+    if config.task in ("poses", "likelihood"):
+        from moldiff.data.complexes import ComplexStore
+
+        return ComplexStore.open(source)
+    from moldiff.data.molecules import prepare, prepared_from
+    from moldiff.data.store import Store
+
+    if not source.is_file():
+        return Store.open(source)
+    destination = Path(config.output) / "data"
+    if (destination / "store.json").is_file():
+        store = Store.open(destination)
+        if prepared_from(store, [source]):
+            return store
+        _keep_run(config)
+    if announce is not None:
+        announce(f"Preparing {source} as {destination} ...")
+    return prepare([source], destination)
+
+
+def _keep_run(config: TrainConfig) -> None:
+    """Refuse to replace the data of a run that has a checkpoint: it could not go on."""
+    run = Path(config.output)
+    if (run / "checkpoint.safetensors").exists():
+        raise ConfigError(
+            f"The run '{run}' has been trained on other molecules than '{config.data}' holds now.",
+            fix="Give the new run a directory of its own with --output.",
+        )
+
+
+def trainer(
+    config: TrainConfig,
+    store: Data,
+    *,
+    judge: Callable[[Any, torch.Generator], dict[str, float]] | None = None,
+) -> Trainer:
+    """Return the trainer of a run, resumed if it has a checkpoint.
+
+    Raises
+    ------
+    ConfigError, ModelFileError, InputError
+        If the settings, the checkpoint or the device cannot be used.
+    """
+    from moldiff.train import Trainer
+
+    check_device(config.device)
+    if not len(store.indices("train")) or store.sizes.max() < 2:
+        raise ConfigError(f"The data of '{config.data}' holds nothing to train on.")
+    return Trainer(config, store, judge=judge)

@@ -1,0 +1,193 @@
+"""The objective of the pose model: where do the atoms of a noised pose belong?
+
+A bound pose is noised in translation, rotation and torsions; the network is asked for the
+displacement of each atom from there to the bound pose.  Of the images of the bound pose under
+the symmetries of the ligand's graph the one nearest to the noised pose is the target, so that
+a flipped phenyl ring is no error and the paths do not cross.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from moldiff.chem.graph import MolecularGraph
+from moldiff.diffusion.objective import Kumaraswamy, Times
+from moldiff.docking.denoiser import to_batch, to_pose
+from moldiff.docking.model import PoseModel
+from moldiff.domain.kinematics import Kinematics, Pose
+from moldiff.domain.poses import crop_radius, ligand_input, pocket_input
+from moldiff.nn.inputs import LigandInput, PocketInput
+from moldiff.registry import register
+
+if TYPE_CHECKING:
+    from moldiff.data.complexes import Complex
+
+__all__ = ["Displacement", "Example", "example", "images", "nearest"]
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """A complex as tensors.
+
+    Attributes
+    ----------
+    kinematics, ligand, pocket:
+        The ligand's kinematics and graph; the pocket cropped about the box's centre.
+    bound:
+        The bound pose on each of c conformers, at absolute positions.
+    crystal:
+        (n, 3) crystal positions in Å.
+    symmetry:
+        (s, n) relabelings of the ligand's atoms.
+    """
+
+    kinematics: Kinematics
+    ligand: LigandInput
+    pocket: PocketInput
+    bound: Pose
+    crystal: Float[Tensor, "n 3"]
+    symmetry: Int[Tensor, "s n"]
+
+    def to(self, device: torch.device | str) -> Example:
+        """Return it on a device."""
+        parts = (getattr(self, field.name) for field in dataclasses.fields(self))
+        return Example(*(part.to(device) for part in parts))
+
+
+def example(
+    complex_: Complex, *, jitter: float, margin: tuple[float, float], rng: torch.Generator
+) -> Example:
+    """Return a complex as tensors, the box's centre drawn up to ``jitter`` Å off the ligand's.
+
+    The pocket is cropped at the reach of the ligand's *conformers* and a margin drawn from a
+    range in Å: nothing in the crop tells how the ligand lies.
+    """
+    direction = torch.randn(3, generator=rng)
+    u, share = torch.rand(2, generator=rng).tolist()
+    offset = jitter * u ** (1 / 3) * direction / direction.norm()
+    centre = (complex_.crystal.mean(0) + offset.numpy()).astype(np.float32)
+    radius = crop_radius(complex_.conformers, margin[0] + share * (margin[1] - margin[0]))
+    conformers = torch.from_numpy(complex_.conformers)
+    return Example(
+        Kinematics(
+            conformers,
+            torch.from_numpy(complex_.axis.astype(np.int64)),
+            torch.from_numpy(complex_.moves),
+        ),
+        ligand_input(MolecularGraph(complex_.atoms, complex_.pairs), complex_.moves),
+        pocket_input(complex_.pocket, complex_.tokens, centre, radius),
+        Pose(
+            torch.arange(len(conformers)),
+            torch.from_numpy(complex_.centre),
+            torch.from_numpy(complex_.rotation),
+            torch.from_numpy(complex_.torsions),
+        ),
+        torch.from_numpy(complex_.crystal),
+        torch.from_numpy(complex_.symmetry.astype(np.int64)),
+    )
+
+
+def images(x: Float[Tensor, "*p n 3"], symmetry: Int[Tensor, "s n"]) -> Float[Tensor, "*p s n 3"]:
+    """Return positions under all relabelings."""
+    return x[..., symmetry, :]
+
+
+def nearest(
+    x: Float[Tensor, "p n 3"], target: Float[Tensor, "p n 3"], symmetry: Int[Tensor, "s n"]
+) -> Float[Tensor, "p n 3"]:
+    """Return the image of each target (p, n, 3) that is nearest to x."""
+    if len(symmetry) == 1:
+        return target
+    candidates = images(target, symmetry)
+    square = (candidates - x.unsqueeze(1)).square().sum((2, 3))
+    return candidates[torch.arange(len(x)), square.argmin(1)]
+
+
+@register(
+    "pose_objective",
+    "displacement",
+    cites={
+        "corso2023": "conformer matching and noise on translation, rotation and torsions",
+        "charbonnier1994": "the pseudo-Huber loss",
+    },
+)
+@dataclass(frozen=True)
+class Displacement:
+    """Pseudo-Huber loss (Charbonnier et al. 1994) of displacements and of their mean.
+
+    Parameters
+    ----------
+    times:
+        Distribution of the noise level.
+    poses:
+        Noised poses of each complex, which share one encoding of the pocket.
+    jitter:
+        Largest distance of the box's centre from the ligand's, Å.
+    margin:
+        Range of the crop's margin, Å (see :func:`example`).
+    wobble:
+        Standard deviation in Å of noise on the pocket's atoms, against learning by heart.
+    centre:
+        Weight of the error of the centroid.
+    knee:
+        Error in Å where the loss goes from square to linear.
+    early:
+        The loss at time t is divided by ``early`` + t: small errors near the data count too.
+    """
+
+    times: Times = Kumaraswamy()
+    poses: int = 16
+    jitter: float = 2.0
+    margin: tuple[float, float] = (5.0, 9.0)
+    wobble: float = 0.1
+    centre: float = 0.3
+    knee: float = 1.0
+    early: float = 0.4
+
+    def __call__(
+        self,
+        model: PoseModel,
+        complex_: Complex,
+        *,
+        rng: torch.Generator,
+        precision: torch.dtype = torch.float32,
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss on some noised poses of a complex, and its detached parts.
+
+        ``error`` is the mean distance in Å of the predicted atoms from the bound ones.
+        """
+        device = model.network.gate.weight.device
+        made = example(complex_, jitter=self.jitter, margin=self.margin, rng=rng).to(device)
+        pocket = made.pocket
+        wobble = torch.randn(pocket.positions.shape, generator=rng).to(device)
+        shaken = pocket.positions + self.wobble * wobble
+        pocket = dataclasses.replace(pocket, positions=shaken)
+        conformer = torch.randint(len(made.bound), (self.poses,), generator=rng).to(device)
+        x_0 = to_batch(made.bound[conformer], made.pocket.centre)
+        t = self.times.sample(self.poses, rng=rng).to(device)
+        noise = model.process.noise_like(x_0, rng=rng)
+        x_t = model.process.forward(x_0, torch.zeros_like(t), t, rng=rng, noise=noise)
+        denoiser = model.denoiser(
+            made.kinematics, conformer, made.ligand, pocket, precision=precision
+        )
+        bound = made.kinematics.place(to_pose(x_0, conformer))
+        x, moved = denoiser.displaced(to_pose(x_t, conformer), t)
+        miss = x + moved - nearest(x, bound, made.symmetry)
+        weight = 1 / (self.early + t)
+        atoms = (self._huber(miss).mean(1) * weight).mean()
+        centre = (self._huber(miss.mean(1)) * weight).mean()
+        with torch.no_grad():
+            error = miss.norm(dim=-1).mean()
+        parts = {"displacement": atoms.detach(), "centre": centre.detach(), "error": error}
+        return atoms + self.centre * centre, parts
+
+    def _huber(self, miss: Float[Tensor, "*s 3"]) -> Float[Tensor, "*s"]:
+        square = miss.square().sum(-1) / self.knee**2
+        return self.knee**2 * ((1 + square).sqrt() - 1)

@@ -1,0 +1,111 @@
+"""Pairs of noise and the sample a teacher made from it: a store that fills itself.
+
+Chunk k, one batch of molecules of one size, is a function of (teacher, settings, seed, k).  It
+is made when a step first asks for it and kept as a file, so the first pass over the pairs is
+generation and training in turns, later ones read; a run that is stopped has lost nothing, and a
+chunk that is missing or damaged is made again as it was.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from moldiff.diffusion.batch import FIELDS, Batch
+from moldiff.diffusion.objective import Reflow
+from moldiff.errors import ModelFileError
+from moldiff.model import Model
+from moldiff.seeds import generator
+from moldiff.storage import read_tensors, write_tensors
+
+__all__ = ["Pair", "TeacherPairs"]
+
+FORMAT = "moldiff-pairs-1"
+_STREAM = 21  # of random numbers
+
+
+class Pair(NamedTuple):
+    """What a teacher made (b graphs), and the fields at t = 1 it made it from."""
+
+    x_0: Batch
+    noise: Batch
+
+
+class TeacherPairs:
+    """Endless batches of pairs, `Reflow.pairs` different ones, sized as the teacher's molecules.
+
+    Parameters
+    ----------
+    objective:
+        With its teacher in hand, see :meth:`moldiff.diffusion.objective.Objective.taught_by`.
+    teacher:
+        The model whose sizes and process the pairs have.
+    path:
+        Directory of the store.
+    batch:
+        Pairs per chunk, which is a batch.
+    seed:
+        Decides the noise and the order.
+    """
+
+    def __init__(
+        self, objective: Reflow, teacher: Model, path: Path, *, batch: int, seed: int
+    ) -> None:
+        self.objective, self.teacher, self.path = objective, teacher, path
+        self.batch, self.seed = batch, seed
+        self.per_epoch = -(-objective.pairs // batch)
+        sizes = {n: weight for n, weight in teacher.sizes.items() if n > 1}
+        self._sizes, self._weights = list(sizes), torch.tensor(list(sizes.values()))
+
+    def __getitem__(self, step: int) -> Pair:
+        """Return the pairs of a step: the chunks in their order, then shuffled anew each time."""
+        epoch, position = divmod(step, self.per_epoch)
+        if epoch:
+            order = np.random.default_rng([self.seed, epoch]).permutation(self.per_epoch)
+            position = int(order[position])
+        return self.chunk(position)
+
+    def chunk(self, number: int) -> Pair:
+        """Return chunk ``number``, from its file or from the teacher."""
+        file = self.path / f"{number:06d}.safetensors"
+        try:
+            header, tensors = read_tensors(file, FORMAT)
+            if json.loads(header["origin"]) == self.origin(number):
+                return Pair(_fields(tensors, "x_0"), _fields(tensors, "noise"))
+        except (ModelFileError, KeyError, ValueError):
+            pass  # there is none, or none that can be used: the same one is made again
+        pair = self._made(number)
+        tensors = {f"x_0.{f}": _small(v) for f, v in pair.x_0.items()}
+        tensors |= {f"noise.{f}": v for f, v in pair.noise.items()}
+        origin = json.dumps(self.origin(number))
+        write_tensors(file, tensors, {"format": FORMAT, "origin": origin})
+        return pair
+
+    def origin(self, number: int) -> Mapping[str, object]:
+        """Return what a chunk is a function of, as plain values."""
+        teaching = json.loads(json.dumps(dict(self.objective.teaching)))
+        settings = {"teacher": self.teacher.digest, "teaching": teaching}
+        return settings | {"batch": self.batch, "seed": self.seed, "chunk": number}
+
+    def _made(self, number: int) -> Pair:
+        rng = generator(self.seed, _STREAM, number)
+        n = self._sizes[int(torch.multinomial(self._weights, 1, generator=rng))]
+        device = next(self.teacher.network.parameters()).device
+        x_1 = self.teacher.process.prior(self.batch, n, rng=rng, device=device)
+        x_0, noise = self.objective.pair(x_1, rng=rng)
+        return Pair(x_0.to("cpu"), noise.to("cpu"))
+
+
+def _small(value: torch.Tensor) -> torch.Tensor:
+    """Classes as bytes."""
+    return value if value.is_floating_point() else value.to(torch.uint8)
+
+
+def _fields(tensors: Mapping[str, torch.Tensor], part: str) -> Batch:
+    found = {f: tensors[f"{part}.{f}"] for f in FIELDS if f"{part}.{f}" in tensors}
+    return Batch({f: v if v.is_floating_point() else v.long() for f, v in found.items()})

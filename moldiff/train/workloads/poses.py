@@ -1,0 +1,132 @@
+"""Training the pose model on protein-ligand complexes."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from moldiff.data.complexes import Complex, ComplexStore
+from moldiff.docking.model import PoseModel
+from moldiff.domain.poses import MARGIN
+from moldiff.errors import DataError
+from moldiff.registry import build
+from moldiff.seeds import generator
+from moldiff.train.config import TrainConfig
+from moldiff.train.workloads.base import Loss, Workload, load_weights
+from moldiff.train.workloads.displacement import Displacement, example, images
+
+__all__ = ["DRAWS", "ComplexBatches", "Poses", "trials"]
+
+DRAWS = 8
+"""Poses drawn of each validation complex."""
+
+_GOOD = 2.0  # Å
+
+
+class ComplexBatches:
+    """Endless batches of complexes: an epoch is a permutation, a function of seed and number."""
+
+    def __init__(
+        self, store: ComplexStore, indices: npt.NDArray[np.int64], *, batch: int, seed: int
+    ) -> None:
+        if not len(indices):
+            raise DataError(
+                f"{store.path} holds no complex to train on.",
+                fix="Prepare more: moldiff data complexes.",
+            )
+        self.store, self.indices, self.batch, self.seed = store, indices, batch, seed
+        self.per_epoch = -(-len(indices) // batch)
+
+    @functools.lru_cache(maxsize=2)  # noqa: B019  (one loader lives as long as its run)
+    def epoch(self, number: int) -> npt.NDArray[np.int64]:
+        """Return the order of the complexes in an epoch."""
+        return np.random.default_rng([self.seed, number]).permutation(self.indices)
+
+    def __getitem__(self, step: int) -> list[Complex]:
+        """Return the complexes of a step."""
+        number, position = divmod(step, self.per_epoch)
+        chosen = self.epoch(number)[position * self.batch : (position + 1) * self.batch]
+        return [self.store[int(i)] for i in chosen]
+
+
+class Poses(Workload):
+    """Docking: noised poses of several complexes a step, one loss per complex."""
+
+    score = "success"
+    model: PoseModel
+
+    def __init__(self, config: TrainConfig, store: ComplexStore) -> None:
+        train = store.indices("train")
+        self.loader = ComplexBatches(store, train, batch=config.batch, seed=config.seed)
+        self.precision: torch.dtype = getattr(torch, config.precision)
+        self.model = PoseModel.from_config(
+            {
+                "process": config.process,
+                "network": config.network,
+                "sampling": config.sampling,
+            },
+            seed=generator(config.seed, 0).initial_seed(),
+        )
+        if config.init is not None:
+            load_weights(self.model, PoseModel.load(Path(config.init)), config.init)
+        self.objective: Displacement = build("pose_objective", config.objective)
+
+    def losses(self, batch: list[Complex], *, rng: torch.Generator) -> Iterator[Loss]:
+        for complex_ in batch:
+            loss, parts = self.objective(self.model, complex_, rng=rng, precision=self.precision)
+            yield loss / len(batch), parts, self.objective.poses
+
+
+@torch.no_grad()
+def trials(
+    model: PoseModel,
+    store: ComplexStore,
+    *,
+    complexes: int,
+    steps: int,
+    rng: torch.Generator,
+    tick: Callable[[], Any] = lambda: None,
+) -> dict[str, float]:
+    """Draw `DRAWS` poses of each of some validation complexes, as docking would.
+
+    Returns
+    -------
+    dict
+        ``success``: share of draws within 2 Å of the crystal pose (symmetry-corrected, heavy
+        atoms, no alignment); ``oracle``: share of complexes with such a draw; ``near``: share of
+        draws within 4 Å; ``rmsd``: median in Å; ``centroid``: median error of the centroid in Å.
+    """
+    held = store.indices("validation")
+    chosen = np.random.default_rng(0).permutation(held)[:complexes]
+    rmsd, off = [], []
+    device = model.network.gate.weight.device
+    for index in chosen:
+        tick()
+        # The boxes are the same at every evaluation, the noise is not.
+        made = example(
+            store[int(index)], jitter=2.0, margin=(MARGIN, MARGIN), rng=generator(0, int(index))
+        ).to(device)
+        poses = model.sample(made.kinematics, made.ligand, made.pocket, DRAWS, rng=rng, steps=steps)
+        x = made.kinematics.place(poses)
+        crystal = images(made.crystal, made.symmetry)
+        rmsd.append((x.unsqueeze(1) - crystal).square().sum(-1).mean(-1).sqrt().amin(1))
+        off.append((x.mean(1) - made.crystal.mean(0)).norm(dim=-1))
+    return _figures(torch.stack(rmsd), torch.stack(off)) if rmsd else {}
+
+
+def _figures(rmsd: Tensor, off: Tensor) -> dict[str, float]:
+    figures = {
+        "success": (rmsd < _GOOD).float().mean(),
+        "oracle": (rmsd.amin(1) < _GOOD).float().mean(),
+        "near": (rmsd < 2 * _GOOD).float().mean(),
+        "rmsd": rmsd.median(),
+        "centroid": off.median(),
+    }
+    return {"samples": rmsd.numel()} | {k: round(float(v), 4) for k, v in figures.items()}

@@ -1,0 +1,142 @@
+"""The pose model: training, resuming, sampling, its file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from moldiff.data.complexes import ComplexStore
+from moldiff.docking.denoiser import to_batch, to_pose
+from moldiff.docking.model import PoseModel
+from moldiff.errors import ConfigError, ModelFileError
+from moldiff.storage import read_tensors
+from moldiff.train import TrainConfig, Trainer
+from moldiff.train.trainer import CHECKPOINT_FORMAT
+from moldiff.train.workloads.displacement import Displacement, example, nearest
+from moldiff.train.workloads.poses import Poses, trials
+
+Config = Callable[..., TrainConfig]
+
+
+def fit(config: TrainConfig, store: ComplexStore, stop: int | None = None) -> Path:
+    run = Trainer(config, store).fit()
+    for progress in run:
+        assert all(map(torch.isfinite, map(torch.tensor, progress.losses.values())))
+        if progress.step == stop:
+            run.close()
+    return Path(config.output)
+
+
+def test_a_stopped_run_goes_on_as_if_it_had_not_been(
+    config: Config, complexes: ComplexStore, tmp_path: Path
+) -> None:
+    whole = fit(config(), complexes)
+    stopped = config(output=str(tmp_path / "stopped"))
+    fit(stopped, complexes, stop=2)
+    fit(stopped, complexes)
+    files = [
+        read_tensors(run / "checkpoint.safetensors", CHECKPOINT_FORMAT)[1]
+        for run in (whole, tmp_path / "stopped")
+    ]
+    assert files[0].keys() == files[1].keys()
+    assert all(torch.equal(value, files[1][name]) for name, value in files[0].items())
+
+
+def test_one_complex_is_learnt_by_heart(config: Config, complexes: ComplexStore) -> None:
+    """After some seconds of training on one complex, most draws lie on its ligand."""
+    work = Poses(
+        config(
+            batch=1,
+            objective={"name": "displacement", "poses": 24, "jitter": 0.5},
+            sampling={"steps": 8},
+        ),
+        complexes,
+    )
+    optimizer = torch.optim.AdamW(work.model.network.parameters(), 4e-3)
+    rng = torch.Generator().manual_seed(0)
+    learnt = complexes[1]
+    errors = []
+    for step in range(160):
+        loss, parts = work.objective(work.model, learnt, rng=rng)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(work.model.network.parameters(), 1.0)
+        for group in optimizer.param_groups:
+            group["lr"] = 4e-3 * min(1, (160 - step) / 80)
+        optimizer.step()
+        optimizer.zero_grad()
+        errors.append(float(parts["error"]))
+    assert sum(errors[-20:]) < 0.5 * sum(errors[:20])
+    made = example(learnt, jitter=0.5, margin=(7.0, 7.0), rng=rng)
+    poses = work.model.sample(made.kinematics, made.ligand, made.pocket, 16, rng=rng)
+    x = made.kinematics.place(poses)
+    near = nearest(x, made.crystal.expand_as(x), made.symmetry)
+    rmsd = (x - near).square().sum(-1).mean(1).sqrt()
+    assert rmsd.median() < 2.0
+
+
+def test_trials(config: Config, complexes: ComplexStore) -> None:
+    work = Poses(config(), complexes)
+    rng = torch.Generator().manual_seed(0)
+    figures = trials(work.model, complexes, complexes=2, steps=2, rng=rng)
+    assert figures["samples"] == 16
+    assert 0 <= figures["success"] <= figures["near"] <= 1 and figures["rmsd"] > 0
+
+
+def test_the_bound_pose_is_a_fixed_point(config: Config, complexes: ComplexStore) -> None:
+    """Denoising fits the displaced atoms: with none displaced, the pose itself comes back."""
+    work = Poses(config(), complexes)
+    with torch.no_grad():
+        work.model.network.gate.weight.zero_()
+        work.model.network.gate.bias.zero_()
+    rng = torch.Generator().manual_seed(0)
+    made = example(complexes[0], jitter=1.0, margin=(5.0, 9.0), rng=rng)
+    conformer = torch.arange(len(made.bound))
+    denoiser = work.model.denoiser(made.kinematics, conformer, made.ligand, made.pocket)
+    x_0 = to_batch(made.bound, made.pocket.centre)
+    found = denoiser(x_0, torch.full((len(conformer),), 0.5))
+    before = made.kinematics.place(to_pose(x_0, conformer))
+    after = made.kinematics.place(to_pose(found, conformer))
+    assert torch.allclose(before, after, atol=1e-3)
+
+
+def test_symmetric_images_are_no_error() -> None:
+    target = torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(0))
+    symmetry = torch.tensor([[0, 1, 2, 3], [0, 1, 3, 2]])
+    flipped = target[:, symmetry[1]]
+    assert torch.equal(nearest(flipped, target, symmetry), flipped)
+    assert torch.equal(nearest(target, target, symmetry), target)
+
+
+def test_the_file_of_a_model(config: Config, complexes: ComplexStore, tmp_path: Path) -> None:
+    model = Poses(config(), complexes).model
+    model.save(tmp_path / "model.safetensors", card={"name": "x"})
+    loaded = PoseModel.load(tmp_path / "model.safetensors")
+    assert loaded.config() == model.config() and loaded.card["name"] == "x" and loaded.digest
+    made = example(
+        complexes[0], jitter=1.0, margin=(5.0, 9.0), rng=torch.Generator().manual_seed(0)
+    )
+    draws = [
+        m.sample(made.kinematics, made.ligand, made.pocket, 3, rng=torch.Generator().manual_seed(1))
+        for m in (model, loaded)
+    ]
+    assert torch.allclose(draws[0].centre, draws[1].centre, atol=1e-4)
+    content = (tmp_path / "model.safetensors").read_bytes()
+    (tmp_path / "model.safetensors").write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(ModelFileError, match="checksum"):
+        PoseModel.load(tmp_path / "model.safetensors")
+
+
+def test_wrong_settings(config: Config, complexes: ComplexStore) -> None:
+    with pytest.raises(ConfigError, match="task"):
+        Trainer(config(task="pose"), complexes)
+    with pytest.raises(ConfigError, match="contacs"):
+        Trainer(config(network={"name": "contacs"}), complexes)
+    with pytest.raises(ConfigError, match="rotation"):
+        Trainer(config(process={"rotation": config().process["rotation"]}), complexes)
+
+
+def test_the_objective_is_a_value() -> None:
+    assert Displacement() == Displacement() and Displacement(poses=4) != Displacement()

@@ -1,0 +1,95 @@
+"""The models that come with the package are there and say what they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from rdkit import Chem
+
+from moldiff.docking import bundled
+from moldiff.docking.judge.distances import LikelihoodModel
+from moldiff.docking.judge.evidence import evidence
+from moldiff.docking.judge.ranking import EVIDENCE
+from moldiff.docking.model import PoseModel
+from moldiff.docking.problem import make_problem
+from moldiff.docking.proposals import DiffusionProposer, RandomProposer
+from moldiff.docking.settings import Settings
+from moldiff.errors import InputError, ModelFileError
+from moldiff.protein.pocket import Box
+from moldiff.protein.receptor import prepare_receptor
+from moldiff.protein.structure import read_structure
+
+EXAMPLE = Path(__file__).parents[2] / "datasets" / "docking" / "1m2z"
+
+
+def test_poses_are_proposed_by_diffusion_unless_asked_otherwise() -> None:
+    proposer, name = bundled.proposer(Settings())
+    assert isinstance(proposer, DiffusionProposer)
+    assert name == f"diffusion {proposer.model.digest}"
+    assert "Astex" in proposer.model.card["data"]
+    assert isinstance(bundled.proposer(Settings(proposals="random"))[0], RandomProposer)
+
+
+def test_the_ranking_reads_the_likelihood_and_gives_a_probability() -> None:
+    assert bundled.likelihood_model() is not None
+    ranking = bundled.ranking()
+    energy = torch.tensor([-9.0, -7.0, -4.0])
+    places = torch.tensor([0.0, 1.0, 2.0])
+    known = {"energy": energy, "hydrophobic": energy / 5}
+    cases = [
+        known,
+        known | {"likelihood": -20 * energy},
+        known | {"likelihood": -20 * energy, "pull": 1 + places, "turn": 1 + places},
+    ]
+    for case in cases:
+        assert set(ranking.weighing(case).weights) == set(case)
+        sure = ranking.confidence(case, torch.ones(3), atoms=25, torsions=5)
+        assert sure is not None
+        assert ((sure > 0) & (sure < 1)).all()
+        assert sure[0] > sure[1] > sure[2]
+
+
+def test_the_network_leaves_the_bound_pose_where_it_is() -> None:
+    mol = Chem.MolFromMolFile(str(EXAMPLE / "ligand.sdf"))
+    bound = torch.tensor(mol.GetConformer().GetPositions()).float()
+    receptor = prepare_receptor(read_structure(next(EXAMPLE.glob("*.pdb"))))
+    centre = bound.mean(0).numpy() + 0.5
+    problem = make_problem(mol, receptor, Box(centre, np.full(3, 25.0)), conformers=1)
+    assert not isinstance(problem, str)
+    middle = bound.mean(0)
+    mirrored = middle + (bound - middle) * torch.tensor([-1.0, -1.0, 1.0])  # half a turn
+    x = torch.stack([bound, bound + 2.0, mirrored])
+    proposer, _ = bundled.proposer(Settings())
+    moves = proposer.moves(problem, x)
+    assert moves is not None
+    pull, turn = moves
+    assert float(pull[1]) > float(pull[0]) + 1  # 3.5 Å away
+    assert float(turn[2]) > float(turn[0]) + 0.5
+    terms = problem.exact_energy().terms(x)
+    known = evidence(problem, x, terms, proposer)
+    assert set(known) == set(EVIDENCE)
+    assert all(values.shape == (3,) for values in known.values())
+    alone = evidence(problem, x, terms, RandomProposer())
+    assert set(alone) == {"energy", "hydrophobic", "likelihood"}
+
+
+def test_a_model_that_is_not_there_is_refused() -> None:
+    with pytest.raises(InputError, match="no model file"):
+        bundled.proposer(Settings(model="nowhere.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "purpose"), [(PoseModel, "proposals"), (LikelihoodModel, "likelihood")]
+)
+def test_weights_that_are_no_numbers_are_refused(kind: Any, purpose: str, tmp_path: Path) -> None:
+    path = bundled.bundled(purpose)
+    assert path is not None
+    model = kind.load(path)
+    next(iter(model.network.parameters())).data.view(-1)[0] = float("nan")
+    model.save(tmp_path / "nan.safetensors")
+    with pytest.raises(ModelFileError, match="finite"):
+        kind.load(tmp_path / "nan.safetensors")
