@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import torch
-from moldiff.generation.run import Request, generate
 
 from moldiff.benchmark import __main__ as command
 from moldiff.benchmark import picture
@@ -18,10 +17,12 @@ from moldiff.benchmark.family.picture import spread
 from moldiff.benchmark.family.report import markdown
 from moldiff.benchmark.family.sampling import counted
 from moldiff.data.molecules import prepare
+from moldiff.generation.request import Request
+from moldiff.generation.run import generate
 from moldiff.methods import METHODS
 from moldiff.model import Model
 from moldiff.train import TrainConfig
-from moldiff.train.workloads.base import Molecules
+from moldiff.train.workloads.molecules import Molecules
 
 SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
 MINUTES = 0.01  # 0.6 s
