@@ -20,7 +20,6 @@ do not change when it is moved.  Time enters by adaptive layer norm (Peebles & X
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
@@ -31,28 +30,14 @@ from torch.nn import functional as F
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.network import Network, Symmetry
 from moldiff.diffusion.time import Time, graph_times
+from moldiff.nn.complex_geometry import Geometry, geometry_of
 from moldiff.nn.embed import time_features
 from moldiff.nn.inputs import LigandInput, LigandState, PocketInput, PocketState
-from moldiff.nn.pocket import PocketEncoder, exact, neighbours, radial
+from moldiff.nn.pocket import PocketEncoder, exact
 from moldiff.nn.point_attention import point_attention
 from moldiff.registry import register
 
 __all__ = ["PoseNetwork"]
-
-_REACH = 8.0  # Å, where contacts have faded away
-
-
-@dataclass(frozen=True, eq=False)
-class _Geometry:
-    """What all layers read of the poses: pairs (p, n, n, .) and contacts (p * n, k, .)."""
-
-    x: Tensor
-    unit: Tensor
-    basis: Tensor
-    index: Tensor
-    contact: Tensor
-    contact_basis: Tensor
-    fade: Tensor
 
 
 class _Layer(nn.Module):
@@ -101,7 +86,7 @@ class _Layer(nn.Module):
                 module.weight.mul_(0.3)
 
     def forward(
-        self, h: Tensor, v: Tensor, film: Tensor, g: _Geometry, kinds: Tensor, pocket: PocketState
+        self, h: Tensor, v: Tensor, film: Tensor, g: Geometry, kinds: Tensor, pocket: PocketState
     ) -> tuple[Tensor, Tensor]:
         scale_a, shift_a, scale_f, shift_f = film.unsqueeze(1).chunk(4, -1)
         hn = self.norm(h) * (1 + scale_a) + shift_a
@@ -121,7 +106,7 @@ class _Layer(nn.Module):
         return h + self.contract(F.silu(self.expand(torch.cat([hn, length], -1)))), v
 
     def _ligand(
-        self, qkv: Tensor, ends: Tensor, v: Tensor, g: _Geometry, kinds: Tensor
+        self, qkv: Tensor, ends: Tensor, v: Tensor, g: Geometry, kinds: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Attention and messages among the atoms of each pose."""
         p, n, channels, _ = v.shape
@@ -144,7 +129,7 @@ class _Layer(nn.Module):
         return attended, m.sum(1) * n**-0.5, own, shared
 
     def _contacts(
-        self, here: Tensor, v: Tensor, g: _Geometry, pocket: PocketState
+        self, here: Tensor, v: Tensor, g: Geometry, pocket: PocketState
     ) -> tuple[Tensor, Tensor]:
         """Messages from the nearest pocket atoms."""
         p, n, channels, _ = v.shape
@@ -160,7 +145,7 @@ class _Layer(nn.Module):
         return e.sum(1).view(p, n, -1) * scale, pulled.view(p, n, channels, 3) * scale
 
     def _pocket(
-        self, asking: Tensor, offset: Tensor, v: Tensor, g: _Geometry, pocket: PocketState
+        self, asking: Tensor, offset: Tensor, v: Tensor, g: Geometry, pocket: PocketState
     ) -> tuple[Tensor, Tensor]:
         """Invariant point attention on all pocket atoms, all poses in one product."""
         p, n, _ = asking.shape
@@ -298,7 +283,7 @@ class PoseNetwork(Network):
         """Return the displacements in Å of atoms x (Å, about the box's centre) at times t."""
         p, n, _ = x.shape
         ligand, pocket = context["ligand"], context["pocket"]
-        geometry = self._geometry(x, pocket)
+        geometry = geometry_of(x, pocket, neighbours=self.neighbours, basis=self.basis)
         size = torch.full_like(t, n / 30)
         films = self.film(self.context(torch.cat([time_features(t, 16), size[:, None]], -1)))
         h = ligand.scalars.expand(p, -1, -1)
@@ -310,21 +295,3 @@ class PoseNetwork(Network):
         gate = self.gate(self.norm(h)).to(v.dtype)
         with exact(x):
             return 2.0 * (gate.unsqueeze(2) @ v).squeeze(2)
-
-    def _geometry(self, x: Tensor, pocket: PocketState) -> _Geometry:
-        with exact(x):
-            apart = x.unsqueeze(1) - x.unsqueeze(2)
-            distance = (apart.square().sum(-1) + 1e-4).sqrt()
-            index, unit, reach = neighbours(x.flatten(0, 1), pocket.positions, self.neighbours)
-            fade = 0.5 * torch.cos(torch.pi * (reach / _REACH).clamp_max(1)) + 0.5
-            around = F.embedding(index, pocket.vectors.flatten(1)).unflatten(-1, (-1, 3))
-            angles = (around @ unit.unsqueeze(-1)).squeeze(-1)
-            return _Geometry(
-                x,
-                apart / (1 + distance).unsqueeze(-1),
-                radial(distance, 12.0, self.basis),
-                index,
-                unit,
-                torch.cat([radial(reach, _REACH, self.basis), angles], -1),
-                fade,
-            )
