@@ -24,6 +24,7 @@ from moldiff.cli.output import (
     remark,
     table,
 )
+from moldiff.cli.startup import load_torch
 from moldiff.errors import MoldiffError
 
 if TYPE_CHECKING:
@@ -149,6 +150,7 @@ def command(
     if trajectory is not None:
         check_output(trajectory, (".xyz",))
         check_apart("--trajectory", trajectory, [output])
+    load_torch()
     from moldiff.cpu import set_threads
     from moldiff.generation.api import check_conditions, sampler_remarks, stream
     from moldiff.models import load

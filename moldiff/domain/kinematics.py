@@ -21,11 +21,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import roma
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from moldiff.diffusion.space.rotations import roma
 from moldiff.domain.rotation import exponential, skew, wrap
 from moldiff.domain.rotor_tree import levels_of, parents_of
 

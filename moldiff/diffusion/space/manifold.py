@@ -61,7 +61,8 @@ class SO3(Manifold):
     ) -> Tensor:
         if shape[-2:] != (3, 3):
             raise ValueError(f"rotations are 3 x 3 matrices: shape (b, ..., 3, 3), not {shape}")
-        import roma  # here and below: it loads a compiler of torch's, which takes a second
+        # Here and below: most molecules have no rotations of their own.
+        from moldiff.diffusion.space.rotations import roma
 
         q = torch.randn((*shape[:-2], 4), generator=rng, device=rng.device).to(device)
         matrix: Tensor = roma.unitquat_to_rotmat(torch.nn.functional.normalize(q, dim=-1))
@@ -69,7 +70,7 @@ class SO3(Manifold):
 
     def mix(self, a: Tensor, b: Tensor, w: Tensor | float) -> Tensor:
         """Rotate a towards b about the axis of a^T b; ``w`` broadcasts against (b, ..., 3, 3)."""
-        import roma
+        from moldiff.diffusion.space.rotations import roma
 
         vector = roma.rotmat_to_rotvec(a.transpose(-1, -2) @ b).unsqueeze(-1)
         angle = vector.norm(dim=-2, keepdim=True)
@@ -79,7 +80,7 @@ class SO3(Manifold):
 
     def project(self, x: Tensor) -> Tensor:
         """Return the nearest rotations (special orthogonal Procrustes problem)."""
-        import roma
+        from moldiff.diffusion.space.rotations import roma
 
         nearest: Tensor = roma.special_procrustes(x)
         return nearest
