@@ -155,10 +155,6 @@ def _of_config(config: Mapping[str, Any], kind: str | None = None) -> Iterator[t
 
 
 def _of_part(kind: str, name: str) -> Iterator[tuple[str, str]]:
-    from moldiff.registry import cited
+    from moldiff.registry import cited, word
 
-    word = _WORDS.get(kind, kind)
-    return ((key, f"the {word} {name} ({where})") for key, where in cited(kind, name).items())
-
-
-_WORDS = {"interaction": "network", "times": "distribution of times", "grid": "grid of times"}
+    return ((key, f"the {word(kind)} {name} ({where})") for key, where in cited(kind, name).items())

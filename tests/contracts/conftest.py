@@ -8,13 +8,18 @@ in `EXAMPLES`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import pytest
 import torch
 
 from moldiff import registry
+from moldiff.citing import PARTS
 from moldiff.domain import distances, poses
+
+for _module in PARTS:  # to import a part is to register it
+    import_module(f"moldiff.{_module}")
 
 EXAMPLES: dict[tuple[str, str], dict[str, Any]] = {
     ("space", "categorical"): {"probabilities": [0.5, 0.3, 0.2]},
@@ -34,6 +39,12 @@ EXAMPLES: dict[tuple[str, str], dict[str, Any]] = {
     ("distance_network", "mixture"): {"pocket_layers": 1, **distances.CLASSES},
     **{("interaction", name): {"layers": 1} for name in registry.names("interaction")},
 }
+
+
+@pytest.fixture
+def examples() -> dict[tuple[str, str], dict[str, Any]]:
+    """The settings of what cannot be made without; kind and name -> settings."""
+    return EXAMPLES
 
 
 @pytest.fixture
