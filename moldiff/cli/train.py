@@ -202,16 +202,15 @@ def _write_config(config: TrainConfig, source: str) -> None:
 
     The configuration that was given is never replaced: its author's comments are in it.
     """
-    import yaml
-
     from moldiff.text import replace_text
+    from moldiff.train import notation
 
     output = Path(config.output)
     output.mkdir(parents=True, exist_ok=True)
     target = output / "config.yaml"
     if target.resolve() == Path(source).resolve():
         return
-    replace_text(target, yaml.safe_dump(config.to_dict(), sort_keys=False))
+    replace_text(target, notation.written(config.to_dict()))
 
 
 @contextmanager
