@@ -14,15 +14,15 @@ from __future__ import annotations
 import functools
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
-from moldiff.errors import InputError
+from moldiff.errors import InputError, did_you_mean
 
-__all__ = ["GROUP", "import_source", "installed_parts", "written_by_hand"]
+__all__ = ["GROUP", "import_source", "installed_parts", "remedy", "written_by_hand"]
 
 GROUP = "moldiff.parts"
 _PREFIX = "moldiff_import_"  # before a file's name: no module of another package is hidden by it
@@ -50,6 +50,15 @@ def _failures() -> Iterator[str]:
 def _distribution(point: EntryPoint) -> str:
     name = "a distribution" if point.dist is None else f"the distribution '{point.dist.name}'"
     return f"{name} ({point.value})"
+
+
+def remedy(name: str, known: Iterable[str]) -> str:
+    """Return what to do about a name that no part has: the nearest one, or whence parts come."""
+    fix = did_you_mean(name, known)
+    if "Did you mean" in fix:
+        return fix
+    own = "A part of your own is imported first: --import FILE."
+    return " ".join([fix, own, *installed_parts()])
 
 
 def import_source(source: str) -> None:

@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 
 from moldiff.configuration import Place, fitted, frozen, mismatch, parameters
 from moldiff.errors import ConfigError, did_you_mean
-from moldiff.plugins import installed_parts, written_by_hand
+from moldiff.plugins import installed_parts, remedy, written_by_hand
 
 __all__ = [
     "build",
@@ -247,11 +247,7 @@ def _part(kind: str, name: str, wanted: type = object, place: Place | None = Non
             f"In {place.where}, {place.subject} cannot be the {word(kind)} '{name}'.",
             fix=f"Names that fit: {', '.join(fitting) or 'none'}.",
         )
-    fix = did_you_mean(name, fitting)
-    if "Did you mean" not in fix:
-        own = "A part of your own is imported first: --import FILE."
-        fix = " ".join([fix, own, *installed_parts()])
-    raise ConfigError(f"There is no {word(kind)} called '{name}'.", fix=fix)
+    raise ConfigError(f"There is no {word(kind)} called '{name}'.", fix=remedy(name, fitting))
 
 
 def _fitting(kind: str, wanted: type) -> dict[str, type]:

@@ -110,6 +110,7 @@ def test_a_sampler_with_settings() -> None:
         "name": "heun", "s_churn": 2, "s_noise": 1.01,
     }  # fmt: skip
     assert parse_sampler("ddim") == {"name": "ancestral", "eta": 0.0}
+    assert parse_sampler("ancestral,eta=0.5") == {"name": "ancestral", "eta": 0.5}  # no method's
 
 
 @pytest.mark.parametrize(
@@ -121,7 +122,7 @@ def test_a_sampler_with_settings() -> None:
         ("heun,name=1", "no setting"),
         ("heun,s_churn=much", "must be a number"),
         ("heun,s_churn=nan", "must be a number"),
-        ("", "no sampler ''"),
+        ("", "no sampler ''.*Known: .*ancestral.*--import FILE"),
     ],
 )
 def test_a_wrong_sampler_is_refused(text: str, words: str) -> None:

@@ -33,7 +33,7 @@ from moldiff.diffusion.guidance.condition import standardised, weighed_sizes
 from moldiff.diffusion.latent import check_classless
 from moldiff.diffusion.sampler import Sampler, State
 from moldiff.errors import InputError
-from moldiff.generation.sampling import sampled
+from moldiff.generation.sampling import provenance, sampled
 from moldiff.model import Model
 from moldiff.seeds import generator
 
@@ -283,7 +283,7 @@ class _Job:
             "model": f"{self.model.card.get('name', 'unnamed')} {self.model.digest}".strip(),
             "seed": str(self.request.seed),
             "steps": str(self.sampler.steps),
-            "sampling": json.dumps(self.sampling, sort_keys=True),
+            "sampling": provenance(self.sampling),
             "request": json.dumps(self.request.to_dict(), sort_keys=True),
             "hydrogens": "placed by rule, relaxed with MMFF94 (or UFF)" if folded else "",
             "moldiff_version": moldiff.__version__,

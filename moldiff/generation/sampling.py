@@ -7,6 +7,8 @@ students in training, benchmarks.
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,8 +18,9 @@ from moldiff.diffusion.denoiser import Denoiser
 from moldiff.diffusion.guidance import with_settings
 from moldiff.diffusion.sampler import Sampler
 from moldiff.model import Model
+from moldiff.registry import describe, has_name
 
-__all__ = ["sampled"]
+__all__ = ["provenance", "sampled"]
 
 
 def sampled(
@@ -32,3 +35,19 @@ def sampled(
     """
     vocabulary = Vocabulary.from_dict(dict(model.vocabulary))
     return with_settings(denoiser, sampling, valence_table(vocabulary))
+
+
+def provenance(sampling: Mapping[str, Any]) -> str:
+    """Return sampling settings as JSON; parts that are objects by their settings.
+
+    An object whose class is not registered is the qualified name of the class.
+    """
+    return json.dumps(sampling, sort_keys=True, default=_described)
+
+
+def _described(part: object) -> Any:
+    cls = type(part)
+    if not has_name(cls):
+        return f"{cls.__module__}.{cls.__qualname__}"
+    # A setting that is infinite limits nothing, and JSON has no word for it.
+    return {key: value for key, value in describe(part).items() if value != math.inf}

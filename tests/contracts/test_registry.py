@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -253,15 +253,6 @@ def test_every_part_is_built_from_every_part_that_fits_and_refuses_all_others(
                 make(kind, name, **{parameter: config})
 
 
-@pytest.fixture
-def held() -> Iterator[None]:
-    """What a test registers is gone after it."""
-    before = {kind: dict(classes) for kind, classes in registry._REGISTRY.items()}
-    yield
-    registry._REGISTRY.clear()
-    registry._REGISTRY.update(before)
-
-
 class Push(ABC):
     """A kind of part."""
 
@@ -291,7 +282,7 @@ class Several:
 
 
 @pytest.fixture
-def pushes(held: None) -> None:
+def pushes(registry_kept: None) -> None:
     registry.register("push", "constant")(Constant)
     registry.register("several", "all")(Several)
 
@@ -348,7 +339,7 @@ def defined(module: str, text: str) -> type:
     return made
 
 
-def test_a_class_that_is_defined_again_replaces_its_older_self(held: None) -> None:
+def test_a_class_that_is_defined_again_replaces_its_older_self(registry_kept: None) -> None:
     text = "class New:\n    size = {}"
     for module in ("my.parts", "__main__", "moldiff_import_my"):
         kind = f"push of {module}"
@@ -360,7 +351,7 @@ def test_a_class_that_is_defined_again_replaces_its_older_self(held: None) -> No
         assert registry.describe(older()) == {"name": "new"}  # an object made before still has one
 
 
-def test_a_notebook_may_give_a_name_to_another_of_its_classes(held: None) -> None:
+def test_a_notebook_may_give_a_name_to_another_of_its_classes(registry_kept: None) -> None:
     for module in ("__main__", "moldiff_import_my"):
         kind = f"push of {module}"
         registry.register(kind, "new")(defined(module, "class Old: pass\nNew = Old"))
@@ -371,7 +362,7 @@ def test_a_notebook_may_give_a_name_to_another_of_its_classes(held: None) -> Non
 @pytest.mark.parametrize(
     ("first", "second"), [("my.parts", "my.parts"), ("my.parts", "__main__"), ("a", "b")]
 )
-def test_another_class_cannot_take_a_name(held: None, first: str, second: str) -> None:
+def test_another_class_cannot_take_a_name(registry_kept: None, first: str, second: str) -> None:
     older = defined(first, "class Old: pass\nNew = Old")
     registry.register("push", "new")(older)
     with pytest.raises(ValueError, match=rf"a push called 'new' already, {first}\.Old"):
