@@ -299,10 +299,12 @@ def _made(wanted: type, value: Any, place: Place) -> Any:
     kind = _kind(wanted, place.key)
     if kind is not None:
         return _build(kind, value, wanted=wanted, place=place)
-    if is_dataclass(wanted) and isinstance(value, Mapping):
-        return configure(wanted, value, where=f"{place.subject} of {place.where}")
-    if is_dataclass(wanted) or inspect.isabstract(wanted):
+    if inspect.isabstract(wanted):
         raise mismatch(wanted, value, place)
+    if is_dataclass(wanted):
+        if not isinstance(value, Mapping):
+            raise mismatch(Mapping, value, place)
+        return configure(wanted, value, where=f"{place.subject} of {place.where}")
     return frozen(value)  # a class that knows itself what it is made from
 
 

@@ -171,7 +171,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("weights", {1: 1.0}, "a key of 'weights' must be text, not 1"),
     ("table", {"a": [1, "x"]}, "entry 2 of 'a' of 'table' must be a whole number, not 'x'"),
     ("free", 5, "'free' must be a mapping, not 5"),
-    ("inner", 5, "'inner' must be an Inner, not 5"),
+    ("inner", 5, "'inner' must be a mapping, not 5"),
     ("inner", {"depth": 0}, "In 'inner' of here, 'depth' must be at least 1, not 0"),
     ("inner", {"name": "x"}, "In 'inner' of here, 'depth' is missing"),
     ("inner", {"depht": 1}, "no setting 'depht' in 'inner' of here"),

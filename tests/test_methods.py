@@ -237,6 +237,18 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
         "'masked'", "mask",
     ),
     "temperature": ({"sampling": {"temperature": 0}}, "above 0", "1"),
+    "objective within": (
+        {"objective": {"name": "endpoint", "objective": "consistency"}},
+        "cannot be the objective 'consistency'", "Names that fit: denoising",
+    ),
+    "weight": (
+        {"objective": {"name": "denoising", "weights": {"positions": "x"}}},
+        "'positions' of 'weights' must be a number", "Correct",
+    ),
+    "rollout": (
+        {"objective": {"name": "endpoint", "rollout": 5}}, "'rollout' must be a mapping", "Correct"
+    ),
+    "grid": ({"sampling": {"grid": "heun"}}, "no grid of times called 'heun'", "power"),
 }  # fmt: skip
 
 

@@ -49,5 +49,11 @@ def _described(part: object) -> Any:
     cls = type(part)
     if not has_name(cls):
         return f"{cls.__module__}.{cls.__qualname__}"
-    # A setting that is infinite limits nothing, and JSON has no word for it.
-    return {key: value for key, value in describe(part).items() if value != math.inf}
+    return _finite(describe(part))
+
+
+def _finite(settings: Any) -> Any:
+    """Settings without the infinite ones: those limit nothing, and JSON has no word for them."""
+    if not isinstance(settings, dict):
+        return settings
+    return {key: _finite(value) for key, value in settings.items() if value != math.inf}

@@ -212,6 +212,28 @@ def test_a_sampler_may_be_a_name_a_stepper_or_a_sampler() -> None:
     assert item.tags["steps"] == "4"
 
 
+@dataclasses.dataclass(frozen=True)
+class Around(Stepper):
+    """A stepper that holds another."""
+
+    inner: Stepper = Heun()
+
+    def step(
+        self, denoiser: Denoiser, state: State, s: float, *, rng: torch.Generator
+    ) -> tuple[Batch, Batch]:
+        return self.inner.step(denoiser, state, s, rng=rng)
+
+
+def test_a_stepper_is_recorded_with_what_it_holds(registry_kept: None) -> None:
+    registry.register("stepper", "around")(Around)
+    (item,) = moldiff.generate(1, model=small(), size=5, sampler=Around())
+    stepper = settings(item)["stepper"]
+    assert stepper["name"] == "around" and stepper["inner"]["name"] == "heun"
+    assert registry.build("stepper", stepper) == Around()
+    (item,) = moldiff.generate(1, model=small(), size=5, sampler=Around(Mine()))
+    assert settings(item)["stepper"]["inner"].endswith("Mine")
+
+
 def test_a_stepper_that_is_not_registered_is_recorded_by_its_class() -> None:
     (item,) = moldiff.generate(1, model=small(), size=5, sampler=Mine(2.0))
     assert settings(item)["stepper"] == f"{Mine.__module__}.Mine"
