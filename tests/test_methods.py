@@ -111,6 +111,7 @@ def test_a_sampler_with_settings() -> None:
         "name": "heun", "s_churn": 2, "s_noise": 1.01,
     }  # fmt: skip
     assert parse_sampler("ddim") == {"name": "ancestral", "eta": 0.0}
+    assert parse_sampler("ancestral,eta=0.5") == {"name": "ancestral", "eta": 0.5}  # no method's
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,7 @@ def test_a_sampler_with_settings() -> None:
         ("heun,name=1", "no setting"),
         ("heun,s_churn=much", "must be a number"),
         ("heun,s_churn=nan", "must be a number"),
-        ("", "no sampler ''"),
+        ("", "no sampler ''.*Known: .*ancestral.*--import FILE"),
     ],
 )
 def test_a_wrong_sampler_is_refused(text: str, words: str) -> None:
@@ -237,6 +238,18 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
         "'masked'", "mask",
     ),
     "temperature": ({"sampling": {"temperature": 0}}, "above 0", "1"),
+    "objective within": (
+        {"objective": {"name": "endpoint", "objective": "consistency"}},
+        "cannot be the objective 'consistency'", "Names that fit: denoising",
+    ),
+    "weight": (
+        {"objective": {"name": "denoising", "weights": {"positions": "x"}}},
+        "'positions' of 'weights' must be a number", "Correct",
+    ),
+    "rollout": (
+        {"objective": {"name": "endpoint", "rollout": 5}}, "'rollout' must be a mapping", "Correct"
+    ),
+    "grid": ({"sampling": {"grid": "heun"}}, "no grid of times called 'heun'", "power"),
 }  # fmt: skip
 
 
