@@ -29,7 +29,7 @@ import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
 
-from moldiff import registry  # noqa: E402
+from moldiff import catalogue
 
 # A shell starts what goes to the background deaf to Ctrl-C, and children inherit it: the tests of
 # interruptions would wait for ever.
@@ -47,7 +47,7 @@ hypothesis.settings.load_profile("moldiff")
 @pytest.fixture
 def registry_kept() -> Iterator[None]:
     """What a test registers is forgotten after it."""
-    before = {kind: dict(classes) for kind, classes in registry._REGISTRY.items()}
+    before = {kind: dict(classes) for kind, classes in catalogue._REGISTRY.items()}
     yield
-    registry._REGISTRY.clear()
-    registry._REGISTRY.update(before)
+    catalogue._REGISTRY.clear()
+    catalogue._REGISTRY.update(before)

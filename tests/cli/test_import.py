@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from moldiff import registry
+from moldiff import catalogue
 from moldiff.cli import generate, info, likelihood, train
 from moldiff.io import read_molecules
 
@@ -122,7 +122,7 @@ def test_a_run_with_ones_own_parts_trains_goes_on_and_samples(
     assert run(*words, "--import", mine).status == 0
     assert sampling(out)["stepper"]["name"] == "mine"
     assert run("info", model, "--import", mine).status == 0
-    del registry._REGISTRY["stepper"]["mine"]  # as in another process
+    del catalogue._REGISTRY["stepper"]["mine"]  # as in another process
     done = run(*words)
     assert done.status == 2 and "no stepper called 'mine'" in done.err, done.err
 
