@@ -29,7 +29,7 @@ import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
 
-from moldiff import catalogue
+from moldiff import catalogue  # noqa: E402
 
 # A shell starts what goes to the background deaf to Ctrl-C, and children inherit it: the tests of
 # interruptions would wait for ever.
