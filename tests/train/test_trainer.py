@@ -200,7 +200,7 @@ def test_the_model_has_the_averaged_weights_and_a_card(
 def test_the_saved_weights_are_the_moving_average_of_those_of_every_step(
     config: Config, store: Store, tmp_path: Path
 ) -> None:
-    """By hand, from the weights that the consumer of the loop sees; two steps beyond its warm-up."""
+    """By hand, from the weights after every step; the last four are beyond the warm-up."""
     trainer = Trainer(config(steps=12, optimizer={**OPTIMIZER, "lr": 0.01, "ema": 0.5}), store)
     first = {k: v.detach().clone() for k, v in trainer.network.named_parameters()}
     mean = dict(first)
