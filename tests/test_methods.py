@@ -25,6 +25,7 @@ from moldiff.train.check import check
 from moldiff.train.statistics import Statistics
 from moldiff.train.workloads.codecs import Codecs
 from moldiff.train.workloads.molecules import Molecules
+from tests.one_device import META, on_meta, watched
 
 SAMPLE = Path(__file__).parents[1] / "datasets" / "qm9" / "sample.sdf"
 TINY = {
@@ -96,6 +97,31 @@ def test_every_method_trains_and_samples(
     work.model.network.eval().requires_grad_(False)
     made = list(generate(work.model, Request(2, size=5), sampling={"steps": 3}))
     assert [item.mol.GetNumAtoms() for item in made] == [5, 5]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_loss_of_every_method_stays_on_the_device_of_its_network(
+    name: str, store: Store, teacher: Path, codec: Path, tmp_path: Path
+) -> None:
+    own = {"codec": str(codec)} if "codec" in METHODS[name].config else {}
+    own = {**own, "device": META, "output": str(tmp_path)}
+    work = Molecules(member(name, teacher, **own), store)
+    work.model.network.to(META)
+    with watched():
+        for loss, parts, _ in work.losses(work.loader[0], rng=torch.Generator()):
+            assert on_meta(loss, parts)
+            loss.backward()
+        assert on_meta([p.grad for p in work.model.network.parameters()])
+
+
+def test_the_loss_of_a_codec_stays_on_the_device_of_its_network(store: Store) -> None:
+    network = {"name": "autoencoder", "width": 3, "encoder": TINY, "decoder": TINY}
+    settings = {"task": "codec", "network": network, "objective": "reconstruction", "device": META}
+    work = Codecs(dataclasses.replace(CONFIG, **settings), store)
+    work.model.network.to(META)
+    with watched():
+        for loss, parts, _ in work.losses(work.loader[0], rng=torch.Generator()):
+            assert on_meta(loss, parts)
 
 
 def test_every_stepper_has_a_name_on_the_command_line() -> None:
