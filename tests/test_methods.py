@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 import torch
-from moldiff.generation.api import sampler_remarks, stepper_of, trajectories
-from moldiff.generation.run import Request, generate
 
 from moldiff import registry
 from moldiff.data.molecules import prepare
 from moldiff.data.store import Store
 from moldiff.errors import ConfigError, InputError
+from moldiff.generation.api import sampler_remarks, stepper_of, trajectories
+from moldiff.generation.run import Request, generate
 from moldiff.methods import METHODS, SAMPLERS, apply, parse_sampler
 from moldiff.model import Model
 from moldiff.models import bundled_configs

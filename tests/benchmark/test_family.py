@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import torch
-from moldiff.generation.run import Request, generate
 
 from moldiff.benchmark import __main__ as command
 from moldiff.benchmark import picture
@@ -18,6 +17,7 @@ from moldiff.benchmark.family.picture import spread
 from moldiff.benchmark.family.report import markdown
 from moldiff.benchmark.family.sampling import counted
 from moldiff.data.molecules import prepare
+from moldiff.generation.run import Request, generate
 from moldiff.methods import METHODS
 from moldiff.model import Model
 from moldiff.train import TrainConfig

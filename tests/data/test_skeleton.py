@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from moldiff.generation.run import generate
 from rdkit import Chem
 
 from moldiff import Request, load
@@ -23,6 +22,7 @@ from moldiff.cli import main
 from moldiff.data.skeleton import fold_store
 from moldiff.data.store import Entry, Store
 from moldiff.errors import DataError
+from moldiff.generation.run import generate
 
 SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
 

@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 import torch
-from moldiff.generation.bound import bounds
-from moldiff.generation.run import Request, generate
 from rdkit import Chem
 from torch import Tensor
 
@@ -24,6 +22,8 @@ from moldiff.diffusion.batch import Batch, pair_count, pair_indices
 from moldiff.diffusion.objective import Reconstruction
 from moldiff.diffusion.space import ZeroCoM
 from moldiff.errors import ConfigError, InputError, ModelFileError
+from moldiff.generation.bound import bounds
+from moldiff.generation.run import Request, generate
 from moldiff.methods import apply
 from moldiff.model import Model
 from moldiff.models import card_rows, load

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from moldiff.generation.run import sample_batch
 from torch import Tensor
 
 import moldiff
 from moldiff import registry
 from moldiff.diffusion.sampler import Sampler
+from moldiff.generation.run import sample_batch
 
 STEPPERS = ("ancestral", "midpoint", "multistep", "heun")
 MOLECULES, ATOMS = 128, 8

@@ -8,12 +8,12 @@ import json
 import numpy as np
 import pytest
 import torch
-from moldiff.generation.run import Request, generate, sample_batch
 
 from moldiff import load, registry
 from moldiff.chem import QM9
 from moldiff.diffusion.sampler import Sampler
 from moldiff.errors import ConfigError, InputError
+from moldiff.generation.run import Request, generate, sample_batch
 from moldiff.metrics import lookup, samples
 from moldiff.model import Model
 

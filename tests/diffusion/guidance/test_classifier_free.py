@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from moldiff.generation.run import Request, generate
 from torch import Tensor
 
 from moldiff.chem import Encoded, Vocabulary
@@ -22,6 +21,7 @@ from moldiff.diffusion.guidance.condition import dropped, remarks, standardised,
 from moldiff.diffusion.process import Product
 from moldiff.diffusion.sampler import Sampler
 from moldiff.errors import ConfigError, InputError, ModelFileError
+from moldiff.generation.run import Request, generate
 from moldiff.model import Model
 from moldiff.models import card_rows
 from moldiff.train import TrainConfig, Trainer

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from moldiff.generation.run import generate
 from torch import Tensor
 
 from moldiff import Request, load
@@ -18,6 +17,7 @@ from moldiff.diffusion.denoiser import Denoiser, GaussianDenoiser
 from moldiff.diffusion.guidance import Valence, with_settings
 from moldiff.diffusion.process import Product
 from moldiff.errors import ConfigError
+from moldiff.generation.run import generate
 
 TABLE = torch.as_tensor(valence_table(QM9))
 H, C, N, O = range(4)  # noqa: E741
