@@ -14,6 +14,7 @@ import torch
 
 from moldiff.diffusion.batch import FIELDS, Batch
 from moldiff.diffusion.space import SO3, expand
+from moldiff.seeds import uniform
 
 __all__ = ["turned"]
 
@@ -31,7 +32,7 @@ def turned(x_0: Batch, noise: Batch | None, *, rng: torch.Generator) -> tuple[Ba
         Fields at t = 1 that belong to it (a teacher's pairs), or None.
     """
     matrices = SO3().prior((x_0.graphs, 3, 3), rng=rng)
-    mirrored = torch.rand(x_0.graphs, generator=rng, device=rng.device) < 0.5
+    mirrored = uniform((x_0.graphs,), rng=rng) < 0.5
     matrices = torch.where(expand(mirrored.float(), matrices) > 0, -matrices, matrices)
     matrices = matrices.to(x_0.device)
     return _by(matrices, x_0), None if noise is None else _by(matrices, noise)

@@ -21,9 +21,10 @@ from moldiff.benchmark.docking.complexes import (
     read_crystal,
     search_box,
 )
-from moldiff.benchmark.docking.measures import posebusters_version, rmsds, validity
+from moldiff.benchmark.docking.measures import posebusters_version, validity
 from moldiff.benchmark.docking.methods import Docked, Job, Run
 from moldiff.benchmark.docking.rows import DOCKED, FAILED, Judged, Row
+from moldiff.chem.rmsd import pose_rmsds
 from moldiff.errors import MoldiffError
 
 if TYPE_CHECKING:
@@ -128,9 +129,9 @@ def _judged(row: Row, answer: Docked, crystal: Chem.Mol, prepared: float) -> Row
         seconds={"receptor": prepared, **answer.seconds},
     )
     fractions = _fractions(answer)
-    apart = rmsds([pose.mol for pose in answer.poses], crystal)
-    if isinstance(apart, str):
-        return replace(row, status=FAILED, reason=apart)
+    apart = pose_rmsds([pose.mol for pose in answer.poses], crystal)
+    if apart is None:
+        return replace(row, status=FAILED, reason="the docked molecule is not the crystal's")
     poses = tuple(
         Judged(
             float(rmsd) if np.isfinite(rmsd) else np.inf,

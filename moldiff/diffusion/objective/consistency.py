@@ -46,6 +46,7 @@ from moldiff.diffusion.process import Flow, Gaussian, Product
 from moldiff.diffusion.space import expand
 from moldiff.errors import ConfigError
 from moldiff.registry import register
+from moldiff.seeds import uniform
 
 __all__ = ["Consistency"]
 
@@ -118,7 +119,7 @@ class Consistency(Objective):
         x_s, x_t, told = self.on_one_trajectory(denoiser.process, x_0, s, t, noise, rng=rng)
         previous = None
         with torch.no_grad():
-            if torch.rand((), generator=rng, device=rng.device) < self.self_condition:
+            if uniform((), rng=rng) < self.self_condition:
                 previous = denoiser(x_t, t)
             target = denoiser(x_s, s.clamp_min(_EARLIEST), previous)
         prediction = denoiser(x_t, t, previous)

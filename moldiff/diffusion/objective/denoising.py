@@ -27,6 +27,7 @@ from moldiff.diffusion.objective.base import (
 )
 from moldiff.diffusion.objective.times import Kumaraswamy, Times
 from moldiff.registry import register
+from moldiff.seeds import uniform
 
 __all__ = ["Denoising"]
 
@@ -77,7 +78,7 @@ class Denoising(Objective):
         noise = coupled(process, x_0, self.coupling, noise, rng=rng)
         x_t = process.forward(x_0, torch.zeros_like(t), t, rng=rng, noise=noise)
         previous = None
-        if torch.rand((), generator=rng, device=rng.device) < self.self_condition:
+        if uniform((), rng=rng) < self.self_condition:
             with torch.no_grad():
                 previous = denoiser(x_t, t)
         return self.regress(denoiser, x_t, t, previous, x_0)

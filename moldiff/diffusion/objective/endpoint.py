@@ -44,6 +44,7 @@ from moldiff.diffusion.objective.reflow import TEACHING
 from moldiff.diffusion.sampler import Sampler, State
 from moldiff.errors import ConfigError
 from moldiff.registry import register
+from moldiff.seeds import uniform
 
 __all__ = ["Endpoint"]
 
@@ -98,7 +99,7 @@ class Endpoint(Objective):
         rng: torch.Generator,
         noise: Batch | None = None,
     ) -> Loss:
-        if torch.rand((), generator=rng, device=rng.device) >= self.share:
+        if uniform((), rng=rng) >= self.share:
             return self.objective(denoiser, x_0, rng=rng, noise=noise)
         student, sampler = self.sampled(denoiser, self.rollout)
         last = self._drawn(1, sampler.steps - 1, rng)

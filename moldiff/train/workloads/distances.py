@@ -21,6 +21,7 @@ from moldiff.data.complexes import Complex, ComplexStore
 from moldiff.docking.judge.distances import LikelihoodModel
 from moldiff.domain.distances import sites
 from moldiff.domain.kinematics import Kinematics, Pose
+from moldiff.geometry.tensors import symmetric_rmsd
 from moldiff.nn.distances import DistanceNetwork
 from moldiff.nn.mixture import REACH
 from moldiff.nn.sites import Sites, join, nearest
@@ -28,7 +29,6 @@ from moldiff.registry import build, register
 from moldiff.seeds import generator
 from moldiff.train.config import TrainConfig
 from moldiff.train.workloads.base import Loss, Workload, load_weights
-from moldiff.train.workloads.displacement import images
 from moldiff.train.workloads.poses import ComplexBatches
 
 __all__ = ["ComplexBatch", "Likelihoods", "Pairs", "decoys", "make_batch", "pair_loss", "trials"]
@@ -211,9 +211,7 @@ def decoys(c: Complex, count: int, *, rng: torch.Generator) -> tuple[Tensor, Ten
     amount = torch.linspace(1 / count, 1, count)[:, None]
     tangent = amount * spread * torch.randn(count, 6 + rotors, generator=rng)
     x = kinematics.place(kinematics.retract(start, tangent))
-    target = images(crystal, torch.from_numpy(c.symmetry.astype(np.int64)))
-    rmsd = (x.unsqueeze(1) - target).square().sum(-1).mean(-1).sqrt().amin(1)
-    return x, rmsd
+    return x, symmetric_rmsd(x, crystal, torch.from_numpy(c.symmetry.astype(np.int64)))
 
 
 @torch.no_grad()
