@@ -125,7 +125,7 @@ def docking(
     )
     cases = choose(found, limit=limit, only=None if ids is None else _ids(ids))
     known = {} if similarity is None else read_similarity(similarity)
-    with Study(cases, plan, output, known) as study:
+    with Study.open(cases, plan, output, known) as study:
         stopped = not report_only and _work(study, jobs)
         result = _tell(study)
         if readme is not None:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing import parent_process
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +23,7 @@ from moldiff.benchmark.docking.methods import Docked, Job, Run
 from moldiff.benchmark.docking.rows import DOCKED, FAILED, Judged, Row
 from moldiff.chem.rmsd import pose_rmsds
 from moldiff.errors import MoldiffError
+from moldiff.interrupts import follow_parent
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -187,25 +185,11 @@ def _settle() -> None:
     """One thread, no output, and an end with the process that started this one."""
     from moldiff.cpu import set_threads
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
-    _die_with_parent()
+    follow_parent()
     sink = os.open(os.devnull, os.O_WRONLY)
     for number in (1, 2):
         os.dup2(sink, number)
     set_threads(1)
-
-
-def _die_with_parent() -> None:
-    """Without the parent there is nobody to keep the row."""
-    parent = parent_process()
-    if parent is None:
-        return
-
-    def follow() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
 
 
 def _allow(seconds: int) -> None:

@@ -26,32 +26,32 @@ from moldiff.errors import ConfigError, InputError
 def test_a_torn_line_costs_its_row_only(tmp_path: Path, cut: int, made: Callable[..., Row]) -> None:
     path = tmp_path / "rows.jsonl"
     rows = [made("a", "m", 1.0, float("inf")), made("b", "m"), made("c", "m", 2.0)]
-    with RowFile(path) as file:
+    with RowFile.open(path) as file:
         for row in rows:
             file.append(row)
     path.write_bytes(path.read_bytes()[:-cut])
-    with RowFile(path) as file:
+    with RowFile.open(path) as file:
         assert list(file.rows.values()) == rows[:2]
         file.append(rows[2])
-    with RowFile(path) as file:
+    with RowFile.open(path) as file:
         assert list(file.rows.values()) == rows
 
 
 def test_a_damaged_line_is_a_row_to_dock_again(tmp_path: Path, made: Callable[..., Row]) -> None:
     path = tmp_path / "rows.jsonl"
-    with RowFile(path) as file:
+    with RowFile.open(path) as file:
         file.append(made("a", "m", 1.0))
         file.append(made("b", "m", 1.0))
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(lines[0][:40] + b"\n" + lines[1])
-    with RowFile(path) as file:
+    with RowFile.open(path) as file:
         assert [row.id for row in file.rows.values()] == ["b"] and file.damaged == 1
 
 
 def test_one_process_at_a_time(tmp_path: Path) -> None:
     pytest.importorskip("fcntl")
-    with RowFile(tmp_path / "rows.jsonl"), pytest.raises(InputError, match="Another process"):
-        RowFile(tmp_path / "rows.jsonl").__enter__()
+    with RowFile.open(tmp_path / "rows.jsonl"), pytest.raises(InputError, match="Another process"):
+        RowFile.open(tmp_path / "rows.jsonl").__enter__()
 
 
 def test_a_smaller_limit_is_the_beginning_of_a_larger_one() -> None:
