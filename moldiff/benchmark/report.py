@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import moldiff
 from moldiff.errors import InputError
+from moldiff.version import __version__
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -71,7 +71,7 @@ def versions() -> dict[str, str]:
     import torch
 
     return {
-        "moldiff": moldiff.__version__,
+        "moldiff": __version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": numpy.__version__,

@@ -14,7 +14,6 @@ from typing import Annotated
 
 import typer
 
-import moldiff
 from moldiff.cli import (
     benchmark,
     cite,
@@ -30,6 +29,7 @@ from moldiff.cli import (
 )
 from moldiff.cli.failure import guarded, terminable
 from moldiff.cli.output import examples
+from moldiff.version import __version__
 
 __all__ = ["main"]
 
@@ -59,7 +59,7 @@ app.add_typer(benchmark.app, name="benchmark")
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"moldiff {moldiff.__version__}")
+        typer.echo(f"moldiff {__version__}")
         raise typer.Exit
 
 

@@ -17,7 +17,6 @@ import numpy.typing as npt
 import torch
 from rdkit import Chem
 
-import moldiff
 from moldiff.chem.decode import decode
 from moldiff.chem.encode import Encoded
 from moldiff.chem.formula import parse_formula
@@ -36,6 +35,7 @@ from moldiff.errors import InputError
 from moldiff.generation.sampling import sampled
 from moldiff.model import Model
 from moldiff.seeds import generator
+from moldiff.version import __version__
 
 __all__ = ["Frame", "Generated", "Request", "generate", "sample_batch"]
 
@@ -286,7 +286,7 @@ class _Job:
             "sampling": json.dumps(self.sampling, sort_keys=True),
             "request": json.dumps(self.request.to_dict(), sort_keys=True),
             "hydrogens": "placed by rule, relaxed with MMFF94 (or UFF)" if folded else "",
-            "moldiff_version": moldiff.__version__,
+            "moldiff_version": __version__,
             **property_tags(self.request.conditions, smiles),
         }
         return Generated(mol, failure, {k: v for k, v in tags.items() if v}, frames)

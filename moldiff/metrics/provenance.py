@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from rdkit import rdBase
 
-from moldiff import __version__
 from moldiff.metrics import xtb
+from moldiff.version import __version__
 
 __all__ = ["TAGS", "provenance", "versions"]
 

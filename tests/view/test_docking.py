@@ -16,8 +16,8 @@ from rdkit.Chem import AllChem
 
 from moldiff.io import Record
 from moldiff.protein.contacts import KINDS, contacts
+from moldiff.protein.read import read_structure
 from moldiff.protein.receptor import Receptor, prepare_receptor
-from moldiff.protein.structure import read_structure
 from moldiff.view.docking import render_docking, write_docking
 
 CAGE = Path(__file__).parents[1] / "data" / "dock" / "cage.pdb"

@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
-import moldiff
 from moldiff.benchmark.docking import statistics
 from moldiff.benchmark.docking.methods import METHODS, Ours
 from moldiff.benchmark.docking.rows import FAILED, Row, base
 from moldiff.text import markdown_table
+from moldiff.version import __version__
 
 __all__ = [
     "ALL_SETS",
@@ -184,7 +184,7 @@ def _points(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def _versions() -> dict[str, str | None]:
-    found: dict[str, str | None] = {"moldiff": moldiff.__version__}
+    found: dict[str, str | None] = {"moldiff": __version__}
     for name in ("vina", "posebusters", "rdkit", "torch", "numpy"):
         try:
             found[name] = version(name)

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from moldiff.benchmark.docking import report
+from moldiff.benchmark.docking.answer import Job
 from moldiff.benchmark.docking.complexes import Case
 from moldiff.benchmark.docking.curve import draw_curves, drawable
-from moldiff.benchmark.docking.methods import METHODS, Job, Run, parse
+from moldiff.benchmark.docking.methods import METHODS, Run, parse
 from moldiff.benchmark.docking.rows import Row, RowFile, plain
 from moldiff.benchmark.docking.schedule import execute
 from moldiff.benchmark.docking.worker import Task

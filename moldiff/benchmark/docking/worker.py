@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from moldiff.benchmark.docking.answer import Docked, Job
 from moldiff.benchmark.docking.complexes import (
     Case,
     graph_of,
@@ -19,7 +20,7 @@ from moldiff.benchmark.docking.complexes import (
     search_box,
 )
 from moldiff.benchmark.docking.measures import posebusters_version, validity
-from moldiff.benchmark.docking.methods import Docked, Job, Run
+from moldiff.benchmark.docking.methods import Run
 from moldiff.benchmark.docking.rows import DOCKED, FAILED, Judged, Row
 from moldiff.chem.rmsd import pose_rmsds
 from moldiff.errors import MoldiffError
@@ -106,8 +107,8 @@ def work(task: Task, docked: Callable[[Row], object] = lambda row: None) -> Row:
 def _pocket(case: Case, crystal: Chem.Mol, row: Row) -> tuple[Pocket, Row]:
     """Read and prepare the receptor, and cut the pocket."""
     from moldiff.docking.problem import Pocket
+    from moldiff.protein.read import read_structure
     from moldiff.protein.receptor import prepare_receptor
-    from moldiff.protein.structure import read_structure
 
     known = crystal.GetConformer().GetPositions()
     structure = read_structure(case.receptor).without_overlap(known)

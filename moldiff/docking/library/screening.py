@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import moldiff
 from moldiff.errors import InputError
+from moldiff.version import __version__
 
 if TYPE_CHECKING:
     from rdkit import Chem
@@ -100,7 +100,7 @@ class LibraryRun:
         if restart:
             manifest_path.unlink(missing_ok=True)
         header = {
-            "moldiff": moldiff.__version__,
+            "moldiff": __version__,
             "library": digest_of(path),
             "receptor": site.digest,
             "pocket": site.pocket.digest,

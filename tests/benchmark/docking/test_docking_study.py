@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 
 from moldiff.benchmark.docking import report
+from moldiff.benchmark.docking.answer import Job
 from moldiff.benchmark.docking.complexes import read_set
-from moldiff.benchmark.docking.methods import Job, parse
+from moldiff.benchmark.docking.methods import parse
 from moldiff.benchmark.docking.readme import into_readme
 from moldiff.benchmark.docking.rows import DOCKED, FAILED, Row
 from moldiff.benchmark.docking.study import Plan, Study, poses_table

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
+from moldiff.benchmark.docking.answer import Job
 from moldiff.benchmark.docking.complexes import (
     Case,
     choose,
@@ -17,7 +18,7 @@ from moldiff.benchmark.docking.complexes import (
     read_set,
     search_box,
 )
-from moldiff.benchmark.docking.methods import Job, Ours, parse
+from moldiff.benchmark.docking.methods import Ours, parse
 from moldiff.benchmark.docking.rows import Row, RowFile, base
 from moldiff.errors import ConfigError, InputError
 
