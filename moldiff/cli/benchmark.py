@@ -13,7 +13,7 @@ import typer
 from moldiff.cli.failure import Interrupted
 from moldiff.cli.output import bar, counted, examples, remark, table
 from moldiff.errors import InputError
-from moldiff.text import around_section
+from moldiff.report.markdown import around_section
 
 if TYPE_CHECKING:
     from moldiff.benchmark.docking.methods import Run

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,7 +11,7 @@ from rdkit import Chem
 
 from moldiff.chem.quiet import quiet
 
-__all__ = ["posebusters_version", "validity"]
+__all__ = ["validity"]
 
 _DISTANCE = "rmsd"  # in the name of the check that is no matter of validity
 
@@ -48,11 +47,3 @@ def _protein(path: Path) -> Chem.Mol | None:
     with quiet():
         options: dict[str, Any] = PoseBusters(config="redock").config["loading"]["mol_cond"]
         return safe_load_mol(path, **options)
-
-
-def posebusters_version() -> str | None:
-    """Return the version of PoseBusters: checks differ between them; None: not installed."""
-    try:
-        return version("posebusters")
-    except PackageNotFoundError:
-        return None

@@ -6,13 +6,13 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moldiff.benchmark.docking.answer import Docked, Job, Posed
 from moldiff.benchmark.docking.rows import label
 from moldiff.errors import InputError, MissingExtraError, did_you_mean
+from moldiff.report.machine import installed
 from moldiff.version import __version__
 
 if TYPE_CHECKING:
@@ -232,10 +232,10 @@ def _changes(method: Method, words: Iterable[str]) -> tuple[tuple[str, int], ...
 
 def _vina() -> str:
     """The version of Vina; ``MissingExtraError`` if it is not installed."""
-    try:
-        return version("vina")
-    except PackageNotFoundError:
-        raise MissingExtraError("vina", "dock", "The baseline") from None
+    found = installed("vina")
+    if found is None:
+        raise MissingExtraError("vina", "dock", "The baseline")
+    return found
 
 
 def _digest(parts: Iterable[bytes]) -> str:

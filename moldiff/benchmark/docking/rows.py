@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from moldiff.journal import Journal, unwritable
+from moldiff.report import document
 
 __all__ = ["DOCKED", "FAILED", "Judged", "Row", "RowFile", "base", "label", "plain"]
 
@@ -177,11 +178,5 @@ def _number(value: float | None) -> float:
 
 
 def plain(value: Any) -> Any:
-    """Return JSON values: numbers to six digits, None for what is no finite number."""
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, float):
-        return float(f"{value:.6g}") if math.isfinite(value) else None
-    return value
+    """Return JSON values: numbers to six digits, None for what is not a finite number."""
+    return document.plain(value, digits=6)

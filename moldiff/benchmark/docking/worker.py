@@ -19,12 +19,13 @@ from moldiff.benchmark.docking.complexes import (
     read_crystal,
     search_box,
 )
-from moldiff.benchmark.docking.measures import posebusters_version, validity
+from moldiff.benchmark.docking.measures import validity
 from moldiff.benchmark.docking.methods import Run
 from moldiff.benchmark.docking.rows import DOCKED, FAILED, Judged, Row
 from moldiff.chem.rmsd import pose_rmsds
 from moldiff.errors import MoldiffError
 from moldiff.interrupts import follow_parent
+from moldiff.report.machine import installed
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -163,7 +164,7 @@ def _fractions(answer: Docked) -> list[float]:
 
 def _busted(row: Row, answer: Docked, crystal: Chem.Mol, task: Task) -> Row:
     """The row with PoseBusters' verdicts."""
-    if posebusters_version() is None:
+    if installed("posebusters") is None:
         return replace(row, reason="not judged: posebusters is not installed")
     mols = [pose.mol for pose in answer.poses[: task.busted]]
     start = time.process_time()
