@@ -15,6 +15,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from moldiff.version import __version__
+
 if TYPE_CHECKING:
     from moldiff.docking.api import dock
     from moldiff.docking.result import DockingResult
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
     from moldiff.metrics.evaluation import evaluate
     from moldiff.model import Model
     from moldiff.models import load
-
-__version__ = "0.1.0"
 
 __all__ = [
     "DockingResult",

@@ -1,12 +1,14 @@
-"""Ctrl-C in the middle of a library that would swallow it."""
+"""Ctrl-C in the middle of a library that would swallow it, and in processes of a team."""
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["held"]
+__all__ = ["follow_parent", "held"]
 
 
 @contextmanager
@@ -27,3 +29,24 @@ def held() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def follow_parent() -> None:
+    """In a process that works for another: leave Ctrl-C to the parent, and end when it ends.
+
+    Without the parent nobody keeps the results.
+    """
+    from multiprocessing import parent_process
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "setpgrp"):  # RDKit undoes the line above: stay out of the terminal's reach
+        os.setpgrp()
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()

@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any
 
 from moldiff.errors import InputError
@@ -20,56 +20,37 @@ __all__ = ["Journal", "unwritable"]
 
 
 class Journal:
-    """The file, open and locked; a context.
+    """The file, open and locked; see `Journal.open`."""
 
-    Parameters
-    ----------
-    path:
-        The file; made if it is not there.
+    def __init__(self, path: Path, file: IO[bytes]) -> None:
+        self.path, self._file = path, file
 
-    Raises
-    ------
-    InputError
-        If it cannot be written, or is in use by another process.
-    """
+    @classmethod
+    @contextmanager
+    def open(cls, path: Path) -> Iterator[Journal]:
+        """Open and lock the file, made if it is not there, for the length of a ``with`` block.
 
-    def __init__(self, path: Path) -> None:
-        self.path = Path(path)
-        self._file: IO[bytes] | None = None
-
-    def __enter__(self) -> Journal:
-        try:
-            self._file = open(self.path, "a+b")
-        except OSError as error:
-            raise unwritable(self.path, error) from error
-        try:
-            _lock(self._file, self.path)
-        except BaseException:
-            self._file.close()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._open.close()
-
-    @property
-    def _open(self) -> IO[bytes]:
-        assert self._file is not None, "a journal is used as a context"
-        return self._file
+        Raises
+        ------
+        InputError
+            If it cannot be written, or is in use by another process.
+        """
+        with ExitStack() as stack:
+            try:
+                file = stack.enter_context(open(path, "a+b"))
+            except OSError as error:
+                raise unwritable(path, error) from error
+            _lock(file, path)
+            yield cls(path, file)
 
     def append(self, content: Mapping[str, Any]) -> int:
         """Keep plain values for good; return the place of their line."""
         line = json.dumps(content, ensure_ascii=True, allow_nan=False).encode() + b"\n"
-        place = self._open.seek(0, os.SEEK_END)
+        place = self._file.seek(0, os.SEEK_END)
         try:
-            self._open.write(line)
-            self._open.flush()
-            os.fsync(self._open.fileno())
+            self._file.write(line)
+            self._file.flush()
+            os.fsync(self._file.fileno())
         except OSError as error:  # a full disk: half a line would spoil the next one
             os.truncate(self.path, place)
             raise unwritable(self.path, error) from error
@@ -77,16 +58,16 @@ class Journal:
 
     def line(self, place: int) -> bytes:
         """Return what stands at a place, up to the end of the line or of the file."""
-        self._open.seek(place)
-        return self._open.readline()
+        self._file.seek(place)
+        return self._file.readline()
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
         """Yield the lines with their places; drop a torn last one."""
-        self._open.flush()
+        self._file.flush()
         place = 0
         while line := self.line(place):
             if not line.endswith(b"\n"):
-                self._open.truncate(place)
+                self._file.truncate(place)
                 return
             yield place, line
             place += len(line)

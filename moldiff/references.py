@@ -13,8 +13,8 @@ from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 
-import moldiff
 from moldiff.errors import ConfigError, did_you_mean
+from moldiff.version import __version__
 
 __all__ = ["OWN", "Reference", "bibliography", "bibtex", "reference"]
 
@@ -56,7 +56,7 @@ class Reference:
 def bibliography() -> Mapping[str, Reference]:
     """Return all entries by key, in the order of the file."""
     text = (files("moldiff") / "references.bib").read_text(encoding="utf-8")
-    text = text.replace("{VERSION}", f"{{{moldiff.__version__}}}")
+    text = text.replace("{VERSION}", f"{{{__version__}}}")
     return MappingProxyType(
         {
             key: Reference(key, kind, dict(_FIELD.findall(body)), found)

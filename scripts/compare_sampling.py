@@ -9,10 +9,10 @@ import sys
 import time
 
 import yaml
-from moldiff.generation.run import generate
 
 from moldiff import Request, load
 from moldiff.cpu import set_threads
+from moldiff.generation.run import generate
 from moldiff.metrics import graph, lookup
 from moldiff.metrics.reference_data import Reference
 from moldiff.metrics.sample import samples

@@ -9,8 +9,6 @@ import sys
 import time
 from pathlib import Path
 
-from moldiff.generation.run import generate
-
 from moldiff import Request, load
 from moldiff.benchmark.family.training import train
 from moldiff.bundled import bundled_configs
@@ -18,6 +16,7 @@ from moldiff.chem import Encoded, decode, encode, relax_hydrogens
 from moldiff.cpu import set_threads
 from moldiff.data.skeleton import fold_store
 from moldiff.data.store import Store
+from moldiff.generation.run import generate
 from moldiff.metrics import METRICS, Reference, Settings, Study, samples
 from moldiff.metrics.sample import draw
 from moldiff.train import TrainConfig

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from moldiff.errors import InputError
 from moldiff.metrics.readme import results_section
-from moldiff.text import replace_section
+from moldiff.report.markdown import replace_section
 
 root = Path(__file__).resolve().parent.parent
 reports = [json.loads(Path(name).read_text()) for name in sys.argv[2:]]

@@ -10,14 +10,15 @@ from __future__ import annotations
 import jaxtyping
 
 CHECKED = (
-    "schedule",
-    "space",
-    "process",
-    "coupling",
-    "precondition",
-    "denoiser",
-    "objective",
-    "sampler",
+    "diffusion.schedule",
+    "diffusion.space",
+    "diffusion.process",
+    "diffusion.coupling",
+    "diffusion.precondition",
+    "diffusion.denoiser",
+    "diffusion.objective",
+    "diffusion.sampler",
+    "geometry",
     "nn",
 )
 jaxtyping.install_import_hook([f"moldiff.{name}" for name in CHECKED], "beartype.beartype")

@@ -12,6 +12,8 @@ from pathlib import Path
 from moldiff.benchmark import picture, report, startup
 from moldiff.benchmark.family import command as family
 from moldiff.errors import InputError, MoldiffError
+from moldiff.report import document
+from moldiff.report.picture import check
 
 __all__ = ["main"]
 
@@ -68,7 +70,7 @@ def _speed(options: argparse.Namespace) -> None:
         if not path.resolve().parent.is_dir():
             raise InputError(f"There is no directory '{path.parent}' for '{path.name}'.")
     if options.picture is not None:
-        picture.check(options.picture)
+        check(options.picture)
     # Only now what is slow to import.
     from moldiff.benchmark.bench import PLAN, QUICK, Bench
     from moldiff.benchmark.speed import measure
@@ -89,7 +91,7 @@ def _speed(options: argparse.Namespace) -> None:
     seconds = time.perf_counter() - start
     result = report.document(bench, sections, seconds=seconds, load=load_before)
     report.show(result)
-    report.write(result, options.output)
+    document.write(result, options.output)
     print(f"Written: {options.output}")
     if options.picture is not None:
         picture.draw(result, options.picture)

@@ -3,50 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from moldiff.errors import InputError
+from moldiff.report.picture import canvas
 
-__all__ = ["available", "check", "draw"]
-
-SUFFIXES = (".png", ".svg", ".pdf")
-
-
-def available() -> bool:
-    """Whether matplotlib is installed."""
-    return find_spec("matplotlib") is not None
-
-
-def check(path: Path) -> None:
-    """Refuse a picture that could not be drawn, before anything is measured.
-
-    Raises
-    ------
-    InputError
-        If matplotlib is not installed or the suffix is unknown.
-    """
-    if not available():
-        raise InputError(
-            "Drawing a picture needs matplotlib, which is not installed.",
-            fix="Run: pip install matplotlib",
-        )
-    if path.suffix.lower() not in SUFFIXES:
-        raise InputError(
-            f"The picture '{path}' has the unknown suffix '{path.suffix}'.",
-            fix=f"Known: {', '.join(SUFFIXES)}.",
-        )
+__all__ = ["draw"]
 
 
 def draw(result: Mapping[str, Any], path: Path) -> None:
     """Draw a document of `report.document` into a file."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     sections = result["sections"]
-    figure = Figure(figsize=(13, 4), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = canvas(13, 4)
     left, *others = figure.subplots(1, 4)
     _bars(left, sections["sampling"])
     curves = (

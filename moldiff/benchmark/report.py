@@ -7,25 +7,22 @@ are null.
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import moldiff
-from moldiff.errors import InputError
+from moldiff.report.document import now, plain
+from moldiff.report.machine import cpu_name
+from moldiff.version import __version__
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from moldiff.benchmark.bench import Bench
 
-__all__ = ["FORMAT", "document", "machine", "now", "plain", "show", "versions", "write"]
+__all__ = ["FORMAT", "document", "machine", "show", "versions"]
 
 FORMAT = "moldiff-speed-1"
 _WIDTH = 132  # of tables that go to a file or a pipe
@@ -60,18 +57,13 @@ def document(
     return rounded
 
 
-def now() -> str:
-    """Return the date and time, UTC."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
 def versions() -> dict[str, str]:
     """Return the versions of what is measured and of what computes."""
     import numpy
     import torch
 
     return {
-        "moldiff": moldiff.__version__,
+        "moldiff": __version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": numpy.__version__,
@@ -82,8 +74,6 @@ def machine(threads: int) -> dict[str, Any]:
     """Return what it was measured on."""
     import torch
 
-    from moldiff.benchmark.timing import cpu_name
-
     return {
         "cpu": cpu_name(),
         "cores": os.cpu_count(),
@@ -91,27 +81,6 @@ def machine(threads: int) -> dict[str, Any]:
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "system": platform.platform(),
     }
-
-
-def plain(value: Any) -> Any:
-    """Numbers to five digits, NaN to None: valid JSON that is pleasant to read."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, float):
-        return float(f"{value:.5g}") if math.isfinite(value) else None
-    return value
-
-
-def write(result: Mapping[str, Any], path: Path) -> None:
-    """Write the document as JSON."""
-    try:
-        Path(path).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise InputError(
-            f"Cannot write '{path}': {error.strerror}.", fix="Choose another --output."
-        ) from error
 
 
 Cell = Callable[[Any], str]

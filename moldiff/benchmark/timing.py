@@ -8,13 +8,11 @@ machine that slows down slows both sides of a ratio.
 from __future__ import annotations
 
 import math
-import platform
 import statistics
 import time
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,7 +21,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-__all__ = ["LiveMemory", "Timing", "cpu_name", "flops", "interleaved", "peak", "quartiles", "ratio"]
+__all__ = ["LiveMemory", "Timing", "flops", "interleaved", "peak", "quartiles", "ratio"]
 
 Work = Callable[[], object]
 
@@ -165,14 +163,3 @@ def _tensors(tree: Any) -> list[Tensor]:
 
 def _storage(tensor: Tensor) -> torch.UntypedStorage:
     return tensor.untyped_storage()
-
-
-def cpu_name() -> str:
-    """Return what the processor calls itself."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

@@ -21,9 +21,10 @@ from rdkit import Chem
 from rdkit.Chem import rdDistGeom
 
 from moldiff.chem.force_field import force_field
-from moldiff.chem.geometry import dihedrals, set_torsions, shape_distances
+from moldiff.chem.geometry import dihedrals, set_torsions
 from moldiff.chem.quiet import quiet
 from moldiff.chem.rotors import Rotors, find_rotors
+from moldiff.geometry.arrays import shape_distances
 from moldiff.interrupts import held
 
 __all__ = ["Ensemble", "conformers"]

@@ -12,7 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ATOM_CLASSES", "PAIR_CLASSES", "MolecularGraph", "molecular_graph", "symmetries"]
+__all__ = [
+    "ATOM_CLASSES",
+    "PAIR_CLASSES",
+    "MolecularGraph",
+    "molecular_graph",
+    "skeleton",
+    "symmetries",
+]
 
 _ELEMENTS = (6, 7, 8, 9, 15, 16, 17, 35, 53)  # the rest share one class
 _RINGS = (3, 4, 5, 6, 7)
@@ -92,6 +99,26 @@ def _atom(atom: Any, ring: int) -> tuple[int, ...]:
     )
 
 
+def skeleton(mol: Any, heavy: npt.ArrayLike | None = None) -> Any:
+    """Return the heavy atoms joined by single bonds, without charges and stereochemistry.
+
+    ``heavy`` lists them in the order wanted; the molecule's own if left out.
+    """
+    from rdkit import Chem
+
+    plain = Chem.RWMol()
+    if heavy is None:
+        heavy = [atom.GetIdx() for atom in mol.GetAtoms() if atom.GetAtomicNum() > 1]
+    place = {int(i): k for k, i in enumerate(np.asarray(heavy))}
+    for i in place:
+        plain.AddAtom(Chem.Atom(mol.GetAtomWithIdx(i).GetAtomicNum()))
+    for bond in mol.GetBonds():
+        u, v = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
+        if u in place and v in place:
+            plain.AddBond(place[u], place[v], Chem.BondType.SINGLE)
+    return plain.GetMol()
+
+
 def symmetries(
     mol: Any, heavy: npt.ArrayLike | None = None, *, limit: int = 20
 ) -> npt.NDArray[np.int16]:
@@ -100,20 +127,8 @@ def symmetries(
     Bond orders and charges are ignored, so both oxygens of a carboxylate are one another's
     images.  The first is the identity.
     """
-    from rdkit import Chem
-
-    skeleton = Chem.RWMol()
-    if heavy is None:
-        heavy = [atom.GetIdx() for atom in mol.GetAtoms() if atom.GetAtomicNum() > 1]
-    place = {int(i): k for k, i in enumerate(np.asarray(heavy))}
-    for i in place:
-        skeleton.AddAtom(Chem.Atom(mol.GetAtomWithIdx(i).GetAtomicNum()))
-    for bond in mol.GetBonds():
-        u, v = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
-        if u in place and v in place:
-            skeleton.AddBond(place[u], place[v], Chem.BondType.SINGLE)
-    plain = skeleton.GetMol()
+    plain = skeleton(mol, heavy)
     found = plain.GetSubstructMatches(plain, uniquify=False, maxMatches=limit)
-    identity = tuple(range(len(place)))
+    identity = tuple(range(plain.GetNumAtoms()))
     rest = [match for match in found if match != identity]
     return np.array([identity, *rest][:limit], dtype=np.int16)

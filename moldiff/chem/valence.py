@@ -8,9 +8,10 @@ from rdkit import Chem
 
 from moldiff.chem.vocabulary import Vocabulary
 
-__all__ = ["valence_table", "valences"]
+__all__ = ["ANY", "valence_table", "valences"]
 
-_ANY = frozenset(range(13))  # what RDKit calls -1; no atom has more neighbours in a molecule
+#: What RDKit calls -1: no atom has more neighbours in a molecule.
+ANY = frozenset(range(13))
 
 
 def valences(element: str, charge: int) -> frozenset[int]:
@@ -29,7 +30,7 @@ def valences(element: str, charge: int) -> frozenset[int]:
     if electrons < 1:
         return frozenset({0})
     known = frozenset(table.GetValenceList(electrons))
-    return _ANY if -1 in known else known
+    return ANY if -1 in known else known
 
 
 def valence_table(vocabulary: Vocabulary) -> npt.NDArray[np.bool_]:

@@ -15,10 +15,10 @@ from typing import Annotated, Any
 
 import typer
 
-import moldiff
 from moldiff.cli.failure import guarded, terminable
 from moldiff.cli.output import examples
 from moldiff.cli.startup import process
+from moldiff.version import __version__
 
 __all__ = ["main", "run"]
 
@@ -73,7 +73,7 @@ _EXAMPLES = examples(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"moldiff {moldiff.__version__}")
+        typer.echo(f"moldiff {__version__}")
         raise typer.Exit
 
 

@@ -13,7 +13,7 @@ import typer
 from moldiff.cli.failure import Interrupted
 from moldiff.cli.output import bar, counted, examples, remark, table
 from moldiff.errors import InputError
-from moldiff.text import around_section
+from moldiff.report.markdown import around_section
 
 if TYPE_CHECKING:
     from moldiff.benchmark.docking.methods import Run
@@ -125,7 +125,7 @@ def docking(
     )
     cases = choose(found, limit=limit, only=None if ids is None else _ids(ids))
     known = {} if similarity is None else read_similarity(similarity)
-    with Study(cases, plan, output, known) as study:
+    with Study.open(cases, plan, output, known) as study:
         stopped = not report_only and _work(study, jobs)
         result = _tell(study)
         if readme is not None:

@@ -160,8 +160,8 @@ def command(
         from moldiff.docking.library.screening import LibraryRun
 
         assert ligands is not None
-        run = LibraryRun(site, ligands, settings, output, restart=restart)
-        _many(run, jobs, threads, page, known)
+        with LibraryRun.open(site, ligands, settings, output, restart=restart) as run:
+            _many(run, jobs, threads, page, known)
 
 
 def _check(
@@ -238,20 +238,19 @@ def _seconds(seconds: Any) -> str:
 def _many(run: LibraryRun, jobs: int, threads: int, page: Path | None, known: Any) -> None:
     """Dock a library and say what came of it; Ctrl-C keeps what is done."""
     start, stopped = time.perf_counter(), False
-    with run:
-        if run.resumed:
-            remark(f"Going on: {run.resumed} of {counted(run.total, 'row')} were done before.")
-        with stages() as show:
-            try:
-                run.work(jobs, threads, lambda row: show("docking", run.done, run.total))
-            except KeyboardInterrupt:
-                stopped = True
-        files = run.write(page, known)
-        summary = run.summary()
+    if run.resumed:
+        remark(f"Going on: {run.resumed} of {counted(run.total, 'row')} were done before.")
+    with stages() as show:
+        try:
+            run.work(jobs, threads, lambda row: show("docking", run.done, run.total))
+        except KeyboardInterrupt:
+            stopped = True
+    files = run.write(page, known)
+    summary = run.summary()
     if stopped:
         raise Interrupted(
             f"Interrupted: {run.done} of {counted(run.total, 'row')} are done and safe in "
-            f"{run.manifest_path}. The same command goes on."
+            f"{run.manifest.path}. The same command goes on."
         )
     table(
         [

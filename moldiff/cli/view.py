@@ -92,8 +92,8 @@ def _docking(
     records: Readable, target: Path, receptor: Path, reference: Path | None, limit: int | None
 ) -> None:
     from moldiff.docking.ligands import read_reference
+    from moldiff.protein.read import read_structure
     from moldiff.protein.receptor import prepare_receptor
-    from moldiff.protein.structure import read_structure
     from moldiff.view.docking import DEFAULT_POSES, write_docking
 
     structure = read_structure(receptor)

@@ -22,22 +22,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from moldiff.geometry.tensors import kabsch
 from moldiff.registry import register
 
-__all__ = ["Aligned", "Coupling", "Independent", "Minibatch", "kabsch"]
-
-
-def kabsch(
-    moving: Float[Tensor, "b n 3"], target: Float[Tensor, "b n 3"]
-) -> Float[Tensor, "b n 3"]:
-    """Rotate ``moving`` onto ``target``, both (b, n, 3) and centred; least squares.
-
-    Source: Kabsch (1976), with the reflection guard of Kabsch (1978).
-    """
-    u, _, vt = torch.linalg.svd(moving.transpose(1, 2) @ target)
-    sign = torch.sign(torch.linalg.det(u @ vt))
-    u = torch.cat([u[..., :2], u[..., 2:] * sign[:, None, None]], dim=-1)
-    return moving @ (u @ vt)
+__all__ = ["Aligned", "Coupling", "Independent", "Minibatch"]
 
 
 class Coupling(ABC):
@@ -99,7 +87,8 @@ class Aligned(Coupling):
         cost = -(x_0 @ noise.transpose(1, 2)).cpu().numpy()
         order = [linear_sum_assignment(c)[1] for c in cost]
         index = torch.as_tensor(np.stack(order), device=noise.device).unsqueeze(-1).expand_as(noise)
-        return kabsch(noise.gather(1, index), x_0)
+        permuted = noise.gather(1, index)
+        return permuted @ kabsch(permuted, x_0).mT
 
 
 @register(

@@ -72,7 +72,7 @@ def dock(
 
 def distance_text(mol: Chem.Mol, known: Chem.Mol) -> str:
     """The RMSD in Å of a pose to a known one as text; a dash if the molecules differ."""
-    from moldiff.view.docking import pose_rmsd
+    from moldiff.chem.rmsd import pose_rmsd
 
     value = pose_rmsd(mol, known)
     return "–" if value is None else f"{value:.2f}"

@@ -20,7 +20,6 @@ import torch
 from rdkit import Chem, rdBase
 from torch import Tensor
 
-import moldiff
 from moldiff.chem.quiet import quiet
 from moldiff.docking import bundled
 from moldiff.docking.energy.exact import Energy
@@ -34,6 +33,7 @@ from moldiff.docking.settings import Settings
 from moldiff.domain.kinematics import Pose, random_poses
 from moldiff.protein.write import write_pdb
 from moldiff.seeds import generator
+from moldiff.version import __version__
 
 if TYPE_CHECKING:
     from moldiff.docking.judge.ranking import Ranking
@@ -268,7 +268,7 @@ def _provenance(problem: Problem, settings: Settings) -> dict[str, str]:
         "pocket": problem.pocket.digest,
         "seed": f"{settings.seed}",
         "settings": settings.digest(),
-        "moldiff_version": moldiff.__version__,
+        "moldiff_version": __version__,
         "versions": f"RDKit {rdBase.rdkitVersion}, torch {torch.__version__}, "
         f"Python {platform.python_version()}",
     }

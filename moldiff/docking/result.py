@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
 from rdkit import Chem
 
 from moldiff.chem.quiet import quiet
+from moldiff.geometry.arrays import rmsd
 from moldiff.io import Writer
 
 if TYPE_CHECKING:
@@ -161,10 +164,11 @@ class DockingResult:
     def table(self) -> list[tuple[str, str, str, str, str]]:
         """Return rows for a terminal: rank, energy, confidence, RMSD to the first, checks."""
         with quiet():
-            first = Chem.RemoveHs(self.best.mol, sanitize=False)
+            first = _heavy(self.best.mol)
             rows = []
             for pose in self.poses:
-                apart = _rmsd(Chem.RemoveHs(pose.mol, sanitize=False), first)
+                # Without symmetry: a guide to how the poses differ.
+                apart = float(rmsd(_heavy(pose.mol), first))
                 sure = "–" if pose.confidence is None else f"{pose.confidence:.2f}"
                 words = check_words(pose.checks) or "not run"
                 rows.append((f"{pose.rank}", f"{pose.energy:.2f}", sure, f"{apart:.1f}", words))
@@ -183,10 +187,9 @@ def check_words(checks: Mapping[str, bool | None]) -> str:
     return "; ".join(told)
 
 
-def _rmsd(mol: Chem.Mol, other: Chem.Mol) -> float:
-    """RMSD of two poses of one graph without symmetry, in Å: a guide to how they differ."""
-    a, b = mol.GetConformer().GetPositions(), other.GetConformer().GetPositions()
-    return float(((a - b) ** 2).sum(axis=1).mean() ** 0.5)
+def _heavy(mol: Chem.Mol) -> npt.NDArray[np.float64]:
+    """Positions (n, 3) without hydrogens, Å."""
+    return np.asarray(Chem.RemoveHs(mol, sanitize=False).GetConformer().GetPositions())
 
 
 def _triple(values: Any) -> str:

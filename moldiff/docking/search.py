@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -20,6 +21,8 @@ from torch import Tensor
 from moldiff.docking.energy.exact import Energy
 from moldiff.docking.minimise import minimise, pick
 from moldiff.domain.kinematics import Kinematics, Pose
+from moldiff.geometry.tensors import rmsd, uniform_angles
+from moldiff.seeds import normal, uniform
 
 __all__ = ["Schedule", "accepts", "cluster", "search"]
 
@@ -92,7 +95,8 @@ def search(
     for number in range(1, rounds + 1):
         trial = _change(kinematics, energy, current, plan, rng)
         trial, found = minimise(kinematics, energy, trial, iterations=plan.iterations)
-        accept = accepts(energies, found, plan.temperature, _uniform(found.shape, current, rng))
+        u = uniform(found.shape, rng=rng, device=current.centre.device)
+        accept = accepts(energies, found, plan.temperature, u)
         current, energies = pick(accept, trial, current), torch.where(accept, found, energies)
         kept.add(trial, found)
         if plan.exchange and number % plan.exchange == 0 and number < rounds:
@@ -154,7 +158,7 @@ class _Kept:
     def add(self, pose: Pose, energies: Tensor) -> None:
         """Offer one pose to each chain: it replaces its like, or else the chain's worst."""
         x = self._kinematics.place(pose)
-        apart = (self._x - x).square().sum(-1).mean(-1).sqrt()
+        apart = rmsd(self._x, x)
         apart = torch.where(self._energies.isinf(), torch.inf, apart)
         nearest, like = apart.min(0)
         slot = torch.where(nearest < self._separation, like, self._energies.argmax(0))
@@ -183,14 +187,14 @@ def _change(
     many = Pose.cat([pose] * plan.tries)
     x = kinematics.place(many)
     radius = (x - x.mean(1, keepdim=True)).square().sum(-1).mean(1).sqrt().clamp_min(1.0)
-    freedom = _uniform((len(many),), pose, rng).mul_(2 + kinematics.rotors).long()
-    direction = torch.randn((len(many), 3), generator=rng, device=rng.device).to(pose.centre)
-    direction = torch.nn.functional.normalize(direction, dim=1)
-    reach = _uniform((len(many), 1), pose, rng).pow_(1 / 3).mul_(plan.shift) * direction
+    to: Any = {"rng": rng, "device": x.device, "dtype": x.dtype}
+    freedom = uniform((len(many),), **to).mul_(2 + kinematics.rotors).long()
+    direction = torch.nn.functional.normalize(normal((len(many), 3), **to), dim=1)
+    reach = uniform((len(many), 1), **to).pow_(1 / 3).mul_(plan.shift) * direction
     tangent = pose.centre.new_zeros(len(many), 6 + kinematics.rotors)
     tangent[:, :3] = torch.where((freedom == 0)[:, None], reach, 0.0)
     tangent[:, 3:6] = torch.where((freedom == 1)[:, None], reach / radius[:, None], 0.0)
-    angle = (_uniform((len(many), 1), pose, rng) * 2 - 1) * math.pi
+    angle = uniform_angles((len(many), 1), **to)
     rotor = torch.arange(2, 2 + kinematics.rotors, device=x.device)
     tangent[:, 6:] = torch.where(freedom[:, None] == rotor, angle, 0.0)
     many = kinematics.retract(many, tangent)
@@ -203,11 +207,7 @@ def _change(
 def _exchange(energies: Tensor, spread: float, rng: torch.Generator) -> Tensor:
     """Draw as many chains as there are by Boltzmann's weights, evenly (systematic resampling)."""
     weights = torch.softmax(-energies.double() / spread, dim=0)
-    start = torch.rand((), generator=rng, device=rng.device).to(weights)
+    start = uniform((), rng=rng, device=weights.device, dtype=weights.dtype)
     count = len(energies)
     points = (torch.arange(count, device=weights.device) + start) / count
     return torch.searchsorted(weights.cumsum(0), points).clamp_max_(count - 1)
-
-
-def _uniform(shape: tuple[int, ...], like: Pose, rng: torch.Generator) -> Tensor:
-    return torch.rand(shape, generator=rng, device=rng.device).to(like.centre)

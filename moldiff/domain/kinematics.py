@@ -16,7 +16,6 @@ moving side about the axis, and one matrix product with m gives all of them.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -25,9 +24,16 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from moldiff.diffusion.space.rotations import roma
-from moldiff.domain.rotation import exponential, skew, wrap
 from moldiff.domain.rotor_tree import levels_of, parents_of
+from moldiff.geometry.tensors import (
+    exponential,
+    kabsch,
+    skew,
+    uniform_angles,
+    uniform_rotations,
+    wrap,
+)
+from moldiff.seeds import uniform
 
 if TYPE_CHECKING:
     from moldiff.chem.conformers import Ensemble
@@ -266,7 +272,7 @@ class Kinematics:
         """Move poses rigidly onto target atoms (Kabsch, Acta Cryst. A32 (1976) 922)."""
         centre = target.mean(1)
         y = self.place(pose) - pose.centre[:, None]
-        turn = roma.special_procrustes((target - centre[:, None]).mT @ y)
+        turn = kabsch(y, target - centre[:, None])
         return pose.replace(centre=centre, rotation=turn @ pose.rotation)
 
     def _axes(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -294,16 +300,13 @@ class Kinematics:
 def random_poses(kinematics: Kinematics, box: Box, p: int, *, rng: torch.Generator) -> Pose:
     """Draw p poses: any conformer, centre in the box, rotation and torsions uniformly."""
     like = kinematics.positions
-
-    def uniform(*shape: int) -> Tensor:
-        return torch.rand(shape, generator=rng, device=rng.device).to(like)
-
-    quaternion = torch.randn((p, 4), generator=rng, device=rng.device).to(like)
+    to: Any = {"rng": rng, "device": like.device, "dtype": like.dtype}
+    rotation = uniform_rotations((p,), **to)
     conformer = torch.randint(len(like), (p,), generator=rng, device=rng.device).to(like.device)
     size = torch.tensor(box.size.tolist()).to(like)
     return Pose(
         conformer,
-        torch.tensor(box.centre.tolist()).to(like) + (uniform(p, 3) - 0.5) * size,
-        roma.unitquat_to_rotmat(torch.nn.functional.normalize(quaternion, dim=-1)),
-        (2 * uniform(p, kinematics.rotors) - 1) * math.pi,
+        torch.tensor(box.centre.tolist()).to(like) + (uniform((p, 3), **to) - 0.5) * size,
+        rotation,
+        uniform_angles((p, kinematics.rotors), **to),
     )

@@ -17,7 +17,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-import moldiff
 from moldiff.chem.formula import parse_formula
 from moldiff.chem.hydrogens import hydrogens_last, relax_hydrogens
 from moldiff.chem.properties import property_tags
@@ -35,6 +34,7 @@ from moldiff.generation.request import Frame, Generated, Request
 from moldiff.generation.sampling import molecules_of, provenance, sampled
 from moldiff.model import Model
 from moldiff.seeds import generator
+from moldiff.version import __version__
 
 __all__ = ["generate", "sample_batch"]
 
@@ -236,7 +236,7 @@ class _Job:
             "sampling": provenance(self.sampling),
             "request": json.dumps(self.request.to_dict(), sort_keys=True),
             "hydrogens": "placed by rule, relaxed with MMFF94 (or UFF)" if folded else "",
-            "moldiff_version": moldiff.__version__,
+            "moldiff_version": __version__,
             **property_tags(self.request.conditions, smiles),
         }
         return Generated(mol, failure, {k: v for k, v in tags.items() if v}, frames)

@@ -12,7 +12,6 @@ import os
 from collections.abc import Iterable, Mapping
 from io import FileIO
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from rdkit import Chem
@@ -110,12 +109,7 @@ class Writer:
             self._stream = None
             self._part.unlink(missing_ok=True)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None or self.count > 0:
             self.close()
         else:

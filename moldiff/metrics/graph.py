@@ -8,6 +8,7 @@ molecule, see `moldiff.chem.validity`.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,29 +16,34 @@ import numpy as np
 from rdkit import Chem
 
 from moldiff.chem.quiet import quiet
+from moldiff.chem.valence import ANY, valences
 from moldiff.chem.validity import canonical_smiles, strict_failure
+from moldiff.metrics.identities import Identities
 from moldiff.metrics.novelty import SmilesSet
 from moldiff.metrics.parallel import Progress, each
 from moldiff.metrics.sample import Sample
-from moldiff.metrics.value import Value, bootstrap, distinct_share, missing, rate
+from moldiff.metrics.value import Value, bootstrap, distinct_share, rate
 
-__all__ = ["VALENCES", "Graph", "Judged", "judge", "measure"]
+__all__ = ["Graph", "Judged", "allowed", "judge", "measure"]
 
-#: (element, formal charge) -> allowed sums of kekulised bond orders.
-VALENCES: dict[tuple[str, int], frozenset[int]] = {
-    ("H", 0): frozenset({1}),
-    ("C", 0): frozenset({4}),
-    ("C", 1): frozenset({3}),
-    ("C", -1): frozenset({3}),
-    ("N", 0): frozenset({3}),
-    ("N", 1): frozenset({4}),
-    ("N", -1): frozenset({2}),
-    ("O", 0): frozenset({2}),
-    ("O", 1): frozenset({3}),
-    ("O", -1): frozenset({1}),
-    ("F", 0): frozenset({1}),
-}
-_KNOWN = {element for element, _ in VALENCES}
+_NEUTRAL = frozenset({"H", "F"})  # bound without a charge only
+
+
+@functools.cache
+def allowed(element: str, charge: int) -> frozenset[int]:
+    """Return the allowed sums of kekulised bond orders of an atom in a molecule; empty for none.
+
+    Those of `moldiff.chem.valence` for charges of -1 to 1, which makes H 1, C 4 (3 as an ion), N 3
+    (4, 2), O 2 (3, 1) and F 1.  An atom without a bond is no molecule, so 0 is not among them, and
+    metals, of which RDKit allows any valence, have none.
+    """
+    if abs(charge) > 1 or (charge and element in _NEUTRAL):
+        return frozenset()
+    try:
+        found = valences(element, charge)
+    except RuntimeError:  # not an element
+        return frozenset()
+    return frozenset() if found == ANY else found - {0}
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ class Judged:
     """One molecule's graph after all checks.
 
     ``smiles`` is the identity (None if it cannot be sanitised), ``failure`` why it is not
-    strictly valid (None if it is), ``outside`` the elements the valence table lacks.
+    strictly valid (None if it is), ``outside`` the elements without valences.
     """
 
     atoms: int
@@ -60,7 +66,7 @@ class Judged:
 def judge(item: tuple[Sample, int | None]) -> Judged:
     """Judge one (sample, net charge asked for)."""
     sample, net_charge = item
-    outside = tuple(sorted({s for s in sample.symbols if s not in _KNOWN}))
+    outside = tuple(sorted({s for s in sample.symbols if not allowed(s, 0)}))
     mol, n = sample.mol, len(sample.symbols)
     if mol is None or n == 0:
         return Judged(n, 0, False, None, False, sample.reason or "empty", outside)
@@ -91,8 +97,7 @@ def _stable_atoms(mol: Chem.Mol) -> int:
         orders[bond.GetBeginAtomIdx()] += order
         orders[bond.GetEndAtomIdx()] += order
     return sum(
-        orders[k] in VALENCES.get((atom.GetSymbol(), atom.GetFormalCharge()), ())
-        and _whole_orders(atom)
+        orders[k] in allowed(atom.GetSymbol(), atom.GetFormalCharge()) and _whole_orders(atom)
         for k, atom in enumerate(copy.GetAtoms())
     )
 
@@ -103,16 +108,11 @@ def _whole_orders(atom: Chem.Atom) -> bool:
 
 
 @dataclass(frozen=True)
-class Graph:
+class Graph(Identities):
     """All molecules after the checks, and the training set's identities."""
 
     rows: tuple[Judged, ...]
     training: SmilesSet | None
-
-    @property
-    def smiles(self) -> list[str]:
-        """Identities of the valid molecules."""
-        return [row.smiles for row in self.rows if row.smiles is not None]
 
     @property
     def strict_smiles(self) -> list[str]:
@@ -134,10 +134,6 @@ class Graph:
         """Molecules all of whose atoms have an allowed valence, over all."""
         return rate(sum(row.stable for row in self.rows), len(self.rows))
 
-    def validity(self) -> Value:
-        """Molecules RDKit sanitises, over all."""
-        return rate(len(self.smiles), len(self.rows))
-
     def strict_validity(self) -> Value:
         """Strictly valid molecules over all."""
         return rate(sum(row.failure is None for row in self.rows), len(self.rows))
@@ -146,30 +142,9 @@ class Graph:
         """Molecules in one piece over all."""
         return rate(sum(row.connected for row in self.rows), len(self.rows))
 
-    def uniqueness(self) -> Value:
-        """Distinct over valid."""
-        return distinct_share(len(set(self.smiles)), len(self.smiles), "no valid molecules")
-
-    def valid_unique(self) -> Value:
-        """Distinct valid molecules over all."""
-        return distinct_share(len(set(self.smiles)), len(self.rows))
-
     def strict_unique(self) -> Value:
         """Distinct strictly valid molecules over all."""
         return distinct_share(len(set(self.strict_smiles)), len(self.rows))
-
-    def novelty(self) -> Value:
-        """Distinct valid molecules that are not in the training set, over distinct valid."""
-        if self.training is None:
-            return missing("no reference")
-        distinct = set(self.smiles)
-        return distinct_share(self.training.novel(distinct), len(distinct), "no valid molecules")
-
-    def valid_unique_novel(self) -> Value:
-        """Distinct valid molecules that are not in the training set, over all."""
-        if self.training is None:
-            return missing("no reference")
-        return distinct_share(self.training.novel(self.smiles), len(self.rows))
 
 
 def measure(

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Mapping
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 import numpy as np
 from rdkit import rdBase
 
-from moldiff import __version__
 from moldiff.metrics import xtb
+from moldiff.report.machine import cpu_name, installed
+from moldiff.version import __version__
 
 __all__ = ["TAGS", "provenance", "versions"]
 
@@ -32,26 +31,12 @@ def provenance(tags: Iterable[Mapping[str, str]]) -> dict[str, tuple[str, ...]]:
 
 def versions() -> dict[str, str | None]:
     """Return what the numbers may depend on: software versions and the processor."""
-    try:
-        posebusters: str | None = version("posebusters")
-    except PackageNotFoundError:
-        posebusters = None
     return {
         "moldiff": __version__,
         "rdkit": rdBase.rdkitVersion,
-        "posebusters": posebusters,
+        "posebusters": installed("posebusters"),
         "xtb": xtb.version(),
         "numpy": np.__version__,
         "python": platform.python_version(),
-        "cpu": _cpu(Path("/proc/cpuinfo")),
+        "cpu": cpu_name(),
     }
-
-
-def _cpu(info: Path) -> str | None:
-    """Model name of the processor; None where the machine does not tell."""
-    try:
-        lines = info.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:  # not Linux
-        lines = []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, "") or platform.processor() or platform.machine() or None

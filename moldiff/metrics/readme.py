@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from moldiff.text import markdown_table
+from moldiff.report.markdown import markdown_table
 
 __all__ = ["results_section"]
 

@@ -18,6 +18,7 @@ from rdkit.Chem import rdForceFieldHelpers
 
 from moldiff.chem.quiet import quiet
 from moldiff.chem.validity import sanitised
+from moldiff.geometry.arrays import superposed_rmsd
 from moldiff.metrics.parallel import Progress, each
 from moldiff.metrics.sample import Sample
 from moldiff.metrics.value import Value, bootstrap
@@ -78,21 +79,12 @@ class Method:
         if not (np.isfinite(found.drop) and np.isfinite(found.positions).all()):
             return _failed("energy is not finite")
         heavy = [atom.GetIdx() for atom in copy.GetAtoms() if atom.GetAtomicNum() > 1]
-        return Relaxed(float(found.drop), _rmsd(start[heavy], found.positions[heavy]))
+        apart = superposed_rmsd(start[heavy], found.positions[heavy]) if heavy else 0.0
+        return Relaxed(float(found.drop), float(apart))
 
 
 def _failed(reason: str) -> Relaxed:
     return Relaxed(float("nan"), float("nan"), reason)
-
-
-def _rmsd(a: Array, b: Array) -> float:
-    """Root mean square distance of (n, 3) and (n, 3) points after the best superposition, Å."""
-    if len(a) == 0:
-        return 0.0
-    a, b = a - a.mean(axis=0), b - b.mean(axis=0)
-    u, _, vt = np.linalg.svd(a.T @ b)
-    u[:, -1] *= np.sign(np.linalg.det(u @ vt))
-    return float(np.sqrt(np.mean(np.sum((a @ (u @ vt) - b) ** 2, axis=1))))
 
 
 def _mmff94(mol: Chem.Mol) -> Minimum | str:

@@ -13,8 +13,9 @@ from moldiff.protein.pocket import (
     check_box,
     crop,
 )
+from moldiff.protein.read import read_structure
 from moldiff.protein.receptor import Receptor, prepare_receptor
-from moldiff.protein.structure import Residue, Structure, read_structure
+from moldiff.protein.structure import Residue, Structure
 from moldiff.protein.write import write_pdb
 
 __all__ = [

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +12,7 @@ import numpy.typing as npt
 from moldiff.protein.conformation import listed
 from moldiff.protein.records import Missing
 from moldiff.protein.residues import BACKBONE, TEMPLATES, standard_name
-
-if TYPE_CHECKING:
-    from moldiff.protein.structure import Residue, Structure
+from moldiff.protein.structure import Residue, Structure
 
 __all__ = ["survey"]
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from moldiff.diffusion.batch import FIELDS, Batch, Field
 from moldiff.diffusion.space import SO3, expand
 from moldiff.errors import ConfigError
+from moldiff.seeds import uniform
 
 __all__ = ["turned"]
 
@@ -46,7 +47,7 @@ def turned(
     _check(x_0, mirror=mirror)
     matrices = SO3().prior((x_0.graphs, 3, 3), rng=rng)
     if mirror:
-        mirrored = torch.rand(x_0.graphs, generator=rng, device=rng.device) < 0.5
+        mirrored = uniform((x_0.graphs,), rng=rng) < 0.5
         matrices = torch.where(expand(mirrored.float(), matrices) > 0, -matrices, matrices)
     matrices = matrices.to(x_0.device)
     return _by(matrices, x_0), None if noise is None else _by(matrices, noise)

@@ -6,7 +6,6 @@ Works on any SDF of poses in the frame of a receptor, whoever made it; tags name
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -15,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 from rdkit import Chem
-from rdkit.Chem import rdMolAlign
 
 from moldiff.chem.quiet import quiet
+from moldiff.chem.rmsd import pose_rmsd
 from moldiff.chem.validity import sanitised
 from moldiff.protein.contacts import contacts
 from moldiff.protein.write import pdb_text
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from moldiff.protein.receptor import Receptor
     from moldiff.protein.structure import Structure
 
-__all__ = ["DEFAULT_POSES", "pose_rmsd", "render_docking", "write_docking"]
+__all__ = ["DEFAULT_POSES", "render_docking", "write_docking"]
 
 #: Poses shown at most unless asked otherwise.
 DEFAULT_POSES = 200
@@ -49,7 +48,6 @@ _STYLES = ("style.css", "docking.css")
 
 _POCKET, _FOLD = 6.0, 24.0  # Å from a pose: residues drawn whole; backbone drawn at all
 _BACKBONE = frozenset(("N", "CA", "C", "O", "P"))
-_MAX_MATCHES = 2_000  # of a symmetric molecule onto itself
 
 
 def write_docking(
@@ -174,32 +172,6 @@ def _contacts(mol: Chem.Mol, receptor: Receptor) -> list[dict[str, Any]]:
             }
         )
     return cards
-
-
-def pose_rmsd(mol: Chem.Mol | None, reference: Chem.Mol) -> float | None:
-    """Return the RMSD of heavy atoms in Å, symmetry-corrected, not superposed.
-
-    Bond orders and charges are ignored; None if the molecules differ in more than these.
-    """
-    with contextlib.suppress(RuntimeError, ValueError):
-        pair = [_skeleton(item) for item in (mol, reference)]
-        return round(float(rdMolAlign.CalcRMS(*pair, maxMatches=_MAX_MATCHES)), 2)
-    return None
-
-
-def _skeleton(mol: Chem.Mol | None) -> Chem.Mol:
-    """Heavy atoms with single bonds and no charges: protonation must not matter."""
-    plain = Chem.RWMol(Chem.RemoveAllHs(Chem.Mol(mol), sanitize=False))
-    for atom in plain.GetAtoms():
-        atom.SetFormalCharge(0)
-        atom.SetIsAromatic(False)
-        atom.SetNoImplicit(True)
-        atom.SetNumExplicitHs(0)
-        atom.SetChiralTag(Chem.ChiralType.CHI_UNSPECIFIED)
-    for bond in plain.GetBonds():
-        bond.SetIsAromatic(False)
-        bond.SetBondType(Chem.BondType.SINGLE)
-    return plain.GetMol()
 
 
 def _card_of(mol: Chem.Mol) -> Mapping[str, Any]:

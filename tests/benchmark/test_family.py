@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from moldiff.benchmark import __main__ as command
-from moldiff.benchmark import picture
 from moldiff.benchmark.family.members import Member, Setup, members
 from moldiff.benchmark.family.picture import spread
 from moldiff.benchmark.family.report import markdown
@@ -21,6 +20,7 @@ from moldiff.generation.request import Request
 from moldiff.generation.run import generate
 from moldiff.methods import METHODS
 from moldiff.model import Model
+from moldiff.report import picture
 from moldiff.train import TrainConfig
 from moldiff.train.workloads.molecules import Molecules
 

@@ -16,6 +16,8 @@ from moldiff.benchmark import allocator, picture, report
 from moldiff.benchmark.bench import OWN, QUICK, Bench
 from moldiff.benchmark.peers import PEERS
 from moldiff.benchmark.speed import SECTIONS, measure
+from moldiff.report.document import write
+from moldiff.report.picture import available, check
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "benchmark"
 NETWORKS = [OWN, *(peer.name for peer in PEERS)]
@@ -36,7 +38,7 @@ def test_document(
     result: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "speed.json"
-    report.write(result, path)
+    write(result, path)
     assert json.loads(path.read_text()) == result
     assert result["format"] == report.FORMAT
     assert set(result) >= {"date", "seconds", "versions", "machine", "model", "sections"}
@@ -66,7 +68,7 @@ def test_document(
 @pytest.mark.parametrize("suffix", [".png", ".svg"])
 def test_picture(result: dict[str, Any], tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"speed{suffix}"
-    picture.check(path)
+    check(path)
     picture.draw(result, path)
     assert path.stat().st_size > 1000
 
@@ -78,7 +80,7 @@ def test_picture(result: dict[str, Any], tmp_path: Path, suffix: str) -> None:
         (["--model", "no-such-model"], "no-such-model"),
         (["--recipe", "no-such-recipe"], "no-such-recipe"),
         (["-o", "no-such-folder/speed.json"], "no-such-folder"),
-        (["--picture", "speed.txt"], "matplotlib" if not picture.available() else ".txt"),
+        (["--picture", "speed.txt"], "matplotlib" if not available() else ".txt"),
     ],
 )
 def test_bad_requests(

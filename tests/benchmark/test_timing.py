@@ -11,7 +11,6 @@ from torch.nn import functional as F
 from moldiff.benchmark.timing import (
     LiveMemory,
     Timing,
-    cpu_name,
     flops,
     interleaved,
     peak,
@@ -82,7 +81,3 @@ def test_live_memory_sees_the_backward_pass() -> None:
         (w @ w).exp().sum().backward()
     assert memory.live >= 64 * 64 * 4  # the gradient
     assert memory.peak > memory.live
-
-
-def test_processor_has_a_name() -> None:
-    assert cpu_name()

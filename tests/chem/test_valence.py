@@ -6,12 +6,60 @@ import pytest
 
 from moldiff.chem.valence import valence_table, valences
 from moldiff.chem.vocabulary import QM9, Vocabulary
-from moldiff.metrics.graph import VALENCES
+from moldiff.metrics import graph
+
+# Of QM9's elements, as protocol B was first written down.
+QM9_VALENCES = {
+    ("H", 0): {1},
+    ("C", 0): {4},
+    ("C", 1): {3},
+    ("C", -1): {3},
+    ("N", 0): {3},
+    ("N", 1): {4},
+    ("N", -1): {2},
+    ("O", 0): {2},
+    ("O", 1): {3},
+    ("O", -1): {1},
+    ("F", 0): {1},
+}
 
 
-@pytest.mark.parametrize(("atom", "allowed"), VALENCES.items(), ids=str)
-def test_they_are_those_of_the_metric(atom: tuple[str, int], allowed: frozenset[int]) -> None:
+@pytest.mark.parametrize(("atom", "allowed"), QM9_VALENCES.items(), ids=str)
+def test_they_are_those_of_the_metric(atom: tuple[str, int], allowed: set[int]) -> None:
     assert valences(*atom) == allowed
+
+
+@pytest.mark.parametrize("element", "HCNOF")
+def test_the_metric_allows_qm9s_elements_nothing_else(element: str) -> None:
+    for charge in range(-3, 4):
+        assert graph.allowed(element, charge) == QM9_VALENCES.get((element, charge), set())
+
+
+@pytest.mark.parametrize(
+    ("element", "charge", "allowed"),
+    [
+        ("S", 0, {2, 4, 6}),
+        ("S", -1, {1}),
+        ("P", 0, {3, 5}),
+        ("P", 1, {4}),
+        ("Cl", 0, {1}),
+        ("Br", 0, {1}),
+        ("I", 0, {1, 3, 5}),
+        ("B", 0, {3}),
+        ("B", -1, {4}),
+        ("Si", 0, {4}),
+        ("Cl", -1, set()),  # a salt's ion has no bond
+        ("Na", 1, set()),
+        ("Fe", 0, set()),
+        ("He", 0, set()),
+        ("*", 0, set()),
+        ("Xx", 0, set()),
+    ],
+)
+def test_the_metric_knows_the_elements_of_drugs(
+    element: str, charge: int, allowed: set[int]
+) -> None:
+    assert graph.allowed(element, charge) == allowed
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from moldiff.docking.settings import Settings
 from moldiff.errors import InputError, ModelFileError
 from moldiff.model import Model
 from moldiff.protein.pocket import Box
+from moldiff.protein.read import read_structure
 from moldiff.protein.receptor import prepare_receptor
-from moldiff.protein.structure import read_structure
 
 EXAMPLE = Path(__file__).parents[2] / "datasets" / "docking" / "1m2z"
 

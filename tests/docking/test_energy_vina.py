@@ -12,8 +12,8 @@ from rdkit import Chem
 
 from moldiff.chem.rotors import find_rotors
 from moldiff.docking.energy.exact import affinity
+from moldiff.protein.read import read_structure
 from moldiff.protein.receptor import prepare_receptor
-from moldiff.protein.structure import read_structure
 from tests.docking.vina_reference import our_scores, vina_scores
 
 SYNTHETIC = Path(__file__).parents[1] / "data" / "dock" / "synthetic_complexes.json"

@@ -7,7 +7,7 @@ import roma
 import torch
 
 from moldiff.domain.kinematics import Kinematics, Pose, random_poses
-from moldiff.domain.rotation import exponential, wrap
+from moldiff.geometry.tensors import exponential
 from moldiff.protein.pocket import Box
 
 BOX = Box(centre=(20.0, -5.0, 40.0), size=(10.0, 8.0, 6.0))
@@ -201,12 +201,6 @@ def test_random_poses_fill_the_box_and_repeat_by_seed():
     assert pose.rotation.mean(0).abs().max() < 0.15
     assert set(pose.conformer.tolist()) == {0, 1, 2}
     torch.testing.assert_close(kin.place(pose), kin.place(again))
-
-
-def test_wrap_keeps_the_angle():
-    angles = torch.linspace(-20, 20, 101)
-    assert wrap(angles).abs().max() <= math.pi + 1e-6
-    torch.testing.assert_close(wrap(angles).sin(), angles.sin(), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize(

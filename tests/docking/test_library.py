@@ -32,11 +32,11 @@ def row(index: int, energy: float = -1.0) -> Row:
 
 def test_rows_come_back_ranked(tmp_path: Path) -> None:
     path = tmp_path / "m.jsonl"
-    with Manifest(path, HEADER) as manifest:
+    with Manifest.open(path, HEADER) as manifest:
         for index, energy in enumerate((-3.0, -7.5, -5.0)):
             manifest.append(row(index, energy))
         manifest.append(Row(3, "x", FAILED, "why"))
-    with Manifest(path, HEADER) as manifest:
+    with Manifest.open(path, HEADER) as manifest:
         assert set(manifest.rows) == {0, 1, 2, 3}
         assert [r.sdf for r in manifest.ranked()] == ["1\n", "2\n", "0\n"]
         assert manifest.row(0) == row(0, -3.0)
@@ -45,56 +45,56 @@ def test_rows_come_back_ranked(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cut", [1, 10, 60])
 def test_a_torn_line_costs_its_row_only(tmp_path: Path, cut: int) -> None:
     path = tmp_path / "m.jsonl"
-    with Manifest(path, HEADER) as manifest:
+    with Manifest.open(path, HEADER) as manifest:
         for index in range(3):
             manifest.append(row(index))
     path.write_bytes(path.read_bytes()[:-cut])
-    with Manifest(path, HEADER) as manifest:
+    with Manifest.open(path, HEADER) as manifest:
         assert set(manifest.rows) == {0, 1}
         manifest.append(row(2))
-    with Manifest(path, HEADER) as manifest:
+    with Manifest.open(path, HEADER) as manifest:
         assert {manifest.row(index).sdf for index in range(3)} == {"0\n", "1\n", "2\n"}
 
 
 @pytest.mark.parametrize("length", range(0, 60, 7))
 def test_a_torn_header_is_written_again(tmp_path: Path, length: int) -> None:
     path = tmp_path / "m.jsonl"
-    with Manifest(path, HEADER):
+    with Manifest.open(path, HEADER):
         pass
     whole = path.read_bytes()
     path.write_bytes(whole[:length])
-    with Manifest(path, HEADER):
+    with Manifest.open(path, HEADER):
         pass
     assert path.read_bytes() == whole
 
 
 def test_a_damaged_line_is_docked_again(tmp_path: Path) -> None:
     path = tmp_path / "m.jsonl"
-    with Manifest(path, HEADER) as manifest:
+    with Manifest.open(path, HEADER) as manifest:
         for index in range(3):
             manifest.append(row(index))
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([*lines[:2], b"\x00\xff garbage\n", lines[3]]))
-    with Manifest(path, HEADER) as manifest:
+    with Manifest.open(path, HEADER) as manifest:
         assert set(manifest.rows) == {0, 2}
 
 
 def test_another_batch_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "m.jsonl"
-    with Manifest(path, HEADER) as manifest:
+    with Manifest.open(path, HEADER) as manifest:
         manifest.append(row(0))
     before = path.read_bytes()
     with (
         pytest.raises(ConfigError, match="seed was 0, is now 1"),
-        Manifest(path, {**HEADER, "seed": "1"}),
+        Manifest.open(path, {**HEADER, "seed": "1"}),
     ):
         pass
     assert path.read_bytes() == before
     path.write_text("my thesis\nis here\n")
-    with pytest.raises(InputError, match="no manifest"), Manifest(path, HEADER):
+    with pytest.raises(InputError, match="no manifest"), Manifest.open(path, HEADER):
         pass
     path.write_text("my thesis")
-    with pytest.raises(InputError, match="no manifest"), Manifest(path, HEADER):
+    with pytest.raises(InputError, match="no manifest"), Manifest.open(path, HEADER):
         pass
     assert path.read_text() == "my thesis"
 
@@ -103,7 +103,7 @@ def test_another_batch_is_refused_and_left_alone(tmp_path: Path) -> None:
 def test_two_runs_do_not_share_a_manifest(tmp_path: Path) -> None:
     path = tmp_path / "m.jsonl"
     refused = pytest.raises(InputError, match="Another process")
-    with Manifest(path, HEADER), refused, Manifest(path, HEADER):
+    with Manifest.open(path, HEADER), refused, Manifest.open(path, HEADER):
         pass
 
 

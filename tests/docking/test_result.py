@@ -21,8 +21,8 @@ from moldiff.domain.kinematics import random_poses
 from moldiff.errors import ConfigError, InputError
 from moldiff.io import read_molecules
 from moldiff.protein.pocket import Box
+from moldiff.protein.read import read_structure
 from moldiff.protein.receptor import Receptor, prepare_receptor
-from moldiff.protein.structure import read_structure
 
 CAGE = Path(__file__).parents[1] / "data" / "dock" / "cage.pdb"
 # two stereocentres, a double bond, a charge, a ring, rotors

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from moldiff.benchmark import picture
+from moldiff.report import picture
 
 __all__ = ["draw_curves", "drawable"]
 
@@ -28,12 +28,8 @@ def draw_curves(curves: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -
 
     The needs of `picture.check` must be met.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     shown = {name: rows for name, rows in curves.items() if rows}
-    figure = Figure(figsize=(5.2 * len(shown), 4.2), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = picture.canvas(5.2 * len(shown), 4.2)
     every = figure.subplots(1, len(shown), squeeze=False, sharex=True, sharey=True)[0]
     for axes, (name, rows) in zip(every, shown.items(), strict=True):
         _panel(axes, name, rows)

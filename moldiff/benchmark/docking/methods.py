@@ -6,63 +6,29 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import moldiff
+from moldiff.benchmark.docking.answer import Docked, Job, Posed
 from moldiff.benchmark.docking.rows import label
 from moldiff.errors import InputError, MissingExtraError, did_you_mean
+from moldiff.report.machine import installed
+from moldiff.version import __version__
 
 if TYPE_CHECKING:
     from rdkit import Chem
 
-    from moldiff.docking.problem import Pocket, Problem
+    from moldiff.docking.problem import Pocket
 
 __all__ = [
     "CHANGEABLE",
     "METHODS",
-    "Docked",
-    "Job",
     "Method",
     "Ours",
-    "Posed",
     "Run",
     "Vina",
     "parse",
 ]
-
-
-@dataclass(frozen=True)
-class Job:
-    """How a ligand is docked: the seed, poses reported at most, and a model file or None."""
-
-    seed: int = 0
-    poses: int = 9
-    model: str | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Posed:
-    """A pose as a method reports it, None where it does not say; see `rows.Judged`."""
-
-    mol: Chem.Mol
-    energy: float
-    fraction: float | None = None
-    likelihood: float | None = None
-    score: float | None = None
-    confidence: float | None = None
-    evidence: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False)
-class Docked:
-    """What a method gives: poses, best first, and CPU-seconds by stage."""
-
-    problem: Problem
-    poses: tuple[Posed, ...]
-    seconds: Mapping[str, float]
-    proposals: str = ""
 
 
 class Method(ABC):
@@ -132,7 +98,7 @@ class Ours(Method):
         files += [None if job.model is None else Path(job.model)]
         weights = [b"" if path is None else path.read_bytes() for path in files]
         settings = self._settings(effort, Job(0, job.poses, job.model)).digest()
-        words = [moldiff.__version__, settings, f"{self.energy_only}"]
+        words = [__version__, settings, f"{self.energy_only}"]
         return _digest([word.encode() for word in words] + weights)
 
     def warm(self, job: Job) -> None:
@@ -170,7 +136,7 @@ class Vina(Method):
         return dock_with_vina(mol, pocket, self.conformers, effort or 8, job)
 
     def recipe(self, effort: int | None, job: Job) -> str:
-        words = [moldiff.__version__, _vina(), f"{self.conformers} {effort} {job.poses}"]
+        words = [__version__, _vina(), f"{self.conformers} {effort} {job.poses}"]
         return _digest([word.encode() for word in words])
 
     def warm(self, job: Job) -> None:
@@ -266,10 +232,10 @@ def _changes(method: Method, words: Iterable[str]) -> tuple[tuple[str, int], ...
 
 def _vina() -> str:
     """The version of Vina; ``MissingExtraError`` if it is not installed."""
-    try:
-        return version("vina")
-    except PackageNotFoundError:
-        raise MissingExtraError("vina", "dock", "The baseline") from None
+    found = installed("vina")
+    if found is None:
+        raise MissingExtraError("vina", "dock", "The baseline")
+    return found
 
 
 def _digest(parts: Iterable[bytes]) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from rdkit import Chem
 
-from moldiff.benchmark.docking.methods import Docked, Job, Posed
+from moldiff.benchmark.docking.answer import Docked, Job, Posed
 from moldiff.chem.quiet import quiet
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from moldiff.benchmark.docking.report import ALL_SETS, percent, seconds, seeds
+from moldiff.benchmark.docking.report import ALL_SETS, seconds, seeds
 from moldiff.benchmark.docking.rows import base
-from moldiff.text import markdown_table, replace_section
+from moldiff.report.markdown import markdown_table, percent, replace_section
 
 __all__ = ["SECTION", "into_readme", "section"]
 

@@ -12,17 +12,17 @@ import platform
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 
-import moldiff
 from moldiff.benchmark.docking import statistics
 from moldiff.benchmark.docking.methods import METHODS, Ours
 from moldiff.benchmark.docking.rows import FAILED, Row, base
-from moldiff.text import markdown_table
+from moldiff.report.document import now
+from moldiff.report.machine import installed
+from moldiff.report.markdown import markdown_table, percent
+from moldiff.version import __version__
 
 __all__ = [
     "ALL_SETS",
@@ -31,7 +31,6 @@ __all__ = [
     "Table",
     "document",
     "markdown",
-    "percent",
     "seconds",
     "seeds",
     "tables",
@@ -87,7 +86,7 @@ def document(
         planned[ALL_SETS] = sum(planned.values())
     return {
         "format": FORMAT,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "date": now(),
         "versions": _versions(),
         "protocol": PROTOCOL,
         "methods": {name: method.what for name, method in METHODS.items()},
@@ -184,13 +183,9 @@ def _points(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def _versions() -> dict[str, str | None]:
-    found: dict[str, str | None] = {"moldiff": moldiff.__version__}
-    for name in ("vina", "posebusters", "rdkit", "torch", "numpy"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = None
-    return {**found, "python": platform.python_version()}
+    others = ("vina", "posebusters", "rdkit", "torch", "numpy")
+    found = {name: installed(name) for name in others}
+    return {"moldiff": __version__, **found, "python": platform.python_version()}
 
 
 # --- tables ----------------------------------------------------------------------------------
@@ -288,11 +283,6 @@ def markdown(result: Mapping[str, Any]) -> str:
         parts.append(markdown_table(table.header, table.rows, numbers_from=1))
         parts += [table.remark] if table.remark else []
     return "\n\n".join(parts) + "\n"
-
-
-def percent(share: float | None) -> str:
-    """Return a share, from 0 to 1, in per cent."""
-    return "–" if share is None else f"{100 * share:.1f}"
 
 
 def seconds(value: float | None) -> str:

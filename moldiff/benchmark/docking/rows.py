@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from moldiff.journal import Journal, unwritable
+from moldiff.report import document
 
 __all__ = ["DOCKED", "FAILED", "Judged", "Row", "RowFile", "base", "label", "plain"]
 
@@ -121,48 +122,35 @@ class Row:
 
 
 class RowFile:
-    """The finished rows, by key, and the file that keeps them; a context.
+    """The finished rows, by key, and the file that keeps them; see `RowFile.open`."""
 
-    Raises
-    ------
-    InputError
-        If the file cannot be written, or another process is writing it.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = Path(path)
+    def __init__(self, journal: Journal) -> None:
         self.rows: dict[Key, Row] = {}
         self.damaged = 0
-        self._journal = Journal(self.path)
-
-    def __enter__(self) -> RowFile:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise unwritable(self.path, error) from error
-        self._journal.__enter__()
-        try:
-            self._load()
-        except BaseException:  # a file that cannot be read must not stay locked
-            self._journal.__exit__(None, None, None)
-            raise
-        return self
-
-    def _load(self) -> None:
-        for _, line in self._journal.lines():
+        self._journal = journal
+        for _, line in journal.lines():
             row = _row(line)
             if row is None:  # it is docked again
                 self.damaged += 1
             else:
                 self.rows[row.key] = row
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._journal.__exit__(kind, error, trace)
+    @classmethod
+    @contextmanager
+    def open(cls, path: Path) -> Iterator[RowFile]:
+        """Open the file, made if it is not there, for the length of a ``with`` block.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be written, or another process is writing it.
+        """
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritable(path, error) from error
+        with Journal.open(path) as journal:
+            yield cls(journal)
 
     def append(self, row: Row) -> None:
         """Keep a row for good; a later one of the same key takes its place."""
@@ -190,11 +178,5 @@ def _number(value: float | None) -> float:
 
 
 def plain(value: Any) -> Any:
-    """Return JSON values: numbers to six digits, None for what is no finite number."""
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, float):
-        return float(f"{value:.6g}") if math.isfinite(value) else None
-    return value
+    """Return JSON values: numbers to six digits, None for what is not a finite number."""
+    return document.plain(value, digits=6)

@@ -7,16 +7,16 @@ import io
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from moldiff.benchmark.docking import report
+from moldiff.benchmark.docking.answer import Job
 from moldiff.benchmark.docking.complexes import Case
 from moldiff.benchmark.docking.curve import draw_curves, drawable
-from moldiff.benchmark.docking.methods import METHODS, Job, Run, parse
+from moldiff.benchmark.docking.methods import METHODS, Run, parse
 from moldiff.benchmark.docking.rows import Row, RowFile, plain
 from moldiff.benchmark.docking.schedule import execute
 from moldiff.benchmark.docking.worker import Task
@@ -66,6 +66,14 @@ class Plan:
         """Return what a method is told."""
         return Job(seed, self.poses, self.model)
 
+    def recipe(self, run: Run) -> str:
+        """Return a digest of all that the poses of a method depend on but complex and seed."""
+        return run.method.recipe(run.effort, self.job(0))
+
+    def recipes(self) -> dict[str, str]:
+        """Return the digests of the methods by label."""
+        return {run.label: self.recipe(run) for run in self.runs}
+
 
 def curve_runs() -> list[Run]:
     """Return all points of the curve."""
@@ -93,7 +101,7 @@ def read_similarity(path: Path) -> dict[str, float]:
 
 
 class Study:
-    """A comparison in a folder; a context in which dockings run and files are written.
+    """A comparison in a folder: runs the dockings and writes the files; see `Study.open`.
 
     Parameters
     ----------
@@ -102,14 +110,11 @@ class Study:
     plan:
         With what.
     output:
-        The folder.  Its ``rows.jsonl`` is where an interrupted run goes on.
+        The folder.
     similarity:
         ``set/id`` -> similarity to the training set, for the splits.
-
-    Raises
-    ------
-    InputError, MissingExtraError, ModelFileError
-        If a method cannot run here, or the folder cannot be written.
+    file:
+        The rows that are done.
     """
 
     def __init__(
@@ -117,24 +122,34 @@ class Study:
         cases: Sequence[Case],
         plan: Plan,
         output: Path,
+        similarity: dict[str, float],
+        file: RowFile,
+    ) -> None:
+        self.cases, self.plan, self.output = list(cases), plan, output
+        self.similarity, self._file = similarity, file
+        self._recipes = plan.recipes()
+
+    @classmethod
+    @contextmanager
+    def open(
+        cls,
+        cases: Sequence[Case],
+        plan: Plan,
+        output: Path,
         similarity: dict[str, float] | None = None,
-    ) -> None:
-        self.cases, self.plan, self.output = list(cases), plan, Path(output)
-        self.similarity = similarity or {}
-        self._recipes = {run.label: self._recipe(run) for run in plan.runs}
-        self._file = RowFile(self.output / "rows.jsonl")
+    ) -> Iterator[Study]:
+        """Open a comparison for the length of a ``with`` block.
 
-    def __enter__(self) -> Study:
-        self._file.__enter__()
-        return self
+        Its ``rows.jsonl`` is where an interrupted run goes on.
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._file.__exit__(kind, error, trace)
+        Raises
+        ------
+        InputError, MissingExtraError, ModelFileError
+            If a method cannot run here, or the folder cannot be written.
+        """
+        plan.recipes()  # before the folder is made: what cannot run leaves nothing behind
+        with RowFile.open(output / "rows.jsonl") as file:
+            yield cls(cases, plan, output, similarity or {}, file)
 
     @property
     def total(self) -> int:
@@ -218,15 +233,12 @@ class Study:
         row = self._file.rows.get(task.row.key)
         return row is not None and row.recipe == task.recipe
 
-    def _recipe(self, run: Run) -> str:
-        return run.method.recipe(run.effort, self.plan.job(0))
-
     def _current(self, row: Row) -> bool:
         """Whether a row was made as it would be made now."""
         if row.method not in self._recipes:
             try:
                 run = parse([row.method], search=0, exhaustiveness=1)[0]
-                self._recipes[row.method] = self._recipe(run)
+                self._recipes[row.method] = self.plan.recipe(run)
             except MissingExtraError:  # cannot be made now: it is taken as it is
                 self._recipes[row.method] = row.recipe
             except InputError:

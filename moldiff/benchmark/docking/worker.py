@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing import parent_process
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from moldiff.benchmark.docking.answer import Docked, Job
 from moldiff.benchmark.docking.complexes import (
     Case,
     graph_of,
@@ -21,10 +19,13 @@ from moldiff.benchmark.docking.complexes import (
     read_crystal,
     search_box,
 )
-from moldiff.benchmark.docking.measures import posebusters_version, rmsds, validity
-from moldiff.benchmark.docking.methods import Docked, Job, Run
+from moldiff.benchmark.docking.measures import validity
+from moldiff.benchmark.docking.methods import Run
 from moldiff.benchmark.docking.rows import DOCKED, FAILED, Judged, Row
+from moldiff.chem.rmsd import pose_rmsds
 from moldiff.errors import MoldiffError
+from moldiff.interrupts import follow_parent
+from moldiff.report.machine import installed
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -107,8 +108,8 @@ def work(task: Task, docked: Callable[[Row], object] = lambda row: None) -> Row:
 def _pocket(case: Case, crystal: Chem.Mol, row: Row) -> tuple[Pocket, Row]:
     """Read and prepare the receptor, and cut the pocket."""
     from moldiff.docking.problem import Pocket
+    from moldiff.protein.read import read_structure
     from moldiff.protein.receptor import prepare_receptor
-    from moldiff.protein.structure import read_structure
 
     known = crystal.GetConformer().GetPositions()
     structure = read_structure(case.receptor).without_overlap(known)
@@ -128,9 +129,9 @@ def _judged(row: Row, answer: Docked, crystal: Chem.Mol, prepared: float) -> Row
         seconds={"receptor": prepared, **answer.seconds},
     )
     fractions = _fractions(answer)
-    apart = rmsds([pose.mol for pose in answer.poses], crystal)
-    if isinstance(apart, str):
-        return replace(row, status=FAILED, reason=apart)
+    apart = pose_rmsds([pose.mol for pose in answer.poses], crystal)
+    if apart is None:
+        return replace(row, status=FAILED, reason="the docked molecule is not the crystal's")
     poses = tuple(
         Judged(
             float(rmsd) if np.isfinite(rmsd) else np.inf,
@@ -163,7 +164,7 @@ def _fractions(answer: Docked) -> list[float]:
 
 def _busted(row: Row, answer: Docked, crystal: Chem.Mol, task: Task) -> Row:
     """The row with PoseBusters' verdicts."""
-    if posebusters_version() is None:
+    if installed("posebusters") is None:
         return replace(row, reason="not judged: posebusters is not installed")
     mols = [pose.mol for pose in answer.poses[: task.busted]]
     start = time.process_time()
@@ -186,25 +187,11 @@ def _settle() -> None:
     """One thread, no output, and an end with the process that started this one."""
     from moldiff.cpu import set_threads
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
-    _die_with_parent()
+    follow_parent()
     sink = os.open(os.devnull, os.O_WRONLY)
     for number in (1, 2):
         os.dup2(sink, number)
     set_threads(1)
-
-
-def _die_with_parent() -> None:
-    """Without the parent there is nobody to keep the row."""
-    parent = parent_process()
-    if parent is None:
-        return
-
-    def follow() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
 
 
 def _allow(seconds: int) -> None:

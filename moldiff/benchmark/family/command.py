@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from moldiff.benchmark import picture
 from moldiff.bundled import DEFAULT
 from moldiff.errors import InputError
+from moldiff.report import picture
 
 __all__ = ["add", "run"]
 
@@ -60,12 +60,12 @@ def run(options: argparse.Namespace) -> None:
     # Only now what is slow to import.
     from dataclasses import replace
 
-    from moldiff.benchmark import report
     from moldiff.benchmark.family import picture as drawing
     from moldiff.benchmark.family.members import Setup
     from moldiff.benchmark.family.report import into_readme, markdown
     from moldiff.benchmark.family.study import QUICK, Plan, compare
     from moldiff.cpu import set_threads
+    from moldiff.report.document import write
 
     set_threads(options.threads)
     usual = _QUICK_MINUTES if options.quick else 15.0
@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> None:
         plan = replace(plan, samples=options.samples)
     document = compare(setup, plan, options.only, _say, report_only=options.report_only)
     print(markdown(document))
-    report.write(document, options.output)
+    write(document, options.output)
     _say(f"Written: {options.output}")
     drawn = options.picture if any(row["curve"] for row in document["rows"]) else None
     if drawn is not None:
@@ -98,7 +98,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _check(options: argparse.Namespace) -> None:
     from moldiff.benchmark.family.report import SECTION
-    from moldiff.text import around_section
+    from moldiff.report.markdown import around_section
 
     if options.threads < 1:
         raise InputError(f"--threads must be at least 1, not {options.threads}.")

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from moldiff.report.picture import canvas
+
 __all__ = ["draw", "spread"]
 
 #: Dark enough for white paper, told apart by colour-blind readers.
@@ -24,15 +26,11 @@ def draw(document: Mapping[str, Any], path: Path) -> None:
 
     At least one member must have a curve.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     rows = [row for row in document["rows"] if row["curve"]]
     kinds = list(dict.fromkeys(row["kind"] for row in rows))
     usual = [row for row in rows if row["method"] == _USUAL]
     high = math.ceil(len(kinds) / _COLUMNS)
-    figure = Figure(figsize=(12, 0.6 + 3.3 * high), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = canvas(12, 0.6 + 3.3 * high)
     figure.set_facecolor("white")
     panels = list(figure.subplots(high, _COLUMNS, sharey=True, squeeze=False).flat)
     for kind, axes in zip(kinds, panels, strict=False):

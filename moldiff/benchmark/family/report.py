@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from moldiff.text import markdown_table, replace_section
+from moldiff.report.markdown import markdown_table, percent, replace_section
 
 __all__ = ["SECTION", "into_readme", "markdown"]
 
@@ -79,14 +79,10 @@ def _row(row: Mapping[str, Any]) -> tuple[str, ...]:
         trained,
         str(own["steps"]),
         f"{own['nfe']:.4g}",
-        *(_percent(own[key]["value"]) for key in ("strict", "stable", "valid_unique")),
+        *(percent(own[key]["value"]) for key in ("strict", "stable", "valid_unique")),
         _number(own["relaxation"]["value"]),
         _number(own["molecules_per_cpu_second"]),
     )
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f}"
 
 
 def _number(value: float | None) -> str:

@@ -23,6 +23,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from moldiff.errors import ConfigError, InputError, did_you_mean
+from moldiff.seeds import uniform
 
 __all__ = ["Condition", "dropped", "remarks", "standardised", "weighed_sizes"]
 
@@ -138,7 +139,7 @@ def dropped(
     where there are several, so that any part of them can be asked for.
     """
     b, k = conditions.shape
-    u = torch.rand(b, k + 1, generator=rng, device=rng.device).to(conditions.device)
+    u = uniform((b, k + 1), rng=rng, device=conditions.device)
     hidden = u[:, :1] < drop
     if k > 1:
         hidden = hidden | (u[:, 1:] < drop)

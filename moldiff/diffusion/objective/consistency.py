@@ -54,6 +54,7 @@ from moldiff.diffusion.time import (
 )
 from moldiff.errors import ConfigError
 from moldiff.registry import register
+from moldiff.seeds import uniform
 
 __all__ = ["Consistency"]
 
@@ -131,7 +132,7 @@ class Consistency(Objective):
         x_s, x_t, taught = self.on_one_trajectory(trained.process, x_0, s, t, noise, rng=rng)
         previous = None
         with torch.no_grad():
-            if torch.rand((), generator=rng, device=rng.device) < self.self_condition:
+            if uniform((), rng=rng) < self.self_condition:
                 previous = trained(x_t, t)
             target = trained(x_s, _asked(s, t), previous)
         prediction = trained(x_t, t, previous)

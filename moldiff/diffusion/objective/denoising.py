@@ -27,6 +27,7 @@ from moldiff.diffusion.objective.base import (
 from moldiff.diffusion.objective.times import Kumaraswamy, Times
 from moldiff.diffusion.time import Time, batch_times, field_times, map_times
 from moldiff.registry import register
+from moldiff.seeds import uniform
 
 __all__ = ["Denoising"]
 
@@ -78,7 +79,7 @@ class Denoising(Objective):
         start = map_times(t, torch.zeros_like)
         x_t = trained.process.forward(x_0, start, t, rng=rng, noise=noise)
         previous = None
-        if torch.rand((), generator=rng, device=rng.device) < self.self_condition:
+        if uniform((), rng=rng) < self.self_condition:
             with torch.no_grad():
                 previous = trained(x_t, t)
         return self.regress(trained, x_t, t, previous, x_0)

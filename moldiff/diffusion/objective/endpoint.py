@@ -46,6 +46,7 @@ from moldiff.diffusion.sampler import Sampler, State
 from moldiff.diffusion.time import batch_times
 from moldiff.errors import ConfigError
 from moldiff.registry import register
+from moldiff.seeds import uniform
 
 __all__ = ["Endpoint"]
 
@@ -104,7 +105,7 @@ class Endpoint(Objective):
         rng: torch.Generator,
         noise: Batch | None = None,
     ) -> Loss:
-        if torch.rand((), generator=rng, device=rng.device) >= self.share:
+        if uniform((), rng=rng) >= self.share:
             return self.objective(trained, x_0, rng=rng, noise=noise)
         x_0 = Batch(x_0, trained.encode(x_0.context))
         student, sampler = self.sampled(trained, self.rollout)

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from moldiff.registry import register
+from moldiff.seeds import uniform
 
 __all__ = ["Kumaraswamy", "LogitNormal", "Times"]
 
@@ -28,8 +29,7 @@ class Times(ABC):
         loss (Kingma et al., "Variational Diffusion Models", 2021, appendix I.1).
         """
         strata = torch.randperm(b, generator=rng, device=rng.device)
-        u = torch.rand(b, generator=rng, device=rng.device)
-        return self.quantile((strata + u) / b).clamp(1e-4, 1 - 1e-4)
+        return self.quantile((strata + uniform((b,), rng=rng)) / b).clamp(1e-4, 1 - 1e-4)
 
 
 @register(

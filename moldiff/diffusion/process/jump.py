@@ -14,6 +14,7 @@ from moldiff.diffusion.process.base import Guess, Process, State, Times
 from moldiff.diffusion.schedule import Schedule
 from moldiff.diffusion.space import Categorical, expand
 from moldiff.registry import register
+from moldiff.seeds import uniform
 
 __all__ = ["Jump"]
 
@@ -54,7 +55,7 @@ class Jump(Process):
         if noise is None:
             noise = self.prior(tuple(x_s.shape), rng=rng, device=x_s.device)
         keep = self.schedule.alpha(t) / self.schedule.alpha(s)
-        u = torch.rand(x_s.shape, generator=rng, device=rng.device).to(x_s.device)
+        u = uniform(x_s.shape, rng=rng, device=x_s.device)
         return torch.where(u < expand(keep, x_s), x_s, noise)
 
     def posterior(self, x_t: State, x0_hat: Guess, t: Times, s: Times) -> Guess:

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from moldiff.diffusion.space.base import Space
 from moldiff.registry import register
+from moldiff.seeds import uniform
 
 __all__ = ["Categorical"]
 
@@ -66,8 +67,8 @@ class Categorical(Space):
     ) -> Int[Tensor, "*s"]:
         """Draw class indices (b, ...) from unnormalised probabilities (b, ..., k)."""
         cumulative = probabilities.cumsum(-1)
-        u = torch.rand(probabilities.shape[:-1], generator=rng, device=rng.device)
-        u = u.to(probabilities.device).unsqueeze(-1) * cumulative[..., -1:]
+        u = uniform(probabilities.shape[:-1], rng=rng, device=probabilities.device)
+        u = u.unsqueeze(-1) * cumulative[..., -1:]
         return (u >= cumulative[..., :-1]).sum(-1)
 
     def prior(

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from moldiff.diffusion.space.base import Space
 from moldiff.registry import register
+from moldiff.seeds import normal
 
 __all__ = ["Euclidean", "Flat", "Vectors", "ZeroCoM"]
 
@@ -26,7 +27,7 @@ class Flat(Space):
     def prior(
         self, shape: tuple[int, ...], *, rng: torch.Generator, device: torch.device | str = "cpu"
     ) -> Tensor:
-        return self.project(torch.randn(shape, generator=rng, device=rng.device).to(device))
+        return self.project(normal(shape, rng=rng, device=device))
 
     def mix(self, a: Tensor, b: Tensor, w: Tensor | float) -> Tensor:
         return a + w * (b - a)

@@ -18,7 +18,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from moldiff.diffusion.space.base import Space
+from moldiff.geometry.tensors import nearest_rotation, uniform_rotations
 from moldiff.registry import register
+from moldiff.seeds import uniform
 
 __all__ = ["SO3", "Manifold", "Torus"]
 
@@ -35,10 +37,6 @@ class Manifold(Space):
     def distance(self, a: Float[Tensor, "b ..."], b: Float[Tensor, "b ..."]) -> Float[Tensor, " b"]:
         """Return the geodesic distance in radians, (b,): the norm of all angles of a graph."""
         return self.angle(a, b).reshape(a.shape[0], -1).norm(dim=1)
-
-
-def _uniform(shape: tuple[int, ...], rng: torch.Generator, device: torch.device | str) -> Tensor:
-    return torch.rand(shape, generator=rng, device=rng.device).to(device)
 
 
 def _reach(angle: Tensor, w: Tensor | float) -> Tensor:
@@ -61,29 +59,23 @@ class SO3(Manifold):
     ) -> Tensor:
         if shape[-2:] != (3, 3):
             raise ValueError(f"rotations are 3 x 3 matrices: shape (b, ..., 3, 3), not {shape}")
-        # Here and below: most molecules have no rotations of their own.
-        from moldiff.diffusion.space.rotations import roma
-
-        q = torch.randn((*shape[:-2], 4), generator=rng, device=rng.device).to(device)
-        matrix: Tensor = roma.unitquat_to_rotmat(torch.nn.functional.normalize(q, dim=-1))
-        return matrix
+        return uniform_rotations(shape[:-2], rng=rng, device=device)
 
     def mix(self, a: Tensor, b: Tensor, w: Tensor | float) -> Tensor:
         """Rotate a towards b about the axis of a^T b; ``w`` broadcasts against (b, ..., 3, 3)."""
-        from moldiff.diffusion.space.rotations import roma
+        # Here: most molecules have no rotations of their own.
+        from moldiff.geometry.mappings import roma
 
         vector = roma.rotmat_to_rotvec(a.transpose(-1, -2) @ b).unsqueeze(-1)
         angle = vector.norm(dim=-2, keepdim=True)
         scaled = vector * (_reach(angle, w) / angle.clamp_min(1e-12))
+        # Not geometry.tensors.exponential: its last bits are others, and docked poses with them.
         mixed: Tensor = a @ roma.rotvec_to_rotmat(scaled.squeeze(-1))
         return mixed
 
     def project(self, x: Tensor) -> Tensor:
         """Return the nearest rotations (special orthogonal Procrustes problem)."""
-        from moldiff.diffusion.space.rotations import roma
-
-        nearest: Tensor = roma.special_procrustes(x)
-        return nearest
+        return nearest_rotation(x)
 
     def angle(self, a: Float[Tensor, "b ..."], b: Float[Tensor, "b ..."]) -> Float[Tensor, "b ..."]:
         # Twice the sine and the cosine of the angle of a^T b, from its antisymmetric part and
@@ -104,7 +96,7 @@ class Torus(Manifold):
     def prior(
         self, shape: tuple[int, ...], *, rng: torch.Generator, device: torch.device | str = "cpu"
     ) -> Tensor:
-        return math.pi - 2 * math.pi * _uniform(shape, rng, device)
+        return math.pi - 2 * math.pi * uniform(shape, rng=rng, device=device)
 
     def mix(self, a: Tensor, b: Tensor, w: Tensor | float) -> Tensor:
         """Turn a towards b along the shorter arc."""
@@ -112,6 +104,8 @@ class Torus(Manifold):
 
     def project(self, x: Tensor) -> Tensor:
         """Return the angles, by whole turns, in (-pi, pi]."""
+        # Not geometry.tensors.wrap: whole turns leave an angle in range as it is, to the bit, and
+        # docked poses depend on the last bits of both.
         return x - 2 * math.pi * torch.ceil((x - math.pi) / (2 * math.pi))
 
     def angle(self, a: Float[Tensor, "b ..."], b: Float[Tensor, "b ..."]) -> Float[Tensor, "b ..."]:

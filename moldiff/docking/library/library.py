@@ -9,8 +9,6 @@ the ligands in flight are tried again one by one, and the one that does it twice
 from __future__ import annotations
 
 import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -21,6 +19,7 @@ from typing import TYPE_CHECKING
 from moldiff.docking.library.entries import Entry
 from moldiff.docking.library.manifest import DOCKED, FAILED, REFUSED, Manifest, Row
 from moldiff.docking.settings import Settings
+from moldiff.interrupts import follow_parent
 from moldiff.io.render import FORMATS
 
 if TYPE_CHECKING:
@@ -115,7 +114,12 @@ _STATE: list[tuple[Pocket, Settings]] = []  # of a worker process: what every li
 
 
 class _Team:
-    """Processes that dock; spawned, since a fork of a process with torch's threads can hang."""
+    """Processes that dock; spawned, since a fork of a process with torch's threads can hang.
+
+    They live as long as the batch, since loading networks and grids costs more than a ligand.  The
+    benchmark's `moldiff.benchmark.docking.schedule` starts one process for each docking instead: it
+    limits the CPU time of each, and hears of a pose before it is judged.
+    """
 
     def __init__(self, jobs: int, state: tuple[Pocket, Settings, int]) -> None:
         self.jobs, self.state = jobs, state
@@ -172,22 +176,10 @@ def _end(pool: ProcessPoolExecutor) -> None:
 
 
 def _begin(pocket: Pocket, settings: Settings, threads: int) -> None:
-    """Start a worker: Ctrl-C is the parent's business, and without a parent there is no work."""
-    from multiprocessing import parent_process
-
+    """Start a process of the team."""
     from moldiff.cpu import set_threads
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(os, "setpgrp"):  # RDKit undoes the line above: stay out of the terminal's reach
-        os.setpgrp()
-    parent = parent_process()
-
-    def follow() -> None:
-        assert parent is not None
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
+    follow_parent()
     set_threads(threads)
     _STATE.append((pocket, settings))
 

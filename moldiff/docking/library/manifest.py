@@ -9,9 +9,9 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 from moldiff.errors import ConfigError, InputError
 from moldiff.journal import Journal
@@ -65,46 +65,38 @@ class Row:
 class Manifest:
     """The rows of a batch that are done, and the file that keeps them.
 
-    >>> with Manifest(path, header) as manifest:  # doctest: +SKIP
+    >>> with Manifest.open(path, header) as manifest:  # doctest: +SKIP
     ...     manifest.append(row)
 
     Parameters
     ----------
-    path:
-        The file; made if it is not there.
+    journal:
+        The file.
     header:
         What the batch is: words by name.  A manifest whose header differs is refused.
-
-    Raises
-    ------
-    ConfigError
-        If the file belongs to a batch with other input or settings; it names them.
-    InputError
-        If it is no manifest, cannot be written, or is in use by another process.
     """
 
-    def __init__(self, path: Path, header: Mapping[str, str]) -> None:
-        self.path, self.header = path, dict(header)
+    def __init__(self, journal: Journal, header: Mapping[str, str]) -> None:
+        self.path, self.header = journal.path, dict(header)
         self.rows: dict[int, Row] = {}
         self._places: dict[int, int] = {}
-        self._journal = Journal(self.path)
+        self._journal = journal
+        self._load()
 
-    def __enter__(self) -> Manifest:
-        self._journal.__enter__()
-        try:
-            self._load()
-        except BaseException:
-            self._journal.__exit__(None, None, None)
-            raise
-        return self
+    @classmethod
+    @contextmanager
+    def open(cls, path: Path, header: Mapping[str, str]) -> Iterator[Manifest]:
+        """Open the manifest, made if it is not there, for the length of a ``with`` block.
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._journal.__exit__(kind, error, trace)
+        Raises
+        ------
+        ConfigError
+            If the file belongs to a batch with other input or settings; it names them.
+        InputError
+            If it is no manifest, cannot be written, or is in use by another process.
+        """
+        with Journal.open(path) as journal:
+            yield cls(journal, header)
 
     def append(self, row: Row) -> None:
         """Keep a row for good."""

@@ -6,13 +6,13 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
-import moldiff
 from moldiff.errors import InputError
+from moldiff.version import __version__
 
 if TYPE_CHECKING:
     from rdkit import Chem
@@ -42,70 +42,72 @@ _SHOWN = 4  # kinds of failure in the closing table
 
 
 class LibraryRun:
-    """A library and a pocket; a context in which rows are docked and files written.
+    """A library and a pocket: docks the rows and writes the files; see `LibraryRun.open`.
 
     Parameters
     ----------
     site:
         The pocket.
-    path:
-        The library: ``.csv``, ``.sdf``, ``.smi`` ...
+    path, entries:
+        The library: its file, and its records.
     settings:
         Of every docking.
     output:
         The SDF file of the ranked poses; ``.csv``, ``.html`` and ``.manifest.jsonl`` go
         beside it.
-    restart:
-        Forget a manifest that is there.
-
-    Raises
-    ------
-    InputError, ConfigError
-        If the library cannot be read, or a manifest is there that began with something else.
+    manifest:
+        The rows that are done.
     """
 
     def __init__(
-        self, site: Site, path: Path, settings: Settings, output: Path, *, restart: bool = False
+        self,
+        site: Site,
+        path: Path,
+        entries: Sequence[Entry],
+        settings: Settings,
+        output: Path,
+        manifest: Manifest,
     ) -> None:
+        self.site, self.path, self.entries = site, path, entries
+        self.settings, self.output, self.manifest = settings, output, manifest
+        self.total = len(entries)
+        self.resumed = self.done
+
+    @classmethod
+    @contextmanager
+    def open(
+        cls, site: Site, path: Path, settings: Settings, output: Path, *, restart: bool = False
+    ) -> Iterator[LibraryRun]:
+        """Open a library (``.csv``, ``.sdf``, ``.smi`` ...) for the length of a ``with`` block.
+
+        ``restart`` forgets a manifest that is there.
+
+        Raises
+        ------
+        InputError, ConfigError
+            If the library cannot be read, or a manifest is there that began with something else.
+        """
         from moldiff.docking.library.entries import digest_of, read_library
         from moldiff.docking.library.manifest import Manifest
 
-        self.site, self.path, self.settings, self.output = site, path, settings, output
-        self.table_path = output.with_suffix(".csv")
-        if self.table_path.resolve() == path.resolve():
+        if _table_path(output).resolve() == path.resolve():
             raise InputError(
                 f"The table of the results would overwrite the library '{path}'.",
                 fix="Give another --output.",
             )
-        self.entries: Sequence[Entry] = read_library(path)
-        self.total = len(self.entries)
-        self.manifest_path = output.with_suffix(".manifest.jsonl")
+        entries: Sequence[Entry] = read_library(path)
+        manifest_path = output.with_suffix(".manifest.jsonl")
         if restart:
-            self.manifest_path.unlink(missing_ok=True)
-        self.manifest: Manifest = Manifest(
-            self.manifest_path,
-            {
-                "moldiff": moldiff.__version__,
-                "library": digest_of(path),
-                "receptor": site.digest,
-                "pocket": site.pocket.digest,
-                **{key: json.dumps(value) for key, value in settings.as_dict().items()},
-            },
-        )
-        self.resumed = 0
-
-    def __enter__(self) -> LibraryRun:
-        self.manifest.__enter__()
-        self.resumed = self.done
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.manifest.__exit__(kind, error, trace)
+            manifest_path.unlink(missing_ok=True)
+        header = {
+            "moldiff": __version__,
+            "library": digest_of(path),
+            "receptor": site.digest,
+            "pocket": site.pocket.digest,
+            **{key: json.dumps(value) for key, value in settings.as_dict().items()},
+        }
+        with Manifest.open(manifest_path, header) as manifest:
+            yield cls(site, path, entries, settings, output, manifest)
 
     @property
     def done(self) -> int:
@@ -142,15 +144,16 @@ class LibraryRun:
         for place, row in enumerate(self.manifest.ranked(), start=1):
             places[row.index] = place
             records.append(row.sdf)
-        files = [self.table_path]
-        replace_text(self.table_path, self._table(places))
+        table = _table_path(self.output)
+        files = [table]
+        replace_text(table, self._table(places))
         if records:  # without a pose there is nothing an SDF file could say
             replace_text(self.output, "".join(records))
             files.insert(0, self.output)
         if page is not None and records:
             write_page(page, self.site, self.output, known, title=self.path.name)
             files.append(page)
-        return [*files, self.manifest_path]
+        return [*files, self.manifest.path]
 
     def summary(self) -> list[tuple[str, str]]:
         """Return rows for a closing table: how many ended how, and the best."""
@@ -193,3 +196,7 @@ class LibraryRun:
                 ]
             )
         return text.getvalue()
+
+
+def _table_path(output: Path) -> Path:
+    return output.with_suffix(".csv")

@@ -25,11 +25,12 @@ from moldiff.domain.kinematics import Kinematics, Pose
 from moldiff.domain.poses import crop_radius, ligand_input, pocket_input, to_batch
 from moldiff.nn.inputs import LigandInput, PocketInput
 from moldiff.registry import register
+from moldiff.seeds import normal
 
 if TYPE_CHECKING:
     from moldiff.data.complexes import Complex
 
-__all__ = ["Displacement", "Example", "example", "images", "nearest"]
+__all__ = ["Displacement", "Example", "example", "nearest"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,18 +99,13 @@ def example(
     )
 
 
-def images(x: Float[Tensor, "*p n 3"], symmetry: Int[Tensor, "s n"]) -> Float[Tensor, "*p s n 3"]:
-    """Return positions under all relabelings."""
-    return x[..., symmetry, :]
-
-
 def nearest(
     x: Float[Tensor, "p n 3"], target: Float[Tensor, "p n 3"], symmetry: Int[Tensor, "s n"]
 ) -> Float[Tensor, "p n 3"]:
     """Return the image of each target (p, n, 3) that is nearest to x."""
     if len(symmetry) == 1:
         return target
-    candidates = images(target, symmetry)
+    candidates = target[:, symmetry]
     square = (candidates - x.unsqueeze(1)).square().sum((2, 3))
     return candidates[torch.arange(len(x)), square.argmin(1)]
 
@@ -164,7 +160,7 @@ class Displacement(Objective):
         """
         made = example(complex_, jitter=self.jitter, margin=self.margin, rng=rng).to(device)
         pocket = made.pocket
-        wobble = torch.randn(pocket.positions.shape, generator=rng).to(device)
+        wobble = normal(pocket.positions.shape, rng=rng, device=device)
         shaken = pocket.positions + self.wobble * wobble
         conformer = torch.randint(len(made.bound), (self.poses,), generator=rng).to(device)
         x_0 = to_batch(made.bound[conformer], pocket.centre)

@@ -23,6 +23,7 @@ from moldiff.diffusion.objective import Loss as ObjectiveLoss
 from moldiff.diffusion.objective import Objective
 from moldiff.domain.distances import sites
 from moldiff.domain.kinematics import Kinematics, Pose
+from moldiff.geometry.tensors import symmetric_rmsd
 from moldiff.model import Model
 from moldiff.nn.distances import DistanceNetwork
 from moldiff.nn.inputs import LigandInput
@@ -32,7 +33,6 @@ from moldiff.registry import register
 from moldiff.seeds import generator
 from moldiff.train.config import TrainConfig
 from moldiff.train.workloads.base import Figures, Loss, Say, Workload, build_objective, load_weights
-from moldiff.train.workloads.displacement import images
 from moldiff.train.workloads.poses import ComplexBatches
 
 __all__ = ["DistanceLoss", "Distances", "decoys", "make_batch", "pair_loss", "trials"]
@@ -249,9 +249,7 @@ def decoys(c: Complex, count: int, *, rng: torch.Generator) -> tuple[Tensor, Ten
     amount = torch.linspace(1 / count, 1, count)[:, None]
     tangent = amount * spread * torch.randn(count, 6 + rotors, generator=rng)
     x = kinematics.place(kinematics.retract(start, tangent))
-    target = images(crystal, torch.from_numpy(c.symmetry.astype(np.int64)))
-    rmsd = (x.unsqueeze(1) - target).square().sum(-1).mean(-1).sqrt().amin(1)
-    return x, rmsd
+    return x, symmetric_rmsd(x, crystal, torch.from_numpy(c.symmetry.astype(np.int64)))
 
 
 @torch.no_grad()

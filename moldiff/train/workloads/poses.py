@@ -16,12 +16,13 @@ from moldiff.data.complexes import Complex, ComplexStore
 from moldiff.docking.proposals import sample_poses
 from moldiff.domain.poses import MARGIN
 from moldiff.errors import DataError
+from moldiff.geometry.tensors import symmetric_rmsd
 from moldiff.model import Model
 from moldiff.registry import register
 from moldiff.seeds import generator
 from moldiff.train.config import TrainConfig
 from moldiff.train.workloads.base import Figures, Loss, Say, Workload, build_objective, load_weights
-from moldiff.train.workloads.displacement import Displacement, example, images
+from moldiff.train.workloads.displacement import Displacement, example
 
 __all__ = ["DRAWS", "ComplexBatches", "Poses", "trials"]
 
@@ -140,8 +141,7 @@ def trials(
         ).to(model.device)
         poses = sample_poses(model, made.context(), DRAWS, rng=rng, steps=steps)
         x = made.kinematics.place(poses)
-        crystal = images(made.crystal, made.symmetry)
-        rmsd.append((x.unsqueeze(1) - crystal).square().sum(-1).mean(-1).sqrt().amin(1))
+        rmsd.append(symmetric_rmsd(x, made.crystal, made.symmetry))
         off.append((x.mean(1) - made.crystal.mean(0)).norm(dim=-1))
     return _figures(torch.stack(rmsd), torch.stack(off)) if rmsd else {}
 

@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 
 from moldiff.benchmark.docking import report
+from moldiff.benchmark.docking.answer import Job
 from moldiff.benchmark.docking.complexes import read_set
-from moldiff.benchmark.docking.methods import Job, parse
+from moldiff.benchmark.docking.methods import parse
 from moldiff.benchmark.docking.readme import into_readme
 from moldiff.benchmark.docking.rows import DOCKED, FAILED, Row
 from moldiff.benchmark.docking.study import Plan, Study, poses_table
@@ -76,10 +77,10 @@ def test_the_table_fits_the_ranking(complexes: Path, tmp_path: Path) -> None:
 def test_rows_of_other_settings_do_not_count(complexes: Path, tmp_path: Path) -> None:
     cases = read_set(complexes)[1:]  # they fail, which is quick
     runs = tuple(parse(["random@1"], search=1, exhaustiveness=1))
-    with Study(cases, Plan(runs), tmp_path) as study:
+    with Study.open(cases, Plan(runs), tmp_path) as study:
         study.work()
         assert not study.left() and study.stale == 0
-    with Study(cases, Plan(runs, poses=5), tmp_path) as study:
+    with Study.open(cases, Plan(runs, poses=5), tmp_path) as study:
         assert len(study.left()) == 2 and study.stale == 2 and study.rows() == []
 
 

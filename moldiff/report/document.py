@@ -1,0 +1,40 @@
+"""JSON documents: the date, plain values, and the file."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from moldiff.errors import InputError
+
+__all__ = ["now", "plain", "write"]
+
+
+def now() -> str:
+    """Return the date and time, UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def plain(value: Any, *, digits: int = 5) -> Any:
+    """Return valid JSON that is pleasant to read: numbers to some digits, None for NaN."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item, digits=digits) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item, digits=digits) for item in value]
+    if isinstance(value, float):
+        return float(f"{value:.{digits}g}") if math.isfinite(value) else None
+    return value
+
+
+def write(result: Mapping[str, Any], path: Path) -> None:
+    """Write a document as JSON."""
+    try:
+        Path(path).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"Cannot write '{path}': {error.strerror}.", fix="Choose another --output."
+        ) from error
