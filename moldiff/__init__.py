@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from moldiff.docking.api import dock
     from moldiff.docking.result import DockingResult
     from moldiff.generation.api import generate
-    from moldiff.generation.run import Generated, Request
+    from moldiff.generation.request import Generated, Request
     from moldiff.metrics.evaluation import evaluate
     from moldiff.model import Model
     from moldiff.models import load
@@ -41,9 +41,9 @@ __all__ = [
 # public name -> the module that defines it
 _HOME = {
     "DockingResult": "moldiff.docking.result",
-    "Generated": "moldiff.generation.run",
+    "Generated": "moldiff.generation.request",
     "Model": "moldiff.model",
-    "Request": "moldiff.generation.run",
+    "Request": "moldiff.generation.request",
     "dock": "moldiff.docking.api",
     "evaluate": "moldiff.metrics.evaluation",
     "generate": "moldiff.generation.api",

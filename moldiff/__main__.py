@@ -1,9 +1,7 @@
 """``python -m moldiff``: the command line of the interpreter in use, wherever its scripts are."""
 
-import sys
-
-from moldiff.cli import main
+from moldiff.cli import run
 
 # Workers of a batch import this module under another name; the command is not theirs to run.
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

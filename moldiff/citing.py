@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -23,7 +22,7 @@ OTHER: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 }
 
 # Keys of a configuration that are not the kind of what stands under them.
-_KINDS = {"network": "interaction", "encoder": "interaction", "decoder": "interaction"}
+_KINDS = {"encoder": "interaction", "decoder": "interaction"}
 #: Modules that register classes when they are imported.
 PARTS = (
     *(f"diffusion.{name}" for name in ("coupling", "objective", "precondition", "process",
@@ -106,14 +105,12 @@ def _of_name(word: str) -> Iterator[tuple[str, str]]:
 def _of_model(path: Path) -> Iterator[tuple[str, str]]:
     """The references of a model file: its parts, and how it was trained."""
     from moldiff.methods import METHODS
-    from moldiff.model import FORMAT
-    from moldiff.storage import read_tensors
+    from moldiff.model import read_header
 
-    header, _ = read_tensors(path, FORMAT)
-    config, card = json.loads(header["config"]), json.loads(header["card"])
+    config, card = read_header(path)
     training = card.get("training", {})
-    yield from _of_config({k: v for k, v in config.items() if k not in ("vocabulary", "sizes")})
-    if config.get("conditions"):
+    yield from _of_config({k: v for k, v in config.items() if k != "domain"})
+    if config["domain"].get("conditions"):
         yield from ((key, "the conditions") for key in METHODS["classifier-free"].cites)
     yield from _of_config({"objective": _complete(training.get("objective", {}))})
     optimizer = training.get("optimizer", {}).get("name")
@@ -146,8 +143,10 @@ def _of_config(config: Mapping[str, Any], kind: str | None = None) -> Iterator[t
         if key == "process":
             yield from _of_config(value, "process")
             continue
-        own = kind or _KINDS.get(key, key)
         name = value.get("name") if isinstance(value, Mapping) else value
+        own = kind or _KINDS.get(key, key)
+        if own == "network" and name not in registry.names("network"):
+            own = "interaction"  # a graph network is called what its interaction is
         if isinstance(name, str) and name in registry.names(own):
             yield from _of_part(own, name)
         if isinstance(value, Mapping):

@@ -1,17 +1,22 @@
-"""A model: process + network + vocabulary + size prior, in one safetensors file.
+"""A model: a domain, a network and a process, in one safetensors file.
 
-The header of the file carries the configuration and the model card as JSON, so a
-checkpoint describes itself and loading it can run no code.  Layout of the header::
+The header of the file carries the configuration and the model card as JSON, so a checkpoint
+describes itself and loading it can run no code.  Layout of the header::
 
-    format   "moldiff-model", with a version number
-    config   process, precondition, network, vocabulary, sizes, sampling (JSON);
-             codec, if the process is one of latents; conditions, if there are any
+    format   "moldiff-model-2"
+    config   domain (what it is about) and network (JSON); of what denoises: process,
+             precondition, sampling, and codec, if the process is one of latents
     card     what it was trained on, how, and what was measured (JSON)
+    digest   of the weights
+
+Files of earlier versions, which had a format for each domain, are read as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,32 +26,65 @@ from torch import nn
 
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.denoiser import NetworkDenoiser
-from moldiff.diffusion.guidance.condition import Condition
-from moldiff.diffusion.latent import Codec, check_latent
+from moldiff.diffusion.latent import Codec
+from moldiff.diffusion.network import Network
+from moldiff.diffusion.precondition import Clean, Precondition
 from moldiff.diffusion.process import Product
-from moldiff.errors import ConfigError
-from moldiff.nn import Network
+from moldiff.domain import Domain, domain_from_config
+from moldiff.errors import ConfigError, ModelFileError
 from moldiff.registry import build, describe
-from moldiff.storage import load_network, save_network
+from moldiff.storage import read_tensors, weights_digest, write_tensors
 
-__all__ = ["FORMAT", "Model"]
+__all__ = ["CODEC_USE", "FORMAT", "FORMATS", "Model", "read_header"]
 
-FORMAT = "moldiff-model-1"
-_CONFIG_KEYS = ("process", "precondition", "network", "vocabulary", "sizes", "sampling")
+FORMAT = "moldiff-model-2"
+_DENOISING = ("process", "precondition", "sampling")
+CODEC_USE = "moldiff train CONFIG --method latent --codec {model}"
+"""The command that uses a codec."""
+_MOLECULES = ("vocabulary", "sizes", "conditions")
+
+
+def _of_molecules(config: dict[str, Any]) -> dict[str, Any]:
+    about = {k: config[k] for k in _MOLECULES if k in config}
+    rest = {k: v for k, v in config.items() if k not in _MOLECULES}
+    return {"domain": {"name": "molecules", "sizes": {}, **about}, **rest}
+
+
+def _of_codec(config: dict[str, Any]) -> dict[str, Any]:
+    return _of_molecules({"vocabulary": config["vocabulary"], "network": config["codec"]})
+
+
+#: Format -> how to read its configuration as one of today's.
+FORMATS: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    FORMAT: dict,
+    "moldiff-model-1": _of_molecules,
+    "moldiff-codec-1": _of_codec,
+    "moldiff-pose-model-1": lambda config: {
+        "domain": {"name": "poses"},
+        "precondition": "clean",
+        **config,
+    },
+    "moldiff-likelihood-1": lambda config: {"domain": {"name": "distances"}, **config},
+}
+
+
+_MISFITS = (KeyError, ValueError, TypeError, AttributeError, RuntimeError, ConfigError)
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """Everything needed to generate, and nothing else.
+    """A trained network and everything needed to use it.
 
     Attributes
     ----------
-    denoiser:
-        The network behind its precondition; knows the process.
-    vocabulary:
-        Elements and charges the class indices stand for (plain mapping).
-    sizes:
-        Frequency of each number of atoms in the training data.
+    domain:
+        What it is about.
+    network:
+        What was trained: a denoising network, a codec, a judge of distances.
+    process:
+        The noising it reverses; None for what denoises nothing.
+    precondition:
+        How raw coordinates become predictions.
     sampling:
         Default sampler settings (plain mapping).
     card:
@@ -54,71 +92,87 @@ class Model:
     digest:
         First 12 hexadecimal digits of the SHA-256 of the weights; "" if not yet saved.
     codec:
-        Between molecules and the latents the process is about; None where it is about
-        molecules themselves.
-    conditions:
-        What it can be asked for, in the order of the network's inputs.
+        Between the domain and the latents the process is about; None where the process is about
+        the domain itself.
+    precision:
+        Type of the network's large products.
     """
 
-    denoiser: NetworkDenoiser
-    vocabulary: Mapping[str, Any]
-    sizes: Mapping[int, float]
+    domain: Domain
+    network: Network
+    process: Product | None = None
+    precondition: Precondition = Clean()
     sampling: Mapping[str, Any] = field(default_factory=dict)
     card: Mapping[str, Any] = field(default_factory=dict)
     digest: str = ""
     codec: Codec | None = None
-    conditions: tuple[Condition, ...] = ()
+    precision: torch.dtype = torch.float32
 
     @property
-    def process(self) -> Product:
-        """The noising process the model reverses."""
-        return self.denoiser.process
+    def denoiser(self) -> NetworkDenoiser:
+        """The network behind its precondition.
+
+        Raises
+        ------
+        ConfigError
+            If the model denoises nothing: a codec, or a judge of distances.
+        """
+        if self.process is None:
+            raise ConfigError(f"This model of {self.domain.noun} does not denoise anything.")
+        return NetworkDenoiser(
+            self.network, self.precondition, self.process, self.domain.readout, self.precision
+        )
 
     @property
-    def network(self) -> Network:
-        """The network."""
-        network = self.denoiser.network
-        assert isinstance(network, Network)
-        return network
-
-    @property
-    def kept(self) -> nn.Module:
+    def weights(self) -> nn.Module:
         """All weights of the model file: the network's, and the codec's if there is one."""
         if self.codec is None:
             return self.network
         return nn.ModuleDict({"network": self.network, "codec": self.codec})
 
+    @property
+    def is_codec(self) -> bool:
+        """Whether the network is a codec: of no use alone, but other models work in its latents."""
+        return isinstance(self.network, Codec)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.network.parameters()).device
+
+    def replace(self, **changes: Any) -> Model:
+        """Return a model with some attributes exchanged; weights are shared."""
+        return dataclasses.replace(self, **changes)
+
     def encode(self, x: Batch, *, rng: torch.Generator) -> Batch:
-        """Return what the process is about: molecules themselves, or a draw of their latents."""
+        """Return what the process is about: the batch itself, or a draw of its latents."""
         if self.codec is None:
             return x
         with torch.no_grad():
-            return self.codec.perturb(self.codec.encode(x), rng=rng)
+            return Batch(self.codec.perturb(self.codec.latents(x), rng=rng), x.context)
 
     def decode(self, x: Batch) -> Batch:
-        """Return the molecules that a clean batch of the process stands for."""
+        """Return the domain's batch that a clean batch of the process stands for."""
         if self.codec is None:
             return x
         with torch.no_grad():
-            return self.codec.reconstruct(x)
+            return Batch(self.codec.reconstruct(x), x.context)
 
     def config(self) -> dict[str, Any]:
         """Return the plain configuration from which :meth:`from_config` rebuilds this."""
+        config = {
+            "domain": self.domain.config(),
+            "network": self.domain.network_config(self.network),
+        }
+        if self.process is None:
+            return config
         codec = {} if self.codec is None else {"codec": describe(self.codec)}
-        # Absent without any, as in files and runs from before there were conditions.
-        given = {"conditions": [c.to_config() for c in self.conditions]} if self.conditions else {}
-        return (
-            codec
-            | given
-            | {
-                "process": self.process.to_config(),
-                "precondition": describe(self.denoiser.precondition),
-                "network": self.network.to_config(),
-                "vocabulary": dict(self.vocabulary),
-                "sizes": {str(n): weight for n, weight in self.sizes.items()},
-                "sampling": dict(self.sampling),
-            }
-        )
+        denoising = {
+            "process": self.process.to_config(),
+            "precondition": describe(self.precondition),
+            "sampling": dict(self.sampling),
+        }
+        return config | codec | denoising
 
     @classmethod
     def from_config(
@@ -131,38 +185,24 @@ class Model:
         ConfigError
             If a part is unknown, misspelt or missing.
         """
-        missing = [key for key in _CONFIG_KEYS if key not in config]
+        denoising = set(_DENOISING) & set(config)
+        needed = ("domain", "network", *(_DENOISING if denoising else ()))
+        missing = [key for key in needed if key not in config]
         if missing:
             raise ConfigError(f"The model configuration lacks {', '.join(missing)}.")
-        process = Product.from_config(config["process"])
-        check_latent(process, coded="codec" in config)
-        conditions = tuple(Condition.from_config(c) for c in config.get("conditions", ()))
+        domain = domain_from_config(config["domain"])
+        process = Product.from_config(config["process"]) if "process" in config else None
+        domain.check(process, coded="codec" in config)
         with torch.random.fork_rng(devices=[]):  # layers draw from torch's global generator
             torch.default_generator.manual_seed(seed)
             codec = build("codec", config["codec"]) if "codec" in config else None
-            classes, vectors = process.categorical(), process.vectors()
-            network = Network.from_config(config["network"], classes, vectors, len(conditions))
+            network = domain.network(config["network"], process)
         if codec is not None:
             codec.eval().requires_grad_(False)
-            if vectors["features"] != codec.width:
-                raise ConfigError(
-                    f"The process has {vectors['features']} features, the codec {codec.width}.",
-                    fix="Leave out 'width' in the process: the codec's is taken.",
-                )
-        denoiser = NetworkDenoiser(network, build("precondition", config["precondition"]), process)
-        sizes = {int(n): float(weight) for n, weight in config["sizes"].items()}
-        if not sizes:
-            raise ConfigError("The model configuration has no sizes.")
-        sampling = config["sampling"]
-        return cls(
-            denoiser,
-            config["vocabulary"],
-            sizes,
-            sampling,
-            card or {},
-            codec=codec,
-            conditions=conditions,
-        )
+            _check_width(process, codec)
+        precondition = build("precondition", config.get("precondition", "clean"))
+        sampling = config.get("sampling", {})
+        return cls(domain, network, process, precondition, sampling, card or {}, codec=codec)
 
     def save(
         self,
@@ -176,20 +216,87 @@ class Model:
         The card says so if the network is not equivariant.
         """
         card = dict(self.card if card is None else card)
-        if not self.network.equivariant:
-            card["symmetry"] = self.network.symmetry
-        save_network(path, self, FORMAT, card=card, dtype=dtype, kept=self.kept)
+        if not self.network.symmetry.equivariant:
+            card["symmetry"] = self.network.symmetry.label
+        tensors = {k: v.to("cpu", dtype) for k, v in self.weights.state_dict().items()}
+        header = {
+            "format": FORMAT,
+            "config": json.dumps(self.config()),
+            "card": json.dumps(card),
+            "digest": weights_digest(tensors),
+        }
+        write_tensors(path, tensors, header)
 
     @classmethod
-    def load(cls, path: Path, *, device: str = "cpu") -> Model:
-        """Read a model file.
+    def load(cls, path: Path, *, device: str = "cpu", domain: str | None = None) -> Model:
+        """Read a model file; the model is ready for use, its weights without gradients.
 
         Raises
         ------
         ModelFileError
-            If the file is missing, truncated, corrupt or of another format.
+            If the file is missing, truncated, corrupt or of another format, or the model is not
+            about ``domain``.
         """
-        model, digest = load_network(path, FORMAT, cls.from_config, kept=lambda made: made.kept)
-        model.kept.to(device)
-        object.__setattr__(model, "digest", digest)
-        return model
+        header, tensors = read_tensors(path, *FORMATS)
+        digest = weights_digest(tensors)
+        if header.get("digest", digest) != digest:
+            raise ModelFileError(
+                f"The weights in '{path}' do not match their checksum.",
+                fix="The file is damaged: copy or download it again.",
+            )
+        try:
+            config = FORMATS[header["format"]](json.loads(header["config"]))
+            model = cls.from_config(config, json.loads(header["card"]))
+            _check_domain(path, model, domain)
+            model.weights.load_state_dict({k: v.float() for k, v in tensors.items()})
+            if not all(v.isfinite().all() for v in tensors.values()):
+                raise ValueError("its weights are not finite numbers")
+        except (
+            KeyError,
+            ValueError,
+            TypeError,
+            AttributeError,
+            RuntimeError,
+            ConfigError,
+        ) as error:
+            raise ModelFileError(
+                f"The model file '{path}' does not fit this version of moldiff: {error}",
+                fix="Use a model written by the installed version, or train it again.",
+            ) from error
+        model.weights.eval().requires_grad_(False).to(device)
+        return model.replace(digest=digest)
+
+
+def _check_width(process: Product | None, codec: Codec) -> None:
+    if process is None:
+        raise ConfigError("A codec alone is a model's network, not its codec.")
+    width = process.vectors()["features"]
+    if width != codec.width:
+        raise ConfigError(
+            f"The process has {width} features, the codec {codec.width}.",
+            fix="Leave out 'width' in the process: the codec's is taken.",
+        )
+
+
+def _check_domain(path: Path, model: Model, domain: str | None) -> None:
+    """Refuse a model of something else than what is wanted."""
+    if domain is None or (model.domain.config()["name"] == domain and not model.is_codec):
+        return
+    what = "a codec" if model.is_codec else f"a model of {model.domain.noun}"
+    use = CODEC_USE if model.is_codec else model.domain.use
+    raise ModelFileError(
+        f"The file '{path}' holds {what}, not a model of {domain}.",
+        fix=f"It is for: {use.format(model=path)}",
+    )
+
+
+def read_header(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return configuration and card of a model file without building the model.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is missing, truncated, corrupt or of another format.
+    """
+    header, _ = read_tensors(path, *FORMATS)
+    return FORMATS[header["format"]](json.loads(header["config"])), json.loads(header["card"])

@@ -11,7 +11,6 @@ from moldiff.bundled import DEFAULT, bundled_configs, bundled_models, find_model
 from moldiff.errors import InputError
 
 if TYPE_CHECKING:
-    from moldiff.diffusion.guidance import Condition
     from moldiff.model import Model
 
 __all__ = [
@@ -48,63 +47,73 @@ def check_device(device: str) -> None:
         ) from error
 
 
-def load(name_or_path: str | Path = DEFAULT, device: str = "cpu") -> Model:
+def load(
+    name_or_path: str | Path = DEFAULT, device: str = "cpu", *, domain: str | None = "molecules"
+) -> Model:
     """Load a bundled model by its name, or any model by its path.
+
+    ``domain`` is what the model shall be about; None takes anything.
 
     Raises
     ------
     InputError
         If there is no such model, or the device is not available.
     ModelFileError
-        If the file is truncated, corrupt or of another format.
+        If the file is truncated, corrupt or of another format, or a model of something else.
     """
     path = find_model(name_or_path)
     check_device(device)
     from moldiff.model import Model
 
-    return Model.load(path, device=device)
+    return Model.load(path, device=device, domain=domain)
 
 
 def card_rows(model: Model) -> dict[str, Mapping[str, Any]]:
     """Return what is known of a model, by section: for ``moldiff info``."""
-    config = model.config()
-    network = config["network"]
-    low, high = min(model.sizes), max(model.sizes)
-    counted = "hydrogens not counted" if "hydrogens" in model.vocabulary else "hydrogens included"
-    card = dict(model.card)
+    config, card = model.config(), dict(model.card)
+    about = {"name": card.pop("name", "unnamed"), "about": model.domain.noun, "hash": model.digest}
+    conditions = config["domain"].get("conditions", ())
+    sections = {k: v for k, v in config.items() if k in ("codec", "sampling")}
+    network = {**config["network"], "symmetry": model.network.symmetry.label}
     return {
         "model": {
-            "name": card.pop("name", "unnamed"),
-            "hash": model.digest,
-            "elements": list(dict.fromkeys(model.vocabulary["elements"])),
-            "charges": list(model.vocabulary["charges"]),
-            "atoms": f"{low} to {high}, {counted}",
+            **about,
+            **_molecules(config["domain"]),
             "parameters": sum(p.numel() for p in model.network.parameters()),
         },
-        "network": {**network, "symmetry": model.network.symmetry},
-        "codec": config.get("codec", {}),
-        "conditions": {c.name: _range(c) for c in model.conditions},
-        "sampling": dict(model.sampling),
+        "network": network,
+        **sections,
+        "conditions": {c["name"]: _range(c) for c in conditions},
         "card": card,
     }
 
 
-def _range(condition: Condition) -> str:
-    unit = f" {condition.unit}" if condition.unit else ""
-    middle = f"mean {condition.mean:.4g}, deviation {condition.std:.4g}"
-    return f"{condition.low:.4g} to {condition.high:.4g}{unit} (98 % of the data); {middle}"
+def _molecules(domain: Mapping[str, Any]) -> dict[str, Any]:
+    """What a model of molecules makes; of others, nothing."""
+    if "vocabulary" not in domain:
+        return {}
+    vocabulary, sizes = domain["vocabulary"], [int(n) for n in domain["sizes"]]
+    counted = "hydrogens not counted" if "hydrogens" in vocabulary else "hydrogens included"
+    made = {
+        "elements": list(dict.fromkeys(vocabulary["elements"])),
+        "charges": list(vocabulary["charges"]),
+    }
+    return made | ({"atoms": f"{min(sizes)} to {max(sizes)}, {counted}"} if sizes else {})
+
+
+def _range(condition: Mapping[str, Any]) -> str:
+    unit = f" {condition['unit']}" if condition["unit"] else ""
+    middle = f"mean {condition['mean']:.4g}, deviation {condition['std']:.4g}"
+    return f"{condition['low']:.4g} to {condition['high']:.4g}{unit} (98 % of the data); {middle}"
 
 
 def conditional_models() -> dict[str, list[str]]:
     """Return the bundled models that can be asked for properties, with those."""
-    import json
-
-    from safetensors import safe_open
+    from moldiff.model import read_header
 
     found: dict[str, list[str]] = {}
     for name, path in bundled_models().items():
-        with safe_open(str(path), framework="np") as file:
-            config = json.loads((file.metadata() or {}).get("config", "{}"))
-        if config.get("conditions"):
-            found[name] = [condition["name"] for condition in config["conditions"]]
+        conditions = read_header(path)[0]["domain"].get("conditions")
+        if conditions:
+            found[name] = [condition["name"] for condition in conditions]
     return found

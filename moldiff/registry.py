@@ -13,28 +13,34 @@ keys are those of ``references.bib``.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 from moldiff.errors import ConfigError, did_you_mean
 
-__all__ = ["build", "cited", "describe", "kinds", "names", "register", "registered"]
+__all__ = ["build", "cited", "describe", "kinds", "names", "register", "registered", "supplied"]
 
 T = TypeVar("T")
 _REGISTRY: dict[str, dict[str, type]] = {}
 _NAMES: dict[type, tuple[str, str]] = {}
 _CITES: dict[type, Mapping[str, str]] = {}
+_CONTEXT: dict[type, frozenset[str]] = {}
 # Kind -> the key of a configuration under which the user described it, where they differ.
 _WORDS = {"interaction": "network"}
 
 
 def register(
-    kind: str, name: str, *, cites: Mapping[str, str] | None = None
+    kind: str,
+    name: str,
+    *,
+    cites: Mapping[str, str] | None = None,
+    context: Iterable[str] = (),
 ) -> Callable[[type[T]], type[T]]:
     """Return a class decorator that files the class under ``kind`` and ``name``.
 
-    ``cites`` maps keys of `moldiff.references` to the equation or section.
+    ``cites`` maps keys of `moldiff.references` to the equation or section.  ``context`` names
+    the parameters that whoever builds the object supplies, and no configuration.
     """
 
     def decorate(cls: type[T]) -> type[T]:
@@ -43,6 +49,7 @@ def register(
         _REGISTRY[kind][name] = cls
         _NAMES[cls] = (kind, name)
         _CITES[cls] = MappingProxyType(dict(cites or {}))
+        _CONTEXT[cls] = frozenset(context)
         return cls
 
     return decorate
@@ -85,6 +92,17 @@ def cited(kind: str, name: str) -> Mapping[str, str]:
     return _CITES[registered(kind, name)]
 
 
+def supplied(kind: str, name: str) -> frozenset[str]:
+    """Return the parameters of a class that whoever builds it supplies, and no configuration.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such name.
+    """
+    return _CONTEXT[registered(kind, name)]
+
+
 def build(kind: str, config: Mapping[str, Any] | str, **context: Any) -> Any:
     """Make the object a configuration describes.
 
@@ -112,12 +130,13 @@ def build(kind: str, config: Mapping[str, Any] | str, **context: Any) -> Any:
         )
     cls = registered(kind, str(config["name"]))
     parameters = inspect.signature(cls).parameters
+    reserved = _CONTEXT[cls] | context.keys()
     arguments: dict[str, Any] = {}
     for key, value in config.items():
         if key == "name":
             continue
-        if key not in parameters or key in context:
-            allowed = [p for p in parameters if p not in context]
+        if key not in parameters or key in reserved:
+            allowed = [p for p in parameters if p not in reserved]
             raise ConfigError(
                 f"The {word} '{config['name']}' has no setting '{key}'.",
                 fix=did_you_mean(key, allowed) if allowed else "It takes no settings.",
@@ -146,7 +165,7 @@ def describe(obj: Any, *, omit: tuple[str, ...] = ()) -> dict[str, Any]:
     _, name = _NAMES[type(obj)]
     described: dict[str, Any] = {"name": name}
     for key in inspect.signature(type(obj)).parameters:
-        if key not in omit:
+        if key not in omit and key not in _CONTEXT[type(obj)]:
             value = getattr(obj, key)
             described[key] = describe(value) if type(value) in _NAMES else _thawed(value)
     return described

@@ -15,15 +15,16 @@ from moldiff.data.molecules import prepare
 from moldiff.data.store import Store
 from moldiff.errors import ConfigError, InputError
 from moldiff.generation.api import sampler_remarks, stepper_of, trajectories
-from moldiff.generation.run import Request, generate
+from moldiff.generation.request import Request
+from moldiff.generation.run import generate
 from moldiff.methods import METHODS, SAMPLERS, apply, parse_sampler
 from moldiff.model import Model
 from moldiff.models import bundled_configs
 from moldiff.train import TrainConfig
 from moldiff.train.check import check
 from moldiff.train.statistics import Statistics
-from moldiff.train.workloads.base import Molecules
 from moldiff.train.workloads.codecs import Codecs
+from moldiff.train.workloads.molecules import Molecules
 
 SAMPLE = Path(__file__).parents[1] / "datasets" / "qm9" / "sample.sdf"
 TINY = {
@@ -64,7 +65,7 @@ def member(name: str, teacher: Path | None = None, **settings: Any) -> TrainConf
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_is_a_sound_configuration(name: str) -> None:
     config = member(name)
-    equivariant = registry.registered("interaction", config.network["name"]).equivariant
+    equivariant = registry.registered("interaction", config.network["name"]).symmetry.equivariant
     told = check(config)
     assert len(told) == (not equivariant)
     assert all("is not equivariant" in text for text in told)

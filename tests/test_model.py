@@ -43,8 +43,11 @@ CONFIG: dict[str, Any] = {
         "channels": 2,
         "context_width": 8,
     },
-    "vocabulary": {"elements": ["H", "C", "O"], "charges": [-1, 0, 1]},
-    "sizes": {"3": 0.25, "5": 0.75},
+    "domain": {
+        "name": "molecules",
+        "vocabulary": {"elements": ["H", "C", "O"], "charges": [-1, 0, 1]},
+        "sizes": {"3": 0.25, "5": 0.75},
+    },
     "sampling": {"steps": 12},
 }
 
@@ -68,8 +71,8 @@ def path(tmp_path: Path) -> Path:
 def test_round_trip_is_exact(path: Path) -> None:
     model, loaded = built(), Model.load(path)
     assert loaded.config() == model.config()
-    assert loaded.card == model.card and loaded.vocabulary == model.vocabulary
-    assert loaded.sizes == {3: 0.25, 5: 0.75} and loaded.sampling == {"steps": 12}
+    assert loaded.card == model.card and loaded.domain.config() == model.domain.config()
+    assert loaded.domain.sizes == {3: 0.25, 5: 0.75} and loaded.sampling == {"steps": 12}
     rng = torch.Generator().manual_seed(1)
     x_t, t = model.process.prior(4, 5, rng=rng), torch.tensor([0.001, 0.3, 0.7, 1.0])
     # As the loaded one: torch multiplies otherwise where a gradient may be asked for.
@@ -244,7 +247,9 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "config of the future": config_is(json.dumps({**CONFIG, "network": {"name": "unheard-of"}})),
     "network is no mapping": config_is(json.dumps({**CONFIG, "network": 5})),
     "process is a list": config_is(json.dumps({**CONFIG, "process": []})),
-    "sizes are no numbers": config_is(json.dumps({**CONFIG, "sizes": {"many": 1}})),
+    "sizes are no numbers": config_is(
+        json.dumps({**CONFIG, "domain": {**CONFIG["domain"], "sizes": {"many": 1}}})
+    ),
 }
 
 

@@ -1,4 +1,4 @@
-"""``python -m moldiff.benchmark speed | family``: the command line of the benchmarks."""
+"""``python -m moldiff.benchmark speed | family | startup``: the command line of the benchmarks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from moldiff.benchmark import picture, report
+from moldiff.benchmark import picture, report, startup
 from moldiff.benchmark.family import command as family
 from moldiff.errors import InputError, MoldiffError
 from moldiff.report import document
@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         "--quick", action="store_true", help="try everything in seconds; the figures mean nothing"
     )
     family.add(commands)
+    startup.add(commands)
     return parser
 
 
@@ -97,7 +98,7 @@ def _speed(options: argparse.Namespace) -> None:
         print(f"Drawn: {options.picture}")
 
 
-_COMMANDS = {"speed": _speed, "family": family.run}
+_COMMANDS = {"speed": _speed, "family": family.run, "startup": startup.run}
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def document(
         "model": {
             "name": bench.model.card.get("name", "unnamed"),
             "hash": bench.model.digest,
-            "network": bench.model.network.to_config(),
+            "network": bench.model.config()["network"],
             "sampling": dict(bench.model.sampling),
         },
         "sections": dict(sections),

@@ -12,11 +12,12 @@ import torch
 
 from moldiff.benchmark.pairs import PeerNetwork
 from moldiff.benchmark.timing import Work
-from moldiff.diffusion.denoiser import Denoiser, NetworkDenoiser
+from moldiff.diffusion.denoiser import Denoiser
 from moldiff.diffusion.objective import Denoising
 from moldiff.diffusion.sampler import Sampler
-from moldiff.generation.run import Request, generate, sample_batch
-from moldiff.generation.sampling import sampled
+from moldiff.generation.request import Request
+from moldiff.generation.run import generate, sample_batch
+from moldiff.generation.sampling import molecules_of, sampled
 from moldiff.model import Model
 from moldiff.registry import build
 from moldiff.train import TrainConfig
@@ -38,19 +39,14 @@ __all__ = [
 
 def typical_size(model: Model) -> int:
     """Return the mean number of atoms of the model's molecules, rounded."""
-    total = sum(model.sizes.values())
-    return round(sum(n * weight for n, weight in model.sizes.items()) / total)
+    sizes = molecules_of(model).sizes
+    return round(sum(n * weight for n, weight in sizes.items()) / sum(sizes.values()))
 
 
 def as_generated(model: Model, precision: torch.dtype | None = None) -> tuple[Denoiser, Sampler]:
     """Return what ``generate`` would use, in a given precision of the network's products."""
-    bare = NetworkDenoiser(
-        model.network,
-        model.denoiser.precondition,
-        model.process,
-        precision=model.denoiser.precision if precision is None else precision,
-    )
-    return sampled(model, bare, model.sampling)
+    used = model if precision is None else model.replace(precision=precision)
+    return sampled(used, used.denoiser, used.sampling)
 
 
 def sampling_step(model: Model, b: int, n: int, *, precision: torch.dtype | None = None) -> Work:
@@ -63,7 +59,7 @@ def sampling_step(model: Model, b: int, n: int, *, precision: torch.dtype | None
     denoiser, sampler = as_generated(model, precision)
     times = sampler.grid.times(sampler.steps).tolist()
     with torch.no_grad():
-        states = sampler.trajectory(denoiser, model.process.prior(b, n, rng=rng), rng=rng)
+        states = sampler.trajectory(denoiser, model.denoiser.process.prior(b, n, rng=rng), rng=rng)
         state = next(states)
         if sampler.steps > 1:
             state = next(states)
@@ -111,15 +107,13 @@ def training_step(
     """
     config = TrainConfig.from_yaml(recipe)
     rng = torch.Generator().manual_seed(0)
-    network = Model.from_config(model.config()).network
-    denoiser = NetworkDenoiser(
-        network, model.denoiser.precondition, model.process, precision=precision
-    )
+    fresh = Model.from_config(model.config()).replace(precision=precision)
+    network, denoiser = fresh.network, fresh.denoiser
     objective: Denoising = build("objective", config.objective)
     objective = dataclasses.replace(objective, self_condition=self_condition)
     optimizers = Optimizers(network, config.optimizer)
     average = Average(network.parameters(), config.optimizer.ema)
-    x_0 = model.process.prior(b, n, rng=rng)
+    x_0 = model.denoiser.process.prior(b, n, rng=rng)
 
     def step() -> float:
         loss, _ = objective(denoiser, x_0, rng=rng)

@@ -10,51 +10,65 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
 
-from moldiff.cli import (
-    benchmark,
-    cite,
-    data,
-    dock,
-    evaluate,
-    generate,
-    info,
-    likelihood,
-    methods,
-    train,
-    view,
-)
 from moldiff.cli.failure import guarded, terminable
 from moldiff.cli.output import examples
+from moldiff.cli.startup import process
 from moldiff.version import __version__
 
-__all__ = ["main"]
+__all__ = ["main", "run"]
 
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 
-app = typer.Typer(
-    add_completion=False,
-    context_settings=_SETTINGS,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # plain help: rich alone would cost most of the half second
+# In the order of the help; each is a module of this package, with a function ``command`` and
+# ``EXAMPLES``, or, where it has commands of its own, ``app``.
+_SINGLE = ("generate", "dock", "evaluate", "view", "likelihood", "train", "info", "methods", "cite")
+_GROUPS = ("data", "benchmark")
+_COMMANDS = _SINGLE + _GROUPS
+_LONG = ("train", *_GROUPS)  # where Python's own sweeping for garbage is right
+
+
+def application(names: Sequence[str] = _COMMANDS) -> typer.Typer:
+    """Return the command line with these commands.
+
+    typer reads the signature of every command it has, which for all of them takes longer than
+    for most commands to begin.
+    """
+    app = typer.Typer(
+        add_completion=False,
+        context_settings=_SETTINGS,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # plain help: rich alone would cost most of the half second
+    )
+    for name in names:
+        module = import_module(f"moldiff.cli.{name}")
+        if name in _GROUPS:
+            app.add_typer(module.app, name=name)
+        else:
+            app.command(name, epilog=examples(*module.EXAMPLES))(module.command)
+    app.callback(epilog=_EXAMPLES)(_moldiff)
+    return app
+
+
+def __getattr__(name: str) -> Any:
+    if name != "app":
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    globals()["app"] = app = application()
+    return app
+
+
+_EXAMPLES = examples(
+    "moldiff generate -n 32 -o molecules.sdf",
+    "moldiff dock --receptor 1abc.pdb --ligand a.sdf --pocket-ligand crystal.sdf",
+    "moldiff evaluate molecules.sdf -o molecules.json",
+    "moldiff view molecules.sdf -o molecules.html",
+    "moldiff train my.sdf",
+    "moldiff COMMAND --help",
 )
-for _name, _module in {
-    "generate": generate,
-    "dock": dock,
-    "evaluate": evaluate,
-    "view": view,
-    "likelihood": likelihood,
-    "train": train,
-    "info": info,
-    "methods": methods,
-    "cite": cite,
-}.items():
-    app.command(_name, epilog=examples(*_module.EXAMPLES))(_module.command)
-app.add_typer(data.app, name="data")
-app.add_typer(benchmark.app, name="benchmark")
 
 
 def _show_version(wanted: bool) -> None:
@@ -63,16 +77,6 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(
-    epilog=examples(
-        "moldiff generate -n 32 -o molecules.sdf",
-        "moldiff dock --receptor 1abc.pdb --ligand a.sdf --pocket-ligand crystal.sdf",
-        "moldiff evaluate molecules.sdf -o molecules.json",
-        "moldiff view molecules.sdf -o molecules.html",
-        "moldiff train my.sdf",
-        "moldiff COMMAND --help",
-    )
-)
 def _moldiff(
     version: Annotated[
         bool,
@@ -94,7 +98,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments or os.environ.get("MOLDIFF_DEBUG", "") not in ("", "0")
     arguments = [word for word in arguments if word != "--debug"] or ["--help"]
+    # Anything else (help, an option, a misspelt name) takes the whole command line.
+    names = arguments[:1] if arguments[0] in _COMMANDS else _COMMANDS
+
+    def action() -> Any:
+        return application(names)(args=arguments, prog_name="moldiff", standalone_mode=False)
+
     with terminable():
-        return guarded(
-            lambda: app(args=arguments, prog_name="moldiff", standalone_mode=False), debug=debug
-        )
+        return guarded(action, debug=debug)
+
+
+def run() -> None:
+    """Run the command line of this process, and end it."""
+    words = [word for word in sys.argv[1:] if not word.startswith("-")]
+    process(main, sweeping=bool(set(words[:1]) & set(_LONG)))

@@ -20,6 +20,7 @@ from moldiff.cli.output import (
     table,
 )
 from moldiff.cli.progress import stages
+from moldiff.cli.startup import load_torch
 from moldiff.docking.settings import Settings
 from moldiff.errors import InputError
 
@@ -127,6 +128,7 @@ def command(
     """
     _check(receptor, ligand, ligands, output, [pocket_ligand, reference])
     check_threads(threads)
+    load_torch()
     from moldiff.cpu import set_threads
     from moldiff.docking import api as docking
 

@@ -24,12 +24,13 @@ from moldiff.cli.output import (
     remark,
     table,
 )
+from moldiff.cli.startup import load_torch
 from moldiff.errors import MoldiffError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from moldiff.generation.run import Generated
+    from moldiff.generation.request import Generated
     from moldiff.model import Model
 
 EXAMPLES = (
@@ -149,6 +150,7 @@ def command(
     if trajectory is not None:
         check_output(trajectory, (".xyz",))
         check_apart("--trajectory", trajectory, [output])
+    load_torch()
     from moldiff.cpu import set_threads
     from moldiff.generation.api import check_conditions, sampler_remarks, stream
     from moldiff.models import load
@@ -275,8 +277,8 @@ class _Run:
             rows.append(("drawn", f"{round(self.drawn)}"))
         rows += [(f"  fails: {why}", f"{k}") for why, k in self.failures.most_common(4)]
         rows.append(("seconds", f"{seconds:.1f} ({self.drawn / seconds:.1f} molecules/s)"))
-        if not model.network.equivariant:
-            rows.append(("network", model.network.symmetry))
+        if not model.network.symmetry.equivariant:
+            rows.append(("network", model.network.symmetry.label))
         rows.append(("file", f"{self.output}"))
         if self.trajectory is not None:
             rows.append(("trajectory", self.write_trajectory(model)))

@@ -21,7 +21,6 @@ def command(
     Network, elements, sizes, data, training, what was measured, and the hash of its weights.
     """
     from moldiff.bundled import bundled_models
-    from moldiff.docking.card import docking_card_rows
     from moldiff.models import card_rows, load
 
     if model is None:
@@ -33,7 +32,7 @@ def command(
             table(rows, header=("model", "size", "file"))
             remark("More about one: moldiff info NAME")
         return
-    sections = docking_card_rows(model) or card_rows(load(model))
+    sections = card_rows(load(model, domain=None))
     for section, values in sections.items():
         if values:
             table(pairs(values), title=section)

@@ -20,6 +20,7 @@ from moldiff.cli.output import (
 )
 from moldiff.cli.progress import stages
 from moldiff.cli.records import Readable
+from moldiff.cli.startup import load_torch
 
 if TYPE_CHECKING:
     from moldiff.generation.bound import Likelihood
@@ -64,6 +65,7 @@ def command(
         check_apart("--output", output, [file])
     check_threads(threads)
     records = list(Readable(file))
+    load_torch()
     from moldiff.cpu import set_threads
     from moldiff.generation.bound import bounds, to_json
     from moldiff.models import load

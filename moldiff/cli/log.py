@@ -21,10 +21,8 @@ class Log:
     """Losses of ``trainer``, averaged: a row in ``log.csv`` every `LOG_EVERY` steps."""
 
     def __init__(self, trainer: Trainer) -> None:
-        from moldiff.train.tasks import TASKS
-
         self.trainer = trainer
-        self.samples = TASKS[trainer.config.task].samples
+        self.samples = trainer.work.samples
         self.wrote = False
         self._smooth: dict[str, float] = {}
         self._sums: dict[str, float] = {}

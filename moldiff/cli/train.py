@@ -113,7 +113,7 @@ class _Run:
 
     def __init__(self, config: TrainConfig, source: str, again: str) -> None:
         from moldiff.train.api import trainer, training_store
-        from moldiff.train.tasks import TASKS
+        from moldiff.train.workloads.base import task
 
         self.config, self.source, self.again = config, source, again
         self.stopping = False
@@ -122,7 +122,7 @@ class _Run:
         rejected = store.meta["rejected"]
         if rejected:
             kinds = commonest(rejected, _SHOWN)
-            things = counted(2, TASKS[config.task].unit).removeprefix("2 ")
+            things = counted(2, task(config).unit).removeprefix("2 ")
             told = f"{sum(rejected.values())} of the data's {things} cannot be used: {kinds}"
             remark(f"{told}; all are in {store.path / 'rejected.csv'}")
         self.trainer: Trainer = trainer(config, store, judge=self.judge)
@@ -130,8 +130,6 @@ class _Run:
 
     def train(self) -> None:
         """Train to the end or until a signal; then say where the model is."""
-        from moldiff.train.tasks import TASKS
-
         trainer, config = self.trainer, self.config
         self.greet()
         self.log.rewind()
@@ -158,12 +156,10 @@ class _Run:
             )
         model = trainer.output / "model.safetensors"
         print(f"The model is {model}")
-        print(f"Use it: {TASKS[config.task].use.format(model=model)}")
+        print(f"Use it: {trainer.work.use.format(model=model)}")
 
     def greet(self) -> None:
         """Say whether this begins, goes on or is finished."""
-        from moldiff.train.tasks import TASKS
-
         trainer, steps = self.trainer, self.config.steps
         output = shown_directory(trainer.output)
         if trainer.step >= steps:
@@ -171,19 +167,18 @@ class _Run:
         elif trainer.step:
             remark(f"Resuming {output} at step {trainer.step} of {steps}.")
         else:
-            unit = TASKS[self.config.task].unit
+            unit = trainer.work.unit
             things = counted(len(trainer.store.indices("train")), unit)
             remark(f"Training {counted(steps, 'step')} on {things} into {output}.")
 
     def judge(self, model: Any, rng: torch.Generator) -> dict[str, float]:
         """Judge samples of the model; leave early when asked to stop."""
-        from moldiff.train.judging import judge
 
         def progress(amount: float) -> None:
             if self.stopping:  # the weights are those of a whole step: saving them is fine
                 raise KeyboardInterrupt
 
-        figures = judge(self.config, store=self.trainer.store, progress=progress)(model, rng)
+        figures = self.trainer.work.judge(model, rng, progress)
         text = ", ".join(f"{name} {value:g}" for name, value in figures.items())
         self.say(f"step {self.trainer.step}: {text}")
         return figures

@@ -1,65 +1,116 @@
-"""The batch: b graphs of the same number of atoms n, as a frozen set of named tensors.
+"""The batch: b graphs of the same number of atoms n, as named tensors, and what is given.
 
-Graphs are bucketed by exact size, so there is no padding and no mask anywhere in
-the engine; in docking they are b poses of one molecule, all with its r rotatable bonds.
-Pair quantities of an undirected graph live on the e = n(n-1)/2 pairs of the upper
-triangle, in the order of ``torch.triu_indices(n, n, 1)``: symmetry holds by construction
+*Fields* are what a process noises.  Graphs are bucketed by exact size, so there is no padding and
+no mask anywhere in the engine; in docking they are b poses of one molecule, all with its r
+rotatable bonds.  Pair quantities of an undirected graph live on the e = n(n-1)/2 pairs of the
+upper triangle, in the order of ``torch.triu_indices(n, n, 1)``: symmetry holds by construction
 and nothing is computed twice.
+
+*Context* is what is given: wanted properties, a pocket, a ligand's graph, which sites are clean.
+Processes, samplers and guidance hand it on untouched; networks and readouts read it.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-__all__ = ["FIELDS", "Batch", "Field", "pair_count", "pair_indices", "pair_selector"]
+__all__ = [
+    "FIELDS",
+    "Batch",
+    "Field",
+    "Scope",
+    "pair_count",
+    "pair_indices",
+    "pair_selector",
+    "register_field",
+]
 
-Scope = Literal["atom", "pair", "graph", "rotor", "given"]
+Scope = Literal["atom", "pair", "graph", "rotor"]
 
 
 @dataclass(frozen=True)
 class Field:
-    """What a named tensor of a batch means."""
+    """What a named tensor of a batch means.
+
+    Attributes
+    ----------
+    scope:
+        What has one value each: every atom, pair, graph or rotor.
+    shape:
+        Of one value; () for a class index or a number.
+    meaning:
+        In words, with the unit.
+    """
 
     scope: Scope
     shape: tuple[int, ...]
     meaning: str
 
+    @property
+    def points(self) -> bool:
+        """Whether values are points of atoms in space, which rotate with the graph."""
+        return (self.scope, self.shape) == ("atom", (3,))
 
-FIELDS: Mapping[str, Field] = MappingProxyType(
-    {
-        "positions": Field("atom", (3,), "Cartesian coordinates in Å, zero mean"),
-        "types": Field("atom", (), "element, as an index into the vocabulary"),
-        "charges": Field("atom", (), "formal charge, as an index into the vocabulary"),
-        "bonds": Field("pair", (), "kekulised bond order, as an index (0 = no bond)"),
-        "features": Field("atom", (), "invariant latent features, as many as their space says"),
-        "translation": Field("graph", (3,), "centre of a rigid or flexible body, in Å"),
-        "rotation": Field("graph", (3, 3), "rotation matrix about that centre"),
-        "torsions": Field("rotor", (), "turn about each rotatable bond, in radians"),
-        "conditions": Field("given", (), "k numbers known of a graph, standardised; NaN: not"),
-    }
-)
-"""Every field the package knows.  A prediction of a categorical field carries logits,
-that is one further dimension of k classes.  What is given, (b, k), has no process."""
+
+_FIELDS: dict[str, Field] = {
+    "positions": Field("atom", (3,), "Cartesian coordinates in Å, zero mean"),
+    "types": Field("atom", (), "element, as an index into the vocabulary"),
+    "charges": Field("atom", (), "formal charge, as an index into the vocabulary"),
+    "bonds": Field("pair", (), "kekulised bond order, as an index (0 = no bond)"),
+    "features": Field("atom", (), "invariant latent features, as many as their space says"),
+    "translation": Field("graph", (3,), "centre of a rigid or flexible body, in Å"),
+    "rotation": Field("graph", (3, 3), "rotation matrix about that centre"),
+    "torsions": Field("rotor", (), "turn about each rotatable bond, in radians"),
+}
+
+FIELDS: Mapping[str, Field] = MappingProxyType(_FIELDS)
+"""Every registered field.  A prediction of a categorical field carries logits, that is one
+further dimension of k classes."""
+
+
+def register_field(name: str, about: Field) -> None:
+    """Make a field known, so that batches may hold it and configurations may name it.
+
+    Raises
+    ------
+    ValueError
+        If the name stands for another field already.
+    """
+    if _FIELDS.setdefault(name, about) != about:
+        raise ValueError(f"the field '{name}' is registered already, as {_FIELDS[name]}")
 
 
 @dataclass(frozen=True, eq=False)
 class Batch(Mapping[str, Tensor]):
-    """A frozen mapping from field name to tensor; the first dimension is always b."""
+    """A frozen mapping from field name to tensor, with a context.
+
+    Attributes
+    ----------
+    fields:
+        The tensors by name; their first dimension is b.
+    context:
+        What is given, by name.  Values are tensors with b rows, or with one for all graphs, or
+        objects shared by all graphs; what has a method ``to`` moves with the batch between
+        devices.  The engine itself reads two entries: ``conditions``, (b, k) standardised
+        properties with NaN for "unknown", and ``clean``, see `moldiff.diffusion.time`.
+    """
 
     fields: Mapping[str, Tensor]
+    context: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         unknown = set(self.fields) - set(FIELDS)
         if unknown or not self.fields:
             raise ValueError(f"a batch holds some of {sorted(FIELDS)}, not {sorted(self.fields)}")
         object.__setattr__(self, "fields", MappingProxyType(dict(self.fields)))
+        object.__setattr__(self, "context", MappingProxyType(dict(self.context)))
 
     def __getitem__(self, name: str) -> Tensor:
         return self.fields[name]
@@ -98,19 +149,21 @@ class Batch(Mapping[str, Tensor]):
 
     def replace(self, **changes: Tensor) -> Batch:
         """Return a new batch with some fields exchanged."""
-        return Batch({**self.fields, **changes})
+        return Batch({**self.fields, **changes}, self.context)
 
-    def without(self, *names: str) -> Batch:
-        """Return a new batch that lacks some fields."""
-        return Batch({name: value for name, value in self.fields.items() if name not in names})
+    def given(self, **entries: Any) -> Batch:
+        """Return a new batch with some entries of the context exchanged; None removes one."""
+        context = {**self.context, **entries}
+        return Batch(self.fields, {k: v for k, v in context.items() if v is not None})
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Batch:
         """Return a new batch with ``function`` applied to every field."""
-        return Batch({name: function(value) for name, value in self.fields.items()})
+        return Batch({name: function(v) for name, v in self.fields.items()}, self.context)
 
     def to(self, device: torch.device | str) -> Batch:
-        """Return the batch on another device."""
-        return self.map(lambda value: value.to(device))
+        """Return the batch on another device, and its context with it."""
+        context = {k: v.to(device) if hasattr(v, "to") else v for k, v in self.context.items()}
+        return Batch({name: v.to(device) for name, v in self.fields.items()}, context)
 
 
 def pair_count(n: int) -> int:

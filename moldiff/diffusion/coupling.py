@@ -34,11 +34,16 @@ class Coupling(ABC):
     across: ClassVar[bool] = False
     """Whether a graph may get the noise of another one."""
 
+    @property
+    def points(self) -> bool:
+        """Whether it rearranges points of atoms, (b, n, 3), and nothing else."""
+        return False
+
     @abstractmethod
     def __call__(
-        self, x_0: Float[Tensor, "b n 3"], noise: Float[Tensor, "b n 3"]
-    ) -> Float[Tensor, "b n 3"]:
-        """Return noise (b, n, 3) coupled to the data x_0 (b, n, 3)."""
+        self, x_0: Float[Tensor, "b ..."], noise: Float[Tensor, "b ..."]
+    ) -> Float[Tensor, "b ..."]:
+        """Return noise coupled to the data x_0: points (b, n, 3), or any vectors (b, ...)."""
 
 
 @register("coupling", "independent", cites={"ho2020": "eq. 4"})
@@ -47,8 +52,8 @@ class Independent(Coupling):
     """Noise is independent of the data, as in every classical diffusion model."""
 
     def __call__(
-        self, x_0: Float[Tensor, "b n 3"], noise: Float[Tensor, "b n 3"]
-    ) -> Float[Tensor, "b n 3"]:
+        self, x_0: Float[Tensor, "b ..."], noise: Float[Tensor, "b ..."]
+    ) -> Float[Tensor, "b ..."]:
         return noise
 
 
@@ -68,6 +73,10 @@ class Aligned(Coupling):
     Source: Klein et al., "Equivariant Flow Matching" (2023), section 4; Song et al.,
     EquiFM (2023).
     """
+
+    @property
+    def points(self) -> bool:
+        return True
 
     def __call__(
         self, x_0: Float[Tensor, "b n 3"], noise: Float[Tensor, "b n 3"]
@@ -103,9 +112,13 @@ class Minibatch(Coupling):
     across: ClassVar[bool] = True
     coupling: Coupling = Aligned()
 
+    @property
+    def points(self) -> bool:
+        return self.coupling.points
+
     def __call__(
-        self, x_0: Float[Tensor, "b n 3"], noise: Float[Tensor, "b n 3"]
-    ) -> Float[Tensor, "b n 3"]:
+        self, x_0: Float[Tensor, "b ..."], noise: Float[Tensor, "b ..."]
+    ) -> Float[Tensor, "b ..."]:
         from scipy.optimize import linear_sum_assignment
 
         cost = -(x_0.flatten(1) @ noise.flatten(1).T)  # half the squared distance but for sums

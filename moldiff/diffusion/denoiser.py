@@ -6,21 +6,28 @@ carry logits.  Guidance, inpainting and temperature are denoisers that hold a de
 
 from __future__ import annotations
 
-import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from moldiff.diffusion.batch import Batch
-from moldiff.diffusion.precondition import Precondition
+from moldiff.diffusion.network import Network
+from moldiff.diffusion.precondition import Coefficients, Precondition
 from moldiff.diffusion.process import Product
+from moldiff.diffusion.readout import Direct, Readout
 from moldiff.diffusion.space import expand
+from moldiff.diffusion.time import Time, field_times
 
-__all__ = ["Denoiser", "GaussianDenoiser", "NetworkDenoiser"]
+__all__ = ["SURE", "Denoiser", "GaussianDenoiser", "NetworkDenoiser"]
+
+SURE = 30.0
+"""Logit of a class that is certain; the others have 0."""
+_EARLIEST = 1e-4  # of a site that is clean: at 0 some coefficients are not finite
 
 
 class Denoiser(ABC):
@@ -29,7 +36,7 @@ class Denoiser(ABC):
     process: Product
 
     @abstractmethod
-    def __call__(self, x_t: Batch, t: Float[Tensor, " b"], previous: Batch | None = None) -> Batch:
+    def __call__(self, x_t: Batch, t: Time, previous: Batch | None = None) -> Batch:
         """Predict x_0.
 
         Parameters
@@ -37,98 +44,119 @@ class Denoiser(ABC):
         x_t:
             Noisy batch of b graphs with n atoms.
         t:
-            Times (b,) in [0, 1].
+            Times (b,) in [0, 1], or times of sites; a site at t = 0 is predicted as it is.
         previous:
             The prediction made a step before, which self-conditioned networks read
             (Chen et al., "Analog Bits", 2023); others ignore it.
         """
 
+    def encode(self, context: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a context with all that depends on no batch computed, see `Network.encode`."""
+        return context
 
+
+@dataclass(frozen=True, eq=False)
 class NetworkDenoiser(Denoiser):
     """A network behind the coefficients of a precondition.
 
     Parameters
     ----------
     network:
-        Module called as ``network(x_t, t, previous)`` with coordinates of unit size;
-        returns raw outputs: coordinates (b, n, 3), logits for classes.
+        Called as ``network(x_t, t, previous)`` with coordinates of unit size; returns raw
+        outputs: coordinates (b, n, 3), logits for classes.
     precondition:
-        How the raw coordinates become predictions.
+        How raw coordinates become predictions.
     process:
         The noising that is to be reversed.
+    readout:
+        What the network is shown, and how its output is read.
     precision:
         Type of the network's large products; geometry always stays in 32 bits.
-
-    Attributes
-    ----------
-    conditions:
-        What the molecules have or shall have, (b, k) or (1, k), see :meth:`given`; None: not said.
     """
 
-    conditions: Tensor | None = None
+    network: Network
+    precondition: Precondition
+    process: Product
+    readout: Readout = Direct()
+    precision: torch.dtype = torch.float32
 
-    def __init__(
-        self,
-        network: nn.Module,
-        precondition: Precondition,
-        process: Product,
-        *,
-        precision: torch.dtype = torch.float32,
-    ) -> None:
-        self.network = network
-        self.precondition = precondition
-        self.process = process
-        self.precision = precision
+    def encode(self, context: Mapping[str, Any]) -> Mapping[str, Any]:
+        with self._lower(next(self.network.parameters()).device):
+            return self.network.encode(context)
 
-    @property
-    def network_conditions(self) -> int:
-        """Number k of conditions the network was made for."""
-        return int(getattr(self.network, "conditions", 0))
-
-    def given(self, conditions: Float[Tensor, "_ k"] | None) -> NetworkDenoiser:
-        """Return the denoiser of graphs of which standardised ``conditions`` are known.
-
-        Parameters
-        ----------
-        conditions:
-            (b, k), or (1, k) for all graphs alike; NaN stands for "not known".  None: none is.
-        """
-        if conditions is not None and conditions.shape[-1] != self.network_conditions:
-            raise ValueError(f"the network has {self.network_conditions} conditions")
-        told = copy.copy(self)
-        told.conditions = conditions
-        return told
-
-    def __call__(self, x_t: Batch, t: Float[Tensor, " b"], previous: Batch | None = None) -> Batch:
-        gaussian = self.process.gaussian()
-        coefficients = {f: self.precondition(p, t) for f, p in gaussian.items()}
-        scaled = x_t.replace(**{f: expand(c.inp, x_t[f]) * x_t[f] for f, c in coefficients.items()})
-        if previous is not None:
-            previous = previous.replace(**{f: previous[f] / p.scale for f, p in gaussian.items()})
-        if self.conditions is not None:
-            known = self.conditions.to(x_t.device).expand(x_t.graphs, -1)
-            scaled = scaled.replace(conditions=known)
-        lower = self.precision is not torch.float32
-        with torch.autocast(x_t.device.type, dtype=self.precision, enabled=lower):
-            raw: Batch = self.network(scaled, t, previous).map(Tensor.float)
+    def __call__(self, x_t: Batch, t: Time, previous: Batch | None = None) -> Batch:
+        shown, raw = self.raw(x_t, t, previous)
         masked = self.process.masked()
         raw = raw.replace(**{f: space.visible(raw[f]) for f, space in masked.items()})
-        return raw.replace(
-            **{
-                f: gaussian[f].space.project(
-                    expand(c.skip, raw[f]) * x_t[f] + expand(c.out, raw[f]) * raw[f]
-                )
-                for f, c in coefficients.items()
-            }
-        )
+        gaussian = self.process.gaussian()
+        points = {
+            f: expand(c.c_skip, raw[f]) * shown[f] + expand(c.c_out, raw[f]) * raw[f]
+            for f, c in self._coefficients(shown, t).items()
+        }
+        flat = {
+            f: self._projected(f, x, gaussian[f].space.project(x), t) for f, x in points.items()
+        }
+        prediction = self.readout.read(raw.replace(**flat), shown, x_t)
+        return certain(self.process, prediction, x_t, t)
 
-    def weights(self, t: Float[Tensor, " b"]) -> Mapping[str, Float[Tensor, " b"]]:
-        """Return 1/c_out^2 in 1/Å^2 of each Gaussian field, (b,): turns |x_0|^2 into |F|^2."""
+    def raw(self, x_t: Batch, t: Time, previous: Batch | None = None) -> tuple[Batch, Batch]:
+        """Return what the network is shown, before it is scaled, and its output in 32 bits."""
+        shown = self.readout.show(x_t)
+        coefficients = self._coefficients(shown, t)
+        scaled = shown.replace(
+            **{f: expand(c.c_in, shown[f]) * shown[f] for f, c in coefficients.items()}
+        )
+        if previous is not None:
+            scale = {f: self.process.gaussian()[f].scale for f in coefficients}
+            previous = previous.replace(**{f: previous[f] / scale[f] for f in coefficients})
+        with self._lower(x_t.device):
+            raw = self.network(scaled, t, previous).map(Tensor.float)
+        return shown, Batch(raw, x_t.context)
+
+    def weights(self, t: Time) -> Mapping[str, Float[Tensor, "b *sites"]]:
+        """Return 1/c_out^2 in 1/Å^2 of each Gaussian field: turns |x_0|^2 into |F|^2."""
         # Bounded from below: at c_out -> 0 there is nothing left to predict.
         return {
-            f: self.precondition(p, t).out.square().clamp_min((1e-3 * p.scale) ** 2).reciprocal()
+            f: self.precondition(p, field_times(t, f))
+            .c_out.square()
+            .clamp_min((1e-3 * p.scale) ** 2)
+            .reciprocal()
             for f, p in self.process.gaussian().items()
         }
+
+    def _coefficients(self, shown: Batch, t: Time) -> dict[str, Coefficients]:
+        """The coefficients of the Gaussian fields that the network is shown."""
+        times = {f: field_times(t, f) for f in self.process.gaussian() if f in shown}
+        return {
+            f: self.precondition(
+                self.process.gaussian()[f], at if at.ndim == 1 else at.clamp_min(_EARLIEST)
+            )
+            for f, at in times.items()
+        }
+
+    def _projected(self, field: str, x: Tensor, projected: Tensor, t: Time) -> Tensor:
+        """The projection onto the space; graphs with clean sites stay where those are."""
+        still = field_times(t, field) <= 0
+        if still.ndim == 1:
+            return projected
+        return torch.where(expand(still.any(1), x), x, projected)
+
+    def _lower(self, device: torch.device) -> torch.autocast:
+        enabled = self.precision is not torch.float32
+        return torch.autocast(device.type, dtype=self.precision, enabled=enabled)
+
+
+def certain(process: Product, prediction: Batch, x_t: Batch, t: Time) -> Batch:
+    """Return a prediction that is certain of the sites that are clean at time t."""
+    fields: dict[str, Tensor] = {}
+    for field in process.processes:
+        still = field_times(t, field) <= 0
+        if still.ndim > 1 and still.any():
+            known, k = x_t[field], process.categorical().get(field)
+            if k is not None:
+                known = SURE * nn.functional.one_hot(known, k).to(prediction[field])
+            fields[field] = torch.where(expand(still, prediction[field]), known, prediction[field])
+    return prediction.replace(**fields) if fields else prediction
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,15 +181,16 @@ class GaussianDenoiser(Denoiser):
     spread: float
     frequencies: Mapping[str, tuple[float, ...]]
 
-    def __call__(self, x_t: Batch, t: Float[Tensor, " b"], previous: Batch | None = None) -> Batch:
+    def __call__(self, x_t: Batch, t: Time, previous: Batch | None = None) -> Batch:
         fields: dict[str, Tensor] = {}
         for field, process in self.process.gaussian().items():
-            alpha, sigma = process.schedule.alpha(t), process.sigma(t)
+            at = field_times(t, field)
+            alpha, sigma = process.schedule.alpha(at), process.sigma(at)
             gain = alpha * self.spread**2 / (alpha**2 * self.spread**2 + sigma**2)
             fields[field] = expand(gain, x_t[field]) * x_t[field]
         for field in self.process.categorical():
-            fields[field] = self._classes(field, x_t[field], t)
-        return Batch(fields)
+            fields[field] = self._classes(field, x_t[field], field_times(t, field))
+        return certain(self.process, Batch(fields, x_t.context), x_t, t)
 
     def _classes(self, field: str, x_t: Tensor, t: Tensor) -> Tensor:
         """Log of p(x_0 | x_t), by Bayes' rule."""

@@ -22,16 +22,18 @@ atoms alike by symmetry cannot say (which bonds of a benzene ring are double), t
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from moldiff.diffusion.batch import Batch
+from moldiff.diffusion.network import Network
 from moldiff.diffusion.process import Gaussian, Product
 from moldiff.diffusion.space import Vectors, ZeroCoM
+from moldiff.diffusion.time import Time
 from moldiff.errors import ConfigError
 
 __all__ = ["FIELDS", "Codec", "check_classless", "check_latent"]
@@ -40,14 +42,14 @@ FIELDS = ("positions", "features")
 """The fields of a latent."""
 
 
-class Codec(nn.Module, ABC):
+class Codec(Network):
     """An encoder of clean batches as latents, and its decoder."""
 
     width: int
     """Features per atom."""
 
     @abstractmethod
-    def encode(self, x: Batch) -> Batch:
+    def latents(self, x: Batch) -> Batch:
         """Return the mean of the latents of x, in the fields `FIELDS`.
 
         "positions" (b, n, 3) in Å without centre of mass, "features" (b, n, width).
@@ -67,6 +69,10 @@ class Codec(nn.Module, ABC):
     @abstractmethod
     def decode(self, z: Batch) -> Batch:
         """Return the prediction from latents: positions in Å, logits of the other fields."""
+
+    def forward(self, x: Batch, t: Time, previous: Batch | None = None) -> Batch:
+        """Return the prediction of a clean batch from the mean of its latents."""
+        return self.decode(self.latents(x))
 
     def reconstruct(self, z: Batch) -> Batch:
         """Return the most probable batch under the prediction from latents."""

@@ -28,7 +28,7 @@ from moldiff.diffusion.process import Gaussian
 from moldiff.diffusion.schedule import derivative
 from moldiff.registry import register
 
-Times = Float[Tensor, " b"]
+Times = Float[Tensor, "b *sites"]
 
 _FAINTEST = 5e-3  # signal at which the noise may still be what is predicted
 
@@ -37,28 +37,28 @@ __all__ = ["Boundary", "Clean", "Coefficients", "Karras", "Noise", "Precondition
 
 @dataclass(frozen=True, eq=False)
 class Coefficients:
-    """c_skip (none), c_out (Å) and c_in (1/Å) at each time, all of shape (b,)."""
+    """c_skip (none), c_out (Å) and c_in (1/Å) at each time, (b,) or (b, sites)."""
 
-    skip: Times
-    out: Times
-    inp: Times
+    c_skip: Times
+    c_out: Times
+    c_in: Times
 
 
 class Precondition(ABC):
     """How a network's raw output becomes a prediction of the clean coordinates."""
 
-    def __call__(self, process: Gaussian, t: Float[Tensor, " b"]) -> Coefficients:
-        """Return the coefficients of ``process`` at times t, (b,)."""
+    def __call__(self, process: Gaussian, t: Times) -> Coefficients:
+        """Return the coefficients of ``process`` at times t."""
         # The spread of the data per axis is taken to be the process's scale, so every
-        # formula below is written in those units and only `out` and `inp` carry Å.
+        # formula below is written in those units and only `c_out` and `c_in` carry Å.
         alpha, sigma = process.schedule.alpha(t), process.schedule.sigma(t)
-        skip, out = self.table(process, alpha, sigma, t)
+        c_skip, c_out = self.table(process, alpha, sigma, t)
         size = (alpha**2 + sigma**2).sqrt()
-        return Coefficients(skip, out * process.scale, 1 / (size * process.scale))
+        return Coefficients(c_skip, c_out * process.scale, 1 / (size * process.scale))
 
     @abstractmethod
     def table(self, process: Gaussian, alpha: Times, sigma: Times, t: Times) -> tuple[Times, Times]:
-        """Return c_skip and c_out for data of unit spread, each (b,)."""
+        """Return c_skip and c_out for data of unit spread, at each time."""
 
 
 @register("precondition", "clean", cites={"ramesh2022": "section 2.2", "salimans2022": "section 4"})

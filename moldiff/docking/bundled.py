@@ -1,8 +1,8 @@
 """The models of a docking: those that come with the package, each of which may be missing.
 
-Without the diffusion model poses start at random; without the likelihood the energy and the
-checks rank alone; without the fitted ranking there is no confidence.  What was used is said
-with every result.
+Without the diffusion model poses start at random; without the judge the energy and the checks
+rank alone; without the fitted ranking there is no confidence.  Every result records what was
+used.
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ from moldiff.docking.judge.ranking import Ranking
 from moldiff.errors import InputError
 
 if TYPE_CHECKING:
-    from moldiff.docking.judge.distances import LikelihoodModel
-    from moldiff.docking.model import PoseModel
     from moldiff.docking.proposals import Proposer
     from moldiff.docking.settings import Settings
+    from moldiff.model import Model
 
-__all__ = ["bundled", "likelihood_model", "proposer", "ranking"]
+__all__ = ["bundled", "judge", "proposer", "ranking"]
 
 # What a file does -> its name beside the other weights.
 _NAMES = {
@@ -61,14 +60,14 @@ def proposer(settings: Settings) -> tuple[Proposer, str]:
                 fix="Give one with --model, or use --proposals random.",
             )
         return RandomProposer(), "random (no docking model is bundled)"
-    model = _diffusion(path)
+    model = _model(path, "poses")
     return DiffusionProposer(model, steps=settings.steps), f"diffusion {model.digest}"
 
 
-def likelihood_model() -> LikelihoodModel | None:
-    """Return the bundled likelihood of poses, if there is one."""
+def judge() -> Model | None:
+    """Return the bundled judge, a model of distances, if there is one."""
     path = bundled("likelihood")
-    return None if path is None else _likelihood(path)
+    return None if path is None else _model(path, "distances")
 
 
 def ranking() -> Ranking:
@@ -77,18 +76,11 @@ def ranking() -> Ranking:
     return Ranking() if path is None else _ranking(path)
 
 
-@lru_cache(maxsize=2)
-def _diffusion(path: Path) -> PoseModel:
-    from moldiff.docking.model import PoseModel
+@lru_cache(maxsize=4)
+def _model(path: Path, domain: str) -> Model:
+    from moldiff.model import Model
 
-    return PoseModel.load(path)
-
-
-@lru_cache(maxsize=2)
-def _likelihood(path: Path) -> LikelihoodModel:
-    from moldiff.docking.judge.distances import LikelihoodModel
-
-    return LikelihoodModel.load(path)
+    return Model.load(path, domain=domain)
 
 
 @lru_cache(maxsize=2)

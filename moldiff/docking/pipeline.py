@@ -38,7 +38,7 @@ from moldiff.version import __version__
 if TYPE_CHECKING:
     from moldiff.docking.judge.ranking import Ranking
     from moldiff.docking.problem import Problem
-    from moldiff.docking.proposals import Proposer
+    from moldiff.docking.proposals import Proposals
 
 __all__ = ["dock"]
 
@@ -94,12 +94,13 @@ def dock(
     settings = settings or Settings()
     clock = _Clock(problem.seconds, progress)
     rng = generator(settings.seed, _STREAM)
-    proposer, proposals = bundled.proposer(settings)
+    proposer, named = bundled.proposer(settings)
     with torch.no_grad():
         with clock("grids"):
             energy = problem.grid_energy()
         with clock("proposals"):
-            poses = proposer.propose(problem, settings.draws, rng=rng)
+            proposals = proposer.prepare(problem)
+            poses = proposals.propose(settings.draws, rng=rng)
         with clock("minimising"):
             poses, found = _starts(problem, energy, poses, settings, rng)
         if settings.rounds:
@@ -110,7 +111,7 @@ def dock(
         with clock("refining"):
             poses = _refined(problem, poses, found, settings)
         with clock("ranking"):
-            known = _known(problem, poses, proposer)
+            known = _known(problem, poses, proposals)
             ranked = _rank(problem, poses, known, settings, ranking or bundled.ranking())
             docked = _poses(problem, ranked)
     notes = list(problem.notes)
@@ -122,7 +123,7 @@ def dock(
         smiles=_smiles(problem.ligand.mol),
         poses=docked,
         box=problem.box,
-        proposals=proposals,
+        proposals=named,
         provenance=_provenance(problem, settings),
         seconds=clock.seconds,
         notes=tuple(notes),
@@ -183,12 +184,12 @@ class _Ranked:
     checks: Checks
 
 
-def _known(problem: Problem, poses: Pose, proposer: Proposer) -> dict[str, Tensor]:
+def _known(problem: Problem, poses: Pose, proposals: Proposals) -> dict[str, Tensor]:
     """The evidence for all poses, and the two parts of their energy."""
     x = problem.kinematics.place(poses)
     terms = problem.exact_energy().terms(x)
     parts = {name: terms[name] for name in _PARTS}
-    return evidence(problem, x, terms, proposer) | parts
+    return evidence(problem, x, terms, proposals) | parts
 
 
 def _rank(

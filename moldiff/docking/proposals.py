@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -12,33 +13,36 @@ from jaxtyping import Float
 from torch import Tensor
 
 from moldiff.chem.graph import molecular_graph
+from moldiff.diffusion.batch import Batch
+from moldiff.diffusion.guidance import with_settings
 from moldiff.domain.kinematics import Pose, random_poses
-from moldiff.domain.poses import MARGIN, crop_radius, ligand_input, pocket_input
+from moldiff.domain.poses import MARGIN, crop_radius, ligand_input, pocket_input, to_pose
 from moldiff.protein.tokens import atom_tokens
 
 if TYPE_CHECKING:
-    from moldiff.docking.model import PoseModel
     from moldiff.docking.problem import Problem
-    from moldiff.nn.inputs import LigandInput, PocketInput
+    from moldiff.model import Model
 
 __all__ = [
     "DiffusionProposer",
+    "Proposals",
     "Proposer",
     "RandomProposer",
-    "network_inputs",
+    "pose_context",
+    "sample_poses",
 ]
 
 _JUDGED = 0.6  # time at which the network says how far a pose is from where it belongs
 
 
-class Proposer(ABC):
-    """Proposes poses for a problem."""
+class Proposals(ABC):
+    """Poses for one problem; what does not depend on a pose has been computed."""
 
     @abstractmethod
-    def propose(self, problem: Problem, count: int, *, rng: torch.Generator) -> Pose:
+    def propose(self, count: int, *, rng: torch.Generator) -> Pose:
         """Return ``count`` poses."""
 
-    def moves(self, problem: Problem, x: Float[Tensor, "p n 3"]) -> tuple[Tensor, Tensor] | None:
+    def moves(self, x: Float[Tensor, "p n 3"]) -> tuple[Tensor, Tensor] | None:
         """Return how far poses are from where they belong, Å: their centres, their shapes.
 
         (p,) each; None by what has no opinion.
@@ -46,12 +50,28 @@ class Proposer(ABC):
         return None
 
 
+class Proposer(ABC):
+    """Makes proposals for problems."""
+
+    @abstractmethod
+    def prepare(self, problem: Problem) -> Proposals:
+        """Compute what all poses of a problem share, once."""
+
+
 @dataclass(frozen=True)
 class RandomProposer(Proposer):
     """Poses drawn evenly from the box: the network's control."""
 
-    def propose(self, problem: Problem, count: int, *, rng: torch.Generator) -> Pose:
-        return random_poses(problem.kinematics, problem.box, count, rng=rng)
+    def prepare(self, problem: Problem) -> Proposals:
+        return _Random(problem)
+
+
+@dataclass(frozen=True, eq=False)
+class _Random(Proposals):
+    problem: Problem
+
+    def propose(self, count: int, *, rng: torch.Generator) -> Pose:
+        return random_poses(self.problem.kinematics, self.problem.box, count, rng=rng)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,55 +81,90 @@ class DiffusionProposer(Proposer):
     Attributes
     ----------
     model:
-        The trained model.
+        The trained model, of the domain "poses".
     steps:
         Sampling steps; the model's own number by default.
     batch:
         Poses per pass, to bound the memory.
     """
 
-    model: PoseModel
+    model: Model
     steps: int | None = None
     batch: int = 64
 
-    def propose(self, problem: Problem, count: int, *, rng: torch.Generator) -> Pose:
-        ligand, pocket = network_inputs(problem)
-        sizes = [min(self.batch, count - done) for done in range(0, count, self.batch)]
+    def prepare(self, problem: Problem) -> Proposals:
+        with torch.no_grad():
+            context = self.model.denoiser.encode(pose_context(problem))
+        return _Diffusion(self, context)
+
+
+@dataclass(frozen=True, eq=False)
+class _Diffusion(Proposals):
+    proposer: DiffusionProposer
+    context: Mapping[str, Any]
+
+    def propose(self, count: int, *, rng: torch.Generator) -> Pose:
+        model, steps, batch = self.proposer.model, self.proposer.steps, self.proposer.batch
+        sizes = [min(batch, count - done) for done in range(0, count, batch)]
         return Pose.cat(
-            [
-                self.model.sample(
-                    problem.kinematics, ligand, pocket, size, rng=rng, steps=self.steps
-                )
-                for size in sizes
-            ]
+            [sample_poses(model, self.context, size, rng=rng, steps=steps) for size in sizes]
         )
 
     @torch.no_grad()
-    def moves(self, problem: Problem, x: Float[Tensor, "p n 3"]) -> tuple[Tensor, Tensor] | None:
+    def moves(self, x: Float[Tensor, "p n 3"]) -> tuple[Tensor, Tensor] | None:
         """Return the network's displacement of the centres, and the rms of what remains."""
-        ligand, pocket = network_inputs(problem)
-        network = self.model.network
-        state = network.encode(pocket)
-        moved = torch.cat(
-            [
-                network(part, torch.full((len(part),), _JUDGED), ligand, state)
-                for part in (x - pocket.centre).split(self.batch)
-            ]
-        )
-        centre = moved.mean(1, keepdim=True)
-        turn = (moved - centre).square().sum(-1).mean(1).sqrt()
-        return centre.squeeze(1).norm(dim=-1), turn
+        network, centre = self.proposer.model.network, self.context["pocket"].centre
+        parts = [
+            network(Batch({"positions": part}, self.context), torch.full((len(part),), _JUDGED))
+            for part in (x - centre).split(self.proposer.batch)
+        ]
+        moved = torch.cat([part["positions"] for part in parts])
+        shift = moved.mean(1, keepdim=True)
+        turn = (moved - shift).square().sum(-1).mean(1).sqrt()
+        return shift.squeeze(1).norm(dim=-1), turn
 
 
-def network_inputs(problem: Problem) -> tuple[LigandInput, PocketInput]:
-    """Return what the network reads of a problem's ligand and pocket."""
+@torch.no_grad()
+def sample_poses(
+    model: Model,
+    context: Mapping[str, Any],
+    count: int,
+    *,
+    rng: torch.Generator,
+    steps: int | None = None,
+) -> Pose:
+    """Draw ``count`` poses at absolute positions; conformers are drawn evenly.
+
+    ``context`` holds kinematics, ligand and pocket, see `moldiff.domain.poses`.
+    """
+    kinematics, pocket, process = context["kinematics"], context["pocket"], model.denoiser.process
+    conformers = len(kinematics.positions)
+    order = torch.randperm(conformers, generator=rng, device=rng.device)
+    device = pocket.positions.device
+    conformer = order.repeat(-(-count // conformers))[:count].to(device)
+    noise = process.prior(
+        count,
+        kinematics.atoms,
+        kinematics.rotors,
+        rng=rng,
+        device=device,
+        context={**context, "conformer": conformer},
+    )
+    settings = dict(model.sampling) | ({} if steps is None else {"steps": steps})
+    denoiser, sampler = with_settings(model.denoiser, settings)
+    return to_pose(sampler.sample(denoiser, noise, rng=rng), pocket.centre)
+
+
+def pose_context(problem: Problem) -> dict[str, Any]:
+    """Return what the pose model is given of a problem: kinematics, ligand and pocket."""
     ensemble, structure = problem.ligand, problem.receptor.structure
     graph = molecular_graph(ensemble.mol, ensemble.heavy)
     residues = [structure.residues[k].name for k in structure.residue.tolist()]
     tokens = atom_tokens(residues, structure.names, structure.numbers)
     radius = crop_radius(ensemble.positions, MARGIN)
     centre = np.asarray(problem.box.centre, dtype=np.float32)
-    return (
-        ligand_input(graph, problem.rotors.moves),
-        pocket_input(structure.positions, tokens, centre, radius),
-    )
+    return {
+        "kinematics": problem.kinematics,
+        "ligand": ligand_input(graph, problem.rotors.moves),
+        "pocket": pocket_input(structure.positions, tokens, centre, radius),
+    }

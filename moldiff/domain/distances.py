@@ -1,15 +1,24 @@
-"""What the distance network reads of a complex."""
+"""Distances between ligand atoms and pocket sites, as crystal structures have them."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from moldiff.chem.graph import ATOM_CLASSES, PAIR_CLASSES
+from moldiff.diffusion.network import Network
+from moldiff.diffusion.process import Product
+from moldiff.domain.base import Domain
+from moldiff.nn import distances
 from moldiff.nn.sites import OWN, Sites, pocket_sites
 from moldiff.protein.tokens import SITE_PARTS, TOKENS
+from moldiff.registry import build, register
 
-__all__ = ["CLASSES", "sites"]
+__all__ = ["CLASSES", "Distances", "sites"]
 
 CLASSES = {"atom_classes": ATOM_CLASSES, "pair_classes": PAIR_CLASSES, "token_classes": TOKENS}
 """What the distance network has to know of its inputs: how many classes they have."""
@@ -17,6 +26,20 @@ CLASSES = {"atom_classes": ATOM_CLASSES, "pair_classes": PAIR_CLASSES, "token_cl
 _PARTS = torch.tensor([*SITE_PARTS, *[OWN] * (TOKENS - len(SITE_PARTS))])
 
 
+@register("domain", "distances")
+@dataclass(frozen=True)
+class Distances(Domain):
+    """Distances in complexes: what judges poses."""
+
+    noun: ClassVar[str] = "distances"
+    use: ClassVar[str] = "moldiff dock --judge {model} --receptor protein.pdb --ligand ligand.sdf"
+
+    def network(self, config: Mapping[str, Any] | str, process: Product | None) -> Network:
+        assert distances  # imported: it registers the network
+        made: Network = build("network", config, **CLASSES)
+        return made
+
+
 def sites(positions: Tensor, tokens: Tensor, residue: Tensor) -> Sites:
     """Divide m >= 2 pocket atoms into sites; arguments as in `moldiff.nn.sites.pocket_sites`."""
-    return pocket_sites(positions, tokens, residue, _PARTS[tokens])
+    return pocket_sites(positions, tokens, residue, _PARTS.to(tokens.device)[tokens])

@@ -1,27 +1,49 @@
-"""What the pose network reads of a ligand and of a pocket, as tensors.
+"""Poses of a ligand in a pocket: translation, rotation and torsions on a conformer.
 
-Neither depends on the pose, so each is made once for a ligand and once for a box.  The crop of
-the pocket is a sphere about the box's centre whose radius comes from the ligand's conformers:
-a crop shaped by the bound ligand would give the answer away.
+The context of a batch of p poses holds ``kinematics`` and ``conformer`` (p,), which place the
+atoms, and ``ligand`` and ``pocket``, which the network reads.  The network moves atoms; a fit of
+the kinematics reads a pose off them.
+
+Neither ligand nor pocket depends on the pose, so each is made once for a ligand and once for a
+box, and encoded once.  The crop of the pocket is a sphere about the box's centre whose radius
+comes from the ligand's conformers: a crop shaped by the bound ligand would give the answer away.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
 import numpy as np
 import numpy.typing as npt
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from moldiff.chem.graph import ATOM_CLASSES, PAIR_CLASSES, MolecularGraph
+from moldiff.diffusion.batch import Batch
+from moldiff.diffusion.network import Network
+from moldiff.diffusion.process import Product
+from moldiff.diffusion.readout import Readout
+from moldiff.domain.base import Domain
+from moldiff.domain.kinematics import Pose
+from moldiff.errors import ConfigError
+from moldiff.nn import contacts
 from moldiff.nn.inputs import LigandInput, PocketInput
 from moldiff.protein.tokens import TOKENS
+from moldiff.registry import build, register
 
 __all__ = [
     "CLASSES",
     "MARGIN",
     "PAIR_KINDS",
+    "Poses",
     "crop_radius",
     "ligand_input",
     "pocket_input",
+    "to_batch",
+    "to_pose",
 ]
 
 MARGIN = 7.0
@@ -34,6 +56,63 @@ PAIR_KINDS = PAIR_CLASSES * (_TURNS + 1)
 
 CLASSES = {"atom_classes": ATOM_CLASSES, "pair_classes": PAIR_KINDS, "token_classes": TOKENS}
 """What the pose network has to know of its inputs: how many classes they have."""
+
+
+_FIELDS = ("translation", "rotation", "torsions")
+_RIDGE = 0.3  # Å^2, the first damping of the fit
+_FITS = 3  # Levenberg-Marquardt steps: far from the data the target itself is a mean
+
+
+def to_batch(pose: Pose, centre: Float[Tensor, " 3"]) -> Batch:
+    """Return poses as a batch, translations relative to the box's centre in Å."""
+    return Batch(
+        {
+            "translation": pose.centre - centre,
+            "rotation": pose.rotation,
+            "torsions": pose.torsions,
+        },
+        {"conformer": pose.conformer},
+    )
+
+
+def to_pose(x: Batch, centre: Float[Tensor, " 3"] | float = 0.0) -> Pose:
+    """Return a batch as poses on the conformers of its context, at absolute positions."""
+    conformer = x.context["conformer"]
+    return Pose(conformer, x["translation"] + centre, x["rotation"], x["torsions"])
+
+
+@dataclass(frozen=True)
+class _Fitted(Readout):
+    """The network is shown the atoms; the pose nearest to where it moves them is read."""
+
+    def show(self, x_t: Batch) -> Batch:
+        placed = x_t.context["kinematics"].place(to_pose(x_t))
+        return Batch({"positions": placed}, x_t.context)
+
+    def read(self, raw: Batch, shown: Batch, x_t: Batch) -> Batch:
+        target = shown["positions"] + raw["positions"]
+        kinematics = x_t.context["kinematics"]
+        pose = kinematics.fit(target, to_pose(x_t), ridge=_RIDGE, iterations=_FITS)
+        return x_t.replace(translation=pose.centre, rotation=pose.rotation, torsions=pose.torsions)
+
+
+@register("domain", "poses")
+@dataclass(frozen=True)
+class Poses(Domain):
+    """Poses of flexible ligands."""
+
+    noun: ClassVar[str] = "poses"
+    use: ClassVar[str] = "moldiff dock --model {model} --receptor protein.pdb --ligand ligand.sdf"
+    readout: ClassVar[Readout] = _Fitted()
+
+    def network(self, config: Mapping[str, Any] | str, process: Product | None) -> Network:
+        assert contacts  # imported: it registers the network
+        made: Network = build("network", config, **CLASSES)
+        return made
+
+    def check(self, process: Product | None, *, coded: bool = False) -> None:
+        if process is None or tuple(process.processes) != _FIELDS:
+            raise ConfigError(f"A pose model's process needs exactly {', '.join(_FIELDS)}.")
 
 
 def ligand_input(graph: MolecularGraph, moves: npt.NDArray[np.bool_]) -> LigandInput:

@@ -11,7 +11,7 @@ from moldiff.bundled import usual_model
 from moldiff.models import conditional_models, load
 
 if TYPE_CHECKING:
-    from moldiff.generation.run import Generated
+    from moldiff.generation.request import Generated
     from moldiff.model import Model
     from moldiff.view import Frame
 
@@ -37,7 +37,7 @@ class Options(TypedDict, total=False):
     device:
         Where to load a model that is given by name or path.
     seed, size, formula, keep_valid, conditions:
-        See `moldiff.generation.run.Request`.
+        See `moldiff.generation.request.Request`.
     steps, temperature, early_temperature:
         Sampling steps; sharpness of the classes (below 1: more valid, less diverse), and the
         same at the start of a trajectory (above 1: more novel), of all or by field, as in
@@ -86,7 +86,7 @@ def generate(n: int, **options: Unpack[Options]) -> list[Generated]:
 
 def stream(n: int, **options: Unpack[Options]) -> Iterator[Generated]:
     """Generate molecules one after another, as they are finished; as :func:`generate`."""
-    from moldiff.generation.run import Request
+    from moldiff.generation.request import Request
     from moldiff.generation.run import generate as run
 
     given: dict[str, Any] = dict(options)
@@ -119,22 +119,23 @@ def check_conditions(
     """
     from moldiff.diffusion.guidance.condition import remarks, standardised
     from moldiff.errors import InputError
+    from moldiff.generation.sampling import molecules_of
 
-    name = model.card.get("name", "")
-    if not model.conditions and (conditions or guidance is not None):
-        known = [f"{m} ({', '.join(has)})" for m, has in conditional_models().items()]
+    name, known = model.card.get("name", ""), molecules_of(model).conditions
+    if not known and (conditions or guidance is not None):
+        able = [f"{m} ({', '.join(has)})" for m, has in conditional_models().items()]
         train = "Train one: moldiff train my.sdf --method classifier-free."
         raise InputError(
             f"The model '{name}' was trained without conditions.",
-            fix=f"Bundled models with conditions: {'; '.join(known) or 'none'}. {train}",
+            fix=f"Bundled models with conditions: {'; '.join(able) or 'none'}. {train}",
         )
     if guidance is not None and not conditions:
         raise InputError(
             "There is guidance, but no condition to be guided to.",
-            fix=f"Add one: --condition {model.conditions[0].name}={model.conditions[0].mean:g}.",
+            fix=f"Add one: --condition {known[0].name}={known[0].mean:g}.",
         )
-    standardised(model.conditions, conditions)
-    return list(remarks(model.conditions, conditions))
+    standardised(known, conditions)
+    return list(remarks(known, conditions))
 
 
 def stepper_of(sampler: str, model: Model) -> dict[str, Any]:
@@ -170,7 +171,7 @@ def sampler_remarks(sampler: str, model: Model) -> list[str]:
     from moldiff.registry import build, describe
 
     made = Sampler.from_config({"stepper": stepper_of(sampler, model)})
-    made.check(model.process)
+    made.check(model.denoiser.process)
     try:
         objective = build("objective", model.card["training"]["objective"])
     except (KeyError, TypeError, ConfigError):  # a card may say nothing, or nothing that is known
@@ -181,9 +182,10 @@ def sampler_remarks(sampler: str, model: Model) -> list[str]:
 def trajectories(generated: Sequence[Generated], model: Model) -> dict[int, list[Frame]]:
     """Return the recorded trajectories by position in ``generated``, ready for `moldiff.view`."""
     from moldiff.chem import Vocabulary, pair_indices
+    from moldiff.generation.sampling import molecules_of
     from moldiff.view import Frame
 
-    elements = Vocabulary.from_dict(dict(model.vocabulary)).elements
+    elements = molecules_of(model).vocabulary.elements
 
     def frame(t: float, encoded: Any) -> Frame:
         rows, columns = pair_indices(len(encoded.types))

@@ -8,15 +8,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from moldiff.errors import ConfigError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from moldiff.chem import Encoded
-    from moldiff.diffusion.batch import Batch
     from moldiff.diffusion.denoiser import Denoiser
     from moldiff.io import Record
     from moldiff.model import Model
@@ -113,15 +110,17 @@ def bounds(
 
 def _encoded(record: Record, model: Model) -> Encoded | str:
     """The molecule in the model's classes, or why it has none."""
-    from moldiff.chem import Rejected, Vocabulary, encode
+    from moldiff.chem import Rejected, encode
+    from moldiff.generation.sampling import molecules_of
 
     if record.mol is None:
         return record.reason or "unreadable record"
-    found = encode(record.mol, Vocabulary.from_dict(dict(model.vocabulary)))
+    domain = molecules_of(model)
+    found = encode(record.mol, domain.vocabulary)
     if isinstance(found, Rejected):
         return found.reason
     n = len(found.types)
-    if not model.sizes.get(n, 0.0) > 0:
+    if not domain.sizes.get(n, 0.0) > 0:
         return f"the model makes no molecules of {n} atoms"
     return found
 
@@ -165,35 +164,17 @@ def _terms(
     import torch
 
     from moldiff.diffusion.bound import elbo
+    from moldiff.generation.sampling import molecules_of
     from moldiff.seeds import generator
 
+    domain = molecules_of(model)
     seed, number = stream
-    x_0 = _batch(model, group)
+    x_0 = domain.encode(group, model.denoiser.process).to(model.device)
     rng = generator(seed, _STREAM, number)
     bound = elbo(counter.watch(model.denoiser), x_0, steps=steps, rng=rng)
-    n, total = len(group[0].types), math.fsum(model.sizes.values())
-    size = torch.full((len(group),), -math.log(model.sizes[n] / total), dtype=torch.float64)
+    n, total = len(group[0].types), math.fsum(domain.sizes.values())
+    size = torch.full((len(group),), -math.log(domain.sizes[n] / total), dtype=torch.float64)
     return {"size": {"prior": size}, **{f: dict(parts) for f, parts in bound.terms.items()}}
-
-
-def _batch(model: Model, group: Sequence[Encoded]) -> Batch:
-    """The molecules as a clean batch, coordinates in the process's space."""
-    import torch
-
-    from moldiff.diffusion.batch import Batch
-
-    fields = {
-        f: np.stack([getattr(molecule, f) for molecule in group]) for f in model.process.processes
-    }
-    device = next(model.network.parameters()).device
-    batch = Batch(
-        {
-            f: torch.as_tensor(v if f == "positions" else v.astype(np.int64), device=device)
-            for f, v in fields.items()
-        }
-    )
-    spaces = {f: p.space for f, p in model.process.gaussian().items()}
-    return batch.replace(**{f: space.project(batch[f]) for f, space in spaces.items()})
 
 
 def mean_terms(rows: Iterable[Likelihood]) -> dict[str, float]:

@@ -6,106 +6,41 @@ request (n, size | formula, seed) -> groups of equal size -> Sampler.trajectory
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from rdkit import Chem
+from jaxtyping import Float
+from torch import Tensor
 
-from moldiff.chem.decode import decode
-from moldiff.chem.encode import Encoded
 from moldiff.chem.formula import parse_formula
 from moldiff.chem.hydrogens import hydrogens_last, relax_hydrogens
 from moldiff.chem.properties import property_tags
 from moldiff.chem.quiet import quiet
 from moldiff.chem.validity import canonical_smiles, strict_failure
-from moldiff.chem.vocabulary import Vocabulary
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.denoiser import Denoiser
 from moldiff.diffusion.guidance import Inpaint
 from moldiff.diffusion.guidance.condition import standardised, weighed_sizes
 from moldiff.diffusion.latent import check_classless
 from moldiff.diffusion.sampler import Sampler, State
+from moldiff.domain.molecules import Molecules, encoded
 from moldiff.errors import InputError
-from moldiff.generation.sampling import sampled
+from moldiff.generation.request import Frame, Generated, Request
+from moldiff.generation.sampling import molecules_of, sampled
 from moldiff.model import Model
 from moldiff.seeds import generator
 from moldiff.version import __version__
 
-__all__ = ["Frame", "Generated", "Request", "generate", "sample_batch"]
+__all__ = ["generate", "sample_batch"]
 
 _MAX_GROUP = 64  # graphs sampled together: large enough to be fast, small enough to report often
 _MAX_ROUNDS = 20  # with a filter: give up on a molecule after so many attempts
 _STREAM_SIZES, _STREAM_NOISE = 11, 12
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is to be generated.
-
-    Attributes
-    ----------
-    n:
-        Number of molecules.
-    seed:
-        Same request, settings and seed: same molecules (on the same kind of machine).
-    size:
-        Number of atoms of every molecule, hydrogens included unless the model folds them;
-        None draws sizes as frequent as in the training data.
-    formula:
-        Molecular formula every molecule must have, e.g. ``C7H8O``; fixes the size.
-    keep_valid:
-        Draw on until n strictly valid molecules are found, and leave out the others.
-    conditions:
-        Values that properties shall have, of those the model was trained with.
-    """
-
-    n: int
-    seed: int = 0
-    size: int | None = None
-    formula: str | None = None
-    keep_valid: bool = False
-    conditions: Mapping[str, float] = field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values; conditions only if there are any."""
-        values = dataclasses.asdict(self)
-        return values if self.conditions else {k: v for k, v in values.items() if k != "conditions"}
-
-
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """One moment of a molecule's denoising: time, and the molecule predicted at it."""
-
-    t: float
-    molecule: Encoded
-
-
-@dataclass(frozen=True, eq=False)
-class Generated:
-    """A generated molecule and where it comes from.
-
-    Attributes
-    ----------
-    mol:
-        Unsanitised molecule with explicit hydrogens, formal charges and one conformer.
-    failure:
-        Why it is not strictly valid, or None.
-    tags:
-        Provenance: canonical SMILES, validity, model, seed, version.
-    frames:
-        The denoising trajectory, if it was recorded.
-    """
-
-    mol: Chem.Mol
-    failure: str | None
-    tags: Mapping[str, str]
-    frames: tuple[Frame, ...] = ()
 
 
 def sample_batch(
@@ -116,11 +51,15 @@ def sample_batch(
     n: int,
     *,
     rng: torch.Generator,
+    conditions: Float[Tensor, "1 k"] | None = None,
     watch: Callable[[State], None] | None = None,
 ) -> Batch:
-    """Sample b graphs of n atoms; ``watch`` sees every state of the trajectory."""
-    device = next(model.network.parameters()).device
-    x_1 = model.process.prior(b, n, rng=rng, device=device)
+    """Sample b graphs of n atoms; ``watch`` sees every state of the trajectory.
+
+    ``conditions`` are standardised; NaN and None stand for what is not asked for.
+    """
+    context = {} if conditions is None else {"conditions": conditions}
+    x_1 = denoiser.process.prior(b, n, rng=rng, device=model.device, context=context)
     with torch.inference_mode():
         for state in sampler.trajectory(denoiser, x_1, rng=rng):
             if watch is not None:
@@ -168,7 +107,7 @@ def generate(
                 found += 1
                 yield item
             else:
-                folded = bool(job.vocabulary.hydrogens)  # which the molecule has as atoms again
+                folded = bool(job.domain.vocabulary.hydrogens)  # atoms again in the molecule
                 failed.append(item.mol.GetNumHeavyAtoms() if folded else item.mol.GetNumAtoms())
         if not failed:
             return
@@ -183,10 +122,11 @@ def _merged(own: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 @dataclass(frozen=True, eq=False)
 class _Job:
     model: Model
+    domain: Molecules
     request: Request
-    vocabulary: Vocabulary
     sampler: Sampler
     denoiser: Denoiser
+    conditions: Float[Tensor, "1 k"] | None
     fixed_size: int | None
     sampling: Mapping[str, Any]
 
@@ -194,14 +134,14 @@ class _Job:
     def of(cls, model: Model, request: Request, sampling: Mapping[str, Any]) -> _Job:
         if request.n < 1:
             raise InputError(f"Cannot generate {request.n} molecules.", fix="Ask for at least 1.")
-        vocabulary = Vocabulary.from_dict(dict(model.vocabulary))
-        check_classless(model.process, sampling)
-        asked = standardised(model.conditions, request.conditions) if request.conditions else None
-        denoiser, sampler = sampled(model, model.denoiser.given(asked), sampling)
+        domain, process = molecules_of(model), model.denoiser.process
+        check_classless(process, sampling)
+        asked = standardised(domain.conditions, request.conditions) if request.conditions else None
+        denoiser, sampler = sampled(model, model.denoiser, sampling)
         size = request.size
         if request.formula is not None:
-            types = parse_formula(request.formula, vocabulary)
-            if "types" not in model.process.processes:
+            types = parse_formula(request.formula, domain.vocabulary)
+            if "types" not in process.processes:
                 raise InputError(
                     "A latent model cannot be held to a formula: its latents have no elements.",
                     fix="Give a --size, or use a model of the molecules themselves.",
@@ -213,20 +153,21 @@ class _Job:
                 )
             size = len(types)
             denoiser = Inpaint(denoiser, {"types": torch.from_numpy(types)})
-        low, high = min(model.sizes), max(model.sizes)
+        low, high = min(domain.sizes), max(domain.sizes)
         if size is not None and not low <= size <= high:
-            kind = "heavy atoms" if vocabulary.hydrogens else "atoms (hydrogens included)"
+            folded = domain.vocabulary.hydrogens
+            kind = "heavy atoms" if folded else "atoms (hydrogens included)"
             raise InputError(
                 f"The model makes molecules of {low} to {high} {kind}, not of {size}.",
                 fix=f"Choose a size from {low} to {high}.",
             )
-        return cls(model, request, vocabulary, sampler, denoiser, size, sampling)
+        return cls(model, domain, request, sampler, denoiser, asked, size, sampling)
 
     def sizes(self) -> npt.NDArray[np.int64]:
         """Draw the number of atoms of each molecule, (n,)."""
         if self.fixed_size is not None:
             return np.full(self.request.n, self.fixed_size)
-        known = weighed_sizes(self.model.sizes, self.model.conditions, self.request.conditions)
+        known = weighed_sizes(self.domain.sizes, self.domain.conditions, self.request.conditions)
         weights = torch.tensor(list(known.values()), dtype=torch.float64)
         rng = generator(self.request.seed, _STREAM_SIZES)
         drawn = torch.multinomial(weights, self.request.n, replacement=True, generator=rng)
@@ -266,12 +207,21 @@ class _Job:
             if progress is not None and state.step:
                 progress(b / self.sampler.steps)
 
-        return sample_batch(self.model, self.denoiser, self.sampler, b, n, rng=rng, watch=watch)
+        return sample_batch(
+            self.model,
+            self.denoiser,
+            self.sampler,
+            b,
+            n,
+            rng=rng,
+            conditions=self.conditions,
+            watch=watch,
+        )
 
     def _finished(self, batch: Batch, i: int, frames: tuple[Frame, ...]) -> Generated:
-        mol = decode(_encoded(batch, i), self.vocabulary)
+        mol = self.domain.decode(batch, i)
         # Of folded hydrogens the model says how many, not where.
-        folded = bool(self.vocabulary.hydrogens)
+        folded = bool(self.domain.vocabulary.hydrogens)
         mol = relax_hydrogens(mol) if folded else hydrogens_last(mol)
         with quiet():
             failure = strict_failure(mol)
@@ -292,15 +242,6 @@ class _Job:
         return Generated(mol, failure, {k: v for k, v in tags.items() if v}, frames)
 
 
-def _encoded(batch: Batch, i: int) -> Encoded:
-    return Encoded(
-        batch["positions"][i].numpy().astype(np.float32),
-        batch["types"][i].numpy().astype(np.int8),
-        batch["charges"][i].numpy().astype(np.int8),
-        batch["bonds"][i].numpy().astype(np.int8),
-    )
-
-
 class _Recorder:
     """Keeps the states of the first ``count`` graphs of a trajectory."""
 
@@ -316,4 +257,4 @@ class _Recorder:
     def frames(self, i: int) -> tuple[Frame, ...]:
         if i >= self.count:
             return ()
-        return tuple(Frame(t, _encoded(batch, i)) for t, batch in self._states)
+        return tuple(Frame(t, encoded(batch, i)) for t, batch in self._states)

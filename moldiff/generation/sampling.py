@@ -1,34 +1,47 @@
-"""What samples a model: the denoiser and the sampler that its settings stand for.
-
-The engine's `with_settings` takes a table of which classes may go together; what the classes of
-a model are, chemistry knows.  Here the two meet, for all that samples: generation, teachers and
-students in training, benchmarks.
-"""
+"""What samples a model: the denoiser and the sampler that its settings stand for."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from moldiff.chem.valence import valence_table
-from moldiff.chem.vocabulary import Vocabulary
 from moldiff.diffusion.denoiser import Denoiser
 from moldiff.diffusion.guidance import with_settings
 from moldiff.diffusion.sampler import Sampler
+from moldiff.domain.molecules import Molecules
+from moldiff.errors import ConfigError
 from moldiff.model import Model
 
-__all__ = ["sampled"]
+__all__ = ["molecules_of", "sampled"]
+
+
+def molecules_of(model: Model) -> Molecules:
+    """Return the domain of a model of molecules.
+
+    Raises
+    ------
+    ConfigError
+        If the model is about something else.
+    """
+    if not isinstance(model.domain, Molecules) or model.process is None:
+        what = "a codec" if model.is_codec else f"of {model.domain.noun}"
+        raise ConfigError(
+            f"This model is {what}, and cannot generate molecules.",
+            fix="Use a model of molecules, e.g. moldiff.load().",
+        )
+    return model.domain
 
 
 def sampled(
     model: Model, denoiser: Denoiser, sampling: Mapping[str, Any]
 ) -> tuple[Denoiser, Sampler]:
-    """Return a denoiser of the classes of ``model`` and its sampler, by ``sampling`` settings.
+    """Return a denoiser of what ``model`` is about and its sampler, by ``sampling`` settings.
+
+    Guidances are told what the domain knows.
 
     Raises
     ------
     ConfigError
         As `moldiff.diffusion.guidance.with_settings`.
     """
-    vocabulary = Vocabulary.from_dict(dict(model.vocabulary))
-    return with_settings(denoiser, sampling, valence_table(vocabulary))
+    return with_settings(denoiser, sampling, model.domain.knowledge())

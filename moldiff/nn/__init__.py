@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from moldiff.nn.autoencoder import Autoencoder
 from moldiff.nn.egnn import EGNN
-from moldiff.nn.network import Network
+from moldiff.nn.interaction import Interaction
+from moldiff.nn.network import GraphNetwork
 from moldiff.nn.plain import Plain
 from moldiff.nn.tensor_product import TensorProduct
 from moldiff.nn.transformer import Transformer
-from moldiff.nn.translator import Translator
 
-__all__ = ["EGNN", "Autoencoder", "Network", "Plain", "TensorProduct", "Transformer", "Translator"]
+__all__ = [
+    "EGNN",
+    "Autoencoder",
+    "GraphNetwork",
+    "Interaction",
+    "Plain",
+    "TensorProduct",
+    "Transformer",
+]

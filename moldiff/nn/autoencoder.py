@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.latent import FIELDS, Codec
+from moldiff.diffusion.network import Symmetry
 from moldiff.diffusion.space import Vectors, ZeroCoM
-from moldiff.nn.translator import Translator
+from moldiff.nn.interaction import Interaction
+from moldiff.nn.network import GraphNetwork
 from moldiff.registry import build, register
 
 __all__ = ["Autoencoder"]
@@ -64,22 +66,26 @@ class Autoencoder(Codec):
         self.point_noise, self.feature_noise = point_noise, feature_noise
         made: _Fields = (self.classes, {})
         latents: _Fields = ({}, {"features": width})
-        self.read = Translator(build("interaction", encoder), made, latents)
-        self.write = Translator(build("interaction", decoder), latents, made)
-        if not (self.encoder.equivariant and self.decoder.equivariant):
+        self.read = GraphNetwork(build("interaction", encoder), *made, writes=latents)
+        self.write = GraphNetwork(build("interaction", decoder), *latents, writes=made)
+        if Symmetry.NONE in (self.read.symmetry, self.write.symmetry):
             raise ValueError("both of its networks must be equivariant")
 
     @property
-    def encoder(self) -> nn.Module:
+    def encoder(self) -> Interaction:
         """The interaction of the encoder."""
         return self.read.interaction
 
     @property
-    def decoder(self) -> nn.Module:
+    def decoder(self) -> Interaction:
         """The interaction of the decoder."""
         return self.write.interaction
 
-    def encode(self, x: Batch) -> Batch:
+    @property
+    def symmetry(self) -> Symmetry:
+        return Symmetry.E3
+
+    def latents(self, x: Batch) -> Batch:
         return self._moved(x, self.read)
 
     def perturb(self, z: Batch, *, rng: torch.Generator) -> Batch:
@@ -95,9 +101,10 @@ class Autoencoder(Codec):
     def decode(self, z: Batch) -> Batch:
         return self._moved(z, self.write)
 
-    def _moved(self, x: Batch, network: nn.Module) -> Batch:
+    def _moved(self, x: Batch, network: GraphNetwork) -> Batch:
         """Return what a network reads off x, its points as moves of those of x."""
-        result: Batch = network(x.replace(positions=x["positions"] / self.scale))
+        clean = torch.zeros(x.graphs, device=x.device)
+        result: Batch = network(x.replace(positions=x["positions"] / self.scale), clean)
         result = result.map(Tensor.float)
         moved = x["positions"] + self.scale * result["positions"]
         return result.replace(positions=ZeroCoM().project(moved))

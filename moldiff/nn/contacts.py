@@ -19,37 +19,30 @@ do not change when it is moved.  Time enters by adaptive layer norm (Peebles & X
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from moldiff.diffusion.batch import Batch
+from moldiff.diffusion.network import Network, Symmetry
+from moldiff.diffusion.time import Time, graph_times
+from moldiff.nn.complex_geometry import Geometry, geometry_of
 from moldiff.nn.embed import time_features
-from moldiff.nn.inputs import LigandInput, PocketInput, PocketState
-from moldiff.nn.pocket import PocketEncoder, exact, neighbours, radial
+from moldiff.nn.inputs import LigandInput, LigandState, PocketInput, PocketState
+from moldiff.nn.pocket import PocketEncoder, exact
+from moldiff.nn.point_attention import point_attention
 from moldiff.registry import register
 
 __all__ = ["PoseNetwork"]
 
-_REACH = 8.0  # Å, where contacts have faded away
-
-
-@dataclass(frozen=True, eq=False)
-class _Geometry:
-    """What all layers read of the poses: pairs (p, n, n, .) and contacts (p * n, k, .)."""
-
-    x: Tensor
-    unit: Tensor
-    basis: Tensor
-    index: Tensor
-    contact: Tensor
-    contact_basis: Tensor
-    fade: Tensor
-
 
 class _Layer(nn.Module):
+    kinds: nn.Embedding
+
     def __init__(
         self,
         width: int,
@@ -93,7 +86,7 @@ class _Layer(nn.Module):
                 module.weight.mul_(0.3)
 
     def forward(
-        self, h: Tensor, v: Tensor, film: Tensor, g: _Geometry, kinds: Tensor, pocket: PocketState
+        self, h: Tensor, v: Tensor, film: Tensor, g: Geometry, kinds: Tensor, pocket: PocketState
     ) -> tuple[Tensor, Tensor]:
         scale_a, shift_a, scale_f, shift_f = film.unsqueeze(1).chunk(4, -1)
         hn = self.norm(h) * (1 + scale_a) + shift_a
@@ -113,14 +106,14 @@ class _Layer(nn.Module):
         return h + self.contract(F.silu(self.expand(torch.cat([hn, length], -1)))), v
 
     def _ligand(
-        self, qkv: Tensor, ends: Tensor, v: Tensor, g: _Geometry, kinds: Tensor
+        self, qkv: Tensor, ends: Tensor, v: Tensor, g: Geometry, kinds: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Attention and messages among the atoms of each pose."""
         p, n, channels, _ = v.shape
         # Pairs are laid out (from, to): the sender's vectors meet its own directions.
         with exact(v):
             angle = g.unit @ v.mT
-        edge = self.pair_radial(g.basis) + self.pair_angle(angle) + self.kinds(kinds)
+        edge = self.pair_radial(g.basis) + self.pair_angle(angle) + kinds
         there, here = ends.chunk(2, -1)
         m = F.silu(edge + there.unsqueeze(2) + here.unsqueeze(1))
         bias, gate = self.pair_out(m).split(self.pair_split, -1)
@@ -136,7 +129,7 @@ class _Layer(nn.Module):
         return attended, m.sum(1) * n**-0.5, own, shared
 
     def _contacts(
-        self, here: Tensor, v: Tensor, g: _Geometry, pocket: PocketState
+        self, here: Tensor, v: Tensor, g: Geometry, pocket: PocketState
     ) -> tuple[Tensor, Tensor]:
         """Messages from the nearest pocket atoms."""
         p, n, channels, _ = v.shape
@@ -152,32 +145,31 @@ class _Layer(nn.Module):
         return e.sum(1).view(p, n, -1) * scale, pulled.view(p, n, channels, 3) * scale
 
     def _pocket(
-        self, asking: Tensor, offset: Tensor, v: Tensor, g: _Geometry, pocket: PocketState
+        self, asking: Tensor, offset: Tensor, v: Tensor, g: Geometry, pocket: PocketState
     ) -> tuple[Tensor, Tensor]:
         """Invariant point attention on all pocket atoms, all poses in one product."""
         p, n, _ = asking.shape
-        heads, size = self.heads, self.size
-        key, value = self.keys(pocket.scalars).view(-1, 2, heads, size).permute(1, 2, 0, 3)
+        key, value = self.keys(pocket.scalars).view(-1, 2, self.heads, self.size).unbind(1)
         with exact(v):
-            gamma = 0.5 / self.reach.square().view(heads, 1, 1)
-            y = (g.x.unsqueeze(2) + self.ask.weight @ v).view(p * n, heads, 3).transpose(0, 1)
-            z = (pocket.positions.unsqueeze(1) + self.shift.weight @ pocket.vectors).transpose(0, 1)
-            # The term in |y|^2 is the same for all atoms asked, and leaves with the softmax.
-            query = asking.to(v.dtype).reshape(p * n, heads, size).transpose(0, 1) * size**-0.5
-            logits = torch.cat([query, 2 * gamma * y], -1) @ torch.cat([key.to(v.dtype), z], -1).mT
-            logits = logits - gamma * z.square().sum(-1).unsqueeze(1)
-            seen = logits.softmax(-1) @ torch.cat([value.to(v.dtype), z], -1)
-            point = (seen[..., size:] - y).transpose(0, 1).view(p, n, heads, 3)
-            gates = offset.view(p, n, heads, 2)
+            asked = g.x.unsqueeze(2) + self.ask.weight @ v
+            given = pocket.positions.unsqueeze(1) + self.shift.weight @ pocket.vectors
+            query = asking.to(v.dtype).reshape(p * n, self.heads, self.size)
+            seen, point = point_attention(
+                (query, asked.view(p * n, self.heads, 3)),
+                (key.to(v.dtype), given),
+                value.to(v.dtype),
+                0.5 / self.reach.square(),
+            )
+            point, gates = point.view(p, n, self.heads, 3), offset.view(p, n, self.heads, 2)
             near = point / (1 + point.square().sum(-1, keepdim=True)).sqrt()
             far = torch.cat([point * gates[..., :1] / 4, near * gates[..., 1:]], 2)
-        scalars = seen[..., :size].transpose(0, 1).reshape(p, n, -1)
-        return scalars.to(asking.dtype), far
+        return seen.reshape(p, n, -1).to(asking.dtype), far
 
 
 @register(
-    "pose_network",
+    "network",
     "contacts",
+    context=("atom_classes", "pair_classes", "token_classes"),
     cites={
         "corso2023": "diffusion over translation, rotation and torsions of a ligand in a pocket",
         "satorras2021": "eq. 4: coordinates move by weighted differences",
@@ -186,7 +178,7 @@ class _Layer(nn.Module):
         "peebles2023": "adaptive layer norm for the time",
     },
 )
-class PoseNetwork(nn.Module):
+class PoseNetwork(Network):
     """Equivariant network from noisy poses in a pocket to displacements of the ligand's atoms.
 
     Parameters
@@ -260,47 +252,46 @@ class PoseNetwork(nn.Module):
         """Depth."""
         return len(self.stack)
 
-    def encode(self, pocket: PocketInput) -> PocketState:
-        """Return the pocket's features: once for all poses and times."""
-        state: PocketState = self.encoder(pocket)
-        return state
+    @property
+    def symmetry(self) -> Symmetry:
+        return Symmetry.E3
 
-    def forward(
-        self,
-        x: Float[Tensor, "p n 3"],
-        t: Float[Tensor, " p"],
-        ligand: LigandInput,
-        pocket: PocketState,
+    def encode(self, context: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the context with features of ``pocket`` and ``ligand`` in place of inputs."""
+        pocket, ligand = context["pocket"], context["ligand"]
+        if isinstance(pocket, PocketInput):
+            pocket = self.encoder(pocket)
+        if isinstance(ligand, LigandInput):
+            columns = [table(ligand.atoms[:, i]) for i, table in enumerate(self.atoms)]
+            layers = cast(Iterable[_Layer], self.stack)
+            kinds = tuple(layer.kinds(ligand.pairs) for layer in layers)
+            ligand = LigandState(torch.stack(columns).sum(0), kinds)
+        return {**context, "pocket": pocket, "ligand": ligand}
+
+    def forward(self, x: Batch, t: Time, previous: Batch | None = None) -> Batch:
+        """Return the displacements in Å of the atoms of p poses at times t.
+
+        Atoms are at ``positions`` (p, n, 3) in Å relative to the box's centre; the context holds
+        ``pocket`` and ``ligand``.
+        """
+        moved = self.displacements(x["positions"], graph_times(t), self.encode(x.context))
+        return x.replace(positions=moved)
+
+    def displacements(
+        self, x: Float[Tensor, "p n 3"], t: Float[Tensor, " p"], context: Mapping[str, Any]
     ) -> Float[Tensor, "p n 3"]:
-        """Return the displacements in Å of atoms x (Å, relative to the box's centre) at times t."""
+        """Return the displacements in Å of atoms x (Å, about the box's centre) at times t."""
         p, n, _ = x.shape
-        geometry = self._geometry(x, pocket)
+        ligand, pocket = context["ligand"], context["pocket"]
+        geometry = geometry_of(x, pocket, neighbours=self.neighbours, basis=self.basis)
         size = torch.full_like(t, n / 30)
         films = self.film(self.context(torch.cat([time_features(t, 16), size[:, None]], -1)))
-        h = torch.stack([table(ligand.atoms[:, i]) for i, table in enumerate(self.atoms)]).sum(0)
-        h = h.expand(p, -1, -1)
+        h = ligand.scalars.expand(p, -1, -1)
         with exact(x):
             v = self.start.unsqueeze(1) * (-x / 5).unsqueeze(2)
-        for layer, film in zip(self.stack, films.chunk(self.layers, -1), strict=True):
-            h, v = layer(h, v, film, geometry, ligand.pairs, pocket)
+        rows = zip(self.stack, films.chunk(self.layers, -1), ligand.kinds, strict=True)
+        for layer, film, kinds in rows:
+            h, v = layer(h, v, film, geometry, kinds, pocket)
         gate = self.gate(self.norm(h)).to(v.dtype)
         with exact(x):
             return 2.0 * (gate.unsqueeze(2) @ v).squeeze(2)
-
-    def _geometry(self, x: Tensor, pocket: PocketState) -> _Geometry:
-        with exact(x):
-            apart = x.unsqueeze(1) - x.unsqueeze(2)
-            distance = (apart.square().sum(-1) + 1e-4).sqrt()
-            index, unit, reach = neighbours(x.flatten(0, 1), pocket.positions, self.neighbours)
-            fade = 0.5 * torch.cos(torch.pi * (reach / _REACH).clamp_max(1)) + 0.5
-            around = F.embedding(index, pocket.vectors.flatten(1)).unflatten(-1, (-1, 3))
-            angles = (around @ unit.unsqueeze(-1)).squeeze(-1)
-            return _Geometry(
-                x,
-                apart / (1 + distance).unsqueeze(-1),
-                radial(distance, 12.0, self.basis),
-                index,
-                unit,
-                torch.cat([radial(reach, _REACH, self.basis), angles], -1),
-                fade,
-            )

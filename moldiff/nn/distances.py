@@ -1,18 +1,35 @@
-"""The distance network: mixtures over the distances of ligand atoms and pocket sites.
+r"""The distance network: how well a pose fits what crystal structures look like.
 
 It reads the ligand's graph and the pocket's sites (`moldiff.nn.sites`), but no pose: ligand and
-pocket are encoded once, and a pair of an atom and a site gives a mixture over their distance
-(`moldiff.nn.mixture`; the idea of DeepDock and RTMScore).
+pocket are encoded once, and each pair of a ligand atom and a site gets a mixture over its distance
+(`moldiff.nn.mixture`; the idea of DeepDock and RTMScore).  A pose is scored by
+
+    L(x) = sum over pairs with d < R = 8 Å of  log [p(d) / q(d) + P(beyond R)],  q(d) = 3 d^2 / R^3,
+
+in nats: a log-likelihood ratio against a ligand put at random, whose distances are those of an
+ideal gas, q (the reference state of H. Zhou & Y. Zhou, Protein Sci. 11, 2714 (2002)).  A pair that
+is not expected to be near counts as one at random, so it costs at most log P(beyond).
+The plain sum of log p(d) - log P(beyond) ranks far worse: pairs are not independent, and whether
+they are near, summed over all of them, drowns how well they fit.  Training needs crystal poses
+alone.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from moldiff.diffusion.batch import Batch
+from moldiff.diffusion.network import Network, Symmetry
+from moldiff.diffusion.time import Time
+from moldiff.nn.inputs import LigandInput
 from moldiff.nn.mixture import REACH, Mixture
-from moldiff.nn.sites import EDGE_FEATURES, SITE_FEATURES, Sites, bag
+from moldiff.nn.sites import EDGE_FEATURES, SITE_FEATURES, Sites, bag, nearest
 from moldiff.registry import register
 
 __all__ = ["DistanceNetwork", "reference"]
@@ -63,9 +80,18 @@ class _SiteLayer(nn.Module):
         return h + self.update(torch.cat([hn, message], -1))
 
 
+@dataclass(frozen=True, eq=False)
+class SiteState:
+    """A pocket's sites, and what the pair head reads of them, (s, 2 h)."""
+
+    sites: Sites
+    features: Tensor
+
+
 @register(
-    "distance_network",
+    "network",
     "mixture",
+    context=("atom_classes", "pair_classes", "token_classes"),
     cites={
         "mendezlucio2021": "a mixture density network over ligand-pocket distances",
         "shen2022": "distances to the residues' atoms, and the score of a pose",
@@ -73,7 +99,7 @@ class _SiteLayer(nn.Module):
         "schutt2017": "continuous-filter convolutions, for the pocket",
     },
 )
-class DistanceNetwork(nn.Module):
+class DistanceNetwork(Network):
     """Mixtures over the distances of ligand atoms and pocket sites.
 
     Parameters
@@ -125,13 +151,50 @@ class DistanceNetwork(nn.Module):
         nn.init.zeros_(self.pair.weight)
         nn.init.zeros_(self.pair.bias)
 
+    @property
+    def symmetry(self) -> Symmetry:
+        return Symmetry.E3
+
+    def encode(self, context: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the context with features of ``ligand`` and ``pocket`` in place of inputs."""
+        ligand, pocket = context["ligand"], context["pocket"]
+        if isinstance(ligand, LigandInput):
+            real = torch.ones(1, len(ligand.atoms), dtype=torch.bool, device=ligand.atoms.device)
+            ligand = self.encode_ligand(ligand.atoms[None], ligand.pairs[None], real)[0]
+        if isinstance(pocket, Sites):
+            pocket = SiteState(pocket, self.encode_pocket(pocket))
+        return {**context, "ligand": ligand, "pocket": pocket}
+
+    def forward(self, x: Batch, t: Time | None = None, previous: Batch | None = None) -> Tensor:
+        """Return the score L of poses, (p,) nats: higher is better, 0 is far away.
+
+        Atoms are at ``positions`` (p, n, 3) in Å; the context holds ``ligand`` and ``pocket``.
+        A pose with a coordinate that is not finite gets minus infinity.
+        """
+        context, positions = self.encode(x.context), x["positions"]
+        atoms, pocket = context["ligand"], context["pocket"]
+        sites, count = pocket.sites, len(pocket.sites)
+        finite = positions.isfinite().flatten(1).all(1)
+        known = torch.where(finite[:, None, None], positions.float(), 1e4)
+        distance = nearest(known, sites, REACH)
+        pose, atom, site = (distance < REACH).nonzero(as_tuple=True)
+        # Many poses share a pair: its mixture is computed once.
+        pairs, which = (atom * count + site).unique(return_inverse=True)
+        mixtures = self.mixtures(atoms[pairs // count], pocket.features[pairs % count])
+        d = distance[pose, atom, site]
+        gain = torch.logaddexp(
+            mixtures[which].log_density(d) - reference(d), mixtures.log_far()[which]
+        )
+        total = torch.zeros(len(positions), device=d.device).index_add_(0, pose, gain)
+        return torch.where(finite, total, -torch.inf)
+
     def encode_ligand(self, atoms: Tensor, pairs: Tensor, real: Tensor) -> Tensor:
         """Return what the pair head reads of atoms (b, n, a), pairs (b, n, n), (b, n, 2 h).
 
-        ``real`` (b, n) marks the atoms that are no padding.
+        ``real`` (b, n) marks the atoms that are not padding.
         """
         h = torch.stack([embed(atoms[..., k]) for k, embed in enumerate(self.atoms)]).sum(0)
-        empty = torch.zeros(real.shape).masked_fill(~real, -1e4)
+        empty = torch.zeros(real.shape, device=real.device).masked_fill(~real, -1e4)
         for layer in self.ligand:
             h = layer(h, pairs, empty)
         return self.atom_head(h)

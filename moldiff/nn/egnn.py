@@ -29,7 +29,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from moldiff.diffusion.batch import pair_selector
+from moldiff.diffusion.network import Symmetry
 from moldiff.nn.embed import Features, pair_differences
+from moldiff.nn.interaction import Interaction
 from moldiff.registry import register
 
 __all__ = ["EGNN"]
@@ -101,7 +103,7 @@ class _Layer(nn.Module):
         "peebles2023": "section 3.2",
     },
 )
-class EGNN(nn.Module):
+class EGNN(Interaction):
     """Layers of E(n)-equivariant message passing with coordinate channels.
 
     Parameters
@@ -114,7 +116,7 @@ class EGNN(nn.Module):
         Features of the whole graph.
     """
 
-    equivariant: ClassVar[bool] = True
+    symmetry: ClassVar[Symmetry] = Symmetry.E3
 
     def __init__(
         self,
@@ -134,7 +136,6 @@ class EGNN(nn.Module):
         )
 
     def forward(self, x: Features) -> Features:
-        """Refine the features; shapes stay."""
         for layer in self.stack:
             x = layer(x)
         return x

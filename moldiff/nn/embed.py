@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from moldiff.diffusion.batch import FIELDS, Batch, pair_selector
+from moldiff.diffusion.time import SiteTimes, Time, graph_times
 
 __all__ = [
     "Embedding",
@@ -46,10 +47,10 @@ class Features:
     context: Float[Tensor, "b context_width"]
 
 
-def time_features(t: Float[Tensor, " b"], count: int) -> Float[Tensor, "b d"]:
-    """Return sines and cosines of t, (b,) -> (b, 2 * count), periods from 4 to 1/16."""
+def time_features(t: Float[Tensor, "b *sites"], count: int) -> Float[Tensor, "b *sites d"]:
+    """Return sines and cosines of t, (b, ...) -> (b, ..., 2 * count), periods from 4 to 1/16."""
     frequencies = torch.logspace(math.log2(0.25), math.log2(16.0), count, 2.0, device=t.device)
-    angles = 2 * math.pi * t[:, None] * frequencies
+    angles = 2 * math.pi * t.unsqueeze(-1) * frequencies
     return torch.cat([angles.sin(), angles.cos()], dim=-1)
 
 
@@ -76,7 +77,7 @@ def distance_basis(
     return torch.exp(-0.5 * ((distance - centres) / width).square())
 
 
-class Conditions(nn.Module):
+class ConditionEmbedding(nn.Module):
     """What is known of a whole graph, as a change of its context that begins as none.
 
     A condition that is not known (NaN) has an embedding of its own, which is learned (Ho &
@@ -101,11 +102,14 @@ class Conditions(nn.Module):
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
-    def forward(self, values: Float[Tensor, "b k"] | None, b: int) -> Float[Tensor, "b d"]:
-        """Return (b, context_width) from standardised values (b, k); None: nothing is known."""
+    def forward(self, values: Float[Tensor, "_ k"] | None, b: int) -> Float[Tensor, "b d"]:
+        """Return (b, context_width) from standardised values, (b, k) or (1, k); None: unknown."""
         if values is None:
             features = self.none.expand(b, -1, -1)
+        elif values.shape[-1] != len(self.slope):
+            raise ValueError(f"the network has {len(self.slope)} conditions")
         else:
+            values = values.to(self.slope.device).expand(b, -1)
             known = values.isfinite().unsqueeze(-1)
             said = values.nan_to_num().unsqueeze(-1) * self.slope + self.shift
             features = torch.where(known, said, self.none)
@@ -159,21 +163,15 @@ class Embedding(nn.Module):
         self.context = nn.Sequential(
             nn.Linear(34, context_width), nn.SiLU(), nn.Linear(context_width, context_width)
         )
-        self.conditions = Conditions(conditions, context_width) if conditions else None
+        self.conditions = ConditionEmbedding(conditions, context_width) if conditions else None
         self.centres: Tensor
         self.register_buffer("centres", torch.linspace(0.0, reach, basis), persistent=False)
 
-    def forward(self, x_t: Batch, t: Float[Tensor, " b"], previous: Batch | None) -> Features:
-        """Return the features of x_t (coordinates of unit size) at times t (b,)."""
-        n = x_t.atoms
-        size = torch.full_like(t, n)
-        context = self.context(
-            torch.cat([time_features(t, 16), size[:, None] / 20, size.log()[:, None] / 3], -1)
-        )
-        if self.conditions is not None:
-            context = context + self.conditions(x_t.get("conditions"), x_t.graphs)
+    def forward(self, x_t: Batch, t: Time, previous: Batch | None) -> Features:
+        """Return the features of x_t (coordinates of unit size) at times t."""
+        context = self._context(x_t, graph_times(t))
         atoms = [
-            context.unsqueeze(1).expand(-1, n, -1),
+            self._atom_context(x_t, t, context),
             *self._classes(self.atom_fields, x_t, previous),
             *self._vectors(x_t, previous),
         ]
@@ -193,6 +191,27 @@ class Embedding(nn.Module):
         return Features(
             self.atoms(torch.cat(atoms, -1)), self.pairs(torch.cat(pairs, -1)), points, context
         )
+
+    def _context(self, x_t: Batch, t: Float[Tensor, "b *sites"]) -> Float[Tensor, "b *sites d"]:
+        """What is true of a whole graph, or of an atom with a time of its own."""
+        size = torch.full_like(t, x_t.atoms).unsqueeze(-1)
+        context: Tensor = self.context(
+            torch.cat([time_features(t, 16), size / 20, size.log() / 3], -1)
+        )
+        if self.conditions is None:
+            return context
+        known = self.conditions(x_t.context.get("conditions"), x_t.graphs)
+        return context + (known if t.ndim == 1 else known.unsqueeze(1))
+
+    def _atom_context(
+        self, x_t: Batch, t: Time, context: Float[Tensor, "b d"]
+    ) -> Float[Tensor, "b n d"]:
+        """The context of each atom: the graph's, unless the atom has another time."""
+        shared = context.unsqueeze(1).expand(-1, x_t.atoms, -1)
+        if not isinstance(t, SiteTimes) or "atom" not in t.sites:
+            return shared
+        same = t.sites["atom"] == t.graph.unsqueeze(1)
+        return torch.where(same.unsqueeze(-1), shared, self._context(x_t, t.sites["atom"]))
 
     def _classes(self, fields: list[str], x_t: Batch, previous: Batch | None) -> list[Tensor]:
         """One-hot states and, beside each, the probabilities predicted before (or zeros)."""

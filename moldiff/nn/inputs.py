@@ -12,12 +12,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["LigandInput", "PocketInput", "PocketState"]
+__all__ = ["LigandInput", "LigandState", "PocketInput", "PocketState"]
 
 
 @dataclass(frozen=True, eq=False)
 class LigandInput:
-    """n ligand atoms.
+    """n ligand atoms; of several ligands, with b rows.
 
     Attributes
     ----------
@@ -27,8 +27,8 @@ class LigandInput:
         (n, n) int64, bond or graph distance together with the number of rotors between.
     """
 
-    atoms: Int[Tensor, "n a"]
-    pairs: Int[Tensor, "n n"]
+    atoms: Int[Tensor, "*b n a"]
+    pairs: Int[Tensor, "*b n n"]
 
     def to(self, device: torch.device | str) -> LigandInput:
         """Return it on a device."""
@@ -60,6 +60,22 @@ class PocketInput:
 
 
 @dataclass(frozen=True, eq=False)
+class LigandState:
+    """An encoded ligand.
+
+    Attributes
+    ----------
+    scalars:
+        (n, width) features of its atoms.
+    kinds:
+        (n, n, pair_width) features of its pairs, for each layer that reads them.
+    """
+
+    scalars: Float[Tensor, "n d"]
+    kinds: tuple[Float[Tensor, "n n c"], ...]
+
+
+@dataclass(frozen=True, eq=False)
 class PocketState:
     """An encoded pocket.
 
@@ -71,8 +87,11 @@ class PocketState:
         (m, width).
     vectors:
         (m, channels, 3), rotating with the pocket.
+    centre:
+        (3,) the box's centre in Å.
     """
 
     positions: Float[Tensor, "m 3"]
     scalars: Float[Tensor, "m d"]
     vectors: Float[Tensor, "m c 3"]
+    centre: Float[Tensor, " 3"]

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
 from moldiff.diffusion.batch import FIELDS, Batch, pair_selector
+from moldiff.diffusion.network import Network, Symmetry
+from moldiff.diffusion.time import Time
 from moldiff.nn.embed import Embedding, Features
-from moldiff.registry import build, describe
+from moldiff.nn.interaction import Interaction
 
-__all__ = ["SYMMETRY", "Heads", "Network"]
-
-SYMMETRY = {
-    True: "equivariant under rotations and reflections",
-    False: "not equivariant: trained under random rotations and reflections",
-}
-"""How a network is labelled wherever it appears, by whether it is equivariant."""
+__all__ = ["GraphNetwork", "Heads"]
 
 
 class Heads(nn.Module):
@@ -69,71 +63,51 @@ class Heads(nn.Module):
         return Batch({"positions": positions, **fields})
 
 
-class Network(nn.Module):
-    """Network from a noisy batch to raw predictions; equivariant if its interaction is.
+class GraphNetwork(Network):
+    """Network from a noisy graph to raw predictions; as equivariant as its interaction.
 
     Parameters
     ----------
     interaction:
-        A registered interaction (``transformer``, ``egnn``, ``tensor_product``, ``plain``); its
-        ``width``, ``pair_width``, ``channels`` and ``context_width`` size the rest.
+        Refines the features; its sizes are those of the embedding and the heads.
     classes:
         Number of classes of each categorical field.
     vectors:
         Number of values per atom of each field of invariant vectors.
     conditions:
-        Number of conditions of a graph it can be told (see :class:`moldiff.nn.embed.Conditions`).
+        Number of conditions of a graph it knows, see `moldiff.nn.embed.ConditionEmbedding`.
+    writes:
+        Classes and vectors of the fields it predicts; None: those it reads.
     """
 
     def __init__(
         self,
-        interaction: nn.Module,
+        interaction: Interaction,
         classes: Mapping[str, int],
         vectors: Mapping[str, int] = MappingProxyType({}),
         conditions: int = 0,
+        *,
+        writes: tuple[Mapping[str, int], Mapping[str, int]] | None = None,
     ) -> None:
         super().__init__()
-        sizes: dict[str, int] = {
-            name: getattr(interaction, name) for name in ("width", "pair_width", "channels")
-        }
-        context_width: int = getattr(interaction, "context_width")  # noqa: B009
+        sizes = {k: getattr(interaction, k) for k in ("width", "pair_width", "channels")}
         self.classes, self.conditions = dict(classes), conditions
         self.embedding = Embedding(
             classes=classes,
             vectors=vectors,
-            context_width=context_width,
+            context_width=interaction.context_width,
             conditions=conditions,
             **sizes,
         )
         self.interaction = interaction
+        classes, vectors = (classes, vectors) if writes is None else writes
         self.heads = Heads(classes=classes, vectors=vectors, **sizes)
 
-    @classmethod
-    def from_config(
-        cls,
-        config: Mapping[str, Any] | str,
-        classes: Mapping[str, int],
-        vectors: Mapping[str, int] = MappingProxyType({}),
-        conditions: int = 0,
-    ) -> Network:
-        """Build the network whose interaction ``config`` describes."""
-        return cls(build("interaction", config), classes, vectors, conditions)
-
     @property
-    def equivariant(self) -> bool:
-        """Whether a rotated or reflected input gives the output rotated or reflected."""
-        return bool(getattr(self.interaction, "equivariant"))  # noqa: B009
+    def symmetry(self) -> Symmetry:
+        return self.interaction.symmetry
 
-    @property
-    def symmetry(self) -> str:
-        """The label of the network, see `SYMMETRY`."""
-        return SYMMETRY[self.equivariant]
-
-    def to_config(self) -> dict[str, Any]:
-        """Return the configuration of the interaction."""
-        return describe(self.interaction)
-
-    def forward(self, x_t: Batch, t: Float[Tensor, " b"], previous: Batch | None = None) -> Batch:
-        """Return raw outputs for a batch with coordinates of unit size at times t (b,)."""
-        result: Batch = self.heads(self.interaction(self.embedding(x_t, t, previous)))
+    def forward(self, x: Batch, t: Time, previous: Batch | None = None) -> Batch:
+        """Return raw outputs: positions, logits of classes, vectors."""
+        result: Batch = self.heads(self.interaction(self.embedding(x, t, previous)))
         return result

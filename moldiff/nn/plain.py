@@ -35,8 +35,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from moldiff.diffusion.batch import pair_selector
+from moldiff.diffusion.network import Symmetry
 from moldiff.nn.attention import pair_attention
 from moldiff.nn.embed import Features
+from moldiff.nn.interaction import Interaction
 from moldiff.registry import register
 
 __all__ = ["Plain"]
@@ -99,7 +101,7 @@ class _Layer(nn.Module):
         "jumper2021": "algorithm 7, the pair bias",
     },
 )
-class Plain(nn.Module):
+class Plain(Interaction):
     """Attention on plain coordinates, as in AlphaFold 3: not equivariant.
 
     Parameters
@@ -114,7 +116,7 @@ class Plain(nn.Module):
         Width of the transition relative to ``width``.
     """
 
-    equivariant: ClassVar[bool] = False
+    symmetry: ClassVar[Symmetry] = Symmetry.NONE
 
     def __init__(
         self,
@@ -146,7 +148,6 @@ class Plain(nn.Module):
         self.write = nn.Linear(width, 3 * channels, bias=False)
 
     def forward(self, x: Features) -> Features:
-        """Refine the features; shapes stay."""
         s = self.condition(x.atoms)
         # In and out in 32 bits: rounded coordinates would move atoms by hundredths of an Å.
         with torch.autocast(x.points.device.type, enabled=False):

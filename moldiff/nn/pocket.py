@@ -94,7 +94,7 @@ class PocketEncoder(nn.Module):
             v = self.start.unsqueeze(1) * unit.mean(1, keepdim=True)
         for layer in self.layers:
             h, v = layer(h, v, index, unit, basis)
-        return PocketState(x, h, v)
+        return PocketState(x, h, v, pocket.centre)
 
 
 def _burial(x: Float[Tensor, "m 3"]) -> Float[Tensor, "m 3"]:

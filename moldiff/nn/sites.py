@@ -11,6 +11,7 @@ nearest neighbours the distance and the angles with the directions in which the 
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import torch
@@ -67,6 +68,10 @@ class Sites:
 
     def __len__(self) -> int:
         return len(self.features)
+
+    def to(self, device: torch.device | str) -> Sites:
+        """Return them on a device."""
+        return Sites(*(getattr(self, f.name).to(device) for f in dataclasses.fields(self)))
 
 
 def pocket_sites(

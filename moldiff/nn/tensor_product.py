@@ -33,7 +33,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from moldiff.diffusion.batch import pair_selector
+from moldiff.diffusion.network import Symmetry
 from moldiff.nn.embed import Features, pair_differences
+from moldiff.nn.interaction import Interaction
 from moldiff.registry import register
 
 __all__ = ["TensorProduct"]
@@ -202,7 +204,7 @@ def _shrunk(vectors: Tensor) -> Tensor:
     "tensor_product",
     cites={"thomas2018": "the layer", "batzner2022": "the convolution", "geiger2022": "e3nn"},
 )
-class TensorProduct(nn.Module):
+class TensorProduct(Interaction):
     """Layers of tensor-product message passing.
 
     Parameters
@@ -218,7 +220,7 @@ class TensorProduct(nn.Module):
         Features of the whole graph.
     """
 
-    equivariant: ClassVar[bool] = True
+    symmetry: ClassVar[Symmetry] = Symmetry.E3
 
     def __init__(
         self,
@@ -249,7 +251,6 @@ class TensorProduct(nn.Module):
         _without_constants(self)
 
     def forward(self, x: Features) -> Features:
-        """Refine the features; shapes stay."""
         with torch.autocast(x.points.device.type, enabled=False):
             lengths = (1 + x.points.square().sum(-1, keepdim=True)).sqrt()
             tensors = self.lift.T @ self.sphere(x.points / lengths)

@@ -29,8 +29,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from moldiff.diffusion.batch import pair_selector
+from moldiff.diffusion.network import Symmetry
 from moldiff.nn.attention import pair_attention
 from moldiff.nn.embed import Features, pair_differences, pair_forces
+from moldiff.nn.interaction import Interaction
 from moldiff.registry import register
 
 __all__ = ["Transformer"]
@@ -101,7 +103,7 @@ class _Layer(nn.Module):
         "peebles2023": "section 3.2",
     },
 )
-class Transformer(nn.Module):
+class Transformer(Interaction):
     """Layers of pair-biased attention with coordinate channels.
 
     Parameters
@@ -114,7 +116,7 @@ class Transformer(nn.Module):
         Width of the feed-forward network relative to ``width``.
     """
 
-    equivariant: ClassVar[bool] = True
+    symmetry: ClassVar[Symmetry] = Symmetry.E3
 
     def __init__(
         self,
@@ -140,7 +142,6 @@ class Transformer(nn.Module):
         )
 
     def forward(self, x: Features) -> Features:
-        """Refine the features; shapes stay."""
         for layer in self.stack:
             x = layer(x)
         return x

@@ -45,7 +45,7 @@ def training_config(
         without a ``teacher`` here, an ``init`` of the configuration goes before them.  What a
         distilled method begins with is trained at a rate of at most 5e-4.
     announce:
-        Called with what the method changes, and with remarks on parts that hardly go together.
+        Called with what the method changes, and with warnings about doubtful combinations.
     overrides:
         Settings that win over the configuration's; None leaves one as it is.
 
@@ -80,11 +80,10 @@ def training_config(
         config = _with_teacher(config, teacher, say)
     if method is not None and METHODS[method].taught and config.init is not None:
         config = _gently(config, say)
-    if config.task in ("molecules", "codec"):
-        from moldiff.train.check import check
+    from moldiff.train.workloads.base import task
 
-        for remark in check(config):
-            say(remark)
+    for remark in task(config).check(config):
+        say(remark)
     return config
 
 
@@ -106,13 +105,15 @@ def _with_teacher(
     config: TrainConfig, teacher: str | None, say: Callable[[str], None]
 ) -> TrainConfig:
     """Learn from a model, None: the configuration's, and begin with its weights if they fit."""
+    from moldiff.diffusion import objective as objectives
     from moldiff.methods import METHODS
-    from moldiff.model import Model
+    from moldiff.model import read_header
     from moldiff.registry import build, describe, registered
 
     _for_molecules(config, "--teacher")
     given = config.objective
     objective = {"name": given} if isinstance(given, str) else given
+    assert objectives  # imported: it registers them
     settings = fields(registered("objective", objective["name"]))
     if "teacher" not in {setting.name for setting in settings}:
         taught = ", ".join(name for name, method in METHODS.items() if method.taught)
@@ -121,7 +122,7 @@ def _with_teacher(
             fix=f"Leave out --teacher, or choose a --method that has one: {taught}.",
         )
     name = objective["teacher"] if teacher is None else teacher
-    network = Model.load(find_model(name)).network.to_config()
+    network = read_header(find_model(name))[0].get("network")
     first = config.init
     if teacher is not None or first is None:
         first = name if describe(build("interaction", config.network)) == network else None
@@ -151,46 +152,18 @@ def _told(value: Any) -> str:
 
 
 def training_store(config: TrainConfig, *, announce: Callable[[str], None] | None = None) -> Data:
-    """Open the data of a run; a file of molecules is prepared first, into the run's directory.
-
-    A store that was prepared there from a file of the same content is used again.
+    """Open the data of a run, as its task does.
 
     Raises
     ------
     DataError, InputError
-        If the data is missing or damaged, or no molecule can be used.
+        If the data is missing or damaged, or nothing of it can be used.
     ConfigError
-        If the run has been trained on molecules of other content.
+        If there is no such task, or the run has been trained on data of other content.
     """
-    source = Path(config.data)
-    if config.task in ("poses", "likelihood"):
-        from moldiff.data.complexes import ComplexStore
+    from moldiff.train.workloads.base import task
 
-        return ComplexStore.open(source)
-    from moldiff.data.molecules import prepare, prepared_from
-    from moldiff.data.store import Store
-
-    if not source.is_file():
-        return Store.open(source)
-    destination = Path(config.output) / "data"
-    if (destination / "store.json").is_file():
-        store = Store.open(destination)
-        if prepared_from(store, [source]):
-            return store
-        _keep_run(config)
-    if announce is not None:
-        announce(f"Preparing {source} as {destination} ...")
-    return prepare([source], destination)
-
-
-def _keep_run(config: TrainConfig) -> None:
-    """Refuse to replace the data of a run that has a checkpoint: it could not go on."""
-    run = Path(config.output)
-    if (run / "checkpoint.safetensors").exists():
-        raise ConfigError(
-            f"The run '{run}' has been trained on other molecules than '{config.data}' holds now.",
-            fix="Give the new run a directory of its own with --output.",
-        )
+    return task(config).open(config, announce or (lambda text: None))
 
 
 def trainer(

@@ -6,24 +6,27 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from moldiff.chem.properties import check_properties
 from moldiff.data.store import Store
 from moldiff.diffusion.denoiser import GaussianDenoiser
-from moldiff.diffusion.guidance import ClassifierFree, with_settings
+from moldiff.diffusion.guidance import guidances, with_settings
 from moldiff.diffusion.latent import check_classless, check_latent
 from moldiff.diffusion.objective import Objective
 from moldiff.diffusion.process import Product
 from moldiff.errors import ConfigError
 from moldiff.methods import sampler_remarks
+from moldiff.nn import Interaction
 from moldiff.registry import build, describe, names, registered
 from moldiff.train.config import TrainConfig
 from moldiff.train.statistics import Statistics
-from moldiff.train.workloads.latents import codec_config, with_width
+from moldiff.train.workloads.latents import with_width
 
-__all__ = ["check"]
+__all__ = ["ANY", "check"]
 
-# Data with two classes everywhere: combinations do not depend on what the data are.
-_ANY = Statistics(dict.fromkeys(("types", "charges", "bonds"), (0.5, 0.5)), 1.0, {})
+ANY = Statistics(dict.fromkeys(("types", "charges", "bonds"), (0.5, 0.5)), 1.0, {})
+"""Data with two classes everywhere: whether parts go together does not depend on the data."""
 
 
 def check(config: TrainConfig) -> list[str]:
@@ -35,22 +38,19 @@ def check(config: TrainConfig) -> list[str]:
         If a part is unknown or misspelt, a schedule is outside its domain, the sampler cannot
         reverse the process, or there is guidance without conditions; with what does go.
     """
-    if config.task == "codec":
-        _check_codec(config)
-        return []
-    process = Product.from_config(_ANY.resolve(with_width(config.process, 1)))
+    process = Product.from_config(ANY.resolve(with_width(config.process, 1)))
     check_latent(process, coded=config.codec is not None)
     check_classless(process, config.sampling)
     process.check()
     build("precondition", config.precondition)
     objective: Objective = build("objective", config.objective)
     exact = GaussianDenoiser(process, 1.0, {})
-    _check_guidance(config, exact)
+    _check_guidance(config)
     if config.conditions.properties:
         _check_conditions(config, describe(objective))
-    settings = {key: value for key, value in config.sampling.items() if key != "guidance"}
-    any_valence = [[[True]]]  # the data's table is not known yet; the setting can be judged
-    _, sampler = with_settings(exact, settings, any_valence)
+    # The data's table of valences is not known yet; the setting can be judged.
+    known = {"allowed": torch.ones(1, 1, 1, dtype=torch.bool), "conditions": 1}
+    _, sampler = with_settings(exact, config.sampling, known)
     return [
         *_symmetry(config.network),
         *sampler_remarks(describe(sampler.stepper), describe(objective)),
@@ -58,9 +58,12 @@ def check(config: TrainConfig) -> list[str]:
 
 
 def _symmetry(network: Mapping[str, Any]) -> list[str]:
-    """What is to be said about a network that is not equivariant."""
-    name = network.get("name")
-    if name not in names("interaction") or registered("interaction", str(name)).equivariant:  # type: ignore[attr-defined]
+    """Return a warning about a network that is not equivariant."""
+    name = str(network.get("name"))
+    if name not in names("interaction"):
+        return []
+    kind: type[Interaction] = registered("interaction", name)
+    if kind.symmetry.equivariant:
         return []
     return [
         f"The network '{name}' is not equivariant: every example is rotated and reflected at "
@@ -68,32 +71,17 @@ def _symmetry(network: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _check_codec(config: TrainConfig) -> None:
-    """Refuse a codec's settings where they are wrong."""
-    if config.codec is not None:
-        raise ConfigError(
-            "The task 'codec' trains a codec; it cannot work in the latents of another.",
-            fix="Leave out 'codec', or set 'task: molecules'.",
-        )
-    build("codec", codec_config(config.network, _ANY))
-    build("codec_objective", config.objective)
-
-
-def _check_guidance(config: TrainConfig, denoiser: GaussianDenoiser) -> None:
+def _check_guidance(config: TrainConfig) -> None:
     """Refuse guidance of a model that will not have learned what it needs."""
-    guidance, conditions = config.sampling.get("guidance"), config.conditions
-    if guidance is None:
+    if "classifier_free" not in {part["name"] for part in guidances(config.sampling)}:
         return
-    if isinstance(guidance, bool) or not isinstance(guidance, int | float):
-        raise ConfigError(f"'guidance' is a number, not {guidance!r}.", fix="Try 2.")
-    ClassifierFree(denoiser, denoiser, guidance)
-    if not conditions.properties:
+    if not config.conditions.properties:
         raise ConfigError(
             "'sampling' asks for guidance, but the model would have no conditions.",
             fix="Add 'conditions: {properties: [logp]}' (or others: tpsa, rings, ...), or leave "
             "out 'guidance'.",
         )
-    if not conditions.drop:
+    if not config.conditions.drop:
         raise ConfigError(
             "Guidance compares with a prediction without conditions, which 'drop: 0' never trains.",
             fix="Set 'drop' of the conditions to 0.1, or leave out 'guidance'.",

@@ -71,10 +71,9 @@ class SizeBuckets:
         """Return the batch of a step: centred coordinates, class indices, conditions if any."""
         number, position = divmod(step, self.per_epoch)
         chosen = self.epoch(number)[position]
-        fields = self.store.gather(chosen)
-        if self.labels is not None:
-            fields["conditions"] = self.labels(chosen)
-        batch = Batch({name: torch.from_numpy(value) for name, value in fields.items()})
+        fields = {f: torch.from_numpy(v) for f, v in self.store.gather(chosen).items()}
+        labels = None if self.labels is None else torch.from_numpy(self.labels(chosen))
+        batch = Batch(fields).given(conditions=labels)
         positions = batch["positions"]
         return batch.replace(positions=positions - positions.mean(1, keepdim=True))
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -21,14 +20,14 @@ from typing import Any
 import torch
 
 from moldiff.errors import ConfigError, ModelFileError, MoldiffError
+from moldiff.model import Model
 from moldiff.registry import describe
 from moldiff.seeds import generator
-from moldiff.storage import read_tensors, write_tensors
+from moldiff.storage import read_tensors, replace_copy, write_tensors
 from moldiff.train.config import TrainConfig
 from moldiff.train.optimizer import Average, Optimizers
 from moldiff.train.records import alone, append_csv, best
-from moldiff.train.tasks import workload
-from moldiff.train.workloads.base import Data, Trainable, Workload
+from moldiff.train.workloads.base import Data, Workload, task
 
 __all__ = ["Progress", "Trainer"]
 
@@ -71,7 +70,7 @@ class Trainer:
     ) -> None:
         self.config, self.store, self.judge = config, store, judge
         self.output = Path(config.output)
-        self.work: Workload = workload(config, store)
+        self.work: Workload = task(config)(config, store)
         self.loader, self.model = self.work.loader, self.work.model
         try:
             self.network = self.model.network.to(config.device)
@@ -129,7 +128,7 @@ class Trainer:
         while self.step < self.config.steps:
             if self.step == self.config.optimizer.decay_start(self.config.steps):
                 self.save()
-                shutil.copyfile(self.checkpoint, self.before_decay)
+                replace_copy(self.checkpoint, self.before_decay)
             progress = self._advance()
             try:
                 yield progress
@@ -169,7 +168,7 @@ class Trainer:
         return Progress(self.step, losses, rate, norm, samples / elapsed)
 
     @contextmanager
-    def averaged(self) -> Iterator[Trainable]:
+    def averaged(self) -> Iterator[Model]:
         """Give the model with averaged weights, in evaluation mode, for a while."""
         self.average.swap()
         self.network.eval()

@@ -46,8 +46,11 @@ CONFIG = {
         "channels": 2,
         "context_width": 8,
     },
-    "vocabulary": QM9.to_dict(),
-    "sizes": {"4": 1.0, "6": 1.0},
+    "domain": {
+        "name": "molecules",
+        "vocabulary": QM9.to_dict(),
+        "sizes": {"4": 1.0, "6": 1.0},
+    },
     "sampling": {"steps": 3, "temperature": 0.7},
 }
 

@@ -16,12 +16,13 @@ from moldiff.benchmark.family.picture import spread
 from moldiff.benchmark.family.report import markdown
 from moldiff.benchmark.family.sampling import counted
 from moldiff.data.molecules import prepare
-from moldiff.generation.run import Request, generate
+from moldiff.generation.request import Request
+from moldiff.generation.run import generate
 from moldiff.methods import METHODS
 from moldiff.model import Model
 from moldiff.report import picture
 from moldiff.train import TrainConfig
-from moldiff.train.workloads.base import Molecules
+from moldiff.train.workloads.molecules import Molecules
 
 SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
 MINUTES = 0.01  # 0.6 s

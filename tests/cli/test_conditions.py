@@ -89,7 +89,7 @@ def test_the_bundled_model_is_as_it_was_before_there_were_conditions(
 ) -> None:
     """Made by the version before: the same molecules, and no word of conditions."""
     model = load("qm9")
-    assert model.conditions == () and "conditions" not in model.config()
+    assert model.domain.conditions == () and "conditions" not in model.config()["domain"]
     assert not any("conditions" in name for name in model.network.state_dict())
     words = ("-n", 4, "--model", "qm9", "--seed", 3, "--size", 14, "--steps", 6)
     then = ("--sampler", "ddim", "--temperature", 0.7, "--valence", 0)  # its settings of that time

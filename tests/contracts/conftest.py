@@ -14,6 +14,9 @@ import pytest
 import torch
 
 from moldiff import registry
+from moldiff.diffusion import guidance as _guidance  # noqa: F401  (registers)
+from moldiff.diffusion.denoiser import GaussianDenoiser
+from moldiff.diffusion.process import Product
 from moldiff.domain import distances, poses
 
 EXAMPLES: dict[tuple[str, str], dict[str, Any]] = {
@@ -30,10 +33,45 @@ EXAMPLES: dict[tuple[str, str], dict[str, Any]] = {
         "schedule": "rectified",
         "space": {"name": "categorical", "probabilities": [0.5, 0.3, 0.2]},
     },
-    ("pose_network", "contacts"): {"layers": 1, **poses.CLASSES},
-    ("distance_network", "mixture"): {"pocket_layers": 1, **distances.CLASSES},
+    ("network", "contacts"): {"layers": 1},
+    ("network", "mixture"): {"pocket_layers": 1},
     **{("interaction", name): {"layers": 1} for name in registry.names("interaction")},
 }
+
+
+def exact() -> GaussianDenoiser:
+    """A denoiser of molecules for guidances to hold."""
+    classes = {"types": 3, "charges": 3, "bonds": 4}
+    jump = {"name": "jump", "schedule": "rectified"}
+    spaces = {f: {"name": "categorical", "probabilities": [1 / k] * k} for f, k in classes.items()}
+    process = Product.from_config(
+        {
+            "positions": {"name": "gaussian", "schedule": "cosine"},
+            **{f: {**jump, "space": space} for f, space in spaces.items()},
+        }
+    )
+    return GaussianDenoiser(process, 1.0, {f: (1 / k,) * k for f, k in classes.items()})
+
+
+#: What whoever builds a class supplies, where it has no default.
+CONTEXTS: dict[tuple[str, str], dict[str, Any]] = {
+    ("network", "contacts"): poses.CLASSES,
+    ("network", "mixture"): distances.CLASSES,
+    **{
+        ("guidance", name): {
+            "denoiser": exact(),
+            "allowed": torch.ones(3, 3, 5, dtype=torch.bool),
+            "conditions": 2,
+        }
+        for name in registry.names("guidance")
+    },
+}
+
+
+@pytest.fixture
+def context() -> Callable[[str, str], dict[str, Any]]:
+    """``context(kind, name)``: what the builder of a class supplies."""
+    return lambda kind, name: CONTEXTS.get((kind, name), {})
 
 
 @pytest.fixture
@@ -41,7 +79,8 @@ def make() -> Callable[..., Any]:
     """``make(kind, name, **settings)``: a registered object with its example settings."""
 
     def made(kind: str, name: str, **settings: Any) -> Any:
-        return registry.build(kind, {"name": name, **EXAMPLES.get((kind, name), {}), **settings})
+        config = {"name": name, **EXAMPLES.get((kind, name), {}), **settings}
+        return registry.build(kind, config, **CONTEXTS.get((kind, name), {}))
 
     return made
 

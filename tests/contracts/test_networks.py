@@ -21,7 +21,7 @@ from moldiff.diffusion.precondition import Karras
 from moldiff.diffusion.process import Gaussian, Jump, Product
 from moldiff.diffusion.schedule import Cosine, Rectified
 from moldiff.diffusion.space import Categorical, ZeroCoM
-from moldiff.nn import Network
+from moldiff.nn import GraphNetwork
 from moldiff.registry import build, describe, names, registered
 
 SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
@@ -63,20 +63,20 @@ def small_config(name: str) -> dict[str, object]:
 
 def equivariant(name: str) -> bool:
     """What the class says of itself."""
-    label: bool = registered("interaction", name).equivariant  # type: ignore[attr-defined]
+    label: bool = registered("interaction", name).symmetry.equivariant  # type: ignore[attr-defined]
     return label
 
 
-def scrambled(name: str) -> Network:
+def scrambled(name: str) -> GraphNetwork:
     """A small network in which no parameter is at a special value such as zero."""
-    network = Network.from_config(small_config(name), CLASSES)
+    network = GraphNetwork(build("interaction", small_config(name)), CLASSES)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(0.2 * torch.randn_like(parameter))
     return network
 
 
-def denoiser_of(network: Network, precision: torch.dtype = torch.float32) -> NetworkDenoiser:
+def denoiser_of(network: GraphNetwork, precision: torch.dtype = torch.float32) -> NetworkDenoiser:
     return NetworkDenoiser(network, Karras(), PROCESS, precision=precision)
 
 
@@ -145,8 +145,8 @@ def test_rotations_and_reflections(name: str, wrapped: bool) -> None:
 
 def test_the_label(name: str) -> None:
     network = scrambled(name)
-    assert network.equivariant is equivariant(name)
-    told = (network.symmetry, str(registered("interaction", name).__doc__).splitlines()[0])
+    assert network.symmetry.equivariant is equivariant(name)
+    told = (network.symmetry.label, str(registered("interaction", name).__doc__).splitlines()[0])
     assert all(("not equivariant" in text) != equivariant(name) for text in told)
 
 
@@ -286,7 +286,7 @@ def molecules(count: int, n: int) -> Batch:
 
 def test_learns_eight_molecules(name: str) -> None:
     x_0 = molecules(8, 14)
-    network = Network.from_config(small_config(name), CLASSES)
+    network = GraphNetwork(build("interaction", small_config(name)), CLASSES)
     denoiser, objective = denoiser_of(network), Denoising(self_condition=0.0)
 
     @torch.no_grad()

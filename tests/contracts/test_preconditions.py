@@ -57,8 +57,8 @@ def test_the_ideal_target_gives_the_data_back(
     x_t = process.schedule.alpha(TIMES) * SCALE * x_0 + process.sigma(TIMES) * z
     c = precondition(process, TIMES)
     target = TARGETS.get(name)
-    ideal = target(process, TIMES, x_0, z) if target else (SCALE * x_0 - c.skip * x_t) / c.out
-    torch.testing.assert_close(c.skip * x_t + c.out * ideal, SCALE * x_0, rtol=1e-6, atol=1e-6)
+    ideal = target(process, TIMES, x_0, z) if target else (SCALE * x_0 - c.c_skip * x_t) / c.c_out
+    torch.testing.assert_close(c.c_skip * x_t + c.c_out * ideal, SCALE * x_0, rtol=1e-6, atol=1e-6)
 
 
 def test_the_network_sees_and_says_numbers_of_unit_size(process: Gaussian) -> None:
@@ -67,9 +67,9 @@ def test_the_network_sees_and_says_numbers_of_unit_size(process: Gaussian) -> No
     for name in registry.names("precondition"):
         c = registry.build("precondition", name)(process, TIMES)
         ones = torch.ones_like(TIMES)
-        torch.testing.assert_close(c.inp**2 * (alpha**2 + sigma**2), ones)
+        torch.testing.assert_close(c.c_in**2 * (alpha**2 + sigma**2), ones)
         if name == "karras":
-            of_data, of_noise = (SCALE - c.skip * alpha) / c.out, -c.skip * sigma / c.out
+            of_data, of_noise = (SCALE - c.c_skip * alpha) / c.c_out, -c.c_skip * sigma / c.c_out
             torch.testing.assert_close(of_data**2 + of_noise**2, ones)
 
 
@@ -77,7 +77,7 @@ def test_karras_starts_at_the_best_linear_prediction(process: Gaussian) -> None:
     """With F = 0 the prediction is E[x_0 | x_t] of normal data with the process's spread."""
     c = registry.build("precondition", "karras")(process, TIMES)
     alpha, sigma = process.schedule.alpha(TIMES), process.schedule.sigma(TIMES)
-    torch.testing.assert_close(c.skip, alpha / (alpha**2 + sigma**2))
+    torch.testing.assert_close(c.c_skip, alpha / (alpha**2 + sigma**2))
 
 
 def test_coefficients_are_finite_where_sampling_and_training_go(
@@ -86,10 +86,10 @@ def test_coefficients_are_finite_where_sampling_and_training_go(
     t = torch.tensor([1e-4, 1e-3, 0.5, 0.999, 1 - 1e-4, 1.0])
     before = t.clone()
     c = precondition(process, t)
-    for value in (c.skip, c.out, c.inp):
+    for value in (c.c_skip, c.c_out, c.c_in):
         assert value.shape == t.shape and value.dtype == t.dtype
         assert value.isfinite().all()
-    assert (c.inp > 0).all() and (c.out != 0).all()
+    assert (c.c_in > 0).all() and (c.c_out != 0).all()
     assert torch.equal(t, before) and not t.requires_grad
 
 
@@ -97,7 +97,7 @@ def test_errors_of_the_network_stay_bounded(precondition: Precondition, process:
     """In units of the noise: noise prediction without a bound ends in no molecule at all."""
     t = torch.linspace(0.5, 1, 1001)
     most = 1 / FAINTEST + 1  # the noise is multiplied by sigma / alpha
-    assert (precondition(process, t).out.abs() / process.sigma(t)).max() < most
+    assert (precondition(process, t).c_out.abs() / process.sigma(t)).max() < most
 
 
 def test_the_table_scales_with_the_unit_of_length(
@@ -106,9 +106,9 @@ def test_the_table_scales_with_the_unit_of_length(
     one, ten = (
         precondition(Gaussian(process.schedule, Euclidean(), s), TIMES) for s in (1.0, 10.0)
     )
-    torch.testing.assert_close(one.skip, ten.skip)
-    torch.testing.assert_close(10 * one.out, ten.out)
-    torch.testing.assert_close(one.inp, 10 * ten.inp)
+    torch.testing.assert_close(one.c_skip, ten.c_skip)
+    torch.testing.assert_close(10 * one.c_out, ten.c_out)
+    torch.testing.assert_close(one.c_in, 10 * ten.c_in)
 
 
 def test_every_target_is_known() -> None:

@@ -16,7 +16,13 @@ from moldiff.references import OWN, bibliography, bibtex, reference
 
 for module in PARTS:  # to import a part is to register it
     import_module(f"moldiff.{module}")
-CLASSES = [(kind, name) for kind in registry.kinds() for name in registry.names(kind)]
+#: Domains and tasks are what methods are applied to; they come from no paper.
+CLASSES = [
+    (kind, name)
+    for kind in registry.kinds()
+    for name in registry.names(kind)
+    if kind not in ("domain", "task")
+]
 PREPRINT, JOURNAL = {"eprint", "archiveprefix"}, {"journal", "volume", "pages"}
 
 

@@ -14,7 +14,7 @@ from rdkit import Chem
 from torch import Tensor
 
 from moldiff import registry
-from moldiff.chem import QM9, Encoded, encode
+from moldiff.chem import QM9, Encoded, Vocabulary, encode
 from moldiff.citing import cite
 from moldiff.data.molecules import prepare
 from moldiff.data.store import Store
@@ -23,15 +23,17 @@ from moldiff.diffusion.objective import Reconstruction
 from moldiff.diffusion.space import ZeroCoM
 from moldiff.errors import ConfigError, InputError, ModelFileError
 from moldiff.generation.bound import bounds
-from moldiff.generation.run import Request, generate
+from moldiff.generation.request import Request
+from moldiff.generation.run import generate
 from moldiff.methods import apply
 from moldiff.model import Model
 from moldiff.models import card_rows, load
 from moldiff.nn import Autoencoder
 from moldiff.train import TrainConfig, Trainer
 from moldiff.train.check import check
+from moldiff.train.workloads.base import task
 from moldiff.train.workloads.codecs import CLOSE, trials
-from moldiff.train.workloads.latents import CodecModel, resolve_latent
+from moldiff.train.workloads.latents import resolve_latent
 
 SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
 PART = {
@@ -95,17 +97,17 @@ def test_latents_move_along(side: float) -> None:
     codec, x = scrambled(), molecules(14, 3)
     q, _ = torch.linalg.qr(torch.randn(3, 3))
     matrix = q * torch.sign(torch.linalg.det(q)) * side
-    z = codec.encode(x)
+    z = codec.latents(x)
     assert (z["positions"] - x["positions"]).abs().max() > 0.01  # the points do say something
-    close(codec.encode(turned(x, matrix)), turned(z, matrix))
+    close(codec.latents(turned(x, matrix)), turned(z, matrix))
     close(codec.decode(turned(z, matrix)), turned(codec.decode(z), matrix))
 
 
 def test_translations_vanish() -> None:
     codec, x = scrambled(), molecules(14, 3)
-    z = codec.encode(x)
+    z = codec.latents(x)
     assert z["positions"].mean(1).abs().max() < 1e-5
-    close(codec.encode(x.replace(positions=x["positions"] + torch.tensor([1.0, -2.0, 3.0]))), z)
+    close(codec.latents(x.replace(positions=x["positions"] + torch.tensor([1.0, -2.0, 3.0]))), z)
 
 
 def permuted(batch: Batch, order: Tensor) -> Batch:
@@ -120,14 +122,14 @@ def permuted(batch: Batch, order: Tensor) -> Batch:
 
 def test_latents_are_permuted_along() -> None:
     codec, x = scrambled(), molecules(14, 3)
-    order, z = torch.randperm(14), codec.encode(x)
-    close(codec.encode(permuted(x, order)), permuted(z, order))
+    order, z = torch.randperm(14), codec.latents(x)
+    close(codec.latents(permuted(x, order)), permuted(z, order))
     close(codec.decode(permuted(z, order)), permuted(codec.decode(z), order))
 
 
 def test_a_draw_has_the_noise_it_says(rng: torch.Generator) -> None:
     codec, x = scrambled(), molecules(14, 2)
-    z = codec.encode(x)
+    z = codec.latents(x)
     draws = [codec.perturb(z, rng=rng) for _ in range(300)]
     points = torch.stack([d["positions"] - z["positions"] for d in draws])
     assert points.mean(2).abs().max() < 1e-6  # no centre of mass, which takes 1/n of the variance
@@ -156,10 +158,10 @@ def test_a_handful_of_molecules_is_reconstructed_exactly(rng: torch.Generator) -
     x_0, objective = molecules(8, 2), Reconstruction()
     assert not torch.equal(*x_0["bonds"]) and len(x_0["bonds"].unique()) > 2
     optimizer = torch.optim.Adam(codec.parameters(), 5e-3)
-    before = errors(codec, codec.encode(x_0), x_0)
+    before = errors(codec, codec.latents(x_0), x_0)
 
     def learned() -> bool:
-        z = codec.encode(x_0)
+        z = codec.latents(x_0)
         found = [errors(codec, latents, x_0) for latents in (z, codec.perturb(z, rng=rng))]
         return all(exact and rmsd < CLOSE for exact, rmsd in found)
 
@@ -174,7 +176,7 @@ def test_a_handful_of_molecules_is_reconstructed_exactly(rng: torch.Generator) -
     else:
         pytest.fail("it did not learn two molecules in 400 steps")
     assert set(parts) == {*FIELDS, "kl"} and not before[0]
-    z = codec.requires_grad_(False).encode(x_0)
+    z = codec.requires_grad_(False).latents(x_0)
     blank = z.replace(features=torch.zeros_like(z["features"]))
     assert not errors(codec, blank, x_0)[0]  # it is the features that say it
 
@@ -193,9 +195,8 @@ def codec_config(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Trai
 @pytest.fixture(scope="module")
 def codec_file(codec_config: TrainConfig, store: Store) -> Path:
     """A codec trained by the package's own loop, which judges it on the way."""
-    from moldiff.train.judging import judge
-
-    trainer = Trainer(codec_config, store, judge=judge(codec_config, store=store))
+    trainer = Trainer(codec_config, store)
+    trainer.judge = lambda model, rng: trainer.work.judge(model, rng, lambda amount: None)
     for _ in trainer.fit():
         pass
     rows = (trainer.output / "evaluation.csv").read_text().splitlines()
@@ -207,12 +208,12 @@ def codec_file(codec_config: TrainConfig, store: Store) -> Path:
 
 
 def test_a_codec_file_round_trips(codec_file: Path, store: Store, tmp_path: Path) -> None:
-    codec = CodecModel.load(codec_file)
+    codec = Model.load(codec_file)
     assert codec.network.scale > 0.5 and codec.network.classes == CLASSES  # by the data
     codec.save(tmp_path / "again.safetensors")
-    again, x = CodecModel.load(tmp_path / "again.safetensors"), molecules(14, 3)
+    again, x = Model.load(tmp_path / "again.safetensors"), molecules(14, 3)
     assert again.digest == codec.digest and again.config() == codec.config()
-    assert torch.equal(again.network.encode(x)["features"], codec.network.encode(x)["features"])
+    assert torch.equal(again.network.latents(x)["features"], codec.network.latents(x)["features"])
     rng = torch.Generator().manual_seed(0)
     assert trials(codec, store, molecules=1, rng=rng)["samples"] == 1
     with pytest.raises(ModelFileError, match="--method latent"):
@@ -243,10 +244,10 @@ def model_file(codec_file: Path, store: Store, tmp_path_factory: pytest.TempPath
 def test_one_file_carries_codec_and_model(
     model_file: Path, codec_file: Path, tmp_path: Path
 ) -> None:
-    model, codec = Model.load(model_file), CodecModel.load(codec_file)
+    model, codec = Model.load(model_file), Model.load(codec_file)
     assert model.codec is not None and model.digest
     x = molecules(14, 3)
-    assert torch.equal(model.codec.encode(x)["features"], codec.network.encode(x)["features"])
+    assert torch.equal(model.codec.latents(x)["features"], codec.network.latents(x)["features"])
     model.save(tmp_path / "again.safetensors")
     again = Model.load(tmp_path / "again.safetensors")
     assert again.config() == model.config() and again.digest == model.digest
@@ -315,7 +316,7 @@ def test_a_run_on_another_codec_is_not_a_resumption(
 ) -> None:
     for _ in Trainer(latent(codec_file, store, tmp_path), store).fit():
         pass
-    codec = CodecModel.load(codec_file)
+    codec = Model.load(codec_file)
     with torch.no_grad():
         next(codec.network.parameters()).add_(1e-3)
     codec.save(tmp_path / "other.safetensors")
@@ -326,19 +327,20 @@ def test_a_run_on_another_codec_is_not_a_resumption(
 def test_a_codec_of_other_elements_is_refused(
     codec_file: Path, store: Store, tmp_path: Path
 ) -> None:
-    codec = CodecModel.load(codec_file)
-    other = {**codec.vocabulary, "elements": ["H", "C", "N", "O", "S"]}
-    dataclasses.replace(codec, vocabulary=other).save(tmp_path / "other.safetensors")
+    codec = Model.load(codec_file)
+    other = Vocabulary(("H", "C", "N", "O", "S"), QM9.charges)
+    domain = dataclasses.replace(codec.domain, vocabulary=other)
+    codec.replace(domain=domain).save(tmp_path / "other.safetensors")
     with pytest.raises(ConfigError, match="vocabulary"):
         Trainer(latent(tmp_path / "other.safetensors", store, tmp_path), store)
 
 
 def test_width_and_scales_come_from_the_codec(codec_file: Path, store: Store) -> None:
-    config, codec = latent(codec_file, store, Path("none")), CodecModel.load(codec_file)
-    process = resolve_latent(config, codec, store)
+    config, codec = latent(codec_file, store, Path("none")), Model.load(codec_file)
+    process = resolve_latent(config, codec.network, store)
     assert process["features"]["space"]["width"] == 4
     batch = molecules(14, 6)
-    z = codec.network.perturb(codec.network.encode(batch), rng=torch.Generator().manual_seed(0))
+    z = codec.network.perturb(codec.network.latents(batch), rng=torch.Generator().manual_seed(0))
     for name in ("positions", "features"):
         spread = float(z[name].square().mean().sqrt())
         assert 0.5 * spread < process[name]["scale"] < 2 * spread
@@ -389,7 +391,8 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
 def test_what_does_not_go_together_is_refused_when_it_is_read(case: str) -> None:
     settings, words, remedy = BAD[case]
     with pytest.raises(ConfigError, match=words) as caught:
-        check(dataclasses.replace(ANY, **settings))
+        config = dataclasses.replace(ANY, **settings)
+        task(config).check(config)
     assert remedy in caught.value.fix
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,14 +10,13 @@ import torch
 from rdkit import Chem
 
 from moldiff.docking import bundled
-from moldiff.docking.judge.distances import LikelihoodModel
 from moldiff.docking.judge.evidence import evidence
 from moldiff.docking.judge.ranking import EVIDENCE
-from moldiff.docking.model import PoseModel
 from moldiff.docking.problem import make_problem
 from moldiff.docking.proposals import DiffusionProposer, RandomProposer
 from moldiff.docking.settings import Settings
 from moldiff.errors import InputError, ModelFileError
+from moldiff.model import Model
 from moldiff.protein.pocket import Box
 from moldiff.protein.read import read_structure
 from moldiff.protein.receptor import prepare_receptor
@@ -35,7 +33,7 @@ def test_poses_are_proposed_by_diffusion_unless_asked_otherwise() -> None:
 
 
 def test_the_ranking_reads_the_likelihood_and_gives_a_probability() -> None:
-    assert bundled.likelihood_model() is not None
+    assert bundled.judge() is not None
     ranking = bundled.ranking()
     energy = torch.tensor([-9.0, -7.0, -4.0])
     places = torch.tensor([0.0, 1.0, 2.0])
@@ -64,16 +62,17 @@ def test_the_network_leaves_the_bound_pose_where_it_is() -> None:
     mirrored = middle + (bound - middle) * torch.tensor([-1.0, -1.0, 1.0])  # half a turn
     x = torch.stack([bound, bound + 2.0, mirrored])
     proposer, _ = bundled.proposer(Settings())
-    moves = proposer.moves(problem, x)
+    proposals = proposer.prepare(problem)
+    moves = proposals.moves(x)
     assert moves is not None
     pull, turn = moves
     assert float(pull[1]) > float(pull[0]) + 1  # 3.5 Å away
     assert float(turn[2]) > float(turn[0]) + 0.5
     terms = problem.exact_energy().terms(x)
-    known = evidence(problem, x, terms, proposer)
+    known = evidence(problem, x, terms, proposals)
     assert set(known) == set(EVIDENCE)
     assert all(values.shape == (3,) for values in known.values())
-    alone = evidence(problem, x, terms, RandomProposer())
+    alone = evidence(problem, x, terms, RandomProposer().prepare(problem))
     assert set(alone) == {"energy", "hydrophobic", "likelihood"}
 
 
@@ -82,14 +81,12 @@ def test_a_model_that_is_not_there_is_refused() -> None:
         bundled.proposer(Settings(model="nowhere.safetensors"))
 
 
-@pytest.mark.parametrize(
-    ("kind", "purpose"), [(PoseModel, "proposals"), (LikelihoodModel, "likelihood")]
-)
-def test_weights_that_are_no_numbers_are_refused(kind: Any, purpose: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("purpose", ["proposals", "likelihood"])
+def test_weights_that_are_not_numbers_are_refused(purpose: str, tmp_path: Path) -> None:
     path = bundled.bundled(purpose)
     assert path is not None
-    model = kind.load(path)
+    model = Model.load(path)
     next(iter(model.network.parameters())).data.view(-1)[0] = float("nan")
     model.save(tmp_path / "nan.safetensors")
     with pytest.raises(ModelFileError, match="finite"):
-        kind.load(tmp_path / "nan.safetensors")
+        Model.load(tmp_path / "nan.safetensors")

@@ -15,14 +15,16 @@ from rdkit.Chem import AllChem
 from moldiff.chem.graph import molecular_graph, symmetries
 from moldiff.chem.rotors import find_rotors
 from moldiff.data.complexes import FIELDS, Complex, shape_of
-from moldiff.docking.judge.distances import LikelihoodModel
+from moldiff.diffusion.batch import Batch
 from moldiff.domain.distances import sites as pocket_sites
 from moldiff.errors import ConfigError, ModelFileError
+from moldiff.model import Model
+from moldiff.nn.inputs import LigandInput
 from moldiff.nn.mixture import REACH, Mixture
 from moldiff.nn.sites import nearest
 from moldiff.protein.tokens import NAMED, TOKENS
 from moldiff.train import TrainConfig, Trainer
-from moldiff.train.workloads.distances import Pairs, decoys, make_batch, pair_loss, trials
+from moldiff.train.workloads.distances import DistanceLoss, decoys, make_batch, pair_loss, trials
 
 SMALL = {
     "name": "mixture",
@@ -98,9 +100,17 @@ def arrays(c: Complex):
     return torch.from_numpy(c.atoms).long(), torch.from_numpy(c.pairs).long(), sites
 
 
-def untrained() -> LikelihoodModel:
+def scorer(model: Model, atoms: torch.Tensor, pairs: torch.Tensor, sites: Any) -> Any:
+    """What scores poses of a ligand's graph in a pocket."""
+    given = {"ligand": LigandInput(atoms, pairs), "pocket": sites}
+    with torch.no_grad():
+        context = model.network.eval().encode(given)
+    return torch.no_grad()(lambda x: model.network(Batch({"positions": x}, context)))
+
+
+def untrained() -> Model:
     """With a pair head that is not zero, so that every input matters."""
-    model = LikelihoodModel.from_config({"network": SMALL}, seed=1)
+    model = Model.from_config({"domain": "distances", "network": SMALL}, seed=1)
     torch.nn.init.normal_(
         model.network.pair.weight, std=0.3, generator=torch.Generator().manual_seed(2)
     )
@@ -139,7 +149,7 @@ def test_a_rigid_motion_of_everything_changes_nothing_and_far_away_is_zero(shelf
     model = untrained()
     x = torch.from_numpy(c.crystal)
     poses = x + torch.randn(6, 1, 3, generator=torch.Generator().manual_seed(3))
-    score = model.encode(atoms, pairs, sites)(poses)
+    score = scorer(model, atoms, pairs, sites)(poses)
     turn = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(4)))[0]
     turn = turn * turn.det().sign()
     shift = torch.tensor([10.0, -20.0, 5.0])
@@ -148,10 +158,10 @@ def test_a_rigid_motion_of_everything_changes_nothing_and_far_away_is_zero(shelf
         torch.from_numpy(c.tokens).long(),
         torch.from_numpy(c.residue).long(),
     )
-    again = model.encode(atoms, pairs, moved)(poses @ turn.T + shift)
+    again = scorer(model, atoms, pairs, moved)(poses @ turn.T + shift)
     assert score.std() > 1
     torch.testing.assert_close(again, score, atol=2e-2, rtol=1e-3)
-    assert float(model.encode(atoms, pairs, sites)(poses[:1] + 500)) == 0.0
+    assert float(scorer(model, atoms, pairs, sites)(poses[:1] + 500)) == 0.0
 
 
 def test_renumbering_the_ligand_changes_nothing(shelf):
@@ -160,26 +170,27 @@ def test_renumbering_the_ligand_changes_nothing(shelf):
     model = untrained()
     x = torch.from_numpy(c.crystal)[None]
     order = torch.randperm(len(atoms), generator=torch.Generator().manual_seed(0))
-    one = model.encode(atoms, pairs, sites)(x)
-    other = model.encode(atoms[order], pairs[order][:, order], sites)(x[:, order])
+    one = scorer(model, atoms, pairs, sites)(x)
+    other = scorer(model, atoms[order], pairs[order][:, order], sites)(x[:, order])
     torch.testing.assert_close(one, other, atol=1e-3, rtol=1e-4)
 
 
 def test_a_pose_is_scored_as_the_sum_over_pairs(shelf):
     c = shelf[0]
     atoms, pairs, sites = arrays(c)
-    ready = untrained().encode(atoms, pairs, sites)
+    network = untrained().network.eval()
+    context = network.encode({"ligand": LigandInput(atoms, pairs), "pocket": sites})
     x = torch.from_numpy(c.crystal)
     distance = nearest(x, sites, REACH)
     expected = torch.zeros(())
     for i, s in itertools.product(range(len(x)), range(len(sites))):
         if distance[i, s] < REACH:
-            mixture = ready.network.mixtures(ready.atoms[i], ready.places[s])
+            mixture = network.mixtures(context["ligand"][i], context["pocket"].features[s])
             d = distance[i, s]
             ratio = mixture.log_density(d).exp() / (3 * d**2 / REACH**3)
             expected += (ratio + mixture.log_far().exp()).log().detach()
     poses = torch.stack([x, x * torch.nan, x])
-    scores = ready(poses)
+    scores = network(Batch({"positions": poses}, context)).detach()
     assert float(scores[0]) == pytest.approx(float(expected), rel=1e-3)
     assert scores[0] == scores[2]
     assert float(scores[1]) == -torch.inf
@@ -206,21 +217,21 @@ def trainer(shelf: Shelf, path: Path, **changes: Any) -> Trainer:
         "evaluation": {"every": 0},
         "sampling": {},
     }
-    own = {"data": "none", "output": str(path), "task": "likelihood"}
+    own = {"data": "none", "output": str(path), "task": "distances"}
     return Trainer(TrainConfig.from_dict(own | settings | changes), shelf)
 
 
 def test_it_learns_to_put_the_crystal_pose_first(shelf, tmp_path):
     losses = [progress.losses for progress in trainer(shelf, tmp_path).fit()]
     assert sum(losses[-1].values()) < 0.5 * sum(losses[0].values())
-    model = LikelihoodModel.load(tmp_path / "model.safetensors")
+    model = Model.load(tmp_path / "model.safetensors")
     assert model.card["training"]["steps"] == 150 and len(model.digest) == 12
     rng = torch.Generator().manual_seed(5)
     for c in shelf:
         x = torch.from_numpy(c.crystal)
         away = torch.nn.functional.normalize(torch.randn(40, 3, generator=rng), dim=1)
         poses = x + (away * torch.linspace(0, 6, 40)[:, None])[:, None]
-        scores = model.encode(*arrays(c))(poses)
+        scores = scorer(model, *arrays(c))(poses)
         assert int(scores.argmax()) < 10  # within 1.5 Å
         assert scores[0] > scores[20:].max() + 10
     figures = trials(model, shelf, complexes=5)
@@ -237,15 +248,13 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(shelf, tmp_path):
     second = trainer(shelf, tmp_path / "parts", **settings)
     assert second.step == 3
     list(second.fit())
-    one, two = (
-        LikelihoodModel.load(tmp_path / name / "model.safetensors") for name in ("whole", "parts")
-    )
+    one, two = (Model.load(tmp_path / name / "model.safetensors") for name in ("whole", "parts"))
     assert one.digest == two.digest
 
 
 def test_crops_keep_whole_residues_and_the_ligand(shelf):
     c = shelf[0]
-    objective = Pairs(beyond=(2.0, 4.0))
+    objective = DistanceLoss(beyond=(2.0, 4.0))
     sizes = set()
     for k in range(10):
         cut = objective.crop(c, rng=torch.Generator().manual_seed(k))
@@ -274,12 +283,12 @@ def test_file_round_trip_and_what_is_refused(shelf, tmp_path):
     c = shelf[0]
     model = untrained()
     model.save(tmp_path / "m.safetensors", card={"data": "none"})
-    again = LikelihoodModel.load(tmp_path / "m.safetensors")
+    again = Model.load(tmp_path / "m.safetensors")
     x = torch.from_numpy(c.crystal)[None]
-    assert torch.equal(model.encode(*arrays(c))(x), again.encode(*arrays(c))(x))
+    assert torch.equal(scorer(model, *arrays(c))(x), scorer(again, *arrays(c))(x))
     assert again.card == {"data": "none"}
     with pytest.raises(ConfigError, match="no setting 'widht'"):
-        LikelihoodModel.from_config({"network": {"name": "mixture", "widht": 3}})
+        Model.from_config({"domain": "distances", "network": {"name": "mixture", "widht": 3}})
     (tmp_path / "bad.safetensors").write_bytes(b"nothing")
     with pytest.raises(ModelFileError):
-        LikelihoodModel.load(tmp_path / "bad.safetensors")
+        Model.load(tmp_path / "bad.safetensors")

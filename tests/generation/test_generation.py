@@ -11,9 +11,11 @@ import torch
 
 from moldiff import load, registry
 from moldiff.chem import QM9
+from moldiff.chem.vocabulary import Vocabulary
 from moldiff.diffusion.sampler import Sampler
 from moldiff.errors import ConfigError, InputError
-from moldiff.generation.run import Request, generate, sample_batch
+from moldiff.generation.request import Request
+from moldiff.generation.run import generate, sample_batch
 from moldiff.metrics import lookup, samples
 from moldiff.model import Model
 
@@ -40,8 +42,11 @@ def small(precondition: str = "karras", schedule: str = "cosine") -> Model:
             "process": {"positions": positions, **jumps},
             "precondition": precondition,
             "network": NETWORK,
-            "vocabulary": QM9.to_dict(),
-            "sizes": {"5": 0.5, "7": 0.3, "9": 0.2},
+            "domain": {
+                "name": "molecules",
+                "vocabulary": QM9.to_dict(),
+                "sizes": {"5": 0.5, "7": 0.3, "9": 0.2},
+            },
             "sampling": {"steps": 3},
         }
     )
@@ -103,8 +108,8 @@ def test_the_filter_gives_up_on_a_hopeless_model() -> None:
 
 def test_the_filter_draws_folded_models_again_at_the_size_asked_for() -> None:
     model = small()
-    folded = {"elements": ["C"] * 4 + ["N"], "charges": [-1, 0, 1], "hydrogens": [0, 1, 2, 3, 1]}
-    model = dataclasses.replace(model, vocabulary=folded)
+    folded = Vocabulary((*["C"] * 4, "N"), (-1, 0, 1), (0, 1, 2, 3, 1))
+    model = model.replace(domain=dataclasses.replace(model.domain, vocabulary=folded))
     drawn: set[int] = set()
     hook = model.network.register_forward_pre_hook(
         lambda module, inputs: drawn.add(inputs[0].atoms)

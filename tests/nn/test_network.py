@@ -7,14 +7,15 @@ import torch
 
 from moldiff.diffusion.batch import Batch
 from moldiff.errors import ConfigError
-from moldiff.nn import Network
+from moldiff.nn import GraphNetwork
+from moldiff.registry import build, describe
 
 CLASSES = {"types": 3, "bonds": 4}
 
 
 def test_first_prediction_is_zero() -> None:
     """So the denoiser starts from the optimal linear estimate c_skip x_t."""
-    network = Network.from_config({"name": "egnn", "width": 8, "layers": 1}, CLASSES)
+    network = GraphNetwork(build("interaction", {"name": "egnn", "width": 8, "layers": 1}), CLASSES)
     x_t = Batch(
         {
             "positions": torch.randn(2, 4, 3),
@@ -29,18 +30,20 @@ def test_first_prediction_is_zero() -> None:
 
 def test_unknown_interaction_names_the_nearest() -> None:
     with pytest.raises(ConfigError, match="tensor_product"):
-        Network.from_config({"name": "tensorproduct"}, CLASSES)
+        GraphNetwork(build("interaction", {"name": "tensorproduct"}), CLASSES)
 
 
 def test_bad_settings_are_configuration_errors() -> None:
     with pytest.raises(ConfigError, match="multiple of heads"):
-        Network.from_config({"name": "transformer", "width": 30, "heads": 4}, CLASSES)
+        GraphNetwork(
+            build("interaction", {"name": "transformer", "width": 30, "heads": 4}), CLASSES
+        )
     with pytest.raises(ConfigError, match="message_width"):
-        Network.from_config({"name": "egnn", "mesage_width": 4}, CLASSES)
+        GraphNetwork(build("interaction", {"name": "egnn", "mesage_width": 4}), CLASSES)
 
 
 def test_config_round_trip() -> None:
-    network = Network.from_config({"name": "egnn", "width": 8, "layers": 1}, CLASSES)
-    again = Network.from_config(network.to_config(), CLASSES)
+    network = GraphNetwork(build("interaction", {"name": "egnn", "width": 8, "layers": 1}), CLASSES)
+    again = GraphNetwork(build("interaction", describe(network.interaction)), CLASSES)
     again.load_state_dict(network.state_dict())
-    assert again.to_config() == network.to_config()
+    assert describe(again.interaction) == describe(network.interaction)

@@ -73,11 +73,11 @@ def test_a_batch_carries_the_labels_of_its_molecules(store: Store) -> None:
     for step in range(3):
         batch = loader[step]
         counted = (batch["types"] == oxygen).sum(1)
-        found = batch["conditions"][:, 0] * condition.std + condition.mean
+        found = batch.context["conditions"][:, 0] * condition.std + condition.mean
         assert found.tolist() == pytest.approx(counted.tolist(), abs=1e-4)
         plain = SizeBuckets(store, train, batch=4, seed=0)[step]
         assert all((plain[name] == batch[name]).all() for name in plain)
-        assert list(batch.without("conditions")) == list(plain)
+        assert list(batch) == list(plain) and not plain.context
 
 
 def test_a_property_that_never_differs_is_no_condition(store: Store) -> None:
@@ -94,7 +94,7 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "guidance, never dropped": (
         {**GUIDED, "conditions": {"properties": ["logp"], "drop": 0}}, "drop: 0", "0.1"
     ),
-    "guidance as text": ({**LOGP, "sampling": {"guidance": "much"}}, "number", "2"),
+    "guidance as text": ({**LOGP, "sampling": {"guidance": "much"}}, "number", "1"),
     "infinite guidance": ({**LOGP, "sampling": {"guidance": math.inf}}, "finite", "1"),
     "unknown property": ({"conditions": {"properties": ["lopg"]}}, "'lopg'", "'logp'"),
     "twice": ({"conditions": {"properties": ["logp", "logp"]}}, "twice", "once"),

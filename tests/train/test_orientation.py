@@ -13,7 +13,7 @@ from moldiff.model import Model
 from moldiff.models import card_rows
 from moldiff.train import TrainConfig
 from moldiff.train.orientation import turned
-from moldiff.train.workloads.base import Molecules
+from moldiff.train.workloads.molecules import Molecules
 
 PLAIN = {
     "name": "plain", "width": 16, "pair_width": 8, "message_width": 8, "layers": 1, "heads": 2,

@@ -193,8 +193,8 @@ def test_the_model_has_the_averaged_weights_and_a_card(
     card = model.card
     assert card["training"]["steps"] == 8 and card["data"] == "datasets/qm9/sample.sdf"
     assert card["training"]["molecules"] == len(store.indices("train"))
-    assert dict(model.vocabulary) == store.vocabulary.to_dict()
-    assert sum(model.sizes.values()) == pytest.approx(1)
+    assert model.domain.vocabulary == store.vocabulary
+    assert sum(model.domain.sizes.values()) == pytest.approx(1)
 
 
 def test_evaluation(config: Config, store: Store, tmp_path: Path) -> None:

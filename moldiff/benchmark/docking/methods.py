@@ -106,7 +106,7 @@ class Ours(Method):
 
         assert pipeline
         bundled.proposer(self._settings(0, job))
-        bundled.likelihood_model()
+        bundled.judge()
         bundled.ranking()
 
     def changed(self, changes: Mapping[str, int]) -> Ours:

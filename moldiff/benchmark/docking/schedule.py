@@ -25,7 +25,7 @@ _LOADED = (
     *("moldiff.benchmark.docking.worker", "moldiff.benchmark.docking.peer", "torch"),
     *(
         "moldiff.docking.pipeline",
-        "moldiff.docking.model",
+        "moldiff.model",
         "moldiff.docking.energy.pdbqt",
         "posebusters",
         "vina",

@@ -9,7 +9,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from moldiff.generation.run import Request, generate
+from moldiff.generation.request import Request
+from moldiff.generation.run import generate
 from moldiff.metrics import graph, lookup, relaxation
 from moldiff.metrics.sample import samples
 from moldiff.model import Model

@@ -126,7 +126,7 @@ def _row(
     row |= {
         "run": member.run,
         "network": network,
-        "equivariant": registered("interaction", network).equivariant,  # type: ignore[attr-defined]
+        "equivariant": registered("interaction", network).symmetry.equivariant,  # type: ignore[attr-defined]
         "distilled": member.distilled,
         "sampling": dict(member.config.sampling),
     }

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from moldiff.diffusion.guidance.base import Guidance
 from moldiff.diffusion.guidance.classifier_free import ClassifierFree
 from moldiff.diffusion.guidance.condition import Condition
 from moldiff.diffusion.guidance.inpaint import Inpaint
-from moldiff.diffusion.guidance.settings import with_settings
+from moldiff.diffusion.guidance.settings import SHORT, guidances, with_settings
 from moldiff.diffusion.guidance.temperature import Temperature
 from moldiff.diffusion.guidance.valence import Valence
 from moldiff.diffusion.guidance.watched import Watched
 
 __all__ = [
+    "SHORT",
     "ClassifierFree",
     "Condition",
+    "Guidance",
     "Inpaint",
     "Temperature",
     "Valence",
     "Watched",
+    "guidances",
     "with_settings",
 ]

@@ -13,32 +13,46 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from jaxtyping import Float
-from torch import Tensor
-
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.denoiser import Denoiser
-from moldiff.diffusion.process import Product
+from moldiff.diffusion.guidance.base import Guidance
+from moldiff.diffusion.time import Time
 from moldiff.errors import ConfigError
+from moldiff.registry import register
 
 __all__ = ["ClassifierFree"]
 
 
+@register(
+    "guidance",
+    "classifier_free",
+    cites={"ho2022": "eq. 6"},
+    context=("denoiser", "conditions"),
+)
 @dataclass(frozen=True, eq=False)
-class ClassifierFree(Denoiser):
-    """Mix what is predicted without and with a condition.
+class ClassifierFree(Guidance):
+    """Mix what is predicted without and with the conditions of the context.
+
+    Where the context has none, the prediction is that of the denoiser inside.
 
     Parameters
     ----------
-    unconditional, conditional:
-        Two denoisers of one process; as a rule the same network, asked for nothing and for c.
+    denoiser:
+        Of a network that was trained with conditions, and now and then without.
     weight:
-        w; at 0 and 1 only one of the two is asked.
+        w; at 0 and 1 the denoiser is asked once.
+    conditions:
+        How many conditions the network knows.
+
+    Raises
+    ------
+    ConfigError
+        If the weight is not finite, or the network knows no condition.
     """
 
-    unconditional: Denoiser
-    conditional: Denoiser
-    weight: float
+    denoiser: Denoiser
+    weight: float = 1.0
+    conditions: int = 1
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.weight):
@@ -46,17 +60,19 @@ class ClassifierFree(Denoiser):
                 f"The guidance must be a finite number, not {self.weight}.",
                 fix="Use 1 for the condition as it was learned, 2 to aim at it more sharply.",
             )
+        if not self.conditions:
+            raise ConfigError(
+                "Guidance needs a model with conditions, and this one was trained without.",
+                fix="Leave out 'guidance', or train with 'conditions: {properties: [...]}'.",
+            )
 
-    @property
-    def process(self) -> Product:  # type: ignore[override]
-        """The process of the denoisers inside."""
-        return self.conditional.process
-
-    def __call__(self, x_t: Batch, t: Float[Tensor, " b"], previous: Batch | None = None) -> Batch:
+    def __call__(self, x_t: Batch, t: Time, previous: Batch | None = None) -> Batch:
+        if "conditions" not in x_t.context or self.weight == 1:
+            return self.denoiser(x_t, t, previous)
+        free = x_t.given(conditions=None)
         if self.weight == 0:
-            return self.unconditional(x_t, t, previous)
-        conditional = self.conditional(x_t, t, previous)
-        if self.weight == 1:
-            return conditional
-        free = self.unconditional(x_t, t, previous)
-        return self.process.mix(free, conditional, dict.fromkeys(conditional, self.weight))
+            return self.denoiser(free, t, previous)
+        conditional = self.denoiser(x_t, t, previous)
+        unconditional = self.denoiser(free, t, previous)
+        weights = dict.fromkeys(conditional, self.weight)
+        return conditional.replace(**self.process.mix(unconditional, conditional, weights))

@@ -5,22 +5,66 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
-from moldiff.diffusion.denoiser import Denoiser, NetworkDenoiser
-from moldiff.diffusion.guidance.classifier_free import ClassifierFree
-from moldiff.diffusion.guidance.temperature import Temperature
-from moldiff.diffusion.guidance.valence import Valence
+from moldiff.diffusion.denoiser import Denoiser
 from moldiff.diffusion.sampler import Sampler
 from moldiff.errors import ConfigError
+from moldiff.registry import build
 
-__all__ = ["with_settings"]
+__all__ = ["SHORT", "guidances", "with_settings"]
 
-_GUIDANCE = ("temperature", "early_temperature", "guidance", "valence")
+#: Settings that stand for one setting of a guidance, in the order in which guidances are applied.
+SHORT: Mapping[str, tuple[str, str]] = {
+    "guidance": ("classifier_free", "weight"),
+    "temperature": ("temperature", "temperature"),
+    "early_temperature": ("temperature", "early"),
+    "valence": ("valence", "below"),
+}
+
+
+def guidances(sampling: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the guidances that sampling settings name, in their order, as configurations.
+
+    ``guidance`` may be a list of them; a short setting, such as ``temperature: 0.7``, is laid
+    over the one of the list that it is about.  A guidance that is off (``valence: 0``) is left out.
+
+    Raises
+    ------
+    ConfigError
+        If ``guidance`` is neither a number nor a list of names and settings.
+    """
+    parts: dict[str, dict[str, Any]] = {}
+    listed = sampling.get("guidance")
+    for part in listed if isinstance(listed, list | tuple) else ():
+        part = {"name": part} if isinstance(part, str) else part
+        if not isinstance(part, Mapping) or "name" not in part:
+            raise ConfigError(
+                f"A guidance is a name or a mapping with the key 'name', not {part!r}.",
+                fix="Write it as in guidance: [{name: temperature, temperature: 0.7}].",
+            )
+        parts[str(part["name"])] = dict(part)
+    for short, (name, key) in SHORT.items():
+        value = sampling.get(short)
+        if value is not None and not isinstance(value, list | tuple):
+            parts.setdefault(name, {"name": name})[key] = _number(short, value)
+    off = parts.get("valence", {}).get("below")
+    return [part for name, part in parts.items() if name != "valence" or off != 0]
+
+
+def _number(setting: str, value: Any) -> Any:
+    """A number, or for a temperature one for each of some fields."""
+    values = value.values() if isinstance(value, Mapping) else [value]
+    by_field = isinstance(value, Mapping) and setting == "early_temperature"
+    for one in values if by_field or not isinstance(value, Mapping) else [value]:
+        if isinstance(one, bool) or not isinstance(one, int | float):
+            what = "temperature" if "temperature" in setting else setting
+            raise ConfigError(f"A {what} is a number, not {one!r}.", fix="Try 1.")
+    return dict(value) if by_field else float(value)
 
 
 def with_settings(
-    denoiser: Denoiser, sampling: Mapping[str, Any], valences: Any = None
+    denoiser: Denoiser,
+    sampling: Mapping[str, Any],
+    knowledge: Mapping[str, Any] | None = None,
 ) -> tuple[Denoiser, Sampler]:
     """Return the denoiser and the sampler that the ``sampling`` of a model stands for.
 
@@ -28,9 +72,8 @@ def with_settings(
     ----------
     denoiser, sampling:
         Of the model.
-    valences:
-        What `Valence` allows, (a, c, v) of bool.  Only those who know the classes by name have
-        it; without, the setting 'valence' is left out.
+    knowledge:
+        What the model's domain tells guidances: ``allowed`` valences, number of ``conditions``.
 
     Raises
     ------
@@ -38,36 +81,8 @@ def with_settings(
         If a setting is unknown or has an impossible value, the process cannot be sampled so, or
         there is guidance for a denoiser without conditions.
     """
-    steps = dict(sampling)
-    late, early, guidance, valence = (steps.pop(key, None) for key in _GUIDANCE)
-    given = [("valence", valence), ("temperature", late)]
-    given = [(what, value) for what, value in given if value is not None]
-    if early is not None:
-        by_field = early.values() if isinstance(early, Mapping) else [early]
-        given += [("temperature", value) for value in by_field]
-    for what, value in given:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ConfigError(f"A {what} is a number, not {value!r}.", fix="Try 1.")
-    if guidance is not None:
-        denoiser = _guided(denoiser, guidance)
-    sampler = Sampler.from_config(steps)
+    sampler = Sampler.from_config({k: v for k, v in sampling.items() if k not in SHORT})
     sampler.check(denoiser.process)
-    if late is not None or early is not None:
-        denoiser = Temperature(denoiser, 1.0 if late is None else late, early)
-    if valence and valences is not None:
-        denoiser = Valence(denoiser, torch.as_tensor(valences), valence)
+    for part in guidances(sampling):
+        denoiser = build("guidance", part, **{"denoiser": denoiser, **(knowledge or {})})
     return denoiser, sampler
-
-
-def _guided(denoiser: Denoiser, weight: Any) -> Denoiser:
-    """The denoiser of a condition, guided towards it; of none, as it is."""
-    if isinstance(weight, bool) or not isinstance(weight, int | float):
-        raise ConfigError(f"The guidance is a number, not {weight!r}.", fix="Try 2.")
-    if not isinstance(denoiser, NetworkDenoiser) or not denoiser.network_conditions:
-        raise ConfigError(
-            "Guidance needs a model with conditions, and this one was trained without.",
-            fix="Leave out 'guidance', or train with 'conditions: {properties: [...]}'.",
-        )
-    # Made in any case: it refuses impossible weights.
-    guided = ClassifierFree(denoiser.given(None), denoiser, float(weight))
-    return denoiser if denoiser.conditions is None else guided

@@ -6,20 +6,25 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from jaxtyping import Float
-from torch import Tensor
-
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.denoiser import Denoiser
-from moldiff.diffusion.process import Product
+from moldiff.diffusion.guidance.base import Guidance
 from moldiff.diffusion.space import expand
+from moldiff.diffusion.time import Time, field_times
 from moldiff.errors import ConfigError
+from moldiff.registry import register
 
 __all__ = ["Temperature"]
 
 
+@register(
+    "guidance",
+    "temperature",
+    cites={"ackley1985": "the temperature of a distribution"},
+    context=("denoiser",),
+)
 @dataclass(frozen=True, eq=False)
-class Temperature(Denoiser):
+class Temperature(Guidance):
     """Divide the logits of every categorical field by a temperature that may depend on time.
 
     Below 1 the most probable classes win more often: more valid, less diverse molecules.
@@ -44,7 +49,7 @@ class Temperature(Denoiser):
     """
 
     denoiser: Denoiser
-    temperature: float
+    temperature: float = 1.0
     early: float | Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
@@ -69,16 +74,11 @@ class Temperature(Denoiser):
             return self.early
         return dict.fromkeys(self.process.categorical(), self.early)
 
-    @property
-    def process(self) -> Product:  # type: ignore[override]
-        """The process of the denoiser inside."""
-        return self.denoiser.process
-
-    def __call__(self, x_t: Batch, t: Float[Tensor, " b"], previous: Batch | None = None) -> Batch:
+    def __call__(self, x_t: Batch, t: Time, previous: Batch | None = None) -> Batch:
         prediction = self.denoiser(x_t, t, previous)
         late, starts = self.temperature, self._starts()
         divided = {}
         for field in self.process.categorical():
-            at_t = late + (starts.get(field, late) - late) * t.square()
+            at_t = late + (starts.get(field, late) - late) * field_times(t, field).square()
             divided[field] = prediction[field] / expand(at_t, prediction[field])
         return prediction.replace(**divided)

@@ -26,16 +26,24 @@ from torch.nn import functional as F
 
 from moldiff.diffusion.batch import Batch, pair_indices
 from moldiff.diffusion.denoiser import Denoiser
-from moldiff.diffusion.process import Product
+from moldiff.diffusion.guidance.base import Guidance
+from moldiff.diffusion.time import Time, graph_times
 from moldiff.errors import ConfigError
+from moldiff.registry import register
 
 __all__ = ["Valence"]
 
 _LEAST = 1e-6  # of what is told: the impossible stays possible, in case nothing else is left
 
 
+@register(
+    "guidance",
+    "valence",
+    cites={"kschischang2001": "eq. 5-6, the sum-product algorithm"},
+    context=("denoiser", "allowed"),
+)
 @dataclass(frozen=True, eq=False)
-class Valence(Denoiser):
+class Valence(Guidance):
     """Replace the predicted elements, charges and bonds by their marginals under valences.
 
     Parameters
@@ -81,14 +89,9 @@ class Valence(Denoiser):
                 f"{', '.join(self.atoms)} and {self.pairs}.",
             )
 
-    @property
-    def process(self) -> Product:  # type: ignore[override]
-        """The process of the denoiser inside."""
-        return self.denoiser.process
-
-    def __call__(self, x_t: Batch, t: Float[Tensor, " b"], previous: Batch | None = None) -> Batch:
+    def __call__(self, x_t: Batch, t: Time, previous: Batch | None = None) -> Batch:
         x0_hat = self.denoiser(x_t, t, previous)
-        if float(t.max()) > self.below:
+        if float(graph_times(t).max()) > self.below:
             return x0_hat
         types, charges = (torch.softmax(x0_hat[f].float(), -1) for f in self.atoms)
         a, c, _ = self.allowed.shape

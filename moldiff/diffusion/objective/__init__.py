@@ -24,7 +24,7 @@ reads the file hands its denoiser to :meth:`Objective.taught_by`.
 
 from __future__ import annotations
 
-from moldiff.diffusion.objective.base import Objective
+from moldiff.diffusion.objective.base import Loss, Objective
 from moldiff.diffusion.objective.consistency import Consistency
 from moldiff.diffusion.objective.denoising import Denoising
 from moldiff.diffusion.objective.endpoint import Endpoint
@@ -38,6 +38,7 @@ __all__ = [
     "Endpoint",
     "Kumaraswamy",
     "LogitNormal",
+    "Loss",
     "Objective",
     "Reconstruction",
     "Reflow",

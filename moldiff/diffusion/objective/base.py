@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -14,15 +12,21 @@ from torch import Tensor
 
 from moldiff.diffusion.batch import FIELDS, Batch
 from moldiff.diffusion.coupling import Coupling
-from moldiff.diffusion.denoiser import Denoiser, NetworkDenoiser
-from moldiff.diffusion.guidance import with_settings
+from moldiff.diffusion.denoiser import Denoiser
 from moldiff.diffusion.process import Product
 from moldiff.diffusion.sampler import Sampler
 from moldiff.errors import ConfigError, did_you_mean
 
-__all__ = ["WEIGHTS", "Loss", "Objective", "coupled", "known_fields", "weighed"]
-
-T = TypeVar("T", bound="Objective")
+__all__ = [
+    "TAUGHT",
+    "WEIGHTS",
+    "Loss",
+    "Objective",
+    "Sampled",
+    "coupled",
+    "known_fields",
+    "weighed",
+]
 
 Sampled = Callable[[Denoiser, Mapping[str, Any]], tuple[Denoiser, Sampler]]
 """From a denoiser and sampling settings to what they stand for, as `with_settings`."""
@@ -33,56 +37,35 @@ Loss = tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]
 WEIGHTS: Mapping[str, float] = {"positions": 1.0, "types": 0.25, "charges": 0.5, "bonds": 1.0}
 """Weight of each field's loss, unless said otherwise."""
 
+TAUGHT = ("guide", "sampled")
+"""What an objective with a ``teacher`` takes from whoever builds it: the teacher's denoiser, and
+how denoisers are sampled."""
 
-@dataclass(frozen=True)
+
 class Objective(ABC):
-    """A loss of a denoiser on a clean batch.
+    """A loss of what is trained on a clean batch."""
 
-    Attributes
-    ----------
-    teacher:
-        Name or path of the model that teaches, for the objectives that have the setting.
-    guide:
-        The denoiser of that model, see :meth:`taught_by`.
-    sampled:
-        How a denoiser is sampled by settings, see :meth:`sampled_by`.
-    """
-
-    guide: Denoiser | None = field(default=None, init=False, compare=False, repr=False)
-    sampled: Sampled = field(
-        default_factory=lambda: with_settings, init=False, compare=False, repr=False
-    )
+    trains: ClassVar[str] = "denoiser"
+    """What it trains, in words."""
 
     @abstractmethod
     def __call__(
-        self,
-        denoiser: NetworkDenoiser,
-        x_0: Batch,
-        *,
-        rng: torch.Generator,
-        noise: Batch | None = None,
+        self, trained: Any, x_0: Batch, *, rng: torch.Generator, noise: Batch | None = None
     ) -> Loss:
-        """Return the loss (scalar) and its detached parts by field.
+        """Return the loss (scalar) and its detached parts by name.
 
-        ``noise`` holds fields at t = 1 which x_0 was made from, where the data are such pairs;
-        all others are drawn.
+        Parameters
+        ----------
+        trained:
+            A denoiser; for codecs and distances, which denoise nothing, their network.
+        x_0:
+            Clean batch; its context goes to the network with it.
+        rng:
+            For the noise, its level, and whatever else is drawn.
+        noise:
+            Fields at t = 1 which x_0 was made from, where the data are such pairs; all others
+            are drawn.
         """
-
-    def taught_by(self: T, guide: Denoiser) -> T:
-        """Return the same objective with a teacher's denoiser in its hands."""
-        return _changed(self, guide=guide)
-
-    def sampled_by(self: T, sampled: Sampled) -> T:
-        """Return the same objective, whose teacher and student are sampled so."""
-        return _changed(self, sampled=sampled)
-
-
-def _changed(objective: T, **values: Any) -> T:
-    """A copy with other values of what is no setting."""
-    changed = copy.copy(objective)
-    for name, value in values.items():
-        object.__setattr__(changed, name, value)
-    return changed
 
 
 def known_fields(weights: Mapping[str, float]) -> None:
@@ -90,7 +73,7 @@ def known_fields(weights: Mapping[str, float]) -> None:
     unknown = sorted(set(weights) - set(FIELDS))
     if unknown:
         raise ConfigError(
-            f"There is a weight for '{unknown[0]}', which is no field.",
+            f"There is a weight for '{unknown[0]}', which is not a field.",
             fix=did_you_mean(unknown[0], FIELDS),
         )
 
@@ -111,9 +94,16 @@ def coupled(
 ) -> Batch:
     """Return noise for x_0 in every field: what is given; the rest drawn, points coupled.
 
-    Vectors are no points to be turned: their noise stays independent.
+    The noise of vectors, and of whatever a coupling cannot rearrange, stays independent.
     """
     drawn = process.noise_like(x_0, rng=rng)
     given = {} if noise is None else dict(noise)
-    free = [f for f in process.gaussian() if f not in given and f not in process.vectors()]
+    if "clean" in x_0.context:  # whose frame and order of atoms are fixed
+        return drawn.replace(**given)
+    free = [
+        f
+        for f in process.gaussian()
+        if f not in given and (FIELDS[f].points or not coupling.points)
+    ]
+    free = [f for f in free if f not in process.vectors()]
     return drawn.replace(**{f: coupling(x_0[f], drawn[f]) for f in free}, **given)

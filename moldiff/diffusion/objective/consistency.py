@@ -32,7 +32,7 @@ from torch.nn import functional as F
 
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.coupling import Aligned, Coupling
-from moldiff.diffusion.denoiser import NetworkDenoiser
+from moldiff.diffusion.denoiser import Denoiser, NetworkDenoiser
 from moldiff.diffusion.objective.base import (
     WEIGHTS,
     Loss,
@@ -44,6 +44,14 @@ from moldiff.diffusion.objective.base import (
 from moldiff.diffusion.objective.times import Kumaraswamy, Times
 from moldiff.diffusion.process import Flow, Gaussian, Product
 from moldiff.diffusion.space import expand
+from moldiff.diffusion.time import (
+    SiteTimes,
+    Time,
+    batch_times,
+    field_times,
+    graph_times,
+    map_times,
+)
 from moldiff.errors import ConfigError
 from moldiff.registry import register
 from moldiff.seeds import uniform
@@ -58,6 +66,7 @@ _LATEST = 1 - 1e-5
     "objective",
     "consistency",
     cites={"song2023": "algorithms 2-3", "songdhariwal2024": "sections 3.2-3.5"},
+    context=("guide",),
 )
 @dataclass(frozen=True)
 class Consistency(Objective):
@@ -89,6 +98,8 @@ class Consistency(Objective):
         spread 0.5; here the distance is nearly squared where neighbouring predictions differ by
         less than a tenth of the spread, because the end of x_t varies with the classes drawn on
         the way, and it is the mean that can be learned).
+    guide:
+        The teacher's denoiser.
     """
 
     teacher: str | None = None
@@ -99,6 +110,7 @@ class Consistency(Objective):
     weights: Mapping[str, float] = field(default_factory=lambda: dict(WEIGHTS))
     self_condition: float = 0.5
     huber: float = 0.1
+    guide: Denoiser | None = field(default=None, kw_only=True, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         known_fields(self.weights)
@@ -107,30 +119,34 @@ class Consistency(Objective):
 
     def __call__(
         self,
-        denoiser: NetworkDenoiser,
+        trained: NetworkDenoiser,
         x_0: Batch,
         *,
         rng: torch.Generator,
         noise: Batch | None = None,
     ) -> Loss:
-        s, t = self.neighbours(x_0.graphs, rng=rng)
-        s, t = s.to(x_0.device), t.to(x_0.device)
-        noise = coupled(denoiser.process, x_0, self.coupling, noise, rng=rng)
-        x_s, x_t, told = self.on_one_trajectory(denoiser.process, x_0, s, t, noise, rng=rng)
+        x_0 = Batch(x_0, trained.encode(x_0.context))
+        drawn = self.neighbours(x_0.graphs, rng=rng)
+        s, t = (batch_times(x_0, time.to(x_0.device)) for time in drawn)
+        noise = coupled(trained.process, x_0, self.coupling, noise, rng=rng)
+        x_s, x_t, taught = self.on_one_trajectory(trained.process, x_0, s, t, noise, rng=rng)
         previous = None
         with torch.no_grad():
             if uniform((), rng=rng) < self.self_condition:
-                previous = denoiser(x_t, t)
-            target = denoiser(x_s, s.clamp_min(_EARLIEST), previous)
-        prediction = denoiser(x_t, t, previous)
-        parts = {
-            name: self._coordinates(process, prediction[name], target[name], x_s[name], s, t)
-            if isinstance(process, Flow)
-            else process.loss(prediction[name], x_0[name]).mean()
-            if told is None
-            else _divergence(prediction[name], told[name])
-            for name, process in denoiser.process.processes.items()
-        }
+                previous = trained(x_t, t)
+            target = trained(x_s, _asked(s, t), previous)
+        prediction = trained(x_t, t, previous)
+        parts: dict[str, Tensor] = {}
+        for name, process in trained.process.processes.items():
+            found = prediction[name]
+            if isinstance(process, Flow):
+                parts[name] = self._coordinates(
+                    process, found, target[name], x_s[name], (s, t), name
+                )
+            elif taught is None:
+                parts[name] = process.loss(found, x_0[name], _counted(t, name)).mean()
+            else:
+                parts[name] = _divergence(found, taught[name], _counted(t, name))
         return weighed(parts, self.weights)
 
     def neighbours(
@@ -146,8 +162,8 @@ class Consistency(Objective):
         self,
         process: Product,
         x_0: Batch,
-        s: Float[Tensor, " b"],
-        t: Float[Tensor, " b"],
+        s: Time,
+        t: Time,
         noise: Batch,
         *,
         rng: torch.Generator,
@@ -156,7 +172,7 @@ class Consistency(Objective):
 
         By the teacher's step from t to s, or without one by the same noise.
         """
-        zero = torch.zeros_like(t)
+        zero = map_times(t, torch.zeros_like)
         if self.guide is not None:
             x_t = process.forward(x_0, zero, t, rng=rng, noise=noise)
             with torch.no_grad():
@@ -164,26 +180,50 @@ class Consistency(Objective):
             return process.reverse(x_t, x0_hat, t, s, eta=0.0, churn=0.0, rng=rng), x_t, x0_hat
         x_s = process.forward(x_0, zero, s, rng=rng, noise=noise)
         x_t = process.forward(x_s, s, t, rng=rng)  # classes go on jumping from where they are
-        straight = {
-            f: p.forward(x_0[f], zero, t, rng=rng, noise=noise[f])
-            for f, p in process.flows().items()
-        }
+        straight = process.only(process.flows()).forward(x_0, zero, t, rng=rng, noise=noise)
         return x_s, x_t.replace(**straight), None
 
     def _coordinates(
-        self, process: Flow, found: Tensor, target: Tensor, x_s: Tensor, s: Tensor, t: Tensor
+        self,
+        process: Flow,
+        found: Tensor,
+        target: Tensor,
+        x_s: Tensor,
+        times: tuple[Time, Time],
+        field: str,
     ) -> Tensor:
         """Weighed pseudo-Huber distance, dimensionless, scalar."""
+        s, t = (graph_times(time) for time in times)
         target = torch.where(expand(s, x_s) == 0, x_s, target)
         size = process.scale if isinstance(process, Gaussian) else 1.0
-        distance = (process.loss(found, target) / size**2 + self.huber**2).sqrt() - self.huber
+        square = process.loss(found, target, _counted(times[1], field))
+        distance = (square / size**2 + self.huber**2).sqrt() - self.huber
         # Of alpha(1) = 0 rounding may leave a number below 0, which has no logarithm.
-        times = (time.clamp_max(_LATEST) for time in (t, s))
-        omega_t, omega_s = (torch.sigmoid(-process.half_log_snr(time)) for time in times)
+        omega_t, omega_s = (
+            torch.sigmoid(-process.half_log_snr(time.clamp_max(_LATEST))) for time in (t, s)
+        )
         return (distance / (self.levels * (omega_t - omega_s))).mean()
 
 
-def _divergence(found: Tensor, target: Tensor) -> Tensor:
+def _asked(s: Time, t: Time) -> Time:
+    """Times s at which a network can be asked; sites that are clean at t stay so."""
+    if not isinstance(s, SiteTimes) or not isinstance(t, SiteTimes):
+        return map_times(s, lambda time: time.clamp_min(_EARLIEST))
+    sites = {
+        scope: time.clamp_min(_EARLIEST).masked_fill(t.sites[scope] <= 0, 0.0)
+        for scope, time in s.sites.items()
+    }
+    return SiteTimes(s.graph.clamp_min(_EARLIEST), sites)
+
+
+def _counted(t: Time, field: str) -> Tensor | None:
+    """1 for the sites that are noised and 0 for clean ones, (b, sites); None: all are noised."""
+    at = field_times(t, field)
+    return None if at.ndim == 1 else (at > 0).float()
+
+
+def _divergence(found: Tensor, target: Tensor, counted: Tensor | None) -> Tensor:
     """Kullback-Leibler divergence in nats per site of logits (b, ..., k) from the target's."""
     p = torch.softmax(target, -1)
-    return F.kl_div(torch.log_softmax(found, -1), p, reduction="none").sum(-1).mean()
+    each = F.kl_div(torch.log_softmax(found, -1), p, reduction="none").sum(-1)
+    return each.mean() if counted is None else (each * counted).sum() / counted.sum().clamp_min(1)

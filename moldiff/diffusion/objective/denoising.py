@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from moldiff.diffusion.batch import Batch
@@ -26,6 +25,7 @@ from moldiff.diffusion.objective.base import (
     weighed,
 )
 from moldiff.diffusion.objective.times import Kumaraswamy, Times
+from moldiff.diffusion.time import Time, batch_times, field_times, map_times
 from moldiff.registry import register
 from moldiff.seeds import uniform
 
@@ -67,38 +67,49 @@ class Denoising(Objective):
 
     def __call__(
         self,
-        denoiser: NetworkDenoiser,
+        trained: NetworkDenoiser,
         x_0: Batch,
         *,
         rng: torch.Generator,
         noise: Batch | None = None,
     ) -> Loss:
-        process = denoiser.process
-        t = self.times.sample(x_0.graphs, rng=rng).to(x_0.device)
-        noise = coupled(process, x_0, self.coupling, noise, rng=rng)
-        x_t = process.forward(x_0, torch.zeros_like(t), t, rng=rng, noise=noise)
+        x_0 = Batch(x_0, trained.encode(x_0.context))
+        t = batch_times(x_0, self.times.sample(x_0.graphs, rng=rng).to(x_0.device))
+        noise = coupled(trained.process, x_0, self.coupling, noise, rng=rng)
+        start = map_times(t, torch.zeros_like)
+        x_t = trained.process.forward(x_0, start, t, rng=rng, noise=noise)
         previous = None
         if uniform((), rng=rng) < self.self_condition:
             with torch.no_grad():
-                previous = denoiser(x_t, t)
-        return self.regress(denoiser, x_t, t, previous, x_0)
+                previous = trained(x_t, t)
+        return self.regress(trained, x_t, t, previous, x_0)
 
     def regress(
         self,
         denoiser: NetworkDenoiser,
         x_t: Batch,
-        t: Float[Tensor, " b"],
+        t: Time,
         previous: Batch | None,
         x_0: Batch,
     ) -> Loss:
-        """Return the loss of the prediction from x_t at times t, (b,), against x_0."""
+        """Return the loss of the prediction from x_t at times t against x_0.
+
+        Sites that are clean at t = 0 are left out.
+        """
         prediction = denoiser(x_t, t, previous)
-        scale = denoiser.weights(t)
+        scale = self._scale(denoiser, t)
         parts: dict[str, Tensor] = {}
         for name, part in denoiser.process.processes.items():
-            loss = part.loss(prediction[name], x_0[name])
-            if name in scale:
-                cap = self.snr_cap / denoiser.process.gaussian()[name].scale ** 2
-                loss = loss * scale[name].clamp_max(cap)
-            parts[name] = loss.mean()
+            at = field_times(t, name)
+            if at.ndim == 1:
+                loss = part.loss(prediction[name], x_0[name])
+                parts[name] = (loss * scale[name] if name in scale else loss).mean()
+            else:
+                weight = scale.get(name, torch.ones_like(at)) * (at > 0)
+                parts[name] = part.loss(prediction[name], x_0[name], weight).mean()
         return weighed(parts, self.weights)
+
+    def _scale(self, denoiser: NetworkDenoiser, t: Time) -> dict[str, Tensor]:
+        """Weight of the squared error of each Gaussian field, (b,) or (b, sites)."""
+        caps = {f: self.snr_cap / p.scale**2 for f, p in denoiser.process.gaussian().items()}
+        return {f: w.clamp_max(caps[f]) for f, w in denoiser.weights(t).items()}

@@ -37,11 +37,13 @@ import torch
 from torch.nn import functional as F
 
 from moldiff.diffusion.batch import Batch
-from moldiff.diffusion.denoiser import Denoiser, NetworkDenoiser
-from moldiff.diffusion.objective.base import Loss, Objective
+from moldiff.diffusion.denoiser import SURE, Denoiser, NetworkDenoiser
+from moldiff.diffusion.guidance import with_settings
+from moldiff.diffusion.objective.base import TAUGHT, Loss, Objective, Sampled
 from moldiff.diffusion.objective.denoising import Denoising
 from moldiff.diffusion.objective.reflow import TEACHING
 from moldiff.diffusion.sampler import Sampler, State
+from moldiff.diffusion.time import batch_times
 from moldiff.errors import ConfigError
 from moldiff.registry import register
 from moldiff.seeds import uniform
@@ -49,7 +51,6 @@ from moldiff.seeds import uniform
 __all__ = ["Endpoint"]
 
 _FEWEST = 3  # steps of the teacher, from however close to the data
-_SURE = 30.0  # logit of a class that is given; the others have 0
 
 
 @register(
@@ -60,6 +61,7 @@ _SURE = 30.0  # logit of a class that is given; the others have 0
         "salimans2022": "steps as one",
         "ross2011": "algorithm 3.1",
     },
+    context=TAUGHT,
 )
 @dataclass(frozen=True)
 class Endpoint(Objective):
@@ -77,6 +79,8 @@ class Endpoint(Objective):
         Part of the steps that are trained so; the others are trained with ``objective``.
     objective:
         The regression: all of it for the others, its weights for these.
+    guide, sampled:
+        The teacher's denoiser (None: the student), and how both are sampled.
     """
 
     teacher: str | None = None
@@ -84,6 +88,8 @@ class Endpoint(Objective):
     teaching: Mapping[str, Any] = field(default_factory=lambda: dict(TEACHING))
     share: float = 0.75
     objective: Denoising = field(default_factory=Denoising)
+    guide: Denoiser | None = field(default=None, kw_only=True, compare=False, repr=False)
+    sampled: Sampled = field(default=with_settings, kw_only=True, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.rollout.get("steps", 50) < 2 or not 0 <= self.share <= 1:
@@ -93,26 +99,28 @@ class Endpoint(Objective):
 
     def __call__(
         self,
-        denoiser: NetworkDenoiser,
+        trained: NetworkDenoiser,
         x_0: Batch,
         *,
         rng: torch.Generator,
         noise: Batch | None = None,
     ) -> Loss:
         if uniform((), rng=rng) >= self.share:
-            return self.objective(denoiser, x_0, rng=rng, noise=noise)
-        student, sampler = self.sampled(denoiser, self.rollout)
+            return self.objective(trained, x_0, rng=rng, noise=noise)
+        x_0 = Batch(x_0, trained.encode(x_0.context))
+        student, sampler = self.sampled(trained, self.rollout)
         last = self._drawn(1, sampler.steps - 1, rng)
         first = self._drawn(1, min(last, max(1, sampler.steps - 2)), rng)
         with torch.no_grad():
-            x_1 = denoiser.process.noise_like(x_0, rng=rng)
+            latest = batch_times(x_0, torch.ones(x_0.graphs, device=x_0.device))
+            x_1 = trained.process.kept(trained.process.noise_like(x_0, rng=rng), x_0, latest)
             states = sampler.trajectory(student, x_1, rng=rng)
             state = next(itertools.islice(states, first, None))
-            end = self.taught(denoiser, state, rng=rng)
+            end = self.taught(trained, state, rng=rng)
             for s in sampler.grid.times(sampler.steps).tolist()[first + 1 : last + 1]:
-                state = led(student, state, s, end, rng=rng)
-        t = torch.full((x_0.graphs,), state.t, device=x_0.device)
-        return self.objective.regress(denoiser, state.x, t, state.prediction, end)
+                state = advanced(student, state, s, end, rng=rng)
+        t = batch_times(x_0, torch.full((x_0.graphs,), state.t, device=x_0.device))
+        return self.objective.regress(trained, state.x, t, state.prediction, end)
 
     def taught(self, denoiser: NetworkDenoiser, state: State, *, rng: torch.Generator) -> Batch:
         """Return the clean batch where the teacher ends from the state."""
@@ -127,13 +135,18 @@ class Endpoint(Objective):
         return int(torch.randint(low, high + 1, (), generator=rng, device=rng.device))
 
 
-def led(student: Denoiser, state: State, s: float, end: Batch, *, rng: torch.Generator) -> State:
+def advanced(
+    student: Denoiser, state: State, s: float, end: Batch, *, rng: torch.Generator
+) -> State:
     """Return the state at time s: the student's coordinates, and the classes of ``end``, noised."""
     process = student.process
-    t, after = (torch.full((end.graphs,), time, device=end.device) for time in (state.t, s))
+    t, after = (
+        batch_times(end, torch.full((end.graphs,), time, device=end.device))
+        for time in (state.t, s)
+    )
     prediction = student(state.x, t, state.prediction)
     classes = process.categorical()
-    known = {f: _SURE * F.one_hot(end[f], k).float() for f, k in classes.items()}
+    known = {f: SURE * F.one_hot(end[f], k).float() for f, k in classes.items()}
     x = process.reverse(state.x, prediction.replace(**known), t, after, eta=0.0, churn=1.0, rng=rng)
     # The next prediction reads the student's own, not the classes it is to find.
     return State(x, prediction, s, state.step + 1, state.t, state.steps)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import nn
 
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.latent import Codec
-from moldiff.diffusion.objective.base import Loss, known_fields, weighed
+from moldiff.diffusion.objective.base import Loss, Objective, known_fields, weighed
 from moldiff.errors import ConfigError
 from moldiff.registry import register
 
@@ -21,11 +22,9 @@ def _weights() -> dict[str, float]:
     return {"positions": 100.0, "types": 1.0, "charges": 1.0, "bonds": 10.0}
 
 
-@register(
-    "codec_objective", "reconstruction", cites={"xu2023": "section 4.1", "kingma2014": "eq. 3"}
-)
+@register("objective", "reconstruction", cites={"xu2023": "section 4.1", "kingma2014": "eq. 3"})
 @dataclass(frozen=True)
-class Reconstruction:
+class Reconstruction(Objective):
     r"""The molecule from a draw of its latents, and the posterior's distance from the prior.
 
     .. math:: -\log p(x | z_x, z_h) + \beta\, \mathrm{KL}(q(z_h | x)\, \|\, N(0, 1))
@@ -41,6 +40,8 @@ class Reconstruction:
         beta, the weight of the mean over the features' values.
     """
 
+    trains: ClassVar[str] = "codec"
+
     weights: Mapping[str, float] = field(default_factory=_weights)
     kl: float = 1e-3
 
@@ -49,15 +50,16 @@ class Reconstruction:
         if not self.kl >= 0:
             raise ConfigError("'kl' of the reconstruction must be a number from 0.")
 
-    def __call__(self, codec: Codec, x_0: Batch, *, rng: torch.Generator) -> Loss:
-        """Return the loss (scalar) and its detached parts by field."""
-        mean = codec.encode(x_0)
-        found = codec.decode(codec.perturb(mean, rng=rng))
+    def __call__(
+        self, trained: Codec, x_0: Batch, *, rng: torch.Generator, noise: Batch | None = None
+    ) -> Loss:
+        mean = trained.latents(x_0)
+        found = trained.decode(trained.perturb(mean, rng=rng))
         error = (found["positions"] - x_0["positions"]).square().sum(-1).mean()
         parts = {"positions": error}
         for name in (f for f in found if f != "positions"):
             parts[name] = nn.functional.cross_entropy(
                 found[name].flatten(0, -2), x_0[name].flatten()
             )
-        parts["kl"] = codec.divergence(mean)
+        parts["kl"] = trained.divergence(mean)
         return weighed(parts, {**self.weights, "kl": self.kl})

@@ -10,8 +10,9 @@ import torch
 
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.coupling import Independent
-from moldiff.diffusion.denoiser import NetworkDenoiser
-from moldiff.diffusion.objective.base import Loss, Objective
+from moldiff.diffusion.denoiser import Denoiser, NetworkDenoiser
+from moldiff.diffusion.guidance import with_settings
+from moldiff.diffusion.objective.base import TAUGHT, Loss, Objective, Sampled
 from moldiff.diffusion.objective.denoising import Denoising
 from moldiff.errors import ConfigError
 from moldiff.registry import register
@@ -27,7 +28,7 @@ TEACHING: Mapping[str, Any] = {
 """How a teacher is sampled, unless said otherwise."""
 
 
-@register("objective", "reflow", cites={"liu2023": "algorithm 1"})
+@register("objective", "reflow", cites={"liu2023": "algorithm 1"}, context=TAUGHT)
 @dataclass(frozen=True)
 class Reflow(Objective):
     """Predict the sample a teacher made, on the straight way to the noise it made it from.
@@ -50,12 +51,16 @@ class Reflow(Objective):
         Sampling settings of the teacher (steps, stepper, grid, temperature).
     objective:
         The regression on the pairs; its coupling is for what comes without noise.
+    guide, sampled:
+        The teacher's denoiser, and how it is sampled.
     """
 
     teacher: str | None = None
     pairs: int = 20_000
     teaching: Mapping[str, Any] = field(default_factory=lambda: dict(TEACHING))
     objective: Denoising = field(default_factory=lambda: Denoising(coupling=Independent()))
+    guide: Denoiser | None = field(default=None, kw_only=True, compare=False, repr=False)
+    sampled: Sampled = field(default=with_settings, kw_only=True, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.pairs < 1:
@@ -63,13 +68,13 @@ class Reflow(Objective):
 
     def __call__(
         self,
-        denoiser: NetworkDenoiser,
+        trained: NetworkDenoiser,
         x_0: Batch,
         *,
         rng: torch.Generator,
         noise: Batch | None = None,
     ) -> Loss:
-        return self.objective(denoiser, x_0, rng=rng, noise=noise)
+        return self.objective(trained, x_0, rng=rng, noise=noise)
 
     def pair(self, x_1: Batch, *, rng: torch.Generator) -> tuple[Batch, Batch]:
         """Return the teacher's sample from x_1, and the part of x_1 it depends on.
@@ -85,4 +90,5 @@ class Reflow(Objective):
         with torch.no_grad():
             x_0 = sampler.sample(guide, x_1, rng=rng)
         # The draws of the kernel, not the classes at t = 1, decide over the classes at t = 0.
-        return x_0, Batch({f: x_1[f] for f in guide.process.flows()})
+        flows = {f: x_1[f] for f in guide.process.flows()}
+        return x_0, Batch(flows, x_1.context)

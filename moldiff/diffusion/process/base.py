@@ -10,11 +10,11 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from moldiff.diffusion.schedule import Schedule
-from moldiff.diffusion.space import Space
+from moldiff.diffusion.space import Space, expand
 
 State = Shaped[Tensor, "b ..."]
 Guess = Float[Tensor, "b ..."]  # coordinates, or logits with one more dimension
-Times = Float[Tensor, " b"]
+Times = Float[Tensor, "b *sites"]  # of graphs, or of the sites of the field
 
 __all__ = ["Flow", "Guess", "Process", "State", "Times"]
 
@@ -26,6 +26,10 @@ class Process(ABC):
     schedule: Schedule
     driven_by: ClassVar[Literal["eta", "churn"]]
     """Which of a sampler's two amounts of randomness is the ``eta`` of :meth:`reverse`."""
+
+    def freed(self) -> Process:
+        """Return the process of some sites where others, which are given, fix the frame."""
+        return self
 
     def refusal(self, schedule: Schedule) -> str | None:
         """Return why ``schedule`` does not take this field from data to noise, or None."""
@@ -41,7 +45,7 @@ class Process(ABC):
     def forward(
         self, x_s: State, s: Times, t: Times, *, rng: torch.Generator, noise: State | None = None
     ) -> State:
-        """Draw x_t given x_s for times s <= t, each (b,); ``noise`` overrides the draw.
+        """Draw x_t given x_s for times s <= t of graphs or sites; ``noise`` overrides the draw.
 
         From s = 0 the result is distributed as q(x_t | x_0) in every process.
         """
@@ -50,7 +54,7 @@ class Process(ABC):
     def reverse(
         self, x_t: State, x0_hat: Guess, t: Times, s: Times, *, eta: float, rng: torch.Generator
     ) -> State:
-        """Draw x_s given x_t and the predicted clean value, for times s <= t, each (b,).
+        """Draw x_s given x_t and the predicted clean value, for times s <= t of graphs or sites.
 
         ``eta`` from 0 to 1 is the amount of fresh randomness.  Given the true clean value, x_s
         is distributed as q(x_s | x_0) for every eta.
@@ -63,8 +67,22 @@ class Process(ABC):
         """Move x_t by a step of size ``eta`` that leaves its distribution unchanged."""
 
     @abstractmethod
-    def loss(self, x0_hat: Guess, x_0: State) -> Times:
-        """Return the error of a prediction per graph, (b,), averaged over its sites."""
+    def errors(self, x0_hat: Guess, x_0: State) -> Float[Tensor, "b ..."]:
+        """Return the error of a prediction in every value, (b, ...)."""
+
+    def loss(
+        self, x0_hat: Guess, x_0: State, weight: Float[Tensor, "b sites"] | None = None
+    ) -> Float[Tensor, " b"]:
+        """Return the mean error of a prediction per graph, (b,); 0 where it has no site.
+
+        ``weight`` multiplies the errors of each site; those of weight 0 do not count as sites.
+        """
+        errors = self.errors(x0_hat, x_0)
+        if weight is None:
+            return errors.flatten(1).mean(1) if errors.numel() else errors.flatten(1).sum(1)
+        weighed = (expand(weight, errors) * errors).flatten(1).sum(1)
+        counted = expand((weight > 0).to(errors), errors).expand_as(errors)
+        return weighed / counted.flatten(1).sum(1).clamp_min(1)
 
     @abstractmethod
     def mode(self, x0_hat: Guess) -> State:

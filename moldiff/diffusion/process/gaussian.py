@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import torch
@@ -39,6 +39,9 @@ class Gaussian(Flow):
     scale: float = 1.0
 
     driven_by: ClassVar[Literal["eta", "churn"]] = "eta"
+
+    def freed(self) -> Gaussian:
+        return self if self.space.freed() == self.space else replace(self, space=self.space.freed())
 
     def refusal(self, schedule: Schedule) -> str | None:
         alpha, sigma = (f(torch.ones(())) for f in (schedule.alpha, schedule.sigma))
@@ -92,9 +95,9 @@ class Gaussian(Flow):
         fresh = self.space.prior(tuple(x_t.shape), rng=rng, device=x_t.device)
         return x_t + drift + (2 * eta) ** 0.5 * sigma * fresh
 
-    def loss(self, x0_hat: Guess, x_0: State) -> Times:
-        """Return the mean squared error in Å^2, (b,)."""
-        return (x0_hat - x_0).square().flatten(1).mean(1)
+    def errors(self, x0_hat: Guess, x_0: State) -> Float[Tensor, "b ..."]:
+        """Return the squared error of each coordinate in Å^2, (b, ...)."""
+        return (x0_hat - x_0).square()
 
     def mode(self, x0_hat: Guess) -> State:
         return x0_hat

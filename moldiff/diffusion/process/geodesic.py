@@ -99,10 +99,10 @@ class Geodesic(Flow):
         """Move the noise behind x_t by the part eta towards a fresh draw."""
         return self.reverse(x_t, x0_hat, t, t, eta=eta, rng=rng) if eta > 0 else x_t
 
-    def loss(self, x0_hat: Guess, x_0: State) -> Times:
-        """Return the mean squared angle in rad^2, (b,); 0 for a graph without any."""
-        angles = self.space.angle(x0_hat, x_0).reshape(len(x_0), -1)
-        return angles.square().sum(1) / max(1, angles.shape[1])
+    def errors(self, x0_hat: Guess, x_0: State) -> Float[Tensor, "b ..."]:
+        """Return the squared angle of each rotation or torsion in rad^2, (b, ...)."""
+        angles = self.space.angle(x0_hat, x_0)
+        return angles.reshape(len(x_0), -1).square()
 
     def mode(self, x0_hat: Guess) -> State:
         return x0_hat

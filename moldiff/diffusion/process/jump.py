@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -95,10 +96,10 @@ class Jump(Process):
         """
         return self.reverse(x_t, x0_hat, t, t, eta=eta, rng=rng) if eta > 0 else x_t
 
-    def loss(self, x0_hat: Guess, x_0: State) -> Times:
-        """Return the mean cross-entropy in nats, (b,)."""
+    def errors(self, x0_hat: Guess, x_0: State) -> Float[Tensor, "b ..."]:
+        """Return the cross-entropy of each site in nats, (b, ...)."""
         entropy = F.cross_entropy(x0_hat.flatten(0, -2), x_0.flatten(), reduction="none")
-        return entropy.view(x_0.shape[0], -1).mean(1)
+        return entropy.view(x_0.shape)
 
     def mode(self, x0_hat: Guess) -> State:
         return x0_hat.argmax(-1)

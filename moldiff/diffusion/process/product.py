@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -12,11 +13,14 @@ from torch import Tensor
 from moldiff.diffusion.batch import FIELDS, Batch, pair_count
 from moldiff.diffusion.process.base import Flow, Process
 from moldiff.diffusion.process.gaussian import Gaussian
-from moldiff.diffusion.space import Categorical, Vectors
+from moldiff.diffusion.space import Categorical, Vectors, expand
+from moldiff.diffusion.time import SiteTimes, Time, field_times
 from moldiff.errors import ConfigError, did_you_mean
 from moldiff.registry import build, describe, names
 
 __all__ = ["Product"]
+
+_ANYTIME = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +38,7 @@ class Product:
         ConfigError
             If there is no field, or one that is unknown, or a process cannot be made.
         """
-        known = [field for field, about in FIELDS.items() if about.scope != "given"]
+        known = list(FIELDS)
         unknown = [field for field in config if field not in known]
         if unknown or not config:
             raise ConfigError(
@@ -52,70 +56,81 @@ class Product:
     def __getitem__(self, field: str) -> Process:
         return self.processes[field]
 
-    def shape(self, field: str, b: int, n: int, r: int | None = None) -> tuple[int, ...]:
+    def only(self, fields: Iterable[str]) -> Product:
+        """Return the product over some of the fields."""
+        return Product({field: self.processes[field] for field in fields})
+
+    def shape(
+        self, field: str, b: int, n: int | None = None, r: int | None = None
+    ) -> tuple[int, ...]:
         """Return the shape of a field for b graphs of n atoms and r rotors.
 
         Raises
         ------
         ValueError
-            If the field has one value per rotor and r is not given.
+            If the field has one value per atom, pair or rotor, and their number is not given.
         """
-        scope = FIELDS[field].scope
-        if scope == "rotor" and r is None:
-            raise ValueError(f"the shape of '{field}' depends on r, the number of rotors")
-        sites = {"graph": (), "atom": (n,), "pair": (pair_count(n),), "rotor": (r or 0,)}[scope]
+        about = FIELDS[field]
+        count = {"graph": 0, "atom": n, "pair": n, "rotor": r}[about.scope]
+        if count is None:
+            needed = "r, the number of rotors" if about.scope == "rotor" else "n, that of atoms"
+            raise ValueError(f"the shape of '{field}' depends on {needed}")
+        sites = {"graph": (), "pair": (pair_count(count),)}.get(about.scope, (count,))
         space = self.processes[field].space
-        own = (space.width,) if isinstance(space, Vectors) else FIELDS[field].shape
+        own = (space.width,) if isinstance(space, Vectors) else about.shape
         return (b, *sites, *own)
 
     def prior(
         self,
         b: int,
-        n: int,
+        n: int | None = None,
         r: int | None = None,
         *,
         rng: torch.Generator,
         device: torch.device | str = "cpu",
+        context: Mapping[str, Any] = MappingProxyType({}),
     ) -> Batch:
-        """Draw b graphs of n atoms (and r rotors) of pure noise."""
-        return self._draw({f: self.shape(f, b, n, r) for f in self.processes}, rng, device)
+        """Draw b graphs of n atoms (and r rotors) of pure noise, in a context."""
+        shapes = {f: self.shape(f, b, n, r) for f in self.processes}
+        return Batch(self._draw(shapes, rng, device), context)
 
     def noise_like(self, x: Batch, *, rng: torch.Generator) -> Batch:
         """Draw pure noise of the shapes of a batch, for :meth:`forward` to mix in."""
-        return self._draw({f: tuple(x[f].shape) for f in self.processes}, rng, x.device)
+        shapes = {f: tuple(x[f].shape) for f in self.processes}
+        product = self if x.context.get("clean") is None else self._freed()
+        return Batch(product._draw(shapes, rng, x.device), x.context)
+
+    def _freed(self) -> Product:
+        return Product({f: p.freed() for f, p in self.processes.items()})
 
     def _draw(
         self,
         shapes: Mapping[str, tuple[int, ...]],
         rng: torch.Generator,
         device: torch.device | str,
-    ) -> Batch:
-        return Batch(
-            {
-                field: process.prior(shapes[field], rng=rng, device=device)
-                for field, process in self.processes.items()
-            }
-        )
+    ) -> dict[str, Tensor]:
+        return {
+            field: process.prior(shapes[field], rng=rng, device=device)
+            for field, process in self.processes.items()
+        }
 
     def forward(
-        self, x_s: Batch, s: Tensor, t: Tensor, *, rng: torch.Generator, noise: Batch | None = None
+        self, x_s: Batch, s: Time, t: Time, *, rng: torch.Generator, noise: Batch | None = None
     ) -> Batch:
         """Draw x_t given x_s in every field."""
-        return Batch(
-            {
-                field: process.forward(
-                    x_s[field], s, t, rng=rng, noise=None if noise is None else noise[field]
-                )
-                for field, process in self.processes.items()
-            }
-        )
+
+        def step(field: str, process: Process, t: Tensor, s: Tensor) -> Tensor:
+            given = None if noise is None else noise[field]
+            return process.forward(x_s[field], s, t, rng=rng, noise=given)
+
+        return self._moved(x_s, (t, s), step)
 
     def reverse(
         self,
         x_t: Batch,
         x0_hat: Batch,
-        t: Tensor,
-        s: Tensor,
+        t: Time,
+        s: Time,
         *,
         eta: float,
         churn: float,
@@ -127,20 +142,18 @@ class Product:
         (see :attr:`Process.driven_by`).
         """
         amount = {"eta": eta, "churn": churn}
-        return Batch(
-            {
-                field: process.reverse(
-                    x_t[field], x0_hat[field], t, s, eta=amount[process.driven_by], rng=rng
-                )
-                for field, process in self.processes.items()
-            }
-        )
+
+        def step(field: str, process: Process, t: Tensor, s: Tensor) -> Tensor:
+            amount_here = amount[process.driven_by]
+            return process.reverse(x_t[field], x0_hat[field], t, s, eta=amount_here, rng=rng)
+
+        return self._moved(x_t, (t, s), step)
 
     def correct(
         self,
         x_t: Batch,
         x0_hat: Batch,
-        t: Tensor,
+        t: Time,
         *,
         eta: float,
         churn: float,
@@ -148,22 +161,54 @@ class Product:
     ) -> Batch:
         """Move x_t by steps that leave its distribution unchanged, driven as in reverse."""
         amount = {"eta": eta, "churn": churn}
-        return Batch(
-            {
-                field: process.correct(
-                    x_t[field], x0_hat[field], t, eta=amount[process.driven_by], rng=rng
-                )
-                for field, process in self.processes.items()
-            }
-        )
+
+        def step(field: str, process: Process, t: Tensor) -> Tensor:
+            amount_here = amount[process.driven_by]
+            return process.correct(x_t[field], x0_hat[field], t, eta=amount_here, rng=rng)
+
+        return self._moved(x_t, (t,), step)
+
+    def _moved(self, x: Batch, times: tuple[Time, ...], step: Callable[..., Tensor]) -> Batch:
+        """Return x with every field moved by ``step``, and its clean sites where they were.
+
+        The first of the ``times`` is the noisiest: what is 0 there is clean.
+        """
+        fields: dict[str, Tensor] = {}
+        for field, process in self.processes.items():
+            at = _alike([field_times(t, field) for t in times])
+            still = at[0] <= 0
+            if at[0].ndim == 1 or not still.any():
+                fields[field] = step(field, process, *at)
+                continue
+            # Clean sites are moved at another time, at which all is finite, and put back.
+            freed = process.freed()
+            moved = step(field, freed, *(t.masked_fill(still, _ANYTIME) for t in at))
+            if freed is not process:  # graphs without a clean site keep their centre of mass
+                whole = expand(~still.any(1), moved)
+                moved = torch.where(whole, process.space.project(moved), moved)
+            fields[field] = torch.where(expand(still, x[field]), x[field], moved)
+        return Batch(fields, x.context)
+
+    def kept(self, new: Batch, old: Batch, t: Time) -> Batch:
+        """Return ``new`` with the sites that are clean at time t as they are in ``old``."""
+        if not isinstance(t, SiteTimes):
+            return new
+        fields = dict(new)
+        for field in self.processes:
+            still = field_times(t, field) <= 0
+            if still.ndim > 1:
+                fields[field] = torch.where(expand(still, new[field]), old[field], new[field])
+        return new.replace(**fields)
 
     def mix(self, a: Batch, b: Batch, w: Mapping[str, Tensor | float]) -> Batch:
         """Go from prediction a towards prediction b by w[field]."""
-        return Batch({f: p.space.mix(a[f], b[f], w[f]) for f, p in self.processes.items()})
+        fields = {f: p.space.mix(a[f], b[f], w[f]) for f, p in self.processes.items()}
+        return Batch(fields, a.context)
 
     def mode(self, x0_hat: Batch) -> Batch:
         """Return the most probable clean batch under a prediction."""
-        return Batch({f: p.mode(x0_hat[f]) for f, p in self.processes.items()})
+        fields = {f: p.mode(x0_hat[f]) for f, p in self.processes.items()}
+        return Batch(fields, x0_hat.context)
 
     def categorical(self) -> dict[str, int]:
         """Return the number of classes of each categorical field."""
@@ -208,3 +253,10 @@ class Product:
     def flows(self) -> dict[str, Flow]:
         """Return the processes of coordinates of all kinds by field."""
         return {f: p for f, p in self.processes.items() if isinstance(p, Flow)}
+
+
+def _alike(times: list[Tensor]) -> list[Tensor]:
+    """Times of one shape: those of graphs repeated for every site, if others are of sites."""
+    if len({t.ndim for t in times}) == 1:
+        return times
+    return list(torch.broadcast_tensors(*(t if t.ndim > 1 else t.unsqueeze(1) for t in times)))

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.denoiser import Denoiser
 from moldiff.diffusion.process import Product
+from moldiff.diffusion.time import Time, batch_times
 
 __all__ = ["State", "Stepper", "full", "predict", "reverse"]
 
@@ -64,9 +63,10 @@ class Stepper(ABC):
         return None
 
 
-def full(batch: Batch, t: float) -> Float[Tensor, " b"]:
-    """Return time t for each graph of a batch, (b,)."""
-    return torch.full((batch.graphs,), t, device=batch.device, dtype=torch.float32)
+def full(batch: Batch, t: float) -> Time:
+    """Return time t for each graph of a batch, (b,); for its sites, where some are clean."""
+    times = torch.full((batch.graphs,), t, device=batch.device, dtype=torch.float32)
+    return batch_times(batch, times)
 
 
 def predict(denoiser: Denoiser, x: Batch, t: float, previous: Batch | None) -> Batch:

@@ -37,9 +37,7 @@ class Consistency(Stepper):
         x0_hat = predict(denoiser, state.x, state.t, state.prediction)
         # Classes drawn from the prediction and noised; rotations and angles likewise.
         x = reverse(denoiser, state.x, x0_hat, (state.t, s), eta=1.0, churn=1.0, rng=rng)
-        times = full(x, 0.0), full(x, s)
         # A reverse step of coordinates remembers x_t even at eta = 1; this does not.
-        fresh = {
-            f: p.forward(x0_hat[f], *times, rng=rng) for f, p in denoiser.process.gaussian().items()
-        }
+        coordinates = denoiser.process.only(denoiser.process.gaussian())
+        fresh = coordinates.forward(x0_hat, full(x, 0.0), full(x, s), rng=rng)
         return x.replace(**fresh), x0_hat

@@ -11,7 +11,7 @@ import torch
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.denoiser import Denoiser
 from moldiff.diffusion.process import Product
-from moldiff.diffusion.sampler.base import State, Stepper
+from moldiff.diffusion.sampler.base import State, Stepper, full
 from moldiff.diffusion.sampler.grids import Grid, Power
 from moldiff.diffusion.sampler.steppers import Ancestral
 from moldiff.errors import ConfigError, did_you_mean
@@ -101,13 +101,14 @@ class Sampler:
             If the stepper cannot reverse the denoiser's process.
         """
         self.check(denoiser.process)
+        x_1 = Batch(x_1, denoiser.encode(x_1.context))
         times = (start * self.grid.times(self.steps)).tolist()
         state = State(x_1, None, times[0], steps=self.steps)
         yield state
         for step, s in enumerate(times[1:], start=1):
             x, prediction = self.stepper.step(denoiser, state, s, rng=rng)
             if s == 0:
-                x = denoiser.process.mode(prediction)
+                x = denoiser.process.kept(denoiser.process.mode(prediction), x, full(x, state.t))
             state = State(x, prediction, s, step, state.t, self.steps)
             yield state
 

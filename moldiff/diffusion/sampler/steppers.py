@@ -122,10 +122,16 @@ class Heun(Stepper):
             return x_s, x0_hat
         second = predict(denoiser, x_s, s, x0_hat)
         mixed = _mixed(process, x0_hat, second, lambda flow: self._weight(flow, t, s))
-        times = full(x_t, t), full(x_t, s)
-        corrected = {
-            f: process[f].reverse(x_t[f], mixed[f], *times, eta=0.0, rng=rng) for f in mixed
-        }
+        coordinates = process.only(mixed)
+        corrected = coordinates.reverse(
+            x_t,
+            x0_hat.replace(**mixed),
+            full(x_t, t),
+            full(x_t, s),
+            eta=0.0,
+            churn=0.0,
+            rng=rng,
+        )
         return x_s.replace(**corrected), second
 
     @staticmethod

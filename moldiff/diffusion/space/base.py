@@ -11,9 +11,9 @@ from torch import Tensor
 __all__ = ["Space", "expand"]
 
 
-def expand(t: Float[Tensor, " b"], x: Shaped[Tensor, "b ..."]) -> Float[Tensor, "b ..."]:
-    """Reshape per-graph values t, shape (b,), to broadcast against x, shape (b, ...)."""
-    return t.reshape(-1, *([1] * (x.ndim - 1)))
+def expand(t: Shaped[Tensor, "b ..."], x: Shaped[Tensor, "b ..."]) -> Shaped[Tensor, "b ..."]:
+    """Reshape values t of graphs, (b,), or sites, (b, sites), to broadcast against x, (b, ...)."""
+    return t.reshape(*t.shape, *([1] * (x.ndim - t.ndim)))
 
 
 class Space(ABC):
@@ -24,6 +24,10 @@ class Space(ABC):
         self, shape: tuple[int, ...], *, rng: torch.Generator, device: torch.device | str = "cpu"
     ) -> Tensor:
         """Draw pure noise of the given shape (b, ...)."""
+
+    def freed(self) -> Space:
+        """Return the space of some sites where others, which are given, fix the frame."""
+        return self
 
     @abstractmethod
     def mix(self, a: Tensor, b: Tensor, w: Tensor | float) -> Tensor:

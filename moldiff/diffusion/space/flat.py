@@ -83,6 +83,9 @@ class ZeroCoM(Flat):
     (2022).
     """
 
+    def freed(self) -> Space:
+        return Euclidean()
+
     def dimension(self, shape: tuple[int, ...]) -> int:
         return (shape[-2] - 1) * shape[-1] * math.prod(shape[1:-2])
 

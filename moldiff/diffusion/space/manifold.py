@@ -63,7 +63,7 @@ class SO3(Manifold):
 
     def mix(self, a: Tensor, b: Tensor, w: Tensor | float) -> Tensor:
         """Rotate a towards b about the axis of a^T b; ``w`` broadcasts against (b, ..., 3, 3)."""
-        import roma  # here: it loads a compiler of torch's, which takes a second
+        from moldiff.geometry.roma import roma  # here: most molecules have no rotations
 
         vector = roma.rotmat_to_rotvec(a.transpose(-1, -2) @ b).unsqueeze(-1)
         angle = vector.norm(dim=-2, keepdim=True)

@@ -24,16 +24,17 @@ from torch import Tensor
 
 from moldiff.docking import bundled
 from moldiff.docking.energy.exact import affinity
+from moldiff.docking.judge.distances import distance_score
 
 if TYPE_CHECKING:
     from moldiff.docking.problem import Problem
-    from moldiff.docking.proposals import Proposer
+    from moldiff.docking.proposals import Proposals
 
 __all__ = ["evidence"]
 
 
 def evidence(
-    problem: Problem, x: Tensor, terms: Mapping[str, Tensor], proposer: Proposer
+    problem: Problem, x: Tensor, terms: Mapping[str, Tensor], proposals: Proposals
 ) -> dict[str, Tensor]:
     """Return what is known of poses (p, n, 3) in Å, by name, (p,) each.
 
@@ -41,18 +42,18 @@ def evidence(
     ----------
     terms:
         Parts of their energy, see `moldiff.docking.energy.exact.Energy.terms`.
-    proposer:
-        What proposed the first poses.
+    proposals:
+        Where the first poses come from.
     """
     known = {
         "energy": affinity(terms["inter"], problem.torsions),
         "hydrophobic": affinity(terms["hydrophobic"], problem.torsions),
     }
-    model = bundled.likelihood_model()
-    prepared = None if model is None else model.prepare(problem)
-    if prepared is not None:
-        known["likelihood"] = prepared(x)
-    moves = proposer.moves(problem, x)
+    model = bundled.judge()
+    score = None if model is None else distance_score(model, problem)
+    if score is not None:
+        known["likelihood"] = score(x)
+    moves = proposals.moves(x)
     if moves is not None:
         known["pull"], known["turn"] = moves
     return known

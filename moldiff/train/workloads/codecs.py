@@ -12,14 +12,19 @@ from torch import Tensor
 
 from moldiff.data.store import Store
 from moldiff.diffusion.batch import Batch
+from moldiff.diffusion.latent import Codec
 from moldiff.diffusion.objective import Reconstruction
-from moldiff.registry import build
+from moldiff.errors import ConfigError
+from moldiff.model import CODEC_USE, Model
+from moldiff.registry import build, register
 from moldiff.seeds import generator
+from moldiff.train.check import ANY
 from moldiff.train.config import TrainConfig
+from moldiff.train.data import molecule_store
 from moldiff.train.loader import SizeBuckets
 from moldiff.train.statistics import Statistics
-from moldiff.train.workloads.base import Loss, Workload, load_weights
-from moldiff.train.workloads.latents import CodecModel, codec_config
+from moldiff.train.workloads.base import Figures, Loss, Say, Workload, build_objective, load_weights
+from moldiff.train.workloads.latents import codec_config
 
 __all__ = ["CLOSE", "Codecs", "trials"]
 
@@ -29,40 +34,72 @@ CLOSE = 0.05
 _BATCH = 128
 
 
+@register("task", "codec")
 class Codecs(Workload):
     """Reconstruction of molecules: one loss per batch of molecules of one size."""
 
     score = "graphs"
-    model: CodecModel
+    unit, samples = "molecule", "molecules"
+    use = CODEC_USE
     loader: SizeBuckets
+    objective: Reconstruction
 
-    def __init__(self, config: TrainConfig, store: Store) -> None:
-        train = store.indices("train")
-        self.device = config.device
+    def __init__(self, config: TrainConfig, data: Store) -> None:
+        train = data.indices("train")
+        self.config, self.data = config, data
         self.precision: torch.dtype = getattr(torch, config.precision)
-        self.loader = SizeBuckets(store, train, batch=config.batch, seed=config.seed)
-        self.model = CodecModel.from_config(
+        self.loader = SizeBuckets(data, train, batch=config.batch, seed=config.seed)
+        vocabulary = data.vocabulary.to_dict()
+        self.model = Model.from_config(
             {
-                "codec": codec_config(config.network, Statistics.of(store, train)),
-                "vocabulary": store.vocabulary.to_dict(),
+                "domain": {"name": "molecules", "vocabulary": vocabulary, "sizes": {}},
+                "network": codec_config(config.network, Statistics.of(data, train)),
             },
             seed=generator(config.seed, 0).initial_seed(),
         )
         if config.init is not None:
-            load_weights(self.model, CodecModel.load(Path(config.init)), config.init)
-        self.objective: Reconstruction = build("codec_objective", config.objective)
+            load_weights(self.model.network, Model.load(Path(config.init)).network, config.init)
+        self.objective = build_objective(config, "codec")
+
+    @classmethod
+    def open(cls, config: TrainConfig, say: Say) -> Store:
+        return molecule_store(config, say)
+
+    @classmethod
+    def check(cls, config: TrainConfig) -> list[str]:
+        if config.codec is not None:
+            raise ConfigError(
+                "The task 'codec' trains a codec; it cannot work in the latents of another.",
+                fix="Leave out 'codec', or set 'task: molecules'.",
+            )
+        build("codec", codec_config(config.network, ANY))
+        build_objective(config, "codec")
+        return []
 
     def losses(self, batch: Batch, *, rng: torch.Generator) -> Iterator[Loss]:
-        x_0 = batch.to(self.device)
+        x_0 = batch.to(self.config.device)
+        codec = self.model.network
+        assert isinstance(codec, Codec)
         lower = self.precision is not torch.float32
         with torch.autocast(x_0.device.type, dtype=self.precision, enabled=lower):
-            loss, parts = self.objective(self.model.network, x_0, rng=rng)
+            loss, parts = self.objective(codec, x_0, rng=rng)
         yield loss, parts, x_0.graphs
+
+    def judge(
+        self, model: Model, rng: torch.Generator, progress: Callable[[float], None]
+    ) -> Figures:
+        return trials(
+            model,
+            self.data,
+            molecules=self.config.evaluation.samples,
+            rng=rng,
+            tick=lambda: progress(1.0),
+        )
 
 
 @torch.no_grad()
 def trials(
-    model: CodecModel,
+    model: Model,
     store: Store,
     *,
     molecules: int,
@@ -84,12 +121,13 @@ def trials(
     if not len(chosen):
         return {}
     batches = SizeBuckets(store, chosen, batch=_BATCH, seed=0)
-    codec, device = model.network, next(model.network.parameters()).device
+    codec, device = model.network, model.device
+    assert isinstance(codec, Codec)
     found: dict[str, list[Tensor]] = {}
     for step in range(batches.per_epoch):
         tick()
         x_0 = batches[step].to(device)
-        z = codec.encode(x_0)
+        z = codec.latents(x_0)
         for kind, latents in {"": z, "noisy_": codec.perturb(z, rng=rng)}.items():
             graphs, rmsd = _errors(codec.reconstruct(latents), x_0)
             found.setdefault(f"{kind}graphs", []).append(graphs.float())

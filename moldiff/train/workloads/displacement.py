@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -18,11 +18,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from moldiff.chem.graph import MolecularGraph
-from moldiff.diffusion.objective import Kumaraswamy, Times
-from moldiff.docking.denoiser import to_batch, to_pose
-from moldiff.docking.model import PoseModel
+from moldiff.diffusion.batch import Batch
+from moldiff.diffusion.denoiser import NetworkDenoiser
+from moldiff.diffusion.objective import Kumaraswamy, Loss, Objective, Times
 from moldiff.domain.kinematics import Kinematics, Pose
-from moldiff.domain.poses import crop_radius, ligand_input, pocket_input
+from moldiff.domain.poses import crop_radius, ligand_input, pocket_input, to_batch
 from moldiff.nn.inputs import LigandInput, PocketInput
 from moldiff.registry import register
 from moldiff.seeds import normal
@@ -55,6 +55,10 @@ class Example:
     bound: Pose
     crystal: Float[Tensor, "n 3"]
     symmetry: Int[Tensor, "s n"]
+
+    def context(self) -> dict[str, Any]:
+        """Return what a pose model is given, see `moldiff.domain.poses`."""
+        return {"kinematics": self.kinematics, "ligand": self.ligand, "pocket": self.pocket}
 
     def to(self, device: torch.device | str) -> Example:
         """Return it on a device."""
@@ -107,7 +111,7 @@ def nearest(
 
 
 @register(
-    "pose_objective",
+    "objective",
     "displacement",
     cites={
         "corso2023": "conformer matching and noise on translation, rotation and torsions",
@@ -115,7 +119,7 @@ def nearest(
     },
 )
 @dataclass(frozen=True)
-class Displacement:
+class Displacement(Objective):
     """Pseudo-Huber loss (Charbonnier et al. 1994) of displacements and of their mean.
 
     Parameters
@@ -138,6 +142,8 @@ class Displacement:
         The loss at time t is divided by ``early`` + t: small errors near the data count too.
     """
 
+    trains: ClassVar[str] = "denoiser of poses"
+
     times: Times = Kumaraswamy()
     poses: int = 16
     jitter: float = 2.0
@@ -147,35 +153,43 @@ class Displacement:
     knee: float = 1.0
     early: float = 0.4
 
-    def __call__(
-        self,
-        model: PoseModel,
-        complex_: Complex,
-        *,
-        rng: torch.Generator,
-        precision: torch.dtype = torch.float32,
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the loss on some noised poses of a complex, and its detached parts.
+    def draw(self, complex_: Complex, *, device: torch.device | str, rng: torch.Generator) -> Batch:
+        """Return bound poses of a complex as a clean batch, in a box and a pocket drawn for it.
 
-        ``error`` is the mean distance in Å of the predicted atoms from the bound ones.
+        Its context holds what the network is given, and the ``symmetry`` of the ligand.
         """
-        device = model.network.gate.weight.device
         made = example(complex_, jitter=self.jitter, margin=self.margin, rng=rng).to(device)
         pocket = made.pocket
         wobble = normal(pocket.positions.shape, rng=rng, device=device)
         shaken = pocket.positions + self.wobble * wobble
-        pocket = dataclasses.replace(pocket, positions=shaken)
         conformer = torch.randint(len(made.bound), (self.poses,), generator=rng).to(device)
-        x_0 = to_batch(made.bound[conformer], made.pocket.centre)
-        t = self.times.sample(self.poses, rng=rng).to(device)
-        noise = model.process.noise_like(x_0, rng=rng)
-        x_t = model.process.forward(x_0, torch.zeros_like(t), t, rng=rng, noise=noise)
-        denoiser = model.denoiser(
-            made.kinematics, conformer, made.ligand, pocket, precision=precision
-        )
-        bound = made.kinematics.place(to_pose(x_0, conformer))
-        x, moved = denoiser.displaced(to_pose(x_t, conformer), t)
-        miss = x + moved - nearest(x, bound, made.symmetry)
+        x_0 = to_batch(made.bound[conformer], pocket.centre)
+        context = made.context() | {
+            "pocket": dataclasses.replace(pocket, positions=shaken),
+            "symmetry": made.symmetry,
+        }
+        return x_0.given(**context)
+
+    def __call__(
+        self,
+        trained: NetworkDenoiser,
+        x_0: Batch,
+        *,
+        rng: torch.Generator,
+        noise: Batch | None = None,
+    ) -> Loss:
+        """Return the loss of the predicted displacements, and its detached parts.
+
+        ``error`` is the mean distance in Å of the predicted atoms from the bound ones.
+        """
+        x_0 = Batch(x_0, trained.encode(x_0.context))
+        t = self.times.sample(x_0.graphs, rng=rng).to(x_0.device)
+        noise = trained.process.noise_like(x_0, rng=rng) if noise is None else noise
+        x_t = trained.process.forward(x_0, torch.zeros_like(t), t, rng=rng, noise=noise)
+        bound = trained.readout.show(x_0)["positions"]
+        shown, raw = trained.raw(x_t, t)
+        x = shown["positions"]
+        miss = x + raw["positions"] - nearest(x, bound, x_0.context["symmetry"])
         weight = 1 / (self.early + t)
         atoms = (self._huber(miss).mean(1) * weight).mean()
         centre = (self._huber(miss.mean(1)) * weight).mean()

@@ -1,9 +1,9 @@
-"""Training the distance likelihood (`moldiff.docking.judge.distances`) on crystal poses.
+"""Training the distance network (`moldiff.nn.distances`) on crystal poses.
 
 The loss is the negative log-likelihood of the crystal poses' distances per ligand atom, in
-nats: - sum log p(d) over the pairs nearer than 8 Å, - sum log P(beyond) over the others.  There
-are many times more of the others, so as many as there are near ones are drawn at random, and
-weighted so that the expectation is that of all.
+nats: - sum log p(d) over the pairs nearer than 8 Å, - sum log P(beyond) over the others.  Far pairs
+vastly outnumber near ones; we sample as many as there are near ones and reweight, which keeps the
+loss unbiased.
 """
 
 from __future__ import annotations
@@ -11,27 +11,31 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from moldiff.data.complexes import Complex, ComplexStore
-from moldiff.docking.judge.distances import LikelihoodModel
+from moldiff.diffusion.batch import Batch
+from moldiff.diffusion.objective import Loss as ObjectiveLoss
+from moldiff.diffusion.objective import Objective
 from moldiff.domain.distances import sites
 from moldiff.domain.kinematics import Kinematics, Pose
 from moldiff.geometry.tensors import symmetric_rmsd
+from moldiff.model import Model
 from moldiff.nn.distances import DistanceNetwork
+from moldiff.nn.inputs import LigandInput
 from moldiff.nn.mixture import REACH
 from moldiff.nn.sites import Sites, join, nearest
-from moldiff.registry import build, register
+from moldiff.registry import register
 from moldiff.seeds import generator
 from moldiff.train.config import TrainConfig
-from moldiff.train.workloads.base import Loss, Workload, load_weights
+from moldiff.train.workloads.base import Figures, Loss, Say, Workload, build_objective, load_weights
 from moldiff.train.workloads.poses import ComplexBatches
 
-__all__ = ["ComplexBatch", "Likelihoods", "Pairs", "decoys", "make_batch", "pair_loss", "trials"]
+__all__ = ["DistanceLoss", "Distances", "decoys", "make_batch", "pair_loss", "trials"]
 
 DECOYS = 40
 """Perturbed poses of each validation complex among which the best is looked for."""
@@ -42,38 +46,35 @@ _SHIFT, _TURN, _TWIST = 2.5, 1.0, 1.5
 
 
 @dataclass(frozen=True, eq=False)
-class ComplexBatch:
-    """b ligands padded to n atoms, their pockets joined to s sites, and the pairs of interest.
+class PairsOfInterest:
+    """The pairs of ligand atoms and sites a loss is about.
 
     Attributes
     ----------
-    atoms, pairs, real:
-        (b, n, a) and (b, n, n) classes, and (b, n) which atoms are no padding.
-    sites:
-        All pockets.
     near, distances:
         (2, e) padded atom and site of the pairs within reach, (e,) their distances in Å.
     far, weight:
         (2, f) pairs out of reach, and how many each stands for, (f,).
     """
 
-    atoms: Tensor
-    pairs: Tensor
-    real: Tensor
-    sites: Sites
     near: Tensor
     distances: Tensor
     far: Tensor
     weight: Tensor
 
+    def to(self, device: torch.device | str) -> PairsOfInterest:
+        """Return them on a device."""
+        parts = (self.near, self.distances, self.far, self.weight)
+        return PairsOfInterest(*(part.to(device) for part in parts))
+
 
 @register(
-    "likelihood_objective",
+    "objective",
     "pairs",
     cites={"mendezlucio2021": "negative log-likelihood of the crystal poses' distances"},
 )
 @dataclass(frozen=True)
-class Pairs:
+class DistanceLoss(Objective):
     """Negative log-likelihood of distances, with pockets cut at a random sphere.
 
     Parameters
@@ -85,8 +86,28 @@ class Pairs:
         Range of the sphere's radius, added to the ligand's, Å.
     """
 
+    trains: ClassVar[str] = "judge of distances"
+
     jitter: float = 1.5
     beyond: tuple[float, float] = (7.0, 12.0)
+
+    def batch(self, complexes: list[Complex], *, rng: torch.Generator) -> Batch:
+        """Collate complexes whose pockets are cut at random spheres."""
+        return make_batch([self.crop(c, rng=rng) for c in complexes], rng=rng)
+
+    def __call__(
+        self,
+        trained: DistanceNetwork,
+        x_0: Batch,
+        *,
+        rng: torch.Generator,
+        noise: Batch | None = None,
+    ) -> ObjectiveLoss:
+        """Return the loss in nats per ligand atom, and its parts near and far."""
+        with torch.random.fork_rng(devices=[]):  # dropout draws from torch's global generator
+            seed = int(torch.randint(1 << 62, (), generator=rng))
+            torch.default_generator.manual_seed(seed)
+            return pair_loss(trained, x_0)
 
     def crop(self, c: Complex, *, rng: torch.Generator) -> Complex:
         """Return the complex with the residues that have an atom in the sphere."""
@@ -102,12 +123,18 @@ class Pairs:
         return replace(c, pocket=c.pocket[kept], tokens=c.tokens[kept], residue=c.residue[kept])
 
 
-def make_batch(complexes: list[Complex], *, rng: torch.Generator) -> ComplexBatch:
-    """Collate complexes; ``rng`` draws the pairs that are out of reach."""
+def make_batch(complexes: list[Complex], *, rng: torch.Generator) -> Batch:
+    """Collate b complexes; ``rng`` draws the pairs that are out of reach.
+
+    The ligands are padded to n atoms, with ``positions`` (b, n, 3) of the crystal in Å.  The
+    context holds ``ligand`` (a `LigandInput` with b rows), ``real`` (b, n), which marks the atoms
+    that are not padding, ``pocket``, the s sites of all pockets, and ``pairs``.
+    """
     b, n = len(complexes), max(len(c.atoms) for c in complexes)
     atoms = torch.zeros(b, n, complexes[0].atoms.shape[1], dtype=torch.int64)
     pairs = torch.zeros(b, n, n, dtype=torch.int64)
     real = torch.zeros(b, n, dtype=torch.bool)
+    positions = torch.zeros(b, n, 3)
     pockets: list[Sites] = []
     near, far, distances, weights = [], [], [], []
     start = 0
@@ -116,7 +143,7 @@ def make_batch(complexes: list[Complex], *, rng: torch.Generator) -> ComplexBatc
         atoms[k, :size] = torch.from_numpy(c.atoms)
         pairs[k, :size, :size] = torch.from_numpy(c.pairs)
         real[k, :size] = True
-        x = torch.from_numpy(c.crystal)
+        positions[k, :size] = x = torch.from_numpy(c.crystal)
         pocket = pocket_of(c)
         distance = nearest(x, pocket, REACH)
         inside = (distance < REACH).nonzero()
@@ -129,16 +156,11 @@ def make_batch(complexes: list[Complex], *, rng: torch.Generator) -> ComplexBatc
         weights.append(torch.full((len(drawn),), len(outside) / max(1, len(drawn))))
         pockets.append(pocket)
         start += len(pocket)
-    return ComplexBatch(
-        atoms,
-        pairs,
-        real,
-        join(pockets),
-        torch.cat(near).T,
-        torch.cat(distances),
-        torch.cat(far).T,
-        torch.cat(weights),
+    chosen = PairsOfInterest(
+        torch.cat(near).T, torch.cat(distances), torch.cat(far).T, torch.cat(weights)
     )
+    context = {"ligand": LigandInput(atoms, pairs), "real": real, "pocket": join(pockets)}
+    return Batch({"positions": positions}, {**context, "pairs": chosen})
 
 
 def pocket_of(c: Complex) -> Sites:
@@ -150,42 +172,58 @@ def pocket_of(c: Complex) -> Sites:
     )
 
 
-def pair_loss(network: DistanceNetwork, batch: ComplexBatch) -> tuple[Tensor, dict[str, Tensor]]:
+def pair_loss(network: DistanceNetwork, batch: Batch) -> ObjectiveLoss:
     """Return the loss in nats per ligand atom, and its parts."""
-    ligand = network.encode_ligand(batch.atoms, batch.pairs, batch.real).flatten(0, 1)
-    places = network.encode_pocket(batch.sites)
-    (i, j), (k, m) = batch.near, batch.far
+    ligand, real, pairs = (batch.context[key] for key in ("ligand", "real", "pairs"))
+    atoms = network.encode_ligand(ligand.atoms, ligand.pairs, real).flatten(0, 1)
+    places = network.encode_pocket(batch.context["pocket"])
+    (i, j), (k, m) = pairs.near, pairs.far
     atom, site = torch.cat([i, k]), torch.cat([j, m])
-    mixtures = network.mixtures(ligand.index_select(0, atom), places.index_select(0, site))
-    count = batch.real.sum()
-    near = -mixtures[: len(i)].log_density(batch.distances).sum() / count
-    far = -(batch.weight * mixtures[len(i) :].log_far()).sum() / count
+    mixtures = network.mixtures(atoms.index_select(0, atom), places.index_select(0, site))
+    count = real.sum()
+    near = -mixtures[: len(i)].log_density(pairs.distances).sum() / count
+    far = -(pairs.weight * mixtures[len(i) :].log_far()).sum() / count
     return near + far, {"near": near.detach(), "far": far.detach()}
 
 
-class Likelihoods(Workload):
+@register("task", "distances")
+class Distances(Workload):
     """Distances in crystal structures: one loss per batch of complexes."""
 
     score = "top1"
-    model: LikelihoodModel
-    objective: Pairs
+    unit, samples = "complex", "complexes"
+    use = "moldiff dock --judge {model} --receptor protein.pdb --ligand ligand.sdf"
+    loader: ComplexBatches
+    objective: DistanceLoss
 
-    def __init__(self, config: TrainConfig, store: ComplexStore) -> None:
-        train = store.indices("train")
-        self.loader = ComplexBatches(store, train, batch=config.batch, seed=config.seed)
-        self.model = LikelihoodModel.from_config(
-            {"network": config.network}, seed=generator(config.seed, 0).initial_seed()
+    def __init__(self, config: TrainConfig, data: ComplexStore) -> None:
+        self.config, self.data = config, data
+        train = data.indices("train")
+        self.loader = ComplexBatches(data, train, batch=config.batch, seed=config.seed)
+        self.model = Model.from_config(
+            {"domain": {"name": "distances"}, "network": config.network},
+            seed=generator(config.seed, 0).initial_seed(),
         )
         if config.init is not None:
-            load_weights(self.model, LikelihoodModel.load(Path(config.init)), config.init)
-        self.objective = build("likelihood_objective", config.objective)
+            first = Model.load(Path(config.init), domain="distances")
+            load_weights(self.model.network, first.network, config.init)
+        self.objective = build_objective(config, "judge of distances")
+
+    @classmethod
+    def open(cls, config: TrainConfig, say: Say) -> ComplexStore:
+        return ComplexStore.open(Path(config.data))
 
     def losses(self, batch: list[Complex], *, rng: torch.Generator) -> Iterator[Loss]:
-        made = make_batch([self.objective.crop(c, rng=rng) for c in batch], rng=rng)
-        with torch.random.fork_rng(devices=[]):  # dropout draws from torch's global generator
-            seed = int(torch.randint(1 << 62, (), generator=rng))
-            torch.default_generator.manual_seed(seed)
-            yield *pair_loss(self.model.network, made), len(batch)
+        x_0 = self.objective.batch(batch, rng=rng).to(self.config.device)
+        network = self.model.network
+        assert isinstance(network, DistanceNetwork)
+        yield *self.objective(network, x_0, rng=rng), x_0.graphs
+
+    def judge(
+        self, model: Model, rng: torch.Generator, progress: Callable[[float], None]
+    ) -> Figures:
+        complexes = self.config.evaluation.samples
+        return trials(model, self.data, complexes=complexes, tick=lambda: progress(1.0))
 
 
 def decoys(c: Complex, count: int, *, rng: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -216,7 +254,7 @@ def decoys(c: Complex, count: int, *, rng: torch.Generator) -> tuple[Tensor, Ten
 
 @torch.no_grad()
 def trials(
-    model: LikelihoodModel,
+    model: Model,
     store: ComplexStore,
     *,
     complexes: int,
@@ -231,16 +269,21 @@ def trials(
         median RMSD in Å; ``oracle``: share with such a decoy at all; ``nats``: the loss.
     """
     chosen = np.random.default_rng(0).permutation(store.indices("validation"))[:complexes]
+    network = model.network
+    assert isinstance(network, DistanceNetwork)
+    network.eval()
     best, least, nats = [], [], []
     for index in chosen.tolist():
         tick()
         c, rng = store[index], generator(0, index)
         x, rmsd = decoys(c, DECOYS, rng=rng)
         atoms, pairs = torch.from_numpy(c.atoms).long(), torch.from_numpy(c.pairs).long()
-        scores = model.encode(atoms, pairs, pocket_of(c))(x)
+        given = {"ligand": LigandInput(atoms, pairs), "pocket": pocket_of(c)}
+        poses = Batch({"positions": x}, given).to(model.device)
+        scores = network(poses, poses["positions"].new_zeros(len(x))).cpu()
         best.append(rmsd[scores.argmax()])
         least.append(rmsd.min())
-        nats.append(pair_loss(model.network, make_batch([c], rng=rng))[0])
+        nats.append(pair_loss(network, make_batch([c], rng=rng).to(model.device))[0].cpu())
     if not best:
         return {}
     found = torch.stack(best)

@@ -1,10 +1,8 @@
-"""The file of a codec, and what a model of its latents takes from it."""
+"""Codecs in training: the one a run names, and what a model of its latents takes from it."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,103 +10,49 @@ import torch
 
 from moldiff.data.store import Store
 from moldiff.diffusion.latent import Codec
-from moldiff.errors import ConfigError, InputError
-from moldiff.registry import build, describe
+from moldiff.errors import ConfigError, InputError, ModelFileError
+from moldiff.model import Model
 from moldiff.seeds import generator
-from moldiff.storage import load_network, save_network
 from moldiff.train.config import TrainConfig
 from moldiff.train.loader import SizeBuckets
 from moldiff.train.statistics import Statistics
 
-__all__ = ["FORMAT", "CodecModel", "codec_config", "resolve_latent", "with_width"]
+__all__ = ["codec_config", "load_codec", "resolve_latent", "with_width"]
 
-FORMAT = "moldiff-codec-1"
 _MEASURED = 40  # batches of molecules on which the spread of the latents is measured
 _STREAM = 41  # of random numbers
 
 
-@dataclass(frozen=True, eq=False)
-class CodecModel:
-    """A codec with what it was trained on.
+def load_codec(config: TrainConfig, store: Store) -> Codec:
+    """Read the codec a run names, for molecules of the run's data.
 
-    Attributes
-    ----------
-    network:
-        The codec.
-    vocabulary:
-        Elements and charges the class indices stand for (plain mapping).
-    card:
-        What it was trained on, how, and what was measured (plain mapping).
-    digest:
-        First 12 hexadecimal digits of the SHA-256 of the weights; "" if not yet saved.
+    Raises
+    ------
+    InputError, ModelFileError
+        If there is no such file, or it cannot be used.
+    ConfigError
+        If it encodes molecules of other elements or charges.
     """
-
-    network: Codec
-    vocabulary: Mapping[str, Any]
-    card: Mapping[str, Any] = field(default_factory=dict)
-    digest: str = ""
-
-    def config(self) -> dict[str, Any]:
-        """Return the plain configuration from which :meth:`from_config` rebuilds this."""
-        return {"codec": describe(self.network), "vocabulary": dict(self.vocabulary)}
-
-    @classmethod
-    def from_config(
-        cls, config: Mapping[str, Any], card: Mapping[str, Any] | None = None, *, seed: int = 0
-    ) -> CodecModel:
-        """Build an untrained codec; ``seed`` decides its initial weights.
-
-        Raises
-        ------
-        ConfigError
-            If a part is unknown, misspelt or missing.
-        """
-        with torch.random.fork_rng(devices=[]):  # layers draw from torch's global generator
-            torch.default_generator.manual_seed(seed)
-            network: Codec = build("codec", config["codec"])
-        return cls(network, config["vocabulary"], card or {})
-
-    def save(self, path: Path, *, card: Mapping[str, Any] | None = None) -> None:
-        """Write the codec to one file, atomically."""
-        save_network(path, self, FORMAT, card=card)
-
-    @classmethod
-    def load(cls, path: Path) -> CodecModel:
-        """Read the file of a codec.
-
-        Raises
-        ------
-        ModelFileError
-            If the file is missing, truncated, corrupt or of another format.
-        """
-        model, digest = load_network(path, FORMAT, cls.from_config)
-        return dataclasses.replace(model, digest=digest)
-
-    @classmethod
-    def of_run(cls, config: TrainConfig, store: Store) -> CodecModel:
-        """Read the codec a run names, for molecules of the run's data.
-
-        Raises
-        ------
-        InputError, ModelFileError
-            If there is no such file, or it cannot be used.
-        ConfigError
-            If it encodes molecules of other elements or charges.
-        """
-        path = Path(str(config.codec))
-        if not path.is_file():
-            raise InputError(
-                f"There is no codec '{path}'.",
-                fix="Train one (moldiff train qm9-codec), or name another with --codec.",
-            )
-        made = cls.load(path)
-        if dict(made.vocabulary) != store.vocabulary.to_dict():
-            raise ConfigError(
-                f"The codec '{config.codec}' has the vocabulary {dict(made.vocabulary)}, the data "
-                f"'{config.data}' {store.vocabulary.to_dict()}.",
-                fix="Train a codec on this data: moldiff train qm9-codec --data ... --output ...",
-            )
-        return made
+    path = Path(str(config.codec))
+    if not path.is_file():
+        raise InputError(
+            f"There is no codec '{path}'.",
+            fix="Train one (moldiff train qm9-codec), or name another with --codec.",
+        )
+    model = Model.load(path)
+    if not isinstance(model.network, Codec):
+        raise ModelFileError(
+            f"The file '{path}' holds a model of {model.domain.noun}, not a codec.",
+            fix="Train a codec (moldiff train qm9-codec), or name another with --codec.",
+        )
+    vocabulary = model.domain.config()["vocabulary"]
+    if vocabulary != store.vocabulary.to_dict():
+        raise ConfigError(
+            f"The codec '{config.codec}' has the vocabulary {vocabulary}, the data "
+            f"'{config.data}' {store.vocabulary.to_dict()}.",
+            fix="Train a codec on this data: moldiff train qm9-codec --data ... --output ...",
+        )
+    return model.network
 
 
 def codec_config(network: Mapping[str, Any], statistics: Statistics) -> dict[str, Any]:
@@ -129,10 +73,10 @@ def with_width(process: Mapping[str, Any], width: int) -> dict[str, Any]:
     return made
 
 
-def resolve_latent(config: TrainConfig, made: CodecModel, store: Store) -> dict[str, Any]:
+def resolve_latent(config: TrainConfig, codec: Codec, store: Store) -> dict[str, Any]:
     """Fill in what the codec decides of a process: the width, and ``scale: data`` by field."""
-    process = with_width(config.process, made.network.width)
-    spread = _spreads(made.network, store, seed=config.seed)
+    process = with_width(config.process, codec.width)
+    spread = _spreads(codec, store, seed=config.seed)
     for name, part in process.items():
         if part.get("scale") == "data" and name in spread:
             part["scale"] = spread[name]
@@ -146,7 +90,7 @@ def _spreads(codec: Codec, store: Store, *, seed: int) -> dict[str, float]:
     rng = generator(seed, _STREAM)
     squares: dict[str, list[tuple[float, int]]] = {}
     for step in range(min(_MEASURED, batches.per_epoch)):
-        latents = codec.perturb(codec.encode(batches[step]), rng=rng)
+        latents = codec.perturb(codec.latents(batches[step]), rng=rng)
         for name, value in latents.items():
             squares.setdefault(name, []).append((float(value.square().sum()), value.numel()))
     sums = {

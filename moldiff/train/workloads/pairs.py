@@ -18,6 +18,7 @@ import torch
 
 from moldiff.diffusion.batch import FIELDS, Batch
 from moldiff.diffusion.objective import Reflow
+from moldiff.domain.molecules import Molecules
 from moldiff.errors import ModelFileError
 from moldiff.model import Model
 from moldiff.seeds import generator
@@ -42,7 +43,7 @@ class TeacherPairs:
     Parameters
     ----------
     objective:
-        With its teacher in hand, see :meth:`moldiff.diffusion.objective.Objective.taught_by`.
+        Built with the teacher's denoiser as its guide.
     teacher:
         The model whose sizes and process the pairs have.
     path:
@@ -59,7 +60,7 @@ class TeacherPairs:
         self.objective, self.teacher, self.path = objective, teacher, path
         self.batch, self.seed = batch, seed
         self.per_epoch = -(-objective.pairs // batch)
-        sizes = {n: weight for n, weight in teacher.sizes.items() if n > 1}
+        sizes = {n: weight for n, weight in _sizes(teacher).items() if n > 1}
         self._sizes, self._weights = list(sizes), torch.tensor(list(sizes.values()))
 
     def __getitem__(self, step: int) -> Pair:
@@ -95,10 +96,15 @@ class TeacherPairs:
     def _made(self, number: int) -> Pair:
         rng = generator(self.seed, _STREAM, number)
         n = self._sizes[int(torch.multinomial(self._weights, 1, generator=rng))]
-        device = next(self.teacher.network.parameters()).device
-        x_1 = self.teacher.process.prior(self.batch, n, rng=rng, device=device)
+        process = self.teacher.denoiser.process
+        x_1 = process.prior(self.batch, n, rng=rng, device=self.teacher.device)
         x_0, noise = self.objective.pair(x_1, rng=rng)
         return Pair(x_0.to("cpu"), noise.to("cpu"))
+
+
+def _sizes(teacher: Model) -> Mapping[int, float]:
+    assert isinstance(teacher.domain, Molecules)
+    return teacher.domain.sizes
 
 
 def _small(value: torch.Tensor) -> torch.Tensor:

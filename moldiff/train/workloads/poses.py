@@ -13,14 +13,15 @@ import torch
 from torch import Tensor
 
 from moldiff.data.complexes import Complex, ComplexStore
-from moldiff.docking.model import PoseModel
+from moldiff.docking.proposals import sample_poses
 from moldiff.domain.poses import MARGIN
 from moldiff.errors import DataError
 from moldiff.geometry.tensors import symmetric_rmsd
-from moldiff.registry import build
+from moldiff.model import Model
+from moldiff.registry import register
 from moldiff.seeds import generator
 from moldiff.train.config import TrainConfig
-from moldiff.train.workloads.base import Loss, Workload, load_weights
+from moldiff.train.workloads.base import Figures, Loss, Say, Workload, build_objective, load_weights
 from moldiff.train.workloads.displacement import Displacement, example
 
 __all__ = ["DRAWS", "ComplexBatches", "Poses", "trials"]
@@ -57,37 +58,62 @@ class ComplexBatches:
         return [self.store[int(i)] for i in chosen]
 
 
+@register("task", "poses")
 class Poses(Workload):
     """Docking: noised poses of several complexes a step, one loss per complex."""
 
     score = "success"
-    model: PoseModel
+    unit, samples = "complex", "poses"
+    use = "moldiff dock --model {model} --receptor protein.pdb --ligand ligand.sdf"
+    loader: ComplexBatches
+    objective: Displacement
 
-    def __init__(self, config: TrainConfig, store: ComplexStore) -> None:
-        train = store.indices("train")
-        self.loader = ComplexBatches(store, train, batch=config.batch, seed=config.seed)
-        self.precision: torch.dtype = getattr(torch, config.precision)
-        self.model = PoseModel.from_config(
+    def __init__(self, config: TrainConfig, data: ComplexStore) -> None:
+        self.config, self.data = config, data
+        train = data.indices("train")
+        self.loader = ComplexBatches(data, train, batch=config.batch, seed=config.seed)
+        model = Model.from_config(
             {
+                "domain": {"name": "poses"},
                 "process": config.process,
+                "precondition": "clean",
                 "network": config.network,
                 "sampling": config.sampling,
             },
             seed=generator(config.seed, 0).initial_seed(),
         )
+        self.model = model.replace(precision=getattr(torch, config.precision))
         if config.init is not None:
-            load_weights(self.model, PoseModel.load(Path(config.init)), config.init)
-        self.objective: Displacement = build("pose_objective", config.objective)
+            first = Model.load(Path(config.init), domain="poses")
+            load_weights(self.model.network, first.network, config.init)
+        self.objective = build_objective(config, "denoiser of poses")
+
+    @classmethod
+    def open(cls, config: TrainConfig, say: Say) -> ComplexStore:
+        return ComplexStore.open(Path(config.data))
 
     def losses(self, batch: list[Complex], *, rng: torch.Generator) -> Iterator[Loss]:
         for complex_ in batch:
-            loss, parts = self.objective(self.model, complex_, rng=rng, precision=self.precision)
-            yield loss / len(batch), parts, self.objective.poses
+            x_0 = self.objective.draw(complex_, device=self.config.device, rng=rng)
+            loss, parts = self.objective(self.model.denoiser, x_0, rng=rng)
+            yield loss / len(batch), parts, x_0.graphs
+
+    def judge(
+        self, model: Model, rng: torch.Generator, progress: Callable[[float], None]
+    ) -> Figures:
+        return trials(
+            model,
+            self.data,
+            complexes=self.config.evaluation.samples,
+            steps=self.config.evaluation.steps,
+            rng=rng,
+            tick=lambda: progress(1.0),
+        )
 
 
 @torch.no_grad()
 def trials(
-    model: PoseModel,
+    model: Model,
     store: ComplexStore,
     *,
     complexes: int,
@@ -107,14 +133,13 @@ def trials(
     held = store.indices("validation")
     chosen = np.random.default_rng(0).permutation(held)[:complexes]
     rmsd, off = [], []
-    device = model.network.gate.weight.device
     for index in chosen:
         tick()
         # The boxes are the same at every evaluation, the noise is not.
         made = example(
             store[int(index)], jitter=2.0, margin=(MARGIN, MARGIN), rng=generator(0, int(index))
-        ).to(device)
-        poses = model.sample(made.kinematics, made.ligand, made.pocket, DRAWS, rng=rng, steps=steps)
+        ).to(model.device)
+        poses = sample_poses(model, made.context(), DRAWS, rng=rng, steps=steps)
         x = made.kinematics.place(poses)
         rmsd.append(symmetric_rmsd(x, made.crystal, made.symmetry))
         off.append((x.mean(1) - made.crystal.mean(0)).norm(dim=-1))

@@ -15,13 +15,16 @@ from torch import Tensor
 
 from moldiff.chem import Encoded, Vocabulary
 from moldiff.data.store import Entry, Store
-from moldiff.diffusion.denoiser import GaussianDenoiser
+from moldiff.diffusion.batch import Batch
+from moldiff.diffusion.denoiser import Denoiser, GaussianDenoiser
 from moldiff.diffusion.guidance import ClassifierFree, Condition
 from moldiff.diffusion.guidance.condition import dropped, remarks, standardised, weighed_sizes
 from moldiff.diffusion.process import Product
 from moldiff.diffusion.sampler import Sampler
+from moldiff.diffusion.time import Time
 from moldiff.errors import ConfigError, InputError, ModelFileError
-from moldiff.generation.run import Request, generate
+from moldiff.generation.request import Request
+from moldiff.generation.run import generate
 from moldiff.model import Model
 from moldiff.models import card_rows
 from moldiff.train import TrainConfig, Trainer
@@ -41,6 +44,30 @@ def truth(kind: str, spread: float) -> GaussianDenoiser:
     return GaussianDenoiser(process, spread, {"types": FREQUENCIES[kind]})
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Conditional(Denoiser):
+    """Exact denoisers of two data sets: of the one that conditions ask for, and of the other."""
+
+    free: GaussianDenoiser
+    asked: GaussianDenoiser
+
+    @property
+    def process(self) -> Product:  # type: ignore[override]
+        return self.free.process
+
+    def __call__(self, x_t: Batch, t: Time, previous: Batch | None = None) -> Batch:
+        one = self.asked if "conditions" in x_t.context else self.free
+        return one(x_t, t, previous)
+
+
+def guide(free: GaussianDenoiser, asked: GaussianDenoiser, weight: float) -> ClassifierFree:
+    return ClassifierFree(Conditional(free, asked), weight)
+
+
+def ask(x: Batch) -> Batch:
+    return x.given(conditions=torch.zeros(1, 1))
+
+
 def tilted(weight: float) -> Tensor:
     """Softmax of p_free^(1-w) p_asked^w."""
     free, asked = (torch.tensor(FREQUENCIES[kind]) for kind in ("free", "asked"))
@@ -54,7 +81,7 @@ def test_predictions_go_on_from_one_through_the_other(weight: float) -> None:
     x = free.process.prior(5, 4, rng=torch.Generator().manual_seed(0))
     held = {name: value.clone() for name, value in x.items()}
     t = torch.ones(5)  # nothing is seen yet: the classes are as frequent as they are
-    guided = ClassifierFree(free, asked, weight)(x, t)
+    guided = guide(free, asked, weight)(ask(x), t)
     before, after = free(x, t), asked(x, t)
     torch.testing.assert_close(
         guided["positions"], (1 - weight) * before["positions"] + weight * after["positions"]
@@ -68,13 +95,13 @@ def test_nought_and_one_are_the_two_predictions_to_the_bit() -> None:
     free, asked = truth("free", 2.0), truth("asked", 0.5)
     x, t = free.process.prior(5, 4, rng=torch.Generator().manual_seed(0)), torch.full((5,), 0.6)
     for weight, own in ((0.0, free), (1.0, asked)):
-        guided, alone = ClassifierFree(free, asked, weight)(x, t), own(x, t)
+        guided, alone = guide(free, asked, weight)(ask(x), t), own(x, t)
         assert all(torch.equal(guided[name], alone[name]) for name in alone)
 
 
 def test_samples_in_one_step_have_the_tilted_frequencies() -> None:
-    guided = ClassifierFree(truth("free", 1.0), truth("asked", 1.0), 2.0)
-    x_1 = guided.process.prior(1000, 10, rng=torch.Generator().manual_seed(0))
+    guided = guide(truth("free", 1.0), truth("asked", 1.0), 2.0)
+    x_1 = ask(guided.process.prior(1000, 10, rng=torch.Generator().manual_seed(0)))
     # One step takes the most probable class: of the tilt, not of the condition or the data.
     sample = Sampler(1).sample(guided, x_1, rng=torch.Generator().manual_seed(1))
     assert (sample["types"] == int(tilted(2.0).argmax())).all()
@@ -89,7 +116,7 @@ def test_samples_in_one_step_have_the_tilted_frequencies() -> None:
 @pytest.mark.parametrize("weight", [math.nan, math.inf])
 def test_no_number_is_no_guidance(weight: float) -> None:
     with pytest.raises(ConfigError, match="guidance"):
-        ClassifierFree(truth("free", 1.0), truth("asked", 1.0), weight)
+        guide(truth("free", 1.0), truth("asked", 1.0), weight)
 
 
 def test_values_in_units_of_the_spread() -> None:
@@ -200,7 +227,7 @@ def fluorine(model: Model, guidance: float, **conditions: float) -> float:
 
 
 def test_the_model_keeps_what_it_was_trained_with(model: Model, store: Store) -> None:
-    y, count = model.conditions
+    y, count = model.domain.conditions
     assert (y.name, y.unit, count.name) == ("y", "V", "n_F")
     assert store.properties is not None
     assert y.mean == pytest.approx(store.properties.mean(), abs=1e-4)
@@ -225,12 +252,13 @@ def test_guidance_goes_beyond_the_condition(model: Model) -> None:
 def test_unasked_is_the_network_without_a_word(model: Model) -> None:
     x = model.process.prior(3, 2, rng=torch.Generator().manual_seed(0))
     t = torch.full((3,), 0.5)
-    silent, nothing = model.denoiser, model.denoiser.given(torch.full((1, 2), math.nan))
-    asked = model.denoiser.given(standardised(model.conditions, {"n_F": 2.0}))
-    predictions = [denoiser(x, t)["types"] for denoiser in (silent, nothing, asked)]
+    nothing = torch.full((1, 2), math.nan)
+    asked = standardised(model.domain.conditions, {"n_F": 2.0})
+    given = [x.given(conditions=values) for values in (None, nothing, asked)]
+    predictions = [model.denoiser(batch, t)["types"] for batch in given]
     assert torch.equal(predictions[0], predictions[1])
     assert not torch.allclose(predictions[0], predictions[2], atol=0.1)
-    assert model.denoiser.conditions is None  # asking changes nothing
+    assert not x.context  # asking changes nothing
 
 
 def test_tags_say_what_was_wanted_and_what_came(model: Model) -> None:
@@ -260,7 +288,7 @@ def test_a_model_without_conditions_can_learn_some(store: Store, tmp_path: Path)
     list(Trainer(plain, store).fit())
     first = Model.load(tmp_path / "plain" / "model.safetensors")
     assert not any("conditions" in name for name in first.network.state_dict())
-    assert "conditions" not in first.config()
+    assert "conditions" not in first.config()["domain"]
     told = run(
         store.path.parent,
         output=str(tmp_path / "told"),
@@ -269,15 +297,20 @@ def test_a_model_without_conditions_can_learn_some(store: Store, tmp_path: Path)
     second = Trainer(told, store).work.model
     assert isinstance(second, Model)
     x, t = first.process.prior(3, 2, rng=torch.Generator().manual_seed(0)), torch.full((3,), 0.5)
-    asked = second.denoiser.given(torch.ones(1, 2))
+    asked = x.given(conditions=torch.ones(1, 2))
     with torch.no_grad():
-        torch.testing.assert_close(asked(x, t)["types"], first.denoiser(x, t)["types"])
+        torch.testing.assert_close(
+            second.denoiser(asked, t)["types"], first.denoiser(x, t)["types"]
+        )
 
 
 def test_a_model_without_conditions_refuses_them(model: Model) -> None:
-    plain = dataclasses.replace(model, conditions=())
+    plain = model.replace(domain=dataclasses.replace(model.domain, conditions=()))
     with pytest.raises(InputError, match="without conditions"):
         list(generate(plain, Request(1, conditions={"n_F": 2.0})))
-    bare = Model.from_config({k: v for k, v in model.config().items() if k != "conditions"})
+    config = model.config()
+    bare = Model.from_config(
+        {**config, "domain": {k: v for k, v in config["domain"].items() if k != "conditions"}}
+    )
     with pytest.raises(ConfigError, match="needs a model with conditions"):
         list(generate(bare, Request(1), sampling={"guidance": 2.0}))

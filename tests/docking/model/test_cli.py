@@ -12,8 +12,8 @@ import yaml
 from moldiff.cli import main
 from moldiff.data.complexes import ComplexStore
 from moldiff.docking.bundled import bundled
-from moldiff.docking.model import PoseModel
 from moldiff.domain.poses import CLASSES
+from moldiff.model import Model
 from moldiff.registry import build, describe
 from moldiff.train import TrainConfig
 from moldiff.train.api import training_config
@@ -38,23 +38,23 @@ def test_from_folders_to_a_model(
     assert "on 8 complexes" in told.err and "poses/s" in told.err and "moldiff dock" in told.out
     with (run / "log.csv").open() as table:
         assert [row["step"] for row in csv.DictReader(table)] == ["4"]
-    model = PoseModel.load(run / "model.safetensors")
+    model = Model.load(run / "model.safetensors")
     assert model.card["training"]["steps"] == 4
 
 
 def test_the_bundled_configuration_builds() -> None:
     config = training_config("dock")
-    network = build("pose_network", config.network, **CLASSES)
+    network = build("network", config.network, **CLASSES)
     assert 4e5 < sum(p.numel() for p in network.parameters()) < 1.5e6
-    objective = build("pose_objective", config.objective)
-    assert build("pose_objective", describe(objective)) == objective
-    assert describe(build("pose_network", describe(network))) == describe(network)
+    objective = build("objective", config.objective)
+    assert build("objective", describe(objective)) == objective
+    assert describe(build("network", describe(network), **CLASSES)) == describe(network)
 
 
 def test_info_of_a_docking_model_and_of_complexes(
     complexes: ComplexStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for purpose, words in (("proposals", "poses, by diffusion"), ("likelihood", "likelihood of")):
+    for purpose, words in (("proposals", "poses"), ("likelihood", "distances")):
         path = bundled(purpose)
         assert path is not None
         assert main(["info", str(path)]) == 0

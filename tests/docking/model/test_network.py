@@ -7,6 +7,7 @@ import roma
 import torch
 
 from moldiff.chem.graph import ATOM_CLASSES
+from moldiff.diffusion.batch import Batch
 from moldiff.domain.poses import CLASSES, PAIR_KINDS
 from moldiff.nn.contacts import PoseNetwork
 from moldiff.nn.inputs import LigandInput, PocketInput
@@ -56,6 +57,19 @@ def x(rng: torch.Generator) -> torch.Tensor:
     return 3 * torch.randn(POSES, ATOMS, 3, generator=rng, dtype=torch.float64)
 
 
+def displaced(
+    network: PoseNetwork,
+    x: torch.Tensor,
+    t: torch.Tensor,
+    ligand: LigandInput,
+    pocket: PocketInput,
+) -> torch.Tensor:
+    """The displacements of atoms x at times t."""
+    batch = Batch({"positions": x}, {"ligand": ligand, "pocket": pocket})
+    moved: torch.Tensor = network(batch, t)["positions"]
+    return moved
+
+
 TIMES = torch.tensor([0.1, 0.5, 0.9], dtype=torch.float64)
 
 
@@ -66,13 +80,13 @@ def test_displacements_turn_with_the_complex(
     x: torch.Tensor,
     rng: torch.Generator,
 ) -> None:
-    moved = network(x, TIMES, ligand, network.encode(pocket))
+    moved = displaced(network, x, TIMES, ligand, pocket)
     assert moved.shape == x.shape and moved.std() > 1e-3
     quaternion = torch.randn(4, generator=rng, dtype=torch.float64)
     for sign in (1, -1):  # reflections too
         turn = sign * roma.unitquat_to_rotmat(quaternion / quaternion.norm())
         turned = PocketInput(pocket.positions @ turn.T, pocket.tokens, pocket.centre)
-        again = network(x @ turn.T, TIMES, ligand, network.encode(turned))
+        again = displaced(network, x @ turn.T, TIMES, ligand, turned)
         assert torch.allclose(again, moved @ turn.T, atol=1e-6)
 
 
@@ -83,31 +97,28 @@ def test_order_of_poses_atoms_and_pocket(
     x: torch.Tensor,
     rng: torch.Generator,
 ) -> None:
-    moved = network(x, TIMES, ligand, network.encode(pocket))
+    moved = displaced(network, x, TIMES, ligand, pocket)
     poses, atoms, around = (torch.randperm(k, generator=rng) for k in (POSES, ATOMS, POCKET))
     mixed = LigandInput(ligand.atoms[atoms], ligand.pairs[atoms][:, atoms])
     shuffled = PocketInput(pocket.positions[around], pocket.tokens[around], pocket.centre)
-    again = network(x[poses][:, atoms], TIMES[poses], mixed, network.encode(shuffled))
+    again = displaced(network, x[poses][:, atoms], TIMES[poses], mixed, shuffled)
     assert torch.allclose(again, moved[poses][:, atoms], atol=1e-6)
 
 
 def test_every_input_counts(
     network: PoseNetwork, ligand: LigandInput, pocket: PocketInput, x: torch.Tensor
 ) -> None:
-    state = network.encode(pocket)
-    moved = network(x, TIMES, ligand, state)
+    moved = displaced(network, x, TIMES, ligand, pocket)
     other = LigandInput(ligand.atoms, (ligand.pairs + 1) % PAIR_KINDS)
     element = ligand.atoms.clone()
     element[0, 0] = (element[0, 0] + 1) % ATOM_CLASSES[0]
     tokens = (pocket.tokens + 1) % TOKENS
     changed = [
-        network(x, TIMES.flip(0), ligand, state),
-        network(x, TIMES, other, state),
-        network(x, TIMES, LigandInput(element, ligand.pairs), state),
-        network(
-            x, TIMES, ligand, network.encode(PocketInput(pocket.positions, tokens, pocket.centre))
-        ),
-        network(x + 0.5, TIMES, ligand, state),
+        displaced(network, x, TIMES.flip(0), ligand, pocket),
+        displaced(network, x, TIMES, other, pocket),
+        displaced(network, x, TIMES, LigandInput(element, ligand.pairs), pocket),
+        displaced(network, x, TIMES, ligand, PocketInput(pocket.positions, tokens, pocket.centre)),
+        displaced(network, x + 0.5, TIMES, ligand, pocket),
     ]
     assert all((c - moved).abs().max() > 1e-4 for c in changed)
 
@@ -115,7 +126,7 @@ def test_every_input_counts(
 def test_gradients_reach_every_weight(
     network: PoseNetwork, ligand: LigandInput, pocket: PocketInput, x: torch.Tensor
 ) -> None:
-    network(x, TIMES, ligand, network.encode(pocket)).square().sum().backward()
+    displaced(network, x, TIMES, ligand, pocket).square().sum().backward()
     assert [n for n, p in network.named_parameters() if p.grad is None or not p.grad.any()] == []
 
 
@@ -123,4 +134,21 @@ def test_a_pocket_smaller_than_the_neighbourhood(
     network: PoseNetwork, ligand: LigandInput, pocket: PocketInput, x: torch.Tensor
 ) -> None:
     few = PocketInput(pocket.positions[:5], pocket.tokens[:5], pocket.centre)
-    assert network(x, TIMES, ligand, network.encode(few)).isfinite().all()
+    assert displaced(network, x, TIMES, ligand, few).isfinite().all()
+
+
+def test_ligand_and_pocket_are_encoded_once_and_no_more(
+    network: PoseNetwork, ligand: LigandInput, pocket: PocketInput, x: torch.Tensor
+) -> None:
+    calls: list[int] = []
+    hook = network.encoder.register_forward_hook(lambda *_: calls.append(1))
+    given = {"ligand": ligand, "pocket": pocket, "other": 5}
+    context = network.encode(given)
+    again = network.encode(context)
+    assert again["pocket"] is context["pocket"] and again["ligand"] is context["ligand"]
+    assert context["other"] == 5 and given["pocket"] is pocket
+    fresh = displaced(network, x, TIMES, ligand, pocket)
+    assert len(calls) == 2
+    moved = network(Batch({"positions": x}, context), TIMES)["positions"]
+    hook.remove()
+    assert len(calls) == 2 and torch.equal(moved, fresh)

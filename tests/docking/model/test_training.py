@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from moldiff.data.complexes import ComplexStore
-from moldiff.docking.denoiser import to_batch, to_pose
-from moldiff.docking.model import PoseModel
+from moldiff.docking.proposals import sample_poses
+from moldiff.domain.poses import to_batch, to_pose
 from moldiff.errors import ConfigError, ModelFileError
+from moldiff.model import Model
 from moldiff.storage import read_tensors
 from moldiff.train import TrainConfig, Trainer
 from moldiff.train.trainer import CHECKPOINT_FORMAT
@@ -60,7 +61,8 @@ def test_one_complex_is_learnt_by_heart(config: Config, complexes: ComplexStore)
     learnt = complexes[1]
     errors = []
     for step in range(160):
-        loss, parts = work.objective(work.model, learnt, rng=rng)
+        x_0 = work.objective.draw(learnt, device="cpu", rng=rng)
+        loss, parts = work.objective(work.model.denoiser, x_0, rng=rng)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(work.model.network.parameters(), 1.0)
         for group in optimizer.param_groups:
@@ -70,7 +72,7 @@ def test_one_complex_is_learnt_by_heart(config: Config, complexes: ComplexStore)
         errors.append(float(parts["error"]))
     assert sum(errors[-20:]) < 0.5 * sum(errors[:20])
     made = example(learnt, jitter=0.5, margin=(7.0, 7.0), rng=rng)
-    poses = work.model.sample(made.kinematics, made.ligand, made.pocket, 16, rng=rng)
+    poses = sample_poses(work.model, made.context(), 16, rng=rng)
     x = made.kinematics.place(poses)
     near = nearest(x, made.crystal.expand_as(x), made.symmetry)
     rmsd = (x - near).square().sum(-1).mean(1).sqrt()
@@ -94,11 +96,11 @@ def test_the_bound_pose_is_a_fixed_point(config: Config, complexes: ComplexStore
     rng = torch.Generator().manual_seed(0)
     made = example(complexes[0], jitter=1.0, margin=(5.0, 9.0), rng=rng)
     conformer = torch.arange(len(made.bound))
-    denoiser = work.model.denoiser(made.kinematics, conformer, made.ligand, made.pocket)
-    x_0 = to_batch(made.bound, made.pocket.centre)
-    found = denoiser(x_0, torch.full((len(conformer),), 0.5))
-    before = made.kinematics.place(to_pose(x_0, conformer))
-    after = made.kinematics.place(to_pose(found, conformer))
+    x_0 = to_batch(made.bound, made.pocket.centre).given(**made.context())
+    assert torch.equal(x_0.context["conformer"], conformer)
+    found = work.model.denoiser(x_0, torch.full((len(conformer),), 0.5))
+    before = made.kinematics.place(to_pose(x_0))
+    after = made.kinematics.place(to_pose(found))
     assert torch.allclose(before, after, atol=1e-3)
 
 
@@ -113,20 +115,20 @@ def test_symmetric_images_are_no_error() -> None:
 def test_the_file_of_a_model(config: Config, complexes: ComplexStore, tmp_path: Path) -> None:
     model = Poses(config(), complexes).model
     model.save(tmp_path / "model.safetensors", card={"name": "x"})
-    loaded = PoseModel.load(tmp_path / "model.safetensors")
+    loaded = Model.load(tmp_path / "model.safetensors")
     assert loaded.config() == model.config() and loaded.card["name"] == "x" and loaded.digest
     made = example(
         complexes[0], jitter=1.0, margin=(5.0, 9.0), rng=torch.Generator().manual_seed(0)
     )
     draws = [
-        m.sample(made.kinematics, made.ligand, made.pocket, 3, rng=torch.Generator().manual_seed(1))
+        sample_poses(m, made.context(), 3, rng=torch.Generator().manual_seed(1))
         for m in (model, loaded)
     ]
     assert torch.allclose(draws[0].centre, draws[1].centre, atol=1e-4)
     content = (tmp_path / "model.safetensors").read_bytes()
     (tmp_path / "model.safetensors").write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     with pytest.raises(ModelFileError, match="checksum"):
-        PoseModel.load(tmp_path / "model.safetensors")
+        Model.load(tmp_path / "model.safetensors")
 
 
 def test_wrong_settings(config: Config, complexes: ComplexStore) -> None:

@@ -1,0 +1,102 @@
+r"""Time: one number for a whole graph, or one for each of its sites.
+
+With a time per site a part of a graph can be clean (t = 0) while the rest is noise: a scaffold is
+kept, a chain is continued, a conformer is found for a given graph.  The context entry ``clean``
+says which sites those are, {"atom": (b, n), "pair": (b, e), ...} of bool (one row may stand for
+all graphs); :func:`batch_times` turns it and the time of a graph into times of sites.
+
+Clean sites are data: every process returns them untouched, every loss leaves them out.  A graph
+with clean sites stands where they are, so its other coordinates are noised in all of R^3 instead
+of about a common centre of mass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from moldiff.diffusion.batch import FIELDS, Batch, Scope
+
+__all__ = [
+    "Clean",
+    "SiteTimes",
+    "Time",
+    "batch_times",
+    "field_times",
+    "graph_times",
+    "map_times",
+]
+
+
+class Clean(Mapping[Scope, Tensor]):
+    """Which sites are clean, by scope: bool (b, sites), or (1, sites) for all graphs."""
+
+    def __init__(self, sites: Mapping[Any, Tensor]) -> None:
+        self._sites = MappingProxyType(dict(sites))
+
+    def __getitem__(self, scope: Scope) -> Tensor:
+        return self._sites[scope]
+
+    def __iter__(self) -> Any:
+        return iter(self._sites)
+
+    def __len__(self) -> int:
+        return len(self._sites)
+
+    def to(self, device: torch.device | str) -> Clean:
+        """Return it on a device."""
+        return Clean({scope: mask.to(device) for scope, mask in self._sites.items()})
+
+
+@dataclass(frozen=True, eq=False)
+class SiteTimes:
+    """A time of its own for every site.
+
+    Attributes
+    ----------
+    graph:
+        (b,) the time of the graph as a whole: of what has no time of its own.
+    sites:
+        By scope, (b, sites).
+    """
+
+    graph: Float[Tensor, " b"]
+    sites: Mapping[Scope, Float[Tensor, "b _"]]
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> SiteTimes:
+        """Return the times with ``function`` applied to all of them."""
+        return SiteTimes(function(self.graph), {k: function(v) for k, v in self.sites.items()})
+
+
+Time: TypeAlias = "Float[Tensor, ' b'] | SiteTimes"
+
+
+def field_times(t: Time, field: str) -> Float[Tensor, "b *sites"]:
+    """Return the times of a field's sites: (b, sites), or (b,) where they share one."""
+    return t.sites.get(FIELDS[field].scope, t.graph) if isinstance(t, SiteTimes) else t
+
+
+def graph_times(t: Time) -> Float[Tensor, " b"]:
+    """Return the times of the graphs, (b,)."""
+    return t.graph if isinstance(t, SiteTimes) else t
+
+
+def batch_times(x: Batch, t: Float[Tensor, " b"]) -> Time:
+    """Return time t, (b,), of every site of a batch: 0 where its context says it is clean."""
+    clean = x.context.get("clean")
+    if clean is None:
+        return t
+    late = t.unsqueeze(1)
+    zero = torch.zeros_like(late)
+    return SiteTimes(t, {scope: torch.where(mask, zero, late) for scope, mask in clean.items()})
+
+
+def map_times(t: Time, function: Callable[[Tensor], Tensor]) -> Time:
+    """Return the time with ``function`` applied to all its numbers."""
+    return t.map(function) if isinstance(t, SiteTimes) else function(t)

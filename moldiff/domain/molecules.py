@@ -1,0 +1,111 @@
+"""Molecules: elements, charges, bonds and coordinates, drawn together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from rdkit import Chem
+
+from moldiff.chem.decode import decode
+from moldiff.chem.encode import Encoded
+from moldiff.chem.valence import valence_table
+from moldiff.chem.vocabulary import Vocabulary
+from moldiff.diffusion.batch import Batch
+from moldiff.diffusion.guidance.condition import Condition
+from moldiff.diffusion.latent import Codec, check_latent
+from moldiff.diffusion.network import Network
+from moldiff.diffusion.process import Product
+from moldiff.domain.base import Domain
+from moldiff.errors import ConfigError
+from moldiff.nn import GraphNetwork
+from moldiff.registry import build, describe, register
+
+__all__ = ["Molecules", "encoded"]
+
+
+@register("domain", "molecules")
+@dataclass(frozen=True, eq=False)
+class Molecules(Domain):
+    """Molecules of a vocabulary.
+
+    Attributes
+    ----------
+    vocabulary:
+        Elements and charges the class indices stand for.
+    sizes:
+        Frequency of each number of atoms in the training data.
+    conditions:
+        What a model can be asked for, in the order of the network's inputs.
+    """
+
+    noun: ClassVar[str] = "molecules"
+    use: ClassVar[str] = "moldiff generate -n 32 --model {model} -o molecules.sdf"
+
+    vocabulary: Vocabulary
+    sizes: Mapping[int, float]
+    conditions: tuple[Condition, ...] = ()
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Molecules:
+        sizes = {int(n): float(weight) for n, weight in config["sizes"].items()}
+        conditions = tuple(Condition.from_config(c) for c in config.get("conditions", ()))
+        return cls(Vocabulary.from_dict(config["vocabulary"]), sizes, conditions)
+
+    def config(self) -> dict[str, Any]:
+        conditions = [condition.to_config() for condition in self.conditions]
+        return {
+            "name": "molecules",
+            "vocabulary": self.vocabulary.to_dict(),
+            "sizes": {str(n): weight for n, weight in self.sizes.items()},
+            **({"conditions": conditions} if conditions else {}),
+        }
+
+    def network(self, config: Mapping[str, Any] | str, process: Product | None) -> Network:
+        if process is None:  # a codec, whose latents the process of another model is about
+            made: Codec = build("codec", config)
+            return made
+        classes, vectors = process.categorical(), process.vectors()
+        interaction = build("interaction", config)
+        return GraphNetwork(interaction, classes, vectors, len(self.conditions))
+
+    def network_config(self, network: Any) -> dict[str, Any]:
+        return describe(network.interaction if isinstance(network, GraphNetwork) else network)
+
+    def check(self, process: Product | None, *, coded: bool = False) -> None:
+        if process is None:
+            return
+        check_latent(process, coded=coded)
+        if not self.sizes:
+            raise ConfigError("The model configuration has no sizes.")
+
+    def knowledge(self) -> dict[str, Any]:
+        allowed = torch.as_tensor(valence_table(self.vocabulary))
+        return {"allowed": allowed, "conditions": len(self.conditions)}
+
+    def encode(self, molecules: Sequence[Encoded], process: Product) -> Batch:
+        """Return molecules of one size as a clean batch, centred as the process's spaces say."""
+        fields = {f: np.stack([getattr(m, f) for m in molecules]) for f in process.processes}
+        batch = Batch(
+            {
+                f: torch.as_tensor(v if f == "positions" else v.astype(np.int64))
+                for f, v in fields.items()
+            }
+        )
+        spaces = {f: p.space for f, p in process.gaussian().items()}
+        return batch.replace(**{f: space.project(batch[f]) for f, space in spaces.items()})
+
+    def decode(self, batch: Batch, i: int) -> Chem.Mol:
+        """Return graph i of a clean batch as an unsanitised molecule with one conformer."""
+        return decode(encoded(batch, i), self.vocabulary)
+
+
+def encoded(batch: Batch, i: int) -> Encoded:
+    """Return graph i of a batch as plain arrays."""
+    return Encoded(
+        batch["positions"][i].numpy().astype(np.float32),
+        *(batch[f][i].numpy().astype(np.int8) for f in ("types", "charges", "bonds")),
+    )

@@ -1,0 +1,67 @@
+"""What all layers of a pose network read of the poses: pairs of atoms, and contacts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from moldiff.nn.inputs import PocketState
+from moldiff.nn.pocket import exact, radial
+from moldiff.nn.pocket import neighbours as nearest
+
+__all__ = ["Geometry", "geometry_of"]
+
+_REACH = 8.0  # Å, where contacts have faded away
+_FARTHEST = 12.0  # Å, up to which distances of ligand atoms are told apart
+
+
+@dataclass(frozen=True, eq=False)
+class Geometry:
+    """p poses of n atoms, their pairs, and their contacts with the k nearest pocket atoms.
+
+    Attributes
+    ----------
+    x:
+        (p, n, 3) atoms in Å.
+    unit, basis:
+        Of pairs, laid out (from, to): (p, n, n, 3) directions, (p, n, n, d) distances in Gaussians.
+    index, contact, contact_basis:
+        Of contacts: (p * n, k) the pocket atom, (p * n, k, 3) the direction, and (p * n, k, d)
+        distance and angles with the pocket atom's vectors.
+    fade:
+        (p * n, k) from 1 to 0 at the reach, so that nothing jumps where a neighbour enters it.
+    """
+
+    x: Tensor
+    unit: Tensor
+    basis: Tensor
+    index: Tensor
+    contact: Tensor
+    contact_basis: Tensor
+    fade: Tensor
+
+
+def geometry_of(
+    x: Float[Tensor, "p n 3"], pocket: PocketState, *, neighbours: int, basis: int
+) -> Geometry:
+    """Return the geometry of poses, atoms at x in Å, in an encoded pocket."""
+    with exact(x):
+        apart = x.unsqueeze(1) - x.unsqueeze(2)
+        distance = (apart.square().sum(-1) + 1e-4).sqrt()
+        index, unit, reach = nearest(x.flatten(0, 1), pocket.positions, neighbours)
+        fade = 0.5 * torch.cos(torch.pi * (reach / _REACH).clamp_max(1)) + 0.5
+        around = F.embedding(index, pocket.vectors.flatten(1)).unflatten(-1, (-1, 3))
+        angles = (around @ unit.unsqueeze(-1)).squeeze(-1)
+        return Geometry(
+            x,
+            apart / (1 + distance).unsqueeze(-1),
+            radial(distance, _FARTHEST, basis),
+            index,
+            unit,
+            torch.cat([radial(reach, _REACH, basis), angles], -1),
+            fade,
+        )

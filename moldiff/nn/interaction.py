@@ -1,0 +1,33 @@
+"""What stands between embedding and heads: layers that refine the features of a graph."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from torch import nn
+
+from moldiff.diffusion.network import Symmetry
+from moldiff.nn.embed import Features
+
+__all__ = ["Interaction"]
+
+
+class Interaction(nn.Module, ABC):
+    """Layers of message passing or attention; their sizes are those of embedding and heads."""
+
+    symmetry: ClassVar[Symmetry]
+    """What the refined features are equivariant under."""
+
+    width: int
+    """Features per atom."""
+    pair_width: int
+    """Features per pair."""
+    channels: int
+    """Points per atom."""
+    context_width: int
+    """Features of the whole graph."""
+
+    @abstractmethod
+    def forward(self, x: Features) -> Features:
+        """Refine the features; shapes stay."""

@@ -1,0 +1,48 @@
+"""The molecules of a run: a prepared store, or a file that is prepared into the run's directory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from moldiff.data.molecules import prepare, prepared_from
+from moldiff.data.store import Store
+from moldiff.errors import ConfigError
+from moldiff.train.config import TrainConfig
+
+__all__ = ["molecule_store"]
+
+
+def molecule_store(config: TrainConfig, say: Callable[[str], None]) -> Store:
+    """Open the molecules of a run; a file of them is prepared first.
+
+    A store that was prepared from a file of the same content is used again.
+
+    Raises
+    ------
+    DataError, InputError
+        If the data is missing or damaged, or no molecule can be used.
+    ConfigError
+        If the run has been trained on molecules of other content.
+    """
+    source = Path(config.data)
+    if not source.is_file():
+        return Store.open(source)
+    destination = Path(config.output) / "data"
+    if (destination / "store.json").is_file():
+        store = Store.open(destination)
+        if prepared_from(store, [source]):
+            return store
+        _keep_run(config)
+    say(f"Preparing {source} as {destination} ...")
+    return prepare([source], destination)
+
+
+def _keep_run(config: TrainConfig) -> None:
+    """Refuse to replace the data of a run that has a checkpoint: it could not go on."""
+    run = Path(config.output)
+    if (run / "checkpoint.safetensors").exists():
+        raise ConfigError(
+            f"The run '{run}' has been trained on other molecules than '{config.data}' holds now.",
+            fix="Give the new run a directory of its own with --output.",
+        )

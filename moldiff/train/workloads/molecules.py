@@ -1,0 +1,214 @@
+"""Training a generator of molecules."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from moldiff.bundled import bundled_models, find_model
+from moldiff.data.store import Store
+from moldiff.diffusion.batch import Batch
+from moldiff.diffusion.guidance.condition import dropped
+from moldiff.diffusion.objective import Objective, Reflow
+from moldiff.errors import ConfigError
+from moldiff.generation.sampling import sampled
+from moldiff.model import Model
+from moldiff.registry import describe, register
+from moldiff.seeds import generator
+from moldiff.storage import weights_digest
+from moldiff.train.check import check
+from moldiff.train.conditions import Labels
+from moldiff.train.config import TrainConfig
+from moldiff.train.data import molecule_store
+from moldiff.train.loader import SizeBuckets
+from moldiff.train.orientation import turned
+from moldiff.train.statistics import Statistics
+from moldiff.train.workloads.base import Figures, Loss, Say, Workload, build_objective, load_weights
+from moldiff.train.workloads.latents import load_codec, resolve_latent
+from moldiff.train.workloads.pairs import Pair, TeacherPairs
+
+__all__ = ["Molecules"]
+
+
+@register("task", "molecules")
+class Molecules(Workload):
+    """Generation of molecules: one loss per batch of molecules of one size."""
+
+    score = "strict_validity"
+    unit, samples = "molecule", "molecules"
+    use = "moldiff generate -n 32 --model {model} -o molecules.sdf"
+    loader: SizeBuckets | TeacherPairs
+    objective: Objective
+
+    def __init__(self, config: TrainConfig, data: Store) -> None:
+        train = data.indices("train")
+        self.config = config
+        wanted, self.drop = config.conditions.properties, config.conditions.drop
+        labels = Labels(data, wanted, train) if wanted else None
+        self.loader = SizeBuckets(data, train, batch=config.batch, seed=config.seed, labels=labels)
+        self.model = _new_model(config, data, Statistics.of(data, train), labels)
+        # A wrong setting is told before training, not after.
+        sampled(self.model, self.model.denoiser, config.sampling)
+        name = _teacher_name(config)
+        self.teacher = None if name is None else _teacher(name, self.model, config)
+        if config.init is not None:  # now: a teacher of other data says more than its weights
+            first = Model.load(find_model(config.init), domain="molecules")
+            load_weights(self.model.network, first.network, config.init)
+        self.objective = build_objective(
+            config,
+            "denoiser",
+            guide=None if self.teacher is None else self.teacher.denoiser,
+            sampled=functools.partial(sampled, self.model),
+        )
+        if self.teacher is not None and isinstance(self.objective, Reflow):
+            self.loader = TeacherPairs(
+                self.objective,
+                self.teacher,
+                Path(config.output) / "pairs",
+                batch=config.batch,
+                seed=config.seed,
+            )
+
+    @classmethod
+    def open(cls, config: TrainConfig, say: Say) -> Store:
+        return molecule_store(config, say)
+
+    @classmethod
+    def check(cls, config: TrainConfig) -> list[str]:
+        build_objective(config, "denoiser")
+        return check(config)
+
+    def identity(self) -> dict[str, Any]:
+        teacher = {} if self.teacher is None else {"teacher": self.teacher.digest}
+        codec = _codec_digest(self.model)
+        latent = {} if codec is None else {"codec weights": codec}
+        conditional = bool(self.config.conditions.properties)
+        return teacher | latent | ({"drop": self.drop} if conditional else {})
+
+    def losses(self, batch: Batch | Pair, *, rng: torch.Generator) -> Iterator[Loss]:
+        x_0, noise = batch if isinstance(batch, Pair) else (batch, None)
+        x_0 = x_0.to(self.config.device)
+        noise = None if noise is None else noise.to(self.config.device)
+        if not self.model.network.symmetry.equivariant:
+            x_0, noise = turned(x_0, noise, rng=rng)
+        if "conditions" in x_0.context:
+            x_0 = x_0.given(conditions=dropped(x_0.context["conditions"], self.drop, rng=rng))
+        if not isinstance(batch, Pair):  # pairs are latents already, if the teacher makes them
+            x_0 = self.model.encode(x_0, rng=rng)
+        yield *self.objective(self.model.denoiser, x_0, rng=rng, noise=noise), x_0.graphs
+
+    def judge(
+        self, model: Model, rng: torch.Generator, progress: Callable[[float], None]
+    ) -> Figures:
+        """Judge by samples and their cheap metrics.
+
+        The figures: strict validity; molecules stable by EDM's look-up; distinct among the
+        valid ones and valid x distinct by the predicted graph; molecules per second.
+        """
+        from moldiff.generation.api import generate
+        from moldiff.metrics import graph, lookup
+        from moldiff.metrics.sample import samples
+
+        start = time.perf_counter()
+        generated = generate(
+            self.config.evaluation.samples,
+            model=model,
+            seed=int(torch.randint(1 << 62, (), generator=rng)),
+            steps=self.config.evaluation.steps,
+            progress=progress,
+        )
+        speed = len(generated) / (time.perf_counter() - start)
+        items = samples(item.mol for item in generated)
+        judged, looked = graph.measure(items, None), lookup.measure(items, None)
+        values = {
+            "strict_validity": judged.strict_validity().value,
+            "lookup_stability": float("nan")
+            if isinstance(looked, str)
+            else looked.molecule_stability().value,
+            "unique": judged.uniqueness().value,
+            "valid_unique": judged.valid_unique().value,
+            "molecules_per_second": speed,
+        }
+        return {"samples": len(generated)} | {k: round(v, 4) for k, v in values.items()}
+
+
+def _teacher_name(config: TrainConfig) -> str | None:
+    objective = config.objective
+    return None if isinstance(objective, str) else objective.get("teacher")
+
+
+def _teacher(name: str, student: Model, config: TrainConfig) -> Model:
+    """Load a teacher, as precise as the student is trained."""
+    teacher = Model.load(find_model(name), device=config.device, domain="molecules")
+    what = _disagreement(teacher, student)
+    if what is not None:
+        fitting = [
+            k
+            for k, path in bundled_models().items()
+            if not _disagreement(Model.load(path), student)
+        ]
+        names = f" (of those bundled: {', '.join(fitting)})" if fitting else ""
+        raise ConfigError(
+            f"The {what} of the teacher '{name}' is not that of the model to be trained.",
+            fix=f"{_AGREE[what]}, or name another with --teacher{names}.",
+        )
+    return teacher.replace(precision=getattr(torch, config.precision))
+
+
+#: What makes the two agree.  A process depends on the data too: their spread, their classes.
+_AGREE = {
+    "vocabulary": "Train a teacher on the same data first",
+    "process": "Train a teacher on the same data and with the same 'process' first",
+    "conditions": "Give both the same 'conditions'",
+    "codec": "Give both the same codec (--codec)",
+}
+
+
+def _disagreement(teacher: Model, student: Model) -> str | None:
+    """Return the setting in which teacher and student disagree, or None."""
+    theirs, ours = teacher.domain.config(), student.domain.config()
+    same = {
+        "vocabulary": theirs["vocabulary"] == ours["vocabulary"],
+        "process": teacher.config()["process"] == student.config()["process"],
+        "conditions": theirs.get("conditions") == ours.get("conditions"),
+        "codec": _codec_digest(teacher) == _codec_digest(student),
+    }
+    return next((what for what, agrees in same.items() if not agrees), None)
+
+
+def _codec_digest(model: Model) -> str | None:
+    return None if model.codec is None else weights_digest(model.codec.state_dict())
+
+
+def _new_model(
+    config: TrainConfig, store: Store, statistics: Statistics, labels: Labels | None
+) -> Model:
+    conditions = () if labels is None else labels.conditions
+    codec = None if config.codec is None else load_codec(config, store)
+    process = config.process if codec is None else resolve_latent(config, codec, store)
+    described = {} if codec is None else {"codec": describe(codec)}
+    model = Model.from_config(
+        {
+            "domain": {
+                "name": "molecules",
+                "vocabulary": store.vocabulary.to_dict(),
+                "sizes": {str(n): w for n, w in statistics.sizes.items()},
+                "conditions": [c.to_config() for c in conditions],
+            },
+            **described,
+            "process": statistics.resolve(process),
+            "precondition": config.precondition,
+            "network": config.network,
+            "sampling": config.sampling,
+        },
+        seed=generator(config.seed, 0).initial_seed(),
+    )
+    if codec is not None and model.codec is not None:
+        model.codec.load_state_dict(codec.state_dict())
+        model.codec.to(config.device)
+    return model.replace(precision=getattr(torch, config.precision))
