@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from moldiff.bundled import bundled_models, find_model
 from moldiff.errors import ConfigError, InputError, did_you_mean
 
-__all__ = ["OTHER", "PARTS", "Citations", "cite"]
+__all__ = ["OTHER", "Citations", "cite"]
 
 Citations = dict[str, list[str]]
 """Key of a reference -> what it is cited for."""
@@ -23,13 +22,6 @@ OTHER: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 
 # Keys of a configuration that are not the kind of what stands under them.
 _KINDS = {"encoder": "interaction", "decoder": "interaction"}
-#: Modules that register classes when they are imported.
-PARTS = (
-    *(f"diffusion.{name}" for name in ("coupling", "objective", "precondition", "process",
-      "sampler", "schedule", "space")),
-    "nn", "nn.contacts", "nn.distances", "train.workloads.displacement",
-    "train.workloads.distances",
-)  # fmt: skip
 
 
 def cite(words: Iterable[str]) -> Citations:
@@ -50,8 +42,6 @@ def cite(words: Iterable[str]) -> Citations:
     """
     from moldiff.references import OWN
 
-    for module in PARTS:  # to import a part is to register it
-        import_module(f"moldiff.{module}")
     found: Citations = {}
     for word in words:
         for key, what in _of_word(word):
@@ -154,10 +144,6 @@ def _of_config(config: Mapping[str, Any], kind: str | None = None) -> Iterator[t
 
 
 def _of_part(kind: str, name: str) -> Iterator[tuple[str, str]]:
-    from moldiff.registry import cited
+    from moldiff.registry import cited, word
 
-    word = _WORDS.get(kind, kind)
-    return ((key, f"the {word} {name} ({where})") for key, where in cited(kind, name).items())
-
-
-_WORDS = {"interaction": "network", "times": "distribution of times", "grid": "grid of times"}
+    return ((key, f"the {word(kind)} {name} ({where})") for key, where in cited(kind, name).items())

@@ -27,9 +27,13 @@ CHECKED = (
 jaxtyping.install_import_hook([f"moldiff.{name}" for name in CHECKED], "beartype.beartype")
 
 import signal  # noqa: E402
+from collections.abc import Iterator  # noqa: E402
 
 import hypothesis  # noqa: E402
+import pytest  # noqa: E402
 import torch  # noqa: E402
+
+from moldiff import catalogue  # noqa: E402
 
 # A shell starts what goes to the background deaf to Ctrl-C, and children inherit it: the tests of
 # interruptions would wait for ever.
@@ -42,3 +46,12 @@ torch.set_num_threads(1)
 # No deadlines (CI machines are busy at times) and the same examples in every run.
 hypothesis.settings.register_profile("moldiff", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("moldiff")
+
+
+@pytest.fixture
+def registry_kept() -> Iterator[None]:
+    """What a test registers is forgotten after it."""
+    before = {kind: dict(classes) for kind, classes in catalogue._REGISTRY.items()}
+    yield
+    catalogue._REGISTRY.clear()
+    catalogue._REGISTRY.update(before)

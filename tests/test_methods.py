@@ -25,6 +25,7 @@ from moldiff.train.check import check
 from moldiff.train.statistics import Statistics
 from moldiff.train.workloads.codecs import Codecs
 from moldiff.train.workloads.molecules import Molecules
+from tests.one_device import META, on_meta, watched
 
 SAMPLE = Path(__file__).parents[1] / "datasets" / "qm9" / "sample.sdf"
 TINY = {
@@ -98,6 +99,31 @@ def test_every_method_trains_and_samples(
     assert [item.mol.GetNumAtoms() for item in made] == [5, 5]
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_the_loss_of_every_method_stays_on_the_device_of_its_network(
+    name: str, store: Store, teacher: Path, codec: Path, tmp_path: Path
+) -> None:
+    own = {"codec": str(codec)} if "codec" in METHODS[name].config else {}
+    own = {**own, "device": META, "output": str(tmp_path)}
+    work = Molecules(member(name, teacher, **own), store)
+    work.model.network.to(META)
+    with watched():
+        for loss, parts, _ in work.losses(work.loader[0], rng=torch.Generator()):
+            assert on_meta(loss, parts)
+            loss.backward()
+        assert on_meta([p.grad for p in work.model.network.parameters()])
+
+
+def test_the_loss_of_a_codec_stays_on_the_device_of_its_network(store: Store) -> None:
+    network = {"name": "autoencoder", "width": 3, "encoder": TINY, "decoder": TINY}
+    settings = {"task": "codec", "network": network, "objective": "reconstruction", "device": META}
+    work = Codecs(dataclasses.replace(CONFIG, **settings), store)
+    work.model.network.to(META)
+    with watched():
+        for loss, parts, _ in work.losses(work.loader[0], rng=torch.Generator()):
+            assert on_meta(loss, parts)
+
+
 def test_every_stepper_has_a_name_on_the_command_line() -> None:
     assert {choice.stepper["name"] for choice in SAMPLERS.values()} == set(
         registry.names("stepper")
@@ -111,6 +137,7 @@ def test_a_sampler_with_settings() -> None:
         "name": "heun", "s_churn": 2, "s_noise": 1.01,
     }  # fmt: skip
     assert parse_sampler("ddim") == {"name": "ancestral", "eta": 0.0}
+    assert parse_sampler("ancestral,eta=0.5") == {"name": "ancestral", "eta": 0.5}  # no method's
 
 
 @pytest.mark.parametrize(
@@ -122,7 +149,7 @@ def test_a_sampler_with_settings() -> None:
         ("heun,name=1", "no setting"),
         ("heun,s_churn=much", "must be a number"),
         ("heun,s_churn=nan", "must be a number"),
-        ("", "no sampler ''"),
+        ("", "no sampler ''.*Known: .*ancestral.*--import FILE"),
     ],
 )
 def test_a_wrong_sampler_is_refused(text: str, words: str) -> None:
@@ -237,6 +264,18 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
         "'masked'", "mask",
     ),
     "temperature": ({"sampling": {"temperature": 0}}, "above 0", "1"),
+    "objective within": (
+        {"objective": {"name": "endpoint", "objective": "consistency"}},
+        "cannot be the objective 'consistency'", "Names that fit: denoising",
+    ),
+    "weight": (
+        {"objective": {"name": "denoising", "weights": {"positions": "x"}}},
+        "'positions' of 'weights' must be a number", "Correct",
+    ),
+    "rollout": (
+        {"objective": {"name": "endpoint", "rollout": 5}}, "'rollout' must be a mapping", "Correct"
+    ),
+    "grid": ({"sampling": {"grid": "heun"}}, "no grid of times called 'heun'", "power"),
 }  # fmt: skip
 
 

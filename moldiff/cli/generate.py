@@ -12,7 +12,7 @@ import typer
 
 from moldiff.bundled import usual_model
 from moldiff.cli.failure import Interrupted
-from moldiff.cli.options import conditions, temperatures
+from moldiff.cli.options import Imports, conditions, import_all, temperatures
 from moldiff.cli.output import (
     bar,
     check_apart,
@@ -74,7 +74,8 @@ def command(
     sampler: Annotated[
         str | None,
         typer.Option(
-            help="Another sampler: ddim, heun,s_churn=2, ... (moldiff methods). "
+            help="Another sampler: ddim, heun,s_churn=2, ... (moldiff methods), or a stepper of "
+            "your own (--import). "
             "[default: the model's]"
         ),
     ] = None,
@@ -134,6 +135,7 @@ def command(
     ] = 1,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 or mps.")] = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="Threads of one operation.")] = 1,
+    imports: Imports = None,
 ) -> None:
     """Generate molecules: coordinates, elements, bonds and charges.
 
@@ -151,6 +153,7 @@ def command(
         check_output(trajectory, (".xyz",))
         check_apart("--trajectory", trajectory, [output])
     load_torch()
+    import_all(imports)
     from moldiff.cpu import set_threads
     from moldiff.generation.api import check_conditions, sampler_remarks, stream
     from moldiff.models import load

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from moldiff.cli.options import Imports, import_all
 from moldiff.cli.output import pairs, remark, table
 
 EXAMPLES = ("moldiff info", "moldiff info qm9", "moldiff info runs/my/model.safetensors")
@@ -15,11 +16,13 @@ def command(
     model: Annotated[
         str | None, typer.Argument(help="A bundled model or a model file; none lists them.")
     ] = None,
+    imports: Imports = None,
 ) -> None:
     """Print what is known of a model.
 
     Network, elements, sizes, data, training, what was measured, and the hash of its weights.
     """
+    import_all(imports)
     from moldiff.bundled import bundled_models
     from moldiff.models import card_rows, load
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from moldiff.cli.options import Imports, import_all
 from moldiff.cli.output import (
     check_apart,
     check_output,
@@ -53,6 +54,7 @@ def command(
     seed: Annotated[int, typer.Option(help="Same seed, same figures.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 or mps.")] = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="Threads of one operation.")] = 1,
+    imports: Imports = None,
 ) -> None:
     """Print the variational bound on log p of molecules, in nats, and what it is made of.
 
@@ -66,6 +68,7 @@ def command(
     check_threads(threads)
     records = list(Readable(file))
     load_torch()
+    import_all(imports)
     from moldiff.cpu import set_threads
     from moldiff.generation.bound import bounds, to_json
     from moldiff.models import load

@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from moldiff.cli.output import check_positive
 from moldiff.errors import InputError
 
-__all__ = ["conditions", "temperatures"]
+__all__ = ["Imports", "conditions", "import_all", "temperatures"]
+
+Imports = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--import",
+        metavar="FILE|MODULE",
+        help="Python code with parts of your own, run first; repeatable.",
+    ),
+]
+
+
+def import_all(sources: list[str] | None) -> None:
+    """Import the user's own parts (``InputError`` where that fails)."""
+    from moldiff.plugins import import_source
+
+    for source in sources or []:
+        import_source(source)
 
 
 def temperatures(text: str) -> float | dict[str, float]:

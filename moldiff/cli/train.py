@@ -6,7 +6,7 @@ import os
 import shlex
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -16,6 +16,7 @@ import typer
 
 from moldiff.cli.failure import Interrupted
 from moldiff.cli.log import Log
+from moldiff.cli.options import Imports, import_all
 from moldiff.cli.output import (
     bar,
     check_threads,
@@ -70,6 +71,7 @@ def command(
     batch: Annotated[int | None, typer.Option(min=1, help="Molecules per step.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of one operation.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 or mps.")] = None,
+    imports: Imports = None,
 ) -> None:
     """Train a model, or go on with it.
 
@@ -91,17 +93,21 @@ def command(
         "device": device,
     }
     check_threads(threads)
+    import_all(imports)
     config = training_config(source, method=method, teacher=teacher, announce=remark, **given)
     check_threads(config.threads, f"'threads' in {source}")
     set_threads(config.threads)
-    run = _Run(config, source, _again(source, {"method": method, "teacher": teacher, **given}))
-    run.train()
+    own = list(chain(*(("--import", one) for one in imports or [])))
+    again = _again(source, {"method": method, "teacher": teacher, **given}, own)
+    _Run(config, source, again).train()
+    if own:
+        print(f"Its own parts are needed there, too: {shlex.join(own)}")
 
 
-def _again(source: str, given: Mapping[str, str | int | None]) -> str:
+def _again(source: str, given: Mapping[str, str | int | None], own: Sequence[str]) -> str:
     """The command that goes on with the same run, ready to be pasted into a shell."""
     options = [(f"--{name}", str(value)) for name, value in given.items() if value is not None]
-    return shlex.join(["moldiff", "train", source, *chain(*options)])
+    return shlex.join(["moldiff", "train", source, *chain(*options), *own])
 
 
 _SHOWN = 10  # kinds of rejected molecules
@@ -197,16 +203,15 @@ def _write_config(config: TrainConfig, source: str) -> None:
 
     The configuration that was given is never replaced: its author's comments are in it.
     """
-    import yaml
-
     from moldiff.text import replace_text
+    from moldiff.train import notation
 
     output = Path(config.output)
     output.mkdir(parents=True, exist_ok=True)
     target = output / "config.yaml"
     if target.resolve() == Path(source).resolve():
         return
-    replace_text(target, yaml.safe_dump(config.to_dict(), sort_keys=False))
+    replace_text(target, notation.written(config.to_dict()))
 
 
 @contextmanager

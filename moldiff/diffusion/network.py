@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -51,6 +51,13 @@ class Network(nn.Module, ABC):
         Encoding what is encoded already changes nothing.
         """
         return context
+
+    def matrices(self) -> Iterator[nn.Parameter]:
+        """Yield the parameters between hidden features: not those of embeddings and heads.
+
+        An optimizer that updates matrices as matrices (Muon) takes those that are large ones.
+        """
+        yield from ()
 
     @abstractmethod
     def forward(self, x: Batch, t: Time, previous: Batch | None = None) -> Any:

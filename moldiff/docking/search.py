@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from moldiff.docking.energy.exact import Energy
@@ -24,7 +24,7 @@ from moldiff.domain.kinematics import Kinematics, Pose
 from moldiff.geometry.tensors import rmsd, uniform_angles
 from moldiff.seeds import normal, uniform
 
-__all__ = ["Schedule", "cluster", "search"]
+__all__ = ["Schedule", "accepts", "cluster", "search"]
 
 
 @dataclass(frozen=True)
@@ -95,9 +95,8 @@ def search(
     for number in range(1, rounds + 1):
         trial = _change(kinematics, energy, current, plan, rng)
         trial, found = minimise(kinematics, energy, trial, iterations=plan.iterations)
-        drop = (energies - found) / plan.temperature
-        chance = uniform(drop.shape, rng=rng, device=drop.device)
-        accept = torch.log(chance) < drop
+        chance = uniform(found.shape, rng=rng, device=found.device)
+        accept = accepts(energies, found, plan.temperature, chance)
         current, energies = pick(accept, trial, current), torch.where(accept, found, energies)
         kept.add(trial, found)
         if plan.exchange and number % plan.exchange == 0 and number < rounds:
@@ -106,6 +105,20 @@ def search(
     last, energies = minimise(kinematics, energy, kept.poses(), iterations=plan.final)
     order = energies.argsort(stable=True)
     return last[order], energies[order]
+
+
+def accepts(
+    before: Float[Tensor, "*s"],
+    after: Float[Tensor, "*s"],
+    temperature: float,
+    u: Float[Tensor, "*s"],
+) -> Bool[Tensor, "*s"]:
+    """Return which changes of energy to accept: min(1, exp((before - after) / temperature)).
+
+    ``u`` is uniform on [0, 1); energies and temperature have one unit.
+    Source: Metropolis et al., J. Chem. Phys. 21, 1087 (1953).
+    """
+    return torch.log(u) < (before - after) / temperature
 
 
 def cluster(

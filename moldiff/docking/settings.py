@@ -6,27 +6,16 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from moldiff.errors import ConfigError, did_you_mean
+from moldiff.configuration import Range, check_fields
+from moldiff.errors import ConfigError
 
-__all__ = ["PROPOSALS", "Settings"]
+__all__ = ["Proposals", "Settings"]
 
 #: Where the first poses come from; "auto" is diffusion where its weights are there.
-PROPOSALS = ("auto", "diffusion", "random")
+Proposals = Literal["auto", "diffusion", "random"]
 _PH = 7.4  # the one there are rules for
-
-# setting -> smallest and largest value that makes sense
-_LIMITS = {
-    "draws": (1, 10_000),
-    "steps": (1, 1_000),
-    "conformers": (1, 300),
-    "poses": (1, 1_000),
-    "starts": (0, 100_000),
-    "chains": (1, 10_000),
-    "rounds": (0, 1_000),
-    "shortlist": (1, 10_000),
-    "iterations": (1, 10_000),
-}
 
 
 @dataclass(frozen=True)
@@ -56,7 +45,7 @@ class Settings:
     seed:
         Same input, settings and seed: same poses (on the same kind of machine).
     proposals:
-        One of `PROPOSALS`.
+        One of `Proposals`.
     separation:
         Smallest RMSD between two poses that are reported, in Å.
     window:
@@ -69,17 +58,17 @@ class Settings:
         File of a docking model; None takes the bundled one.
     """
 
-    draws: int = 40
-    starts: int = 1000
-    chains: int = 100
-    shortlist: int = 60
-    steps: int = 10
-    conformers: int = 8
-    poses: int = 9
-    rounds: int = 20
-    iterations: int = 40
+    draws: Annotated[int, Range(1, 10_000)] = 40
+    starts: Annotated[int, Range(0, 100_000)] = 1000
+    chains: Annotated[int, Range(1, 10_000)] = 100
+    shortlist: Annotated[int, Range(1, 10_000)] = 60
+    steps: Annotated[int, Range(1, 1_000)] = 10
+    conformers: Annotated[int, Range(1, 300)] = 8
+    poses: Annotated[int, Range(1, 1_000)] = 9
+    rounds: Annotated[int, Range(0, 1_000)] = 20
+    iterations: Annotated[int, Range(1, 10_000)] = 40
     seed: int = 0
-    proposals: str = "auto"
+    proposals: Proposals = "auto"
     separation: float = 1.0
     window: float = 5.0
     ph: float | None = None
@@ -88,22 +77,11 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse values that make no sense (``ConfigError``)."""
-        for name, (low, high) in _LIMITS.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ConfigError(
-                    f"The docking setting '{name}' is {value}.",
-                    fix=f"Give a whole number from {low} to {high}.",
-                )
+        check_fields(self, "the settings of a docking")
         if self.ph not in (None, _PH):
             raise ConfigError(
                 f"There are no rules of protonation for pH {self.ph:g}.",
                 fix=f"Give pH {_PH}, or none and the ligand in the state wanted.",
-            )
-        if self.proposals not in PROPOSALS:
-            raise ConfigError(
-                f"There are no proposals '{self.proposals}'.",
-                fix=did_you_mean(self.proposals, PROPOSALS),
             )
 
     def as_dict(self) -> dict[str, int | float | str | None]:

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from importlib import import_module
 from typing import Any, ClassVar, Self
 
 from moldiff.diffusion.network import Network
 from moldiff.diffusion.process import Product
 from moldiff.diffusion.readout import Direct, Readout
-from moldiff.errors import ConfigError, did_you_mean
-from moldiff.registry import build, describe, names, registered
+from moldiff.errors import ConfigError
+from moldiff.registry import build, describe, registered
 
-__all__ = ["BUILT_IN", "Domain", "domain_from_config"]
-
-#: The domains of the package; each is the module of its name, imported when it is needed.
-BUILT_IN = ("distances", "molecules", "poses")
+__all__ = ["Domain", "domain_from_config"]
 
 
 class Domain(ABC):
@@ -73,11 +69,5 @@ def domain_from_config(config: Mapping[str, Any] | str) -> Domain:
         If there is no such domain, or a setting is wrong.
     """
     config = {"name": config} if isinstance(config, str) else config
-    name = str(config.get("name"))
-    if name in BUILT_IN:
-        import_module(f"moldiff.domain.{name}")
-    elif name not in names("domain"):
-        known = sorted({*BUILT_IN, *names("domain")})
-        raise ConfigError(f"There is no domain called '{name}'.", fix=did_you_mean(name, known))
-    kind: type[Domain] = registered("domain", name)
+    kind: type[Domain] = registered("domain", str(config.get("name")))
     return kind.from_config(config)

@@ -13,7 +13,6 @@ from moldiff.chem.graph import ATOM_CLASSES, PAIR_CLASSES
 from moldiff.diffusion.network import Network
 from moldiff.diffusion.process import Product
 from moldiff.domain.base import Domain
-from moldiff.nn import distances
 from moldiff.nn.sites import OWN, Sites, pocket_sites
 from moldiff.protein.tokens import SITE_PARTS, TOKENS
 from moldiff.registry import build, register
@@ -35,7 +34,6 @@ class Distances(Domain):
     use: ClassVar[str] = "moldiff dock --judge {model} --receptor protein.pdb --ligand ligand.sdf"
 
     def network(self, config: Mapping[str, Any] | str, process: Product | None) -> Network:
-        assert distances  # imported: it registers the network
         made: Network = build("network", config, **CLASSES)
         return made
 

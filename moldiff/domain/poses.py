@@ -29,7 +29,6 @@ from moldiff.diffusion.readout import Readout
 from moldiff.domain.base import Domain
 from moldiff.domain.kinematics import Pose
 from moldiff.errors import ConfigError
-from moldiff.nn import contacts
 from moldiff.nn.inputs import LigandInput, PocketInput
 from moldiff.protein.tokens import TOKENS
 from moldiff.registry import build, register
@@ -106,7 +105,6 @@ class Poses(Domain):
     readout: ClassVar[Readout] = _Fitted()
 
     def network(self, config: Mapping[str, Any] | str, process: Product | None) -> Network:
-        assert contacts  # imported: it registers the network
         made: Network = build("network", config, **CLASSES)
         return made
 

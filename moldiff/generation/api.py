@@ -11,6 +11,7 @@ from moldiff.bundled import usual_model
 from moldiff.models import conditional_models, load
 
 if TYPE_CHECKING:
+    from moldiff.diffusion.sampler import Sampler, Stepper
     from moldiff.generation.request import Generated
     from moldiff.model import Model
     from moldiff.view import Frame
@@ -48,8 +49,10 @@ class Options(TypedDict, total=False):
     guidance:
         How sharply the conditions are aimed at (1: as the data do); None takes the model's own.
     sampler:
-        Another sampler than the model's own: a name of `moldiff.methods.SAMPLERS`, with settings
-        as in ``heun,s_churn=2``.  How far classes are redrawn stays as the model has it.
+        Another sampler than the model's own: a name of `moldiff.methods.SAMPLERS` or of any
+        registered stepper, with settings as in ``heun,s_churn=2`` (how far classes are redrawn
+        stays as the model has it); or a `Stepper`, which takes the model's steps and grid; or a
+        `Sampler`.
     record:
         Keep the denoising trajectory of the first ``record`` molecules.
     progress:
@@ -68,7 +71,7 @@ class Options(TypedDict, total=False):
     early_temperature: float | Mapping[str, float] | None
     valence: float | None
     guidance: float | None
-    sampler: str | None
+    sampler: str | Stepper | Sampler | None
     record: int
     progress: Callable[[float], None] | None
 
@@ -99,12 +102,29 @@ def stream(n: int, **options: Unpack[Options]) -> Iterator[Generated]:
     sampling = {key: given.pop(key, None) for key in settings}
     sampling = {key: value for key, value in sampling.items() if value is not None}
     if (sampler := given.pop("sampler", None)) is not None:
-        sampling["stepper"] = stepper_of(sampler, model)
+        sampling = {**_settings_of(sampler, model), **sampling}
     watch = {key: given.pop(key) for key in ("record", "progress") if key in given}
     unknown = set(given) - {field.name for field in dataclasses.fields(Request)}
     if unknown:
         raise TypeError(f"generate() got an unexpected keyword argument '{min(unknown)}'")
     yield from run(model, Request(n, **given), sampling=sampling, **watch)
+
+
+def _settings_of(sampler: str | Stepper | Sampler, model: Model) -> dict[str, Any]:
+    """The sampling settings that a sampler stands for, whatever it is given as."""
+    from moldiff.diffusion.sampler import Sampler, Stepper
+    from moldiff.errors import InputError
+
+    if isinstance(sampler, str):
+        return {"stepper": stepper_of(sampler, model)}
+    if isinstance(sampler, Stepper):
+        return {"stepper": sampler}
+    if isinstance(sampler, Sampler):
+        return {key: getattr(sampler, key) for key in ("steps", "stepper", "grid")}
+    raise InputError(
+        f"A sampler is a name, a stepper or a Sampler, not {sampler!r}.",
+        fix="Give a name (moldiff methods), or make one: Heun(s_churn=2).",
+    )
 
 
 def check_conditions(

@@ -31,7 +31,7 @@ from moldiff.diffusion.sampler import Sampler, State
 from moldiff.domain.molecules import Molecules, encoded
 from moldiff.errors import InputError
 from moldiff.generation.request import Frame, Generated, Request
-from moldiff.generation.sampling import molecules_of, sampled
+from moldiff.generation.sampling import molecules_of, provenance, sampled
 from moldiff.model import Model
 from moldiff.seeds import generator
 from moldiff.version import __version__
@@ -233,7 +233,7 @@ class _Job:
             "model": f"{self.model.card.get('name', 'unnamed')} {self.model.digest}".strip(),
             "seed": str(self.request.seed),
             "steps": str(self.sampler.steps),
-            "sampling": json.dumps(self.sampling, sort_keys=True),
+            "sampling": provenance(self.sampling),
             "request": json.dumps(self.request.to_dict(), sort_keys=True),
             "hydrogens": "placed by rule, relaxed with MMFF94 (or UFF)" if folded else "",
             "moldiff_version": __version__,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,8 +13,9 @@ from moldiff.diffusion.sampler import Sampler
 from moldiff.domain.molecules import Molecules
 from moldiff.errors import ConfigError
 from moldiff.model import Model
+from moldiff.registry import describe, has_name
 
-__all__ = ["molecules_of", "sampled"]
+__all__ = ["molecules_of", "provenance", "sampled"]
 
 
 def molecules_of(model: Model) -> Molecules:
@@ -45,3 +48,25 @@ def sampled(
         As `moldiff.diffusion.guidance.with_settings`.
     """
     return with_settings(denoiser, sampling, model.domain.knowledge())
+
+
+def provenance(sampling: Mapping[str, Any]) -> str:
+    """Return sampling settings as JSON; parts that are objects by their settings.
+
+    An object whose class is not registered is the qualified name of the class.
+    """
+    return json.dumps(sampling, sort_keys=True, default=_described)
+
+
+def _described(part: object) -> Any:
+    cls = type(part)
+    if not has_name(cls):
+        return f"{cls.__module__}.{cls.__qualname__}"
+    return _finite(describe(part))
+
+
+def _finite(settings: Any) -> Any:
+    """Settings without the infinite ones: those limit nothing, and JSON has no word for them."""
+    if not isinstance(settings, dict):
+        return settings
+    return {key: _finite(value) for key, value in settings.items() if value != math.inf}

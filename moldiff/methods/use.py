@@ -7,6 +7,7 @@ from typing import Any
 
 from moldiff.errors import ConfigError, InputError, did_you_mean
 from moldiff.methods.table import METHODS, SAMPLERS
+from moldiff.plugins import remedy
 
 __all__ = ["apply", "parse_sampler", "sampler_remarks"]
 
@@ -14,15 +15,15 @@ __all__ = ["apply", "parse_sampler", "sampler_remarks"]
 def parse_sampler(text: str) -> dict[str, Any]:
     """Return the stepper's configuration for ``NAME`` or ``NAME,key=value,...``.
 
+    A name is that of a sampler of the family, or of any registered stepper.
+
     Raises
     ------
     InputError
         If there is no such sampler, or a setting is not of this form.
     """
     name, *settings = (part.strip() for part in text.split(","))
-    if name not in SAMPLERS:
-        raise InputError(f"There is no sampler '{name}'.", fix=did_you_mean(name, SAMPLERS))
-    stepper = dict(SAMPLERS[name].stepper)
+    stepper = _stepper(name)
     for setting in settings:
         key, equals, value = (part.strip() for part in setting.partition("="))
         if not (equals and key and value) or key == "name":
@@ -32,6 +33,17 @@ def parse_sampler(text: str) -> dict[str, Any]:
             )
         stepper[key] = _number(key, value)
     return stepper
+
+
+def _stepper(name: str) -> dict[str, Any]:
+    from moldiff.registry import names
+
+    if name in SAMPLERS:
+        return dict(SAMPLERS[name].stepper)
+    if name in names("stepper"):
+        return {"name": name}
+    known = {*SAMPLERS, *names("stepper")}
+    raise InputError(f"There is no sampler '{name}'.", fix=remedy(name, known))
 
 
 def _number(key: str, text: str) -> int | float:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.latent import FIELDS, Codec
@@ -43,8 +44,6 @@ class Autoencoder(Codec):
     point_noise, feature_noise:
         Standard deviations of the posterior, in Å and in units of the features.
     """
-
-    hidden = ("read.interaction.", "write.interaction.")  # where Muon finds its matrices
 
     def __init__(
         self,
@@ -84,6 +83,9 @@ class Autoencoder(Codec):
     @property
     def symmetry(self) -> Symmetry:
         return Symmetry.E3
+
+    def matrices(self) -> Iterator[nn.Parameter]:
+        return itertools.chain(self.read.matrices(), self.write.matrices())
 
     def latents(self, x: Batch) -> Batch:
         return self._moved(x, self.read)

@@ -19,7 +19,8 @@ do not change when it is moved.  Time enters by adaptive layer norm (Peebles & X
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 import torch
@@ -196,9 +197,6 @@ class PoseNetwork(Network):
         `PocketInput.tokens`.
     """
 
-    hidden = ("stack.", "encoder.layers.")
-    """Where the matrices between hidden features are, for optimizers that treat them apart."""
-
     def __init__(
         self,
         width: int = 64,
@@ -255,6 +253,9 @@ class PoseNetwork(Network):
     @property
     def symmetry(self) -> Symmetry:
         return Symmetry.E3
+
+    def matrices(self) -> Iterator[nn.Parameter]:
+        return itertools.chain(self.stack.parameters(), self.encoder.layers.parameters())
 
     def encode(self, context: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the context with features of ``pocket`` and ``ligand`` in place of inputs."""

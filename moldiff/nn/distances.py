@@ -16,7 +16,8 @@ alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -154,6 +155,9 @@ class DistanceNetwork(Network):
     @property
     def symmetry(self) -> Symmetry:
         return Symmetry.E3
+
+    def matrices(self) -> Iterator[nn.Parameter]:
+        return itertools.chain(self.ligand.parameters(), self.pocket.parameters())
 
     def encode(self, context: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the context with features of ``ligand`` and ``pocket`` in place of inputs."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 import torch
@@ -106,6 +106,9 @@ class GraphNetwork(Network):
     @property
     def symmetry(self) -> Symmetry:
         return self.interaction.symmetry
+
+    def matrices(self) -> Iterator[nn.Parameter]:
+        return self.interaction.parameters()
 
     def forward(self, x: Batch, t: Time, previous: Batch | None = None) -> Batch:
         """Return raw outputs: positions, logits of classes, vectors."""

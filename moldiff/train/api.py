@@ -105,7 +105,6 @@ def _with_teacher(
     config: TrainConfig, teacher: str | None, say: Callable[[str], None]
 ) -> TrainConfig:
     """Learn from a model, None: the configuration's, and begin with its weights if they fit."""
-    from moldiff.diffusion import objective as objectives
     from moldiff.methods import METHODS
     from moldiff.model import read_header
     from moldiff.registry import build, describe, registered
@@ -113,7 +112,6 @@ def _with_teacher(
     _for_molecules(config, "--teacher")
     given = config.objective
     objective = {"name": given} if isinstance(given, str) else given
-    assert objectives  # imported: it registers them
     settings = fields(registered("objective", objective["name"]))
     if "teacher" not in {setting.name for setting in settings}:
         taught = ", ".join(name for name, method in METHODS.items() if method.taught)

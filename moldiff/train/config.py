@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from moldiff.errors import ConfigError, InputError, did_you_mean
+from moldiff.configuration import Range, check_fields
+from moldiff.errors import ConfigError, InputError
+from moldiff.registry import configure
 
 __all__ = ["Conditions", "Evaluation", "OptimizerConfig", "TrainConfig"]
 
@@ -49,15 +50,11 @@ class OptimizerConfig:
     ema: float = 0.999
 
     def __post_init__(self) -> None:
+        check_fields(self, "the optimizer")
         if not (0 < self.lr < math.inf and self.clip > 0 and self.weight_decay >= 0):
             raise ConfigError("The optimizer needs 'lr' and 'clip' above 0, 'weight_decay' from 0.")
-        shares = (*self.betas, self.ema)
-        if len(self.betas) != 2 or not all(
-            isinstance(x, float | int) and 0 <= x < 1 for x in shares
-        ):
-            raise ConfigError(
-                "The optimizer's 'betas' must be two numbers and 'ema' one, from 0 to below 1."
-            )
+        if not all(0 <= share < 1 for share in (*self.betas, self.ema)):
+            raise ConfigError("The optimizer's 'betas' and 'ema' must be from 0 to below 1.")
 
     def decay_start(self, steps: int) -> int:
         """Return the first step of the decay of a run of ``steps``."""
@@ -76,16 +73,12 @@ class OptimizerConfig:
 class Evaluation:
     """Samples drawn and judged while training; ``every`` = 0 switches it off."""
 
-    every: int = 2000
-    samples: int = 200
-    steps: int = 50
+    every: Annotated[int, Range(0)] = 2000
+    samples: Annotated[int, Range(1)] = 200
+    steps: Annotated[int, Range(1)] = 50
 
     def __post_init__(self) -> None:
-        if self.every < 0 or self.samples < 1 or self.steps < 1:
-            raise ConfigError(
-                "'evaluation' needs 'every' from 0, and 'samples' and 'steps' of at least 1.",
-                fix="Set 'every: 0' to switch it off.",
-            )
+        check_fields(self, "the evaluation")
 
 
 @dataclass(frozen=True)
@@ -104,9 +97,10 @@ class Conditions:
     drop: float = 0.1
 
     def __post_init__(self) -> None:
-        if not 0 <= self.drop < 1 or not all(isinstance(p, str) for p in self.properties):
+        check_fields(self, "the conditions")
+        if not 0 <= self.drop < 1:
             raise ConfigError(
-                "'conditions' needs names as 'properties', and 'drop' from 0 to below 1.",
+                f"The 'drop' of the conditions must be from 0 to below 1, not {self.drop}.",
                 fix="Write 'conditions: {properties: [logp, tpsa], drop: 0.1}'.",
             )
 
@@ -138,17 +132,17 @@ class TrainConfig:
     task: str = "molecules"
     name: str = "model"
     seed: int = 0
-    steps: int = 20_000
-    batch: int = 64
-    precision: str = "float32"
-    threads: int = 1
+    steps: Annotated[int, Range(1)] = 20_000
+    batch: Annotated[int, Range(1)] = 64
+    precision: Literal["float32", "bfloat16"] = "float32"
+    threads: Annotated[int, Range(1)] = 1
     device: str = "cpu"
     init: str | None = None
     codec: str | None = None
     checkpoint_minutes: float = 2.0
     network: Mapping[str, Any] = field(default_factory=lambda: {"name": "transformer"})
     precondition: Mapping[str, Any] | str = "karras"
-    process: Mapping[str, Any] = field(default_factory=lambda: _PROCESS)
+    process: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: _PROCESS)
     objective: Mapping[str, Any] | str = field(default_factory=lambda: {"name": "denoising"})
     optimizer: OptimizerConfig = OptimizerConfig()
     evaluation: Evaluation = Evaluation()
@@ -156,18 +150,12 @@ class TrainConfig:
     sampling: Mapping[str, Any] = field(default_factory=lambda: _SAMPLING)
 
     def __post_init__(self) -> None:
-        for key in ("steps", "batch", "threads"):
-            if getattr(self, key) < 1:
-                raise ConfigError(f"'{key}' must be at least 1, not {getattr(self, key)}.")
-        if not all(isinstance(part, Mapping) for part in self.process.values()):
-            raise ConfigError("'process' must hold settings for each field.")
+        check_fields(self, "the configuration")
         if self.conditions.properties and self.task != "molecules":
             raise ConfigError(
                 f"'conditions' are for the task 'molecules', not for '{self.task}'.",
                 fix="Leave them out.",
             )
-        if self.precision not in ("float32", "bfloat16"):
-            raise ConfigError(f"'precision' must be float32 or bfloat16, not '{self.precision}'.")
 
     @classmethod
     def from_yaml(cls, path: Path, **overrides: Any) -> TrainConfig:
@@ -180,15 +168,17 @@ class TrainConfig:
         ConfigError
             If it is not YAML, or a key is unknown or has a bad value.
         """
-        import yaml
+        from yaml import YAMLError
+
+        from moldiff.train import notation
 
         try:
             text = Path(path).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"Cannot read the configuration '{path}': {error}.") from error
         try:
-            values = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+            values = notation.read(text)
+        except YAMLError as error:
             raise ConfigError(f"'{path}' is not valid YAML: {error}") from error
         if not isinstance(values, dict):
             raise ConfigError(f"'{path}' holds no settings.", fix="Write lines like 'steps: 1000'.")
@@ -199,57 +189,15 @@ class TrainConfig:
     def from_dict(
         cls, values: Mapping[str, Any], *, where: str = "the configuration"
     ) -> TrainConfig:
-        """Build from plain values, checking every key."""
-        nested = {"optimizer": OptimizerConfig, "evaluation": Evaluation, "conditions": Conditions}
-        arguments = _checked(cls, values, where)
-        for key, part in nested.items():
-            if isinstance(arguments.get(key), Mapping):
-                arguments[key] = part(**_checked(part, arguments[key], f"{where}, '{key}'"))
-        return cls(**arguments)
+        """Build from plain values, checking every key and value.
+
+        Raises
+        ------
+        ConfigError
+            If a key is unknown or missing, or a value does not fit.
+        """
+        return configure(cls, values, where=where)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
         return dataclasses.asdict(self)
-
-
-_TYPES: dict[str, tuple[type, ...]] = {
-    "int": (int,),
-    "float": (int, float),
-    "str": (str,),
-    "str | None": (str, type(None)),
-    "tuple[float, float]": (list, tuple),
-    "Mapping[str, Any]": (Mapping,),
-    "Mapping[str, Any] | str": (Mapping, str),
-    "OptimizerConfig": (Mapping, OptimizerConfig),
-    "tuple[str, ...]": (list, tuple),
-    "Evaluation": (Mapping, Evaluation),
-    "Conditions": (Mapping, Conditions),
-}
-
-
-def _checked(cls: type, values: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Return the values with numbers converted; complain about what does not fit."""
-    fields = {f.name: f for f in dataclasses.fields(cls)}
-    checked: dict[str, Any] = {}
-    for key, value in values.items():
-        if key not in fields:
-            raise ConfigError(
-                f"There is no setting '{key}' in {where}.", fix=did_you_mean(str(key), fields)
-            )
-        kind = str(fields[key].type)
-        if kind == "float" and isinstance(value, str):  # YAML reads 1e-3 as a string
-            with contextlib.suppress(ValueError):
-                value = float(value)
-        wanted = _TYPES.get(kind)
-        if wanted and (isinstance(value, bool) or not isinstance(value, wanted)):
-            raise ConfigError(f"'{key}' in {where} must be of type {kind}, not {value!r}.")
-        checked[key] = tuple(value) if isinstance(value, list) else value
-    required = [
-        n
-        for n, f in fields.items()
-        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-    ]
-    missing = [name for name in required if name not in checked]
-    if missing:
-        raise ConfigError(f"{where} lacks {', '.join(missing)}.", fix=f"Add '{missing[0]}: ...'.")
-    return checked

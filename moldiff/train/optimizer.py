@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,12 +13,21 @@ from moldiff.train.config import OptimizerConfig
 
 __all__ = ["Average", "Optimizers"]
 
+_LARGE = 32
+"""Rows and columns of a matrix from which on Muon takes it."""
+
 
 class Optimizers:
     """One or two torch optimizers that together update a network.
 
-    ``muon`` orthogonalises the update of the weight matrices inside the interaction and
+    ``muon`` orthogonalises the update of the weight matrices that the network names as its
+    inner ones (`moldiff.diffusion.network.Network.matrices`), itself or inside of a wrapper, and
     leaves embeddings, heads, biases and scales to AdamW.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such optimizer, or ``muon`` has nothing to do.
     """
 
     def __init__(self, network: nn.Module, config: OptimizerConfig) -> None:
@@ -26,18 +36,7 @@ class Optimizers:
                 f"There is no optimizer '{config.name}'.",
                 fix=did_you_mean(config.name, ("adamw", "muon")),
             )
-        hidden: list[nn.Parameter] = []
-        if config.name == "muon":
-            tables = {id(m.weight) for m in network.modules() if isinstance(m, nn.Embedding)}
-            inside = getattr(network, "hidden", ("interaction.",))
-            hidden = [
-                p
-                for name, p in network.named_parameters()
-                if p.ndim == 2
-                and min(p.shape) >= 32
-                and id(p) not in tables
-                and name.startswith(inside)
-            ]
+        hidden = _matrices(network) if config.name == "muon" else []
         chosen = {id(p) for p in hidden}
         rest = [p for p in network.parameters() if id(p) not in chosen]
         self.clip = config.clip
@@ -101,6 +100,36 @@ class Optimizers:
                         raise misfit
                     full["state"].setdefault(int(i), {})[name] = value
             part.load_state_dict(full)
+
+
+def _matrices(network: nn.Module) -> list[nn.Parameter]:
+    """Return the large matrices among the inner parameters of a network, in its order."""
+    inner = {id(p) for p in _unwrapped(network).matrices()}
+    tables = {id(m.weight) for m in network.modules() if isinstance(m, nn.Embedding)}
+    found = [
+        p
+        for p in network.parameters()
+        if p.ndim == 2 and min(p.shape) >= _LARGE and id(p) in inner - tables
+    ]
+    if not found:
+        raise ConfigError(
+            f"The optimizer 'muon' finds no matrix of {_LARGE} x {_LARGE} or more in the network.",
+            fix="Use 'adamw' (optimizer: {name: adamw}), or a wider network.",
+        )
+    return found
+
+
+def _unwrapped(module: Any) -> Any:
+    """Return the network inside of wrappers: parallel ones, and those of torch.compile."""
+    while not hasattr(module, "matrices"):
+        inner = getattr(module, "module", getattr(module, "_orig_mod", None))
+        if inner is None:
+            raise ConfigError(
+                f"The optimizer 'muon' does not know the matrices of '{type(module).__name__}'.",
+                fix="Give it a method 'matrices', or use 'adamw'.",
+            )
+        module = inner
+    return module
 
 
 class Average:

@@ -2,7 +2,8 @@
 
 Every graph is turned by its own rotation, uniform on SO(3), and mirrored with probability 1/2:
 together uniform on O(3), under which the distribution an equivariant network learns is
-invariant.  Mirror images are allowed because no field of a batch labels handedness.
+invariant.  Mirror images are allowed because no field of a batch labels handedness; fields that a
+mirror turns into something else (frames, torsions) are refused.
 
 Source: Abramson et al., AlphaFold 3 (2024), supplementary algorithm 19 (without its
 translations: centred coordinates have none, and without mirror images: proteins are chiral).
@@ -11,17 +12,22 @@ translations: centred coordinates have none, and without mirror images: proteins
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
-from moldiff.diffusion.batch import FIELDS, Batch
+from moldiff.diffusion.batch import FIELDS, Batch, Field
 from moldiff.diffusion.space import SO3, expand
+from moldiff.errors import ConfigError
 from moldiff.seeds import uniform
 
 __all__ = ["turned"]
 
-_POINTS = tuple(f for f, field in FIELDS.items() if (field.scope, field.shape) == ("atom", (3,)))
+_VECTOR, _FRAME = (3,), (3, 3)
 
 
-def turned(x_0: Batch, noise: Batch | None, *, rng: torch.Generator) -> tuple[Batch, Batch | None]:
+def turned(
+    x_0: Batch, noise: Batch | None, *, rng: torch.Generator, mirror: bool = True
+) -> tuple[Batch, Batch | None]:
     """Return every graph in a random orientation, and in the same one what it was made from.
 
     Parameters
@@ -30,15 +36,53 @@ def turned(x_0: Batch, noise: Batch | None, *, rng: torch.Generator) -> tuple[Ba
         Clean batch of b graphs with centred coordinates.
     noise:
         Fields at t = 1 that belong to it (a teacher's pairs), or None.
+    mirror:
+        Whether half of the graphs are mirrored as well.
+
+    Raises
+    ------
+    ConfigError
+        If the batch holds what cannot be turned with it, or not mirrored.
     """
+    _check(x_0, mirror=mirror)
     matrices = SO3().prior((x_0.graphs, 3, 3), rng=rng)
-    mirrored = uniform((x_0.graphs,), rng=rng) < 0.5
-    matrices = torch.where(expand(mirrored.float(), matrices) > 0, -matrices, matrices)
+    if mirror:
+        mirrored = uniform((x_0.graphs,), rng=rng) < 0.5
+        matrices = torch.where(expand(mirrored.float(), matrices) > 0, -matrices, matrices)
     matrices = matrices.to(x_0.device)
     return _by(matrices, x_0), None if noise is None else _by(matrices, noise)
 
 
-def _by(matrices: torch.Tensor, batch: Batch) -> Batch:
-    """Rows are points: x -> x R^T."""
-    points = {f: batch[f] @ matrices.transpose(1, 2) for f in _POINTS if f in batch}
-    return batch.replace(**points)
+def _by(matrices: Float[Tensor, "b 3 3"], batch: Batch) -> Batch:
+    """Points and vectors become R x, frames R F; all else is invariant."""
+    fields = {}
+    for name, value in batch.items():
+        if FIELDS[name].shape == _VECTOR:
+            rows = value.reshape(len(value), -1, 3) @ matrices.transpose(1, 2)
+            fields[name] = rows.reshape(value.shape)
+        elif FIELDS[name].shape == _FRAME:
+            frames = value.reshape(len(value), -1, 3, 3)
+            fields[name] = (matrices.unsqueeze(1) @ frames).reshape(value.shape)
+    return batch.replace(**fields)
+
+
+def _check(batch: Batch, *, mirror: bool) -> None:
+    handed = [name for name in batch if mirror and _handed(FIELDS[name])]
+    if handed:
+        raise ConfigError(
+            f"The field '{handed[0]}' has no mirror image, and a network that is not equivariant "
+            "is trained under random rotations and reflections.",
+            fix="Use an equivariant network, such as 'transformer'.",
+        )
+    fixed = [name for name, entry in batch.context.items() if hasattr(entry, "positions")]
+    if fixed:
+        raise ConfigError(
+            f"The '{fixed[0]}' of a batch is not turned with it, so that a network that is not "
+            "equivariant cannot be trained with it.",
+            fix="Use an equivariant network.",
+        )
+
+
+def _handed(field: Field) -> bool:
+    """Whether a reflection makes something else of it: frames, and angles about bonds."""
+    return field.shape == _FRAME or field.scope == "rotor"

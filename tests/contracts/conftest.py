@@ -14,7 +14,6 @@ import pytest
 import torch
 
 from moldiff import registry
-from moldiff.diffusion import guidance as _guidance  # noqa: F401  (registers)
 from moldiff.diffusion.denoiser import GaussianDenoiser
 from moldiff.diffusion.process import Product
 from moldiff.domain import distances, poses
@@ -72,6 +71,12 @@ CONTEXTS: dict[tuple[str, str], dict[str, Any]] = {
 def context() -> Callable[[str, str], dict[str, Any]]:
     """``context(kind, name)``: what the builder of a class supplies."""
     return lambda kind, name: CONTEXTS.get((kind, name), {})
+
+
+@pytest.fixture
+def examples() -> dict[tuple[str, str], dict[str, Any]]:
+    """The settings of what cannot be made without; kind and name -> settings."""
+    return EXAMPLES
 
 
 @pytest.fixture

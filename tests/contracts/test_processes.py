@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import jaxtyping
@@ -17,7 +18,7 @@ from moldiff import registry
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.process import Flow, Gaussian, Geodesic, Jump, Process, Product
 from moldiff.diffusion.schedule import Cosine, Rectified
-from moldiff.diffusion.space import SO3, Categorical, Euclidean, Torus
+from moldiff.diffusion.space import SO3, Categorical, Euclidean, Space, Torus
 from moldiff.errors import ConfigError
 
 B, N = 20_000, 4
@@ -238,6 +239,99 @@ def test_gaussian_moments(name: str, make: Callable[..., Any], rng: torch.Genera
     error = sigma / B**0.5
     assert (x_t.mean(0) - alpha * x_0[0]).abs().max() < 5 * error
     assert (x_t.var(0) / sigma**2 - 1).abs().max() < 5 * (2 / B) ** 0.5
+
+
+@dataclass(frozen=True)
+class Axes(Space):
+    """R^3 whose noise is its third unit vector: what is drawn can be told from what is given."""
+
+    def prior(
+        self, shape: tuple[int, ...], *, rng: torch.Generator, device: torch.device | str = "cpu"
+    ) -> Tensor:
+        return torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64).expand(shape)
+
+    mix = project = distance = None  # type: ignore[assignment]
+
+
+def coefficients(schedule: str, s: float, t: float, eta: float) -> tuple[float, float, float]:
+    """What x_s has of x_t, of x_0 and of unit noise in Å."""
+    process = Gaussian(registry.build("schedule", schedule), Axes(), 1.7)
+    x_t, x_0 = torch.eye(3, dtype=torch.float64)[:2, None]
+    times = (torch.tensor([v], dtype=torch.float64) for v in (t, s))
+    x_s = process.reverse(x_t, x_0, *times, eta=eta, rng=torch.Generator())
+    first, second, third = x_s[0].tolist()
+    return first, second, third
+
+
+STEPS = [(0.0, 0.3), (0.3, 0.31), (0.2, 0.7), (0.6, 0.95), (0.01, 0.999)]
+EVERY_STEP = list(itertools.product(registry.names("schedule"), STEPS))
+
+
+def levels(schedule: str, *times: float) -> list[tuple[float, float]]:
+    """alpha and sigma in Å at each time, in double precision."""
+    built = registry.build("schedule", schedule)
+    at = [torch.tensor(v, dtype=torch.float64) for v in times]
+    return [(float(built.alpha(v)), 1.7 * float(built.sigma(v))) for v in at]
+
+
+@pytest.mark.parametrize(("schedule", "step"), EVERY_STEP)
+def test_with_all_randomness_a_step_is_the_posterior(
+    schedule: str, step: tuple[float, float]
+) -> None:
+    """q(x_s | x_t, x_0) by conditioning the joint normal distribution of x_s and x_t on x_t."""
+    (alpha_s, sigma_s), (alpha_t, sigma_t) = levels(schedule, *step)
+    # Forward from s to t, x_t = ratio x_s + noise: Cov(x_s, x_t) = ratio Var(x_s).
+    covariance = alpha_t / alpha_s * sigma_s**2
+    slope = covariance / sigma_t**2
+    variance = sigma_s**2 - covariance * slope
+    of_x_t, of_x_0, of_noise = coefficients(schedule, *step, eta=1.0)
+    # 1e-9: double precision, but for what cancels in 1 - (ratio of two numbers near to 1).
+    assert of_x_t == pytest.approx(slope, abs=1e-9)
+    assert of_x_0 == pytest.approx(alpha_s - slope * alpha_t, abs=1e-9)
+    assert of_noise**2 == pytest.approx(variance, abs=1e-9)
+
+
+def preserves_variance(schedule: str) -> bool:
+    ((alpha, sigma),) = levels(schedule, 0.5)
+    return abs(alpha**2 + (sigma / 1.7) ** 2 - 1) < 1e-9
+
+
+@pytest.mark.parametrize(("schedule", "step"), [c for c in EVERY_STEP if preserves_variance(c[0])])
+def test_the_posterior_is_that_of_ho_et_al(schedule: str, step: tuple[float, float]) -> None:
+    """Their equation 7, in their symbols, where variance is preserved."""
+    built = registry.build("schedule", schedule)
+    s, t = (torch.tensor(v, dtype=torch.float64) for v in step)
+    before, after = float(built.alpha(s) ** 2), float(built.alpha(t) ** 2)  # alpha-bar
+    alpha, beta = after / before, 1 - after / before
+    of_x_t, of_x_0, of_noise = coefficients(schedule, *step, eta=1.0)
+    assert of_x_0 == pytest.approx(before**0.5 * beta / (1 - after), abs=1e-9)
+    assert of_x_t == pytest.approx(alpha**0.5 * (1 - before) / (1 - after), abs=1e-9)
+    beta_tilde = (1 - before) / (1 - after) * beta
+    assert of_noise == pytest.approx(1.7 * beta_tilde**0.5, abs=1e-9)
+
+
+@pytest.mark.parametrize(("schedule", "step"), EVERY_STEP)
+def test_without_randomness_a_step_is_that_of_ddim(
+    schedule: str, step: tuple[float, float]
+) -> None:
+    """Song et al. (DDIM, 2021), equation 12 with sigma = 0: the predicted noise stays."""
+    (alpha_s, sigma_s), (alpha_t, sigma_t) = levels(schedule, *step)
+    of_x_t, of_x_0, of_noise = coefficients(schedule, *step, eta=0.0)
+    assert of_x_t == pytest.approx(sigma_s / sigma_t, abs=1e-9)
+    assert of_x_0 == pytest.approx(alpha_s - sigma_s / sigma_t * alpha_t, abs=1e-9)
+    assert of_noise == 0
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize(("schedule", "step"), EVERY_STEP)
+def test_a_step_of_any_randomness_keeps_the_marginals(
+    schedule: str, step: tuple[float, float], eta: float
+) -> None:
+    (alpha_s, sigma_s), (alpha_t, sigma_t) = levels(schedule, *step)
+    of_x_t, of_x_0, of_noise = coefficients(schedule, *step, eta=eta)
+    assert of_x_t * alpha_t + of_x_0 == pytest.approx(alpha_s, abs=1e-9)
+    variance = (of_x_t * sigma_t) ** 2 + of_noise**2
+    assert variance == pytest.approx(sigma_s**2, abs=1e-9)
 
 
 def test_the_deterministic_step_of_the_straight_path_is_eulers(rng: torch.Generator) -> None:

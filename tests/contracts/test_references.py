@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-from importlib import import_module
 from importlib.resources import files
 
 import pytest
 
 from moldiff import registry
-from moldiff.citing import OTHER, PARTS
+from moldiff.citing import OTHER
 from moldiff.errors import ConfigError
 from moldiff.methods import METHODS
 from moldiff.references import OWN, bibliography, bibtex, reference
 
-for module in PARTS:  # to import a part is to register it
-    import_module(f"moldiff.{module}")
 #: Domains and tasks are what methods are applied to; they come from no paper.
 CLASSES = [
     (kind, name)

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable
-from typing import Any
+import subprocess
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_type_hints
 
 import jaxtyping
 import pytest
@@ -129,6 +134,12 @@ def test_not_a_name(name: Any) -> None:
         ("stepper", {"name": "ancestral", "eta": "all"}),
         ("objective", {"name": "denoising", "times": {"name": "kumaraswamy", "a": "x"}}),
         ("objective", {"name": "denoising", "weights": 3}),
+        ("objective", {"name": "denoising", "weights": {"positions": "x"}}),
+        ("objective", {"name": "denoising", "coupling": "kumaraswamy"}),
+        ("objective", {"name": "endpoint", "rollout": 5}),
+        ("objective", {"name": "endpoint", "rollout": {"steps": "x"}}),
+        ("objective", {"name": "reflow", "teacher": 5}),
+        ("process", {"name": "geodesic", "schedule": "cosine", "space": "zero_com"}),
         ("interaction", {"name": "transformer", "width": "wide"}),
         ("interaction", {"name": "transformer", "width": 10, "heads": 4}),
     ],
@@ -170,3 +181,278 @@ def test_context_is_not_the_users() -> None:
     assert given.schedule == Cosine()
     with pytest.raises(ConfigError, match="schedule"):
         registry.build("process", {"name": "gaussian", "schedule": "ve"}, schedule=Cosine())
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"name": "endpoint", "objective": "consistency"},
+        {"name": "reflow", "objective": "endpoint"},
+        {"name": "reflow", "objective": {"name": "endpoint", "objective": {"name": "reflow"}}},
+    ],
+    ids=str,
+)
+def test_a_part_that_does_not_fit_is_refused_with_those_that_do(config: dict[str, Any]) -> None:
+    outer, inner = config["name"], config["objective"]
+    with pytest.raises(ConfigError) as caught:
+        registry.build("objective", config)
+    name = inner if isinstance(inner, str) else inner["name"]
+    assert f"In the objective '{outer}', 'objective' cannot be" in caught.value.what
+    assert f"the objective '{name}'" in caught.value.what
+    assert caught.value.fix == "Names that fit: denoising."
+
+
+def test_the_place_of_a_wrong_value_is_told_from_the_inside_out() -> None:
+    times = {"name": "kumaraswamy", "a": "x"}
+    config = {"name": "endpoint", "objective": {"name": "denoising", "times": times}}
+    with pytest.raises(ConfigError) as caught:
+        registry.build("objective", config)
+    assert caught.value.what == (
+        "In the distribution of times 'kumaraswamy' of the objective 'denoising' of the objective "
+        "'endpoint', 'a' must be a number, not 'x'."
+    )
+
+
+def nested() -> list[tuple[str, str, str, str, str]]:
+    """Every registered class with a parameter that is a part, and every part it may be given.
+
+    Kind and name of the class, the parameter, kind and name of the part.
+    """
+    classes = {(kind, name): registry.registered(kind, name) for kind, name in EVERYTHING}
+    found = []
+    for (kind, name), cls in classes.items():
+        hints = get_type_hints(cls.__init__ if issubclass(cls, torch.nn.Module) else cls)
+        own = inspect.signature(cls).parameters.keys() - registry.supplied(kind, name)
+        for parameter in sorted(own):
+            wanted = hints.get(parameter)
+            if any(isinstance(wanted, type) and issubclass(c, wanted) for c in classes.values()):
+                found += [(kind, name, parameter, *part) for part in EVERYTHING]
+    return found
+
+
+NESTED = nested()
+
+
+def test_there_are_objectives_and_processes_with_parts() -> None:
+    pairs = {(name, parameter) for _, name, parameter, *_ in NESTED}
+    assert pairs >= {
+        ("denoising", "times"),
+        ("consistency", "coupling"),
+        ("endpoint", "objective"),
+        ("reflow", "objective"),
+        ("gaussian", "schedule"),
+        ("geodesic", "space"),
+        ("minibatch", "coupling"),
+        ("displacement", "times"),
+    }
+
+
+def test_every_part_is_built_from_every_part_that_fits_and_refuses_all_others(
+    make: Callable[..., Any], examples: Mapping[tuple[str, str], dict[str, Any]]
+) -> None:
+    for kind, name, parameter, inner_kind, inner in NESTED:
+        cls, part = registry.registered(kind, name), registry.registered(inner_kind, inner)
+        wanted = get_type_hints(cls)[parameter]
+        config = {"name": inner, **examples.get((inner_kind, inner), {})}
+        if issubclass(part, wanted):
+            assert type(getattr(make(kind, name, **{parameter: config}), parameter)) is part
+        else:
+            with pytest.raises(ConfigError):
+                make(kind, name, **{parameter: config})
+
+
+class Push(ABC):
+    """A kind of part."""
+
+    @abstractmethod
+    def amount(self) -> float:
+        """Return how much."""
+
+
+@dataclass(frozen=True)
+class Constant(Push):
+    """Always the same."""
+
+    size: float = 1.0
+
+    def amount(self) -> float:
+        return self.size
+
+
+@dataclass(frozen=True)
+class Several:
+    """Many parts, one that may be missing, and some by name."""
+
+    push: tuple[Push, ...] = ()
+    others: list[Push] = field(default_factory=list)
+    last: Push | None = None
+    named: Mapping[str, Push] = field(default_factory=dict)
+
+
+@pytest.fixture
+def pushes(registry_kept: None) -> None:
+    registry.register("push", "constant")(Constant)
+    registry.register("several", "all")(Several)
+
+
+def test_lists_and_mappings_of_parts_are_built_and_described(pushes: None) -> None:
+    config = {
+        "name": "all",
+        "push": ["constant", {"name": "constant", "size": 2}],
+        "others": [{"name": "constant", "size": 3}],
+        "last": "constant",
+        "named": {"a": {"name": "constant", "size": 4.0}},
+    }
+    made = registry.build("several", config)
+    assert made == Several(
+        (Constant(), Constant(2.0)), [Constant(3.0)], Constant(), {"a": Constant(4.0)}
+    )
+    described = registry.describe(made)
+    assert described["push"][1] == {"name": "constant", "size": 2.0}
+    assert registry.build("several", json.loads(json.dumps(described))) == made
+    ready = registry.build("several", {"name": "all", "push": [Constant(5.0)]})
+    assert ready.push == (Constant(5.0),)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"push": "constant"}, "'push' must be a list, not 'constant'"),
+        ({"push": [5]}, "entry 1 of 'push' must be a name or a mapping"),
+        ({"push": ["constnat"]}, "no push called 'constnat'.*Did you mean 'constant'"),
+        ({"push": [{"name": "constant", "size": "x"}]}, "'size' must be a number"),
+        ({"others": ["cosine"]}, "no push called 'cosine'"),
+        ({"last": 5}, "'last' must be a name or a mapping"),
+        ({"named": {"a": Cosine()}}, "'a' of 'named' must be a name or a mapping"),
+    ],
+)
+def test_wrong_entries_of_lists_of_parts_are_refused(
+    pushes: None, values: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ConfigError, match=told):
+        registry.build("several", {"name": "all", **values})
+
+
+def test_only_parts_without_required_settings_are_ready_made() -> None:
+    ready = registry.ready_made("space")
+    assert set(ready) == set(registry.names("space")) - {"categorical", "vectors"}
+    assert all(type(made) is registry.registered("space", name) for name, made in ready.items())
+
+
+def defined(module: str, text: str) -> type:
+    """Run the text of a class ``New`` as a module would, or a cell of a notebook."""
+    names: dict[str, Any] = {"__name__": module}
+    exec(text, names)
+    made: type = names["New"]
+    return made
+
+
+def test_a_class_that_is_defined_again_replaces_its_older_self(registry_kept: None) -> None:
+    text = "class New:\n    size = {}"
+    for module in ("my.parts", "__main__", "moldiff_import_my"):
+        kind = f"push of {module}"
+        older, newer = (defined(module, text.format(k)) for k in (1, 2))
+        registry.register(kind, "new")(older)
+        registry.register(kind, "new", cites={"ho2020": "eq. 1"})(newer)
+        assert registry.registered(kind, "new") is newer
+        assert registry.cited(kind, "new") == {"ho2020": "eq. 1"}
+        assert registry.describe(older()) == {"name": "new"}  # an object made before still has one
+
+
+def test_a_notebook_may_give_a_name_to_another_of_its_classes(registry_kept: None) -> None:
+    for module in ("__main__", "moldiff_import_my"):
+        kind = f"push of {module}"
+        registry.register(kind, "new")(defined(module, "class Old: pass\nNew = Old"))
+        newer = registry.register(kind, "new")(defined(module, "class New: pass"))
+        assert registry.registered(kind, "new") is newer
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("my.parts", "my.parts"), ("my.parts", "__main__"), ("a", "b")]
+)
+def test_another_class_cannot_take_a_name(registry_kept: None, first: str, second: str) -> None:
+    older = defined(first, "class Old: pass\nNew = Old")
+    registry.register("push", "new")(older)
+    with pytest.raises(ValueError, match=rf"a push called 'new' already, {first}\.Old"):
+        registry.register("push", "new")(defined(second, "class New: pass"))
+    assert registry.registered("push", "new") is older
+
+
+def distribution(folder: Path, name: str, code: str) -> None:
+    """Install a distribution that offers a module as parts."""
+    (folder / f"{name}.py").write_text(code)
+    info = folder / f"{name}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: my-{name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[moldiff.parts]\nparts = {name}\n")
+
+
+SCHEDULE = """
+from dataclasses import dataclass
+from moldiff.diffusion.schedule import Cosine
+from moldiff.registry import register
+print("imported {name}")
+
+@register("schedule", "{name}")
+@dataclass(frozen=True)
+class Mine:
+    size: float = 1.0
+"""
+
+
+def python(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run code where the distributions of a folder are installed."""
+    code = f"import sys; sys.path.insert(0, {str(folder)!r})\n{code}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Path:
+    """A folder with one distribution that works and two that do not."""
+    distribution(tmp_path, "works", SCHEDULE.format(name="works"))
+    distribution(tmp_path, "broken", "import nosuchmodule")
+    distribution(tmp_path, "taken", SCHEDULE.format(name="cosine"))
+    return tmp_path
+
+
+def test_the_parts_of_a_distribution_are_found_by_name(shelf: Path) -> None:
+    found = python(
+        "from moldiff.registry import build, describe\n"
+        "print(describe(build('schedule', {'name': 'works', 'size': 2})))\n"
+        "build('schedule', 'works')",
+        shelf,
+    )
+    assert found.stdout.count("imported works") == 1
+    assert "{'name': 'works', 'size': 2.0}" in found.stdout
+
+
+def test_the_parts_of_a_distribution_are_listed(shelf: Path) -> None:
+    for listed in ("names('schedule')", "kinds()"):
+        found = python(f"from moldiff import registry; print(registry.{listed})", shelf)
+        assert "imported works" in found.stdout and "schedule" in found.stdout + listed
+
+
+def test_nothing_is_imported_before_it_is_needed(shelf: Path) -> None:
+    found = python(
+        "from moldiff.registry import build\nimport moldiff.diffusion.process\n"
+        "build('process', {'name': 'gaussian', 'schedule': 'cosine'})",
+        shelf,
+    )
+    assert "imported" not in found.stdout and not found.stderr
+
+
+def test_a_broken_distribution_is_named_and_breaks_nothing_else(shelf: Path) -> None:
+    found = python(
+        "from moldiff.errors import ConfigError\nfrom moldiff.registry import build\n"
+        "import moldiff.diffusion.schedule\n"
+        "build('schedule', 'works')\n"
+        "try: build('schedule', 'zzz')\nexcept ConfigError as error: print(error.fix)",
+        shelf,
+    )
+    told = "The parts of the distribution 'my-{}' ({}) cannot be imported: {}"
+    broken = told.format("broken", "broken", "ModuleNotFoundError: No module named 'nosuchmodule'.")
+    taken = told.format("taken", "taken", "ValueError: there is a schedule called 'cosine' already")
+    for text in (broken, taken):
+        assert found.stderr.count(text) == 1 and text in found.stdout

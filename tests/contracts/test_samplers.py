@@ -31,6 +31,7 @@ from moldiff.diffusion.sampler import (
     Grid,
     Heun,
     Langevin,
+    LogSpaced,
     Midpoint,
     Multistep,
     Sampler,
@@ -354,6 +355,8 @@ def test_sampler_from_config() -> None:
     )
     assert sampler == Sampler(7, Ancestral(eta=0.3))
     assert Sampler.from_config({}) == Sampler()
+    ready = Sampler.from_config({"stepper": Heun(s_churn=2.0), "grid": LogSpaced()})
+    assert ready == Sampler(50, Heun(s_churn=2.0), LogSpaced())
 
 
 @pytest.mark.parametrize(
@@ -365,13 +368,26 @@ def test_sampler_from_config() -> None:
         {"steps": -3},
         {"stepper": "ancestrl"},
         {"stepper": {"name": "ancestral", "etta": 1}},
+        {"stepper": {"name": "ancestral", "eta": "1e-3"}},
+        {"stepper": "power"},
+        {"stepper": LogSpaced()},
         {"grid": "powr"},
+        {"grid": "heun"},
     ],
     ids=str,
 )
 def test_a_wrong_sampler_is_refused(config: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError) as caught:
         Sampler.from_config(config)
+    assert caught.value.fix
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"steps": 0}, {"steps": 2.5}, {"stepper": "heun"}, {"grid": Heun()}], ids=str
+)
+def test_a_sampler_made_in_python_is_checked_as_well(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=f"In the sampler, '{next(iter(wrong))}'"):
+        Sampler(**wrong)
 
 
 def test_the_first_step_is_no_special_case() -> None:

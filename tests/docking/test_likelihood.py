@@ -25,6 +25,7 @@ from moldiff.nn.sites import nearest
 from moldiff.protein.tokens import NAMED, TOKENS
 from moldiff.train import TrainConfig, Trainer
 from moldiff.train.workloads.distances import DistanceLoss, decoys, make_batch, pair_loss, trials
+from tests.one_device import META, on_meta, watched
 
 SMALL = {
     "name": "mixture",
@@ -292,3 +293,11 @@ def test_file_round_trip_and_what_is_refused(shelf, tmp_path):
     (tmp_path / "bad.safetensors").write_bytes(b"nothing")
     with pytest.raises(ModelFileError):
         Model.load(tmp_path / "bad.safetensors")
+
+
+def test_the_loss_stays_on_the_device_of_the_network(shelf, tmp_path):
+    work = trainer(shelf, tmp_path, device=META).work
+    with watched():
+        for loss, parts, _ in work.losses(work.loader[0], rng=torch.Generator()):
+            assert on_meta(loss, parts)
+            loss.backward()

@@ -173,9 +173,27 @@ def test_a_pocket_keeps_its_potentials(receptor: Receptor) -> None:
 
 
 def test_settings_refuse_nonsense() -> None:
-    for wrong in ({"draws": 0}, {"poses": -1}, {"ph": 3.0}, {"proposals": "magic"}):
-        with pytest.raises(ConfigError):
+    for wrong in (
+        {"draws": 0},
+        {"draws": "many"},
+        {"draws": True},
+        {"poses": -1},
+        {"conformers": 301},
+        {"rounds": 2.5},
+        {"window": "wide"},
+        {"ph": 3.0},
+        {"proposals": "magic"},
+        {"posebusters": 1},
+        {"model": 5},
+    ):
+        with pytest.raises(ConfigError, match=f"(?i){next(iter(wrong))}") as caught:
             Settings(**wrong)  # type: ignore[arg-type]
+        assert caught.value.fix
+    with pytest.raises(ConfigError) as caught:
+        Settings(draws=0)
+    assert str(caught.value) == (
+        "In the settings of a docking, 'draws' must be from 1 to 10000, not 0. The default is 40."
+    )
     assert Settings().digest() == Settings().digest() != Settings(seed=1).digest()
 
 

@@ -1,5 +1,7 @@
 """Minimisation and search."""
 
+import math
+
 import pytest
 import torch
 from rdkit import Chem
@@ -7,12 +9,12 @@ from rdkit.Chem import AllChem
 
 from moldiff.chem.rotors import find_rotors
 from moldiff.docking.energy.atom_types import ligand_types
-from moldiff.docking.energy.exact import Internal
+from moldiff.docking.energy.exact import Energy, Internal
 from moldiff.docking.energy.grid import GridEnergy, build_grid
 from moldiff.docking.energy.terms import internal_pairs
 from moldiff.docking.minimise import minimise
-from moldiff.docking.search import Schedule, cluster, search
-from moldiff.domain.kinematics import Kinematics, random_poses
+from moldiff.docking.search import Schedule, accepts, cluster, search
+from moldiff.domain.kinematics import Kinematics, Pose, random_poses
 from tests.docking.test_energy import BOX, rng, target
 
 
@@ -72,6 +74,56 @@ def test_search_finds_what_minimisation_misses_and_repeats_itself(problem):
     assert bool((energies.diff() >= 0).all())
     assert len(poses) == len(energies) > 12
     torch.testing.assert_close(energies, runs[1][1])
+
+
+@pytest.mark.parametrize("temperature", [0.3, 1.2])
+@pytest.mark.parametrize("change", [-5.0, -0.2, 0.0, 0.4, 1.2, 3.0])
+def test_metropolis_accepts_with_the_ratio_of_boltzmanns_weights(change, temperature):
+    # As many midpoints as there are: the share that is accepted is the probability, within one.
+    count = 10_000
+    u = (torch.arange(count) + 0.5) / count
+    before = torch.full((count,), -7.0)
+    share = accepts(before, before + change, temperature, u).float().mean()
+    assert abs(float(share) - min(1.0, math.exp(-change / temperature))) < 2 / count
+
+
+def test_metropolis_leaves_what_cannot_be_and_never_enters_it():
+    energies = torch.tensor([math.inf, 0.0]), torch.tensor([0.0, math.inf])
+    for u in (0.0, 0.5, 0.999):
+        assert accepts(*energies, 1.2, torch.full((2,), u)).tolist() == [True, False]
+
+
+class Valley(Energy):
+    """A slope along z with a minimum every 1.5 Å, and a bowl across it."""
+
+    def value_and_gradient(self, x):
+        z = x[..., 2]
+        value = 0.5 * z - 0.5 * torch.cos(2 * math.pi / 1.5 * z) + x[..., :2].square().sum(-1)
+        rise = 0.5 + 0.5 * 2 * math.pi / 1.5 * torch.sin(2 * math.pi / 1.5 * z)
+        gradient = torch.stack((2 * x[..., 0], 2 * x[..., 1], rise), -1)
+        return value.mean(1), gradient / x.shape[1]
+
+    def terms(self, x):
+        return {"inter": self(x)}
+
+
+def test_cold_chains_go_down_a_valley_of_many_minima_and_hot_ones_wander():
+    """A rule that is reversed would climb; one that accepts all gets no further than by chance."""
+    atom = Kinematics(torch.zeros(1, 1, 3), torch.zeros(0, 2).long(), torch.zeros(0, 1).bool())
+    count, rounds = 64, 60
+    start = Pose(
+        torch.zeros(count).long(),
+        torch.zeros(count, 3),
+        torch.eye(3).expand(count, 3, 3),
+        torch.zeros(count, 0),
+    )
+    lowest = {}
+    for temperature in (0.1, 1e6):
+        plan = Schedule(exchange=0, keep=1, temperature=temperature)
+        _, energies = search(atom, Valley(), start, rounds=rounds, rng=rng(3), schedule=plan)
+        lowest[temperature] = float(energies.mean())
+    # Two minima, 0.75 kcal/mol each: many standard errors of the mean over 64 chains.
+    assert lowest[0.1] < lowest[1e6] - 1.5
 
 
 def test_a_search_of_no_rounds_is_a_minimisation(problem):

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+import moldiff
 from moldiff import load, registry
 from moldiff.chem import QM9
 from moldiff.chem.vocabulary import Vocabulary
-from moldiff.diffusion.sampler import Sampler
+from moldiff.diffusion.batch import Batch
+from moldiff.diffusion.denoiser import Denoiser
+from moldiff.diffusion.sampler import Ancestral, Heun, Power, Sampler, State, Stepper
 from moldiff.errors import ConfigError, InputError
-from moldiff.generation.request import Request
+from moldiff.generation.request import Generated, Request
 from moldiff.generation.run import generate, sample_batch
 from moldiff.metrics import lookup, samples
 from moldiff.model import Model
@@ -175,3 +179,75 @@ def test_the_four_step_model_needs_four_steps() -> None:
     assert sum(item.failure is None for item in made) >= 21
     stable = lookup.measure(samples([item.mol for item in made]), None).molecule_stability()
     assert stable.value is not None and stable.value > 0.6
+
+
+@dataclasses.dataclass(frozen=True)
+class Mine(Stepper):
+    """A stepper that is not registered."""
+
+    x: float = 1.0
+
+    def step(
+        self, denoiser: Denoiser, state: State, s: float, *, rng: torch.Generator
+    ) -> tuple[Batch, Batch]:
+        return Ancestral().step(denoiser, state, s, rng=rng)
+
+
+def settings(item: Generated) -> dict[str, Any]:
+    """The tag that says how a molecule was sampled, as strict JSON."""
+
+    def refuse(word: str) -> None:
+        raise AssertionError(f"{word} is not JSON")
+
+    read: dict[str, Any] = json.loads(item.tags["sampling"], parse_constant=refuse)
+    return read
+
+
+def test_a_sampler_may_be_a_name_a_stepper_or_a_sampler() -> None:
+    model = small()
+    given = ("heun,s_churn=2", Heun(s_churn=2), Sampler(4, Heun(s_churn=2), Power()))
+    made = [moldiff.generate(2, model=model, size=5, sampler=each, steps=3) for each in given]
+    positions = [items[1].mol.GetConformer().GetPositions() for items in made]
+    assert (positions[0] == positions[1]).all() and (positions[0] == positions[2]).all()
+    named, stepper, whole = (settings(items[0]) for items in made)
+    assert named["stepper"] == {"name": "heun", "s_churn": 2}
+    assert stepper["stepper"]["s_churn"] == 2 and "s_tmax" not in stepper["stepper"]
+    assert whole == {**stepper, "grid": {"name": "power", "exponent": 1.0}, "steps": 3}
+    (item,) = moldiff.generate(1, model=model, size=5, sampler=Sampler(4))
+    assert item.tags["steps"] == "4"
+
+
+@dataclasses.dataclass(frozen=True)
+class Around(Stepper):
+    """A stepper that holds another."""
+
+    inner: Stepper = Heun()
+
+    def step(
+        self, denoiser: Denoiser, state: State, s: float, *, rng: torch.Generator
+    ) -> tuple[Batch, Batch]:
+        return self.inner.step(denoiser, state, s, rng=rng)
+
+
+def test_a_stepper_is_recorded_with_what_it_holds(registry_kept: None) -> None:
+    registry.register("stepper", "around")(Around)
+    (item,) = moldiff.generate(1, model=small(), size=5, sampler=Around())
+    stepper = settings(item)["stepper"]
+    assert stepper["name"] == "around" and stepper["inner"]["name"] == "heun"
+    assert registry.build("stepper", stepper) == Around()
+    (item,) = moldiff.generate(1, model=small(), size=5, sampler=Around(Mine()))
+    assert settings(item)["stepper"]["inner"].endswith("Mine")
+
+
+def test_a_stepper_that_is_not_registered_is_recorded_by_its_class() -> None:
+    (item,) = moldiff.generate(1, model=small(), size=5, sampler=Mine(2.0))
+    assert settings(item)["stepper"] == f"{Mine.__module__}.Mine"
+    inside = Sampler(2, Mine())
+    (item,) = moldiff.generate(1, model=small(), size=5, sampler=inside)
+    assert settings(item)["stepper"].endswith("Mine") and settings(item)["steps"] == 2
+
+
+@pytest.mark.parametrize("wrong", [5, Mine, Power()], ids=["number", "class", "grid"])
+def test_what_is_no_sampler_is_refused(wrong: Any) -> None:
+    with pytest.raises(InputError, match="is a name, a stepper or a Sampler"):
+        moldiff.generate(1, model=small(), sampler=wrong)

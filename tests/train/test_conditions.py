@@ -106,7 +106,7 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "no time": ({"sampling": {"valence": 3.0}}, "from 0 to 1", "all of the trajectory"),
     "drop everything": ({"conditions": {"drop": 1.0}}, "below 1", "drop: 0.1"),
-    "no names": ({"conditions": {"properties": [3]}}, "names", "logp"),
+    "no names": ({"conditions": {"properties": [3]}}, "'properties' must be text, not 3", ""),
     "a word": ({"conditions": {"properties": "logp"}}, "'properties'", ""),
     "misspelt": ({"conditions": {"property": ["logp"]}}, "'property'", "'properties'"),
     "docking": ({**LOGP, "task": "poses"}, "not for 'poses'", "out"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ import pytest
 import yaml
 
 from moldiff.errors import ConfigError, InputError
-from moldiff.train import TrainConfig
-from moldiff.train.config import OptimizerConfig
+from moldiff.train import TrainConfig, notation
+from moldiff.train.config import Conditions, Evaluation, OptimizerConfig
 
 LEAST = {"data": "store", "output": "run"}
 
@@ -89,6 +90,14 @@ def test_misspelt_keys(wrong: dict[Any, Any], told: str, fix: str) -> None:
         {"optimizer": {"warmup": 1.5}},
         {"optimizer": {"betas": 0.9}},
         {"optimizer": {"betas": [0.9]}},
+        {"optimizer": {"betas": [0.9, "x"]}},
+        {"optimizer": {"betas": [0.9, 1.0]}},
+        {"optimizer": {"lr": "1e-3"}},
+        {"optimizer": {"lr": True}},
+        {"conditions": {"properties": "logp"}},
+        {"conditions": {"drop": 1}},
+        {"evaluation": {"every": -1}},
+        {"evaluation": {"samples": 0}},
         {"optimizer": {"lr": float("nan")}},
         {"optimizer": {"lr": -1.0}},
         {"evaluation": 5},
@@ -108,6 +117,54 @@ def test_wrong_values(wrong: dict[str, Any]) -> None:
     assert next(iter(wrong)) in str(caught.value) or "optimizer" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"steps": 0}, "In my.yaml, 'steps' must be at least 1, not 0. The default is 20000."),
+        (
+            {"optimizer": {"lr": "fast"}},
+            "In 'optimizer' of my.yaml, 'lr' must be a number, not 'fast'. The default is 0.001.",
+        ),
+        (
+            {"precision": "bfloat61"},
+            "In my.yaml, 'precision' must be 'float32' or 'bfloat16', not 'bfloat61'. "
+            "Did you mean 'bfloat16'? Known: bfloat16, float32.",
+        ),
+        (
+            {"process": {"positions": 5}},
+            "In my.yaml, 'positions' of 'process' must be a mapping, not 5. Correct the value.",
+        ),
+    ],
+)
+def test_a_wrong_value_is_told_with_its_place_and_what_would_fit(
+    wrong: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        TrainConfig.from_dict({**LEAST, **wrong}, where="my.yaml")
+    assert str(caught.value) == told
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: TrainConfig("data", "run", steps=0),
+        lambda: TrainConfig("data", "run", precision="float8"),  # type: ignore[arg-type]
+        lambda: TrainConfig("data", "run", process={"positions": 5}),  # type: ignore[dict-item]
+        lambda: OptimizerConfig(betas=(0.9,)),  # type: ignore[arg-type]
+        lambda: Evaluation(samples=0),
+        lambda: Conditions(properties=(3,)),  # type: ignore[arg-type]
+    ],
+)
+def test_a_call_in_python_is_checked_as_well(make: Callable[[], Any]) -> None:
+    with pytest.raises(ConfigError):
+        make()
+
+
+def test_whole_numbers_become_numbers_where_those_are_meant() -> None:
+    made = TrainConfig.from_dict(LEAST | {"optimizer": {"clip": 2, "betas": [0, 0.9]}}).optimizer
+    assert [type(x) for x in (made.clip, *made.betas)] == [float] * 3
+
+
 @pytest.mark.parametrize("missing", LEAST)
 def test_missing_keys(missing: str) -> None:
     with pytest.raises(ConfigError, match=missing):
@@ -120,6 +177,17 @@ def test_yaml(tmp_path: Path) -> None:
     config = TrainConfig.from_yaml(path, seed=3, steps=None)
     assert (config.steps, config.seed, config.optimizer.lr) == (7, 3, 1e-3)
     assert TrainConfig.from_yaml(path, steps=9).steps == 9
+
+
+def test_numbers_with_an_exponent_are_numbers_in_yaml(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    sampling = "sampling: {stepper: {name: ancestral, eta: 1e-3}, temperature: 5e-1}"
+    path.write_text(f"data: a\noutput: b\nname: '1e5'\ncheckpoint_minutes: 1E+2\n{sampling}\n")
+    config = TrainConfig.from_yaml(path)
+    assert config.sampling == {"stepper": {"name": "ancestral", "eta": 1e-3}, "temperature": 0.5}
+    assert config.name == "1e5" and config.checkpoint_minutes == 100.0
+    path.write_text(notation.written(config.to_dict()))
+    assert TrainConfig.from_yaml(path) == config
 
 
 @pytest.mark.parametrize("text", ["", "- a\n", "just words", "data: [", "data: a\n\tb: c\n"])

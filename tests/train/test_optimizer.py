@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
 
+from moldiff import registry
+from moldiff.domain import distances, poses
 from moldiff.errors import ConfigError
+from moldiff.nn import GraphNetwork
 from moldiff.train.config import OptimizerConfig
 from moldiff.train.optimizer import Average, Optimizers
 
@@ -22,6 +29,9 @@ class Small(nn.Module):
         self.interaction.weight = nn.Parameter(torch.randn(40, 32, generator=rng))
         self.interaction.bias = nn.Parameter(torch.randn(40, generator=rng))
         self.interaction.small = nn.Parameter(torch.randn(8, 40, generator=rng))
+
+    def matrices(self) -> Iterator[nn.Parameter]:
+        return self.interaction.parameters()
 
     def loss(self, step: int) -> torch.Tensor:
         x = torch.randn(16, 32, generator=torch.Generator().manual_seed(step))
@@ -60,6 +70,93 @@ def test_muon_takes_the_large_matrices_of_the_interaction() -> None:
     network = Small()
     parts = Optimizers(network, OptimizerConfig(name="muon")).parts
     assert [p is network.interaction.weight for p in parts[1].param_groups[0]["params"]] == [True]
+
+
+class Wrapper(nn.Module):
+    """As the parallel wrappers of torch: parameters are called ``module.*``."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+
+def compiled(network: nn.Module) -> nn.Module:
+    """What torch.compile returns; nothing is compiled before the first call."""
+    from torch._dynamo.eval_frame import OptimizedModule
+
+    return OptimizedModule(network, torch._dynamo.disable)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [Wrapper, nn.DataParallel, compiled, lambda network: Wrapper(compiled(network))],
+    ids=["wrapper", "parallel", "compiled", "both"],
+)
+def test_wrapping_a_network_does_not_change_what_muon_takes(
+    wrap: Callable[[nn.Module], nn.Module],
+) -> None:
+    network = Small()
+    parts = Optimizers(wrap(network), OptimizerConfig(name="muon")).parts
+    assert [p is network.interaction.weight for p in parts[1].param_groups[0]["params"]] == [True]
+    assert len(parts[0].param_groups[0]["params"]) == 3
+
+
+def settings(kind: str, name: str) -> dict[str, Any]:
+    """Small, but wide enough that there are matrices."""
+    known = inspect.signature(registry.registered(kind, name)).parameters
+    return {"name": name} | {k: v for k, v in {"width": 32, "layers": 1}.items() if k in known}
+
+
+NETWORKS = {
+    **{
+        name: lambda name=name: GraphNetwork(
+            registry.build("interaction", settings("interaction", name)), {"types": 3, "bonds": 4}
+        )
+        for name in registry.names("interaction")
+    },
+    "autoencoder": lambda: registry.build(
+        "codec", {"name": "autoencoder", "classes": {"types": 3, "bonds": 2}}
+    ),
+    "contacts": lambda: registry.build("network", settings("network", "contacts"), **poses.CLASSES),
+    "mixture": lambda: registry.build(
+        "network", settings("network", "mixture"), **distances.CLASSES
+    ),
+}
+INSIDE = {
+    "autoencoder": ("read.interaction.", "write.interaction."),
+    "contacts": ("stack.", "encoder.layers."),
+    "mixture": ("ligand.", "pocket."),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_muon_takes_the_inner_matrices_of_every_network(name: str) -> None:
+    """In the order of the parameters, by which checkpoints name their states."""
+    with torch.random.fork_rng():
+        network = NETWORKS[name]()
+    tables = [m.weight for m in network.modules() if isinstance(m, nn.Embedding)]
+    expected = [
+        key
+        for key, p in network.named_parameters()
+        if key.startswith(INSIDE.get(name, ("interaction.",)))
+        and p.ndim == 2
+        and min(p.shape) >= 32
+        and not any(p is table for table in tables)
+    ]
+    known = {id(p): key for key, p in network.named_parameters()}
+    for given in (network, Wrapper(network)):
+        muon = Optimizers(given, OptimizerConfig(name="muon")).parts[1]
+        assert [known[id(p)] for p in muon.param_groups[0]["params"]] == expected != []
+
+
+def test_muon_says_so_where_it_finds_no_matrix() -> None:
+    sizes = dict.fromkeys(("width", "pair_width", "message_width", "context_width"), 16)
+    narrow = GraphNetwork(registry.build("interaction", {"name": "egnn", **sizes}), {"types": 3})
+    with pytest.raises(ConfigError, match="no matrix of 32 x 32"):
+        Optimizers(narrow, OptimizerConfig(name="muon"))
+    with pytest.raises(ConfigError, match="matrices of 'Linear'"):
+        Optimizers(nn.Linear(64, 64), OptimizerConfig(name="muon"))
+    assert len(Optimizers(narrow, OptimizerConfig(name="adamw")).parts) == 1
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import torch
 
 from moldiff.data.store import Store
 from moldiff.diffusion.batch import Batch
+from moldiff.diffusion.space import SO3, Euclidean
+from moldiff.errors import ConfigError
 from moldiff.model import Model
 from moldiff.models import card_rows
+from moldiff.nn.inputs import PocketInput
 from moldiff.train import TrainConfig
 from moldiff.train.orientation import turned
 from moldiff.train.workloads.molecules import Molecules
@@ -56,6 +60,58 @@ def test_the_matrices_are_uniform_on_rotations_and_reflections() -> None:
     assert entries.mean(0).abs().max() < 0.04
     expected = torch.eye(9) / 3
     torch.testing.assert_close(entries.T @ entries / 4000, expected, atol=0.03, rtol=0)
+
+
+def bodies(b: int = 6) -> Batch:
+    """Points, and a frame with its origin."""
+    rng = torch.Generator().manual_seed(3)
+    shapes = {"positions": (b, 5, 3), "rotation": (b, 3, 3), "translation": (b, 3)}
+    spaces = {"positions": Euclidean(), "rotation": SO3(), "translation": Euclidean()}
+    fields = {f: spaces[f].prior(shape, rng=rng) for f, shape in shapes.items()}
+    return Batch(fields, {"conditions": torch.zeros(b, 1)})
+
+
+def test_frames_and_vectors_turn_with_the_points() -> None:
+    """A point given in the frame stays where it is among the others: R (F p + x) = F' p + x'."""
+    before, local = bodies(), torch.tensor([1.0, -2.0, 0.5])
+    after, noise = turned(before, before, rng=torch.Generator().manual_seed(1), mirror=False)
+    matrices = turns(before, after)
+    torch.testing.assert_close(torch.linalg.det(matrices), torch.ones(6), atol=1e-4, rtol=0)
+    outside = [x["rotation"] @ local + x["translation"] for x in (before, after)]
+    expected = (matrices @ outside[0].unsqueeze(2)).squeeze(2)
+    torch.testing.assert_close(outside[1], expected, atol=1e-4, rtol=0)
+    apart = [
+        torch.cdist(x["positions"], p[:, None])
+        for x, p in zip((before, after), outside, strict=True)
+    ]
+    torch.testing.assert_close(*apart, atol=1e-4, rtol=0)
+    assert noise is not None and all(torch.equal(noise[f], after[f]) for f in after)
+    assert after.context == before.context
+
+
+def test_vectors_of_any_scope_are_mirrored() -> None:
+    before = Batch({f: v for f, v in bodies(40).items() if f != "rotation"})
+    after, _ = turned(before, None, rng=torch.Generator().manual_seed(1))
+    matrices = turns(before, after)
+    assert 5 < (torch.linalg.det(matrices) < 0).sum() < 35
+    expected = (matrices @ before["translation"].unsqueeze(2)).squeeze(2)
+    torch.testing.assert_close(after["translation"], expected, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("field", ["rotation", "torsions"])
+def test_what_has_no_mirror_image_is_refused(field: str) -> None:
+    x = bodies().replace(torsions=torch.zeros(6, 2))
+    x = Batch({f: x[f] for f in ("positions", field)})
+    with pytest.raises(ConfigError, match=f"'{field}' has no mirror image"):
+        turned(x, None, rng=torch.Generator())
+    after, _ = turned(x, None, rng=torch.Generator(), mirror=False)
+    assert torch.equal(after[field], x[field]) is (field == "torsions")
+
+
+def test_a_pocket_that_would_stay_behind_is_refused() -> None:
+    pocket = PocketInput(torch.zeros(4, 3), torch.zeros(4, dtype=torch.int64), torch.zeros(3))
+    with pytest.raises(ConfigError, match="'pocket' of a batch is not turned"):
+        turned(batch(2).given(pocket=pocket), None, rng=torch.Generator())
 
 
 class Seen:

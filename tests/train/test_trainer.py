@@ -197,6 +197,27 @@ def test_the_model_has_the_averaged_weights_and_a_card(
     assert sum(model.domain.sizes.values()) == pytest.approx(1)
 
 
+def test_the_saved_weights_are_the_moving_average_of_those_of_every_step(
+    config: Config, store: Store, tmp_path: Path
+) -> None:
+    """By hand, from the weights after every step; the last four are beyond the warm-up."""
+    trainer = Trainer(config(steps=12, optimizer={**OPTIMIZER, "lr": 0.01, "ema": 0.5}), store)
+    first = {k: v.detach().clone() for k, v in trainer.network.named_parameters()}
+    mean = dict(first)
+    for progress in trainer.fit():
+        keep = min(0.5, progress.step / (9 + progress.step))
+        live = dict(trainer.network.named_parameters())
+        mean = {k: torch.lerp(v, live[k].detach(), 1 - keep) for k, v in mean.items()}
+    saved = dict(Model.load(tmp_path / "run" / "model.safetensors").network.named_parameters())
+    assert set(saved) == set(mean)
+    for name, value in saved.items():
+        # Some rounding errors of float32: lerp may be fused, and there are twelve of them.
+        torch.testing.assert_close(value, mean[name], rtol=1e-6, atol=1e-7)
+    moved = [k for k, v in saved.items() if (v - first[k]).abs().max() > 1e-3]
+    unlike = [k for k, v in saved.items() if (v - live[k]).abs().max() > 1e-4]
+    assert len(moved) > 0.8 * len(saved) and len(unlike) > 0.8 * len(saved)
+
+
 def test_evaluation(config: Config, store: Store, tmp_path: Path) -> None:
     seen = []
 

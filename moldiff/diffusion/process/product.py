@@ -16,7 +16,7 @@ from moldiff.diffusion.process.gaussian import Gaussian
 from moldiff.diffusion.space import Categorical, Vectors, expand
 from moldiff.diffusion.time import SiteTimes, Time, field_times
 from moldiff.errors import ConfigError, did_you_mean
-from moldiff.registry import build, describe, names
+from moldiff.registry import build, describe, ready_made
 
 __all__ = ["Product"]
 
@@ -239,7 +239,7 @@ class Product:
         for field, process in self.processes.items():
             reason = process.refusal(process.schedule)
             if reason is not None:
-                made = {name: build("schedule", name) for name in names("schedule")}
+                made = ready_made("schedule")
                 able = [name for name, s in made.items() if process.refusal(s) is None]
                 raise ConfigError(
                     f"The schedule of '{field}' is outside its domain: {reason}.",

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 
+from moldiff.configuration import Range, check_fields
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.denoiser import Denoiser
 from moldiff.diffusion.process import Product
 from moldiff.diffusion.sampler.base import State, Stepper, full
 from moldiff.diffusion.sampler.grids import Grid, Power
 from moldiff.diffusion.sampler.steppers import Ancestral
-from moldiff.errors import ConfigError, did_you_mean
-from moldiff.registry import build, names
+from moldiff.errors import ConfigError
+from moldiff.registry import configure, ready_made
 
 __all__ = ["Sampler"]
 
@@ -32,13 +33,12 @@ class Sampler:
         How to step, and where.
     """
 
-    steps: int = 50
+    steps: Annotated[int, Range(1)] = 50
     stepper: Stepper = Ancestral()
     grid: Grid = Power()
 
     def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise ConfigError(f"Cannot sample in {self.steps} steps.", fix="Use at least 1.")
+        check_fields(self, "the sampler")
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Sampler:
@@ -49,20 +49,7 @@ class Sampler:
         ConfigError
             If a key or a class is unknown, or there is not at least one step.
         """
-        for key in config:
-            if key not in ("steps", "stepper", "grid"):
-                raise ConfigError(
-                    f"The sampler has no setting '{key}'.",
-                    fix=did_you_mean(str(key), ("steps", "stepper", "grid")),
-                )
-        steps = config.get("steps", 50)
-        if not isinstance(steps, int):
-            raise ConfigError(f"'steps' of the sampler must be a whole number, not {steps!r}.")
-        return cls(
-            steps,
-            build("stepper", config.get("stepper", "ancestral")),
-            build("grid", config.get("grid", "power")),
-        )
+        return configure(cls, config, where="the sampler")
 
     def check(self, process: Product) -> None:
         """Refuse a process the stepper cannot reverse.
@@ -74,7 +61,8 @@ class Sampler:
         """
         reason = self.stepper.refusal(process)
         if reason is not None:
-            able = [n for n in names("stepper") if build("stepper", n).refusal(process) is None]
+            known = ready_made("stepper")
+            able = [name for name, stepper in known.items() if stepper.refusal(process) is None]
             raise ConfigError(
                 f"The model's process does not go with this stepper: {reason}.",
                 fix=f"Steppers that go with it: {', '.join(able)}.",

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -17,13 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from moldiff.diffusion.objective import Objective
-from moldiff.errors import ConfigError, ModelFileError, did_you_mean
+from moldiff.errors import ConfigError, ModelFileError
 from moldiff.model import Model
 from moldiff.registry import build, describe, names, registered
 from moldiff.train.config import TrainConfig
 
 __all__ = [
-    "TASKS",
     "Data",
     "Figures",
     "Loss",
@@ -42,15 +40,6 @@ Figures = dict[str, float]
 
 Say = Callable[[str], None]
 """Called with a line for the user."""
-
-#: Task -> the module of the package that registers it, imported when it is named: generation
-#: needs nothing of docking, nor the other way round.
-TASKS = {
-    "molecules": "moldiff.train.workloads.molecules",
-    "codec": "moldiff.train.workloads.codecs",
-    "poses": "moldiff.train.workloads.poses",
-    "distances": "moldiff.train.workloads.distances",
-}
 
 
 class Data(Protocol):
@@ -132,13 +121,6 @@ def task(config: TrainConfig) -> type[Workload]:
     ConfigError
         If there is no such task.
     """
-    if config.task in TASKS:
-        import_module(TASKS[config.task])
-    elif config.task not in names("task"):
-        known = sorted({*TASKS, *names("task")})
-        raise ConfigError(
-            f"There is no task '{config.task}'.", fix=did_you_mean(config.task, known)
-        )
     found: type[Workload] = registered("task", config.task)
     return found
 

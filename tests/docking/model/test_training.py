@@ -10,6 +10,7 @@ import torch
 
 from moldiff.data.complexes import ComplexStore
 from moldiff.docking.proposals import sample_poses
+from moldiff.domain import kinematics
 from moldiff.domain.poses import to_batch, to_pose
 from moldiff.errors import ConfigError, ModelFileError
 from moldiff.model import Model
@@ -18,6 +19,7 @@ from moldiff.train import TrainConfig, Trainer
 from moldiff.train.trainer import CHECKPOINT_FORMAT
 from moldiff.train.workloads.displacement import Displacement, example, nearest
 from moldiff.train.workloads.poses import Poses, trials
+from tests.one_device import META, on_meta, watched
 
 Config = Callable[..., TrainConfig]
 
@@ -142,3 +144,19 @@ def test_wrong_settings(config: Config, complexes: ComplexStore) -> None:
 
 def test_the_objective_is_a_value() -> None:
     assert Displacement() == Displacement() and Displacement(poses=4) != Displacement()
+
+
+def test_loss_and_denoiser_stay_on_the_device_of_the_network(
+    config: Config, complexes: ComplexStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The tree of rotors is read off values, which there are none of: all of them on the root.
+    monkeypatch.setattr(kinematics, "parents_of", lambda axis, moves: [-1] * len(axis))
+    work, rng = Poses(config(device=META), complexes), torch.Generator()
+    work.model.network.to(META)
+    assert any(len(complexes[k].axis) for k in range(len(complexes)))
+    with watched():
+        for loss, parts, _ in work.losses(work.loader[0], rng=rng):
+            assert on_meta(loss, parts)
+        x_0 = work.objective.draw(complexes[0], device=META, rng=rng)
+        t = torch.full((x_0.graphs,), 0.5, device=META)
+        assert on_meta(dict(work.model.denoiser(x_0, t)))

@@ -1,0 +1,230 @@
+"""The registered parts: which class has which name, and where they come from.
+
+Classes of the package are imported when a name of their kind is looked for; those of installed
+distributions (`moldiff.plugins`) when names are listed, or one is not found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
+from types import MappingProxyType
+from typing import TypeVar
+
+from moldiff.configuration import Place
+from moldiff.errors import ConfigError
+from moldiff.plugins import installed_parts, remedy, written_by_hand
+
+__all__ = [
+    "cited",
+    "context_of",
+    "fitting",
+    "has_name",
+    "is_a",
+    "is_kind",
+    "kind_of",
+    "kinds",
+    "name_of",
+    "names",
+    "part",
+    "register",
+    "registered",
+    "supplied",
+    "word",
+]
+
+T = TypeVar("T")
+_REGISTRY: dict[str, dict[str, type]] = {}
+_NAMES: dict[type, tuple[str, str]] = {}
+_CITES: dict[type, Mapping[str, str]] = {}
+_CONTEXT: dict[type, frozenset[str]] = {}
+# Kind -> modules of the package that register classes of it; imported, in this order, until a name
+# that is looked for is known.
+_HOMES: Mapping[str, tuple[str, ...]] = {
+    "codec": ("nn",),
+    "coupling": ("diffusion.coupling",),
+    "domain": ("domain.molecules", "domain.poses", "domain.distances"),
+    "grid": ("diffusion.sampler",),
+    "guidance": ("diffusion.guidance",),
+    "interaction": ("nn",),
+    "network": ("nn.contacts", "nn.distances"),
+    "objective": (
+        "diffusion.objective",
+        "train.workloads.displacement",
+        "train.workloads.distances",
+    ),
+    "precondition": ("diffusion.precondition",),
+    "process": ("diffusion.process",),
+    "schedule": ("diffusion.schedule",),
+    "space": ("diffusion.space",),
+    "stepper": ("diffusion.sampler",),
+    "task": (
+        "train.workloads.molecules",
+        "train.workloads.codecs",
+        "train.workloads.poses",
+        "train.workloads.distances",
+    ),
+    "times": ("diffusion.objective",),
+}
+# Kind -> what it is called, where that is another word: for a network the key of configurations.
+_WORDS = {"interaction": "network", "times": "distribution of times", "grid": "grid of times"}
+
+
+def register(
+    kind: str,
+    name: str,
+    *,
+    cites: Mapping[str, str] | None = None,
+    context: Iterable[str] = (),
+) -> Callable[[type[T]], type[T]]:
+    """Return a class decorator that files the class under ``kind`` and ``name``.
+
+    ``cites`` maps keys of `moldiff.references` to the equation or section.  ``context`` names the
+    parameters that whoever builds the object supplies, and no configuration.  A class that is
+    defined again, by its module or by running the same cell, script or file of ``--import`` once
+    more, replaces its older self.
+
+    Raises
+    ------
+    ValueError
+        By the decorator, if another class has the name.
+    """
+
+    def decorate(cls: type[T]) -> type[T]:
+        older = _REGISTRY.setdefault(kind, {}).get(name)
+        if older is not None and not _again(older, cls):
+            raise ValueError(
+                f"there is a {kind} called '{name}' already, "
+                f"{older.__module__}.{older.__qualname__}"
+            )
+        _REGISTRY[kind][name] = cls
+        _NAMES[cls] = (kind, name)
+        _CITES[cls] = MappingProxyType(dict(cites or {}))
+        _CONTEXT[cls] = frozenset(context)
+        return cls
+
+    return decorate
+
+
+def _again(older: type, newer: type) -> bool:
+    """Whether a class is a new version of another."""
+    same = older.__qualname__ == newer.__qualname__ or written_by_hand(newer.__module__)
+    return same and older.__module__ == newer.__module__
+
+
+def kinds() -> tuple[str, ...]:
+    """Return the registered kinds, sorted."""
+    for kind in _HOMES:
+        _import_parts(kind)
+    installed_parts()
+    return tuple(sorted(_REGISTRY))
+
+
+def is_kind(word: str) -> bool:
+    """Return whether there are parts of this kind; nothing is imported."""
+    return word in _REGISTRY or word in _HOMES
+
+
+def names(kind: str) -> tuple[str, ...]:
+    """Return the names registered under ``kind``, sorted."""
+    _import_parts(kind)
+    installed_parts()
+    return tuple(sorted(_REGISTRY.get(kind, {})))
+
+
+def _import_parts(kind: str, name: str | None = None) -> None:
+    """Import the package's own classes of a kind, until ``name`` is among them."""
+    for module in _HOMES.get(kind, ()):
+        if name is not None and name in _REGISTRY.get(kind, {}):
+            return
+        import_module(f"moldiff.{module}")
+
+
+def registered(kind: str, name: str) -> type:
+    """Return the class called ``name``.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such name, with the nearest one that exists.
+    """
+    return part(kind, name)
+
+
+def word(kind: str) -> str:
+    """Return what a kind is called in sentences."""
+    return _WORDS.get(kind, kind).replace("_", " ")
+
+
+def context_of(cls: type) -> frozenset[str]:
+    """Return the parameters of a class that no configuration sets; none of other classes."""
+    return _CONTEXT.get(cls, frozenset())
+
+
+def name_of(cls: type) -> str:
+    """Return the name of a registered class."""
+    return _NAMES[cls][1]
+
+
+def has_name(cls: type) -> bool:
+    """Return whether a class is registered, so that :func:`describe` takes its instances."""
+    return cls in _NAMES
+
+
+def cited(kind: str, name: str) -> Mapping[str, str]:
+    """Return the papers behind a class: key of the reference -> equation, section or subject.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such name.
+    """
+    return _CITES[registered(kind, name)]
+
+
+def supplied(kind: str, name: str) -> frozenset[str]:
+    """Return the parameters of a class that whoever builds it supplies, and no configuration.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such name.
+    """
+    return _CONTEXT[registered(kind, name)]
+
+
+def part(kind: str, name: str, wanted: type = object, place: Place | None = None) -> type:
+    """Return the class called ``name``, which must be a ``wanted`` (``ConfigError`` if not)."""
+    _import_parts(kind, name)
+    if name not in _REGISTRY.get(kind, {}):
+        installed_parts()
+    known = fitting(kind, wanted)
+    if name in known:
+        return known[name]
+    if place is not None and name in _REGISTRY.get(kind, {}):
+        raise ConfigError(
+            f"In {place.where}, {place.subject} cannot be the {word(kind)} '{name}'.",
+            fix=f"Names that fit: {', '.join(known) or 'none'}.",
+        )
+    raise ConfigError(f"There is no {word(kind)} called '{name}'.", fix=remedy(name, known))
+
+
+def fitting(kind: str, wanted: type) -> dict[str, type]:
+    """Return the classes of a kind that are a ``wanted``, by name, sorted."""
+    return {n: cls for n, cls in sorted(_REGISTRY.get(kind, {}).items()) if is_a(cls, wanted)}
+
+
+def is_a(cls: type, wanted: type) -> bool:
+    """Return whether a class is a subclass of ``wanted``; True where that cannot be known."""
+    try:
+        return issubclass(cls, wanted)
+    except TypeError:  # a protocol that can only be checked by type checkers
+        return True
+
+
+def kind_of(wanted: type, key: str) -> str | None:
+    """Return the kind of parts a class stands for: the parameter's name, or the only one."""
+    found = {kind for kind in _REGISTRY if fitting(kind, wanted)}
+    if key in found:
+        return key
+    return found.pop() if len(found) == 1 else None

@@ -1,0 +1,36 @@
+"""YAML as its version 1.2 has it: ``1e-3`` is a number, which PyYAML reads as text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+__all__ = ["read", "written"]
+
+_FLOAT = ("tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+|\d*\.\d+|\d+\.)[eE][-+]?\d+"))
+_BEGINNINGS = list("-+.0123456789")
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads such numbers."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Puts text that looks like such a number into quotes."""
+
+
+for _class in (_Loader, _Dumper):
+    _class.add_implicit_resolver(*_FLOAT, _BEGINNINGS)
+
+
+def read(text: str) -> Any:
+    """Return the plain values of a text; ``yaml.YAMLError`` if it is not YAML."""
+    return yaml.load(text, _Loader)  # a SafeLoader: it makes nothing but plain values
+
+
+def written(values: Mapping[str, Any]) -> str:
+    """Return the text from which :func:`read` reads the same values."""
+    return yaml.dump(values, Dumper=_Dumper, sort_keys=False)
