@@ -18,6 +18,9 @@ CHECKED = (
     "diffusion.denoiser",
     "diffusion.objective",
     "diffusion.sampler",
+    "diffusion.network",
+    "diffusion.readout",
+    "diffusion.time",
     "geometry",
     "nn",
 )

@@ -95,8 +95,8 @@ def search(
     for number in range(1, rounds + 1):
         trial = _change(kinematics, energy, current, plan, rng)
         trial, found = minimise(kinematics, energy, trial, iterations=plan.iterations)
-        u = uniform(found.shape, rng=rng, device=current.centre.device)
-        accept = accepts(energies, found, plan.temperature, u)
+        chance = uniform(found.shape, rng=rng, device=found.device)
+        accept = accepts(energies, found, plan.temperature, chance)
         current, energies = pick(accept, trial, current), torch.where(accept, found, energies)
         kept.add(trial, found)
         if plan.exchange and number % plan.exchange == 0 and number < rounds:

@@ -1,6 +1,6 @@
 """Rotations, superposition, RMSD and angles in torch.
 
-roma loads inside the functions that need it: it brings a compiler of torch's, which takes a second.
+RoMa loads inside the functions that need it.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def nearest_rotation(matrix: Float[Tensor, "*s 3 3"]) -> Float[Tensor, "*s 3 3"]
     Source: the special orthogonal Procrustes problem, solved by unit quaternions (Horn,
     J. Opt. Soc. Am. A 4 (1987) 629) in roma.
     """
-    from moldiff.geometry.mappings import roma
+    from moldiff.geometry.roma import roma
 
     rotation: Tensor = roma.special_procrustes(matrix)
     return rotation
@@ -96,7 +96,7 @@ def uniform_rotations(
 
     Source: a normalised normal quaternion (Marsaglia, 1972).
     """
-    from moldiff.geometry.mappings import roma
+    from moldiff.geometry.roma import roma
 
     quaternion = normal((*shape, 4), rng=rng, device=device, dtype=dtype)
     unit = torch.nn.functional.normalize(quaternion, dim=-1)

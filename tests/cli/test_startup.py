@@ -143,7 +143,7 @@ def test_one_command_is_read_where_one_is_asked_for() -> None:
 
 def test_rotations_come_without_the_compiler() -> None:
     code = (
-        "import sys, torch; from moldiff.geometry.mappings import roma\n"
+        "import sys, torch; from moldiff.geometry.roma import roma\n"
         "x = torch.randn(4, 3, 3, requires_grad=True)\n"
         "r = roma.special_procrustes(x); r.sum().backward()\n"
         "assert torch.allclose(r @ r.mT, torch.eye(3), atol=1e-5) and x.grad.isfinite().all()\n"

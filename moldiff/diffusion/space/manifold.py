@@ -63,8 +63,7 @@ class SO3(Manifold):
 
     def mix(self, a: Tensor, b: Tensor, w: Tensor | float) -> Tensor:
         """Rotate a towards b about the axis of a^T b; ``w`` broadcasts against (b, ..., 3, 3)."""
-        # Here: most molecules have no rotations of their own.
-        from moldiff.geometry.mappings import roma
+        from moldiff.geometry.roma import roma  # here: most molecules have no rotations
 
         vector = roma.rotmat_to_rotvec(a.transpose(-1, -2) @ b).unsqueeze(-1)
         angle = vector.norm(dim=-2, keepdim=True)
