@@ -205,7 +205,7 @@ def settings(item: Generated) -> dict[str, Any]:
 
 def test_a_sampler_may_be_a_name_a_stepper_or_a_sampler() -> None:
     model = small()
-    given = ("heun,s_churn=2", Heun(s_churn=2), Sampler(4, Heun(s_churn=2), Power()))
+    given = ("heun,s_churn=2", Heun(s_churn=2.0), Sampler(4, Heun(s_churn=2.0), Power()))
     made = [moldiff.generate(2, model=model, size=5, sampler=each, steps=3) for each in given]
     positions = [items[1].mol.GetConformer().GetPositions() for items in made]
     assert (positions[0] == positions[1]).all() and (positions[0] == positions[2]).all()
