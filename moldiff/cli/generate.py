@@ -96,9 +96,11 @@ def command(
         ),
     ] = None,
     guidance: Annotated[
-        float | None,
+        list[str] | None,
         typer.Option(
-            help="How sharply to aim at --condition; 1: as the data do. [default: the model's or 1]"
+            metavar="NUMBER|NAME,KEY=VALUE",
+            help="How sharply to aim at --condition (1: as the data do), or a guidance with "
+            "settings, as in valence,below=0.6; repeatable. [default: the model's]",
         ),
     ] = None,
     keep: Annotated[
@@ -156,11 +158,13 @@ def command(
     import_all(imports)
     from moldiff.cpu import set_threads
     from moldiff.generation.api import check_conditions, sampler_remarks, stream
+    from moldiff.methods import parse_guidance
     from moldiff.models import load
 
     set_threads(threads)
     loaded = load(usual_model(formula) if model is None else model, device)
-    for text in check_conditions(loaded, wanted, guidance):
+    guides = parse_guidance(guidance or [])
+    for text in check_conditions(loaded, wanted, guides):
         remark(text)
     if sampler is not None:
         for text in sampler_remarks(sampler, loaded):
@@ -175,7 +179,7 @@ def command(
             formula=formula,
             keep_valid=run.strict,
             conditions=wanted,
-            guidance=guidance,
+            guidance=guides,
             steps=steps,
             sampler=sampler,
             temperature=temperature,

@@ -27,6 +27,10 @@ __all__ = [
 ]
 
 
+Guidances = float | Sequence[str | Mapping[str, Any]]
+"""How sharply conditions are aimed at, or a list of guidances by name and settings."""
+
+
 class Options(TypedDict, total=False):
     """Keyword arguments of :func:`generate` and :func:`stream`.
 
@@ -47,7 +51,8 @@ class Options(TypedDict, total=False):
         The time from which on the bonds predicted for an atom are made to agree about its
         valence, see `moldiff.diffusion.guidance.Valence`; 0 is never, None takes the model's own.
     guidance:
-        How sharply the conditions are aimed at (1: as the data do); None takes the model's own.
+        How sharply the conditions are aimed at (1: as the data do), or a list of registered
+        guidances: ``[{"name": "valence", "below": 0.6}]``; None takes the model's own.
     sampler:
         Another sampler than the model's own: a name of `moldiff.methods.SAMPLERS` or of any
         registered stepper, with settings as in ``heun,s_churn=2`` (how far classes are redrawn
@@ -70,7 +75,7 @@ class Options(TypedDict, total=False):
     temperature: float | None
     early_temperature: float | Mapping[str, float] | None
     valence: float | None
-    guidance: float | None
+    guidance: Guidances | None
     sampler: str | Stepper | Sampler | None
     record: int
     progress: Callable[[float], None] | None
@@ -128,28 +133,31 @@ def _settings_of(sampler: str | Stepper | Sampler, model: Model) -> dict[str, An
 
 
 def check_conditions(
-    model: Model, conditions: Mapping[str, float], guidance: float | None = None
+    model: Model, conditions: Mapping[str, float], guidance: Guidances | None = None
 ) -> list[str]:
     """Return what is to be said of values that the model has hardly seen.
 
     Raises
     ------
     InputError
-        If the model has no such condition, with models that do; or there is guidance to nothing.
+        If the model lacks the condition (the error lists models that have it), or classifier-free
+        guidance is given without a condition.
     """
+    from moldiff.diffusion.guidance import guidances
     from moldiff.diffusion.guidance.condition import remarks, standardised
     from moldiff.errors import InputError
     from moldiff.generation.sampling import molecules_of
 
     name, known = model.card.get("name", ""), molecules_of(model).conditions
-    if not known and (conditions or guidance is not None):
+    guided = "classifier_free" in {part["name"] for part in guidances({"guidance": guidance})}
+    if not known and (conditions or guided):
         able = [f"{m} ({', '.join(has)})" for m, has in conditional_models().items()]
         train = "Train one: moldiff train my.sdf --method classifier-free."
         raise InputError(
             f"The model '{name}' was trained without conditions.",
             fix=f"Bundled models with conditions: {'; '.join(able) or 'none'}. {train}",
         )
-    if guidance is not None and not conditions:
+    if guided and not conditions:
         raise InputError(
             "There is guidance, but no condition to be guided to.",
             fix=f"Add one: --condition {known[0].name}={known[0].mean:g}.",

@@ -24,7 +24,7 @@ from moldiff.chem.quiet import quiet
 from moldiff.chem.validity import canonical_smiles, strict_failure
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.denoiser import Denoiser
-from moldiff.diffusion.guidance import Inpaint
+from moldiff.diffusion.guidance import Inpaint, laid_over
 from moldiff.diffusion.guidance.condition import standardised, weighed_sizes
 from moldiff.diffusion.latent import check_classless
 from moldiff.diffusion.sampler import Sampler, State
@@ -98,7 +98,7 @@ def generate(
     ConfigError
         If a sampling setting is wrong, such as guidance for a model without conditions.
     """
-    job = _Job.of(model, request, _merged(model.sampling, sampling or {}))
+    job = _Job.of(model, request, laid_over(model.sampling, sampling or {}))
     sizes, found = job.sizes(), 0
     for round_number in range(_MAX_ROUNDS):
         failed: list[int] = []  # drawn again at the same size, or a filter would prefer easy sizes
@@ -112,11 +112,6 @@ def generate(
         if not failed:
             return
         sizes = np.asarray(failed)
-
-
-def _merged(own: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The model's own settings with the changes to them."""
-    return {**own, **({"early_temperature": None} if "temperature" in changes else {}), **changes}
 
 
 @dataclass(frozen=True, eq=False)

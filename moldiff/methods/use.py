@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from moldiff.errors import ConfigError, InputError, did_you_mean
 from moldiff.methods.table import METHODS, SAMPLERS
 from moldiff.plugins import remedy
 
-__all__ = ["apply", "parse_sampler", "sampler_remarks"]
+__all__ = ["apply", "parse_guidance", "parse_sampler", "sampler_remarks"]
 
 
 def parse_sampler(text: str) -> dict[str, Any]:
@@ -23,16 +23,57 @@ def parse_sampler(text: str) -> dict[str, Any]:
         If there is no such sampler, or a setting is not of this form.
     """
     name, *settings = (part.strip() for part in text.split(","))
-    stepper = _stepper(name)
+    return _stepper(name) | _settings(f"the sampler '{name}'", settings, "heun,s_churn=2")
+
+
+def parse_guidance(texts: Sequence[str]) -> float | list[dict[str, Any]] | None:
+    """Return what guidances on a command line stand for; None without any.
+
+    One number is the weight of classifier-free guidance; ``NAME,key=value,...`` is a registered
+    guidance with settings.
+
+    Raises
+    ------
+    InputError
+        If there is no such guidance, or a setting is not of this form.
+    """
+    weights = [_weight(text) for text in texts]
+    if len(texts) == 1 and weights[0] is not None:
+        return weights[0]
+    listed = [
+        _guidance(text) if weight is None else {"name": "classifier_free", "weight": weight}
+        for text, weight in zip(texts, weights, strict=True)
+    ]
+    return listed or None
+
+
+def _weight(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _guidance(text: str) -> dict[str, Any]:
+    from moldiff.registry import names
+
+    name, *settings = (part.strip() for part in text.split(","))
+    if name not in names("guidance"):
+        raise InputError(f"There is no guidance '{name}'.", fix=remedy(name, names("guidance")))
+    return {"name": name, **_settings(f"the guidance '{name}'", settings, "valence,below=0.6")}
+
+
+def _settings(what: str, settings: Sequence[str], example: str) -> dict[str, Any]:
+    """Read ``key=value`` texts with numbers as values."""
+    values: dict[str, Any] = {}
     for setting in settings:
         key, equals, value = (part.strip() for part in setting.partition("="))
         if not (equals and key and value) or key == "name":
             raise InputError(
-                f"'{setting}' is no setting of the sampler '{name}'.",
-                fix="Write them as in heun,s_churn=2.",
+                f"'{setting}' is not a setting of {what}.", fix=f"Write it as in {example}."
             )
-        stepper[key] = _number(key, value)
-    return stepper
+        values[key] = _number(what, key, value)
+    return values
 
 
 def _stepper(name: str) -> dict[str, Any]:
@@ -46,7 +87,7 @@ def _stepper(name: str) -> dict[str, Any]:
     raise InputError(f"There is no sampler '{name}'.", fix=remedy(name, known))
 
 
-def _number(key: str, text: str) -> int | float:
+def _number(what: str, key: str, text: str) -> int | float:
     for kind in (int, float):
         try:
             value = kind(text)
@@ -54,7 +95,7 @@ def _number(key: str, text: str) -> int | float:
             continue
         if value == value:  # not NaN
             return value
-    raise InputError(f"The sampler's '{key}' must be a number, not '{text}'.")
+    raise InputError(f"'{key}' of {what} must be a number, not '{text}'.")
 
 
 def sampler_remarks(stepper: Mapping[str, Any], objective: Mapping[str, Any]) -> list[str]:

@@ -6,7 +6,7 @@ from moldiff.diffusion.guidance.base import Guidance
 from moldiff.diffusion.guidance.classifier_free import ClassifierFree
 from moldiff.diffusion.guidance.condition import Condition
 from moldiff.diffusion.guidance.inpaint import Inpaint
-from moldiff.diffusion.guidance.settings import SHORT, guidances, with_settings
+from moldiff.diffusion.guidance.settings import SHORT, guidances, laid_over, with_settings
 from moldiff.diffusion.guidance.temperature import Temperature
 from moldiff.diffusion.guidance.valence import Valence
 from moldiff.diffusion.guidance.watched import Watched
@@ -21,5 +21,6 @@ __all__ = [
     "Valence",
     "Watched",
     "guidances",
+    "laid_over",
     "with_settings",
 ]

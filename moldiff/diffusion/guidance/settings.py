@@ -10,7 +10,7 @@ from moldiff.diffusion.sampler import Sampler
 from moldiff.errors import ConfigError
 from moldiff.registry import build
 
-__all__ = ["SHORT", "guidances", "with_settings"]
+__all__ = ["SHORT", "guidances", "laid_over", "with_settings"]
 
 #: Settings that stand for one setting of a guidance, in the order in which guidances are applied.
 SHORT: Mapping[str, tuple[str, str]] = {
@@ -48,6 +48,23 @@ def guidances(sampling: Mapping[str, Any]) -> list[dict[str, Any]]:
             parts.setdefault(name, {"name": name})[key] = _number(short, value)
     off = parts.get("valence", {}).get("below")
     return [part for name, part in parts.items() if name != "valence" or off != 0]
+
+
+def laid_over(own: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a model's own sampling settings with the changes of a request laid over them.
+
+    A temperature without an early one is for all times.  A list of guidances replaces the model's
+    own settings of the guidances it names, and leaves the others.
+    """
+    constant = {"early_temperature": None} if "temperature" in changes else {}
+    listed = changes.get("guidance")
+    if not isinstance(listed, list | tuple):
+        return {**own, **constant, **changes}
+    replaced = {part["name"] for part in guidances({"guidance": listed})}
+    rest = {k: v for k, v in own.items() if k not in SHORT or SHORT[k][0] not in replaced}
+    before = guidances({"guidance": rest.get("guidance")})
+    kept = [part for part in before if part["name"] not in replaced]
+    return {**rest, **constant, **changes, "guidance": [*kept, *listed]}
 
 
 def _number(setting: str, value: Any) -> Any:
