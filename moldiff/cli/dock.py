@@ -100,7 +100,12 @@ def command(
         Proposals, typer.Option(help="Where poses start: the network, or at random.")
     ] = Proposals.auto,
     model: Annotated[
-        Path | None, typer.Option(help="A docking model. [default: the bundled one]")
+        Path | None,
+        typer.Option(help="A model of poses that proposes them. [default: the bundled one]"),
+    ] = None,
+    judge: Annotated[
+        Path | None,
+        typer.Option(help="A model of distances that judges poses. [default: the bundled one]"),
     ] = None,
     ph: Annotated[
         float | None,
@@ -145,6 +150,7 @@ def command(
         ph=ph,
         posebusters=posebusters,
         model=None if model is None else str(model),
+        judge=None if judge is None else str(judge),
     )
     known = None if reference is None else docking.read_reference(reference)
     one = None if ligand is None else docking.read_ligand(ligand)

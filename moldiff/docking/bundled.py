@@ -48,11 +48,9 @@ def proposer(settings: Settings) -> tuple[Proposer, str]:
     """
     from moldiff.docking.proposals import DiffusionProposer, RandomProposer
 
-    path = bundled("proposals") if settings.model is None else Path(settings.model)
+    path = bundled("proposals") if settings.model is None else _file(settings.model)
     if settings.proposals == "random":
         return RandomProposer(), "random"
-    if settings.model is not None and not Path(settings.model).is_file():
-        raise InputError(f"There is no model file {settings.model}.", fix="Check the path.")
     if path is None:
         if settings.proposals == "diffusion":
             raise InputError(
@@ -64,10 +62,22 @@ def proposer(settings: Settings) -> tuple[Proposer, str]:
     return DiffusionProposer(model, steps=settings.steps), f"diffusion {model.digest}"
 
 
-def judge() -> Model | None:
-    """Return the bundled judge, a model of distances, if there is one."""
-    path = bundled("likelihood")
+def judge(file: str | None = None) -> Model | None:
+    """Return what judges poses, a model of distances: that of a file, or the bundled one if any.
+
+    Raises
+    ------
+    InputError, ModelFileError
+        If the file is missing, or holds something else.
+    """
+    path = bundled("likelihood") if file is None else _file(file)
     return None if path is None else _model(path, "distances")
+
+
+def _file(name: str) -> Path:
+    if not Path(name).is_file():
+        raise InputError(f"There is no model file {name}.", fix="Check the path.")
+    return Path(name)
 
 
 def ranking() -> Ranking:

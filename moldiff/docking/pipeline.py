@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from moldiff.docking.judge.ranking import Ranking
     from moldiff.docking.problem import Problem
     from moldiff.docking.proposals import Proposals
+    from moldiff.model import Model
 
 __all__ = ["dock"]
 
@@ -95,6 +96,7 @@ def dock(
     clock = _Clock(problem.seconds, progress)
     rng = generator(settings.seed, _STREAM)
     proposer, named = bundled.proposer(settings)
+    judge = bundled.judge(settings.judge)
     with torch.no_grad():
         with clock("grids"):
             energy = problem.grid_energy()
@@ -111,7 +113,7 @@ def dock(
         with clock("refining"):
             poses = _refined(problem, poses, found, settings)
         with clock("ranking"):
-            known = _known(problem, poses, proposals)
+            known = _known(problem, poses, proposals, judge)
             ranked = _rank(problem, poses, known, settings, ranking or bundled.ranking())
             docked = _poses(problem, ranked)
     notes = list(problem.notes)
@@ -184,12 +186,14 @@ class _Ranked:
     checks: Checks
 
 
-def _known(problem: Problem, poses: Pose, proposals: Proposals) -> dict[str, Tensor]:
+def _known(
+    problem: Problem, poses: Pose, proposals: Proposals, judge: Model | None
+) -> dict[str, Tensor]:
     """The evidence for all poses, and the two parts of their energy."""
     x = problem.kinematics.place(poses)
     terms = problem.exact_energy().terms(x)
     parts = {name: terms[name] for name in _PARTS}
-    return evidence(problem, x, terms, proposals) | parts
+    return evidence(problem, x, terms, proposals, judge) | parts
 
 
 def _rank(

@@ -55,7 +55,9 @@ class Settings:
     posebusters:
         Run PoseBusters on the poses that are reported, beside the fast checks.
     model:
-        File of a docking model; None takes the bundled one.
+        File of a model of poses; None takes the bundled one.
+    judge:
+        File of a model of distances, which judges poses; None takes the bundled one.
     """
 
     draws: Annotated[int, Range(1, 10_000)] = 40
@@ -74,6 +76,7 @@ class Settings:
     ph: float | None = None
     posebusters: bool = False
     model: str | None = None
+    judge: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse values that make no sense (``ConfigError``)."""
@@ -86,7 +89,9 @@ class Settings:
 
     def as_dict(self) -> dict[str, int | float | str | None]:
         """Return the settings by name, JSON-ready."""
-        return dataclasses.asdict(self)
+        values = dataclasses.asdict(self)
+        # Absent unless given: results of earlier versions keep their digest.
+        return {k: v for k, v in values.items() if k != "judge" or v is not None}
 
     def digest(self) -> str:
         """Return twelve characters that differ where any setting does."""

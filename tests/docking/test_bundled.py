@@ -9,6 +9,7 @@ import pytest
 import torch
 from rdkit import Chem
 
+import moldiff
 from moldiff.docking import bundled
 from moldiff.docking.judge.evidence import evidence
 from moldiff.docking.judge.ranking import EVIDENCE
@@ -69,16 +70,38 @@ def test_the_network_leaves_the_bound_pose_where_it_is() -> None:
     assert float(pull[1]) > float(pull[0]) + 1  # 3.5 Å away
     assert float(turn[2]) > float(turn[0]) + 0.5
     terms = problem.exact_energy().terms(x)
-    known = evidence(problem, x, terms, proposals)
+    known = evidence(problem, x, terms, proposals, bundled.judge())
     assert set(known) == set(EVIDENCE)
     assert all(values.shape == (3,) for values in known.values())
-    alone = evidence(problem, x, terms, RandomProposer().prepare(problem))
-    assert set(alone) == {"energy", "hydrophobic", "likelihood"}
+    alone = evidence(problem, x, terms, RandomProposer().prepare(problem), None)
+    assert set(alone) == {"energy", "hydrophobic"}
 
 
 def test_a_model_that_is_not_there_is_refused() -> None:
     with pytest.raises(InputError, match="no model file"):
         bundled.proposer(Settings(model="nowhere.safetensors"))
+
+
+def test_a_judge_of_ones_own_is_used_and_another_kind_of_model_is_refused(tmp_path: Path) -> None:
+    path = bundled.bundled("likelihood")
+    assert path is not None
+    other = Model.load(path)
+    with torch.no_grad():
+        other.network.pair.weight.zero_()  # type: ignore[union-attr,operator]
+        other.network.pair.bias.zero_()  # type: ignore[union-attr,operator]
+    other.save(tmp_path / "judge.safetensors")
+    where = {"receptor": next(EXAMPLE.glob("*.pdb")), "ligand": "CCO"}
+    where |= {"pocket_ligand": EXAMPLE / "ligand.sdf", "draws": 2, "starts": 5, "chains": 3}
+    own, usual = (
+        moldiff.dock(**where, rounds=0, judge=judge).poses[0].terms["likelihood"]
+        for judge in (str(tmp_path / "judge.safetensors"), None)
+    )
+    assert own != usual
+    with pytest.raises(ModelFileError, match="holds a model of poses, not a model of distances"):
+        bundled.judge(str(bundled.bundled("proposals")))
+    with pytest.raises(InputError, match="no model file"):
+        bundled.judge("nowhere.safetensors")
+    assert "judge" not in Settings().as_dict() and "judge" in Settings(judge="x").as_dict()
 
 
 @pytest.mark.parametrize("purpose", ["proposals", "likelihood"])

@@ -22,19 +22,23 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from moldiff.docking import bundled
 from moldiff.docking.energy.exact import affinity
 from moldiff.docking.judge.distances import distance_score
 
 if TYPE_CHECKING:
     from moldiff.docking.problem import Problem
     from moldiff.docking.proposals import Proposals
+    from moldiff.model import Model
 
 __all__ = ["evidence"]
 
 
 def evidence(
-    problem: Problem, x: Tensor, terms: Mapping[str, Tensor], proposals: Proposals
+    problem: Problem,
+    x: Tensor,
+    terms: Mapping[str, Tensor],
+    proposals: Proposals,
+    judge: Model | None,
 ) -> dict[str, Tensor]:
     """Return what is known of poses (p, n, 3) in Å, by name, (p,) each.
 
@@ -44,13 +48,14 @@ def evidence(
         Parts of their energy, see `moldiff.docking.energy.exact.Energy.terms`.
     proposals:
         Where the first poses come from.
+    judge:
+        Scores the distances; None leaves that evidence out.
     """
     known = {
         "energy": affinity(terms["inter"], problem.torsions),
         "hydrophobic": affinity(terms["hydrophobic"], problem.torsions),
     }
-    model = bundled.judge()
-    score = None if model is None else distance_score(model, problem)
+    score = None if judge is None else distance_score(judge, problem)
     if score is not None:
         known["likelihood"] = score(x)
     moves = proposals.moves(x)
