@@ -21,7 +21,7 @@ from moldiff.diffusion.precondition import Coefficients, Precondition
 from moldiff.diffusion.process import Product
 from moldiff.diffusion.readout import Direct, Readout
 from moldiff.diffusion.space import expand
-from moldiff.diffusion.time import Time, field_times
+from moldiff.diffusion.time import SiteTimes, Time, field_times
 
 __all__ = ["SURE", "Denoiser", "GaussianDenoiser", "NetworkDenoiser"]
 
@@ -85,33 +85,42 @@ class NetworkDenoiser(Denoiser):
             return self.network.encode(context)
 
     def __call__(self, x_t: Batch, t: Time, previous: Batch | None = None) -> Batch:
-        shown, raw = self.raw(x_t, t, previous)
+        shown = self.readout.show(x_t)
+        coefficients = self._coefficients(shown, t)
+        raw = self._output(shown, coefficients, t, previous)
         masked = self.process.masked()
         raw = raw.replace(**{f: space.visible(raw[f]) for f, space in masked.items()})
-        gaussian = self.process.gaussian()
         points = {
             f: expand(c.c_skip, raw[f]) * shown[f] + expand(c.c_out, raw[f]) * raw[f]
-            for f, c in self._coefficients(shown, t).items()
+            for f, c in coefficients.items()
         }
-        flat = {
-            f: self._projected(f, x, gaussian[f].space.project(x), t) for f, x in points.items()
-        }
-        prediction = self.readout.read(raw.replace(**flat), shown, x_t)
+        points = {f: self._projected(f, x, t) for f, x in points.items()}
+        prediction = self.readout.read(raw.replace(**points), shown, x_t)
         return certain(self.process, prediction, x_t, t)
 
     def raw(self, x_t: Batch, t: Time, previous: Batch | None = None) -> tuple[Batch, Batch]:
         """Return what the network is shown, before it is scaled, and its output in 32 bits."""
         shown = self.readout.show(x_t)
-        coefficients = self._coefficients(shown, t)
+        return shown, self._output(shown, self._coefficients(shown, t), t, previous)
+
+    def _output(
+        self,
+        shown: Batch,
+        coefficients: Mapping[str, Coefficients],
+        t: Time,
+        previous: Batch | None,
+    ) -> Batch:
         scaled = shown.replace(
             **{f: expand(c.c_in, shown[f]) * shown[f] for f, c in coefficients.items()}
         )
         if previous is not None:
-            scale = {f: self.process.gaussian()[f].scale for f in coefficients}
-            previous = previous.replace(**{f: previous[f] / scale[f] for f in coefficients})
-        with self._lower(x_t.device):
+            processes = self.process.gaussian()
+            previous = previous.replace(
+                **{f: previous[f] / processes[f].scale for f in coefficients}
+            )
+        with self._lower(shown.device):
             raw = self.network(scaled, t, previous).map(Tensor.float)
-        return shown, Batch(raw, x_t.context)
+        return Batch(raw, shown.context)
 
     def weights(self, t: Time) -> Mapping[str, Float[Tensor, "b *sites"]]:
         """Return 1/c_out^2 in 1/Å^2 of each Gaussian field: turns |x_0|^2 into |F|^2."""
@@ -126,20 +135,22 @@ class NetworkDenoiser(Denoiser):
 
     def _coefficients(self, shown: Batch, t: Time) -> dict[str, Coefficients]:
         """The coefficients of the Gaussian fields that the network is shown."""
-        times = {f: field_times(t, f) for f in self.process.gaussian() if f in shown}
-        return {
-            f: self.precondition(
-                self.process.gaussian()[f], at if at.ndim == 1 else at.clamp_min(_EARLIEST)
-            )
-            for f, at in times.items()
-        }
+        found: dict[str, Coefficients] = {}
+        for field, process in self.process.gaussian().items():
+            if field in shown:
+                at = field_times(t, field)
+                found[field] = self.precondition(
+                    process, at if at.ndim == 1 else at.clamp_min(_EARLIEST)
+                )
+        return found
 
-    def _projected(self, field: str, x: Tensor, projected: Tensor, t: Time) -> Tensor:
+    def _projected(self, field: str, x: Tensor, t: Time) -> Tensor:
         """The projection onto the space; graphs with clean sites stay where those are."""
-        still = field_times(t, field) <= 0
-        if still.ndim == 1:
+        projected = self.process[field].space.project(x)
+        at = field_times(t, field)
+        if at.ndim == 1:
             return projected
-        return torch.where(expand(still.any(1), x), x, projected)
+        return torch.where(expand((at <= 0).any(1), x), x, projected)
 
     def _lower(self, device: torch.device) -> torch.autocast:
         enabled = self.precision is not torch.float32
@@ -148,6 +159,8 @@ class NetworkDenoiser(Denoiser):
 
 def certain(process: Product, prediction: Batch, x_t: Batch, t: Time) -> Batch:
     """Return a prediction that is certain of the sites that are clean at time t."""
+    if not isinstance(t, SiteTimes):
+        return prediction
     fields: dict[str, Tensor] = {}
     for field in process.processes:
         still = field_times(t, field) <= 0
@@ -156,7 +169,7 @@ def certain(process: Product, prediction: Batch, x_t: Batch, t: Time) -> Batch:
             if k is not None:
                 known = SURE * nn.functional.one_hot(known, k).to(prediction[field])
             fields[field] = torch.where(expand(still, prediction[field]), known, prediction[field])
-    return prediction.replace(**fields) if fields else prediction
+    return prediction.replace(**fields)
 
 
 @dataclass(frozen=True, eq=False)

@@ -172,6 +172,7 @@ class _Layer(nn.Module):
     "contacts",
     context=("atom_classes", "pair_classes", "token_classes"),
     cites={
+        # Of the space alone: rotations here follow geodesics to uniform noise, not heat kernels.
         "corso2023": "diffusion over translation, rotation and torsions of a ligand in a pocket",
         "satorras2021": "eq. 4: coordinates move by weighted differences",
         "schutt2021": "vector features beside the invariant ones",

@@ -176,8 +176,8 @@ class Product:
         fields: dict[str, Tensor] = {}
         for field, process in self.processes.items():
             at = _alike([field_times(t, field) for t in times])
-            still = at[0] <= 0
-            if at[0].ndim == 1 or not still.any():
+            still = at[0] <= 0 if at[0].ndim > 1 else None
+            if still is None or not still.any():
                 fields[field] = step(field, process, *at)
                 continue
             # Clean sites are moved at another time, at which all is finite, and put back.
