@@ -9,22 +9,28 @@ from __future__ import annotations
 
 import jaxtyping
 
+import tests.shapes
+
 CHECKED = (
-    "diffusion.schedule",
-    "diffusion.space",
-    "diffusion.process",
-    "diffusion.coupling",
-    "diffusion.precondition",
-    "diffusion.denoiser",
-    "diffusion.objective",
-    "diffusion.sampler",
-    "diffusion.network",
-    "diffusion.readout",
-    "diffusion.time",
+    "diffusion",
     "geometry",
     "nn",
+    "domain",
+    "docking.energy",
+    "docking.judge",
+    "docking.minimise",
+    "docking.search",
+    "train.conditions",
+    "train.optimizer",
+    "train.orientation",
+    "train.statistics",
+    "train.workloads.displacement",
+    "train.workloads.latents",
+    "train.workloads.pairs",
 )
-jaxtyping.install_import_hook([f"moldiff.{name}" for name in CHECKED], "beartype.beartype")
+jaxtyping.install_import_hook(
+    [f"moldiff.{name}" for name in CHECKED], tests.shapes.__name__ + ".checked"
+)
 
 import signal  # noqa: E402
 from collections.abc import Iterator  # noqa: E402

@@ -393,6 +393,15 @@ def test_full_disk_keeps_what_is_complete(tmp_path: Path, suffix: str, monkeypat
     assert os.listdir(tmp_path) == [path.name]
 
 
+@pytest.mark.parametrize("suffix", WRITABLE)
+def test_a_name_of_several_lines_becomes_one(tmp_path: Path, suffix: str) -> None:
+    with Writer(tmp_path / f"a{suffix}") as writer:
+        writer.write(embedded("CO"), name="two\nlines\t of it")
+    (record,) = read_molecules(tmp_path / f"a{suffix}")
+    assert record.mol is not None and record.mol.GetNumAtoms() == 6
+    assert record.name in ("two lines of it", "")  # some formats keep no names
+
+
 def test_links_are_followed(tmp_path: Path) -> None:
     target = put(tmp_path / "real.sdf", "old")
     (tmp_path / "link.sdf").symlink_to(target)

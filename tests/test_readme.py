@@ -8,6 +8,8 @@ Every fenced ``bash`` or ``python`` block follows an HTML comment that decides a
     run it as part of the story NAME (the default story is called "main");
 ``<!-- ci: NAME slow -->``
     the whole story is slow: it runs with ``-m slow`` only;
+``<!-- ci: NAME 32=6 -->``
+    run it with 6 in place of 32: the command is the same, and need not take as long;
 ``<!-- no-ci: REASON -->``
     do not run it, for this reason.
 
@@ -59,9 +61,13 @@ def block(text: str, match: re.Match[str]) -> Block:
     kind, _, rest = (match["mark"] or "no-ci").partition(":")
     if kind.strip() == "no-ci":
         return Block(line, match["language"], match["code"], story=None, reason=rest.strip())
-    words = rest.split()
-    names = [word for word in words if word != "slow"] or ["main"]
-    return Block(line, match["language"], match["code"], names[0], slow="slow" in words)
+    words, code = rest.split(), match["code"]
+    for change in (word for word in words if "=" in word):
+        before, after = change.split("=")
+        code, count = re.subn(rf"\b{before}\b", after, code)
+        assert count, f"{README.name}:{line}: '{before}' is not there to be replaced"
+    names = [word for word in words if word != "slow" and "=" not in word] or ["main"]
+    return Block(line, match["language"], code, names[0], slow="slow" in words)
 
 
 def stories(text: str) -> dict[str, list[Block]]:
@@ -161,6 +167,13 @@ def test_extraction() -> None:
     ]
     assert [item.reason for item in found] == ["", "", "needs a day", "", ""]
     assert [item.code for item in stories(EXAMPLE)["main"]] == ["echo one > file\n", "cat file\n"]
+
+
+def test_a_block_can_be_run_with_smaller_numbers() -> None:
+    text = EXAMPLE.replace("<!-- ci: other slow -->", "<!-- ci: other 2=31 -->")
+    assert stories(text)["other"][0].code == "print(31)\n"
+    with pytest.raises(AssertionError, match=r"README\.md:7: '22' is not there"):
+        blocks(text.replace("2=31", "22=31"))
 
 
 def test_a_story_shares_a_directory(tmp_path: Path) -> None:

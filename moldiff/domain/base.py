@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from moldiff.diffusion.network import Network
 from moldiff.diffusion.process import Product
@@ -54,9 +54,9 @@ class Domain(ABC):
         return describe(self)
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Self:
+    def from_config(cls, config: Mapping[str, Any]) -> Domain:
         """Make the domain that ``config`` describes (``ConfigError`` if it cannot be)."""
-        made: Self = build("domain", config)
+        made: Domain = build("domain", config)
         return made
 
 

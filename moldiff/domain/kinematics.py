@@ -174,7 +174,7 @@ class Kinematics:
 
     def pull_back(
         self, gradient: Float[Tensor, "p n 3"], x: Float[Tensor, "p n 3"]
-    ) -> Float[Tensor, "p 6+r"]:
+    ) -> Float[Tensor, "p d"]:
         """Return an energy's gradient in the tangent space from that by the atoms.
 
         The tangent is [translation, rotation vector about the centre in the lab frame,
@@ -190,7 +190,7 @@ class Kinematics:
         about = moments[:, 1:, :3] - torch.linalg.cross(tail, moments[:, 1:, 3:])
         return torch.cat((force, moments[:, 0, :3], (unit * about).sum(-1)), dim=1)
 
-    def jacobian(self, x: Float[Tensor, "p n 3"]) -> Float[Tensor, "p 3n 6+r"]:
+    def jacobian(self, x: Float[Tensor, "p n 3"]) -> Float[Tensor, "p 3*n d"]:
         """Return the derivative of the atoms, flattened to (p, 3n), by the tangent."""
         p, n, _ = x.shape
         y = x - x.mean(1, keepdim=True)
@@ -203,7 +203,7 @@ class Kinematics:
             columns.append((moved - moved.mean(2, keepdim=True)).permute(0, 2, 3, 1))
         return torch.cat(columns, dim=-1).flatten(1, 2)
 
-    def retract(self, pose: Pose, tangent: Float[Tensor, "p 6+r"]) -> Pose:
+    def retract(self, pose: Pose, tangent: Float[Tensor, "p d"]) -> Pose:
         """Walk from poses along tangents: add, rotate by the exponential map, wrap torsions."""
         rotation = exponential(tangent[:, 3:6]) @ pose.rotation
         # One Newton step back to the orthogonal matrices: thousands of steps do not drift.
@@ -221,7 +221,7 @@ class Kinematics:
         x: Float[Tensor, "p n 3"],
         *,
         ridge: float | Float[Tensor, "p"] = 1e-2,
-    ) -> Float[Tensor, "p 6+r"]:
+    ) -> Float[Tensor, "p d"]:
         """Return the tangents t that minimise |J t - displacement|^2 + ridge |t|^2.
 
         ``ridge`` > 0 is in Å^2 (per rad^2 for angles); it settles what the atoms do not

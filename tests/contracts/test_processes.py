@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import jaxtyping
 import pytest
 import roma
 import torch
@@ -20,6 +19,7 @@ from moldiff.diffusion.process import Flow, Gaussian, Geodesic, Jump, Process, P
 from moldiff.diffusion.schedule import Cosine, Rectified
 from moldiff.diffusion.space import SO3, Categorical, Euclidean, Space, Torus
 from moldiff.errors import ConfigError
+from tests.shapes import unchecked
 
 B, N = 20_000, 4
 NOISES = {
@@ -216,12 +216,8 @@ def test_every_process_says_what_drives_it(process: Process) -> None:
 
 @pytest.mark.parametrize("space", [{"name": "categorical", "probabilities": [1.0]}, "zero_com"])
 def test_geodesics_need_uniform_noise(space: Any, make: Callable[..., Any]) -> None:
-    jaxtyping.config.update("jaxtyping_disable", True)  # users do not have the tests' checks
-    try:
-        with pytest.raises(ConfigError, match="torus"):
-            make("process", "geodesic", space=space)
-    finally:
-        jaxtyping.config.update("jaxtyping_disable", False)
+    with unchecked(), pytest.raises(ConfigError, match="torus"):
+        make("process", "geodesic", space=space)
 
 
 def test_loss_without_rotors_is_zero(rng: torch.Generator) -> None:

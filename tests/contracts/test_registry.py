@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_type_hints
 
-import jaxtyping
 import pytest
 import torch
 
@@ -21,6 +20,7 @@ from moldiff.diffusion.process import Gaussian
 from moldiff.diffusion.schedule import Cosine, LinearVP
 from moldiff.diffusion.space import Categorical
 from moldiff.errors import ConfigError
+from tests.shapes import unchecked
 
 # Found anew at every run: what is registered is tested.
 # A task is built from a whole run, a domain by its own `from_config`: their own tests do that.
@@ -146,13 +146,8 @@ def test_not_a_name(name: Any) -> None:
     ids=str,
 )
 def test_wrong_values(kind: str, config: dict[str, Any]) -> None:
-    # Without the tests' own type checks, which users do not have.
-    jaxtyping.config.update("jaxtyping_disable", True)
-    try:
-        with pytest.raises(ConfigError) as caught:
-            registry.build(kind, config)
-    finally:
-        jaxtyping.config.update("jaxtyping_disable", False)
+    with unchecked(), pytest.raises(ConfigError) as caught:
+        registry.build(kind, config)
     assert caught.value.fix
 
 

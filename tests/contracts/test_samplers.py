@@ -11,12 +11,9 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import jaxtyping
 import pytest
 import torch
 from torch import Tensor
@@ -41,6 +38,7 @@ from moldiff.diffusion.sampler import (
 from moldiff.diffusion.schedule import Rectified, Schedule
 from moldiff.diffusion.space import Categorical, Euclidean, Space, ZeroCoM
 from moldiff.errors import ConfigError
+from tests.shapes import unchecked
 
 SPREAD, SCALE = 1.3, 1.7  # Å; different on purpose
 FREQUENCIES = {"types": (0.6, 0.3, 0.1), "bonds": (0.7, 0.2, 0.07, 0.03)}
@@ -143,16 +141,6 @@ def known(stepper: str, process: Product, frequencies: dict[str, Any]) -> Denois
     """The denoiser whose answer is known, of the kind the stepper is for."""
     denoiser = GaussianDenoiser(process, SPREAD, frequencies)
     return End(denoiser) if stepper in EXACT else denoiser
-
-
-@contextmanager
-def unchecked() -> Iterator[None]:
-    """Leave shapes unchecked for a while: they are most of the time of a loop over tiny tensors."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    try:
-        yield
-    finally:
-        jaxtyping.config.update("jaxtyping_disable", False)
 
 
 def level(process: Gaussian, t: float) -> float:

@@ -91,6 +91,12 @@ def test_split_depends_on_the_molecules_only() -> None:
     assert split_by_hash(smiles, THIRDS, seed=1) != list(split.values())
 
 
+def test_shares_of_every_size_are_exact() -> None:
+    smiles = [f"{'C' * n}O" for n in range(1, 41)]
+    splits = split_by_hash(smiles, (0.6, 0.3, 0.1), seed=0)
+    assert [splits.count(k) for k in range(3)] == [24, 12, 4]
+
+
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_tiny_sets_keep_something_to_train_on(count: int) -> None:
     assert 0 in split_by_hash(["C", "N", "O"][:count], (0.34, 0.33, 0.33), seed=0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 
-import jaxtyping
 import pytest
 import torch
 from torch import Tensor, nn
@@ -22,6 +21,7 @@ from moldiff.diffusion.process import Gaussian, Jump, Product
 from moldiff.diffusion.sampler import Ancestral, Sampler, State
 from moldiff.diffusion.space import Categorical, Euclidean
 from moldiff.errors import ConfigError
+from tests.shapes import unchecked
 
 SPREAD, SCALE = 1.3, 1.7  # Å; different on purpose
 FREQUENCIES, NOISE = (0.6, 0.3, 0.1), (0.2, 0.3, 0.5)
@@ -50,11 +50,9 @@ def rng() -> torch.Generator:
 
 
 @pytest.fixture(autouse=True)
-def unchecked() -> Iterator[None]:
-    """Leave shapes unchecked: they are most of the time of training on tiny tensors."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
+def quick() -> Iterator[None]:
+    with unchecked():
+        yield
 
 
 class Table(Network):

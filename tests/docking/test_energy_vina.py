@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from rdkit import Chem
 
 from moldiff.chem.rotors import find_rotors
@@ -55,7 +56,9 @@ def assert_equal(ours, theirs, torsions):
         assert inter == pytest.approx(theirs[name][0], abs=TOLERANCE), name
         assert intra == pytest.approx(theirs[name][1], abs=TOLERANCE), name
         total = theirs[name][2]
-        assert affinity(inter, torsions) == pytest.approx(total, abs=TOLERANCE), name
+        assert float(
+            affinity(torch.tensor([inter], dtype=torch.float64), torsions)
+        ) == pytest.approx(total, abs=TOLERANCE), name
 
 
 @pytest.mark.parametrize("name", RECORDS)

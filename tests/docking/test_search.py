@@ -107,23 +107,36 @@ class Valley(Energy):
         return {"inter": self(x)}
 
 
+def ball(count):
+    """A molecule of one atom, and poses of it at the origin."""
+    atom = Kinematics(torch.zeros(1, 1, 3), torch.zeros(0, 2).long(), torch.zeros(0, 1).bool())
+    centre, rotation = torch.zeros(count, 3), torch.eye(3).expand(count, 3, 3)
+    return atom, Pose(torch.zeros(count).long(), centre, rotation, torch.zeros(count, 0))
+
+
 def test_cold_chains_go_down_a_valley_of_many_minima_and_hot_ones_wander():
     """A rule that is reversed would climb; one that accepts all gets no further than by chance."""
-    atom = Kinematics(torch.zeros(1, 1, 3), torch.zeros(0, 2).long(), torch.zeros(0, 1).bool())
-    count, rounds = 64, 60
-    start = Pose(
-        torch.zeros(count).long(),
-        torch.zeros(count, 3),
-        torch.eye(3).expand(count, 3, 3),
-        torch.zeros(count, 0),
-    )
+    atom, start = ball(64)
     lowest = {}
     for temperature in (0.1, 1e6):
         plan = Schedule(exchange=0, keep=1, temperature=temperature)
-        _, energies = search(atom, Valley(), start, rounds=rounds, rng=rng(3), schedule=plan)
+        _, energies = search(atom, Valley(), start, rounds=60, rng=rng(3), schedule=plan)
         lowest[temperature] = float(energies.mean())
     # Two minima, 0.75 kcal/mol each: many standard errors of the mean over 64 chains.
     assert lowest[0.1] < lowest[1e6] - 1.5
+
+
+def test_exchange_leaves_bad_chains_for_good_ones():
+    """From starts all the way up a valley, every chain gets to where the lowest are."""
+    atom, start = ball(64)
+    start = start.replace(centre=torch.linspace(0, 40, 64)[:, None] * torch.tensor([0, 0, 1.0]))
+    means = []
+    for exchange in (0, 1):
+        plan = Schedule(exchange=exchange, keep=1, spread=1.0)
+        _, energies = search(atom, Valley(), start, rounds=10, rng=rng(3), schedule=plan)
+        means.append(float(energies.mean()))
+    # 40 Å are 20 kcal/mol: the mean is 10 of them above the lowest, and comes down by most.
+    assert means[1] < means[0] - 6
 
 
 def test_a_search_of_no_rounds_is_a_minimisation(problem):

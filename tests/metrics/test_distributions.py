@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from moldiff.metrics.distributions import Distances, Distribution, measure, pool
+from moldiff.metrics.distributions import Distances, Distribution, Pool, measure, pool
 from moldiff.metrics.geometry import features
 from moldiff.metrics.sample import samples
 
@@ -58,6 +58,16 @@ def test_counts_are_exact(hand_made: dict[str, Chem.Mol | None]) -> None:
     assert result.failures() == ["no graph with finite coordinates"]
     same = measure(mols[:1], reference)
     assert not isinstance(same, str) and same.atom_count().value == 0
+
+
+def test_classes_weigh_as_they_are_frequent_in_the_reference() -> None:
+    """Two classes whose values are 1 and 3 off, the first three times as frequent."""
+    values = np.linspace(0, 1, 300)
+    common, rare = (np.tile(values, 3), values)
+    known = Pool(1, {"angle/C": common, "angle/N": rare}, {}).distributions()
+    found = Pool(1, {"angle/C": values + 1, "angle/N": values + 3}, {})
+    mean = Distances(found, known, 1).angle_by_centre()
+    assert mean.value == pytest.approx((3 * 1 + 1 * 3) / 4, rel=1e-4) and mean.n == 600
 
 
 def test_too_few_values_is_a_reason(hand_made: dict[str, Chem.Mol | None], qm9: list) -> None:

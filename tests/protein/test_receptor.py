@@ -136,6 +136,18 @@ def test_metals_decide_the_tautomer(write: Write, line: Line, peptide_text: str,
     assert receptor.metal[ion] and receptor.donor[ion] and not receptor.acceptor[ion]
 
 
+def test_a_histidine_that_nothing_speaks_for_has_its_hydrogen_on_ne2(
+    write: Write, peptide_text: str
+) -> None:
+    """Alone, without its backbone, so that neither nitrogen has anything to point at."""
+    side = [
+        row for row in peptide_text.splitlines() if " HIS " in row and row[12:16].strip() != "N"
+    ]
+    receptor = prepare_receptor(read_structure(write("\n".join([*side, "END"]))))
+    donors = {name: bool(receptor.donor[atom(receptor, "HIS", name)]) for name in BONDED}
+    assert donors == {"ND1": False, "NE2": True}
+
+
 def test_named_tautomers_are_kept(write: Write, peptide_text: str) -> None:
     for name, wanted in (("HID", (1, 0)), ("HIE", (0, 1)), ("HIP", (1, 1))):
         receptor = prepare_receptor(read_structure(write(peptide_text.replace("HIS", name))))

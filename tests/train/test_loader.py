@@ -55,6 +55,16 @@ def test_order_is_a_function_of_seed_and_step(loader: SizeBuckets, store: Store)
     assert all(a != b for a, b in pairwise([*orders, orders[0]]))
 
 
+def test_molecules_meet_others_in_every_epoch(store: Store) -> None:
+    loader = SizeBuckets(store, store.indices("train"), batch=2, seed=3)
+    several = {int(k) for bucket in loader.buckets.values() if len(bucket) > 2 for k in bucket}
+    pairs = [
+        {frozenset(batch.tolist()) for batch in loader.epoch(k) if set(batch) <= several}
+        for k in range(2)
+    ]
+    assert len(pairs[0]) > 10 and len(pairs[0] & pairs[1]) < 0.5 * len(pairs[0])
+
+
 def test_fields(loader: SizeBuckets) -> None:
     batch = loader[0]
     b, n = batch.graphs, batch.atoms

@@ -97,8 +97,12 @@ def test_the_receptor_is_pdb_with_a_whole_pocket(page: str, receptor: Receptor) 
     assert len(whole) == len(pocket)
 
 
-def test_a_hydrogen_bond_is_found(receptor: Receptor) -> None:
-    """Water's place opposite to a carbonyl oxygen: 2.9 Å along the bond's own direction."""
+@pytest.mark.parametrize("distance", [2.9, 2.2])
+def test_a_hydrogen_bond_is_found_and_is_no_clash(receptor: Receptor, distance: float) -> None:
+    """Water's place opposite to a carbonyl oxygen, along the bond's own direction.
+
+    2.2 Å is less than three quarters of the radii's sum, which is a clash of other atoms.
+    """
     structure = receptor.structure
     o = next(
         k
@@ -108,14 +112,14 @@ def test_a_hydrogen_bond_is_found(receptor: Receptor) -> None:
     c = o - 1
     assert structure.names[c] == "C"
     way = structure.positions[o] - structure.positions[c]
-    at = structure.positions[o] + 2.9 * way / np.linalg.norm(way)
+    at = structure.positions[o] + distance * way / np.linalg.norm(way)
     mol = Chem.AddHs(Chem.MolFromSmiles("O"))
     conformer = Chem.Conformer(3)
     conformer.SetPositions(at + np.diag([0.9, 0.9, 0.0])[[2, 0, 1]].astype(np.float64))
     mol.AddConformer(conformer)
     found = [x for x in contacts(mol, receptor) if x.receptor == o]
     assert [x.kind for x in found] == ["hydrogen bond"]
-    assert found[0].distance == pytest.approx(2.9, abs=1e-3)
+    assert found[0].distance == pytest.approx(distance, abs=1e-3)
 
 
 def test_what_is_left_out_is_said(tmp_path: Path, receptor: Receptor) -> None:

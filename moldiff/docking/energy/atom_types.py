@@ -53,12 +53,15 @@ _BUSY_NITROGEN = ("[#7X3v3]a", "[#7X3v3][#6X3v4]", "[#7X3v3][NX2]=*", "[#7;!+0;!
 
 @dataclass(frozen=True, eq=False)
 class AtomTypes:
-    """Types of n atoms: radius (n,) in Å; hydrophobic, donor and acceptor (n,) bool."""
+    """Types of n atoms: radius (n,) in Å; hydrophobic, donor and acceptor (n,) bool.
 
-    radius: Float[Tensor, " n"]
-    hydrophobic: Bool[Tensor, " n"]
-    donor: Bool[Tensor, " n"]
-    acceptor: Bool[Tensor, " n"]
+    For broadcasting they may have more dimensions, as a column (n, 1) has.
+    """
+
+    radius: Float[Tensor, "*n"]
+    hydrophobic: Bool[Tensor, "*n"]
+    donor: Bool[Tensor, "*n"]
+    acceptor: Bool[Tensor, "*n"]
 
     def __len__(self) -> int:
         return len(self.radius)

@@ -119,7 +119,7 @@ def tabulated_terms(
 
 def pair_energy(
     squared: Float[Tensor, "*k"], pairs: Pairs, weights: Weights
-) -> tuple[Float[Tensor, "*k"], Float[Tensor, "*k"]]:
+) -> tuple[Float[Tensor, "*e"], Float[Tensor, "*e"]]:
     """Return the energies of pairs and their slopes by the squared distance.
 
     Parameters

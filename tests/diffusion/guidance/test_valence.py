@@ -18,6 +18,7 @@ from moldiff.diffusion.guidance import Valence, with_settings
 from moldiff.diffusion.process import Product
 from moldiff.errors import ConfigError
 from moldiff.generation.run import generate
+from tests.shapes import unchecked
 
 TABLE = torch.as_tensor(valence_table(QM9))
 H, C, N, O = range(4)  # noqa: E741
@@ -202,5 +203,5 @@ def test_a_process_without_bonds_is_refused() -> None:
 
 @pytest.mark.parametrize("value", ["high", True])
 def test_a_setting_that_is_no_number_is_refused(value: object) -> None:
-    with pytest.raises(ConfigError, match="valence is a number"):
+    with unchecked(), pytest.raises(ConfigError, match="valence is a number"):
         with_settings(said([C, H], {}), {"valence": value}, TABLE)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
 
 from moldiff.data.complexes import ComplexStore
+from moldiff.diffusion.objective import Times
 from moldiff.docking.proposals import sample_poses
 from moldiff.domain import kinematics
 from moldiff.domain.poses import to_batch, to_pose
@@ -79,6 +81,34 @@ def test_one_complex_is_learnt_by_heart(config: Config, complexes: ComplexStore)
     near = nearest(x, made.crystal.expand_as(x), made.symmetry)
     rmsd = (x - near).square().sum(-1).mean(1).sqrt()
     assert rmsd.median() < 2.0
+
+
+@dataclass(frozen=True)
+class At(Times):
+    """One time for all."""
+
+    time: float
+
+    def quantile(self, u: torch.Tensor) -> torch.Tensor:
+        return torch.full_like(u, self.time)
+
+
+@pytest.mark.parametrize("time", [0.2, 0.8])
+def test_the_loss_at_a_time_is_divided_by_it(
+    time: float, config: Config, complexes: ComplexStore
+) -> None:
+    """At time t by early + t: the same errors, weighed differently."""
+    work = Poses(config(), complexes)
+    weighed = []
+    for early in (0.1, 1.0):
+        loss = Displacement(times=At(time), poses=3, early=early)
+        rng = torch.Generator().manual_seed(1)
+        x_0 = loss.draw(complexes[0], device="cpu", rng=rng)
+        weighed.append(loss(work.model.denoiser, x_0, rng=rng)[1])
+    for part in ("displacement", "centre"):
+        ratio = float(weighed[0][part] / weighed[1][part])
+        assert ratio == pytest.approx((1.0 + time) / (0.1 + time), rel=1e-4)
+    assert weighed[0]["error"] == weighed[1]["error"]
 
 
 def test_trials(config: Config, complexes: ComplexStore) -> None:

@@ -1,0 +1,315 @@
+"""Small errors on purpose, and whether the tests see them: ``python tests/mutants.py``.
+
+Each mutant is one change of one line, in a copy of the repository; the tests named beside it are
+run, and it is *killed* if one fails.  A survivor is a test that is missing.  This is no part of the
+test suite.
+
+    python tests/mutants.py              all, one after the other: some ten minutes
+    python tests/mutants.py heun muon    those whose name holds one of these words
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+COPIED = ("moldiff", "tests", "datasets", "setup.cfg", "pyproject.toml", "README.md")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A small error.
+
+    Attributes
+    ----------
+    name:
+        What is wrong.
+    file:
+        Where, below the package's folder.
+    before, after:
+        Text that stands in the file once, and what it becomes.
+    tests:
+        Arguments of pytest.
+    """
+
+    name: str
+    file: str
+    before: str
+    after: str
+    tests: str
+
+
+MUTANTS = (
+    # Those that lived when the tests were reviewed.
+    Mutant(
+        "moving average of the weights never updated",
+        "train/trainer.py",
+        "self.average.update(self.step)",
+        "pass",
+        "tests/train/test_trainer.py -k moving_average",
+    ),
+    Mutant(
+        "Metropolis accepts what is worse",
+        "docking/search.py",
+        "torch.log(u) < (before - after)",
+        "torch.log(u) < (after - before)",
+        "tests/docking/test_search.py",
+    ),
+    Mutant(
+        "Metropolis is asked the wrong way round",
+        "docking/search.py",
+        "accepts(energies, found,",
+        "accepts(found, energies,",
+        "tests/docking/test_search.py",
+    ),
+    Mutant(
+        "DDPM: tau without its square",
+        "diffusion/process/gaussian.py",
+        "(1 - (alpha_t * sigma_s / (alpha_s * sigma_t)) ** 2)",
+        "(1 - (alpha_t * sigma_s / (alpha_s * sigma_t)))",
+        "tests/contracts/test_processes.py -k posterior",
+    ),
+    Mutant(
+        "pose network: contacts do not fade",
+        "nn/contacts.py",
+        " * g.fade.unsqueeze(-1).to(here.dtype)",
+        "",
+        "tests/contracts/test_smoothness.py -k contacts",
+    ),
+    # Those that were prepared then and not run.
+    Mutant(
+        "RMSD of the worst symmetry",
+        "geometry/arrays.py",
+        "rmsd(relabelled, pose).min()",
+        "rmsd(relabelled, pose).max()",
+        "tests/chem/test_rmsd.py tests/geometry",
+    ),
+    Mutant(
+        "self-conditioning dropped",
+        "diffusion/objective/denoising.py",
+        "previous = trained(x_t, t)",
+        "previous = None",
+        "tests/contracts/test_objectives.py",
+    ),
+    Mutant(
+        "jump kernel: redrawn classes all alike",
+        "diffusion/process/jump.py",
+        "return (keep * here + (1 - keep) * pi_here) * prior",
+        "return (keep * here + (1 - keep)) * prior",
+        "tests/contracts/test_processes.py -k bayes",
+    ),
+    Mutant(
+        "consistency: weight of a step without its length",
+        "diffusion/objective/consistency.py",
+        "return (distance / (self.levels * (omega_t - omega_s))).mean()",
+        "return (distance / self.levels).mean()",
+        "tests/contracts/test_objectives.py tests/diffusion/test_few_step.py",
+    ),
+    Mutant(
+        "pose loss: early times count no more than late ones",
+        "train/workloads/displacement.py",
+        "weight = 1 / (self.early + t)",
+        "weight = 1 / (self.early + 0 * t)",
+        "tests/docking/model/test_training.py",
+    ),
+    # Across the package.
+    Mutant(
+        "Heun: noise is raised by half of what is asked",
+        "diffusion/sampler/steppers.py",
+        "level - math.log1p(gamma)",
+        "level - 0.5 * math.log1p(gamma)",
+        "tests/contracts/test_samplers.py -k heun",
+    ),
+    Mutant(
+        "temperature falls with t, not with its square",
+        "diffusion/guidance/temperature.py",
+        "field_times(t, field).square()",
+        "field_times(t, field)",
+        "tests/diffusion/guidance/test_temperature.py",
+    ),
+    Mutant(
+        "distance network: padding is attended to",
+        "nn/distances.py",
+        ".masked_fill(~real, -1e4)",
+        "",
+        "tests/docking/test_likelihood.py",
+    ),
+    Mutant(
+        "conformers: mirror images count as one shape",
+        "geometry/arrays.py",
+        "np.where(np.linalg.det(covariance) < 0, -1, 1)",
+        "1",
+        "tests/geometry tests/chem/test_conformers.py",
+    ),
+    Mutant(
+        "protonation: amidines stay neutral",
+        "chem/protonate.py",
+        'Rule("amidine or isothiourea", f"{_IMINE}=[CX3]([#6,SX2]){_UNACYLATED}", +1),',
+        "",
+        "tests/chem/test_protonate.py",
+    ),
+    Mutant(
+        "distributions: classes weigh the same, however frequent",
+        "metrics/distributions.py",
+        "(self.reference.continuous[k].size, self._continuous(k))",
+        "(1, self._continuous(k))",
+        "tests/metrics/test_distributions.py",
+    ),
+    Mutant(
+        "PoseBusters: a check that was not computed has failed",
+        "metrics/poses.py",
+        "return sum(False not in row.values() for row in self.checked)",
+        "return sum(all(row.values()) for row in self.checked)",
+        "tests/metrics/test_poses.py",
+    ),
+    Mutant(
+        "histidines: a tie puts the hydrogen on ND1",
+        "protein/polar.py",
+        '(scores[n], n == "NE2")',
+        '(scores[n], n == "ND1")',
+        "tests/protein",
+    ),
+    Mutant(
+        "contacts: hydrogen bonds count as clashes",
+        "protein/contacts.py",
+        'close & ~found["hydrogen bond"] & ~found["metal"]',
+        'close & ~found["metal"]',
+        "tests/view/test_docking.py",
+    ),
+    Mutant(
+        "search: chains are exchanged for worse ones",
+        "docking/search.py",
+        "torch.softmax(-energies.double() / spread",
+        "torch.softmax(energies.double() / spread",
+        "tests/docking/test_search.py",
+    ),
+    Mutant(
+        "grid energy: the penalty outside the box is not in the gradient",
+        "docking/energy/grid.py",
+        ".add_(excess.sign(), alpha=self.slope)",
+        "",
+        "tests/docking/test_energy.py",
+    ),
+    Mutant(
+        "superposed onto a mirror image",
+        "geometry/arrays.py",
+        "u[..., -1] *= np.sign(np.linalg.det(u @ vt))[..., None]",
+        "pass",
+        "tests/geometry",
+    ),
+    Mutant(
+        "split: test molecules are those for validation as well",
+        "data/molecules.py",
+        "borders = (count - validation - test, count - test, count)",
+        "borders = (count - validation - test, count - validation, count)",
+        "tests/data/test_molecules.py",
+    ),
+    Mutant(
+        "learning rate decays linearly",
+        "train/config.py",
+        "max(0.0, min(1.0, progress)) ** 0.5",
+        "max(0.0, min(1.0, progress))",
+        "tests/train/test_config.py tests/train/test_optimizer.py",
+    ),
+    Mutant(
+        "batches always hold the same molecules",
+        "train/loader.py",
+        "_chunks(random.permutation(bucket), self.batch)",
+        "_chunks(bucket, self.batch)",
+        "tests/train/test_loader.py",
+    ),
+    Mutant(
+        "a frame is turned from the wrong side",
+        "train/orientation.py",
+        "matrices.unsqueeze(1) @ frames",
+        "frames @ matrices.unsqueeze(1)",
+        "tests/train/test_orientation.py",
+    ),
+    Mutant(
+        "Muon takes embeddings of classes as well",
+        "train/optimizer.py",
+        "id(p) in inner - tables",
+        "id(p) in inner",
+        "tests/train/test_optimizer.py",
+    ),
+    Mutant(
+        "a batch of distances stays on the CPU",
+        "train/workloads/distances.py",
+        "x_0 = self.objective.batch(batch, rng=rng).to(self.config.device)",
+        "x_0 = self.objective.batch(batch, rng=rng)",
+        "tests/docking/test_likelihood.py -k device",
+    ),
+    Mutant(
+        "SDF: a title of two lines is written as it is",
+        "io/write.py",
+        '" ".join(title.split())',
+        "title",
+        "tests/test_io.py",
+    ),
+)
+
+
+def applied(mutant: Mutant, root: Path) -> str:
+    """Write the error into a copy of the repository; return the text that was there."""
+    path = root / "moldiff" / mutant.file
+    text = path.read_text(encoding="utf-8")
+    if text.count(mutant.before) != 1:
+        raise SystemExit(
+            f"'{mutant.name}': {text.count(mutant.before)} times in {mutant.file}, not once:"
+            f"\n    {mutant.before}\nGive it anew in {Path(__file__).name}."
+        )
+    path.write_text(text.replace(mutant.before, mutant.after), encoding="utf-8")
+    return text
+
+
+def tested(mutant: Mutant, root: Path) -> str:
+    """Run a mutant's tests: killed, SURVIVED, or what went wrong otherwise."""
+    text = applied(mutant, root)
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--no-header"]
+    environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
+    try:
+        done = subprocess.run(
+            [*command, *mutant.tests.split()], cwd=root, env=environment, capture_output=True
+        )
+    finally:
+        (root / "moldiff" / mutant.file).write_text(text, encoding="utf-8")
+    return {0: "SURVIVED", 1: "killed"}.get(done.returncode, f"no verdict ({done.returncode})")
+
+
+def main(words: list[str]) -> int:
+    """Print a table; return how many mutants were not killed."""
+    chosen = [m for m in MUTANTS if not words or any(w in m.name for w in words)]
+    alive = 0
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        root = Path(folder)
+        for name in COPIED:
+            if (ROOT / name).is_dir():
+                ignored = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(ROOT / name, root / name, ignore=ignored)
+            else:
+                shutil.copy(ROOT / name, root / name)
+        for mutant in MUTANTS:  # loud before the first is tested
+            path = root / "moldiff" / mutant.file
+            path.write_text(applied(mutant, root), encoding="utf-8")
+        width = max(len(m.name) for m in chosen)
+        for mutant in chosen:
+            start = time.monotonic()
+            verdict = tested(mutant, root)
+            alive += verdict != "killed"
+            seconds = time.monotonic() - start
+            print(
+                f"{verdict:14s} {mutant.name:{width}s}  {mutant.file}  {seconds:.0f} s", flush=True
+            )
+    print(f"{len(chosen) - alive} of {len(chosen)} killed")
+    return alive
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
