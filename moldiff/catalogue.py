@@ -6,8 +6,10 @@ distributions (`moldiff.plugins`) when names are listed, or one is not found.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
+from pkgutil import iter_modules
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -38,32 +40,22 @@ _REGISTRY: dict[str, dict[str, type]] = {}
 _NAMES: dict[type, tuple[str, str]] = {}
 _CITES: dict[type, Mapping[str, str]] = {}
 _CONTEXT: dict[type, frozenset[str]] = {}
-# Kind -> modules of the package that register classes of it; imported, in this order, until a name
-# that is looked for is known.
+# Kind -> packages or modules of moldiff whose classes it is; imported when a name is looked for.
 _HOMES: Mapping[str, tuple[str, ...]] = {
     "codec": ("nn",),
     "coupling": ("diffusion.coupling",),
-    "domain": ("domain.molecules", "domain.poses", "domain.distances"),
+    "domain": ("domain",),
     "grid": ("diffusion.sampler",),
     "guidance": ("diffusion.guidance",),
     "interaction": ("nn",),
-    "network": ("nn.contacts", "nn.distances"),
-    "objective": (
-        "diffusion.objective",
-        "train.workloads.displacement",
-        "train.workloads.distances",
-    ),
+    "network": ("nn",),
+    "objective": ("diffusion.objective", "train.workloads"),
     "precondition": ("diffusion.precondition",),
     "process": ("diffusion.process",),
     "schedule": ("diffusion.schedule",),
     "space": ("diffusion.space",),
     "stepper": ("diffusion.sampler",),
-    "task": (
-        "train.workloads.molecules",
-        "train.workloads.codecs",
-        "train.workloads.poses",
-        "train.workloads.distances",
-    ),
+    "task": ("train.workloads",),
     "times": ("diffusion.objective",),
 }
 # Kind -> what it is called, where that is another word: for a network the key of configurations.
@@ -133,11 +125,23 @@ def names(kind: str) -> tuple[str, ...]:
 
 
 def _import_parts(kind: str, name: str | None = None) -> None:
-    """Import the package's own classes of a kind, until ``name`` is among them."""
-    for module in _HOMES.get(kind, ()):
-        if name is not None and name in _REGISTRY.get(kind, {}):
-            return
-        import_module(f"moldiff.{module}")
+    """Import the package's own classes of a kind, until ``name`` is among them.
+
+    A new file in the folder of its kind needs no entry anywhere; that of a part with its name is
+    the first to be tried.
+    """
+    for home in _HOMES.get(kind, ()):
+        for module in _modules(f"moldiff.{home}", name):
+            if name is not None and name in _REGISTRY.get(kind, {}):
+                return
+            import_module(module)
+
+
+def _modules(home: str, name: str | None) -> Iterator[str]:
+    """A module, or a package and the modules in it: that called ``name`` first."""
+    yield home
+    within = [part.name for part in iter_modules(getattr(sys.modules[home], "__path__", ()))]
+    yield from (f"{home}.{part}" for part in sorted(within, key=lambda part: (part != name, part)))
 
 
 def registered(kind: str, name: str) -> type:
