@@ -10,7 +10,7 @@ from moldiff.errors import InputError, did_you_mean
 __all__ = ["DEFAULT", "bundled_configs", "bundled_models", "find_model", "usual_model"]
 
 DEFAULT = "qm9-skeleton"
-"""The bundled model that is meant where none is named."""
+"""The default bundled model."""
 
 
 def _bundled(folder: str, suffix: str) -> dict[str, Path]:
@@ -29,9 +29,9 @@ def bundled_configs() -> dict[str, Path]:
 
 
 def usual_model(formula: str | None = None) -> str:
-    """Return which bundled model is meant where none is named.
+    """Return the default bundled model for a request with or without a formula.
 
-    To be held to a formula a model must have the hydrogens as atoms; a skeleton's are not.
+    A formula needs a model with explicit hydrogens; skeletons have none.
     """
     return DEFAULT if formula is None else "qm9"
 
@@ -42,15 +42,15 @@ def find_model(name_or_path: str | Path) -> Path:
     Raises
     ------
     InputError
-        If there is neither; it lists the bundled names.
+        If there is neither; the error lists the bundled names.
     """
-    known = bundled_models()
-    if str(name_or_path) in known:
-        return known[str(name_or_path)]
+    models = bundled_models()
+    if str(name_or_path) in models:
+        return models[str(name_or_path)]
     path = Path(name_or_path)
     if path.is_file():
         return path
-    names = did_you_mean(str(name_or_path), known) if known else "None is bundled here."
+    names = did_you_mean(str(name_or_path), models) if models else "None is bundled here."
     raise InputError(
         f"There is no model file '{name_or_path}' and no bundled model of that name.",
         fix=f"Check the path, or name a bundled model. {names}",

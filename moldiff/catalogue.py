@@ -1,7 +1,7 @@
-"""The registered parts: which class has which name, and where they come from.
+"""The catalogue of registered parts: their names, modules and papers.
 
-Classes of the package are imported when a name of their kind is looked for; those of installed
-distributions (`moldiff.plugins`) when names are listed, or one is not found.
+Classes of the package are imported when a name of their kind is looked up; those of installed
+distributions (`moldiff.plugins`) when names are listed or a name is not found.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _HOMES: Mapping[str, tuple[str, ...]] = {
     "task": ("train.workloads",),
     "times": ("diffusion.objective",),
 }
-# Kind -> what it is called, where that is another word: for a network the key of configurations.
+# Kind -> its word in messages, if it differs; for an interaction, the key of configurations.
 _WORDS = {"interaction": "network", "times": "distribution of times", "grid": "grid of times"}
 
 
@@ -72,19 +72,19 @@ def register(
     """Return a class decorator that files the class under ``kind`` and ``name``.
 
     ``cites`` maps keys of `moldiff.references` to the equation or section.  ``context`` names the
-    parameters that whoever builds the object supplies, and no configuration.  A class that is
-    defined again, by its module or by running the same cell, script or file of ``--import`` once
-    more, replaces its older self.
+    parameters that the caller of `build` supplies, and no configuration sets.  A class defined
+    again, by reloading its module or by rerunning a cell, a script or a file of ``--import``,
+    replaces the older one.
 
     Raises
     ------
     ValueError
-        By the decorator, if another class has the name.
+        From the decorator, if another class has the name.
     """
 
     def decorate(cls: type[T]) -> type[T]:
         older = _REGISTRY.setdefault(kind, {}).get(name)
-        if older is not None and not _again(older, cls):
+        if older is not None and not _redefines(older, cls):
             raise ValueError(
                 f"there is a {kind} called '{name}' already, "
                 f"{older.__module__}.{older.__qualname__}"
@@ -98,8 +98,8 @@ def register(
     return decorate
 
 
-def _again(older: type, newer: type) -> bool:
-    """Whether a class is a new version of another."""
+def _redefines(older: type, newer: type) -> bool:
+    """Whether a class is a redefinition of another."""
     same = older.__qualname__ == newer.__qualname__ or written_by_hand(newer.__module__)
     return same and older.__module__ == newer.__module__
 
@@ -113,7 +113,7 @@ def kinds() -> tuple[str, ...]:
 
 
 def is_kind(word: str) -> bool:
-    """Return whether there are parts of this kind; nothing is imported."""
+    """Return whether there are parts of this kind, without importing anything."""
     return word in _REGISTRY or word in _HOMES
 
 
@@ -150,18 +150,18 @@ def registered(kind: str, name: str) -> type:
     Raises
     ------
     ConfigError
-        If there is no such name, with the nearest one that exists.
+        If there is no such name; the error suggests the nearest one.
     """
     return part(kind, name)
 
 
 def word(kind: str) -> str:
-    """Return what a kind is called in sentences."""
+    """Return the word for a kind in messages."""
     return _WORDS.get(kind, kind).replace("_", " ")
 
 
 def context_of(cls: type) -> frozenset[str]:
-    """Return the parameters of a class that no configuration sets; none of other classes."""
+    """Return the parameters of a class that no configuration sets; none if it is unregistered."""
     return _CONTEXT.get(cls, frozenset())
 
 
@@ -171,12 +171,12 @@ def name_of(cls: type) -> str:
 
 
 def has_name(cls: type) -> bool:
-    """Return whether a class is registered, so that :func:`describe` takes its instances."""
+    """Return whether a class is registered, so that :func:`describe` accepts its instances."""
     return cls in _NAMES
 
 
 def cited(kind: str, name: str) -> Mapping[str, str]:
-    """Return the papers behind a class: key of the reference -> equation, section or subject.
+    """Return the papers behind a class: reference key -> equation, section or subject.
 
     Raises
     ------
@@ -187,7 +187,7 @@ def cited(kind: str, name: str) -> Mapping[str, str]:
 
 
 def supplied(kind: str, name: str) -> frozenset[str]:
-    """Return the parameters of a class that whoever builds it supplies, and no configuration.
+    """Return the parameters of a class that the caller supplies, and no configuration sets.
 
     Raises
     ------
@@ -202,15 +202,15 @@ def part(kind: str, name: str, wanted: type = object, place: Place | None = None
     _import_parts(kind, name)
     if name not in _REGISTRY.get(kind, {}):
         installed_parts()
-    known = fitting(kind, wanted)
-    if name in known:
-        return known[name]
+    candidates = fitting(kind, wanted)
+    if name in candidates:
+        return candidates[name]
     if place is not None and name in _REGISTRY.get(kind, {}):
         raise ConfigError(
             f"In {place.where}, {place.subject} cannot be the {word(kind)} '{name}'.",
-            fix=f"Names that fit: {', '.join(known) or 'none'}.",
+            fix=f"Names that fit: {', '.join(candidates) or 'none'}.",
         )
-    raise ConfigError(f"There is no {word(kind)} called '{name}'.", fix=remedy(name, known))
+    raise ConfigError(f"There is no {word(kind)} called '{name}'.", fix=remedy(name, candidates))
 
 
 def fitting(kind: str, wanted: type) -> dict[str, type]:
@@ -219,7 +219,7 @@ def fitting(kind: str, wanted: type) -> dict[str, type]:
 
 
 def is_a(cls: type, wanted: type) -> bool:
-    """Return whether a class is a subclass of ``wanted``; True where that cannot be known."""
+    """Return whether a class is a subclass of ``wanted``; True if that cannot be determined."""
     try:
         return issubclass(cls, wanted)
     except TypeError:  # a protocol that can only be checked by type checkers
@@ -227,8 +227,8 @@ def is_a(cls: type, wanted: type) -> bool:
 
 
 def kind_of(wanted: type, key: str) -> str | None:
-    """Return the kind of parts a class stands for: the parameter's name, or the only one."""
-    found = {kind for kind in _REGISTRY if fitting(kind, wanted)}
-    if key in found:
+    """Return the kind of parts that a class stands for: the parameter's name, or the only match."""
+    matches = {kind for kind in _REGISTRY if fitting(kind, wanted)}
+    if key in matches:
         return key
-    return found.pop() if len(found) == 1 else None
+    return matches.pop() if len(matches) == 1 else None

@@ -1,4 +1,4 @@
-"""Which papers are behind a model file, a method, a sampler or any registered part."""
+"""The papers behind a model file, a method, a sampler or any registered part."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from moldiff.errors import ConfigError, InputError, did_you_mean
 __all__ = ["OTHER", "Citations", "cite"]
 
 Citations = dict[str, list[str]]
-"""Key of a reference -> what it is cited for."""
+"""Reference key -> what it is cited for."""
 
-#: What is no registered class: optimizers by name, data sets by a word of their title.
+#: Other subjects than registered classes: optimizers by name, data sets by a word of their title.
 OTHER: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "optimizer": {"adamw": ("loshchilov2019",), "muon": ("jordan2024", "loshchilov2019")},
     "data": {"qm9": ("ramakrishnan2014",)},
 }
 
-# Keys of a configuration that are not the kind of what stands under them.
+# Keys of a configuration that differ from the kind of the part under them.
 _KINDS = {"encoder": "interaction", "decoder": "interaction"}
 
 
@@ -42,27 +42,27 @@ def cite(words: Iterable[str]) -> Citations:
     """
     from moldiff.references import OWN
 
-    found: Citations = {}
+    citations: Citations = {}
     for word in words:
         for key, what in _of_word(word):
-            told = found.setdefault(key, [])
-            if what not in told:
-                told.append(what)
-    found.setdefault(OWN, []).append("this program")
-    return found
+            subjects = citations.setdefault(key, [])
+            if what not in subjects:
+                subjects.append(what)
+    citations.setdefault(OWN, []).append("this program")
+    return citations
 
 
 def _of_word(word: str) -> Iterator[tuple[str, str]]:
     if word in bundled_models() or Path(word).is_file():
         yield from _of_model(find_model(word))
         return
-    named = list(_of_name(word))
-    if not named:
+    references = list(_of_name(word))
+    if not references:
         raise InputError(
-            f"'{word}' is no model file, method, sampler or part with a reference.",
+            f"'{word}' is not a model file, method, sampler or part with a reference.",
             fix=did_you_mean(word, _all_names()),
         )
-    yield from named
+    yield from references
 
 
 def _all_names() -> set[str]:
@@ -74,7 +74,7 @@ def _all_names() -> set[str]:
 
 
 def _of_name(word: str) -> Iterator[tuple[str, str]]:
-    """Every reading of a name; ``dpm_solver`` and ``DPM-solver`` are the same."""
+    """Every interpretation of a name; ``dpm_solver`` and ``DPM-solver`` are equal."""
     from moldiff import registry
     from moldiff.methods import METHODS, SAMPLERS
 
@@ -88,12 +88,12 @@ def _of_name(word: str) -> Iterator[tuple[str, str]]:
     for kind in registry.kinds():
         if name in registry.names(kind):
             yield from _of_part(kind, name)
-    for kind, known in OTHER.items():
-        yield from ((key, f"the {kind} {name}") for key in known.get(name, ()))
+    for kind, entries in OTHER.items():
+        yield from ((key, f"the {kind} {name}") for key in entries.get(name, ()))
 
 
 def _of_model(path: Path) -> Iterator[tuple[str, str]]:
-    """The references of a model file: its parts, and how it was trained."""
+    """The references of a model file: its parts and its training."""
     from moldiff.methods import METHODS
     from moldiff.model import read_header
 
@@ -113,19 +113,19 @@ def _of_model(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def _complete(objective: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The objective with its defaults written out, where this version can build it."""
+    """The objective with its defaults filled in, if this version can build it."""
     from moldiff.registry import build, describe
 
     try:
         return describe(build("objective", objective))
-    except ConfigError:  # a card may be older than the class: what it says is all there is
+    except ConfigError:  # the card may be older than the class: use it as it is
         return objective
 
 
 def _of_config(config: Mapping[str, Any], kind: str | None = None) -> Iterator[tuple[str, str]]:
-    """Walk a configuration: what stands under the name of a kind is a class of that kind.
+    """Walk a configuration: the key is the kind of the class under it.
 
-    ``kind`` is that of all values, where the keys are fields.
+    ``kind`` is the kind of all values if the keys are fields.
     """
     from moldiff import registry
 
@@ -134,11 +134,11 @@ def _of_config(config: Mapping[str, Any], kind: str | None = None) -> Iterator[t
             yield from _of_config(value, "process")
             continue
         name = value.get("name") if isinstance(value, Mapping) else value
-        own = kind or _KINDS.get(key, key)
-        if own == "network" and name not in registry.names("network"):
-            own = "interaction"  # a graph network is called what its interaction is
-        if isinstance(name, str) and name in registry.names(own):
-            yield from _of_part(own, name)
+        part_kind = kind or _KINDS.get(key, key)
+        if part_kind == "network" and name not in registry.names("network"):
+            part_kind = "interaction"  # a graph network has the name of its interaction
+        if isinstance(name, str) and name in registry.names(part_kind):
+            yield from _of_part(part_kind, name)
         if isinstance(value, Mapping):
             yield from _of_config(value)
 

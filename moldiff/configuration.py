@@ -1,13 +1,13 @@
-"""Plain values, from a configuration or a caller, against the annotations of a class.
+"""Check plain values, from a configuration or a caller, against the annotations of a class.
 
-The annotation of a parameter is all that is said of it: ``steps: Annotated[int, Range(1)]`` takes
-3 and refuses 0, 2.5, true and text.  Understood are bool, int, float, str, None, ``X | None`` and
+The annotation of a parameter is its only specification: ``steps: Annotated[int, Range(1)]`` accepts
+3 and rejects 0, 2.5, true and text.  Supported are bool, int, float, str, None, ``X | None`` and
 other unions, ``Literal``, ``Annotated`` with a :class:`Range`, lists, tuples, sets and mappings of
-these, and classes.  What a class is made from, the caller knows: `moldiff.registry` builds
-registered parts and groups of settings; :func:`check_fields` takes instances and makes nothing.
+these, and classes.  The caller decides how to build instances of classes: `moldiff.registry` builds
+registered parts and groups of settings; :func:`check_fields` accepts only instances.
 
-An annotation that cannot be resolved (a name imported for type checkers alone, or local to a
-function) or means something else is not checked; those of the other parameters are.
+Annotations that cannot be resolved (a name imported only for type checkers, or local to a function)
+or have another meaning are not checked; those of the other parameters are.
 """
 
 from __future__ import annotations
@@ -43,18 +43,18 @@ class Range:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a value stands: what an error says of it.
+    """The place of a value, for error messages.
 
     Attributes
     ----------
     where:
-        What is configured: "the stepper 'ancestral'", "my.yaml".
+        The configured object: "the stepper 'ancestral'", "my.yaml".
     key:
         The parameter.
     subject:
-        The parameter, or the part of it that is looked at: "entry 2 of 'betas'".
+        The parameter, or the part of it being checked: "entry 2 of 'betas'".
     fix:
-        What is said to be done about a wrong value.
+        The remedy for a wrong value.
     """
 
     where: str
@@ -76,58 +76,58 @@ class Place:
 
 
 Make = Callable[[type, Any, Place], Any]
-"""From a class, a value for it and its place to the instance, or to ``ConfigError``."""
+"""Builds an instance from a class, a value and its place, or raises ``ConfigError``."""
 
 
 def parameters(cls: type) -> dict[str, inspect.Parameter]:
     """Return the parameters of a class by name, with the annotations as types.
 
-    What is not annotated, or cannot be resolved, is ``Any``; ``*args`` and ``**kwargs`` are left
-    out, since a configuration cannot name them.
+    Missing and unresolvable annotations become ``Any``; ``*args`` and ``**kwargs`` are left out,
+    since a configuration cannot name them.
     """
-    found = {}
+    result = {}
     for name, parameter in inspect.signature(cls).parameters.items():
         if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            found[name] = parameter.replace(annotation=_resolved(cls, parameter))
-    return found
+            result[name] = parameter.replace(annotation=_resolved(cls, parameter))
+    return result
 
 
 def _resolved(cls: type, parameter: inspect.Parameter) -> Any:
     if parameter.annotation is parameter.empty:
         return Any
-    alone = types.SimpleNamespace(__annotations__={parameter.name: parameter.annotation})
+    holder = types.SimpleNamespace(__annotations__={parameter.name: parameter.annotation})
     try:
-        hints = get_type_hints(alone, _namespace(cls, parameter.name), include_extras=True)
-    except Exception:  # whatever evaluating somebody's annotation may raise
+        hints = get_type_hints(holder, _namespace(cls, parameter.name), include_extras=True)
+    except Exception:  # evaluating an annotation may raise anything
         return Any
     return hints[parameter.name]
 
 
 def _namespace(cls: type, name: str) -> dict[str, Any]:
-    """The names an annotation may use: those of the module where it was written."""
-    if is_dataclass(cls):  # whose constructor takes over the annotations of other modules' bases
+    """The names that an annotation may use: those of its module."""
+    if is_dataclass(cls):  # its constructor inherits annotations of bases in other modules
         for base in cls.__mro__:
             if name in inspect.get_annotations(base):
                 return vars(sys.modules[base.__module__])
-    made: dict[str, Any] = getattr(inspect.unwrap(cls.__init__), "__globals__", {})  # type: ignore[misc]
-    return made
+    namespace: dict[str, Any] = getattr(inspect.unwrap(cls.__init__), "__globals__", {})  # type: ignore[misc]
+    return namespace
 
 
 def check_fields(settings: object, where: str) -> None:
-    """Compare the fields of a dataclass with their annotations; for its ``__post_init__``.
+    """Check the fields of a dataclass against their annotations; for its ``__post_init__``.
 
     Raises
     ------
     ConfigError
-        If a value does not fit: what it is, where, and what would fit.
+        If a value does not fit; the error names the value, its place and what would fit.
     """
     for name, parameter in parameters(type(settings)).items():
         place = Place.of(where, parameter)
-        fitted(parameter.annotation, getattr(settings, name), place, _given)
+        fitted(parameter.annotation, getattr(settings, name), place, _instance)
 
 
-def _given(cls: type, value: Any, place: Place) -> Any:
-    """A value that has to be an instance already."""
+def _instance(cls: type, value: Any, place: Place) -> Any:
+    """The value, which must already be an instance."""
     try:
         fits = isinstance(value, cls)
     except TypeError:  # a protocol that can only be checked by type checkers
@@ -138,7 +138,7 @@ def _given(cls: type, value: Any, place: Place) -> Any:
 
 
 def fitted(wanted: Any, value: Any, place: Place, make: Make) -> Any:
-    """Return the value as the annotation ``wanted`` says: 1 as 1.0, a list as a tuple.
+    """Return the value converted to the annotation ``wanted``: 1 to 1.0, a list to a tuple.
 
     Raises
     ------
@@ -171,7 +171,7 @@ def mismatch(wanted: Any, value: Any, place: Place, fix: str = "") -> ConfigErro
     return ConfigError(f"In {place.where}, {what}", fix=fix or place.fix)
 
 
-# type -> the types of the values it takes, and its name in errors
+# type -> the accepted types of values, and its name in errors
 _SCALARS: dict[Any, tuple[tuple[type, ...], str]] = {
     bool: ((bool,), "true or false"),
     int: ((int,), "a whole number"),
@@ -203,7 +203,7 @@ def _scalar(wanted: Any, value: Any, place: Place) -> Any:
 
 
 def _number_as_text(value: str) -> str:
-    """What to do about text where a number is wanted, if it reads as one."""
+    """The remedy for text in place of a number, if it reads as one."""
     try:
         float(value)
     except ValueError:
@@ -232,14 +232,14 @@ def _union(wanted: Any, value: Any, place: Place, make: Make) -> Any:
         except ConfigError as error:
             if member is not types.NoneType:
                 errors.append(error)
-    # The only error knows best which part of the value is wrong.
+    # A single error names the wrong part of the value most precisely.
     raise errors[0] if len(errors) == 1 else mismatch(wanted, value, place)
 
 
 def _literal(wanted: Any, value: Any, place: Place, make: Make) -> Any:
-    known = get_args(wanted)
-    if not any(value == one and type(value) is type(one) for one in known):
-        texts = [one for one in known if isinstance(one, str)]
+    choices = get_args(wanted)
+    if not any(value == choice and type(value) is type(choice) for choice in choices):
+        texts = [choice for choice in choices if isinstance(choice, str)]
         raise mismatch(wanted, value, place, did_you_mean(str(value), texts) if texts else "")
     return value
 
@@ -248,13 +248,13 @@ def _mapping(wanted: Any, value: Any, place: Place, make: Make) -> dict[Any, Any
     if not isinstance(value, Mapping):
         raise mismatch(wanted, value, place)
     keys, values = get_args(wanted) or (Any, Any)
-    made = {}
+    result = {}
     for key, entry in value.items():
         key = fitted(keys, key, place.inside("a key"), make)
-        # Anything stays as it is, lists included: describing it gives the same plain values.
+        # Untyped entries stay as they are, lists included, so that `describe` returns them.
         inside = place.inside(f"'{key}'")
-        made[key] = entry if values is Any else fitted(values, entry, inside, make)
-    return made
+        result[key] = entry if values is Any else fitted(values, entry, inside, make)
+    return result
 
 
 def _list(wanted: Any, value: Any, place: Place, make: Make) -> Any:
@@ -271,7 +271,7 @@ def _list(wanted: Any, value: Any, place: Place, make: Make) -> Any:
 
 
 def _counted(wanted: Any) -> bool:
-    """Whether the annotation of a list says how many entries it has, as tuple[float, float]."""
+    """Whether the annotation of a list fixes its length, as tuple[float, float] does."""
     return get_origin(wanted) is tuple and ... not in get_args(wanted)
 
 
@@ -289,7 +289,7 @@ _RULES: dict[Any, Callable[[Any, Any, Place, Make], Any]] = {
 
 
 def _phrase(wanted: Any) -> str:
-    """What fits an annotation, in words."""
+    """The values that fit an annotation, in words."""
     origin, inner = get_origin(wanted) or wanted, get_args(wanted)
     if origin in _SCALARS:
         return _SCALARS[origin][1]

@@ -1,8 +1,7 @@
-"""Processor settings that decide the speed of small-molecule networks.
+"""Processor settings that determine the speed of small-molecule networks.
 
-Every large tensor that glibc maps and unmaps afresh costs a page fault per 4 KiB.
-Keeping freed memory avoids those faults; ``scripts/benchmark speed`` prints what that is
-worth on the machine at hand.
+Every large tensor that glibc maps and unmaps costs a page fault per 4 KiB.  Keeping freed
+memory avoids those faults; ``scripts/benchmark speed`` measures the gain on a machine.
 """
 
 from __future__ import annotations
@@ -31,10 +30,10 @@ def keep_freed_memory() -> bool:
 
 
 def set_threads(threads: int) -> None:
-    """Let torch use ``threads`` threads in one operation.
+    """Set the number of threads that torch uses in one operation.
 
-    One is the right default: molecules are small, and two threads on a machine whose
-    other core is busy wait for each other at every barrier.
+    One is the right default: molecules are small, and if another process keeps a core busy,
+    two threads wait for each other at every barrier.
     """
     import torch
 

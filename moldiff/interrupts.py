@@ -1,4 +1,4 @@
-"""Ctrl-C in the middle of a library that would swallow it, and in processes of a team."""
+"""Ctrl-C during library calls that would swallow it, and in worker processes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ __all__ = ["follow_parent", "held"]
 
 @contextmanager
 def held() -> Iterator[None]:
-    """Keep Ctrl-C waiting inside the ``with`` block: it is raised at the end.
+    """Delay Ctrl-C until the end of the ``with`` block.
 
-    RDKit puts its own handler in Python's place while it embeds or minimises: it stops early,
-    returns what it has as if nothing had happened, and the program goes on.  Blocked, the
-    signal reaches Python once RDKit is done.  Threads started inside the block never get it;
-    threads that were there before may, and RDKit then sees it all the same.  Does nothing
-    where signals cannot be blocked (Windows).
+    RDKit replaces Python's signal handler while it embeds or minimises: on Ctrl-C it stops
+    early and returns what it has, and the program continues.  A blocked signal reaches Python
+    once RDKit is done.  Threads started inside the block never receive it; older threads may,
+    and RDKit then still sees it.  Does nothing where signals cannot be blocked (Windows).
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
@@ -32,14 +31,14 @@ def held() -> Iterator[None]:
 
 
 def follow_parent() -> None:
-    """In a process that works for another: leave Ctrl-C to the parent, and end when it ends.
+    """In a worker process, leave Ctrl-C to the parent, and exit when the parent exits.
 
-    Without the parent nobody keeps the results.
+    Without the parent the results would be lost anyway.
     """
     from multiprocessing import parent_process
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(os, "setpgrp"):  # RDKit undoes the line above: stay out of the terminal's reach
+    if hasattr(os, "setpgrp"):  # RDKit undoes the line above, so leave the terminal's process group
         os.setpgrp()
     parent = parent_process()
     if parent is None:

@@ -1,8 +1,7 @@
-"""A file of JSON lines that only grows, safe against any way to die.
+"""An append-only file of JSON lines that survives crashes.
 
-A line is appended in one write and synced before it counts, so ``kill -9`` or a power cut costs at
-most what was being worked on: a line torn by it has no newline, and is dropped when the file is
-read again.
+A line is appended in one write and synced before it counts, so ``kill -9`` or a power cut loses at
+most the work in progress: a torn line has no newline, and the next reading drops it.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ class Journal:
     @classmethod
     @contextmanager
     def open(cls, path: Path) -> Iterator[Journal]:
-        """Open and lock the file, made if it is not there, for the length of a ``with`` block.
+        """Open (or create) and lock the file for the length of a ``with`` block.
 
         Raises
         ------
@@ -44,20 +43,20 @@ class Journal:
             yield cls(path, file)
 
     def append(self, content: Mapping[str, Any]) -> int:
-        """Keep plain values for good; return the place of their line."""
+        """Append plain values durably; return the place of their line."""
         line = json.dumps(content, ensure_ascii=True, allow_nan=False).encode() + b"\n"
         place = self._file.seek(0, os.SEEK_END)
         try:
             self._file.write(line)
             self._file.flush()
             os.fsync(self._file.fileno())
-        except OSError as error:  # a full disk: half a line would spoil the next one
+        except OSError as error:  # a full disk: half a line would corrupt the next one
             os.truncate(self.path, place)
             raise unwritable(self.path, error) from error
         return place
 
     def line(self, place: int) -> bytes:
-        """Return what stands at a place, up to the end of the line or of the file."""
+        """Return the bytes from a place to the end of the line or of the file."""
         self._file.seek(place)
         return self._file.readline()
 
@@ -74,7 +73,7 @@ class Journal:
 
 
 def unwritable(path: Path, error: OSError) -> InputError:
-    """The error about a file that the system does not let us write."""
+    """Return the error for a file that cannot be written."""
     return InputError(
         f"'{path}' cannot be written: {error.strerror or error}.",
         fix="Choose a folder that exists, is writable and has space left.",
@@ -82,10 +81,10 @@ def unwritable(path: Path, error: OSError) -> InputError:
 
 
 def _lock(file: IO[bytes], path: Path) -> None:
-    """Keep a second process away; the system lets go of it however this one ends."""
+    """Lock out a second process; the system releases the lock however this one ends."""
     try:
         import fcntl
-    except ImportError:  # Windows: two runs on one file are the user's to avoid
+    except ImportError:  # Windows: the user must avoid two runs on one file
         return
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

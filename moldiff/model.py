@@ -4,12 +4,12 @@ The header of the file carries the configuration and the model card as JSON, so 
 describes itself and loading it can run no code.  Layout of the header::
 
     format   "moldiff-model-2"
-    config   domain (what it is about) and network (JSON); of what denoises: process,
+    config   domain (its subject) and network (JSON); for denoising models also process,
              precondition, sampling, and codec, if the process is one of latents
-    card     what it was trained on, how, and what was measured (JSON)
+    card     the data, the training, and the measured results (JSON)
     digest   of the weights
 
-Files of earlier versions, which had a format for each domain, are read as well.
+Files of earlier versions, with one format per domain, can still be read.
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ _MOLECULES = ("vocabulary", "sizes", "conditions")
 
 
 def _of_molecules(config: dict[str, Any]) -> dict[str, Any]:
-    about = {k: config[k] for k in _MOLECULES if k in config}
+    domain = {k: config[k] for k in _MOLECULES if k in config}
     rest = {k: v for k, v in config.items() if k not in _MOLECULES}
-    return {"domain": {"name": "molecules", "sizes": {}, **about}, **rest}
+    return {"domain": {"name": "molecules", "sizes": {}, **domain}, **rest}
 
 
 def _of_codec(config: dict[str, Any]) -> dict[str, Any]:
     return _of_molecules({"vocabulary": config["vocabulary"], "network": config["codec"]})
 
 
-#: Format -> how to read its configuration as one of today's.
+#: Format -> conversion of its configuration to the current form.
 FORMATS: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     FORMAT: dict,
     "moldiff-model-1": _of_molecules,
@@ -78,11 +78,11 @@ class Model:
     Attributes
     ----------
     domain:
-        What it is about.
+        The model's subject: molecules, poses or distances.
     network:
-        What was trained: a denoising network, a codec, a judge of distances.
+        The trained network: it denoises, or is a codec, or judges distances.
     process:
-        The noising it reverses; None for what denoises nothing.
+        The noising process to reverse; None for models that do not denoise.
     precondition:
         How raw coordinates become predictions.
     sampling:
@@ -92,8 +92,8 @@ class Model:
     digest:
         First 12 hexadecimal digits of the SHA-256 of the weights; "" if not yet saved.
     codec:
-        Between the domain and the latents the process is about; None where the process is about
-        the domain itself.
+        Converts between the domain's batches and the latents that the process noises; None if
+        the process noises the domain's batches themselves.
     precision:
         Type of the network's large products.
     """
@@ -115,7 +115,7 @@ class Model:
         Raises
         ------
         ConfigError
-            If the model denoises nothing: a codec, or a judge of distances.
+            If the model does not denoise: a codec, or a judge of distances.
         """
         if self.process is None:
             raise ConfigError(f"This model of {self.domain.noun} does not denoise anything.")
@@ -132,27 +132,27 @@ class Model:
 
     @property
     def is_codec(self) -> bool:
-        """Whether the network is a codec: of no use alone, but other models work in its latents."""
+        """Whether the network is a codec, which serves other models that work on its latents."""
         return isinstance(self.network, Codec)
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Device of the weights."""
         return next(self.network.parameters()).device
 
     def replace(self, **changes: Any) -> Model:
-        """Return a model with some attributes exchanged; weights are shared."""
+        """Return a model with some attributes replaced; weights are shared."""
         return dataclasses.replace(self, **changes)
 
     def encode(self, x: Batch, *, rng: torch.Generator) -> Batch:
-        """Return what the process is about: the batch itself, or a draw of its latents."""
+        """Return the batch that the process noises: x itself, or a draw of its latents."""
         if self.codec is None:
             return x
         with torch.no_grad():
             return Batch(self.codec.perturb(self.codec.latents(x), rng=rng), x.context)
 
     def decode(self, x: Batch) -> Batch:
-        """Return the domain's batch that a clean batch of the process stands for."""
+        """Return the domain's batch for a clean batch of the process."""
         if self.codec is None:
             return x
         with torch.no_grad():
@@ -213,7 +213,7 @@ class Model:
     ) -> None:
         """Write the model to one file, atomically; ``dtype`` float16 halves its size.
 
-        The card says so if the network is not equivariant.
+        The card records if the network is not equivariant.
         """
         card = dict(self.card if card is None else card)
         if not self.network.symmetry.equivariant:
@@ -229,13 +229,13 @@ class Model:
 
     @classmethod
     def load(cls, path: Path, *, device: str = "cpu", domain: str | None = None) -> Model:
-        """Read a model file; the model is ready for use, its weights without gradients.
+        """Read a model file; the model is ready for use, with gradients off.
 
         Raises
         ------
         ModelFileError
-            If the file is missing, truncated, corrupt or of another format, or the model is not
-            about ``domain``.
+            If the file is missing, truncated, corrupt or of another format, or the model's domain
+            is not ``domain``.
         """
         header, tensors = read_tensors(path, *FORMATS)
         digest = weights_digest(tensors)
@@ -269,17 +269,17 @@ class Model:
 
 def _check_width(process: Product | None, codec: Codec) -> None:
     if process is None:
-        raise ConfigError("A codec alone is a model's network, not its codec.")
+        raise ConfigError("A model that is itself a codec cannot have a 'codec'.")
     width = process.vectors()["features"]
     if width != codec.width:
         raise ConfigError(
             f"The process has {width} features, the codec {codec.width}.",
-            fix="Leave out 'width' in the process: the codec's is taken.",
+            fix="Leave out 'width' in the process to use the codec's.",
         )
 
 
 def _check_domain(path: Path, model: Model, domain: str | None) -> None:
-    """Refuse a model of something else than what is wanted."""
+    """Raise ``ModelFileError`` unless the model has the domain ``domain``."""
     if domain is None or (model.domain.config()["name"] == domain and not model.is_codec):
         return
     what = "a codec" if model.is_codec else f"a model of {model.domain.noun}"

@@ -1,4 +1,4 @@
-"""Models and configurations: those that come with the package, and files."""
+"""Models and configurations, bundled with the package or in files."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def check_device(device: str) -> None:
     import torch
 
     try:
-        # torch takes more ("meta", devices of accelerators nobody has tried), which compute
-        # nothing or fail later.
+        # torch accepts more ("meta", untested accelerators), which compute nothing or fail
+        # later.
         if not _DEVICE.fullmatch(device):
-            raise RuntimeError("it is no device moldiff knows")
+            raise RuntimeError("moldiff does not know this device")
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         usable = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
@@ -52,14 +52,14 @@ def load(
 ) -> Model:
     """Load a bundled model by its name, or any model by its path.
 
-    ``domain`` is what the model shall be about; None takes anything.
+    ``domain`` is the required domain of the model; None accepts any.
 
     Raises
     ------
     InputError
         If there is no such model, or the device is not available.
     ModelFileError
-        If the file is truncated, corrupt or of another format, or a model of something else.
+        If the file is truncated, corrupt or of another format, or has another domain.
     """
     path = find_model(name_or_path)
     check_device(device)
@@ -69,15 +69,19 @@ def load(
 
 
 def card_rows(model: Model) -> dict[str, Mapping[str, Any]]:
-    """Return what is known of a model, by section: for ``moldiff info``."""
+    """Return the facts about a model, by section, for ``moldiff info``."""
     config, card = model.config(), dict(model.card)
-    about = {"name": card.pop("name", "unnamed"), "about": model.domain.noun, "hash": model.digest}
+    identity = {
+        "name": card.pop("name", "unnamed"),
+        "about": model.domain.noun,
+        "hash": model.digest,
+    }
     conditions = config["domain"].get("conditions", ())
     sections = {k: v for k, v in config.items() if k in ("codec", "sampling")}
     network = {**config["network"], "symmetry": model.network.symmetry.label}
     return {
         "model": {
-            **about,
+            **identity,
             **_molecules(config["domain"]),
             "parameters": sum(p.numel() for p in model.network.parameters()),
         },
@@ -89,16 +93,16 @@ def card_rows(model: Model) -> dict[str, Mapping[str, Any]]:
 
 
 def _molecules(domain: Mapping[str, Any]) -> dict[str, Any]:
-    """What a model of molecules makes; of others, nothing."""
+    """The vocabulary and sizes of a model of molecules; for other models, nothing."""
     if "vocabulary" not in domain:
         return {}
     vocabulary, sizes = domain["vocabulary"], [int(n) for n in domain["sizes"]]
     counted = "hydrogens not counted" if "hydrogens" in vocabulary else "hydrogens included"
-    made = {
+    facts = {
         "elements": list(dict.fromkeys(vocabulary["elements"])),
         "charges": list(vocabulary["charges"]),
     }
-    return made | ({"atoms": f"{min(sizes)} to {max(sizes)}, {counted}"} if sizes else {})
+    return facts | ({"atoms": f"{min(sizes)} to {max(sizes)}, {counted}"} if sizes else {})
 
 
 def _range(condition: Mapping[str, Any]) -> str:
@@ -108,12 +112,12 @@ def _range(condition: Mapping[str, Any]) -> str:
 
 
 def conditional_models() -> dict[str, list[str]]:
-    """Return the bundled models that can be asked for properties, with those."""
+    """Return the bundled models with conditions, and the names of their conditions."""
     from moldiff.model import read_header
 
-    found: dict[str, list[str]] = {}
+    models: dict[str, list[str]] = {}
     for name, path in bundled_models().items():
         conditions = read_header(path)[0]["domain"].get("conditions")
         if conditions:
-            found[name] = [condition["name"] for condition in conditions]
-    return found
+            models[name] = [condition["name"] for condition in conditions]
+    return models

@@ -1,7 +1,7 @@
-"""Parts that are not of this package: those of installed distributions, and the user's own.
+"""Parts from outside this package: from installed distributions, and the user's own.
 
-A distribution offers parts by an entry point of the group ``moldiff.parts`` that names a module
-which registers classes:
+A distribution offers parts through an entry point of the group ``moldiff.parts``, which names a
+module that registers classes:
 
     [project.entry-points."moldiff.parts"]
     mine = "my_package.parts"
@@ -25,14 +25,14 @@ from moldiff.errors import InputError, did_you_mean
 __all__ = ["GROUP", "import_source", "installed_parts", "remedy", "written_by_hand"]
 
 GROUP = "moldiff.parts"
-_PREFIX = "moldiff_import_"  # before a file's name: no module of another package is hidden by it
+_PREFIX = "moldiff_import_"  # before a file's name, so that it hides no other module
 
 
 @functools.cache
 def installed_parts() -> tuple[str, ...]:
-    """Import the parts of all installed distributions, once; return what could not be imported.
+    """Import the parts of all installed distributions once; return messages about failures.
 
-    A distribution whose import fails is warned of, and the others are there.
+    A distribution whose import fails causes a warning; the others are still imported.
     """
     return tuple(_failures())
 
@@ -42,9 +42,9 @@ def _failures() -> Iterator[str]:
         try:
             point.load()
         except (Exception, SystemExit) as error:
-            told = f"The parts of {_distribution(point)} cannot be imported: {_reason(error)}."
-            warnings.warn(told, stacklevel=3)
-            yield told
+            message = f"The parts of {_distribution(point)} cannot be imported: {_reason(error)}."
+            warnings.warn(message, stacklevel=3)
+            yield message
 
 
 def _distribution(point: EntryPoint) -> str:
@@ -53,12 +53,12 @@ def _distribution(point: EntryPoint) -> str:
 
 
 def remedy(name: str, known: Iterable[str]) -> str:
-    """Return what to do about a name that no part has: the nearest one, or whence parts come."""
+    """Return the remedy for an unknown name: the nearest name, or how to import parts."""
     fix = did_you_mean(name, known)
     if "Did you mean" in fix:
         return fix
-    own = "A part of your own is imported first: --import FILE."
-    return " ".join([fix, own, *installed_parts()])
+    hint = "A part of your own is imported first: --import FILE."
+    return " ".join([fix, hint, *installed_parts()])
 
 
 def import_source(source: str) -> None:
@@ -87,7 +87,7 @@ def import_source(source: str) -> None:
 
 
 def written_by_hand(module: str) -> bool:
-    """Whether a module is what a user edits and runs again: a script, a notebook, an import."""
+    """Whether a user edits and reruns the module: a script, a notebook, a file of --import."""
     return module == "__main__" or module.startswith(_PREFIX)
 
 
@@ -123,5 +123,5 @@ def _line(error: BaseException, path: Path) -> str:
 
 def _remedy(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError):
-        return f"Install what '{error.name}' belongs to, or give the path of a file (.py)."
+        return f"Install the package of '{error.name}', or give the path of a file (.py)."
     return "Correct the code, or leave it out."

@@ -1,7 +1,7 @@
 """The papers behind the parts: ``references.bib`` as data.
 
 Registered classes name their papers by key (see `moldiff.registry.register`); this module
-knows what the keys stand for.  Nothing heavy is imported.
+looks the keys up.  It has no heavy imports.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Reference:
     fields:
         The entry's fields; values are LaTeX.
     bibtex:
-        The entry as it stands in the file.
+        The entry verbatim, as in the file.
     """
 
     key: str
@@ -59,8 +59,8 @@ def bibliography() -> Mapping[str, Reference]:
     text = text.replace("{VERSION}", f"{{{__version__}}}")
     return MappingProxyType(
         {
-            key: Reference(key, kind, dict(_FIELD.findall(body)), found)
-            for kind, key, body, found in (
+            key: Reference(key, kind, dict(_FIELD.findall(body)), entry)
+            for kind, key, body, entry in (
                 (*match.groups(), match.group()) for match in _ENTRY.finditer(text)
             )
         }
@@ -73,12 +73,12 @@ def reference(key: str) -> Reference:
     Raises
     ------
     ConfigError
-        If there is none of this key.
+        If the bibliography lacks the key.
     """
-    known = bibliography()
-    if key not in known:
-        raise ConfigError(f"There is no reference '{key}'.", fix=did_you_mean(key, known))
-    return known[key]
+    entries = bibliography()
+    if key not in entries:
+        raise ConfigError(f"There is no reference '{key}'.", fix=did_you_mean(key, entries))
+    return entries[key]
 
 
 def bibtex(keys: Iterable[str]) -> str:
@@ -87,13 +87,13 @@ def bibtex(keys: Iterable[str]) -> str:
     Raises
     ------
     ConfigError
-        If there is no entry of a key.
+        If the bibliography lacks a key.
     """
     wanted = {reference(key).key for key in keys}
     return "\n\n".join(r.bibtex for key, r in bibliography().items() if key in wanted)
 
 
-# LaTeX's accents as combining characters; the rest of its commands are letters.
+# LaTeX's accents as combining characters, and its commands for letters.
 _ACCENTS = {"'": "\u0301", '"': "\u0308"}
 _LETTERS = {r"\L": "Ł", r"\i": "i"}
 

@@ -1,18 +1,18 @@
 """Names in a configuration <-> classes, in both directions.
 
 ``@register("schedule", "cosine")`` gives a class a name; ``build("schedule",
-{"name": "cosine"})`` makes it, and ``describe(obj)`` returns the mapping from which
-``build`` makes it again.  Every value is compared with the annotation of its parameter, as
-`moldiff.configuration` says.  A parameter annotated with a class of registered parts
+{"name": "cosine"})`` builds it, and ``describe(obj)`` returns the mapping from which
+``build`` rebuilds it.  Every value is checked against the annotation of its parameter, see
+`moldiff.configuration`.  A parameter annotated with a class of registered parts
 (``schedule: Schedule``, ``guides: tuple[Guidance, ...]``) is built and described recursively, so
-a whole process is one nested mapping of plain values, and a part that does not fit there is
-refused.  :func:`configure` does the same for groups of settings that have no name.
+a whole process is one nested mapping of plain values, and a part that does not fit raises an
+error.  :func:`configure` does the same for groups of settings without a name.
 
-``cites={"ho2020": "eq. 14"}`` says which papers a class comes from, and where in them; the
-keys are those of ``references.bib``.
+``cites={"ho2020": "eq. 14"}`` names the papers behind a class, and the place in them; the keys
+are those of ``references.bib``.
 
-Parts of installed distributions (`moldiff.plugins`) are imported when names are listed, or one is
-not found.
+Parts of installed distributions (`moldiff.plugins`) are imported when names are listed or a name
+is not found.
 """
 
 from __future__ import annotations
@@ -59,21 +59,21 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-# What constructors raise on values that do not go together.
+# Errors of constructors for values that do not fit together.
 _WRONG = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 def build(kind: str, config: Mapping[str, Any] | str, **context: Any) -> Any:
-    """Make the object a configuration describes.
+    """Build the object that a configuration describes.
 
     Parameters
     ----------
     kind:
-        What is to be made, e.g. ``"schedule"``.
+        Kind of the part, e.g. ``"schedule"``.
     config:
         ``{"name": ..., parameter: value, ...}``, or just the name.
     context:
-        Parameters the caller supplies; the configuration may not set them.
+        Parameters that the caller supplies; the configuration must not set them.
 
     Raises
     ------
@@ -84,16 +84,16 @@ def build(kind: str, config: Mapping[str, Any] | str, **context: Any) -> Any:
 
 
 def configure(cls: type[T], values: Mapping[str, Any], *, where: str) -> T:
-    """Make a group of settings, a dataclass without a name in the registry, from plain values.
+    """Build a group of settings, a dataclass without a name in the registry, from plain values.
 
     Parameters
     ----------
     cls:
-        What is to be made.
+        The dataclass.
     values:
-        Parameter -> value; parts as :func:`build` takes them, or ready.
+        Parameter -> value; parts as configurations for :func:`build`, or already built.
     where:
-        What the values are, for errors: "my.yaml", "the sampler".
+        The source of the values, for errors: "my.yaml", "the sampler".
 
     Raises
     ------
@@ -104,7 +104,7 @@ def configure(cls: type[T], values: Mapping[str, Any], *, where: str) -> T:
 
 
 def ready_made(kind: str) -> dict[str, Any]:
-    """Return by name an object of each class of a kind that needs no settings."""
+    """Return one object of each class of a kind that needs no settings, by name."""
     needless = (
         name
         for name in names(kind)
@@ -114,10 +114,10 @@ def ready_made(kind: str) -> dict[str, Any]:
 
 
 def describe(obj: Any, *, omit: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Return the plain mapping from which :func:`build` makes an equal object.
+    """Return the plain mapping from which :func:`build` builds an equal object.
 
-    Every registered class keeps each constructor parameter as an attribute of the
-    same name; that convention is what makes this one function enough.
+    By convention every registered class keeps each constructor parameter as an attribute
+    of the same name, so this one function serves all of them.
     """
     described: dict[str, Any] = {"name": name_of(type(obj))}
     left_out = {*omit, *context_of(type(obj))}
@@ -143,11 +143,11 @@ def _build(
     wanted: type = object,
     place: Place | None = None,
 ) -> Any:
-    """Make a part that has to be a ``wanted``; ``place`` is where in another part it stands."""
+    """Build a part that must be a ``wanted``; ``place`` is its place in another part."""
     if isinstance(config, str):
         config = {"name": config}
     if not isinstance(config, Mapping) or "name" not in config:
-        names(kind)  # of distributions, too
+        names(kind)  # also imports parts of distributions
         what = f"The {word(kind)}" if place is None else f"In {place.where}, {place.subject}"
         raise ConfigError(
             f"{what} must be a name or a mapping with the key 'name', not {config!r}.",
@@ -162,32 +162,38 @@ def _build(
         return cls(**arguments)
     except _WRONG as error:
         raise ConfigError(
-            f"The {word(kind)} '{name}' cannot be made from {dict(config)!r}: {error}.",
-            fix=f"Settings it takes: {', '.join(parameters(cls)) or 'none'}.",
+            f"The {word(kind)} '{name}' cannot be built from {dict(config)!r}: {error}.",
+            fix=f"Settings: {', '.join(parameters(cls)) or 'none'}.",
         ) from error
 
 
 def _arguments(
     cls: type, values: Mapping[str, Any], where: str, context: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """The arguments of a constructor, every value checked; ``context`` goes in as it is."""
-    known, context = parameters(cls), context or {}
+    """The checked arguments of a constructor; ``context`` is passed unchecked."""
+    declared, context = parameters(cls), context or {}
     reserved = context_of(cls) | context.keys()
-    own = [name for name in known if name not in reserved]
+    configurable = [name for name in declared if name not in reserved]
     for key in values:
-        if key not in own:
+        if key not in configurable:
             raise ConfigError(
                 f"There is no setting '{key}' in {where}.",
-                fix=did_you_mean(str(key), own) if own else "It takes no settings.",
+                fix=did_you_mean(str(key), configurable)
+                if configurable
+                else "It takes no settings.",
             )
-    missing = [n for n in own if n not in values and known[n].default is inspect.Parameter.empty]
+    missing = [
+        n
+        for n in configurable
+        if n not in values and declared[n].default is inspect.Parameter.empty
+    ]
     if missing:
         raise ConfigError(
             f"In {where}, '{missing[0]}' is missing.", fix=f"Add '{missing[0]}: ...'."
         )
     return {
-        **{key: _argument(known[key], value, where) for key, value in values.items()},
-        **{key: value for key, value in context.items() if key in known},
+        **{key: _argument(declared[key], value, where) for key, value in values.items()},
+        **{key: value for key, value in context.items() if key in declared},
     }
 
 
@@ -195,11 +201,11 @@ def _argument(parameter: inspect.Parameter, value: Any, where: str) -> Any:
     place = Place.of(where, parameter)
     if parameter.annotation is Any and is_kind(parameter.name):
         return _build(parameter.name, value, place=place)
-    return fitted(parameter.annotation, value, place, _made)
+    return fitted(parameter.annotation, value, place, _instance)
 
 
-def _made(wanted: type, value: Any, place: Place) -> Any:
-    """What a parameter annotated with a class is given: a part or settings, if not made yet."""
+def _instance(wanted: type, value: Any, place: Place) -> Any:
+    """The argument for a parameter annotated with a class: an instance, built if necessary."""
     if is_a(type(value), wanted):
         return value
     kind = kind_of(wanted, place.key)
@@ -211,4 +217,4 @@ def _made(wanted: type, value: Any, place: Place) -> Any:
         if not isinstance(value, Mapping):
             raise mismatch(Mapping, value, place)
         return configure(wanted, value, where=f"{place.subject} of {place.where}")
-    return frozen(value)  # a class that knows itself what it is made from
+    return frozen(value)  # a class that interprets its value itself

@@ -1,7 +1,7 @@
-"""Random generators that are functions of integers, so that nothing has to be stored, and draws.
+"""Random generators derived from integers, so that no state has to be stored, and draws.
 
-A draw comes from the generator's own device and then moves to where it is used: the same seed gives
-the same numbers on every device that they move to.
+Numbers are drawn on the generator's own device and then moved to the device of use, so the same
+seed gives the same numbers on every target device.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["generator", "normal", "uniform"]
 
 
 def generator(*key: int) -> torch.Generator:
-    """Return a CPU generator whose state depends on the integers of ``key`` alone."""
+    """Return a CPU generator whose state depends only on the integers of ``key``."""
     words = [word for k in key for word in (k & 0xFFFFFFFF, k >> 32 & 0xFFFFFFFF)]
     seed = np.random.SeedSequence(words).generate_state(2, np.uint32)
     return torch.Generator().manual_seed((int(seed[0]) << 31) ^ int(seed[1]))
@@ -39,10 +39,10 @@ def uniform(
     rng:
         Source of randomness.
     device, dtype:
-        Where the numbers go and what they become; as they were drawn if left out.
+        Target device and type; by default those of the draw.
     """
-    drawn = torch.rand(tuple(shape), generator=rng, device=rng.device)
-    return drawn.to(device=rng.device if device is None else device, dtype=dtype)
+    numbers = torch.rand(tuple(shape), generator=rng, device=rng.device)
+    return numbers.to(device=rng.device if device is None else device, dtype=dtype)
 
 
 def normal(
@@ -53,5 +53,5 @@ def normal(
     dtype: torch.dtype | None = None,
 ) -> Float[Tensor, "..."]:
     """Draw standard normal numbers, in single precision; see `uniform`."""
-    drawn = torch.randn(tuple(shape), generator=rng, device=rng.device)
-    return drawn.to(device=rng.device if device is None else device, dtype=dtype)
+    numbers = torch.randn(tuple(shape), generator=rng, device=rng.device)
+    return numbers.to(device=rng.device if device is None else device, dtype=dtype)

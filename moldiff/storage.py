@@ -1,7 +1,7 @@
-"""Model files: named tensors in safetensors, with all that builds the model in the header.
+"""Model files: named tensors in safetensors, with the model's configuration in the header.
 
-What is read is checked (format, checksum, finite numbers), what is written is written under
-another name first; neither runs code from a file.
+Reading checks that a file is complete and has the right format; writing goes to a temporary name
+first.  Neither runs code from a file.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def weights_digest(tensors: Mapping[str, Tensor]) -> str:
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> None:
     """Write a safetensors file under a temporary name and rename it over ``path``."""
     path = Path(path)
-    # One fixed name: what a kill leaves behind is overwritten by the next write.
+    # A fixed name: the next write overwrites what a killed process leaves behind.
     part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,7 +50,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str
             f"Cannot write '{path}': {error}.", fix="Check the free space and the permissions."
         ) from error
     finally:
-        part.unlink(missing_ok=True)  # gone already if all went well
+        part.unlink(missing_ok=True)  # already renamed on success
 
 
 def replace_copy(source: Path, path: Path) -> None:
@@ -92,7 +92,7 @@ def read_tensors(path: Path, *expected: str) -> tuple[dict[str, str], dict[str, 
     try:
         with safe_open(str(path), framework="pt") as file:
             header: dict[str, str] = dict(file.metadata() or {})
-            # Copies: the file stays mapped only as long as it is open, and may be replaced later.
+            # Copies: the file is mapped only while it is open, and may be replaced later.
             tensors = {k: file.get_tensor(k).clone() for k in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
         raise ModelFileError(

@@ -1,4 +1,4 @@
-"""Text files that are written whole or not at all."""
+"""Write text files completely or not at all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["replace_text", "share"]
 def replace_text(path: Path, text: str) -> None:
     """Write UTF-8 text to a temporary file beside ``path`` and rename it over ``path``.
 
-    Raises ``InputError`` when the place cannot be written; an older file then survives.
+    Raises ``InputError`` if ``path`` cannot be written; an older file then survives.
     """
     temporary: str | None = None
     try:
@@ -35,7 +35,7 @@ def replace_text(path: Path, text: str) -> None:
 
 
 def share(path: str | Path, mode: int = 0o666) -> None:
-    """Give what was made as a private temporary the permissions that anything new has."""
-    mask = os.umask(0)  # there is no way to ask without setting it
+    """Give a private temporary file the permissions of any new file."""
+    mask = os.umask(0)  # it cannot be read without setting it
     os.umask(mask)
     os.chmod(path, mode & ~mask)

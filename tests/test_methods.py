@@ -144,9 +144,9 @@ def test_a_sampler_with_settings() -> None:
     ("text", "words"),
     [
         ("huen", "Did you mean 'heun'"),
-        ("heun,s_churn", "no setting"),
-        ("heun,=1", "no setting"),
-        ("heun,name=1", "no setting"),
+        ("heun,s_churn", "not a setting"),
+        ("heun,=1", "not a setting"),
+        ("heun,name=1", "not a setting"),
         ("heun,s_churn=much", "must be a number"),
         ("heun,s_churn=nan", "must be a number"),
         ("", "no sampler ''.*Known: .*ancestral.*--import FILE"),

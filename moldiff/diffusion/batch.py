@@ -1,13 +1,12 @@
-"""The batch: b graphs of the same number of atoms n, as named tensors, and what is given.
+"""The batch: b graphs of n atoms each, as named tensors, with a context.
 
-*Fields* are what a process noises.  Graphs are bucketed by exact size, so there is no padding and
-no mask anywhere in the engine; in docking they are b poses of one molecule, all with its r
-rotatable bonds.  Pair quantities of an undirected graph live on the e = n(n-1)/2 pairs of the
-upper triangle, in the order of ``torch.triu_indices(n, n, 1)``: symmetry holds by construction
-and nothing is computed twice.
+A process noises the *fields*.  Graphs are bucketed by exact size, so the engine needs neither
+padding nor masks; in docking the graphs are b poses of one molecule with r rotatable bonds.  Pair
+quantities of an undirected graph live on the e = n(n-1)/2 pairs of the upper triangle, in the order
+of ``torch.triu_indices(n, n, 1)``: symmetry holds by construction and nothing is computed twice.
 
-*Context* is what is given: wanted properties, a pocket, a ligand's graph, which sites are clean.
-Processes, samplers and guidance hand it on untouched; networks and readouts read it.
+The *context* conditions the model: target properties, a pocket, a ligand's graph, the clean sites.
+Processes, samplers and guidance pass it on unchanged; networks and readouts read it.
 """
 
 from __future__ import annotations
@@ -42,11 +41,11 @@ class Field:
     Attributes
     ----------
     scope:
-        What has one value each: every atom, pair, graph or rotor.
+        What carries one value: each atom, pair, graph or rotor.
     shape:
-        Of one value; () for a class index or a number.
+        Shape of one value; () for a class index or a number.
     meaning:
-        In words, with the unit.
+        Description, with the unit.
     """
 
     scope: Scope
@@ -55,7 +54,7 @@ class Field:
 
     @property
     def points(self) -> bool:
-        """Whether values are points of atoms in space, which rotate with the graph."""
+        """Whether values are points in space, one per atom, which rotate with the graph."""
         return (self.scope, self.shape) == ("atom", (3,))
 
 
@@ -71,20 +70,20 @@ _FIELDS: dict[str, Field] = {
 }
 
 FIELDS: Mapping[str, Field] = MappingProxyType(_FIELDS)
-"""Every registered field.  A prediction of a categorical field carries logits, that is one
-further dimension of k classes."""
+"""Every registered field.  A prediction of a categorical field carries logits: one
+more dimension, of k classes."""
 
 
 def register_field(name: str, about: Field) -> None:
-    """Make a field known, so that batches may hold it and configurations may name it.
+    """Register a field, so that batches may hold it and configurations may name it.
 
     Raises
     ------
     ValueError
-        If the name stands for another field already.
+        If the name already belongs to another field.
     """
     if _FIELDS.setdefault(name, about) != about:
-        raise ValueError(f"the field '{name}' is registered already, as {_FIELDS[name]}")
+        raise ValueError(f"the field '{name}' is already registered, as {_FIELDS[name]}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,10 +95,11 @@ class Batch(Mapping[str, Tensor]):
     fields:
         The tensors by name; their first dimension is b.
     context:
-        What is given, by name.  Values are tensors with b rows, or with one for all graphs, or
-        objects shared by all graphs; what has a method ``to`` moves with the batch between
-        devices.  The engine itself reads two entries: ``conditions``, (b, k) standardised
-        properties with NaN for "unknown", and ``clean``, see `moldiff.diffusion.time`.
+        What the model is conditioned on, by name.  Values are tensors with b rows, tensors with
+        one row for all graphs, or objects shared by all graphs; values with a method ``to`` move
+        between devices with the batch.  The engine itself reads two entries: ``conditions``,
+        (b, k) standardised properties with NaN for "unknown", and ``clean``, see
+        `moldiff.diffusion.time`.
     """
 
     fields: Mapping[str, Tensor]
@@ -144,15 +144,15 @@ class Batch(Mapping[str, Tensor]):
 
     @property
     def device(self) -> torch.device:
-        """Where the tensors are."""
+        """Device of the tensors."""
         return next(iter(self.fields.values())).device
 
     def replace(self, **changes: Tensor) -> Batch:
-        """Return a new batch with some fields exchanged."""
+        """Return a new batch with some fields replaced."""
         return Batch({**self.fields, **changes}, self.context)
 
     def given(self, **entries: Any) -> Batch:
-        """Return a new batch with some entries of the context exchanged; None removes one."""
+        """Return a new batch with some entries of the context replaced; None removes one."""
         context = {**self.context, **entries}
         return Batch(self.fields, {k: v for k, v in context.items() if v is not None})
 
@@ -161,7 +161,7 @@ class Batch(Mapping[str, Tensor]):
         return Batch({name: function(v) for name, v in self.fields.items()}, self.context)
 
     def to(self, device: torch.device | str) -> Batch:
-        """Return the batch on another device, and its context with it."""
+        """Return the batch and its context on another device."""
         context = {k: v.to(device) if hasattr(v, "to") else v for k, v in self.context.items()}
         return Batch({name: v.to(device) for name, v in self.fields.items()}, context)
 
@@ -174,7 +174,7 @@ def pair_count(n: int) -> int:
 @functools.lru_cache(maxsize=256)
 def pair_indices(n: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Return the atoms (i, j), i < j, of each of the e pairs, shapes (e,) and (e,)."""
-    with torch.inference_mode(False):  # cached: may later be needed by a gradient
+    with torch.inference_mode(False):  # cached: a gradient may need it later
         i, j = torch.triu_indices(n, n, 1, device=device)
     return i, j
 
@@ -187,7 +187,7 @@ def pair_selector(n: int, device: torch.device, sign: int) -> Tensor:
     backward, which on a CPU beats gather and scatter at molecular sizes.
     """
     i, j = pair_indices(n, device)
-    with torch.inference_mode(False):  # cached: may later be needed by a gradient
+    with torch.inference_mode(False):  # cached: a gradient may need it later
         pairs = torch.arange(len(i), device=device)
         matrix = torch.zeros(len(i), n, device=device)
         matrix[pairs, i] = 1.0

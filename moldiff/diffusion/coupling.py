@@ -1,15 +1,15 @@
-"""Couplings: which noise goes with which data.
+"""Couplings: how noise is paired with data.
 
-Pairing data with noise that already lies near it straightens the paths a denoiser has
-to learn, which pays in few-step sampling.  The price: with any coupling but
+Pairing data with nearby noise straightens the paths a denoiser has to learn, which pays
+off in few-step sampling.  The price: with any coupling but
 ``independent``, x_t given x_0 is no longer Gaussian, so only the deterministic flow
 (eta = 0, midpoint, multistep) samples exactly; ancestral noise and Langevin correctors
 belong to ``independent``.
 
-``minibatch`` exchanges the noise between the graphs of a batch, which are equally large: the
+``minibatch`` reassigns the noise among the graphs of a batch, which all have the same size: the
 assignment of least squared distance, an optimal transport between the two samples (Pooladian et
-al. 2023; Tong et al. 2024).  What noise a graph gets then depends on what it is, so it does not go
-with conditions.
+al. 2023; Tong et al. 2024).  The noise of a graph then depends on the graph, so this coupling
+cannot be combined with conditions.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ __all__ = ["Aligned", "Coupling", "Independent", "Minibatch"]
 
 
 class Coupling(ABC):
-    """Rearranges noise coordinates to go with data coordinates."""
+    """Rearranges noise coordinates to match data coordinates."""
 
     across: ClassVar[bool] = False
-    """Whether a graph may get the noise of another one."""
+    """Whether a graph may receive the noise of another graph."""
 
     @property
     def points(self) -> bool:
-        """Whether it rearranges points of atoms, (b, n, 3), and nothing else."""
+        """Whether it rearranges only atom positions, (b, n, 3)."""
         return False
 
     @abstractmethod
@@ -98,15 +98,15 @@ class Aligned(Coupling):
 class Minibatch(Coupling):
     """Optimal transport between the data and the noise of a batch, then ``coupling`` in each pair.
 
-    The cost of a pair is its squared distance as it is, without permuting or rotating; atoms have
-    an order, so this brings less than ``aligned``, and both together the shortest paths.
+    The cost of a pair is its plain squared distance, without permutation or rotation.  Atoms are
+    ordered, so this gains less than ``aligned``; both together give the shortest paths.
 
     Source: Pooladian et al., "Multisample Flow Matching" (2023); Tong et al. (2024).
 
     Parameters
     ----------
     coupling:
-        What rearranges the atoms of a pair, once it is chosen.
+        Rearranges the atoms within each chosen pair.
     """
 
     across: ClassVar[bool] = True
@@ -121,6 +121,7 @@ class Minibatch(Coupling):
     ) -> Float[Tensor, "b ..."]:
         from scipy.optimize import linear_sum_assignment
 
-        cost = -(x_0.flatten(1) @ noise.flatten(1).T)  # half the squared distance but for sums
+        # Half the squared distance, up to sums over rows and columns.
+        cost = -(x_0.flatten(1) @ noise.flatten(1).T)
         order = linear_sum_assignment(cost.cpu().numpy())[1]
         return self.coupling(x_0, noise[torch.as_tensor(order, device=noise.device)])

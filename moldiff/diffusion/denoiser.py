@@ -26,8 +26,8 @@ from moldiff.diffusion.time import SiteTimes, Time, field_times
 __all__ = ["SURE", "Denoiser", "GaussianDenoiser", "NetworkDenoiser"]
 
 SURE = 30.0
-"""Logit of a class that is certain; the others have 0."""
-_EARLIEST = 1e-4  # of a site that is clean: at 0 some coefficients are not finite
+"""Logit of a certain class; the others have 0."""
+_EARLIEST = 1e-4  # time used for clean sites: at 0 some coefficients are not finite
 
 
 class Denoiser(ABC):
@@ -44,14 +44,14 @@ class Denoiser(ABC):
         x_t:
             Noisy batch of b graphs with n atoms.
         t:
-            Times (b,) in [0, 1], or times of sites; a site at t = 0 is predicted as it is.
+            Times (b,) in [0, 1], or times of sites; a site at t = 0 is returned unchanged.
         previous:
-            The prediction made a step before, which self-conditioned networks read
-            (Chen et al., "Analog Bits", 2023); others ignore it.
+            The prediction of the previous step, for self-conditioned networks (Chen et al.,
+            "Analog Bits", 2023); others ignore it.
         """
 
     def encode(self, context: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return a context with all that depends on no batch computed, see `Network.encode`."""
+        """Return a context with batch-independent parts precomputed, see `Network.encode`."""
         return context
 
 
@@ -67,11 +67,11 @@ class NetworkDenoiser(Denoiser):
     precondition:
         How raw coordinates become predictions.
     process:
-        The noising that is to be reversed.
+        The noising process to reverse.
     readout:
-        What the network is shown, and how its output is read.
+        Turns batches into the network's input, and its output into predictions.
     precision:
-        Type of the network's large products; geometry always stays in 32 bits.
+        Type of the network's large matrix products; geometry stays in 32 bits.
     """
 
     network: Network
@@ -99,7 +99,7 @@ class NetworkDenoiser(Denoiser):
         return certain(self.process, prediction, x_t, t)
 
     def raw(self, x_t: Batch, t: Time, previous: Batch | None = None) -> tuple[Batch, Batch]:
-        """Return what the network is shown, before it is scaled, and its output in 32 bits."""
+        """Return the network's input before scaling, and its output in 32 bits."""
         shown = self.readout.show(x_t)
         return shown, self._output(shown, self._coefficients(shown, t), t, previous)
 
@@ -123,8 +123,8 @@ class NetworkDenoiser(Denoiser):
         return Batch(raw, shown.context)
 
     def weights(self, t: Time) -> Mapping[str, Float[Tensor, "b *sites"]]:
-        """Return 1/c_out^2 in 1/Å^2 of each Gaussian field: turns |x_0|^2 into |F|^2."""
-        # Bounded from below: at c_out -> 0 there is nothing left to predict.
+        """Return 1/c_out^2 in 1/Å^2 of each Gaussian field, which turns |x_0|^2 into |F|^2."""
+        # c_out is bounded from below: as c_out -> 0 nothing is left to predict.
         return {
             f: self.precondition(p, field_times(t, f))
             .c_out.square()
@@ -158,17 +158,17 @@ class NetworkDenoiser(Denoiser):
 
 
 def certain(process: Product, prediction: Batch, x_t: Batch, t: Time) -> Batch:
-    """Return a prediction that is certain of the sites that are clean at time t."""
+    """Return the prediction with the sites that are clean at time t set to their values."""
     if not isinstance(t, SiteTimes):
         return prediction
     fields: dict[str, Tensor] = {}
     for field in process.processes:
-        still = field_times(t, field) <= 0
-        if still.ndim > 1 and still.any():
-            known, k = x_t[field], process.categorical().get(field)
+        clean = field_times(t, field) <= 0
+        if clean.ndim > 1 and clean.any():
+            values, k = x_t[field], process.categorical().get(field)
             if k is not None:
-                known = SURE * nn.functional.one_hot(known, k).to(prediction[field])
-            fields[field] = torch.where(expand(still, prediction[field]), known, prediction[field])
+                values = SURE * nn.functional.one_hot(values, k).to(prediction[field])
+            fields[field] = torch.where(expand(clean, prediction[field]), values, prediction[field])
     return prediction.replace(**fields)
 
 
@@ -177,13 +177,13 @@ class GaussianDenoiser(Denoiser):
     """The exact denoiser of normal data and fixed class frequencies.
 
     Data: every coordinate ~ N(0, spread^2) in its space and every class ~ a fixed
-    distribution, all independent.  With it a sampler has a known answer, which is what
-    the tests compare with.
+    distribution, all independent.  A sampler then has a known answer, with which the
+    tests compare.
 
     Parameters
     ----------
     process:
-        The noising.
+        The noising process.
     spread:
         Standard deviation of the data in Å.
     frequencies:
@@ -210,6 +210,6 @@ class GaussianDenoiser(Denoiser):
         process = self.process[field]
         p = torch.tensor(self.frequencies[field], device=x_t.device)
         pi = torch.tensor(process.space.probabilities, device=x_t.device)  # type: ignore[attr-defined]
-        here = nn.functional.one_hot(x_t, len(p)).to(p.dtype)
-        alpha = expand(process.schedule.alpha(t), here)
-        return torch.log(p * (alpha * here + (1 - alpha) * pi[x_t].unsqueeze(-1)) + 1e-30)
+        one_hot = nn.functional.one_hot(x_t, len(p)).to(p.dtype)
+        alpha = expand(process.schedule.alpha(t), one_hot)
+        return torch.log(p * (alpha * one_hot + (1 - alpha) * pi[x_t].unsqueeze(-1)) + 1e-30)

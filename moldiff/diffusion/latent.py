@@ -1,4 +1,4 @@
-r"""Codecs: what molecules look like to a model that works on their latents.
+r"""Codecs: encode molecules as latents, and decode them.
 
 ::
 
@@ -10,14 +10,14 @@ A latent is a point and a vector per atom, after Xu et al., GeoLDM (2023), secti
 
 .. math:: z_x = x + \delta(x, h) + \epsilon_x, \qquad z_h = \mu(x, h) + \epsilon_h
 
-The points rotate, reflect and move with the molecule and have no centre of mass; the vectors are
-invariant.  The posterior's noise is of a fixed size: with :math:`\mu` drawn to 0 by a
-Kullback-Leibler term it decides how much a latent can say, and the decoder learns to bear errors
-of that size, as a model of the latents will make them.
+The points rotate and reflect with the molecule and have zero mean; the vectors are invariant.  The
+posterior's noise has a fixed size.  A Kullback-Leibler term pulls :math:`\mu` to 0, so the noise
+limits the information in a latent, and the decoder learns to tolerate errors of that size, such as
+a model of the latents will make.
 
-Bonds are read off pairs: the features of both atoms and their distance.  What the features of
-atoms alike by symmetry cannot say (which bonds of a benzene ring are double), the points can, by
-:math:`\delta`, and the decoder takes it out again.
+Bonds are decoded from pairs: the features of both atoms and their distance.  Features cannot
+distinguish atoms that are equivalent by symmetry (which bonds of a benzene ring are double); the
+points can, through :math:`\delta`, which the decoder removes again.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ FIELDS = ("positions", "features")
 
 
 class Codec(Network):
-    """An encoder of clean batches as latents, and its decoder."""
+    """Encodes clean batches as latents, and decodes them."""
 
     width: int
     """Features per atom."""
@@ -61,7 +61,7 @@ class Codec(Network):
 
     @abstractmethod
     def divergence(self, z: Batch) -> Tensor:
-        """Return how far the features' distribution of mean z is from the prior, a scalar.
+        """Return the divergence of the features' distribution with mean z from the prior, a scalar.
 
         The mean Kullback-Leibler divergence of a value from a standard normal one, in nats.
         """
@@ -82,29 +82,29 @@ class Codec(Network):
 
 
 def check_latent(process: Product, *, coded: bool) -> None:
-    """Refuse a process of latents without a codec, and a codec without a process of latents.
+    """Check that a model has a codec if and only if its process has latent fields.
 
     Raises
     ------
     ConfigError
-        If with a codec (``coded``) the fields are not its points and features in their spaces,
-        or if there are features without one.
+        If a model with a codec (``coded``) has other fields than points and features in their
+        spaces, or a model without a codec has features.
     """
     if not coded:
         for name in process.vectors():
             raise ConfigError(
-                f"The field '{name}' is made by a codec, and none is named.",
+                f"The field '{name}' needs a codec, and none is named.",
                 fix="Set 'codec' to the file of one (moldiff train qm9-codec makes it).",
             )
         return
-    wanted = {"positions": ("zero_com", ZeroCoM), "features": ("vectors", Vectors)}
-    if set(process.processes) != set(wanted):
+    latent_spaces = {"positions": ("zero_com", ZeroCoM), "features": ("vectors", Vectors)}
+    if set(process.processes) != set(latent_spaces):
         raise ConfigError(
-            f"The latents of a codec are {' and '.join(wanted)}; the process has "
+            f"The latents of a codec are {' and '.join(latent_spaces)}; the process has "
             f"{', '.join(process.processes)}.",
             fix="Give 'process' these two fields (--method latent does), or leave out 'codec'.",
         )
-    for name, (space, kind) in wanted.items():
+    for name, (space, kind) in latent_spaces.items():
         part = process[name]
         if not isinstance(part, Gaussian) or not isinstance(part.space, kind):
             raise ConfigError(
@@ -115,16 +115,16 @@ def check_latent(process: Product, *, coded: bool) -> None:
 
 
 def check_classless(process: Product, sampling: Mapping[str, Any]) -> None:
-    """Refuse a temperature where there are latents in place of classes.
+    """Check that a model of latents sets no temperature or valence guidance: it has no classes.
 
     Raises
     ------
     ConfigError
-        If the ``sampling`` of a process of latents sets one.
+        If the ``sampling`` settings of a process of latents set one.
     """
     for key in ("temperature", "early_temperature", "valence"):
         if process.vectors() and sampling.get(key):  # a valence of 0 is "never"
             raise ConfigError(
-                f"'{key}' is about classes, and latents have none.",
+                f"'{key}' applies to classes, and latents have none.",
                 fix="Leave it out, or use a model of the molecules themselves.",
             )

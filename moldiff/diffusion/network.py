@@ -1,4 +1,4 @@
-"""What the engine asks of a network."""
+"""The interface that the engine expects of a network."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Network", "Symmetry"]
 
 
 class Symmetry(StrEnum):
-    """Which motions of the input a network's output follows; translations always."""
+    """The symmetry group under which a network is equivariant, besides translations."""
 
     E3 = "E(3)"
     SE3 = "SE(3)"
@@ -29,7 +29,7 @@ class Symmetry(StrEnum):
 
     @property
     def label(self) -> str:
-        """How a network is labelled wherever it appears."""
+        """Label of the network in reports and listings."""
         return {
             Symmetry.E3: "equivariant under rotations and reflections",
             Symmetry.SE3: "equivariant under rotations, and tells mirror images apart",
@@ -38,24 +38,24 @@ class Symmetry(StrEnum):
 
 
 class Network(nn.Module, ABC):
-    """A network that denoises, or that a denoiser is judged with."""
+    """A network that denoises, or that evaluates a denoiser."""
 
     @property
     @abstractmethod
     def symmetry(self) -> Symmetry:
-        """What the network is equivariant under; the contract tests hold it to that."""
+        """The symmetry of the network, which the contract tests verify."""
 
     def encode(self, context: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the context with all that depends on no batch computed: once per problem.
+        """Return the context with all batch-independent parts precomputed, once per problem.
 
-        Encoding what is encoded already changes nothing.
+        Encoding an encoded context changes nothing.
         """
         return context
 
     def matrices(self) -> Iterator[nn.Parameter]:
-        """Yield the parameters between hidden features: not those of embeddings and heads.
+        """Yield the weights between hidden features, without those of embeddings and heads.
 
-        An optimizer that updates matrices as matrices (Muon) takes those that are large ones.
+        Optimizers that update matrices as a whole (Muon) take the large ones among them.
         """
         yield from ()
 

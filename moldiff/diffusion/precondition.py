@@ -12,7 +12,7 @@ Clean      x_0                             Ramesh et al. 2022; MiDi, SemlaFlow
 Noise      z (up to sign: score)           Ho et al. 2020, eq. 14; Song & Ermon 2019
 Velocity   dx_t/dt                         Lipman et al. 2023; Liu et al. 2023
 Karras     unit-variance target            Karras et al. 2022, table 1 and appendix B.6
-Boundary   as Karras, but nothing at t_min Song et al. 2023, appendix C
+Boundary   as Karras, but 0 at t_min       Song et al. 2023, appendix C
 =========  ==============================  =============================================
 """
 
@@ -30,7 +30,7 @@ from moldiff.registry import register
 
 Times = Float[Tensor, "b *sites"]
 
-_FAINTEST = 5e-3  # signal at which the noise may still be what is predicted
+_FAINTEST = 5e-3  # smallest signal for which the noise is a usable target
 
 __all__ = ["Boundary", "Clean", "Coefficients", "Karras", "Noise", "Precondition", "Velocity"]
 
@@ -49,8 +49,8 @@ class Precondition(ABC):
 
     def __call__(self, process: Gaussian, t: Times) -> Coefficients:
         """Return the coefficients of ``process`` at times t."""
-        # The spread of the data per axis is taken to be the process's scale, so every
-        # formula below is written in those units and only `c_out` and `c_in` carry Å.
+        # The data are assumed to have the process's scale as spread per axis, so every
+        # formula below uses those units and only `c_out` and `c_in` carry Å.
         alpha, sigma = process.schedule.alpha(t), process.schedule.sigma(t)
         c_skip, c_out = self.table(process, alpha, sigma, t)
         size = (alpha**2 + sigma**2).sqrt()
@@ -75,9 +75,9 @@ class Clean(Precondition):
 class Noise(Precondition):
     """F is the noise z.
 
-    An error of F comes back in x_0 multiplied by sigma/alpha, which has no bound as alpha -> 0:
-    Ho et al. end at alpha = 0.0064, images are clipped.  Below ``_FAINTEST`` alpha therefore counts
-    as that, in training as in sampling, so that F is ``(x_t - _FAINTEST x_0) / sigma`` there.
+    An error of F appears in x_0 multiplied by sigma/alpha, which diverges as alpha -> 0: Ho et
+    al. end at alpha = 0.0064, and clip images.  Here alpha is clamped to at least ``_FAINTEST``,
+    in training as in sampling, so that F is ``(x_t - _FAINTEST x_0) / sigma`` below it.
     """
 
     def table(self, process: Gaussian, alpha: Times, sigma: Times, t: Times) -> tuple[Times, Times]:
@@ -100,7 +100,7 @@ class Velocity(Precondition):
 @register("precondition", "karras", cites={"karras2022": "table 1, appendix B.6"})
 @dataclass(frozen=True)
 class Karras(Precondition):
-    """F has unit variance at every noise level; at sigma -> 0 the identity is free."""
+    """F has unit variance at every noise level; as sigma -> 0 the prediction becomes x_t."""
 
     def table(self, process: Gaussian, alpha: Times, sigma: Times, t: Times) -> tuple[Times, Times]:
         variance = alpha**2 + sigma**2
@@ -110,20 +110,20 @@ class Karras(Precondition):
 @register("precondition", "consistency", cites={"song2023": "appendix C"})
 @dataclass(frozen=True)
 class Boundary(Precondition):
-    r"""Karras's, shifted so that the prediction at ``t_min`` is x_t itself, whatever F says.
+    r"""As Karras, shifted so that the prediction at ``t_min`` is x_t itself, whatever F is.
 
     With :math:`\alpha' = \alpha/\alpha_{min}` and
     :math:`\sigma' = \sigma - \sigma_{min}\,\alpha/\alpha_{min}` in place of alpha and sigma:
     :math:`c_{skip} = 1` and :math:`c_{out} = 0` where t = t_min.  It is the boundary condition of
-    consistency models; Song et al. (2023), appendix C, is the case alpha = 1 but for the
-    unshifted sigma in their c_out.
+    consistency models; Song et al. (2023), appendix C, is the case alpha = 1, except that
+    their c_out uses the unshifted sigma.
     """
 
     t_min: float = 2e-3
 
     def table(self, process: Gaussian, alpha: Times, sigma: Times, t: Times) -> tuple[Times, Times]:
         at_min = t.new_full((), self.t_min)
-        kept = alpha / process.schedule.alpha(at_min)
-        rest = sigma - process.schedule.sigma(at_min) * kept
-        variance = kept**2 + rest**2
-        return kept / variance, rest / variance.sqrt()
+        signal = alpha / process.schedule.alpha(at_min)
+        noise = sigma - process.schedule.sigma(at_min) * signal
+        variance = signal**2 + noise**2
+        return signal / variance, noise / variance.sqrt()

@@ -1,7 +1,7 @@
-"""Readouts: what a network is shown of a batch, and how its output is read.
+"""Readouts: turn a batch into a network's input, and its output into a prediction.
 
-Molecules are shown as they are.  A network that moves atoms although the process is about
-something else (poses, frames) is shown atoms, and what it says of them is read back.
+Models of molecules need no conversion.  Where the process has other fields than atoms (poses,
+frames), the readout shows atoms to the network and converts its output for them back.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ __all__ = ["Direct", "Readout"]
 
 
 class Readout(ABC):
-    """Between the fields of a process and those of a network."""
+    """Converts between the fields of a process and those of a network."""
 
     @abstractmethod
     def show(self, x_t: Batch) -> Batch:
-        """Return the batch the network is shown."""
+        """Return the network's input batch."""
 
     @abstractmethod
     def read(self, raw: Batch, shown: Batch, x_t: Batch) -> Batch:
         """Return the prediction of x_0 from the network's output for ``shown``.
 
-        Gaussian fields that are both shown and in the output are predictions already.
+        Gaussian fields that occur in both ``shown`` and the output are already predictions.
         """
 
 
 @dataclass(frozen=True)
 class Direct(Readout):
-    """The network is shown the batch, and its output is the prediction."""
+    """The network's input is the batch, and its output is the prediction."""
 
     def show(self, x_t: Batch) -> Batch:
         return x_t

@@ -1,8 +1,8 @@
 r"""Noise schedules: how much signal alpha(t) and noise sigma(t) there is at time t.
 
 A Gaussian process sees :math:`x_t = \alpha(t)\, x_0 + \sigma(t)\, z`; a jump process
-keeps a class with probability :math:`\alpha(t)`.  t = 0 is data and t = 1 is noise,
-everywhere.  Derivatives come from automatic differentiation, so a schedule is two
+keeps a class with probability :math:`\alpha(t)`.  Everywhere, t = 0 is data and t = 1
+is noise.  Derivatives come from automatic differentiation, so a schedule is two
 formulas.
 """
 
@@ -57,8 +57,8 @@ def derivative(function: Callable[[Tensor], Tensor], t: Float[Tensor, "*s"]) -> 
 def inverse(function: Callable[[Tensor], Tensor], values: Float[Tensor, "*s"]) -> Tensor:
     """Return the times in [0, 1] at which a falling function takes the given values.
 
-    By bisection, to the last bit of double precision; what lies outside the function's range
-    is met at the end that is nearer.
+    By bisection, to the last bit of double precision; values outside the function's range
+    give the nearer end.
     """
     low, high = torch.zeros_like(values).double(), torch.ones_like(values).double()
     for _ in range(54):

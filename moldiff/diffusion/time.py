@@ -1,13 +1,13 @@
 r"""Time: one number for a whole graph, or one for each of its sites.
 
-With a time per site a part of a graph can be clean (t = 0) while the rest is noise: a scaffold is
-kept, a chain is continued, a conformer is found for a given graph.  The context entry ``clean``
-says which sites those are, {"atom": (b, n), "pair": (b, e), ...} of bool (one row may stand for
-all graphs); :func:`batch_times` turns it and the time of a graph into times of sites.
+With a time per site, part of a graph can be clean (t = 0) while the rest is noise: to keep a
+scaffold, continue a chain, or find a conformer of a graph.  The context entry ``clean`` marks those
+sites, {"atom": (b, n), "pair": (b, e), ...} of bool (one row may serve all graphs);
+:func:`batch_times` combines it with the time of a graph into times of sites.
 
-Clean sites are data: every process returns them untouched, every loss leaves them out.  A graph
-with clean sites stands where they are, so its other coordinates are noised in all of R^3 instead
-of about a common centre of mass.
+Clean sites are data: every process returns them unchanged, and every loss leaves them out.  They
+fix a graph in space, so its other coordinates are noised in all of R^3 instead of about a common
+centre of mass.
 """
 
 from __future__ import annotations
@@ -50,18 +50,18 @@ class Clean(Mapping[Scope, Tensor]):
         return len(self._sites)
 
     def to(self, device: torch.device | str) -> Clean:
-        """Return it on a device."""
+        """Return the masks on a device."""
         return Clean({scope: mask.to(device) for scope, mask in self._sites.items()})
 
 
 @dataclass(frozen=True, eq=False)
 class SiteTimes:
-    """A time of its own for every site.
+    """A separate time for every site.
 
     Attributes
     ----------
     graph:
-        (b,) the time of the graph as a whole: of what has no time of its own.
+        (b,) the time of the graph as a whole, for scopes without times of their own.
     sites:
         By scope, (b, sites).
     """
@@ -88,7 +88,7 @@ def graph_times(t: Time) -> Float[Tensor, " b"]:
 
 
 def batch_times(x: Batch, t: Float[Tensor, " b"]) -> Time:
-    """Return time t, (b,), of every site of a batch: 0 where its context says it is clean."""
+    """Return the time of every site of a batch: t, (b,), or 0 where its context is clean."""
     clean = x.context.get("clean")
     if clean is None:
         return t

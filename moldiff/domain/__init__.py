@@ -1,7 +1,7 @@
-"""What a model is about: molecules, the poses of a ligand, distances in complexes.
+"""Domains, the subjects of models: molecules, poses of a ligand, distances in complexes.
 
-A domain is the one class that knows a kind of object on one side and the engine on the other:
-which network its fields need, what the network is shown, how objects become batches.
+A domain connects one kind of object to the engine: it builds the network for the object's fields,
+chooses the network's input, and converts objects to batches.
 """
 
 from __future__ import annotations

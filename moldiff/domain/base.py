@@ -1,4 +1,4 @@
-"""What every domain promises: a model's subject, between the engine and the world."""
+"""The interface of domains, which connect the engine to a model's subject."""
 
 from __future__ import annotations
 
@@ -16,52 +16,52 @@ __all__ = ["Domain", "domain_from_config"]
 
 
 class Domain(ABC):
-    """What a model is about.
+    """The subject of a model.
 
-    A domain knows how to build a network for its fields, what a network is shown of them, and how
-    its objects become batches and batches its objects.
+    A domain builds the network for its fields, chooses the network's input, and converts between
+    its objects and batches.
     """
 
     noun: ClassVar[str]
-    """What its models are of, in messages."""
+    """The objects of its models, as a word for messages."""
     use: ClassVar[str]
     """The command that uses a model; ``{model}`` stands for its file."""
     readout: ClassVar[Readout] = Direct()
-    """What a network is shown of a batch, and how its output is read."""
+    """Turns a batch into the network's input, and its output into a prediction."""
 
     @abstractmethod
     def network(self, config: Mapping[str, Any] | str, process: Product | None) -> Network:
         """Build the network that ``config`` describes, for the fields of a process."""
 
     def network_config(self, network: Any) -> dict[str, Any]:
-        """Return the configuration from which :meth:`network` builds a network again."""
+        """Return the configuration from which :meth:`network` rebuilds a network."""
         return describe(network)
 
     def check(self, process: Product | None, *, coded: bool = False) -> None:
-        """Refuse a process that is not about this domain (``ConfigError``).
+        """Raise ``ConfigError`` if the process does not suit this domain.
 
-        ``coded`` says whether a codec stands between the process and the domain.
+        ``coded`` tells whether a codec sits between the process and the domain.
         """
         if process is not None:
             raise ConfigError(f"A model of {self.noun} has no process.", fix="Leave it out.")
 
     def knowledge(self) -> dict[str, Any]:
-        """Return what guidances are told: see `moldiff.diffusion.guidance`."""
+        """Return the domain's arguments for guidances, see `moldiff.diffusion.guidance`."""
         return {}
 
     def config(self) -> dict[str, Any]:
-        """Return the plain mapping from which :meth:`from_config` makes an equal domain."""
+        """Return the plain mapping from which :meth:`from_config` builds an equal domain."""
         return describe(self)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Domain:
-        """Make the domain that ``config`` describes (``ConfigError`` if it cannot be)."""
-        made: Domain = build("domain", config)
-        return made
+        """Build the domain that ``config`` describes, or raise ``ConfigError``."""
+        domain: Domain = build("domain", config)
+        return domain
 
 
 def domain_from_config(config: Mapping[str, Any] | str) -> Domain:
-    """Make the domain a configuration names.
+    """Build the domain that a configuration names.
 
     Raises
     ------

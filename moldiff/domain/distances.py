@@ -1,4 +1,4 @@
-"""Distances between ligand atoms and pocket sites, as crystal structures have them."""
+"""Distances between ligand atoms and pocket sites, as in crystal structures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from moldiff.registry import build, register
 __all__ = ["CLASSES", "Distances", "sites"]
 
 CLASSES = {"atom_classes": ATOM_CLASSES, "pair_classes": PAIR_CLASSES, "token_classes": TOKENS}
-"""What the distance network has to know of its inputs: how many classes they have."""
+"""The numbers of classes of the distance network's inputs."""
 
 _PARTS = torch.tensor([*SITE_PARTS, *[OWN] * (TOKENS - len(SITE_PARTS))])
 
@@ -28,14 +28,14 @@ _PARTS = torch.tensor([*SITE_PARTS, *[OWN] * (TOKENS - len(SITE_PARTS))])
 @register("domain", "distances")
 @dataclass(frozen=True)
 class Distances(Domain):
-    """Distances in complexes: what judges poses."""
+    """Distances in complexes, for models that judge poses."""
 
     noun: ClassVar[str] = "distances"
     use: ClassVar[str] = "moldiff dock --judge {model} --receptor protein.pdb --ligand ligand.sdf"
 
     def network(self, config: Mapping[str, Any] | str, process: Product | None) -> Network:
-        made: Network = build("network", config, **CLASSES)
-        return made
+        network: Network = build("network", config, **CLASSES)
+        return network
 
 
 def sites(positions: Tensor, tokens: Tensor, residue: Tensor) -> Sites:

@@ -1,14 +1,14 @@
 r"""Poses of a flexible ligand and the kinematics between poses and atoms.
 
 A pose is a conformer, the centroid of the heavy atoms, a rotation and one increment per
-rotor.  Torsions act on the conformer root-first, the shape is moved to its centroid, then
-rotated, then translated: ``x = R (f(torsions) - mean f) + centre``.  As ``centre`` is always
-the centroid, turning a torsion moves the atoms by a field whose mean is zero, so translation
-is orthogonal to all the rest of the tangent space.
+rotor.  Torsions act on the conformer root-first; the shape is then centred, rotated and
+translated: ``x = R (f(torsions) - mean f) + centre``.  As ``centre`` is always
+the centroid, a torsion displaces the atoms with zero mean, so translations are orthogonal to
+the rest of the tangent space.
 
 The derivative of atom i by rotor k with axis w_k through atom a_k is
 ``m_ki w_k x (x_i - a_k) - mean_j m_kj w_k x (x_j - a_k)`` (Abe, Braun, Noguti & Go, Computers
-& Chemistry 8 (1984) 239, equation 7, with the centroid held), where m_ki says whether the
+& Chemistry 8 (1984) 239, equation 7, with a fixed centroid), where m_ki tells whether the
 rotor moves the atom.  Torsion gradients are therefore the moments of the forces on the
 moving side about the axis, and one matrix product with m gives all of them.
 """
@@ -78,7 +78,7 @@ class Pose:
         return self._map(lambda value: value.to(device))
 
     def replace(self, **fields: Tensor) -> Pose:
-        """Return the poses with some fields exchanged."""
+        """Return the poses with some fields replaced."""
         return dataclasses.replace(self, **fields)
 
     @staticmethod
@@ -95,10 +95,9 @@ class Pose:
 class Kinematics:
     """Maps between poses and the positions of n heavy atoms, for a batch of poses at once.
 
-    A rotor of fragment k turns about the axis the *conformer* has there, and the motions of
-    the rotors nearer to the root are applied afterwards; that is the same as turning
-    root-first about the axes already moved, and lets all rotors of one depth be composed in
-    one product.
+    A rotor turns about its axis in the *conformer*, and the motions of the rotors nearer to
+    the root are applied afterwards.  This equals turning root-first about the axes already
+    moved, and composes all rotors of one depth in a single product.
 
     Parameters
     ----------
@@ -112,7 +111,7 @@ class Kinematics:
     Raises
     ------
     ValueError
-        If the rotors are no root-first tree.
+        If the rotors are not a root-first tree.
     """
 
     positions: Float[Tensor, "c n 3"]
@@ -175,7 +174,7 @@ class Kinematics:
     def pull_back(
         self, gradient: Float[Tensor, "p n 3"], x: Float[Tensor, "p n 3"]
     ) -> Float[Tensor, "p d"]:
-        """Return an energy's gradient in the tangent space from that by the atoms.
+        """Return an energy's gradient in the tangent space from that over the atoms.
 
         The tangent is [translation, rotation vector about the centre in the lab frame,
         torsions]; this is ``jacobian(x)`` transposed times the gradient, without the matrix.
@@ -187,26 +186,26 @@ class Kinematics:
         if not self.rotors:
             return torch.cat((force, moments[:, 0, :3]), dim=1)
         tail, unit = self._axes(y)
-        about = moments[:, 1:, :3] - torch.linalg.cross(tail, moments[:, 1:, 3:])
-        return torch.cat((force, moments[:, 0, :3], (unit * about).sum(-1)), dim=1)
+        torques = moments[:, 1:, :3] - torch.linalg.cross(tail, moments[:, 1:, 3:])
+        return torch.cat((force, moments[:, 0, :3], (unit * torques).sum(-1)), dim=1)
 
     def jacobian(self, x: Float[Tensor, "p n 3"]) -> Float[Tensor, "p 3*n d"]:
-        """Return the derivative of the atoms, flattened to (p, 3n), by the tangent."""
+        """Return the derivative of the atoms, flattened to (p, 3n), with respect to the tangent."""
         p, n, _ = x.shape
         y = x - x.mean(1, keepdim=True)
         shift = torch.eye(3, dtype=x.dtype, device=x.device).expand(p, n, 3, 3)
         columns = [shift, -skew(y)]
         if self.rotors:
             tail, unit = self._axes(y)
-            moved = torch.linalg.cross(unit[:, :, None], y[:, None] - tail[:, :, None], dim=-1)
-            moved = moved * self._mask[1:, :, None]
-            columns.append((moved - moved.mean(2, keepdim=True)).permute(0, 2, 3, 1))
+            lever = torch.linalg.cross(unit[:, :, None], y[:, None] - tail[:, :, None], dim=-1)
+            lever = lever * self._mask[1:, :, None]
+            columns.append((lever - lever.mean(2, keepdim=True)).permute(0, 2, 3, 1))
         return torch.cat(columns, dim=-1).flatten(1, 2)
 
     def retract(self, pose: Pose, tangent: Float[Tensor, "p d"]) -> Pose:
-        """Walk from poses along tangents: add, rotate by the exponential map, wrap torsions."""
+        """Move poses along tangents: add, rotate by the exponential map, wrap torsions."""
         rotation = exponential(tangent[:, 3:6]) @ pose.rotation
-        # One Newton step back to the orthogonal matrices: thousands of steps do not drift.
+        # One Newton step back to the orthogonal matrices, so that thousands of steps do not drift.
         rotation = 1.5 * rotation - 0.5 * rotation @ (rotation.mT @ rotation)
         return Pose(
             pose.conformer,
@@ -224,8 +223,8 @@ class Kinematics:
     ) -> Float[Tensor, "p d"]:
         """Return the tangents t that minimise |J t - displacement|^2 + ridge |t|^2.
 
-        ``ridge`` > 0 is in Å^2 (per rad^2 for angles); it settles what the atoms do not
-        determine, such as the turn of a linear molecule about itself.
+        ``ridge`` > 0 is in Å^2 (per rad^2 for angles); it fixes what the atoms do not
+        determine, such as the rotation of a linear molecule about its axis.
         """
         j = self.jacobian(x)
         normal = j.mT @ j
@@ -244,9 +243,9 @@ class Kinematics:
     ) -> Pose:
         """Return the poses nearest to target atoms in the least-squares sense.
 
-        The start's shape is superposed (Kabsch), then Levenberg-Marquardt steps follow (Moré,
-        1978), each pose with its own damping, which begins at ``ridge`` (Å^2).  A step that
-        makes a pose worse is not taken, so the result is never worse than the superposition.
+        Superposes the start's shape (Kabsch), then takes Levenberg-Marquardt steps (Moré, 1978)
+        with a damping per pose that starts at ``ridge`` (Å^2).  Steps that make a pose worse are
+        rejected, so the result is never worse than the superposition.
         """
         pose = self.superpose(target, start)
         x = self.place(pose)
@@ -254,11 +253,11 @@ class Kinematics:
         damping = torch.full_like(error, ridge)
         for _ in range(iterations):
             trial = self.retract(pose, self.project(target - x, x, ridge=damping))
-            moved = self.place(trial)
-            change = (target - moved).square().sum((1, 2))
+            trial_x = self.place(trial)
+            change = (target - trial_x).square().sum((1, 2))
             better = change < error
             error = torch.where(better, change, error)
-            x = torch.where(better[:, None, None], moved, x)
+            x = torch.where(better[:, None, None], trial_x, x)
             pose = Pose(
                 pose.conformer,
                 torch.where(better[:, None], trial.centre, pose.centre),
@@ -288,25 +287,27 @@ class Kinematics:
         identity = torch.eye(3, 4, dtype=motion.dtype, device=motion.device)
         local = motion + identity
         level = identity.expand(len(motion), 1, 3, 4)
-        done = [level]
+        motions = [level]
         for members, parents in self._levels:
-            above = level[:, parents]
-            level = above[..., :3] @ local[:, members]
-            level = torch.cat((level[..., :3], level[..., 3:] + above[..., 3:]), dim=-1)
-            done.append(level)
-        return torch.cat(done, dim=1)
+            parent_motions = level[:, parents]
+            level = parent_motions[..., :3] @ local[:, members]
+            level = torch.cat((level[..., :3], level[..., 3:] + parent_motions[..., 3:]), dim=-1)
+            motions.append(level)
+        return torch.cat(motions, dim=1)
 
 
 def random_poses(kinematics: Kinematics, box: Box, p: int, *, rng: torch.Generator) -> Pose:
     """Draw p poses: any conformer, centre in the box, rotation and torsions uniformly."""
-    like = kinematics.positions
-    to: Any = {"rng": rng, "device": like.device, "dtype": like.dtype}
+    positions = kinematics.positions
+    to: Any = {"rng": rng, "device": positions.device, "dtype": positions.dtype}
     rotation = uniform_rotations((p,), **to)
-    conformer = torch.randint(len(like), (p,), generator=rng, device=rng.device).to(like.device)
-    size = torch.tensor(box.size.tolist()).to(like)
+    conformer = torch.randint(len(positions), (p,), generator=rng, device=rng.device).to(
+        positions.device
+    )
+    size = torch.tensor(box.size.tolist()).to(positions)
     return Pose(
         conformer,
-        torch.tensor(box.centre.tolist()).to(like) + (uniform((p, 3), **to) - 0.5) * size,
+        torch.tensor(box.centre.tolist()).to(positions) + (uniform((p, 3), **to) - 0.5) * size,
         rotation,
         uniform_angles((p, kinematics.rotors), **to),
     )

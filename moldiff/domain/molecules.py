@@ -1,4 +1,4 @@
-"""Molecules: elements, charges, bonds and coordinates, drawn together."""
+"""Molecules: elements, charges, bonds and coordinates, generated together."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class Molecules(Domain):
     Attributes
     ----------
     vocabulary:
-        Elements and charges the class indices stand for.
+        The elements and charges behind the class indices.
     sizes:
         Frequency of each number of atoms in the training data.
     conditions:
-        What a model can be asked for, in the order of the network's inputs.
+        Properties on which a model can be conditioned, in the order of the network's inputs.
     """
 
     noun: ClassVar[str] = "molecules"
@@ -65,9 +65,9 @@ class Molecules(Domain):
         }
 
     def network(self, config: Mapping[str, Any] | str, process: Product | None) -> Network:
-        if process is None:  # a codec, whose latents the process of another model is about
-            made: Codec = build("codec", config)
-            return made
+        if process is None:  # a codec: another model's process noises its latents
+            codec: Codec = build("codec", config)
+            return codec
         classes, vectors = process.categorical(), process.vectors()
         interaction = build("interaction", config)
         return GraphNetwork(interaction, classes, vectors, len(self.conditions))
@@ -87,7 +87,7 @@ class Molecules(Domain):
         return {"allowed": allowed, "conditions": len(self.conditions)}
 
     def encode(self, molecules: Sequence[Encoded], process: Product) -> Batch:
-        """Return molecules of one size as a clean batch, centred as the process's spaces say."""
+        """Return molecules of one size as a clean batch, projected onto the process's spaces."""
         fields = {f: np.stack([getattr(m, f) for m in molecules]) for f in process.processes}
         batch = Batch(
             {

@@ -2,11 +2,11 @@
 
 The context of a batch of p poses holds ``kinematics`` and ``conformer`` (p,), which place the
 atoms, and ``ligand`` and ``pocket``, which the network reads.  The network moves atoms; a fit of
-the kinematics reads a pose off them.
+the kinematics converts them back to a pose.
 
-Neither ligand nor pocket depends on the pose, so each is made once for a ligand and once for a
-box, and encoded once.  The crop of the pocket is a sphere about the box's centre whose radius
-comes from the ligand's conformers: a crop shaped by the bound ligand would give the answer away.
+Ligand and pocket do not depend on the pose, so each is built once (per ligand, per box) and encoded
+once.  The crop of the pocket is a sphere about the box's centre whose radius comes from the
+ligand's conformers: a crop shaped by the bound ligand would leak the answer.
 """
 
 from __future__ import annotations
@@ -46,20 +46,20 @@ __all__ = [
 ]
 
 MARGIN = 7.0
-"""Å of protein seen beyond the longest reach of the ligand from the box's centre."""
+"""Å of protein included beyond the longest reach of the ligand from the box's centre."""
 
-_FEWEST = 32  # atoms a crop holds at least, where the pocket has so many
-_TURNS = 4  # rotors between two atoms from here on are one class
+_FEWEST = 32  # smallest number of atoms in a crop, if the pocket has as many
+_TURNS = 4  # this many rotors between two atoms, or more, are one class
 PAIR_KINDS = PAIR_CLASSES * (_TURNS + 1)
 """Number of classes of ``LigandInput.pairs``."""
 
 CLASSES = {"atom_classes": ATOM_CLASSES, "pair_classes": PAIR_KINDS, "token_classes": TOKENS}
-"""What the pose network has to know of its inputs: how many classes they have."""
+"""The numbers of classes of the pose network's inputs."""
 
 
 _FIELDS = ("translation", "rotation", "torsions")
 _RIDGE = 0.3  # Å^2, the first damping of the fit
-_FITS = 3  # Levenberg-Marquardt steps: far from the data the target itself is a mean
+_FITS = 3  # Levenberg-Marquardt steps; few, as far from the data the target itself is a mean
 
 
 def to_batch(pose: Pose, centre: Float[Tensor, " 3"]) -> Batch:
@@ -82,11 +82,11 @@ def to_pose(x: Batch, centre: Float[Tensor, " 3"] | float = 0.0) -> Pose:
 
 @dataclass(frozen=True)
 class _Fitted(Readout):
-    """The network is shown the atoms; the pose nearest to where it moves them is read."""
+    """Shows the atoms to the network, and fits a pose to the atoms that it moves."""
 
     def show(self, x_t: Batch) -> Batch:
-        placed = x_t.context["kinematics"].place(to_pose(x_t))
-        return Batch({"positions": placed}, x_t.context)
+        positions = x_t.context["kinematics"].place(to_pose(x_t))
+        return Batch({"positions": positions}, x_t.context)
 
     def read(self, raw: Batch, shown: Batch, x_t: Batch) -> Batch:
         target = shown["positions"] + raw["positions"]
@@ -105,8 +105,8 @@ class Poses(Domain):
     readout: ClassVar[Readout] = _Fitted()
 
     def network(self, config: Mapping[str, Any] | str, process: Product | None) -> Network:
-        made: Network = build("network", config, **CLASSES)
-        return made
+        network: Network = build("network", config, **CLASSES)
+        return network
 
     def check(self, process: Product | None, *, coded: bool = False) -> None:
         if process is None or tuple(process.processes) != _FIELDS:
@@ -114,16 +114,16 @@ class Poses(Domain):
 
 
 def ligand_input(graph: MolecularGraph, moves: npt.NDArray[np.bool_]) -> LigandInput:
-    """Return the network's view of a molecular graph whose rotors move ``moves`` (r, n)."""
-    apart = (moves[:, :, None] != moves[:, None, :]).sum(0).clip(max=_TURNS)
-    pairs = graph.pairs.astype(np.int64) * (_TURNS + 1) + apart
+    """Return the network's input for a molecular graph whose rotors move ``moves`` (r, n)."""
+    rotors = (moves[:, :, None] != moves[:, None, :]).sum(0).clip(max=_TURNS)
+    pairs = graph.pairs.astype(np.int64) * (_TURNS + 1) + rotors
     return LigandInput(
         torch.from_numpy(graph.atoms.astype(np.int64)), torch.from_numpy(pairs.astype(np.int64))
     )
 
 
 def crop_radius(conformers: npt.NDArray[np.float32], margin: float = MARGIN) -> float:
-    """Return the radius in Å to crop at: the reach of centred conformers (c, n, 3) and a margin."""
+    """Return the crop radius in Å: the reach of centred conformers (c, n, 3) plus a margin."""
     reach = float(np.sqrt(np.square(conformers).sum(-1).max()))
     return min(max(reach, 4.0), 11.0) + margin
 
@@ -136,15 +136,15 @@ def pocket_input(
 ) -> PocketInput:
     """Return the pocket atoms (m, 3) with their tokens (m,) within ``radius`` of ``centre``, Å.
 
-    At least the nearest 32 atoms are kept, so that an ill-placed box is no error.
+    The nearest 32 atoms are always included, so that a badly placed box is not an error.
     """
     offset = positions - centre
     square = np.square(offset).sum(1)
     order = np.argsort(square)
     count = max(min(_FEWEST, len(order)), int((square <= radius**2).sum()))
-    chosen = order[:count]
+    nearest = order[:count]
     return PocketInput(
-        torch.from_numpy(offset[chosen].astype(np.float32)),
-        torch.from_numpy(tokens[chosen].astype(np.int64)),
+        torch.from_numpy(offset[nearest].astype(np.float32)),
+        torch.from_numpy(tokens[nearest].astype(np.int64)),
         torch.from_numpy(np.array(centre, dtype=np.float32)),
     )

@@ -1,1 +1,1 @@
-"""Generating molecules: requests, the run, and how probable a model thinks molecules are."""
+"""Generating molecules: requests, the run, and the likelihood of molecules under a model."""

@@ -1,4 +1,4 @@
-"""Generating molecules with a model that is named, or loaded before."""
+"""Generate molecules with a model given by name or already loaded."""
 
 from __future__ import annotations
 
@@ -40,23 +40,23 @@ class Options(TypedDict, total=False):
         A loaded model, the name of a bundled one (default: "qm9-skeleton", with a formula
         "qm9"), or a path.
     device:
-        Where to load a model that is given by name or path.
+        Device for a model given by name or path.
     seed, size, formula, keep_valid, conditions:
         See `moldiff.generation.request.Request`.
     steps, temperature, early_temperature:
         Sampling steps; sharpness of the classes (below 1: more valid, less diverse), and the
-        same at the start of a trajectory (above 1: more novel), of all or by field, as in
+        same at the start of a trajectory (above 1: more novel), for all or by field, as in
         ``{"bonds": 12.0}``; None takes the model's own.
     valence:
-        The time from which on the bonds predicted for an atom are made to agree about its
-        valence, see `moldiff.diffusion.guidance.Valence`; 0 is never, None takes the model's own.
+        The time below which the predicted bonds of an atom are made consistent with its valence,
+        see `moldiff.diffusion.guidance.Valence`; 0 is never, None takes the model's own.
     guidance:
-        How sharply the conditions are aimed at (1: as the data do), or a list of registered
+        How sharply to target the conditions (1: as the data do), or a list of registered
         guidances: ``[{"name": "valence", "below": 0.6}]``; None takes the model's own.
     sampler:
         Another sampler than the model's own: a name of `moldiff.methods.SAMPLERS` or of any
-        registered stepper, with settings as in ``heun,s_churn=2`` (how far classes are redrawn
-        stays as the model has it); or a `Stepper`, which takes the model's steps and grid; or a
+        registered stepper, with settings as in ``heun,s_churn=2`` (the churn of classes stays the
+        model's); or a `Stepper`, which takes the model's steps and grid; or a
         `Sampler`.
     record:
         Keep the denoising trajectory of the first ``record`` molecules.
@@ -87,36 +87,36 @@ def generate(n: int, **options: Unpack[Options]) -> list[Generated]:
     Raises
     ------
     InputError, ModelFileError
-        If the request cannot be met, or the model not be loaded.
+        If the request cannot be met, or the model cannot be loaded.
     """
     return list(stream(n, **options))
 
 
 def stream(n: int, **options: Unpack[Options]) -> Iterator[Generated]:
-    """Generate molecules one after another, as they are finished; as :func:`generate`."""
+    """Yield molecules as they are finished; otherwise as :func:`generate`."""
     from moldiff.generation.request import Request
     from moldiff.generation.run import generate as run
 
-    given: dict[str, Any] = dict(options)
-    model = given.pop("model", usual_model(given.get("formula")))
-    device = given.pop("device", "cpu")
+    remaining: dict[str, Any] = dict(options)
+    model = remaining.pop("model", usual_model(remaining.get("formula")))
+    device = remaining.pop("device", "cpu")
     if isinstance(model, str | Path):
         model = load(model, device)
-    check_conditions(model, given.get("conditions") or {}, given.get("guidance"))
+    check_conditions(model, remaining.get("conditions") or {}, remaining.get("guidance"))
     settings = ("steps", "temperature", "early_temperature", "valence", "guidance")
-    sampling = {key: given.pop(key, None) for key in settings}
+    sampling = {key: remaining.pop(key, None) for key in settings}
     sampling = {key: value for key, value in sampling.items() if value is not None}
-    if (sampler := given.pop("sampler", None)) is not None:
+    if (sampler := remaining.pop("sampler", None)) is not None:
         sampling = {**_settings_of(sampler, model), **sampling}
-    watch = {key: given.pop(key) for key in ("record", "progress") if key in given}
-    unknown = set(given) - {field.name for field in dataclasses.fields(Request)}
+    watch = {key: remaining.pop(key) for key in ("record", "progress") if key in remaining}
+    unknown = set(remaining) - {field.name for field in dataclasses.fields(Request)}
     if unknown:
         raise TypeError(f"generate() got an unexpected keyword argument '{min(unknown)}'")
-    yield from run(model, Request(n, **given), sampling=sampling, **watch)
+    yield from run(model, Request(n, **remaining), sampling=sampling, **watch)
 
 
 def _settings_of(sampler: str | Stepper | Sampler, model: Model) -> dict[str, Any]:
-    """The sampling settings that a sampler stands for, whatever it is given as."""
+    """The sampling settings of a sampler given as a name, a stepper or a Sampler."""
     from moldiff.diffusion.sampler import Sampler, Stepper
     from moldiff.errors import InputError
 
@@ -135,7 +135,7 @@ def _settings_of(sampler: str | Stepper | Sampler, model: Model) -> dict[str, An
 def check_conditions(
     model: Model, conditions: Mapping[str, float], guidance: Guidances | None = None
 ) -> list[str]:
-    """Return what is to be said of values that the model has hardly seen.
+    """Return warnings about values that are rare in the model's training data.
 
     Raises
     ------
@@ -148,63 +148,65 @@ def check_conditions(
     from moldiff.errors import InputError
     from moldiff.generation.sampling import molecules_of
 
-    name, known = model.card.get("name", ""), molecules_of(model).conditions
+    name, available = model.card.get("name", ""), molecules_of(model).conditions
     guided = "classifier_free" in {part["name"] for part in guidances({"guidance": guidance})}
-    if not known and (conditions or guided):
-        able = [f"{m} ({', '.join(has)})" for m, has in conditional_models().items()]
+    if not available and (conditions or guided):
+        listed = [f"{m} ({', '.join(has)})" for m, has in conditional_models().items()]
         train = "Train one: moldiff train my.sdf --method classifier-free."
         raise InputError(
             f"The model '{name}' was trained without conditions.",
-            fix=f"Bundled models with conditions: {'; '.join(able) or 'none'}. {train}",
+            fix=f"Bundled models with conditions: {'; '.join(listed) or 'none'}. {train}",
         )
     if guided and not conditions:
         raise InputError(
             "There is guidance, but no condition to be guided to.",
-            fix=f"Add one: --condition {known[0].name}={known[0].mean:g}.",
+            fix=f"Add one: --condition {available[0].name}={available[0].mean:g}.",
         )
-    standardised(known, conditions)
-    return list(remarks(known, conditions))
+    standardised(available, conditions)
+    return list(remarks(available, conditions))
 
 
 def stepper_of(sampler: str, model: Model) -> dict[str, Any]:
-    """Return the configuration of the stepper that ``NAME,key=value,...`` is for a model.
+    """Return the stepper configuration that ``NAME,key=value,...`` stands for with a model.
 
     Raises
     ------
     InputError
-        If there is no such sampler, or a setting is not of this form.
+        If there is no such sampler, or a setting does not have this form.
     """
     from inspect import signature
 
     from moldiff.methods import parse_sampler
     from moldiff.registry import registered
 
-    wanted, own = parse_sampler(sampler), model.sampling.get("stepper", {})
-    known = signature(registered("stepper", wanted["name"])).parameters
-    kept = {k: v for k, v in own.items() if k == "churn"} if isinstance(own, Mapping) else {}
-    return {**{k: v for k, v in kept.items() if k in known}, **wanted}
+    settings, default = parse_sampler(sampler), model.sampling.get("stepper", {})
+    parameters = signature(registered("stepper", settings["name"])).parameters
+    inherited = (
+        {k: v for k, v in default.items() if k == "churn"} if isinstance(default, Mapping) else {}
+    )
+    return {**{k: v for k, v in inherited.items() if k in parameters}, **settings}
 
 
 def sampler_remarks(sampler: str, model: Model) -> list[str]:
-    """Return what is to be said about sampling a model so, by how its card says it was trained.
+    """Return warnings about sampling a model so, given the training that its card records.
 
     Raises
     ------
     InputError, ConfigError
-        If the sampler cannot be made.
+        If the sampler cannot be built.
     """
     from moldiff.diffusion.sampler import Sampler
     from moldiff.errors import ConfigError
     from moldiff.methods import sampler_remarks as remarks
     from moldiff.registry import build, describe
 
-    made = Sampler.from_config({"stepper": stepper_of(sampler, model)})
-    made.check(model.denoiser.process)
+    built = Sampler.from_config({"stepper": stepper_of(sampler, model)})
+    built.check(model.denoiser.process)
     try:
         objective = build("objective", model.card["training"]["objective"])
-    except (KeyError, TypeError, ConfigError):  # a card may say nothing, or nothing that is known
+    except (KeyError, TypeError, ConfigError):  # a card may have no objective, or an unknown one
         return []
-    return remarks(describe(made.stepper), describe(objective))
+    return remarks(describe(built.stepper), describe(objective))
 
 
 def trajectories(generated: Sequence[Generated], model: Model) -> dict[int, list[Frame]]:

@@ -1,4 +1,4 @@
-"""How probable a model thinks molecules are: the variational bound, with its terms."""
+"""The likelihood of molecules under a model: the variational bound, with its terms."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Likelihood", "bounds", "mean_terms", "to_json"]
 
-_GROUP = 32  # molecules of one size that are looked at together
-_STREAM = 31  # of random numbers
+_GROUP = 32  # molecules of one size that share a batch
+_STREAM = 31  # number of the stream of random numbers
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Likelihood:
         Lower bound of log p in nats: minus the sum of ``terms``.  A density in 1/Å^(3(n-1)) of
         the labelled atoms, n among the model's sizes.
     terms:
-        What the bound on -log p is made of, in nats: "size" -> {"prior"}, field ->
+        Terms of the bound on -log p, in nats: "size" -> {"prior"}, field ->
         {"prior", "diffusion", "reconstruction"}.
     reason:
         Why the molecule has no bound, or None.
@@ -64,19 +64,20 @@ def bounds(
     records:
         Molecules with coordinates and explicit hydrogens, as in `moldiff.io.read_molecules`.
     model:
-        Without temperature and self-conditioning: the bound is of the plain reverse chain.
+        Used without temperature and self-conditioning: the bound is that of the plain reverse
+        chain.
     steps:
         Steps of the chain; more are slower and tighter.
     seed:
-        Decides the noise; the same file, steps and seed give the same figures.
+        Seed of the noise; the same file, steps and seed give the same numbers.
     progress:
-        Called with the network evaluations done, and how many there are in all.
+        Called with the number of network evaluations done, and with their total.
 
     Raises
     ------
     ConfigError
-        If the model's process has no bound in closed form, or steps are fewer than 2, or it is
-        a model of latents.
+        If the model's process has no bound in closed form, ``steps`` is below 2, or the model is
+        one of latents.
     """
     if model.codec is not None:
         raise ConfigError(
@@ -88,45 +89,45 @@ def bounds(
     names: list[str] = []
     encoded: dict[int, Encoded] = {}
     for i, record in enumerate(records):
-        found, name = _encoded(record, model), record.name or f"record {record.index + 1}"
+        result, name = _encoded(record, model), record.name or f"record {record.index + 1}"
         names.append(name)
-        if isinstance(found, str):
+        if isinstance(result, str):
             atoms = 0 if record.mol is None else record.mol.GetNumAtoms()
-            rows[i] = Likelihood(name, atoms, reason=found)
+            rows[i] = Likelihood(name, atoms, reason=result)
         else:
-            encoded[i] = found
+            encoded[i] = result
     groups = list(_groups(encoded))
     counter = _Counter(steps * len(groups), progress)
     for number, group in enumerate(groups):
         terms = _terms(model, [encoded[i] for i in group], steps, (seed, number), counter)
         for k, i in enumerate(group):
-            own = {
+            values = {
                 f: {part: float(v[k]) for part, v in parts.items()} for f, parts in terms.items()
             }
-            total = math.fsum(v for parts in own.values() for v in parts.values())
-            rows[i] = Likelihood(names[i], len(encoded[i].types), -total, own)
+            total = math.fsum(v for parts in values.values() for v in parts.values())
+            rows[i] = Likelihood(names[i], len(encoded[i].types), -total, values)
     return [rows[i] for i in range(len(records))]
 
 
 def _encoded(record: Record, model: Model) -> Encoded | str:
-    """The molecule in the model's classes, or why it has none."""
+    """The molecule encoded in the model's classes, or the reason why it cannot be."""
     from moldiff.chem import Rejected, encode
     from moldiff.generation.sampling import molecules_of
 
     if record.mol is None:
         return record.reason or "unreadable record"
     domain = molecules_of(model)
-    found = encode(record.mol, domain.vocabulary)
-    if isinstance(found, Rejected):
-        return found.reason
-    n = len(found.types)
+    molecule = encode(record.mol, domain.vocabulary)
+    if isinstance(molecule, Rejected):
+        return molecule.reason
+    n = len(molecule.types)
     if not domain.sizes.get(n, 0.0) > 0:
-        return f"the model makes no molecules of {n} atoms"
-    return found
+        return f"the model generates no molecules of {n} atoms"
+    return molecule
 
 
 def _groups(encoded: Mapping[int, Encoded]) -> Iterable[list[int]]:
-    """Indices of molecules of one size, some at a time."""
+    """Indices of molecules of one size, in groups of bounded size."""
     sizes: dict[int, list[int]] = {}
     for i, molecule in encoded.items():
         sizes.setdefault(len(molecule.types), []).append(i)
@@ -136,13 +137,13 @@ def _groups(encoded: Mapping[int, Encoded]) -> Iterable[list[int]]:
 
 
 class _Counter:
-    """Counts evaluations of a network, without its knowing."""
+    """Counts the evaluations of a denoiser from outside."""
 
     def __init__(self, total: int, progress: Callable[[int, int], None] | None) -> None:
         self.done, self.total, self.progress = 0, total, progress
 
     def watch(self, denoiser: Denoiser) -> Denoiser:
-        """Return a denoiser that predicts the same and is counted."""
+        """Return a denoiser with the same predictions whose evaluations are counted."""
         from moldiff.diffusion.guidance import Watched
 
         return Watched(denoiser, self.tick)
@@ -179,12 +180,12 @@ def _terms(
 
 def mean_terms(rows: Iterable[Likelihood]) -> dict[str, float]:
     """Return the mean over molecules of the bound ("elbo") and of each field's terms, in nats."""
-    found = [row for row in rows if row.elbo is not None]
-    if not found:
+    bounded = [row for row in rows if row.elbo is not None]
+    if not bounded:
         return {}
-    fields = {f: [math.fsum(row.terms[f].values()) for row in found] for f in found[0].terms}
-    mean = {f: math.fsum(values) / len(found) for f, values in fields.items()}
-    return {"elbo": math.fsum(row.elbo or 0.0 for row in found) / len(found), **mean}
+    fields = {f: [math.fsum(row.terms[f].values()) for row in bounded] for f in bounded[0].terms}
+    mean = {f: math.fsum(values) / len(bounded) for f, values in fields.items()}
+    return {"elbo": math.fsum(row.elbo or 0.0 for row in bounded) / len(bounded), **mean}
 
 
 def to_json(rows: Sequence[Likelihood], settings: Mapping[str, Any]) -> str:

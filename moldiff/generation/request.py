@@ -1,4 +1,4 @@
-"""What is asked of a generation, and what comes of it."""
+"""Requests for molecules, and the generated molecules."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ __all__ = ["Frame", "Generated", "Request"]
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be generated.
+    """What to generate.
 
     Attributes
     ----------
     n:
         Number of molecules.
     seed:
-        Same request, settings and seed: same molecules (on the same kind of machine).
+        The same request, settings and seed give the same molecules (on the same kind of machine).
     size:
         Number of atoms of every molecule, hydrogens included unless the model folds them;
-        None draws sizes as frequent as in the training data.
+        None draws sizes with their frequencies in the training data.
     formula:
         Molecular formula every molecule must have, e.g. ``C7H8O``; fixes the size.
     keep_valid:
-        Draw on until n strictly valid molecules are found, and leave out the others.
+        Continue until n strictly valid molecules are found, and leave out the others.
     conditions:
-        Values that properties shall have, of those the model was trained with.
+        Target values of properties with which the model was trained.
     """
 
     n: int
@@ -58,7 +58,7 @@ class Frame:
 
 @dataclass(frozen=True, eq=False)
 class Generated:
-    """A generated molecule and where it comes from.
+    """A generated molecule and its provenance.
 
     Attributes
     ----------

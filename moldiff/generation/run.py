@@ -1,4 +1,4 @@
-"""Generation: sizes -> noise -> trajectory -> molecules with their provenance.
+"""Generation: sizes -> noise -> trajectory -> molecules with provenance.
 
 request (n, size | formula, seed) -> groups of equal size -> Sampler.trajectory
 -> decode -> strict validity -> Generated (molecule, reason, tags)
@@ -38,7 +38,7 @@ from moldiff.version import __version__
 
 __all__ = ["generate", "sample_batch"]
 
-_MAX_GROUP = 64  # graphs sampled together: large enough to be fast, small enough to report often
+_MAX_GROUP = 64  # graphs sampled together: enough to be fast, few enough to report often
 _MAX_ROUNDS = 20  # with a filter: give up on a molecule after so many attempts
 _STREAM_SIZES, _STREAM_NOISE = 11, 12
 
@@ -56,7 +56,7 @@ def sample_batch(
 ) -> Batch:
     """Sample b graphs of n atoms; ``watch`` sees every state of the trajectory.
 
-    ``conditions`` are standardised; NaN and None stand for what is not asked for.
+    ``conditions`` are standardised; NaN, or None for all, leaves a property open.
     """
     context = {} if conditions is None else {"conditions": conditions}
     x_1 = denoiser.process.prior(b, n, rng=rng, device=model.device, context=context)
@@ -80,12 +80,12 @@ def generate(
     Parameters
     ----------
     model:
-        What to sample from.
+        The model to sample from.
     request:
-        How many, of which kind.
+        How many molecules, and which.
     sampling:
         Changes to the model's own sampler settings (steps, stepper, grid, temperature,
-        early_temperature, guidance, valence).  A temperature without an early one is for all times.
+        early_temperature, guidance, valence).  A temperature without an early one applies always.
     record:
         Keep the denoising trajectory of the first ``record`` molecules.
     progress:
@@ -99,16 +99,16 @@ def generate(
         If a sampling setting is wrong, such as guidance for a model without conditions.
     """
     job = _Job.of(model, request, laid_over(model.sampling, sampling or {}))
-    sizes, found = job.sizes(), 0
+    sizes, yielded = job.sizes(), 0
     for round_number in range(_MAX_ROUNDS):
-        failed: list[int] = []  # drawn again at the same size, or a filter would prefer easy sizes
-        for item in job.sample(sizes, round_number, max(0, record - found), progress):
+        failed: list[int] = []  # retried at the same size: a filter must not favour easy sizes
+        for item in job.sample(sizes, round_number, max(0, record - yielded), progress):
             if item.failure is None or not request.keep_valid:
-                found += 1
+                yielded += 1
                 yield item
             else:
-                folded = bool(job.domain.vocabulary.hydrogens)  # atoms again in the molecule
-                failed.append(item.mol.GetNumHeavyAtoms() if folded else item.mol.GetNumAtoms())
+                explicit = bool(job.domain.vocabulary.hydrogens)  # explicit atoms in the molecule
+                failed.append(item.mol.GetNumHeavyAtoms() if explicit else item.mol.GetNumAtoms())
         if not failed:
             return
         sizes = np.asarray(failed)
@@ -131,7 +131,9 @@ class _Job:
             raise InputError(f"Cannot generate {request.n} molecules.", fix="Ask for at least 1.")
         domain, process = molecules_of(model), model.denoiser.process
         check_classless(process, sampling)
-        asked = standardised(domain.conditions, request.conditions) if request.conditions else None
+        conditions = (
+            standardised(domain.conditions, request.conditions) if request.conditions else None
+        )
         denoiser, sampler = sampled(model, model.denoiser, sampling)
         size = request.size
         if request.formula is not None:
@@ -153,20 +155,22 @@ class _Job:
             folded = domain.vocabulary.hydrogens
             kind = "heavy atoms" if folded else "atoms (hydrogens included)"
             raise InputError(
-                f"The model makes molecules of {low} to {high} {kind}, not of {size}.",
+                f"The model generates molecules of {low} to {high} {kind}, not of {size}.",
                 fix=f"Choose a size from {low} to {high}.",
             )
-        return cls(model, domain, request, sampler, denoiser, asked, size, sampling)
+        return cls(model, domain, request, sampler, denoiser, conditions, size, sampling)
 
     def sizes(self) -> npt.NDArray[np.int64]:
         """Draw the number of atoms of each molecule, (n,)."""
         if self.fixed_size is not None:
             return np.full(self.request.n, self.fixed_size)
-        known = weighed_sizes(self.domain.sizes, self.domain.conditions, self.request.conditions)
-        weights = torch.tensor(list(known.values()), dtype=torch.float64)
+        frequencies = weighed_sizes(
+            self.domain.sizes, self.domain.conditions, self.request.conditions
+        )
+        weights = torch.tensor(list(frequencies.values()), dtype=torch.float64)
         rng = generator(self.request.seed, _STREAM_SIZES)
-        drawn = torch.multinomial(weights, self.request.n, replacement=True, generator=rng)
-        return np.asarray(list(known))[drawn.numpy()]
+        indices = torch.multinomial(weights, self.request.n, replacement=True, generator=rng)
+        return np.asarray(list(frequencies))[indices.numpy()]
 
     def sample(
         self,
@@ -176,8 +180,8 @@ class _Job:
         progress: Callable[[float], None] | None,
     ) -> Iterator[Generated]:
         """Sample molecules of the given sizes, grouped by size."""
-        # In the order of the draw, which is random: the first molecules of an interrupted
-        # run are not all of one size.
+        # In the random order of the draw, so that the first molecules of an interrupted
+        # run have different sizes.
         for n in dict.fromkeys(int(n) for n in sizes):
             total = int((sizes == n).sum())
             for start in range(0, total, _MAX_GROUP):
@@ -215,7 +219,7 @@ class _Job:
 
     def _finished(self, batch: Batch, i: int, frames: tuple[Frame, ...]) -> Generated:
         mol = self.domain.decode(batch, i)
-        # Of folded hydrogens the model says how many, not where.
+        # For folded hydrogens the model gives the number, not the positions.
         folded = bool(self.domain.vocabulary.hydrogens)
         mol = relax_hydrogens(mol) if folded else hydrogens_last(mol)
         with quiet():
@@ -246,8 +250,8 @@ class _Recorder:
 
     def watch(self, model: Model, state: State) -> None:
         if self.count:
-            shown = model.decode(state.x.map(lambda v: v[: self.count]))
-            self._states.append((state.t, shown.to("cpu")))
+            molecules = model.decode(state.x.map(lambda v: v[: self.count]))
+            self._states.append((state.t, molecules.to("cpu")))
 
     def frames(self, i: int) -> tuple[Frame, ...]:
         if i >= self.count:

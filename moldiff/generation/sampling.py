@@ -1,4 +1,4 @@
-"""What samples a model: the denoiser and the sampler that its settings stand for."""
+"""The guided denoiser and the sampler that a model's sampling settings describe."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def molecules_of(model: Model) -> Molecules:
     Raises
     ------
     ConfigError
-        If the model is about something else.
+        If the model has another domain, or is a codec.
     """
     if not isinstance(model.domain, Molecules) or model.process is None:
         what = "a codec" if model.is_codec else f"of {model.domain.noun}"
@@ -38,9 +38,9 @@ def molecules_of(model: Model) -> Molecules:
 def sampled(
     model: Model, denoiser: Denoiser, sampling: Mapping[str, Any]
 ) -> tuple[Denoiser, Sampler]:
-    """Return a denoiser of what ``model`` is about and its sampler, by ``sampling`` settings.
+    """Return the guided denoiser and the sampler that ``sampling`` settings describe.
 
-    Guidances are told what the domain knows.
+    Guidances receive the knowledge of the model's domain.
 
     Raises
     ------
@@ -51,9 +51,9 @@ def sampled(
 
 
 def provenance(sampling: Mapping[str, Any]) -> str:
-    """Return sampling settings as JSON; parts that are objects by their settings.
+    """Return sampling settings as JSON, with objects given by their settings.
 
-    An object whose class is not registered is the qualified name of the class.
+    An object of an unregistered class is given by the qualified name of the class.
     """
     return json.dumps(sampling, sort_keys=True, default=_described)
 
@@ -66,7 +66,7 @@ def _described(part: object) -> Any:
 
 
 def _finite(settings: Any) -> Any:
-    """Settings without the infinite ones: those limit nothing, and JSON has no word for them."""
+    """The settings without infinite ones, which limit nothing and which JSON cannot express."""
     if not isinstance(settings, dict):
         return settings
     return {key: _finite(value) for key, value in settings.items() if value != math.inf}

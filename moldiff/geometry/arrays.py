@@ -13,12 +13,12 @@ Array = npt.NDArray[np.float64]
 
 
 def wrap(angles: Array) -> Array:
-    """Bring angles in radians to [-pi, pi)."""
+    """Wrap angles in radians to [-pi, pi)."""
     return (angles + math.pi) % (2 * math.pi) - math.pi
 
 
 def kabsch(moving: Array, fixed: Array) -> Array:
-    """Return the rotations (..., 3, 3) that best turn centred ``moving`` onto ``fixed``.
+    """Return the rotations (..., 3, 3) that best superpose centred ``moving`` onto ``fixed``.
 
     Least squares over points (..., n, 3); always proper, never a reflection.
     Source: Kabsch, Acta Cryst. A32 (1976) 922, with the guard of A34 (1978) 827.
@@ -42,7 +42,7 @@ def superposed_rmsd(a: Array, b: Array) -> Array:
 def symmetric_rmsd(x: Array, target: Array, symmetries: npt.NDArray[np.integer]) -> Array:
     """Return the symmetry-corrected RMSD (p,) of poses (p, n, 3) from a target, not superposed.
 
-    The least over the relabelings (s, n), which index the points of ``target``.
+    The minimum over the relabellings (s, n), which index the points of ``target``.
     """
     relabelled = target[symmetries]
     # One pose at a time: there may be thousands of symmetries.

@@ -1,7 +1,7 @@
-"""RoMa (rotation mappings), without the compiler of torch that importing it would load.
+"""RoMa (rotation mappings), imported without loading torch's compiler.
 
-RoMa keeps two of its functions out of compiled programs.  Saying so at import takes a second, which
-is most of the start of a docking; here it is said when one of the two is called.
+RoMa excludes two of its functions from compilation.  Doing so at import takes a second, which is
+most of the start-up time of docking; here it happens when one of the two is called.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["roma"]
 
 
 def _disable(function: Callable[..., Any]) -> Callable[..., Any]:
-    """What ``torch._dynamo.disable`` does, from the first call on."""
+    """Do what ``torch._dynamo.disable`` does, at the first call."""
 
     def late(*arguments: Any) -> Any:
         import torch._dynamo
@@ -29,7 +29,7 @@ def _disable(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _load() -> Any:
-    # Where the compiler is there already, or RoMa, there is nothing to save.
+    # If the compiler or RoMa is already loaded, there is nothing to save.
     if "roma" in sys.modules or "torch._dynamo" in sys.modules:
         return importlib.import_module("roma")
     torch._dynamo = SimpleNamespace(disable=_disable)  # type: ignore[assignment]

@@ -31,9 +31,9 @@ _SKEW = ((0, 0, 0, 0, 0, -1, 0, 1, 0), (0, 0, 1, 0, 0, 0, -1, 0, 0), (0, -1, 0, 
 
 
 def wrap(angles: Float[Tensor, "*s"]) -> Float[Tensor, "*s"]:
-    """Bring angles in radians to [-pi, pi)."""
-    # Angles in range are rounded as numbers near pi are.  Subtracting whole turns, as the torus
-    # does, would leave them exact, and change the last bits of docked poses.
+    """Wrap angles in radians to [-pi, pi)."""
+    # Angles in range are rounded like numbers near pi.  Subtracting whole turns, as the torus
+    # does, would keep them exact, but change the last bits of docked poses.
     return torch.remainder(angles + math.pi, 2 * math.pi) - math.pi
 
 
@@ -66,7 +66,7 @@ def nearest_rotation(matrix: Float[Tensor, "*s 3 3"]) -> Float[Tensor, "*s 3 3"]
 def kabsch(
     moving: Float[Tensor, "*s n 3"], fixed: Float[Tensor, "*s n 3"]
 ) -> Float[Tensor, "*s 3 3"]:
-    """Return the rotations that best turn centred ``moving`` onto ``fixed``; least squares.
+    """Return the rotations that best superpose centred ``moving`` onto ``fixed``; least squares.
 
     Always proper, never a reflection.  Source: Kabsch, Acta Cryst. A32 (1976) 922.
     """

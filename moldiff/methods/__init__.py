@@ -1,4 +1,4 @@
-"""The family of methods by name; nothing heavy is imported."""
+"""The family of methods by name, without heavy imports."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""The family: each member of diffusion modelling as a few settings of the same parts.
+"""The family of diffusion methods, each a few settings of the same parts.
 
-A *method* is a fragment of a training configuration, laid over it by `moldiff.methods.apply`; a
-*sampler* is a stepper with settings, which any trained model can be sampled with.  Both are
-data.
+A *method* is a fragment of a training configuration, which `moldiff.methods.apply` merges into one;
+a *sampler* is a stepper with settings, which can sample any trained model.  Both are data.
 """
 
 from __future__ import annotations
@@ -23,15 +22,15 @@ class Method:
     Attributes
     ----------
     kind:
-        The branch of the family, under which pictures show it.
+        The branch of the family under which figures show it.
     line:
-        What it is, in one line.
+        One-line description.
     cites:
-        Keys of `moldiff.references`; the first is the paper it is known by.
+        Keys of `moldiff.references`; the first is the method's main paper.
     config:
-        What it sets in a training configuration.
+        Its settings in a training configuration.
     whole:
-        Keys of it that take the place of the configuration's, where others are laid over them.
+        Its keys that replace the configuration's; other keys are merged into them.
     """
 
     kind: str
@@ -42,7 +41,7 @@ class Method:
 
     @property
     def taught(self) -> bool:
-        """Whether it learns from a trained model."""
+        """Whether it learns from a trained teacher."""
         return "teacher" in self.config.get("objective", {})
 
 
@@ -60,8 +59,8 @@ def _denoising(coupling: str, times: Mapping[str, Any] | None = None) -> dict[st
 
 
 def _sampling(steps: int, stepper: str, exponent: float = 1.0, **settings: Any) -> dict[str, Any]:
-    # Classes are redrawn from the prediction (churn 1) unless a method is about their kernel:
-    # that is exact as well, and mends early choices when there are few steps.
+    # Classes are resampled from the prediction (churn 1) unless a method sets its own kernel:
+    # this is exact too, and corrects early choices when there are few steps.
     return {
         "steps": steps,
         "stepper": {"name": stepper, "churn": 1.0, **settings},
@@ -72,7 +71,7 @@ def _sampling(steps: int, stepper: str, exponent: float = 1.0, **settings: Any) 
 def _coordinates(
     schedule: str | Mapping[str, Any], precondition: str, coupling: str = "independent"
 ) -> dict[str, Any]:
-    # Of a latent model the features as well; what a configuration does not have is left out.
+    # Latent models also have features; `apply` drops the fields a configuration lacks.
     part = {"name": "gaussian", "schedule": schedule}
     return {
         "process": {"positions": part, "features": part},
@@ -88,15 +87,15 @@ def _kernel(noise: str) -> dict[str, Any]:
 
 _DATA = {"name": "gaussian", "schedule": "cosine", "scale": "data"}
 _DDPM = _coordinates("linear_vp", "noise")
-# Exponent of the grid with which few steps go down it: DDIM's quadratic sequence (appendix D.2).
+# Exponent of the grid for few steps with this schedule: DDIM's quadratic sequence (appendix D.2).
 _QUADRATIC = 2.0
 _FLOW = _coordinates("rectified", "velocity")
 _VE = {"name": "ve", "sigma_min": 0.005, "sigma_max": 20.0}
-# The range of noise as in the paper, where the data have the spread 0.5: in units of the spread.
-# Times at which ln sigma is close to normal with mean -1.2 and deviation 1.5, as AlphaFold 3
-# draws it for atoms (supplement, section 3.7.1).  With skeletons (spread 1.14 angstrom) a fifth of
-# the levels is then below 0.1 angstrom; of EDM's own for images, ln(e^-1.2 / 0.5) and 1.2, a
-# twentieth, and with them fewer molecules were stable (datasets/qm9/experiments.md).
+# The paper's range of noise, in units of the data's spread (0.5 in the paper).  The times make
+# ln sigma close to normal with mean -1.2 and standard deviation 1.5, as AlphaFold 3 draws it for
+# atoms (supplement, section 3.7.1).  For skeletons (spread 1.14 angstrom) a fifth of the levels is
+# then below 0.1 angstrom.  With EDM's values for images, ln(e^-1.2 / 0.5) and 1.2, it is a
+# twentieth, and fewer molecules were stable (datasets/qm9/experiments.md).
 _EDM = _coordinates({"name": "ve", "sigma_min": 0.004, "sigma_max": 160.0}, "karras") | {
     "objective": _denoising("independent", {"name": "logit_normal", "mean": -0.38, "std": 0.6})
 }

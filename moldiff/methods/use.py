@@ -1,4 +1,4 @@
-"""From a method's or a sampler's name to settings."""
+"""Turn the name of a method or a sampler into settings."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["apply", "parse_guidance", "parse_sampler", "sampler_remarks"]
 def parse_sampler(text: str) -> dict[str, Any]:
     """Return the stepper's configuration for ``NAME`` or ``NAME,key=value,...``.
 
-    A name is that of a sampler of the family, or of any registered stepper.
+    The name is a sampler of the family or any registered stepper.
 
     Raises
     ------
     InputError
-        If there is no such sampler, or a setting is not of this form.
+        If there is no such sampler, or a setting does not have this form.
     """
     name, *settings = (part.strip() for part in text.split(","))
     return _stepper(name) | _settings(f"the sampler '{name}'", settings, "heun,s_churn=2")
@@ -83,8 +83,8 @@ def _stepper(name: str) -> dict[str, Any]:
         return dict(SAMPLERS[name].stepper)
     if name in names("stepper"):
         return {"name": name}
-    known = {*SAMPLERS, *names("stepper")}
-    raise InputError(f"There is no sampler '{name}'.", fix=remedy(name, known))
+    candidates = {*SAMPLERS, *names("stepper")}
+    raise InputError(f"There is no sampler '{name}'.", fix=remedy(name, candidates))
 
 
 def _number(what: str, key: str, text: str) -> int | float:
@@ -103,22 +103,24 @@ def sampler_remarks(stepper: Mapping[str, Any], objective: Mapping[str, Any]) ->
 
     Both are plain mappings, as `moldiff.registry.describe` returns them.
     """
-    found = []
+    remarks = []
     coupling = objective.get("coupling", {"name": "independent"})["name"]
     if coupling != "independent" and _stochastic(stepper):
-        calm = [name for name, choice in SAMPLERS.items() if not _stochastic(choice.stepper)]
-        found.append(
-            f"Fresh noise in the coordinates does not go with the coupling '{coupling}': the "
-            "samples will not be distributed as the data. Use a sampler without it "
-            f"({', '.join(calm)}), or a model trained with the coupling 'independent'."
+        deterministic = [
+            name for name, choice in SAMPLERS.items() if not _stochastic(choice.stepper)
+        ]
+        remarks.append(
+            f"Fresh noise in the coordinates is wrong for the coupling '{coupling}': the "
+            "samples will not follow the distribution of the data. Use a sampler without it "
+            f"({', '.join(deterministic)}), or a model trained with the coupling 'independent'."
         )
     name = objective["name"]
     if stepper["name"] == "consistency" and name != "consistency":
-        found.append(
+        remarks.append(
             f"The stepper 'consistency' is for models trained with the objective 'consistency': "
             f"one trained with '{name}' predicts means, not where trajectories end."
         )
-    return found
+    return remarks
 
 
 def _stochastic(stepper: Mapping[str, Any]) -> bool:
@@ -131,47 +133,48 @@ def _stochastic(stepper: Mapping[str, Any]) -> bool:
 def apply(
     name: str, config: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, tuple[Any, Any]]]:
-    """Lay a method over a complete training configuration (plain values).
+    """Merge a method into a complete training configuration (plain values).
 
     Returns
     -------
     tuple
-        The new configuration, and what changed: dotted key -> (before, after).
+        The new configuration, and the changes: dotted key -> (before, after).
 
     Raises
     ------
     ConfigError
-        If there is no such method, or the configuration has nothing it could apply to.
+        If there is no such method, or it sets no field that the configuration has.
     """
     if name not in METHODS:
         raise ConfigError(f"There is no method '{name}'.", fix=did_you_mean(name, METHODS))
-    wanted, whole = dict(METHODS[name].config), METHODS[name].whole
-    fields = {f: p for f, p in wanted.get("process", {}).items() if f in config["process"]}
-    if "process" in wanted and "process" not in whole:
+    settings, whole = dict(METHODS[name].config), METHODS[name].whole
+    fields = {f: p for f, p in settings.get("process", {}).items() if f in config["process"]}
+    if "process" in settings and "process" not in whole:
         if not fields:
             raise ConfigError(
-                f"The method '{name}' is about {', '.join(wanted['process'])}; the configuration's "
+                f"The method '{name}' sets {', '.join(settings['process'])}; the configuration's "
                 f"process has only {', '.join(config['process'])}.",
                 fix="Add such a field to 'process', or choose another method: moldiff methods.",
             )
-        wanted["process"] = fields
-    made = _laid_over(config, wanted) | {key: wanted[key] for key in whole}
-    changes = dict(_changes(config, made, ""))
-    return made, changes
+        settings["process"] = fields
+    merged = _merged(config, settings) | {key: settings[key] for key in whole}
+    changes = dict(_changes(config, merged, ""))
+    return merged, changes
 
 
-_KEPT = ("teacher", "properties", "codec")  # the configuration's own choice wins over a method's
+# The configuration's own choice of these wins over a method's.
+_RETAINED = ("teacher", "properties", "codec")
 
 
-def _laid_over(base: Any, over: Any) -> Any:
-    """``over`` where the two differ; settings of another class are dropped with the class."""
+def _merged(base: Any, over: Any) -> Any:
+    """Merge ``over`` into ``base``; a part of another class replaces the whole part."""
     if not isinstance(over, Mapping):
         return over if not isinstance(base, Mapping) or base != {"name": over} else base
     base = {"name": base} if isinstance(base, str) else base
     if not isinstance(base, Mapping) or over.get("name", base.get("name")) != base.get("name"):
         return dict(over)
-    kept = {key: base[key] for key in _KEPT if base.get(key)}
-    return {**base, **{k: _laid_over(base.get(k), v) for k, v in over.items()}, **kept}
+    retained = {key: base[key] for key in _RETAINED if base.get(key)}
+    return {**base, **{k: _merged(base.get(k), v) for k, v in over.items()}, **retained}
 
 
 def _changes(before: Any, after: Any, path: str) -> Iterator[tuple[str, tuple[Any, Any]]]:
@@ -182,12 +185,12 @@ def _changes(before: Any, after: Any, path: str) -> Iterator[tuple[str, tuple[An
         if same:
             return
     if _plain(before) != _plain(after):
-        yield path, (_shown(before), _shown(after))
+        yield path, (_summary(before), _summary(after))
 
 
 def _plain(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
-def _shown(value: Any) -> Any:
+def _summary(value: Any) -> Any:
     return value["name"] if isinstance(value, Mapping) and "name" in value else value

@@ -1,4 +1,4 @@
-"""Networks: one embedding, one set of heads, and exchangeable interactions between."""
+"""Networks: one embedding, exchangeable interactions, and one set of heads."""
 
 from __future__ import annotations
 

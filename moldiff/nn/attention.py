@@ -1,4 +1,4 @@
-"""Attention of the atoms of a graph to each other, with a bias per pair."""
+"""Attention among the atoms of a graph, with a bias per pair."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ __all__ = ["pair_attention"]
 def pair_attention(
     qkv: Float[Tensor, "b n three_widths"], bias: Float[Tensor, "b e heads"]
 ) -> Float[Tensor, "b n width"]:
-    """Return what every atom gathers, (b, n, width), with as many heads as the bias has.
+    """Return the attention output of every atom, (b, n, width); the bias sets the number of heads.
 
     Parameters
     ----------
     qkv:
         Queries, keys and values side by side, (b, n, 3 width).
     bias:
-        Added to the logits of both directions of each pair, (b, e, heads); 0 from an atom to
-        itself (Jumper et al., AlphaFold 2, 2021, algorithm 7, line 3).
+        Added to the logits of each pair in both directions, (b, e, heads); an atom's bias with
+        itself is 0 (Jumper et al., AlphaFold 2, 2021, algorithm 7, line 3).
     """
     (b, n, three_widths), heads = qkv.shape, bias.shape[-1]
     q, k, v = qkv.view(b, n, 3, heads, -1).permute(2, 0, 3, 1, 4)

@@ -1,4 +1,4 @@
-"""The codec of molecules: two equivariant networks with a latent between them."""
+"""The codec of molecules: an equivariant encoder and decoder with a latent between them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _Fields = tuple[Mapping[str, int], Mapping[str, int]]
     cites={"xu2023": "section 4.1", "rombach2022": "section 3.1", "kingma2014": "eq. 10"},
 )
 class Autoencoder(Codec):
-    """Two equivariant networks with a point and a few numbers per atom between them.
+    """An equivariant encoder and decoder; the latent is a point and a few numbers per atom.
 
     Parameters
     ----------
@@ -63,10 +63,10 @@ class Autoencoder(Codec):
             )
         self.classes, self.width, self.scale = dict(classes), width, scale
         self.point_noise, self.feature_noise = point_noise, feature_noise
-        made: _Fields = (self.classes, {})
+        molecules: _Fields = (self.classes, {})
         latents: _Fields = ({}, {"features": width})
-        self.read = GraphNetwork(build("interaction", encoder), *made, writes=latents)
-        self.write = GraphNetwork(build("interaction", decoder), *latents, writes=made)
+        self.read = GraphNetwork(build("interaction", encoder), *molecules, writes=latents)
+        self.write = GraphNetwork(build("interaction", decoder), *latents, writes=molecules)
         if Symmetry.NONE in (self.read.symmetry, self.write.symmetry):
             raise ValueError("both of its networks must be equivariant")
 
@@ -88,25 +88,25 @@ class Autoencoder(Codec):
         return itertools.chain(self.read.matrices(), self.write.matrices())
 
     def latents(self, x: Batch) -> Batch:
-        return self._moved(x, self.read)
+        return self._displaced(x, self.read)
 
     def perturb(self, z: Batch, *, rng: torch.Generator) -> Batch:
         spaces = {"positions": ZeroCoM(), "features": Vectors(self.width)}
         sizes = {"positions": self.point_noise, "features": self.feature_noise}
-        drawn = {f: spaces[f].prior(tuple(z[f].shape), rng=rng, device=z.device) for f in FIELDS}
-        return Batch({f: z[f] + sizes[f] * drawn[f] for f in FIELDS})
+        noise = {f: spaces[f].prior(tuple(z[f].shape), rng=rng, device=z.device) for f in FIELDS}
+        return Batch({f: z[f] + sizes[f] * noise[f] for f in FIELDS})
 
     def divergence(self, z: Batch) -> Tensor:
         variance = self.feature_noise**2
         return 0.5 * (z["features"].square().mean() + variance - 1 - math.log(variance))
 
     def decode(self, z: Batch) -> Batch:
-        return self._moved(z, self.write)
+        return self._displaced(z, self.write)
 
-    def _moved(self, x: Batch, network: GraphNetwork) -> Batch:
-        """Return what a network reads off x, its points as moves of those of x."""
-        clean = torch.zeros(x.graphs, device=x.device)
-        result: Batch = network(x.replace(positions=x["positions"] / self.scale), clean)
+    def _displaced(self, x: Batch, network: GraphNetwork) -> Batch:
+        """Return a network's output for x; its points displace those of x."""
+        zero = torch.zeros(x.graphs, device=x.device)
+        result: Batch = network(x.replace(positions=x["positions"] / self.scale), zero)
         result = result.map(Tensor.float)
-        moved = x["positions"] + self.scale * result["positions"]
-        return result.replace(positions=ZeroCoM().project(moved))
+        points = x["positions"] + self.scale * result["positions"]
+        return result.replace(positions=ZeroCoM().project(points))

@@ -1,4 +1,4 @@
-"""What all layers of a pose network read of the poses: pairs of atoms, and contacts."""
+"""The geometry of poses that all layers of a pose network share: pairs and contacts."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from moldiff.nn.pocket import neighbours as nearest
 
 __all__ = ["Geometry", "geometry_of"]
 
-_REACH = 8.0  # Å, where contacts have faded away
-_FARTHEST = 12.0  # Å, up to which distances of ligand atoms are told apart
+_REACH = 8.0  # Å, distance at which contacts have faded to zero
+_FARTHEST = 12.0  # Å, largest distance of ligand atoms that the basis resolves
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class Geometry:
         Of contacts: (p * n, k) the pocket atom, (p * n, k, 3) the direction, and (p * n, k, d)
         distance and angles with the pocket atom's vectors.
     fade:
-        (p * n, k) from 1 to 0 at the reach, so that nothing jumps where a neighbour enters it.
+        (p * n, k) falls from 1 to 0 at the reach, so that entering neighbours cause no jump.
     """
 
     x: Tensor
@@ -50,15 +50,15 @@ def geometry_of(
 ) -> Geometry:
     """Return the geometry of poses, atoms at x in Å, in an encoded pocket."""
     with exact(x):
-        apart = x.unsqueeze(1) - x.unsqueeze(2)
-        distance = (apart.square().sum(-1) + 1e-4).sqrt()
+        differences = x.unsqueeze(1) - x.unsqueeze(2)
+        distance = (differences.square().sum(-1) + 1e-4).sqrt()
         index, unit, reach = nearest(x.flatten(0, 1), pocket.positions, neighbours)
         fade = 0.5 * torch.cos(torch.pi * (reach / _REACH).clamp_max(1)) + 0.5
-        around = F.embedding(index, pocket.vectors.flatten(1)).unflatten(-1, (-1, 3))
-        angles = (around @ unit.unsqueeze(-1)).squeeze(-1)
+        vectors = F.embedding(index, pocket.vectors.flatten(1)).unflatten(-1, (-1, 3))
+        angles = (vectors @ unit.unsqueeze(-1)).squeeze(-1)
         return Geometry(
             x,
-            apart / (1 + distance).unsqueeze(-1),
+            differences / (1 + distance).unsqueeze(-1),
             radial(distance, _FARTHEST, basis),
             index,
             unit,

@@ -1,20 +1,20 @@
-r"""The pose network: where each ligand atom belongs, given noisy poses in an encoded pocket.
+r"""The pose network: displacements of ligand atoms, from noisy poses in an encoded pocket.
 
 Per layer, atoms h (invariant) and C vectors V (equivariant) of every pose read, in parallel,
 
 * the ligand: attention biased by messages of all pairs,
   :math:`m_{ij} = \mathrm{SiLU}(A h_i + B h_j + S_{ij} + R(d_{ij}) + D\, V_j \cdot u_{ij})`,
-  with S from bonds, graph distance and the rotors between; the messages' sum; and vectors
-  shared by the same attention;
+  with S from bonds, graph distance and the rotors in between; the sum of the messages; and
+  vectors averaged with the same attention;
 * contacts: messages from the k nearest pocket atoms, with the angles that vectors of both
   sides make with the contact (hydrogen bonds and rings have directions);
 * the whole pocket, in every second layer: invariant point attention (Jumper et al.,
-  AlphaFold 2, 2021, algorithm 22) of points an atom asks for, written as one plain attention by
+  AlphaFold 2, 2021, algorithm 22) of points that an atom queries, as plain attention through
   :math:`-\gamma |y-z|^2 = 2 \gamma y \cdot z - \gamma |y|^2 - \gamma |z|^2`.
 
-Every vector is a sum of differences weighted with invariants, as in EGNN (Satorras et al.,
+Every vector is a sum of differences weighted by invariants, as in EGNN (Satorras et al.,
 2021, eq. 4) and PaiNN (Schütt et al., 2021), so the displacements rotate with the complex and
-do not change when it is moved.  Time enters by adaptive layer norm (Peebles & Xie, 2023).
+are unchanged by translations.  Time enters by adaptive layer norm (Peebles & Xie, 2023).
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class _Layer(nn.Module):
             self.keys = nn.Linear(width, 2 * width, bias=False)
             self.shift = nn.Linear(pocket_channels, heads, bias=False)
             self.ask = nn.Linear(channels, heads, bias=False)
-            # Each head begins with a reach of its own: 1.5, 3, 6, 12 Å for four of them.
+            # The heads start with different reaches: 1.5, 3, 6, 12 Å for four heads.
             self.reach = nn.Parameter(1.5 * 2.0 ** torch.linspace(0, 3, heads))
         self.out = nn.Linear((2 + wide) * width + pair, width)
         sources = 3 * channels + wide * 2 * heads + 1
@@ -91,14 +91,14 @@ class _Layer(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         scale_a, shift_a, scale_f, shift_f = film.unsqueeze(1).chunk(4, -1)
         hn = self.norm(h) * (1 + scale_a) + shift_a
-        qkv, ends, here, asking, offset = self.read(hn).split(self.split, -1)
-        attended, gathered, own, shared = self._ligand(qkv, ends, v, g, kinds)
-        local, pulled = self._contacts(here, v, g, pocket)
-        invariant, vector = [attended, gathered, local], [own, shared, pulled]
+        qkv, ends, receivers, queries, offset = self.read(hn).split(self.split, -1)
+        attended, message_sum, directions, mixed = self._ligand(qkv, ends, v, g, kinds)
+        local, contact_vectors = self._contacts(receivers, v, g, pocket)
+        invariant, vector = [attended, message_sum, local], [directions, mixed, contact_vectors]
         if self.wide:
-            seen, far = self._pocket(asking, offset.to(v.dtype), v, g, pocket)
-            invariant.append(seen)
-            vector.append(far)
+            pocket_values, pocket_vectors = self._pocket(queries, offset.to(v.dtype), v, g, pocket)
+            invariant.append(pocket_values)
+            vector.append(pocket_vectors)
         with exact(h):
             v = v + self.blend @ torch.cat([*vector, -g.x.unsqueeze(2) / 5], 2)
             length = (v.square().sum(-1) + 1e-4).sqrt()
@@ -115,56 +115,58 @@ class _Layer(nn.Module):
         with exact(v):
             angle = g.unit @ v.mT
         edge = self.pair_radial(g.basis) + self.pair_angle(angle) + kinds
-        there, here = ends.chunk(2, -1)
-        m = F.silu(edge + there.unsqueeze(2) + here.unsqueeze(1))
+        senders, receivers = ends.chunk(2, -1)
+        m = F.silu(edge + senders.unsqueeze(2) + receivers.unsqueeze(1))
         bias, gate = self.pair_out(m).split(self.pair_split, -1)
         with exact(v):
-            own = (gate.to(v.dtype).permute(0, 2, 3, 1) @ g.unit) * n**-0.5
+            directions = (gate.to(v.dtype).permute(0, 2, 3, 1) @ g.unit) * n**-0.5
         q, k, value = qkv.view(p, n, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         logits = q @ k.mT * self.size**-0.5 + bias.permute(0, 3, 2, 1)
         weights = torch.softmax(logits.to(v.dtype), -1)
         attended = (weights.to(value.dtype) @ value).transpose(1, 2).reshape(p, n, -1)
         with exact(v):
             parts = v.view(p, n, self.heads, -1).transpose(1, 2)
-            shared = (weights @ parts).transpose(1, 2).reshape(p, n, channels, 3)
-        return attended, m.sum(1) * n**-0.5, own, shared
+            mixed = (weights @ parts).transpose(1, 2).reshape(p, n, channels, 3)
+        return attended, m.sum(1) * n**-0.5, directions, mixed
 
     def _contacts(
-        self, here: Tensor, v: Tensor, g: Geometry, pocket: PocketState
+        self, receivers: Tensor, v: Tensor, g: Geometry, pocket: PocketState
     ) -> tuple[Tensor, Tensor]:
         """Messages from the nearest pocket atoms."""
         p, n, channels, _ = v.shape
         scale = g.index.shape[1] ** -0.5
         with exact(v):
             angle = g.contact @ v.flatten(0, 1).mT
-        there = F.embedding(g.index, self.there(pocket.scalars))
-        edge = self.radial(g.contact_basis) + self.angle(angle) + there
-        e = F.silu(edge + here.flatten(0, 1).unsqueeze(1)) * g.fade.unsqueeze(-1).to(here.dtype)
+        senders = F.embedding(g.index, self.there(pocket.scalars))
+        edge = self.radial(g.contact_basis) + self.angle(angle) + senders
+        e = F.silu(edge + receivers.flatten(0, 1).unsqueeze(1)) * g.fade.unsqueeze(-1).to(
+            receivers.dtype
+        )
         pull = self.pull(e)
         with exact(v):
-            pulled = pull.to(v.dtype).mT @ g.contact
-        return e.sum(1).view(p, n, -1) * scale, pulled.view(p, n, channels, 3) * scale
+            vectors = pull.to(v.dtype).mT @ g.contact
+        return e.sum(1).view(p, n, -1) * scale, vectors.view(p, n, channels, 3) * scale
 
     def _pocket(
-        self, asking: Tensor, offset: Tensor, v: Tensor, g: Geometry, pocket: PocketState
+        self, queries: Tensor, offset: Tensor, v: Tensor, g: Geometry, pocket: PocketState
     ) -> tuple[Tensor, Tensor]:
         """Invariant point attention on all pocket atoms, all poses in one product."""
-        p, n, _ = asking.shape
+        p, n, _ = queries.shape
         key, value = self.keys(pocket.scalars).view(-1, 2, self.heads, self.size).unbind(1)
         with exact(v):
-            asked = g.x.unsqueeze(2) + self.ask.weight @ v
-            given = pocket.positions.unsqueeze(1) + self.shift.weight @ pocket.vectors
-            query = asking.to(v.dtype).reshape(p * n, self.heads, self.size)
-            seen, point = point_attention(
-                (query, asked.view(p * n, self.heads, 3)),
-                (key.to(v.dtype), given),
+            query_points = g.x.unsqueeze(2) + self.ask.weight @ v
+            key_points = pocket.positions.unsqueeze(1) + self.shift.weight @ pocket.vectors
+            query = queries.to(v.dtype).reshape(p * n, self.heads, self.size)
+            values, point = point_attention(
+                (query, query_points.view(p * n, self.heads, 3)),
+                (key.to(v.dtype), key_points),
                 value.to(v.dtype),
                 0.5 / self.reach.square(),
             )
             point, gates = point.view(p, n, self.heads, 3), offset.view(p, n, self.heads, 2)
             near = point / (1 + point.square().sum(-1, keepdim=True)).sqrt()
-            far = torch.cat([point * gates[..., :1] / 4, near * gates[..., 1:]], 2)
-        return seen.reshape(p, n, -1).to(asking.dtype), far
+            vectors = torch.cat([point * gates[..., :1] / 4, near * gates[..., 1:]], 2)
+        return values.reshape(p, n, -1).to(queries.dtype), vectors
 
 
 @register(
@@ -192,7 +194,7 @@ class PoseNetwork(Network):
     layers, heads, pair_width:
         Depth, attention heads and features per pair of ligand atoms.
     neighbours:
-        Pocket atoms each ligand atom has messages from.
+        Pocket atoms from which each ligand atom receives messages.
     atom_classes, pair_classes, token_classes:
         Classes of the columns of `LigandInput.atoms`, of `LigandInput.pairs` and of
         `PocketInput.tokens`.
@@ -259,7 +261,7 @@ class PoseNetwork(Network):
         return itertools.chain(self.stack.parameters(), self.encoder.layers.parameters())
 
     def encode(self, context: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the context with features of ``pocket`` and ``ligand`` in place of inputs."""
+        """Return the context with the inputs ``pocket`` and ``ligand`` encoded as features."""
         pocket, ligand = context["pocket"], context["ligand"]
         if isinstance(pocket, PocketInput):
             pocket = self.encoder(pocket)
@@ -276,8 +278,8 @@ class PoseNetwork(Network):
         Atoms are at ``positions`` (p, n, 3) in Å relative to the box's centre; the context holds
         ``pocket`` and ``ligand``.
         """
-        moved = self.displacements(x["positions"], graph_times(t), self.encode(x.context))
-        return x.replace(positions=moved)
+        displacements = self.displacements(x["positions"], graph_times(t), self.encode(x.context))
+        return x.replace(positions=displacements)
 
     def displacements(
         self, x: Float[Tensor, "p n 3"], t: Float[Tensor, " p"], context: Mapping[str, Any]

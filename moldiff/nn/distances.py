@@ -1,4 +1,4 @@
-r"""The distance network: how well a pose fits what crystal structures look like.
+r"""The distance network: scores how well a pose matches crystal structures.
 
 It reads the ligand's graph and the pocket's sites (`moldiff.nn.sites`), but no pose: ligand and
 pocket are encoded once, and each pair of a ligand atom and a site gets a mixture over its distance
@@ -6,12 +6,12 @@ pocket are encoded once, and each pair of a ligand atom and a site gets a mixtur
 
     L(x) = sum over pairs with d < R = 8 Å of  log [p(d) / q(d) + P(beyond R)],  q(d) = 3 d^2 / R^3,
 
-in nats: a log-likelihood ratio against a ligand put at random, whose distances are those of an
+in nats: a log-likelihood ratio against a randomly placed ligand, whose distances are those of an
 ideal gas, q (the reference state of H. Zhou & Y. Zhou, Protein Sci. 11, 2714 (2002)).  A pair that
-is not expected to be near counts as one at random, so it costs at most log P(beyond).
-The plain sum of log p(d) - log P(beyond) ranks far worse: pairs are not independent, and whether
-they are near, summed over all of them, drowns how well they fit.  Training needs crystal poses
-alone.
+is not expected to be near counts as random, so it costs at most log P(beyond).
+The plain sum of log p(d) - log P(beyond) ranks far worse: pairs are not independent, and the sum
+over all pairs of whether they are near drowns how well they fit.  Training needs only crystal
+poses.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class _SiteLayer(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class SiteState:
-    """A pocket's sites, and what the pair head reads of them, (s, 2 h)."""
+    """A pocket's sites, and their features for the pair head, (s, 2 h)."""
 
     sites: Sites
     features: Tensor
@@ -114,7 +114,7 @@ class DistanceNetwork(Network):
     components:
         Gaussians of a mixture.
     dropout:
-        Share of channels switched off while training.
+        Fraction of channels switched off in training.
     atom_classes, pair_classes, token_classes:
         Classes of the columns of atoms, of pairs, and of pocket atoms.
     """
@@ -160,7 +160,7 @@ class DistanceNetwork(Network):
         return itertools.chain(self.ligand.parameters(), self.pocket.parameters())
 
     def encode(self, context: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the context with features of ``ligand`` and ``pocket`` in place of inputs."""
+        """Return the context with the inputs ``ligand`` and ``pocket`` encoded as features."""
         ligand, pocket = context["ligand"], context["pocket"]
         if isinstance(ligand, LigandInput):
             real = torch.ones(1, len(ligand.atoms), dtype=torch.bool, device=ligand.atoms.device)
@@ -173,27 +173,27 @@ class DistanceNetwork(Network):
         """Return the score L of poses, (p,) nats: higher is better, 0 is far away.
 
         Atoms are at ``positions`` (p, n, 3) in Å; the context holds ``ligand`` and ``pocket``.
-        A pose with a coordinate that is not finite gets minus infinity.
+        A pose with a non-finite coordinate scores minus infinity.
         """
         context, positions = self.encode(x.context), x["positions"]
         atoms, pocket = context["ligand"], context["pocket"]
         sites, count = pocket.sites, len(pocket.sites)
         finite = positions.isfinite().flatten(1).all(1)
-        known = torch.where(finite[:, None, None], positions.float(), 1e4)
-        distance = nearest(known, sites, REACH)
+        points = torch.where(finite[:, None, None], positions.float(), 1e4)
+        distance = nearest(points, sites, REACH)
         pose, atom, site = (distance < REACH).nonzero(as_tuple=True)
-        # Many poses share a pair: its mixture is computed once.
-        pairs, which = (atom * count + site).unique(return_inverse=True)
+        # Many poses share a pair; compute its mixture once.
+        pairs, inverse = (atom * count + site).unique(return_inverse=True)
         mixtures = self.mixtures(atoms[pairs // count], pocket.features[pairs % count])
         d = distance[pose, atom, site]
         gain = torch.logaddexp(
-            mixtures[which].log_density(d) - reference(d), mixtures.log_far()[which]
+            mixtures[inverse].log_density(d) - reference(d), mixtures.log_far()[inverse]
         )
         total = torch.zeros(len(positions), device=d.device).index_add_(0, pose, gain)
         return torch.where(finite, total, -torch.inf)
 
     def encode_ligand(self, atoms: Tensor, pairs: Tensor, real: Tensor) -> Tensor:
-        """Return what the pair head reads of atoms (b, n, a), pairs (b, n, n), (b, n, 2 h).
+        """Return features for the pair head, (b, n, 2 h), from atoms (b, n, a), pairs (b, n, n).
 
         ``real`` (b, n) marks the atoms that are not padding.
         """
@@ -204,7 +204,7 @@ class DistanceNetwork(Network):
         return self.atom_head(h)
 
     def encode_pocket(self, sites: Sites) -> Tensor:
-        """Return what the pair head reads of the sites, (s, 2 h)."""
+        """Return the features of the sites for the pair head, (s, 2 h)."""
         h = bag(self.tokens(sites.tokens), sites) + self.geometry(sites.features)
         for layer in self.pocket:
             h = layer(h, sites)
@@ -218,5 +218,5 @@ class DistanceNetwork(Network):
 
 
 def reference(distance: Tensor) -> Tensor:
-    """Return the log density in 1/Å of distances below the reach between points put at random."""
+    """Return the log density in 1/Å of distances below the reach between random points."""
     return (3 * distance.clamp(min=0.1).square() / REACH**3).log()

@@ -12,11 +12,11 @@ messages of Satorras, Hoogeboom & Welling, "E(n) Equivariant Graph Neural Networ
     m_i &= \tfrac{1}{\sqrt n} \textstyle\sum_j m_{ij} \\
     h_i &\leftarrow h_i + \phi_h(h_i, m_i)
 
-Beside the paper's: pairs are refined, :math:`a_{ij} \leftarrow a_{ij} + U(m_{ij} +
+Additions to the paper: pairs are refined, :math:`a_{ij} \leftarrow a_{ij} + U(m_{ij} +
 m_{ji})`; coordinates have channels, mixed after each layer (Levy et al., 2023);
 differences are normalised as in Hoogeboom et al., EDM (2022); h is normalised and
-shifted by the context before it is read (Peebles & Xie, DiT, 2023, section 3.2).
-Messages are directed, so forces are not opposite and the mean is taken off again.
+modulated by the context first (Peebles & Xie, DiT, 2023, section 3.2).
+Messages are directed, so forces do not cancel and the mean is subtracted again.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class _Layer(nn.Module):
         super().__init__()
         self.modulate = nn.Linear(context_width, 2 * width)
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
-        # The first layer of phi_e, cut into the parts of its concatenated input.
+        # The first layer of phi_e, split by the parts of its concatenated input.
         self.ends = nn.Linear(width, 2 * message_width, bias=False)
         self.pair = nn.Linear(pair_width, message_width)
         self.metric = nn.Linear(channels, message_width, bias=False)
@@ -64,8 +64,8 @@ class _Layer(nn.Module):
         shift, scale = self.modulate(x.context).unsqueeze(1).chunk(2, -1)
         h = self.norm(x.atoms) * (1 + scale) + shift
         n = h.shape[1]
-        both, apart = (pair_selector(n, h.device, sign) for sign in (1, -1))
-        first, second = (both + apart) / 2, (both - apart) / 2
+        sums, signs = (pair_selector(n, h.device, sign) for sign in (1, -1))
+        first, second = (sums + signs) / 2, (sums - signs) / 2
         differences = pair_differences(x.points)
         square = differences.square().sum(-1)
         with torch.autocast(h.device.type, enabled=False):
@@ -74,7 +74,7 @@ class _Layer(nn.Module):
         shared = self.pair(x.pairs) + metric
         out = self._message(first @ near + second @ far + shared)
         back = self._message(second @ near + first @ far + shared)
-        gathered = (first.T @ out + second.T @ back) / n**0.5
+        message_sum = (first.T @ out + second.T @ back) / n**0.5
         unit = differences / (1 + (square + 1e-8).sqrt()).unsqueeze(-1)
         gates = [self.gate(m).unsqueeze(-1) for m in (out, back)]
         with torch.autocast(h.device.type, enabled=False):
@@ -83,13 +83,13 @@ class _Layer(nn.Module):
             points = self.mix @ (x.points + forces.view_as(x.points) / n**0.5)
         return dataclasses.replace(
             x,
-            atoms=x.atoms + self.update(torch.cat([h, gathered.to(h.dtype)], -1)),
+            atoms=x.atoms + self.update(torch.cat([h, message_sum.to(h.dtype)], -1)),
             pairs=x.pairs + self.pair_update(out + back),
             points=points - points.mean(1, keepdim=True),
         )
 
     def _message(self, hidden: Tensor) -> Tensor:
-        """Apply what follows the first layer of phi_e, (b, e, message_width) -> the same."""
+        """Apply the rest of phi_e after its first layer; (b, e, message_width) stays."""
         return F.silu(self.message(F.silu(hidden)))
 
 

@@ -1,4 +1,4 @@
-"""What a network sees: atoms, pairs, coordinates and time, as plain feature tensors."""
+"""The input of a network: atoms, pairs, coordinates and time as plain feature tensors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """The state a network refines.
+    """The state that a network refines.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Features:
     points:
         (b, n, channels, 3), vectors that rotate with the molecule, zero mean over n.
     context:
-        (b, context_width), what is true of the whole graph: time and size.
+        (b, context_width), features of the whole graph: time, size and conditions.
     """
 
     atoms: Float[Tensor, "b n width"]
@@ -78,10 +78,10 @@ def distance_basis(
 
 
 class ConditionEmbedding(nn.Module):
-    """What is known of a whole graph, as a change of its context that begins as none.
+    """Embeds the conditions of a graph as a change of its context, initially zero.
 
-    A condition that is not known (NaN) has an embedding of its own, which is learned (Ho &
-    Salimans, "Classifier-Free Diffusion Guidance", 2022, section 3.2).
+    An unknown condition (NaN) has a learned embedding of its own (Ho & Salimans,
+    "Classifier-Free Diffusion Guidance", 2022, section 3.2).
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ class ConditionEmbedding(nn.Module):
         self.none = nn.Parameter(torch.randn(count, width))
         self.hidden = nn.Linear(count * width, context_width)
         self.out = nn.Linear(context_width, context_width)
-        # Zero at the start: a model that was trained without conditions begins as it is.
+        # Zero at the start, so a model trained without conditions starts unchanged.
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
@@ -110,9 +110,9 @@ class ConditionEmbedding(nn.Module):
             raise ValueError(f"the network has {len(self.slope)} conditions")
         else:
             values = values.to(self.slope.device).expand(b, -1)
-            known = values.isfinite().unsqueeze(-1)
-            said = values.nan_to_num().unsqueeze(-1) * self.slope + self.shift
-            features = torch.where(known, said, self.none)
+            available = values.isfinite().unsqueeze(-1)
+            embedded = values.nan_to_num().unsqueeze(-1) * self.slope + self.shift
+            features = torch.where(available, embedded, self.none)
         return self.out(F.silu(self.hidden(F.silu(features).flatten(1))))
 
 
@@ -124,7 +124,7 @@ class Embedding(nn.Module):
     classes:
         Number of classes of each categorical field.
     vectors:
-        Number of values per atom of each field of invariant vectors.
+        Values per atom of each field of invariant vectors.
     width, pair_width, channels, context_width:
         Sizes of the features.
     basis:
@@ -132,7 +132,7 @@ class Embedding(nn.Module):
     reach:
         Largest distance the basis resolves, in units of the coordinates' scale.
     conditions:
-        Number k of conditions a batch may hold.
+        Number k of conditions that a batch may have.
     """
 
     def __init__(
@@ -175,38 +175,43 @@ class Embedding(nn.Module):
             *self._classes(self.atom_fields, x_t, previous),
             *self._vectors(x_t, previous),
         ]
-        now = x_t["positions"]
-        before = torch.zeros_like(now) if previous is None else previous["positions"]
-        now_apart, before_apart = pair_differences(now), pair_differences(before)
-        known = now.new_full((*now_apart.shape[:2], 1), 0.0 if previous is None else 1.0)
+        positions = x_t["positions"]
+        previous_positions = (
+            torch.zeros_like(positions) if previous is None else previous["positions"]
+        )
+        differences = pair_differences(positions)
+        previous_differences = pair_differences(previous_positions)
+        available = positions.new_full(
+            (*differences.shape[:2], 1), 0.0 if previous is None else 1.0
+        )
         pairs = [
-            distance_basis(now_apart, self.centres),
-            distance_basis(before_apart, self.centres) * known,
-            known,
+            distance_basis(differences, self.centres),
+            distance_basis(previous_differences, self.centres) * available,
+            available,
             *self._classes(self.pair_fields, x_t, previous),
         ]
-        # Written as products, not matrix products: coordinates never lose precision.
-        points = now.unsqueeze(2) * self.points[0].unsqueeze(1)
-        points = points + before.unsqueeze(2) * self.points[1].unsqueeze(1)
+        # Elementwise products, not matrix products, so that coordinates keep full precision.
+        points = positions.unsqueeze(2) * self.points[0].unsqueeze(1)
+        points = points + previous_positions.unsqueeze(2) * self.points[1].unsqueeze(1)
         return Features(
             self.atoms(torch.cat(atoms, -1)), self.pairs(torch.cat(pairs, -1)), points, context
         )
 
     def _context(self, x_t: Batch, t: Float[Tensor, "b *sites"]) -> Float[Tensor, "b *sites d"]:
-        """What is true of a whole graph, or of an atom with a time of its own."""
+        """The context of a whole graph, or of an atom with a time of its own."""
         size = torch.full_like(t, x_t.atoms).unsqueeze(-1)
         context: Tensor = self.context(
             torch.cat([time_features(t, 16), size / 20, size.log() / 3], -1)
         )
         if self.conditions is None:
             return context
-        known = self.conditions(x_t.context.get("conditions"), x_t.graphs)
-        return context + (known if t.ndim == 1 else known.unsqueeze(1))
+        conditions = self.conditions(x_t.context.get("conditions"), x_t.graphs)
+        return context + (conditions if t.ndim == 1 else conditions.unsqueeze(1))
 
     def _atom_context(
         self, x_t: Batch, t: Time, context: Float[Tensor, "b d"]
     ) -> Float[Tensor, "b n d"]:
-        """The context of each atom: the graph's, unless the atom has another time."""
+        """The context of each atom: the graph's, unless the atom's time differs."""
         shared = context.unsqueeze(1).expand(-1, x_t.atoms, -1)
         if not isinstance(t, SiteTimes) or "atom" not in t.sites:
             return shared
@@ -214,7 +219,7 @@ class Embedding(nn.Module):
         return torch.where(same.unsqueeze(-1), shared, self._context(x_t, t.sites["atom"]))
 
     def _classes(self, fields: list[str], x_t: Batch, previous: Batch | None) -> list[Tensor]:
-        """One-hot states and, beside each, the probabilities predicted before (or zeros)."""
+        """One-hot states, each followed by the previously predicted probabilities (or zeros)."""
         features: list[Tensor] = []
         for field in fields:
             state = F.one_hot(x_t[field], self.classes[field]).to(torch.float32)
@@ -223,7 +228,7 @@ class Embedding(nn.Module):
         return features
 
     def _vectors(self, x_t: Batch, previous: Batch | None) -> list[Tensor]:
-        """Vectors as they are and, beside each, what was predicted before (or zeros)."""
+        """Vectors, each followed by its previous prediction (or zeros)."""
         features: list[Tensor] = []
         for field in self.vectors:
             guess = torch.zeros_like(x_t[field]) if previous is None else previous[field]

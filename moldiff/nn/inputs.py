@@ -1,7 +1,7 @@
-"""What networks of complexes read: a ligand's graph, and a pocket before and after encoding.
+"""The inputs of networks of complexes: a ligand's graph and a pocket, raw and encoded.
 
-Class indices are those of `moldiff.chem.graph` and `moldiff.protein.tokens`; how many of them
-there are, networks are told when they are built.
+Class indices are those of `moldiff.chem.graph` and `moldiff.protein.tokens`; networks receive the
+numbers of classes when they are built.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ __all__ = ["LigandInput", "LigandState", "PocketInput", "PocketState"]
 
 @dataclass(frozen=True, eq=False)
 class LigandInput:
-    """n ligand atoms; of several ligands, with b rows.
+    """The n atoms of a ligand, or of b ligands with a leading dimension.
 
     Attributes
     ----------
     atoms:
         (n, a) int64, class indices, columns as in `moldiff.chem.graph.ATOM_CLASSES`.
     pairs:
-        (n, n) int64, bond or graph distance together with the number of rotors between.
+        (n, n) int64, bond or graph distance, combined with the number of rotors in between.
     """
 
     atoms: Int[Tensor, "*b n a"]
     pairs: Int[Tensor, "*b n n"]
 
     def to(self, device: torch.device | str) -> LigandInput:
-        """Return it on a device."""
+        """Return the ligand on a device."""
         return LigandInput(self.atoms.to(device), self.pairs.to(device))
 
 
 @dataclass(frozen=True, eq=False)
 class PocketInput:
-    """m pocket atoms.
+    """The m atoms of a pocket.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class PocketInput:
     centre: Float[Tensor, " 3"]
 
     def to(self, device: torch.device | str) -> PocketInput:
-        """Return it on a device."""
+        """Return the pocket on a device."""
         parts = (self.positions, self.tokens, self.centre)
         return PocketInput(*(part.to(device) for part in parts))
 

@@ -1,4 +1,4 @@
-"""What stands between embedding and heads: layers that refine the features of a graph."""
+"""Interactions: the layers between embedding and heads, which refine a graph's features."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["Interaction"]
 
 
 class Interaction(nn.Module, ABC):
-    """Layers of message passing or attention; their sizes are those of embedding and heads."""
+    """Layers of message passing or attention; they set the sizes of embedding and heads."""
 
     symmetry: ClassVar[Symmetry]
-    """What the refined features are equivariant under."""
+    """The symmetry of the refined features."""
 
     width: int
     """Features per atom."""
@@ -30,4 +30,4 @@ class Interaction(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, x: Features) -> Features:
-        """Refine the features; shapes stay."""
+        """Refine the features; shapes are unchanged."""

@@ -18,7 +18,7 @@ __all__ = ["GraphNetwork", "Heads"]
 
 
 class Heads(nn.Module):
-    """Read logits of categorical fields, vectors and one point per atom off the features."""
+    """Map features to logits of categorical fields, to vectors and to one point per atom."""
 
     def __init__(
         self,
@@ -64,20 +64,20 @@ class Heads(nn.Module):
 
 
 class GraphNetwork(Network):
-    """Network from a noisy graph to raw predictions; as equivariant as its interaction.
+    """Network from a noisy graph to raw predictions; it has the symmetry of its interaction.
 
     Parameters
     ----------
     interaction:
-        Refines the features; its sizes are those of the embedding and the heads.
+        Refines the features; it sets the sizes of the embedding and the heads.
     classes:
         Number of classes of each categorical field.
     vectors:
         Number of values per atom of each field of invariant vectors.
     conditions:
-        Number of conditions of a graph it knows, see `moldiff.nn.embed.ConditionEmbedding`.
+        Number of conditions of a graph, see `moldiff.nn.embed.ConditionEmbedding`.
     writes:
-        Classes and vectors of the fields it predicts; None: those it reads.
+        Classes and vectors of the predicted fields; None: those of the input.
     """
 
     def __init__(

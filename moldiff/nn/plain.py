@@ -1,8 +1,8 @@
 r"""A transformer on plain coordinates, as in AlphaFold 3: **not equivariant**.
 
-Coordinates are numbers like any others: C points X of an atom are embedded linearly into its
-features, and a displacement is read linearly off them at the end.  Between, with the atom's
-condition s (its classes, time and size, before it knew its coordinates) and pair features p:
+Coordinates are numbers like any others: the C points X of an atom are embedded linearly into its
+features, which are mapped linearly to a displacement at the end.  In between, with the atom's
+condition s (its classes, time and size, without coordinates) and pair features p:
 
 .. math::
 
@@ -14,14 +14,14 @@ condition s (its classes, time and size, before it knew its coordinates) and pai
     a_i &\leftarrow a_i + \sigma(D s_i) \cdot V [\mathrm{SiLU}(a'_i) \cdot a''_i] \\
     X_i &\leftarrow X_i + W_{out} \mathrm{LN}(a_i)
 
-A rotated input gives no rotated output: that has to be learned, so every example is turned at
-random in training, see `moldiff.train.orientation`.  What is translated, does not matter: points
+A rotated input does not give a rotated output: the network has to learn this, so training rotates
+every example at random, see `moldiff.train.orientation`.  Translations do not matter: the points
 have zero mean.
 
 Source: Abramson et al., "Accurate structure prediction of biomolecular interactions with
 AlphaFold 3" (2024), supplementary algorithms 20 (linear in and out), 23 to 26 (attention with
-pair bias, conditioned transition, adaptive layer norm) and 19 (random rotations).  Different
-here: pairs are refined, because bonds are read off them.
+pair bias, conditioned transition, adaptive layer norm) and 19 (random rotations).  Unlike
+there, pairs are refined, because bonds are predicted from them.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from moldiff.registry import register
 
 __all__ = ["Plain"]
 
-_CLOSED = -2.0  # bias of the gates at the start: layers begin close to the identity
+_CLOSED = -2.0  # bias of the gates at the start: layers start close to the identity
 
 
 class _Layer(nn.Module):
@@ -149,13 +149,13 @@ class Plain(Interaction):
 
     def forward(self, x: Features) -> Features:
         s = self.condition(x.atoms)
-        # In and out in 32 bits: rounded coordinates would move atoms by hundredths of an Å.
+        # Input and output in 32 bits: rounding coordinates would move atoms by hundredths of an Å.
         with torch.autocast(x.points.device.type, enabled=False):
             a = x.atoms.float() + self.read(x.points.flatten(2))
         p = x.pairs
         for layer in self.stack:
             a, p = layer(a, s, p)
         with torch.autocast(x.points.device.type, enabled=False):
-            moved = self.write(self.norm(a.float())).view_as(x.points)
-            points = x.points + moved - moved.mean(1, keepdim=True)
+            displacements = self.write(self.norm(a.float())).view_as(x.points)
+            points = x.points + displacements - displacements.mean(1, keepdim=True)
         return dataclasses.replace(x, atoms=a, pairs=p, points=points)

@@ -13,7 +13,7 @@ __all__ = ["PocketEncoder", "exact", "neighbours", "radial"]
 
 
 def exact(x: Tensor) -> torch.autocast:
-    """Return the context in which geometry stays in full precision."""
+    """Return a context manager that keeps geometry in full precision."""
     return torch.autocast(x.device.type, enabled=False)
 
 
@@ -29,7 +29,7 @@ def neighbours(
     """Return the k nearest of m points to each of a points.
 
     Returns indices (a, k), unit vectors (a, k, 3) towards them and distances (a, k) in Å;
-    ``skip`` leaves out the nearest (1 if the points are among the others themselves).
+    ``skip`` leaves out the nearest (1 if the a points are themselves among the m points).
     """
     with torch.no_grad():
         square = torch.cdist(x, of, compute_mode="use_mm_for_euclid_dist")
@@ -58,8 +58,8 @@ class _Layer(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         hn = self.norm(h)
         with exact(h):
-            own = unit @ v.mT
-        edge = self.radial(basis) + self.own(own) + F.embedding(index, self.there(hn))
+            angles = unit @ v.mT
+        edge = self.radial(basis) + self.own(angles) + F.embedding(index, self.there(hn))
         e = F.silu(edge + self.here(hn).unsqueeze(1))
         gate, scale = self.gate(e), index.shape[1] ** -0.5
         with exact(h):

@@ -1,12 +1,12 @@
-"""A pocket as a few hundred sites: what a ligand atom can be near to.
+"""A pocket as a few hundred sites that a ligand atom can be near.
 
-An amino acid is up to four sites: its backbone nitrogen; its carbonyl group; its alpha carbon
-with the side chain's carbons; and the side chain's N, O and S atoms.  So the distance to the
-nearest atom of a site says whether there is a hydrogen bond and with which end.  Any other
-atom (cofactors, metals, nucleic acids, unusual residues) is a site of its own.
+An amino acid forms up to four sites: its backbone nitrogen; its carbonyl group; its alpha carbon
+with the side chain's carbons; and the side chain's N, O and S atoms.  The distance to the
+nearest atom of a site thus tells whether there is a hydrogen bond, and with which end.  Any other
+atom (cofactors, metals, nucleic acids, unusual residues) is a separate site.
 
-The geometry is told in numbers that no rotation changes: how buried a site is, and for its
-nearest neighbours the distance and the angles with the directions in which the two are open.
+The geometry consists of rotation invariants: how buried a site is, and for its nearest neighbours
+the distance and the angles with the directions in which the two are open.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ _BASIS, _REACH = 16, 12.0
 SITE_FEATURES = len(_SHELLS) + 2
 """Columns of ``Sites.features``: burial in three shells, openness, number of atoms."""
 EDGE_FEATURES = _BASIS + 4
-"""Columns of ``Sites.edges``: distance, three cosines, whether of one residue."""
+"""Columns of ``Sites.edges``: distance, three cosines, same residue or not."""
 
 
 OWN = 4
-"""The part of an atom that is a site by itself; parts 0 to 3 are those of an amino acid."""
+"""The part number of an atom that is a separate site; parts 0 to 3 are those of an amino acid."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,13 +49,13 @@ class Sites:
     Attributes
     ----------
     positions, tokens, member:
-        Of the atoms, site by site: Å (m, 3), `moldiff.protein.tokens` (m,), the site (m,).
+        Per atom, ordered by site: Å (m, 3), `moldiff.protein.tokens` (m,), the site (m,).
     size:
         (s,) number of atoms.
     features:
-        (s, SITE_FEATURES) what a site is like.
+        (s, SITE_FEATURES) features of each site.
     neighbours, edges:
-        (s, k) the nearest sites and (s, k, EDGE_FEATURES) how they are placed.
+        (s, k) the nearest sites and (s, k, EDGE_FEATURES) their relative placement.
     """
 
     positions: Tensor
@@ -70,7 +70,7 @@ class Sites:
         return len(self.features)
 
     def to(self, device: torch.device | str) -> Sites:
-        """Return them on a device."""
+        """Return the sites on a device."""
         return Sites(*(getattr(self, f.name).to(device) for f in dataclasses.fields(self)))
 
 
@@ -84,15 +84,15 @@ def pocket_sites(
     positions:
         (m, 3) float32, Å.
     tokens, residue:
-        (m,) int64: which atom of which residue, and the number of its residue.
+        (m,) int64: the kind of atom, as in `moldiff.protein.tokens`, and the number of its residue.
     part:
-        (m,) int64: which of its residue's sites an atom belongs to, or `OWN`.
+        (m,) int64: the site of its residue to which an atom belongs, or `OWN`.
     k:
-        Neighbours of a site at most.
+        Largest number of neighbours of a site.
     """
     m = len(positions)
-    alone = residue.max() * OWN + OWN + torch.arange(m)
-    key = torch.where(part < OWN, residue * OWN + part, alone)
+    single = residue.max() * OWN + OWN + torch.arange(m)
+    key = torch.where(part < OWN, residue * OWN + part, single)
     _, member = key.unique(return_inverse=True)
     order = member.argsort(stable=True)
     positions, tokens, residue, member = (v[order] for v in (positions, tokens, residue, member))
@@ -103,7 +103,7 @@ def pocket_sites(
     distance = torch.cdist(centre, positions)
     counts = [(distance < reach).sum(1) / typical for reach, typical in _SHELLS]
     close = (distance < _SHELLS[1][0]).float()
-    # The vector from the mass around a site to the site: where it is open, it is long.
+    # The vector from the surrounding mass to the site is long where the site is open.
     away = centre - close @ positions / close.sum(1, keepdim=True)
     openness = away.norm(dim=1)
     direction = away / (openness[:, None] + 0.1)
@@ -129,10 +129,10 @@ def nearest(x: Tensor, sites: Sites, reach: float) -> Tensor:
     Poses (..., n, 3) in Å give (..., n, s); differentiable in ``x``.
     """
     flat = x.reshape(-1, 3)
-    origin = sites.positions.mean(0)  # large coordinates would cost the distances precision
-    apart = torch.cdist(sites.positions - origin, flat - origin).clamp(max=reach)
-    found = torch.segment_reduce(apart, "min", lengths=sites.size, axis=0)
-    return found.T.reshape(*x.shape[:-1], len(sites))
+    origin = sites.positions.mean(0)  # large coordinates would cost precision
+    distances = torch.cdist(sites.positions - origin, flat - origin).clamp(max=reach)
+    closest = torch.segment_reduce(distances, "min", lengths=sites.size, axis=0)
+    return closest.T.reshape(*x.shape[:-1], len(sites))
 
 
 def bag(values: Tensor, sites: Sites) -> Tensor:
@@ -141,7 +141,7 @@ def bag(values: Tensor, sites: Sites) -> Tensor:
 
 
 def join(pockets: list[Sites]) -> Sites:
-    """Return several pockets as one, without edges between them (equal k is a must)."""
+    """Return several pockets as one, without edges between them; k is the smallest of theirs."""
     k = min(p.neighbours.shape[1] for p in pockets)
     starts = [0, *torch.tensor([len(p) for p in pockets]).cumsum(0).tolist()]
     return Sites(

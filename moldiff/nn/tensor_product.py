@@ -18,7 +18,7 @@ and the pair's features.  All paths conserve parity, so reflections are respecte
 
 Sources: Thomas et al., "Tensor Field Networks" (2018); weighted paths and gate, Batzner
 et al., NequIP (2022); Geiger & Smidt, "e3nn" (2022).  e3nn is imported when a
-network is made: models without one do not pay for it.
+network is built, so other models do not pay for the import.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ __all__ = ["TensorProduct"]
 
 _SPHERE = "1x0e + 1x1o + 1x2e"
 _MIRRORED = (1.0, *(-1.0,) * 3, *(1.0,) * 5)
-"""What exchanging i and j does to the spherical harmonics of their difference."""
+"""Factors of the spherical harmonics of a difference when i and j are exchanged."""
 _CORE = 0.1
 """Distance, in units of the coordinates' scale, below which directions fade to zero: the
-direction of coincident atoms is not defined, and nothing may depend on it."""
+direction between coincident atoms is undefined, so nothing may depend on it."""
 
 
 @contextlib.contextmanager
 def _eager() -> Iterator[None]:
-    """Have e3nn make plain modules: scripted ones compile anew for each molecule size."""
+    """Make e3nn build plain modules: scripted ones recompile for each molecule size."""
     import e3nn
 
     before = e3nn.get_optimization_defaults()
@@ -76,27 +76,27 @@ def _irreps(scalars: int, vectors: int, tensors: int) -> Any:
     return o3.Irreps([(mul, ir) for mul, ir in parts if mul])
 
 
-def _product(sent: Any, kept: Any) -> Any:
-    """Return the channel-wise product of ``sent`` with a sphere, restricted to ``kept``."""
+def _product(inputs: Any, outputs: Any) -> Any:
+    """Return the channel-wise product of ``inputs`` with a sphere, restricted to ``outputs``."""
     from e3nn import o3
 
     sphere = o3.Irreps(_SPHERE)
     paths = [
         (i, j, mul, ir)
-        for i, (mul, left) in enumerate(sent)
+        for i, (mul, left) in enumerate(inputs)
         for j, (_, right) in enumerate(sphere)
         for ir in left * right
-        if ir in kept
+        if ir in outputs
     ]
     irreps, place, _ = o3.Irreps([(mul, ir) for _, _, mul, ir in paths]).sort()
     instructions = [(i, j, place[k], "uvu", True) for k, (i, j, _, _) in enumerate(paths)]
     return o3.TensorProduct(
-        sent, sphere, irreps, instructions, internal_weights=False, shared_weights=False
+        inputs, sphere, irreps, instructions, internal_weights=False, shared_weights=False
     )
 
 
 class _Layer(nn.Module):
-    """One refinement; ``tensors`` counts the l = 2 tensors before and after it."""
+    """One refinement; ``tensors`` are the numbers of l = 2 tensors before and after it."""
 
     owner: Tensor
     mirrored: Tensor
@@ -124,8 +124,8 @@ class _Layer(nn.Module):
         self.sphere = o3.SphericalHarmonics(_SPHERE, normalize=False, normalization="component")
         self.send_scalars = nn.Linear(width, channels, bias=False)
         self.send = o3.Linear(before, before)
-        kept = o3.Irreps("0e") + after
-        self.product = _product(_irreps(channels, channels, tensors[0]), kept)
+        outputs = o3.Irreps("0e") + after
+        self.product = _product(_irreps(channels, channels, tensors[0]), outputs)
         self.spread = nn.Linear(message_width, int(self.product.weight_numel))
         received = self.product.irreps_out.simplify()
         self.received = received.count("0e")  # sorted, so the scalars come first
@@ -148,45 +148,47 @@ class _Layer(nn.Module):
         shift, scale = self.modulate(x.context).unsqueeze(1).chunk(2, -1)
         h = self.norm(x.atoms) * (1 + scale) + shift
         n = h.shape[1]
-        both, apart = pair_selector(n, h.device, 1), pair_differences(x.points)
+        both, differences = pair_selector(n, h.device, 1), pair_differences(x.points)
         with torch.autocast(h.device.type, enabled=False):
-            metric = self.metric(apart.square().sum(-1).log1p())
+            metric = self.metric(differences.square().sum(-1).log1p())
         m = F.silu(both @ self.sum_atoms(h) + self.message(x.pairs) + metric)
-        sent, weights = self.send_scalars(h), self.spread(m)
+        inputs, weights = self.send_scalars(h), self.spread(m)
         # Vectors stay in 32 bits: rounding their components would break the equivariance.
         with torch.autocast(h.device.type, enabled=False):
-            vectors = torch.cat([_shrunk(x.points.flatten(2)), _shrunk(tensors)], -1)
-            sent = torch.cat([sent.float(), self.send(vectors)], -1)
-            received = self._exchange(sent, apart, weights.float())
+            vectors = torch.cat([_bounded(x.points.flatten(2)), _bounded(tensors)], -1)
+            inputs = torch.cat([inputs.float(), self.send(vectors)], -1)
+            received = self._exchange(inputs, differences, weights.float())
         scalars = [h, both.T @ m / n**0.5, received[..., : self.received].to(m.dtype)]
         hidden = self.scalars(torch.cat([part.to(m.dtype) for part in scalars], -1))
         hidden, gates = hidden.split((h.shape[-1], hidden.shape[-1] - h.shape[-1]), -1)
         with torch.autocast(h.device.type, enabled=False):
-            gated = self.keep(vectors) + self.receive(received[..., self.received :])
-            gated = self.out(gated * gates.float().sigmoid()[..., self.owner])
-            moved = gated[..., : x.points[0, 0].numel()].view_as(x.points)
-            points = x.points + moved - moved.mean(1, keepdim=True)
-            more = gated[..., x.points[0, 0].numel() :]
+            vector_update = self.keep(vectors) + self.receive(received[..., self.received :])
+            vector_update = self.out(vector_update * gates.float().sigmoid()[..., self.owner])
+            displacements = vector_update[..., : x.points[0, 0].numel()].view_as(x.points)
+            points = x.points + displacements - displacements.mean(1, keepdim=True)
+            tensor_update = vector_update[..., x.points[0, 0].numel() :]
         refined = dataclasses.replace(
             x,
             atoms=x.atoms + self.out_scalars(F.silu(hidden)),
             pairs=x.pairs + self.pair_update(m),
             points=points,
         )
-        return refined, tensors[..., : more.shape[-1]] + more
+        return refined, tensors[..., : tensor_update.shape[-1]] + tensor_update
 
-    def _exchange(self, sent: Tensor, apart: Tensor, weights: Tensor) -> Tensor:
-        """Sum over j what atom i receives along every path, (b, n, ...).
+    def _exchange(self, inputs: Tensor, differences: Tensor, weights: Tensor) -> Tensor:
+        """Sum the messages from all j to atom i along every path, (b, n, ...).
 
-        ``weights`` (b, e, paths) hold for both directions of a pair.
+        ``weights`` (b, e, paths) apply to both directions of a pair.
         """
-        n = sent.shape[1]
-        both, minus = (pair_selector(n, sent.device, sign) for sign in (1, -1))
-        first, second = (both + minus) / 2, (both - minus) / 2
-        apart = (apart * self.direction.unsqueeze(-1)).sum(2)
-        sphere = self.sphere(apart / (apart.square().sum(-1, keepdim=True) + _CORE**2).sqrt())
+        n = inputs.shape[1]
+        both, signs = (pair_selector(n, inputs.device, sign) for sign in (1, -1))
+        first, second = (both + signs) / 2, (both - signs) / 2
+        differences = (differences * self.direction.unsqueeze(-1)).sum(2)
+        sphere = self.sphere(
+            differences / (differences.square().sum(-1, keepdim=True) + _CORE**2).sqrt()
+        )
         messages = self.product(
-            torch.cat([second, first]) @ sent,
+            torch.cat([second, first]) @ inputs,
             torch.cat([sphere, sphere * self.mirrored], 1),
             torch.cat([weights, weights], 1),
         )
@@ -194,8 +196,8 @@ class _Layer(nn.Module):
         return received
 
 
-def _shrunk(vectors: Tensor) -> Tensor:
-    """Bound the length of an atom's vectors taken together, (b, n, components)."""
+def _bounded(vectors: Tensor) -> Tensor:
+    """Bound the joint length of an atom's vectors, (b, n, components)."""
     return vectors / (1 + vectors.square().sum(-1, keepdim=True) / max(vectors.shape[-1], 1)).sqrt()
 
 
@@ -242,7 +244,7 @@ class TensorProduct(Interaction):
             from e3nn import o3
 
             self.sphere = o3.SphericalHarmonics("2e", normalize=False, normalization="component")
-            # Nothing reads the tensors after the last layer, so it makes none.
+            # Nothing reads tensors after the last layer, so it produces none.
             after = [tensors] * (layers - 1) + [0]
             self.stack = nn.ModuleList(
                 _Layer(width, pair_width, message_width, channels, (tensors, k), context_width)

@@ -10,9 +10,9 @@ Per layer, with atoms h, symmetric pair features p and C coordinate channels X:
     p_{ij} &\leftarrow p_{ij} + U m_{ij}, \qquad h_i \leftarrow h_i + \mathrm{FFN}(h_i)
 
 Messages are symmetric in i and j, so they exist once per unordered pair: half the
-memory traffic of a directed graph, which is what bounds the speed on a CPU.  The
-direction attention needs comes from q and k.  Coordinate forces are equal and opposite,
-so the centre of mass stays where it is without a projection.
+memory traffic of a directed graph, which limits the speed on a CPU.  The direction
+that attention needs comes from q and k.  Coordinate forces are equal and opposite,
+so the centre of mass stays in place without a projection.
 
 Sources: Vaswani et al. (2017); pair bias, Jumper et al., AlphaFold 2 (2021), algorithm
 7; coordinate update, Satorras et al., EGNN (2021), eq. 4, in several channels as in Levy
@@ -73,20 +73,20 @@ class _Layer(nn.Module):
         shift_a, scale_a, shift_f, scale_f = self.modulate(x.context).unsqueeze(1).chunk(4, -1)
         h = self.norm(x.atoms) * (1 + scale_a) + shift_a
         n = h.shape[1]
-        apart = pair_differences(x.points)
-        square = apart.square().sum(-1)
+        differences = pair_differences(x.points)
+        square = differences.square().sum(-1)
         both = pair_selector(n, h.device, 1)
-        # One product for pairs and distances: with 8 columns alone it would cost as much.
+        # One product for pairs and distances: a separate one with 8 columns would cost as much.
         weight = torch.cat([self.message.weight, self.metric.weight], 1)
-        seen = torch.cat([x.pairs, square.log1p().to(x.pairs.dtype)], -1)
-        m = F.silu(both @ self.sum_atoms(h) + F.linear(seen, weight, self.message.bias))
+        inputs = torch.cat([x.pairs, square.log1p().to(x.pairs.dtype)], -1)
+        m = F.silu(both @ self.sum_atoms(h) + F.linear(inputs, weight, self.message.bias))
         pair_update, bias, gate = self.spread(m).split(self.split, -1)
-        gathered = (both.T @ m) / n**0.5
+        message_sum = (both.T @ m) / n**0.5
         attended = pair_attention(self.qkv(h), bias)
-        atoms = x.atoms + self.out(torch.cat([attended, gathered], -1))
+        atoms = x.atoms + self.out(torch.cat([attended, message_sum], -1))
         h = self.norm(atoms) * (1 + scale_f) + shift_f
         atoms = atoms + self.contract(F.silu(self.expand(h)))
-        force = apart * (gate / (1 + (square + 1e-8).sqrt())).unsqueeze(-1)
+        force = differences * (gate / (1 + (square + 1e-8).sqrt())).unsqueeze(-1)
         with torch.autocast(h.device.type, enabled=False):
             points = self.mix @ (x.points + pair_forces(force, n) / n**0.5)
         return dataclasses.replace(x, atoms=atoms, pairs=x.pairs + pair_update, points=points)

@@ -154,7 +154,7 @@ def test_generate_with_a_sampler(run: Run, model_file: Path, tmp_path: Path) -> 
         "huen": "Did you mean 'heun'",
         "annealed": "'ve'",
         "heun,s_chrun=1": "Did you mean 's_churn'",
-        "heun,s_churn": "no setting",
+        "heun,s_churn": "not a setting",
     }.items():
         done = run(*words, name)
         assert done.status == 2 and told in done.err and "Traceback" not in done.err

@@ -1,4 +1,4 @@
-"""Guidance: denoisers that hold a denoiser and change what it predicts."""
+"""Guidance: denoisers that wrap a denoiser and change its predictions."""
 
 from __future__ import annotations
 

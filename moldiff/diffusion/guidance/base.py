@@ -1,8 +1,8 @@
-"""What guidance is: a denoiser that holds a denoiser and changes what it predicts.
+"""Guidance: a denoiser that wraps another denoiser and changes its predictions.
 
-A guidance is registered by name, and a list of them in the sampling settings wraps the model's
-denoiser, the first innermost.  What its constructor takes from whoever builds it (the denoiser,
-and what the domain knows: ``allowed``, ``conditions``) is named when it is registered.
+Guidances are registered by name.  A list of them in the sampling settings wraps the model's
+denoiser, the first innermost.  Its registration names the arguments that the caller supplies:
+the denoiser, and what the domain knows (``allowed``, ``conditions``).
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
-r"""Classifier-free guidance: go beyond what the condition changes in the prediction.
+r"""Classifier-free guidance: amplify the change that a condition makes in the prediction.
 
 .. math:: \hat x_0 = \mathrm{mix}(\hat x_0(x_t),\ \hat x_0(x_t, c),\ w)
 
-w = 0 is the unconditional prediction, w = 1 the conditional one, w > 1 aims at c more sharply than
-the data do.  Of coordinates :math:`\hat x_0` is linear in the score, so this is Ho & Salimans
-(2022), eq. 6, whose w is ours less 1: the score of :math:`p(x) (p(x|c) / p(x))^w`.  Of classes the
-logits are mixed, :math:`p_0^{1-w} p_c^w` normalised: the same tilt, class by class.
+w = 0 gives the unconditional prediction and w = 1 the conditional one; w > 1 targets c more
+sharply than the data do.  For coordinates, :math:`\hat x_0` is linear in the score, so this is
+Ho & Salimans (2022), eq. 6, with their w one less than ours: the score of
+:math:`p(x) (p(x|c) / p(x))^w`.  For classes, the logits are mixed:
+:math:`p_0^{1-w} p_c^w`, normalised, is the same tilt, class by class.
 """
 
 from __future__ import annotations
@@ -31,23 +32,23 @@ __all__ = ["ClassifierFree"]
 )
 @dataclass(frozen=True, eq=False)
 class ClassifierFree(Guidance):
-    """Mix what is predicted without and with the conditions of the context.
+    """Mix the predictions without and with the conditions of the context.
 
-    Where the context has none, the prediction is that of the denoiser inside.
+    Without conditions in the context, the inner denoiser's prediction is returned.
 
     Parameters
     ----------
     denoiser:
-        Of a network that was trained with conditions, and now and then without.
+        Denoiser of a network trained with conditions that were dropped at random.
     weight:
-        w; at 0 and 1 the denoiser is asked once.
+        w; 0 and 1 cost one evaluation of the denoiser, other weights two.
     conditions:
-        How many conditions the network knows.
+        Number of conditions the network was trained with.
 
     Raises
     ------
     ConfigError
-        If the weight is not finite, or the network knows no condition.
+        If the weight is not finite, or the network has no conditions.
     """
 
     denoiser: Denoiser

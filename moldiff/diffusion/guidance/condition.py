@@ -1,14 +1,14 @@
-r"""What a model can be asked for: numbers of a whole graph, in units of the data's spread.
+r"""Conditions: target values for a property of the whole graph, standardised by the data.
 
-A condition is a name with the mean and standard deviation it has in the training data; the
-engine knows nothing else of it.  A request gives some of a model's k conditions; the network sees
-them as (b, k) standardised values with NaN where nothing is asked.
+A condition is a name with its mean and standard deviation in the training data; the engine knows
+nothing else about it.  A request sets some of a model's k conditions; the network sees them as
+(b, k) standardised values with NaN where no value is requested.
 
-Molecules with a wanted value c are not as frequent in every size, so the sizes are drawn from
+How frequent a target value c is depends on the size of the molecule, so sizes are drawn from
 
 .. math:: p(n | c) \propto p(n) \prod_k \mathcal{N}(c_k; \mu_{k,n}, s_{k,n}^2)
 
-with the mean and deviation the property has among the training data of size n.
+with the mean and standard deviation of the property among the training data of size n.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ __all__ = ["Condition", "dropped", "remarks", "standardised", "weighed_sizes"]
 
 @dataclass(frozen=True)
 class Condition:
-    """A number a model can be asked for.
+    """A property on which a model can be conditioned.
 
     Attributes
     ----------
     name, unit:
         Which property, and its unit ("" for none).
     mean, std:
-        Of the training data, in that unit.
+        Mean and standard deviation of the training data, in that unit.
     low, high:
-        98 % of the training data lie between.
+        Range of the central 98 % of the training data.
     by_size:
         Mean and standard deviation among the training data of each size (number of atoms).
     """
@@ -75,23 +75,23 @@ class Condition:
 def standardised(
     conditions: Sequence[Condition], wanted: Mapping[str, float]
 ) -> Float[Tensor, "1 k"]:
-    """Return wanted values as the network sees them, (1, k); NaN where nothing is wanted.
+    """Return target values as the network sees them, (1, k); NaN where none is set.
 
     Raises
     ------
     InputError
-        If the model has no such condition, or a value is no finite number.
+        If the model lacks the condition, or a value is not a finite number.
     """
-    known = [condition.name for condition in conditions]
+    names = [condition.name for condition in conditions]
     for name, value in wanted.items():
-        if not known:
+        if not names:
             raise InputError(
                 f"The model cannot be asked for '{name}': it was trained without conditions.",
                 fix=f"Train one with 'conditions: {{properties: [{name}]}}' in its configuration.",
             )
-        if name not in known:
+        if name not in names:
             raise InputError(
-                f"The model cannot be asked for '{name}'.", fix=did_you_mean(name, known)
+                f"The model cannot be asked for '{name}'.", fix=did_you_mean(name, names)
             )
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not number or not math.isfinite(value):
@@ -103,7 +103,7 @@ def standardised(
 
 
 def remarks(conditions: Sequence[Condition], wanted: Mapping[str, float]) -> Iterator[str]:
-    """Yield what is to be said of wanted values that are rare or absent in the training data."""
+    """Yield warnings about target values that are rare or absent in the training data."""
     for c in conditions:
         if c.name in wanted and not c.low <= wanted[c.name] <= c.high:
             yield (
@@ -135,8 +135,8 @@ def dropped(
 ) -> Float[Tensor, "b k"]:
     """Hide conditions (b, k) at random behind NaN, so that the network learns to do without.
 
-    All of a graph with probability ``drop`` (Ho & Salimans 2022, algorithm 1); each alone, too,
-    where there are several, so that any part of them can be asked for.
+    All conditions of a graph are hidden with probability ``drop`` (Ho & Salimans 2022, algorithm
+    1).  If there are several, each is also hidden on its own, so that any subset can be requested.
     """
     b, k = conditions.shape
     u = uniform((b, k + 1), rng=rng, device=conditions.device)

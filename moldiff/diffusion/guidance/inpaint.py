@@ -1,4 +1,4 @@
-"""Keep what is known: predictions of known entries are replaced by their values."""
+"""Inpainting: replace predictions of known entries by their values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the sampling settings of a model to what samples it."""
+"""Build the denoiser and sampler from a model's sampling settings."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ SHORT: Mapping[str, tuple[str, str]] = {
 def guidances(sampling: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the guidances that sampling settings name, in their order, as configurations.
 
-    ``guidance`` may be a list of them; a short setting, such as ``temperature: 0.7``, is laid
-    over the one of the list that it is about.  A guidance that is off (``valence: 0``) is left out.
+    ``guidance`` may be a list of them; a short setting, such as ``temperature: 0.7``, overrides
+    the matching guidance of the list.  A guidance that is off (``valence: 0``) is left out.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def laid_over(own: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
 
 
 def _number(setting: str, value: Any) -> Any:
-    """A number, or for a temperature one for each of some fields."""
+    """A number, or for ``early_temperature`` a number per field."""
     values = value.values() if isinstance(value, Mapping) else [value]
     by_field = isinstance(value, Mapping) and setting == "early_temperature"
     for one in values if by_field or not isinstance(value, Mapping) else [value]:
@@ -83,20 +83,21 @@ def with_settings(
     sampling: Mapping[str, Any],
     knowledge: Mapping[str, Any] | None = None,
 ) -> tuple[Denoiser, Sampler]:
-    """Return the denoiser and the sampler that the ``sampling`` of a model stands for.
+    """Return the guided denoiser and the sampler that a model's ``sampling`` settings describe.
 
     Parameters
     ----------
     denoiser, sampling:
-        Of the model.
+        The model's denoiser and its sampling settings.
     knowledge:
-        What the model's domain tells guidances: ``allowed`` valences, number of ``conditions``.
+        What the model's domain supplies to guidances: ``allowed`` valences, the number of
+        ``conditions``.
 
     Raises
     ------
     ConfigError
-        If a setting is unknown or has an impossible value, the process cannot be sampled so, or
-        there is guidance for a denoiser without conditions.
+        If a setting is unknown or has an impossible value, the sampler does not suit the process,
+        or guidance is set for a denoiser without conditions.
     """
     sampler = Sampler.from_config({k: v for k, v in sampling.items() if k not in SHORT})
     sampler.check(denoiser.process)

@@ -28,24 +28,23 @@ class Temperature(Guidance):
     """Divide the logits of every categorical field by a temperature that may depend on time.
 
     Below 1 the most probable classes win more often: more valid, less diverse molecules.
-    Early in a trajectory that decides which molecule it becomes, late whether the molecule is
-    without faults, so a high temperature ``early`` and a low one at the end give molecules
-    which are new and valid.
+    Early in a trajectory the classes decide which molecule forms, late whether it is free of
+    faults, so a high ``early`` temperature and a low final one give new and valid molecules.
 
     Parameters
     ----------
     denoiser:
-        Whose predictions are to be changed.
+        The denoiser whose predictions are changed.
     temperature:
-        At t = 0.
+        Temperature at t = 0.
     early:
-        At t = 1; in between it falls with t^2.  Of every field, or by field, where those left
-        out stay at ``temperature``; None: all do.
+        Temperature at t = 1; in between it varies with t^2.  One number for all fields, or a
+        number per field; fields left out, or all with None, stay at ``temperature``.
 
     Raises
     ------
     ConfigError
-        If a temperature is not a number above 0, or the field is not one of classes.
+        If a temperature is not a number above 0, or a named field is not categorical.
     """
 
     denoiser: Denoiser

@@ -1,18 +1,18 @@
 r"""Make the bonds predicted for an atom agree about its valence.
 
-A network predicts every class by itself: each of five bonds of a carbon may be probable, and all
-five together impossible.  What is meant is one joint distribution,
+A network predicts each class independently: every one of a carbon's five bonds may be probable,
+and all five together impossible.  The target is a joint distribution,
 
 .. math::
 
     p(b, a, c) \propto \prod_{ij} p_{ij}(b_{ij}) \prod_i p_i(a_i)\, p_i(c_i)
     \Big[\textstyle\sum_j b_{ij} \text{ is a valence of } (a_i, c_i)\Big]
 
-of bond orders b, elements a and charges c; its marginals take the place of the predictions.  They
-are found by belief propagation (the sum-product algorithm, Kschischang et al., 2001, eq. 5-6):
-exactly where the uncertain bonds form no ring, and well where they do.  What an atom tells one of
-its bonds needs the distribution of the sum of its other bonds: the product of their generating
-functions from the left times the one from the right, cut off above the largest valence.
+of bond orders b, elements a and charges c; its marginals replace the predictions.  Belief
+propagation (the sum-product algorithm, Kschischang et al., 2001, eq. 5-6) computes them: exactly
+if the uncertain bonds form no ring, and to a good approximation if they do.  The message from an
+atom to one of its bonds needs the distribution of the sum of its other bonds: the product of their
+generating functions from the left times the one from the right, truncated at the largest valence.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from moldiff.registry import register
 
 __all__ = ["Valence"]
 
-_LEAST = 1e-6  # of what is told: the impossible stays possible, in case nothing else is left
+_FLOOR = 1e-6  # of a message: impossible classes stay possible, in case no other is left
 
 
 @register(
@@ -49,21 +49,20 @@ class Valence(Guidance):
     Parameters
     ----------
     denoiser:
-        Whose predictions are to be changed; class k of its bonds is the order k.
+        The denoiser whose predictions are changed; class k of its bonds is the order k.
     allowed:
         Whether class a of types with class c of charges may have the valence v, (a, c, v).
     below:
-        Times from which on, towards the data, it is done; nearer to noise there is hardly a
-        molecule to agree about.
+        Guidance applies at times up to this one; nearer to noise there is hardly a molecule yet.
     rounds:
-        How often the atoms tell each other; few, because few bonds are uncertain at a time.
+        Rounds of messages; few suffice, because few bonds are uncertain at a time.
     atoms, pairs:
-        The two fields of atoms and the one of pairs that ``allowed`` is about.
+        The two atom fields and the pair field to which ``allowed`` refers.
 
     Raises
     ------
     ConfigError
-        If the process lacks a field, ``below`` is not from 0 to 1, or there are no rounds.
+        If the process lacks a field, ``below`` is outside [0, 1], or ``rounds`` is below 1.
     """
 
     denoiser: Denoiser
@@ -95,59 +94,60 @@ class Valence(Guidance):
             return x0_hat
         types, charges = (torch.softmax(x0_hat[f].float(), -1) for f in self.atoms)
         a, c, _ = self.allowed.shape
-        # A mask is one class more, which has no valence; no prediction is of it anyway.
+        # The mask is an extra class without a valence; it is never predicted anyway.
         allowed = F.pad(
             self.allowed.to(types), (0, 0, 0, charges.shape[-1] - c, 0, types.shape[-1] - a)
         )
         prior = torch.einsum("bna,bnc,acv->bnv", types, charges, allowed)
-        bonds, sums = _agreement(torch.softmax(x0_hat[self.pairs].float(), -1), prior, self.rounds)
-        told = (
-            _normal(torch.einsum("bnv,bnc,acv->bna", sums, charges, allowed)),
-            _normal(torch.einsum("bnv,bna,acv->bnc", sums, types, allowed)),
+        bonds, sums = _messages(torch.softmax(x0_hat[self.pairs].float(), -1), prior, self.rounds)
+        factors = (
+            _normalised(torch.einsum("bnv,bnc,acv->bna", sums, charges, allowed)),
+            _normalised(torch.einsum("bnv,bna,acv->bnc", sums, types, allowed)),
             bonds,
         )
-        fields = zip((*self.atoms, self.pairs), told, strict=True)
-        return x0_hat.replace(**{f: x0_hat[f] + m.log() for f, m in fields})
+        fields = zip((*self.atoms, self.pairs), factors, strict=True)
+        return x0_hat.replace(**{f: x0_hat[f] + factor.log() for f, factor in fields})
 
 
-def _agreement(
+def _messages(
     bonds: Float[Tensor, "b e k"], prior: Float[Tensor, "b n v"], rounds: int
 ) -> tuple[Float[Tensor, "b e k"], Float[Tensor, "b n v"]]:
-    """What the atoms tell their bonds, and the bonds their atoms about the sum of orders.
+    """Messages from the atoms to their bonds, and from the bonds to their atoms' valences.
 
-    Both are factors to multiply what was given with: probabilities of the bond orders, and
+    Both are factors that multiply the predictions: probabilities of the bond orders, and
     weights of each atom's valences.
     """
     b, _, k = bonds.shape
     n = prior.shape[1]
     i, j = pair_indices(n, bonds.device)
-    given = bonds.new_zeros(b, n, n, k)
-    given[..., 0] = 1.0  # an atom has no bond to itself
-    given[:, i, j] = bonds
-    given[:, j, i] = bonds
-    told = torch.full_like(given, 1.0 / k)  # by atom i, about its bond to j
+    orders = bonds.new_zeros(b, n, n, k)
+    orders[..., 0] = 1.0  # an atom has no bond to itself
+    orders[:, i, j] = bonds
+    orders[:, j, i] = bonds
+    messages = torch.full_like(orders, 1.0 / k)  # from atom i to its bond with j
     for _ in range(rounds):
-        heard = given * told.transpose(1, 2)
-        left, right = _sums(heard / heard.sum(-1, keepdim=True), prior.shape[2])
-        told = _normal(_others(left, right, prior, k))
-    return _normal(told[:, i, j] * told[:, j, i]), _normal(left[-1])
+        beliefs = orders * messages.transpose(1, 2)
+        left, right = _sums(beliefs / beliefs.sum(-1, keepdim=True), prior.shape[2])
+        messages = _normalised(_others(left, right, prior, k))
+    return _normalised(messages[:, i, j] * messages[:, j, i]), _normalised(left[-1])
 
 
 def _sums(
-    heard: Float[Tensor, "b n n k"], v: int
+    beliefs: Float[Tensor, "b n n k"], v: int
 ) -> tuple[Float[Tensor, "n1 b n v"], Float[Tensor, "n1 b n v"]]:
-    """Distributions of the sum of each atom's bonds before, and from, the j-th; below v."""
-    n = heard.shape[1]
-    steps = heard.new_zeros(*heard.shape[:3], v, v)  # from a sum to a sum by one more bond
-    for order in range(min(heard.shape[3], v)):
-        steps.diagonal(order, -2, -1).copy_(
-            heard[..., order : order + 1].expand(-1, -1, -1, v - order)
+    """Distributions of the sum of each atom's bonds before, and from, the j-th; sums below v."""
+    n = beliefs.shape[1]
+    # From each sum to the next by one more bond.
+    transitions = beliefs.new_zeros(*beliefs.shape[:3], v, v)
+    for order in range(min(beliefs.shape[3], v)):
+        transitions.diagonal(order, -2, -1).copy_(
+            beliefs[..., order : order + 1].expand(-1, -1, -1, v - order)
         )
-    none = F.pad(heard.new_ones(*heard.shape[:2], 1), (0, v - 1))
+    none = F.pad(beliefs.new_ones(*beliefs.shape[:2], 1), (0, v - 1))
     left, right = [none], [none]
-    for at in range(n):
-        left.append((left[-1].unsqueeze(-2) @ steps[:, :, at]).squeeze(-2))
-        right.append((right[-1].unsqueeze(-2) @ steps[:, :, n - 1 - at]).squeeze(-2))
+    for j in range(n):
+        left.append((left[-1].unsqueeze(-2) @ transitions[:, :, j]).squeeze(-2))
+        right.append((right[-1].unsqueeze(-2) @ transitions[:, :, n - 1 - j]).squeeze(-2))
     return torch.stack(left), torch.stack(right[::-1])
 
 
@@ -167,7 +167,7 @@ def _others(
     return F.pad(torch.stack(by_order, -1), (0, max(0, k - v)))
 
 
-def _normal(weights: Tensor) -> Tensor:
+def _normalised(weights: Tensor) -> Tensor:
     """Probabilities from weights; equal ones where all weights vanish."""
     weights = weights + torch.finfo(weights.dtype).tiny
-    return weights / weights.sum(-1, keepdim=True) + _LEAST
+    return weights / weights.sum(-1, keepdim=True) + _FLOOR

@@ -1,4 +1,4 @@
-"""Look on while a denoiser is asked."""
+"""Watch the predictions of a denoiser."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Watched"]
 
 @dataclass(frozen=True, eq=False)
 class Watched(Guidance):
-    """Call ``seen`` after every prediction; the predictions are those of the denoiser inside."""
+    """Call ``seen`` after every prediction; the inner denoiser's predictions are unchanged."""
 
     denoiser: Denoiser
     seen: Callable[[], None]

@@ -1,4 +1,4 @@
-"""What every objective promises, and what objectives share."""
+"""The interface of objectives, and code that they share."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ __all__ = [
 ]
 
 Sampled = Callable[[Denoiser, Mapping[str, Any]], tuple[Denoiser, Sampler]]
-"""From a denoiser and sampling settings to what they stand for, as `with_settings`."""
+"""From a denoiser and sampling settings to a guided denoiser and a sampler, as `with_settings`."""
 
 Loss = tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]
 """The loss (scalar), and its detached parts by field."""
 
 WEIGHTS: Mapping[str, float] = {"positions": 1.0, "types": 0.25, "charges": 0.5, "bonds": 1.0}
-"""Weight of each field's loss, unless said otherwise."""
+"""Default weight of each field's loss."""
 
 TAUGHT = ("guide", "sampled")
-"""What an objective with a ``teacher`` takes from whoever builds it: the teacher's denoiser, and
-how denoisers are sampled."""
+"""Arguments of an objective with a ``teacher`` that the caller supplies: the teacher's denoiser and
+a function that prepares denoisers for sampling."""
 
 
 class Objective(ABC):
-    """A loss of what is trained on a clean batch."""
+    """A loss on clean batches for the part of a model that is trained."""
 
     trains: ClassVar[str] = "denoiser"
-    """What it trains, in words."""
+    """The trained part, as a word for messages."""
 
     @abstractmethod
     def __call__(
@@ -57,19 +57,19 @@ class Objective(ABC):
         Parameters
         ----------
         trained:
-            A denoiser; for codecs and distances, which denoise nothing, their network.
+            A denoiser; or the network itself for codecs and distances, which do not denoise.
         x_0:
-            Clean batch; its context goes to the network with it.
+            Clean batch; its context is passed to the network.
         rng:
-            For the noise, its level, and whatever else is drawn.
+            Source of the noise, its level, and all other random draws.
         noise:
-            Fields at t = 1 which x_0 was made from, where the data are such pairs; all others
-            are drawn.
+            The fields at t = 1 from which x_0 was generated, if the data are such pairs; all other
+            fields are drawn.
         """
 
 
 def known_fields(weights: Mapping[str, float]) -> None:
-    """Raise ``ConfigError`` if there is a weight for what is no field."""
+    """Raise ``ConfigError`` if a weight names something that is not a field."""
     unknown = sorted(set(weights) - set(FIELDS))
     if unknown:
         raise ConfigError(
@@ -79,7 +79,7 @@ def known_fields(weights: Mapping[str, float]) -> None:
 
 
 def weighed(parts: Mapping[str, Tensor], weights: Mapping[str, float]) -> Loss:
-    """Return the weighed sum of scalar losses by field, and the losses without gradient."""
+    """Return the weighted sum of scalar losses by field, and the detached losses."""
     total = torch.stack([weights.get(k, 1.0) * v for k, v in parts.items()]).sum()
     return total, {name: value.detach() for name, value in parts.items()}
 
@@ -92,18 +92,18 @@ def coupled(
     *,
     rng: torch.Generator,
 ) -> Batch:
-    """Return noise for x_0 in every field: what is given; the rest drawn, points coupled.
+    """Return noise for x_0 in every field: the given noise, or drawn noise with coupled points.
 
-    The noise of vectors, and of whatever a coupling cannot rearrange, stays independent.
+    The noise of vectors, and of fields that a coupling cannot rearrange, stays independent.
     """
-    drawn = process.noise_like(x_0, rng=rng)
-    given = {} if noise is None else dict(noise)
-    if "clean" in x_0.context:  # whose frame and order of atoms are fixed
-        return drawn.replace(**given)
+    independent = process.noise_like(x_0, rng=rng)
+    fixed = {} if noise is None else dict(noise)
+    if "clean" in x_0.context:  # clean sites fix the frame and the order of atoms
+        return independent.replace(**fixed)
     free = [
         f
         for f in process.gaussian()
-        if f not in given and (FIELDS[f].points or not coupling.points)
+        if f not in fixed and (FIELDS[f].points or not coupling.points)
     ]
     free = [f for f in free if f not in process.vectors()]
-    return drawn.replace(**{f: coupling(x_0[f], drawn[f]) for f in free}, **given)
+    return independent.replace(**{f: coupling(x_0[f], independent[f]) for f in free}, **fixed)

@@ -1,7 +1,7 @@
 """The regression on clean data that diffusion models and flow matching have in common.
 
-``Denoising`` draws a time, noises the batch, asks for the clean batch back, and weighs
-the fields.  With the preconditions' table it is L_simple, the EDM loss or conditional
+``Denoising`` draws a time, noises the batch, predicts the clean batch, and weights the
+fields.  With the preconditions' table it is L_simple, the EDM loss or conditional
 flow matching; with cross-entropies it is the x_0-parametrised D3PM loss.
 """
 
@@ -50,10 +50,10 @@ class Denoising(Objective):
     weights:
         Weight of each field's loss.
     self_condition:
-        Fraction of steps in which the denoiser reads a first prediction of its own.
+        Fraction of steps in which the denoiser reads its own first prediction.
     snr_cap:
         Upper bound of the coordinate loss's weight relative to plain squared error in
-        units of the process's scale; keeps the last, easiest noise levels from ruling.
+        units of the process's scale; keeps the last, easiest noise levels from dominating.
     """
 
     times: Times = Kumaraswamy()
@@ -94,18 +94,18 @@ class Denoising(Objective):
     ) -> Loss:
         """Return the loss of the prediction from x_t at times t against x_0.
 
-        Sites that are clean at t = 0 are left out.
+        Clean sites (t = 0) are left out.
         """
         prediction = denoiser(x_t, t, previous)
         scale = self._scale(denoiser, t)
         parts: dict[str, Tensor] = {}
         for name, part in denoiser.process.processes.items():
-            at = field_times(t, name)
-            if at.ndim == 1:
+            times = field_times(t, name)
+            if times.ndim == 1:
                 loss = part.loss(prediction[name], x_0[name])
                 parts[name] = (loss * scale[name] if name in scale else loss).mean()
             else:
-                weight = scale.get(name, torch.ones_like(at)) * (at > 0)
+                weight = scale.get(name, torch.ones_like(times)) * (times > 0)
                 parts[name] = part.loss(prediction[name], x_0[name], weight).mean()
         return weighed(parts, self.weights)
 

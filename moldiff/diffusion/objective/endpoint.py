@@ -1,28 +1,28 @@
-r"""Endpoint: from the states a model of few steps really visits, where would the teacher end?
+r"""Endpoint: predict the teacher's end point from the states that a few-step model visits.
 
-A model of few steps is asked at the times t_1 > t_2 > ... of its own short grid for states that
-contain its own errors, which no noised molecule has; and there it needs not the mean of all that
-could have been noised to x_t but one molecule.  So the state is made by the student (i steps of
-its own sampler from noise) and the target by the teacher, with many steps from that very state:
+A few-step model is evaluated at the times t_1 > t_2 > ... of its own short grid, at states with its
+own errors, which noised molecules lack; and there it should predict one molecule, not the mean of
+all molecules that could have been noised to x_t.  So the student generates the state (i steps of
+its own sampler from noise), and the teacher the target, with many steps from that state:
 
 .. math:: x_0 = T_{t_i \to 0}(x_{t_i}), \qquad
           L = |\hat x_0(x_{t_j}, t_j) - x_0|^2 / c_{out}^2 + \text{cross-entropies}, \quad j \ge i
 
-For j > i the student goes on to t_j with its own coordinates, but with the classes of x_0, noised
-to t_j.  Its errors of geometry are thus in the states, while the target remains what they lead to;
-its errors in drawing classes are there for j = i.  The teacher always has the student's last two
-steps before it: nearer to the data not even small steps mend what is wrong.
+For j > i the student continues to t_j with its own coordinates, but with the classes of x_0, noised
+to t_j.  The states thus contain its errors of geometry, while the target remains their end point;
+for j = i they also contain its errors in drawing classes.  The teacher starts at least the
+student's last two steps before the end: nearer to the data even small steps cannot repair errors.
 
 This is distillation onto the end of the teacher's trajectory (Luhman & Luhman 2021; Salimans & Ho
 2022, whose target is two steps ahead), with labels of an expert at the learner's own states
 (Ross et al., DAgger, 2011, algorithm 3.1).
 
-Why not the alternatives, for molecules with classes: a teacher whose classes are drawn afresh at
-every step does not send a noise x_1 to one molecule (on QM9, from equal coordinates x_1, two draws
-of the classes end a median of 0.8 Å apart; of 24 molecules 22 became different ones), so that pairs
-(x_1, x_0), as in reflow, and the agreement of distant times, as in consistency models, leave a
-mean over molecules to be learned.  From a state at t < 2/3 the end is nearly decided.  At t = 1
-nothing is: there the wrapped objective on real data is the right one, and costs no teacher.
+The alternatives fail for molecules with classes.  A teacher that redraws classes at every step does
+not map a noise x_1 to one molecule (on QM9, from equal coordinates x_1, two draws of the classes
+end a median of 0.8 Å apart; 22 of 24 molecules became different ones).  Pairs (x_1, x_0), as in
+reflow, and the agreement of distant times, as in consistency models, therefore leave a mean over
+molecules to be learned.  From a state at t < 2/3 the end is nearly determined.  At t = 1 it is
+open: there the wrapped objective on real data is the right one, and needs no teacher.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from moldiff.seeds import uniform
 
 __all__ = ["Endpoint"]
 
-_FEWEST = 3  # steps of the teacher, from however close to the data
+_FEWEST = 3  # smallest number of teacher steps, even close to the data
 
 
 @register(
@@ -65,22 +65,23 @@ _FEWEST = 3  # steps of the teacher, from however close to the data
 )
 @dataclass(frozen=True)
 class Endpoint(Objective):
-    """Predict where the teacher ends, from states the student reached itself.
+    """Predict the teacher's end point from states that the student reached itself.
 
     Parameters
     ----------
     teacher:
         Name or path of the model that teaches; None: the student itself, with more steps.
     rollout:
-        Sampling settings of the student, those it is to be used with.
+        Sampling settings of the student, the same as in later use.
     teaching:
-        Sampling settings of the teacher; from t it takes the part sqrt(t) of its steps.
+        Sampling settings of the teacher; from t it takes a fraction sqrt(t) of its steps.
     share:
-        Part of the steps that are trained so; the others are trained with ``objective``.
+        Fraction of training steps with this loss; the others use ``objective``.
     objective:
-        The regression: all of it for the others, its weights for these.
+        The regression: used as a whole for the other steps, and for its weights in these.
     guide, sampled:
-        The teacher's denoiser (None: the student), and how both are sampled.
+        The teacher's denoiser (None: the student), and the function that prepares both for
+        sampling.
     """
 
     teacher: str | None = None
@@ -109,8 +110,8 @@ class Endpoint(Objective):
             return self.objective(trained, x_0, rng=rng, noise=noise)
         x_0 = Batch(x_0, trained.encode(x_0.context))
         student, sampler = self.sampled(trained, self.rollout)
-        last = self._drawn(1, sampler.steps - 1, rng)
-        first = self._drawn(1, min(last, max(1, sampler.steps - 2)), rng)
+        last = self._draw_integer(1, sampler.steps - 1, rng)
+        first = self._draw_integer(1, min(last, max(1, sampler.steps - 2)), rng)
         with torch.no_grad():
             latest = batch_times(x_0, torch.ones(x_0.graphs, device=x_0.device))
             x_1 = trained.process.kept(trained.process.noise_like(x_0, rng=rng), x_0, latest)
@@ -130,7 +131,7 @@ class Endpoint(Objective):
         return shorter.sample(guide, state.x, rng=rng, start=state.t)
 
     @staticmethod
-    def _drawn(low: int, high: int, rng: torch.Generator) -> int:
+    def _draw_integer(low: int, high: int, rng: torch.Generator) -> int:
         """Draw a whole number from low to high, both included."""
         return int(torch.randint(low, high + 1, (), generator=rng, device=rng.device))
 
@@ -146,7 +147,9 @@ def advanced(
     )
     prediction = student(state.x, t, state.prediction)
     classes = process.categorical()
-    known = {f: SURE * F.one_hot(end[f], k).float() for f, k in classes.items()}
-    x = process.reverse(state.x, prediction.replace(**known), t, after, eta=0.0, churn=1.0, rng=rng)
-    # The next prediction reads the student's own, not the classes it is to find.
+    certain = {f: SURE * F.one_hot(end[f], k).float() for f, k in classes.items()}
+    x = process.reverse(
+        state.x, prediction.replace(**certain), t, after, eta=0.0, churn=1.0, rng=rng
+    )
+    # The next prediction reads the student's own prediction, not the target classes.
     return State(x, prediction, s, state.step + 1, state.t, state.steps)

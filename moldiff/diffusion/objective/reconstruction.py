@@ -1,4 +1,4 @@
-"""Reconstruction: a codec's molecules through their latents and back."""
+"""Reconstruction: trains a codec to encode molecules as latents and decode them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _weights() -> dict[str, float]:
 @register("objective", "reconstruction", cites={"xu2023": "section 4.1", "kingma2014": "eq. 3"})
 @dataclass(frozen=True)
 class Reconstruction(Objective):
-    r"""The molecule from a draw of its latents, and the posterior's distance from the prior.
+    r"""Reconstruct the molecule from a draw of its latents, with a divergence from the prior.
 
     .. math:: -\log p(x | z_x, z_h) + \beta\, \mathrm{KL}(q(z_h | x)\, \|\, N(0, 1))
 
@@ -48,18 +48,18 @@ class Reconstruction(Objective):
     def __post_init__(self) -> None:
         known_fields(self.weights)
         if not self.kl >= 0:
-            raise ConfigError("'kl' of the reconstruction must be a number from 0.")
+            raise ConfigError("'kl' of the reconstruction must be at least 0.")
 
     def __call__(
         self, trained: Codec, x_0: Batch, *, rng: torch.Generator, noise: Batch | None = None
     ) -> Loss:
         mean = trained.latents(x_0)
-        found = trained.decode(trained.perturb(mean, rng=rng))
-        error = (found["positions"] - x_0["positions"]).square().sum(-1).mean()
+        decoded = trained.decode(trained.perturb(mean, rng=rng))
+        error = (decoded["positions"] - x_0["positions"]).square().sum(-1).mean()
         parts = {"positions": error}
-        for name in (f for f in found if f != "positions"):
+        for name in (f for f in decoded if f != "positions"):
             parts[name] = nn.functional.cross_entropy(
-                found[name].flatten(0, -2), x_0[name].flatten()
+                decoded[name].flatten(0, -2), x_0[name].flatten()
             )
         parts["kl"] = trained.divergence(mean)
         return weighed(parts, {**self.weights, "kl": self.kl})

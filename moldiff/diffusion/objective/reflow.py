@@ -1,4 +1,4 @@
-"""Reflow: noise and what a teacher made of it, as the coupling of a regression."""
+"""Reflow: a regression on pairs of noise and the teacher's sample from it."""
 
 from __future__ import annotations
 
@@ -25,34 +25,34 @@ TEACHING: Mapping[str, Any] = {
     "grid": {"name": "power", "exponent": 1.5},
     "temperature": 0.7,
 }
-"""How a teacher is sampled, unless said otherwise."""
+"""Default sampling settings of a teacher."""
 
 
 @register("objective", "reflow", cites={"liu2023": "algorithm 1"}, context=TAUGHT)
 @dataclass(frozen=True)
 class Reflow(Objective):
-    """Predict the sample a teacher made, on the straight way to the noise it made it from.
+    """Predict a teacher's sample on the straight path to the noise it was generated from.
 
-    The teacher's flow sends each x_1 to one x_0, so among its pairs paths cross less than
-    among noise and data that met by chance: the velocity of the new flow varies less along a
-    path, and fewer steps follow it.  Coordinates keep the teacher's noise; classes, which the
-    teacher's kernel draws, are trained on the classes it drew.  Without a teacher, or on pairs
-    that did not come from one, it is the first rectified flow: the pairs are what they are.
+    The teacher's flow maps each x_1 to one x_0, so paths between its pairs cross less often
+    than paths between random noise and data: the new flow's velocity varies less along a path,
+    and fewer steps suffice.  Coordinates keep the teacher's noise; classes are trained on those
+    that the teacher's kernel drew.  Without a teacher, or on pairs from elsewhere, this is the
+    first rectified flow.
 
     Source: Liu et al., "Flow Straight and Fast" (2023), algorithm 1.
 
     Parameters
     ----------
     teacher:
-        Name or path of the model that makes the pairs.
+        Name or path of the model that generates the pairs.
     pairs:
-        How many of them; training goes through them again and again.
+        Number of pairs, which training reuses.
     teaching:
         Sampling settings of the teacher (steps, stepper, grid, temperature).
     objective:
-        The regression on the pairs; its coupling is for what comes without noise.
+        The regression on the pairs; its coupling applies to data without given noise.
     guide, sampled:
-        The teacher's denoiser, and how it is sampled.
+        The teacher's denoiser, and the function that prepares it for sampling.
     """
 
     teacher: str | None = None
@@ -77,7 +77,7 @@ class Reflow(Objective):
         return self.objective(trained, x_0, rng=rng, noise=noise)
 
     def pair(self, x_1: Batch, *, rng: torch.Generator) -> tuple[Batch, Batch]:
-        """Return the teacher's sample from x_1, and the part of x_1 it depends on.
+        """Return the teacher's sample from x_1, and the part of x_1 that it depends on.
 
         Raises
         ------
@@ -89,6 +89,6 @@ class Reflow(Objective):
         guide, sampler = self.sampled(self.guide, self.teaching)
         with torch.no_grad():
             x_0 = sampler.sample(guide, x_1, rng=rng)
-        # The draws of the kernel, not the classes at t = 1, decide over the classes at t = 0.
+        # The kernel's draws, not the classes at t = 1, determine the classes at t = 0.
         flows = {f: x_1[f] for f in guide.process.flows()}
         return x_0, Batch(flows, x_1.context)

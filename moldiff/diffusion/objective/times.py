@@ -25,7 +25,7 @@ class Times(ABC):
     def sample(self, b: int, *, rng: torch.Generator) -> Float[Tensor, " b"]:
         """Draw b times, one from each of b equally probable strata, in random order.
 
-        Stratification removes most of the variance a random noise level adds to the
+        Stratification removes most of the variance that a random noise level adds to the
         loss (Kingma et al., "Variational Diffusion Models", 2021, appendix I.1).
         """
         strata = torch.randperm(b, generator=rng, device=rng.device)
@@ -56,7 +56,7 @@ class Kumaraswamy(Times):
 )
 @dataclass(frozen=True)
 class LogitNormal(Times):
-    """logit(t) ~ N(mean, std^2): most training at middling noise.
+    """logit(t) ~ N(mean, std^2), which trains mostly at intermediate noise.
 
     Source: Karras et al. (2022), table 1, in the bounded form of Esser et al. (2024),
     eq. 19.

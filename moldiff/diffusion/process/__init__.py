@@ -13,17 +13,17 @@ Between, eta scales the fresh variance, DDIM's eta (eq. 16) its standard deviati
 
 **Jump** (classes): in continuous time a class is kept with probability alpha_t and
 otherwise redrawn from pi: :math:`q(x_t|x_0) = \alpha_t \delta + (1-\alpha_t)\pi`.  The
-reverse kernel is closed-form between any two times, so the number of sampling steps is
-free (Austin et al., D3PM, 2021, eq. 3-4; Campbell et al. 2022).  With ``churn`` c the step
-from t to s goes on to (1 - c) s, and noise brings it back to s.  The marginals stay exact
-for every c; at c = 1 all classes are drawn afresh from the prediction, so that choices made
-early can be mended (the remasking and corrector samplers of discrete flows, Campbell et al.
+reverse kernel has a closed form between any two times, so any number of sampling steps
+works (Austin et al., D3PM, 2021, eq. 3-4; Campbell et al. 2022).  With ``churn`` c the step
+from t to s overshoots to (1 - c) s, and noise brings it back to s.  The marginals stay
+exact for every c; at c = 1 all classes are resampled from the prediction, so that early
+choices can be corrected (the remasking and corrector samplers of discrete flows, Campbell et al.
 2024, generalised to any noise).
 
-**Geodesic** (rotations, angles): :math:`x_t` lies the part w(t) of the way along the shortest
-geodesic from x_0 to uniform noise, :math:`x_t = \exp_{x_0}(w_t \log_{x_0} z)` (Chen & Lipman,
+**Geodesic** (rotations, angles): :math:`x_t` lies at the fraction w(t) of the shortest geodesic
+from x_0 to uniform noise, :math:`x_t = \exp_{x_0}(w_t \log_{x_0} z)` (Chen & Lipman,
 "Flow Matching on General Geometries", 2024, section 3.2, with kappa = 1 - w), and one
-reverse step goes on along the geodesic from the predicted clean value through x_t.
+reverse step moves along the geodesic from the predicted clean value through x_t.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every process promises."""
+"""The interface of processes."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Process(ABC):
     space: Space
     schedule: Schedule
     driven_by: ClassVar[Literal["eta", "churn"]]
-    """Which of a sampler's two amounts of randomness is the ``eta`` of :meth:`reverse`."""
+    """Which of a sampler's two amounts of randomness sets the ``eta`` of :meth:`reverse`."""
 
     def freed(self) -> Process:
-        """Return the process of some sites where others, which are given, fix the frame."""
+        """Return the process for graphs whose frame is fixed by clean sites."""
         return self
 
     def refusal(self, schedule: Schedule) -> str | None:
@@ -73,16 +73,16 @@ class Process(ABC):
     def loss(
         self, x0_hat: Guess, x_0: State, weight: Float[Tensor, "b sites"] | None = None
     ) -> Float[Tensor, " b"]:
-        """Return the mean error of a prediction per graph, (b,); 0 where it has no site.
+        """Return the mean error of a prediction per graph, (b,); 0 for graphs without sites.
 
-        ``weight`` multiplies the errors of each site; those of weight 0 do not count as sites.
+        ``weight`` multiplies the errors of each site; sites of weight 0 do not count.
         """
         errors = self.errors(x0_hat, x_0)
         if weight is None:
             return errors.flatten(1).mean(1) if errors.numel() else errors.flatten(1).sum(1)
         weighed = (expand(weight, errors) * errors).flatten(1).sum(1)
-        counted = expand((weight > 0).to(errors), errors).expand_as(errors)
-        return weighed / counted.flatten(1).sum(1).clamp_min(1)
+        sites = expand((weight > 0).to(errors), errors).expand_as(errors)
+        return weighed / sites.flatten(1).sum(1).clamp_min(1)
 
     @abstractmethod
     def mode(self, x0_hat: Guess) -> State:
@@ -94,4 +94,4 @@ class Flow(Process):
 
     @abstractmethod
     def half_log_snr(self, t: Float[Tensor, "*s"]) -> Float[Tensor, "*s"]:
-        """Return log(signal / noise) at times t: the time in which solvers take their steps."""
+        """Return log(signal / noise) at times t, the time variable of the solvers."""

@@ -16,7 +16,7 @@ from moldiff.registry import register
 
 __all__ = ["Gaussian"]
 
-_CLEAREST = 0.25  # signal / noise at t = 1 above which sampling does not begin with noise
+_CLEAREST = 0.25  # largest signal / noise at t = 1 for which sampling can start from pure noise
 
 
 @register("process", "gaussian", cites={"ho2020": "eq. 7", "song2021ddim": "eq. 12"})
@@ -48,7 +48,7 @@ class Gaussian(Flow):
         ratio = float(alpha / sigma)
         if ratio <= _CLEAREST:  # false for NaN as well
             return None
-        return f"at t = 1 there is {ratio:.2g} times as much signal as noise, not next to none"
+        return f"at t = 1 there is still {ratio:.2g} times as much signal as noise"
 
     def sigma(self, t: Tensor) -> Tensor:
         """Return the noise level in Å at times t."""
@@ -70,7 +70,7 @@ class Gaussian(Flow):
             noise = self.prior(tuple(x_s.shape), rng=rng, device=x_s.device)
         ratio = self.schedule.alpha(t) / self.schedule.alpha(s)
         variance = self.schedule.sigma(t) ** 2 - (ratio * self.schedule.sigma(s)) ** 2
-        # `noise` has the size of the prior; divide by it to have unit normal noise in Å.
+        # `noise` has the size of the prior; dividing by it gives unit normal noise in Å.
         unit = variance.clamp_min(0).sqrt() / self.schedule.sigma(torch.ones_like(t))
         return expand(ratio, x_s) * x_s + expand(unit, x_s) * noise
 

@@ -16,17 +16,17 @@ from moldiff.registry import register
 
 __all__ = ["Geodesic"]
 
-_LEAST = 1e-12  # of the way: nothing, but one can divide by it
+_TINY = 1e-12  # of the way: practically zero, but safe to divide by
 
 
 @register("process", "geodesic", cites={"chen2024": "section 3.2", "bose2024": "section 3"})
 @dataclass(frozen=True)
 class Geodesic(Flow):
-    r"""Rotations or angles on their way to uniform noise.
+    r"""Rotations or angles, interpolated to uniform noise.
 
     :math:`x_t = \mathrm{mix}(x_0, z, w_t)`, with z uniform and w(t) the schedule's sigma, shifted
-    and scaled to run from 0 to 1; t itself for the rectified schedule.  Unlike a Gaussian process
-    it has no kernel q(x_t | x_s) that does without x_0: see :meth:`forward`.
+    and scaled to run from 0 to 1; t itself for the rectified schedule.  Unlike a Gaussian process,
+    it has no kernel q(x_t | x_s) that is independent of x_0: see :meth:`forward`.
 
     Source: Chen & Lipman, "Flow Matching on General Geometries" (2024), section 3.2; Bose et al.,
     "SE(3)-Stochastic Flow Matching" (2024), section 3, for rotations.
@@ -49,7 +49,7 @@ class Geodesic(Flow):
             raise ValueError("its space must be one with uniform noise: so3 or torus")
 
     def way(self, t: Float[Tensor, "*s"]) -> Float[Tensor, "*s"]:
-        """Return w(t): which part of the way to the noise is behind x_t."""
+        """Return w(t), the fraction of the way from the data to the noise at which x_t lies."""
         first, last = self.schedule.sigma(t.new_tensor([0.0, 1.0]))
         return ((self.schedule.sigma(t) - first) / (last - first)).clamp(0, 1)
 
@@ -65,28 +65,28 @@ class Geodesic(Flow):
     def forward(
         self, x_s: State, s: Times, t: Times, *, rng: torch.Generator, noise: State | None = None
     ) -> State:
-        """Go on from x_s to x_t on the geodesic that ends at ``noise``.
+        """Move from x_s to x_t on the geodesic that ends at ``noise``.
 
-        With the noise x_s was made with this is the same path, exactly; from s = 0 a fresh draw
-        gives q(x_t | x_0), exactly.  From s > 0 a fresh draw bends the path towards a new end,
-        which is not q(x_t | x_0): no kernel without knowledge of x_0 is.
+        With the noise that produced x_s, this continues the same path exactly; from s = 0, a
+        fresh draw gives q(x_t | x_0) exactly.  From s > 0, a fresh draw bends the path towards a
+        new end, which does not give q(x_t | x_0): no kernel can without knowing x_0.
         """
         if noise is None:
             noise = self.prior(tuple(x_s.shape), rng=rng, device=x_s.device)
         w_s, w_t = self.way(s), self.way(t)
-        return self.space.mix(x_s, noise, expand((w_t - w_s) / (1 - w_s).clamp_min(_LEAST), x_s))
+        return self.space.mix(x_s, noise, expand((w_t - w_s) / (1 - w_s).clamp_min(_TINY), x_s))
 
     def reverse(
         self, x_t: State, x0_hat: Guess, t: Times, s: Times, *, eta: float, rng: torch.Generator
     ) -> State:
-        """Move to the part w_s of the way from the prediction to the noise behind x_t.
+        """Move to the fraction w_s of the way from the prediction to the noise implied by x_t.
 
-        At eta = 0 this is Euler's step of the flow.  Above, the noise itself moves by the part
-        eta towards a fresh draw, which leaves it uniform: x_s given the true clean value has the
-        right distribution for every eta, and at eta = 1 forgets x_t.  A prediction that is a
-        mean over several clean values is exact at eta = 0 only, in the limit of many steps.
+        At eta = 0 this is Euler's step of the flow.  For eta > 0 the noise itself moves by the
+        fraction eta towards a fresh draw, which leaves it uniform: given the true clean value,
+        x_s has the right distribution for every eta, and at eta = 1 is independent of x_t.  A
+        prediction that averages several clean values is exact only at eta = 0, with many steps.
         """
-        w_t, w_s = self.way(t).clamp_min(_LEAST), self.way(s)
+        w_t, w_s = self.way(t).clamp_min(_TINY), self.way(s)
         if eta <= 0:
             return self.space.mix(x0_hat, x_t, expand(w_s / w_t, x_t))
         end = self.space.mix(x0_hat, x_t, expand(1 / w_t, x_t))
@@ -96,7 +96,7 @@ class Geodesic(Flow):
     def correct(
         self, x_t: State, x0_hat: Guess, t: Times, *, eta: float, rng: torch.Generator
     ) -> State:
-        """Move the noise behind x_t by the part eta towards a fresh draw."""
+        """Move the noise implied by x_t by the fraction eta towards a fresh draw."""
         return self.reverse(x_t, x0_hat, t, t, eta=eta, rng=rng) if eta > 0 else x_t
 
     def errors(self, x0_hat: Guess, x_0: State) -> Float[Tensor, "b ..."]:

@@ -1,4 +1,4 @@
-"""Classes that jump to a random one."""
+"""Classes that jump at random."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from moldiff.seeds import uniform
 
 __all__ = ["Jump"]
 
-_MOST_KEPT = 0.05  # probability at t = 1 above which sampling does not begin with noise
+_LARGEST_ALPHA = 0.05  # largest alpha(1) for which sampling can start from pure noise
 
 
 @register(
@@ -39,10 +39,10 @@ class Jump(Process):
     driven_by: ClassVar[Literal["eta", "churn"]] = "churn"
 
     def refusal(self, schedule: Schedule) -> str | None:
-        kept = float(schedule.alpha(torch.ones(())))
-        if kept <= _MOST_KEPT:  # false for NaN as well
+        alpha = float(schedule.alpha(torch.ones(())))
+        if alpha <= _LARGEST_ALPHA:  # false for NaN as well
             return None
-        return f"at t = 1 a class is still kept with probability {kept:.2g}, not next to never"
+        return f"at t = 1 a class is still kept with probability {alpha:.2g}"
 
     def prior(
         self, shape: tuple[int, ...], *, rng: torch.Generator, device: torch.device | str = "cpu"
@@ -61,27 +61,27 @@ class Jump(Process):
     def posterior(self, x_t: State, x0_hat: Guess, t: Times, s: Times) -> Guess:
         """Return p(x_s | x_t) unnormalised, (b, ..., k), given logits of x_0.
 
-        The sum over x_0 of the exact kernel q(x_s | x_t, x_0) weighted with the
+        The sum over x_0 of the exact kernel q(x_s | x_t, x_0), weighted by the
         prediction, in closed form.
         """
         pi = self.space.weights(x_t)
         alpha_t = expand(self.schedule.alpha(t), x0_hat)
         alpha_s = expand(self.schedule.alpha(s), x0_hat)
         keep = alpha_t / alpha_s
-        here = F.one_hot(x_t, self.space.classes).to(x0_hat.dtype)
-        pi_here = pi[x_t].unsqueeze(-1)
-        evidence = alpha_t * here + (1 - alpha_t) * pi_here  # q(x_t | x_0 = k) for each k
-        # Classes that cannot have led to x_t (mask noise) leave before the softmax: however
-        # sure the prediction is of one of them, the others keep weights that are not zero.
+        one_hot = F.one_hot(x_t, self.space.classes).to(x0_hat.dtype)
+        pi_t = pi[x_t].unsqueeze(-1)
+        evidence = alpha_t * one_hot + (1 - alpha_t) * pi_t  # q(x_t | x_0 = k) for each k
+        # Classes that cannot have led to x_t (mask noise) are removed before the softmax, so
+        # that even a prediction certain of one of them leaves the others nonzero weights.
         x0 = torch.softmax(x0_hat.masked_fill(evidence <= 0, -torch.inf), dim=-1)
         weight = x0 / evidence.clamp_min(1e-30)
         prior = alpha_s * weight + (1 - alpha_s) * pi * weight.sum(-1, keepdim=True)
-        return (keep * here + (1 - keep) * pi_here) * prior
+        return (keep * one_hot + (1 - keep) * pi_t) * prior
 
     def reverse(
         self, x_t: State, x0_hat: Guess, t: Times, s: Times, *, eta: float, rng: torch.Generator
     ) -> State:
-        """Draw x_s: to (1 - eta) s by the posterior, back to s by noise."""
+        """Draw x_s: go to (1 - eta) s by the posterior, and back to s by noise."""
         r = (1 - eta) * s
         x_r = self.space.draw(self.posterior(x_t, x0_hat, t, r), rng=rng)
         return self.forward(x_r, r, s, rng=rng) if eta > 0 else x_r
@@ -91,7 +91,7 @@ class Jump(Process):
     ) -> State:
         """Go back to (1 - eta) t by the posterior, and by noise to t again.
 
-        Exact for every eta as far as sites are independent given x_t; for small eta the
+        Exact for every eta if sites are independent given x_t; for small eta it is the
         corrector of Campbell et al. (2022).
         """
         return self.reverse(x_t, x0_hat, t, t, eta=eta, rng=rng) if eta > 0 else x_t

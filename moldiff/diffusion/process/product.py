@@ -36,21 +36,21 @@ class Product:
         Raises
         ------
         ConfigError
-            If there is no field, or one that is unknown, or a process cannot be made.
+            If there is no field, a field is unknown, or a process cannot be built.
         """
-        known = list(FIELDS)
-        unknown = [field for field in config if field not in known]
+        names = list(FIELDS)
+        unknown = [field for field in config if field not in names]
         if unknown or not config:
             raise ConfigError(
                 f"There is no field '{unknown[0]}'." if unknown else "The process has no field.",
-                fix=did_you_mean(str(unknown[0]) if unknown else "", known),
+                fix=did_you_mean(str(unknown[0]) if unknown else "", names),
             )
-        # In the order of FIELDS: that of random draws and of the network's inputs and heads
-        # follows, and may not depend on how a configuration file happens to be sorted.
-        return cls({field: build("process", config[field]) for field in known if field in config})
+        # In the order of FIELDS, which fixes the order of random draws and of the network's inputs
+        # and heads: it must not depend on how a configuration file happens to be sorted.
+        return cls({field: build("process", config[field]) for field in names if field in config})
 
     def to_config(self) -> dict[str, Any]:
-        """Return the mapping :meth:`from_config` reads."""
+        """Return the mapping that :meth:`from_config` reads."""
         return {field: describe(process) for field, process in self.processes.items()}
 
     def __getitem__(self, field: str) -> Process:
@@ -73,12 +73,14 @@ class Product:
         about = FIELDS[field]
         count = {"graph": 0, "atom": n, "pair": n, "rotor": r}[about.scope]
         if count is None:
-            needed = "r, the number of rotors" if about.scope == "rotor" else "n, that of atoms"
-            raise ValueError(f"the shape of '{field}' depends on {needed}")
+            dependence = (
+                "r, the number of rotors" if about.scope == "rotor" else "n, the number of atoms"
+            )
+            raise ValueError(f"the shape of '{field}' depends on {dependence}")
         sites = {"graph": (), "pair": (pair_count(count),)}.get(about.scope, (count,))
         space = self.processes[field].space
-        own = (space.width,) if isinstance(space, Vectors) else about.shape
-        return (b, *sites, *own)
+        value_shape = (space.width,) if isinstance(space, Vectors) else about.shape
+        return (b, *sites, *value_shape)
 
     def prior(
         self,
@@ -90,12 +92,12 @@ class Product:
         device: torch.device | str = "cpu",
         context: Mapping[str, Any] = MappingProxyType({}),
     ) -> Batch:
-        """Draw b graphs of n atoms (and r rotors) of pure noise, in a context."""
+        """Draw b graphs of n atoms (and r rotors) of pure noise, with a context."""
         shapes = {f: self.shape(f, b, n, r) for f in self.processes}
         return Batch(self._draw(shapes, rng, device), context)
 
     def noise_like(self, x: Batch, *, rng: torch.Generator) -> Batch:
-        """Draw pure noise of the shapes of a batch, for :meth:`forward` to mix in."""
+        """Draw pure noise with the shapes of a batch, for :meth:`forward` to mix in."""
         shapes = {f: tuple(x[f].shape) for f in self.processes}
         product = self if x.context.get("clean") is None else self._freed()
         return Batch(product._draw(shapes, rng, x.device), x.context)
@@ -120,10 +122,10 @@ class Product:
         """Draw x_t given x_s in every field."""
 
         def step(field: str, process: Process, t: Tensor, s: Tensor) -> Tensor:
-            given = None if noise is None else noise[field]
-            return process.forward(x_s[field], s, t, rng=rng, noise=given)
+            field_noise = None if noise is None else noise[field]
+            return process.forward(x_s[field], s, t, rng=rng, noise=field_noise)
 
-        return self._moved(x_s, (t, s), step)
+        return self._move(x_s, (t, s), step)
 
     def reverse(
         self,
@@ -147,7 +149,7 @@ class Product:
             amount_here = amount[process.driven_by]
             return process.reverse(x_t[field], x0_hat[field], t, s, eta=amount_here, rng=rng)
 
-        return self._moved(x_t, (t, s), step)
+        return self._move(x_t, (t, s), step)
 
     def correct(
         self,
@@ -166,38 +168,38 @@ class Product:
             amount_here = amount[process.driven_by]
             return process.correct(x_t[field], x0_hat[field], t, eta=amount_here, rng=rng)
 
-        return self._moved(x_t, (t,), step)
+        return self._move(x_t, (t,), step)
 
-    def _moved(self, x: Batch, times: tuple[Time, ...], step: Callable[..., Tensor]) -> Batch:
-        """Return x with every field moved by ``step``, and its clean sites where they were.
+    def _move(self, x: Batch, times: tuple[Time, ...], step: Callable[..., Tensor]) -> Batch:
+        """Return x with every field moved by ``step``, and its clean sites unchanged.
 
-        The first of the ``times`` is the noisiest: what is 0 there is clean.
+        The first of the ``times`` is the noisiest: sites whose time is 0 there are clean.
         """
         fields: dict[str, Tensor] = {}
         for field, process in self.processes.items():
-            at = _alike([field_times(t, field) for t in times])
-            still = at[0] <= 0 if at[0].ndim > 1 else None
-            if still is None or not still.any():
-                fields[field] = step(field, process, *at)
+            aligned = _broadcast([field_times(t, field) for t in times])
+            clean = aligned[0] <= 0 if aligned[0].ndim > 1 else None
+            if clean is None or not clean.any():
+                fields[field] = step(field, process, *aligned)
                 continue
-            # Clean sites are moved at another time, at which all is finite, and put back.
+            # Clean sites are moved at an arbitrary time, at which all is finite, and then restored.
             freed = process.freed()
-            moved = step(field, freed, *(t.masked_fill(still, _ANYTIME) for t in at))
+            moved = step(field, freed, *(t.masked_fill(clean, _ANYTIME) for t in aligned))
             if freed is not process:  # graphs without a clean site keep their centre of mass
-                whole = expand(~still.any(1), moved)
+                whole = expand(~clean.any(1), moved)
                 moved = torch.where(whole, process.space.project(moved), moved)
-            fields[field] = torch.where(expand(still, x[field]), x[field], moved)
+            fields[field] = torch.where(expand(clean, x[field]), x[field], moved)
         return Batch(fields, x.context)
 
     def kept(self, new: Batch, old: Batch, t: Time) -> Batch:
-        """Return ``new`` with the sites that are clean at time t as they are in ``old``."""
+        """Return ``new`` with the sites that are clean at time t taken from ``old``."""
         if not isinstance(t, SiteTimes):
             return new
         fields = dict(new)
         for field in self.processes:
-            still = field_times(t, field) <= 0
-            if still.ndim > 1:
-                fields[field] = torch.where(expand(still, new[field]), old[field], new[field])
+            clean = field_times(t, field) <= 0
+            if clean.ndim > 1:
+                fields[field] = torch.where(expand(clean, new[field]), old[field], new[field])
         return new.replace(**fields)
 
     def mix(self, a: Batch, b: Batch, w: Mapping[str, Tensor | float]) -> Batch:
@@ -224,12 +226,12 @@ class Product:
         return {f: s.width for f, s in spaces.items() if isinstance(s, Vectors)}
 
     def masked(self) -> dict[str, Categorical]:
-        """Return the space of each field one of whose classes is a mask."""
+        """Return the space of each field that has a mask class."""
         spaces = {f: p.space for f, p in self.processes.items()}
         return {f: s for f, s in spaces.items() if isinstance(s, Categorical) and s.mask}
 
     def check(self) -> None:
-        """Refuse a field whose schedule does not take it from data to noise.
+        """Check that every field's schedule takes it from data to noise.
 
         Raises
         ------
@@ -239,11 +241,11 @@ class Product:
         for field, process in self.processes.items():
             reason = process.refusal(process.schedule)
             if reason is not None:
-                made = ready_made("schedule")
-                able = [name for name, s in made.items() if process.refusal(s) is None]
+                schedules = ready_made("schedule")
+                suitable = [name for name, s in schedules.items() if process.refusal(s) is None]
                 raise ConfigError(
-                    f"The schedule of '{field}' is outside its domain: {reason}.",
-                    fix=f"Schedules that go with it, as they are: {', '.join(able)}.",
+                    f"The schedule of '{field}' does not end in noise: {reason}.",
+                    fix=f"Schedules that do, with their default settings: {', '.join(suitable)}.",
                 )
 
     def gaussian(self) -> dict[str, Gaussian]:
@@ -255,8 +257,8 @@ class Product:
         return {f: p for f, p in self.processes.items() if isinstance(p, Flow)}
 
 
-def _alike(times: list[Tensor]) -> list[Tensor]:
-    """Times of one shape: those of graphs repeated for every site, if others are of sites."""
+def _broadcast(times: list[Tensor]) -> list[Tensor]:
+    """Times of one shape: times of graphs are repeated for every site if others are of sites."""
     if len({t.ndim for t in times}) == 1:
         return times
     return list(torch.broadcast_tensors(*(t if t.ndim > 1 else t.unsqueeze(1) for t in times)))

@@ -1,7 +1,7 @@
-r"""Samplers: from pure noise to data along a grid of times, with the only time loop.
+r"""Samplers: from pure noise to data along a grid of times, with the package's only time loop.
 
-A sampler is a grid and a stepper.  Steppers are written with the processes' ``reverse``
-and ``correct`` and the spaces' ``mix`` alone, so each of them works on every field:
+A sampler is a grid and a stepper.  Steppers use only the processes' ``reverse`` and
+``correct`` and the spaces' ``mix``, so each of them works on every field:
 
 =============  =======================================================================
 ancestral      reverse step with stochasticity eta: DDPM (1), DDIM / Euler (0)
@@ -14,8 +14,8 @@ multistep      second order, one evaluation: the prediction is extrapolated from
 langevin       ancestral predictor, Langevin corrector (Song et al. 2021, algorithm 5)
 annealed       Langevin steps alone, down a ladder of noise levels (Song & Ermon 2019,
                algorithm 1); needs a variance-exploding schedule
-consistency    predict and noise afresh (Song et al. 2023, algorithm 1); needs a denoiser
-               trained to be consistent
+consistency    predict and add fresh noise (Song et al. 2023, algorithm 1); needs a
+               denoiser trained to be consistent
 =============  =======================================================================
 """
 

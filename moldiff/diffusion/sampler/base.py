@@ -1,4 +1,4 @@
-"""What a stepper is, and the two things all of them do."""
+"""The interface of steppers, and the two operations that they share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["State", "Stepper", "full", "predict", "reverse"]
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """Where a trajectory stands.
+    """The current state of a trajectory.
 
     Attributes
     ----------
@@ -27,11 +27,11 @@ class State:
     prediction:
         The last prediction of x_0, or None before the first step.
     t, step:
-        Time, and number of steps done.
+        Time, and number of completed steps.
     made_at:
         The time at which ``prediction`` was made, or None before the first step.
     steps:
-        Number of steps of the whole trajectory.
+        Total number of steps of the trajectory.
     """
 
     x: Batch
@@ -49,7 +49,7 @@ class Stepper(ABC):
 
     @property
     def stochastic(self) -> bool:
-        """Whether fresh noise enters the coordinates on their way."""
+        """Whether fresh noise enters the coordinates during sampling."""
         return False
 
     @abstractmethod
@@ -64,7 +64,7 @@ class Stepper(ABC):
 
 
 def full(batch: Batch, t: float) -> Time:
-    """Return time t for each graph of a batch, (b,); for its sites, where some are clean."""
+    """Return time t for each graph of a batch, (b,), or for each site if some are clean."""
     times = torch.full((batch.graphs,), t, device=batch.device, dtype=torch.float32)
     return batch_times(batch, times)
 

@@ -1,4 +1,4 @@
-"""Steppers that walk at a noise level, with steps that leave its distribution unchanged."""
+"""Steppers that also move within a noise level, leaving its distribution unchanged."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Langevin(Stepper):
     """Predictor and corrector: an ancestral step, then ``corrections`` at the new noise level.
 
     The corrector moves coordinates along the score with step ``size`` * sigma^2, and redraws
-    classes, rotations and angles by the part ``redraw`` (the processes' ``correct``); ``churn``
+    classes, rotations and angles by the fraction ``redraw`` (the processes' ``correct``); ``churn``
     is the predictor's.  Source: Song et al. (2021), algorithms 4-5; Campbell et al. (2022),
     for classes.
     """
@@ -107,10 +107,7 @@ class Annealed(Stepper):
 def _no_score(process: Product) -> str | None:
     if process.flows():
         return None
-    return (
-        "Langevin steps follow the score of coordinates, and there are only classes, which have"
-        " none, masked ones least of all"
-    )
+    return "Langevin steps need the score of coordinates; this process has only categorical fields"
 
 
 def _corrected(

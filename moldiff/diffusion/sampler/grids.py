@@ -25,7 +25,7 @@ class Grid(ABC):
 @register("grid", "power", cites={"karras2022": "eq. 5"})
 @dataclass(frozen=True)
 class Power(Grid):
-    """t = (1 - i/steps)^exponent: uniform for 1, denser near the data above."""
+    """t = (1 - i/steps)^exponent: uniform for 1, denser near the data for larger exponents."""
 
     exponent: float = 1.0
 

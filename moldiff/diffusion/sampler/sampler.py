@@ -30,7 +30,7 @@ class Sampler:
     steps:
         Number of steps; network evaluations are ``steps * stepper.evaluations`` at most.
     stepper, grid:
-        How to step, and where.
+        The step, and the times of the steps.
     """
 
     steps: Annotated[int, Range(1)] = 50
@@ -47,12 +47,12 @@ class Sampler:
         Raises
         ------
         ConfigError
-            If a key or a class is unknown, or there is not at least one step.
+            If a key or a class is unknown, or ``steps`` is below 1.
         """
         return configure(cls, config, where="the sampler")
 
     def check(self, process: Product) -> None:
-        """Refuse a process the stepper cannot reverse.
+        """Check that the stepper can reverse a process.
 
         Raises
         ------
@@ -61,11 +61,13 @@ class Sampler:
         """
         reason = self.stepper.refusal(process)
         if reason is not None:
-            known = ready_made("stepper")
-            able = [name for name, stepper in known.items() if stepper.refusal(process) is None]
+            steppers = ready_made("stepper")
+            suitable = [
+                name for name, stepper in steppers.items() if stepper.refusal(process) is None
+            ]
             raise ConfigError(
-                f"The model's process does not go with this stepper: {reason}.",
-                fix=f"Steppers that go with it: {', '.join(able)}.",
+                f"The model's process does not suit this stepper: {reason}.",
+                fix=f"Steppers that suit it: {', '.join(suitable)}.",
             )
 
     @property
@@ -78,10 +80,9 @@ class Sampler:
     ) -> Iterator[State]:
         """Yield the state before the first step and after each; the last is the sample.
 
-        The one time loop of the package: progress bars, recordings and early stops are
-        consumers of it.  The sample is the most probable value of the last prediction.
-        A batch that is not noise but stands at time ``start`` is taken from there, on the grid
-        shrunk to that time.
+        This is the package's only time loop: progress bars, recordings and early stops consume
+        it.  The sample is the most probable value of the last prediction.  With ``start`` below
+        1, x_1 is a batch at that time, and the grid is scaled to start there.
 
         Raises
         ------

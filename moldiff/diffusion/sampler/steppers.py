@@ -18,7 +18,7 @@ from moldiff.registry import register
 
 __all__ = ["Ancestral", "Heun", "Midpoint", "Multistep"]
 
-_LONGEST = 20.0  # steps in half log-SNR beyond this are infinite in all but name
+_LONGEST = 20.0  # longer steps in half log-SNR count as infinite
 _LEAP = math.log(10.0)  # steps in half log-SNR too long for Heun's rule: the first, from alpha = 0
 
 
@@ -28,7 +28,7 @@ class Ancestral(Stepper):
     """One reverse step per evaluation; eta from 0 (deterministic) to 1 (DDPM).
 
     ``eta`` applies to times up to ``below``; above it the step is deterministic.
-    ``churn`` from 0 to 1 is how far classes are redrawn (see :mod:`moldiff.diffusion.process`).
+    ``churn`` from 0 to 1 sets how far classes are redrawn (see :mod:`moldiff.diffusion.process`).
     """
 
     eta: float = 0.0
@@ -52,7 +52,7 @@ class Ancestral(Stepper):
 @register("stepper", "midpoint", cites={"karras2022": "appendix D.2"})
 @dataclass(frozen=True)
 class Midpoint(Stepper):
-    """Second-order step, deterministic in the coordinates; the last, to t = 0, of first order."""
+    """Second-order step, deterministic in the coordinates; the last, to t = 0, is first-order."""
 
     evaluations: ClassVar[int] = 2
     churn: float = 0.0
@@ -84,20 +84,20 @@ def _half_log_snr(process: Flow, *times: float) -> list[float]:
 @register("stepper", "heun", cites={"karras2022": "algorithm 2"})
 @dataclass(frozen=True)
 class Heun(Stepper):
-    r"""Second-order step with the predictions at both of its ends, and optional churn.
+    r"""Second-order step with predictions at both of its ends, and optional churn.
 
     Heun's rule in :math:`\tilde\sigma = \sigma/\alpha` is the deterministic step with the two
     predictions mixed by :math:`w = \tilde\sigma_t / 2\tilde\sigma_s`.  Before it, noise is added
     up to :math:`(1 + \gamma)\,\tilde\sigma_t`, :math:`\gamma = \min(S_{churn}/N, \sqrt 2 - 1)`,
-    where :math:`S_{tmin} \le \tilde\sigma_t \le S_{tmax}`.  Classes are drawn once a step, from
-    the first prediction.  Source: Karras et al. (2022), algorithm 2.
+    where :math:`S_{tmin} \le \tilde\sigma_t \le S_{tmax}`.  Classes are drawn once per step,
+    from the first prediction.  Source: Karras et al. (2022), algorithm 2.
 
     Parameters
     ----------
     s_churn, s_tmin, s_tmax, s_noise:
         As in the paper, with sigma in units of the scale of the first field of coordinates.
     churn:
-        How far classes are redrawn.
+        Sets how far classes are redrawn.
     """
 
     evaluations: ClassVar[int] = 2
@@ -115,7 +115,7 @@ class Heun(Stepper):
         self, denoiser: Denoiser, state: State, s: float, *, rng: torch.Generator
     ) -> tuple[Batch, Batch]:
         process = denoiser.process
-        x_t, t = self._raised(process, state, rng)
+        x_t, t = self._add_noise(process, state, rng)
         x0_hat = predict(denoiser, x_t, t, state.prediction)
         x_s = reverse(denoiser, x_t, x0_hat, (t, s), churn=self.churn, rng=rng)
         if s <= 0:
@@ -140,7 +140,9 @@ class Heun(Stepper):
         at_t, at_s = _half_log_snr(process, t, s)
         return 0.5 * math.exp(at_s - at_t) if at_s - at_t < _LEAP else 0.5
 
-    def _raised(self, process: Product, state: State, rng: torch.Generator) -> tuple[Batch, float]:
+    def _add_noise(
+        self, process: Product, state: State, rng: torch.Generator
+    ) -> tuple[Batch, float]:
         """Return the batch at the raised noise level, and its time."""
         flow = next(iter(process.flows().values()), None)
         gamma = min(self.s_churn / state.steps, 2**0.5 - 1)
@@ -149,9 +151,9 @@ class Heun(Stepper):
         (level,) = _half_log_snr(flow, state.t)
         if not self.s_tmin <= math.exp(min(-level, 700.0)) <= self.s_tmax:
             return state.x, state.t
-        wanted = torch.tensor(level - math.log1p(gamma), dtype=torch.float64)
-        t = float(inverse(flow.half_log_snr, wanted))
-        if t <= state.t:  # there is no more noise than at t = 1
+        target = torch.tensor(level - math.log1p(gamma), dtype=torch.float64)
+        t = float(inverse(flow.half_log_snr, target))
+        if t <= state.t:  # noise levels end at t = 1
             return state.x, state.t
         noise = process.noise_like(state.x, rng=rng)
         noise = noise.replace(**{f: self.s_noise * noise[f] for f in process.gaussian()})
@@ -169,7 +171,7 @@ class Multistep(Stepper):
     def step(
         self, denoiser: Denoiser, state: State, s: float, *, rng: torch.Generator
     ) -> tuple[Batch, Batch]:
-        x0_hat = used = predict(denoiser, state.x, state.t, state.prediction)
+        x0_hat = extrapolated = predict(denoiser, state.x, state.t, state.prediction)
         before, t = state.made_at, state.t
         if state.prediction is not None and before is not None and s > 0:
             mixed = _mixed(
@@ -178,13 +180,13 @@ class Multistep(Stepper):
                 x0_hat,
                 lambda flow: self._weight(flow, before, t, s),
             )
-            used = x0_hat.replace(**mixed)
-        x = reverse(denoiser, state.x, used, (t, s), churn=self.churn, rng=rng)
+            extrapolated = x0_hat.replace(**mixed)
+        x = reverse(denoiser, state.x, extrapolated, (t, s), churn=self.churn, rng=rng)
         return x, x0_hat
 
     @staticmethod
     def _weight(process: Flow, before: float, t: float, s: float) -> float:
-        """1 + h / (2 h_before) with h the steps in half log-SNR; 1 where that is infinite."""
+        """1 + h / (2 h_before) with h the steps in half log-SNR; 1 if a step is infinite."""
         at_before, at_t, at_s = _half_log_snr(process, before, t, s)
         h_before, h = at_t - at_before, at_s - at_t
         finite = 0 < h_before < _LONGEST and 0 < h < _LONGEST

@@ -1,8 +1,8 @@
-r"""The spaces fields live in, and the one linear operation each of them has.
+r"""The spaces of fields, each with one linear operation.
 
-``mix(a, b, w)`` goes from a towards b by w: along a straight line for coordinates, along a
+``mix(a, b, w)`` moves from a towards b by w: along a straight line for coordinates, along a
 geodesic for rotations and angles, linearly in the logits for classes.  Classifier-free
-guidance, multistep solvers and geodesic paths are all written with it.
+guidance, multistep solvers and geodesic paths all build on it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every space promises."""
+"""The interface of spaces."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def expand(t: Shaped[Tensor, "b ..."], x: Shaped[Tensor, "b ..."]) -> Shaped[Ten
 
 
 class Space(ABC):
-    """Where the values of a field live."""
+    """The space of the values of a field."""
 
     @abstractmethod
     def prior(
@@ -26,12 +26,12 @@ class Space(ABC):
         """Draw pure noise of the given shape (b, ...)."""
 
     def freed(self) -> Space:
-        """Return the space of some sites where others, which are given, fix the frame."""
+        """Return the space for graphs whose frame is fixed by clean sites."""
         return self
 
     @abstractmethod
     def mix(self, a: Tensor, b: Tensor, w: Tensor | float) -> Tensor:
-        """Go from a (w = 0) towards b (w = 1); w may lie outside [0, 1]."""
+        """Move from a (w = 0) towards b (w = 1); w may lie outside [0, 1]."""
 
     @abstractmethod
     def project(self, x: Tensor) -> Tensor:

@@ -33,8 +33,8 @@ class Categorical(Space):
         uniform kernel (Austin et al. 2021), the data's own frequencies DiGress's
         marginal kernel (Vignac et al. 2023), a one-hot the absorbing kernel.
     mask:
-        The last class is no value of the data but stands for one that is hidden: noise may
-        be of it, a prediction never is.
+        The last class is not a value of the data but stands for a hidden one: noise may take
+        it, predictions never do.
     """
 
     probabilities: tuple[float, ...]
@@ -42,11 +42,11 @@ class Categorical(Space):
 
     def __post_init__(self) -> None:
         sums_to_one = abs(math.fsum(self.probabilities) - 1) <= 1e-4  # false for NaN as well
-        # One class is legal: data without formal charges has nothing to choose.
+        # A single class is legal: data without formal charges have one charge.
         if not self.probabilities or min(self.probabilities) < 0 or not sums_to_one:
             raise ValueError("probabilities must not be negative and must sum to 1")
         if self.mask and len(self.probabilities) < 2:
-            raise ValueError("beside the mask there must be a class")
+            raise ValueError("there must be a class besides the mask")
 
     @property
     def classes(self) -> int:
@@ -54,12 +54,12 @@ class Categorical(Space):
         return len(self.probabilities)
 
     def weights(self, like: Tensor) -> Tensor:
-        """Return pi as a tensor (k,) beside ``like``."""
+        """Return pi as a tensor (k,) on the device of ``like``."""
         pi = torch.tensor(self.probabilities, dtype=torch.float32, device=like.device)
         return pi / pi.sum()
 
     def visible(self, logits: Float[Tensor, "*s k"]) -> Float[Tensor, "*s k"]:
-        """Return logits (b, ..., k) by which no value is the mask, if there is one."""
+        """Return logits (b, ..., k) that exclude the mask, if there is one."""
         return F.pad(logits[..., :-1], (0, 1), value=_NEVER) if self.mask else logits
 
     def draw(

@@ -18,7 +18,7 @@ __all__ = ["Euclidean", "Flat", "Vectors", "ZeroCoM"]
 
 
 class Flat(Space):
-    """A linear subspace of R^d: what its members share; they differ in the projection onto it."""
+    """A linear subspace of R^d; subclasses define the projection onto it."""
 
     @abstractmethod
     def dimension(self, shape: tuple[int, ...]) -> int:
@@ -56,14 +56,14 @@ class Vectors(Flat):
     Parameters
     ----------
     width:
-        Values per site; the codec whose latents they are decides it.
+        Values per site; for latents, set by the codec.
     """
 
     width: int
 
     def __post_init__(self) -> None:
         if self.width < 1:
-            raise ValueError("vectors have at least one value")
+            raise ValueError("vectors need at least one value")
 
     def dimension(self, shape: tuple[int, ...]) -> int:
         return math.prod(shape[1:])

@@ -1,10 +1,10 @@
 r"""Rotations and angles: geodesics instead of straight lines, uniform noise.
 
-Both are groups with a metric that no translation changes, so a geodesic from a is a times the
-exponential of a tangent vector, and uniform noise moved by anything independent of it stays
-uniform.  Two points may lie at most pi apart (per rotation or angle): there, at the cut locus,
-shortest geodesics end.  Where ``mix`` extrapolates it therefore stops just before it, so that
-the way back from the end is the way there.
+Both are groups with a bi-invariant metric, so a geodesic from a is a times the exponential of a
+tangent vector, and uniform noise moved by anything independent of it stays uniform.  Two points
+are at most pi apart (per rotation or angle): there, at the cut locus, shortest geodesics end.
+Extrapolation by ``mix`` therefore stops just before it, so that the way back retraces the way
+there.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from moldiff.seeds import uniform
 
 __all__ = ["SO3", "Manifold", "Torus"]
 
-_FARTHEST = math.pi * (1 - 1e-4)  # far enough from pi for single precision to keep the side
+_FARTHEST = math.pi * (1 - 1e-4)  # far enough from pi to keep the side in single precision
 
 
 class Manifold(Space):
@@ -40,7 +40,7 @@ class Manifold(Space):
 
 
 def _reach(angle: Tensor, w: Tensor | float) -> Tensor:
-    """Return w * angle, but beyond ``angle`` itself no farther than the cut locus."""
+    """Return w * angle, limited to the cut locus where it extrapolates beyond ``angle``."""
     limit = angle.abs().clamp_min(_FARTHEST)
     return (w * angle).clamp(-limit, limit)
 
@@ -63,12 +63,12 @@ class SO3(Manifold):
 
     def mix(self, a: Tensor, b: Tensor, w: Tensor | float) -> Tensor:
         """Rotate a towards b about the axis of a^T b; ``w`` broadcasts against (b, ..., 3, 3)."""
-        from moldiff.geometry.roma import roma  # here: most molecules have no rotations
+        from moldiff.geometry.roma import roma  # imported here: most models have no rotations
 
         vector = roma.rotmat_to_rotvec(a.transpose(-1, -2) @ b).unsqueeze(-1)
         angle = vector.norm(dim=-2, keepdim=True)
         scaled = vector * (_reach(angle, w) / angle.clamp_min(1e-12))
-        # Not geometry.tensors.exponential: its last bits are others, and docked poses with them.
+        # Not geometry.tensors.exponential: its last bits differ, which would change docked poses.
         mixed: Tensor = a @ roma.rotvec_to_rotmat(scaled.squeeze(-1))
         return mixed
 
@@ -98,13 +98,13 @@ class Torus(Manifold):
         return math.pi - 2 * math.pi * uniform(shape, rng=rng, device=device)
 
     def mix(self, a: Tensor, b: Tensor, w: Tensor | float) -> Tensor:
-        """Turn a towards b along the shorter arc."""
+        """Rotate a towards b along the shorter arc."""
         return self.project(a + _reach(self.project(b - a), w))
 
     def project(self, x: Tensor) -> Tensor:
-        """Return the angles, by whole turns, in (-pi, pi]."""
-        # Not geometry.tensors.wrap: whole turns leave an angle in range as it is, to the bit, and
-        # docked poses depend on the last bits of both.
+        """Return the angles, shifted by whole turns, in (-pi, pi]."""
+        # Not geometry.tensors.wrap: whole turns leave an angle in range unchanged to the last bit,
+        # and docked poses depend on the last bits of both.
         return x - 2 * math.pi * torch.ceil((x - math.pi) / (2 * math.pi))
 
     def angle(self, a: Float[Tensor, "b ..."], b: Float[Tensor, "b ..."]) -> Float[Tensor, "b ..."]:
