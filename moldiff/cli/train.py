@@ -125,7 +125,7 @@ class _Run:
         self.stopping = False
         self.say: Callable[[str], None] = remark
         store = training_store(config, announce=remark)
-        rejected = store.meta["rejected"]
+        rejected = store.meta.get("rejected")
         if rejected:
             kinds = commonest(rejected, _SHOWN)
             things = counted(2, task(config).unit).removeprefix("2 ")

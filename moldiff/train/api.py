@@ -180,6 +180,6 @@ def trainer(
     from moldiff.train import Trainer
 
     check_device(config.device)
-    if not len(store.indices("train")) or store.sizes.max() < 2:
+    if not len(store.indices("train")):
         raise ConfigError(f"The data of '{config.data}' holds nothing to train on.")
     return Trainer(config, store, judge=judge)

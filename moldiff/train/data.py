@@ -23,8 +23,15 @@ def molecule_store(config: TrainConfig, say: Callable[[str], None]) -> Store:
     DataError, InputError
         If the data is missing or damaged, or no molecule can be used.
     ConfigError
-        If the run has been trained on molecules of other content.
+        If the run has been trained on molecules of other content, or none has two atoms.
     """
+    store = _opened(config, say)
+    if store.sizes.max(initial=0) < 2:
+        raise ConfigError(f"The data of '{config.data}' holds nothing to train on.")
+    return store
+
+
+def _opened(config: TrainConfig, say: Callable[[str], None]) -> Store:
     source = Path(config.data)
     if not source.is_file():
         return Store.open(source)

@@ -172,6 +172,15 @@ def test_prepared_data_belong_to_their_file(tmp_path: Path) -> None:
     assert prepared(b) == (12, False)
 
 
+def test_single_atoms_are_nothing_to_train_on(tmp_path: Path) -> None:
+    source = tmp_path / "noble.sdf"
+    atom = "    0.0000    0.0000    0.0000 He  0  0\n"
+    source.write_text(f"\n\n\n  1  0  0  0  0  0            999 V2000\n{atom}M  END\n$$$$\n")
+    config = training_config(str(source), output=str(tmp_path / "run"))
+    with pytest.raises(ConfigError, match="nothing to train on"):
+        training_store(config)
+
+
 def test_a_trained_run_keeps_its_data(tmp_path: Path) -> None:
     a, b = part(tmp_path / "a.sdf", 20, 36), part(tmp_path / "b.sdf", 30, 42)
     output = tmp_path / "run"

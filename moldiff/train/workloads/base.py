@@ -43,16 +43,15 @@ Say = Callable[[str], None]
 
 
 class Data(Protocol):
-    """A prepared data set."""
+    """A data set.
+
+    ``meta`` says what it is: ``sha256`` of its content, and, where there are any, its ``source`` in
+    words and how many things were ``rejected`` for which reason.
+    """
 
     path: Path
     meta: dict[str, Any]
 
-    @property
-    def sizes(self) -> Any:
-        """Numbers of atoms."""
-
-    def __len__(self) -> int: ...
     def indices(self, split: str) -> Any:
         """Indices of a split."""
 

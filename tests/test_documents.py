@@ -1,4 +1,4 @@
-"""The README's code blocks do what the README says.
+"""The code blocks of README.md and of docs/*.md do what is said about them.
 
 Every fenced ``bash`` or ``python`` block follows an HTML comment that decides about it:
 
@@ -10,6 +10,8 @@ Every fenced ``bash`` or ``python`` block follows an HTML comment that decides a
     the whole story is slow: it runs with ``-m slow`` only;
 ``<!-- ci: NAME 32=6 -->``
     run it with 6 in place of 32: the command is the same, and need not take as long;
+``<!-- ci: NAME continued -->``
+    run it in the process of the story's block before, after that one;
 ``<!-- no-ci: REASON -->``
     do not run it, for this reason.
 
@@ -23,12 +25,14 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+WORDS = {"slow", "continued"}
 TIMEOUT = {"fast": 240, "slow": 1800}  # seconds for one block
 
 BLOCK = re.compile(
@@ -48,6 +52,7 @@ class Block:
     story: str | None  # None: not run
     slow: bool = False
     reason: str = ""  # why it is not run
+    continued: bool = False
 
 
 def blocks(text: str) -> list[Block]:
@@ -65,25 +70,32 @@ def block(text: str, match: re.Match[str]) -> Block:
     for change in (word for word in words if "=" in word):
         before, after = change.split("=")
         code, count = re.subn(rf"\b{before}\b", after, code)
-        assert count, f"{README.name}:{line}: '{before}' is not there to be replaced"
-    names = [word for word in words if word != "slow" and "=" not in word] or ["main"]
-    return Block(line, match["language"], code, names[0], slow="slow" in words)
+        assert count, f"line {line}: '{before}' is not there to be replaced"
+    names = [word for word in words if word not in WORDS and "=" not in word] or ["main"]
+    slow, continued = "slow" in words, "continued" in words
+    return Block(line, match["language"], code, names[0], slow, continued=continued)
 
 
 def stories(text: str) -> dict[str, list[Block]]:
-    """The blocks to run, by story, in their order."""
+    """The processes to run, by story, in their order; the lines of blocks that share one stay."""
     told: dict[str, list[Block]] = {}
     for item in blocks(text):
-        if item.story is not None:
-            told.setdefault(item.story, []).append(item)
+        if item.story is None:
+            continue
+        story = told.setdefault(item.story, [])
+        if item.continued:
+            first = story.pop()
+            gap = "\n" * (item.line - first.line - first.code.count("\n"))
+            item = replace(first, code=first.code + gap + item.code)
+        story.append(item)
     return told
 
 
-def run(item: Block, directory: Path) -> None:
-    """Run one block; fails with its line in the README and all its output."""
+def run(item: Block, directory: Path, document: Path = DOCUMENTS[0]) -> None:
+    """Run one block; fails with its line in the document and all its output."""
     tools = Path(sys.executable).parent  # `moldiff` of the interpreter that runs the tests
     path = f"{tools}{os.pathsep}{os.environ.get('PATH', '')}"
-    environment = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
     interpreter = {"bash": ["bash", "-euo", "pipefail", "-c"], "python": [sys.executable, "-c"]}
     done = subprocess.run(
         [*interpreter[item.language], item.code],
@@ -95,36 +107,40 @@ def run(item: Block, directory: Path) -> None:
         text=True,
         timeout=TIMEOUT["slow" if item.slow else "fast"],
     )
-    assert done.returncode == 0, f"{README.name}:{item.line}\n{item.code}\n{done.stdout}"
+    assert done.returncode == 0, f"{document.name}:{item.line}\n{item.code}\n{done.stdout}"
 
 
 def parameters() -> list[object]:
-    """One test for each story of the README; slow ones are marked."""
-    told = stories(README.read_text(encoding="utf-8"))
+    """One test for each story of a document; slow ones are marked."""
     return [
         pytest.param(
-            told[name], id=name, marks=[pytest.mark.slow] * any(b.slow for b in told[name])
+            document,
+            story,
+            id=f"{document.stem}-{name}",
+            marks=[pytest.mark.slow] * any(item.slow for item in story),
         )
-        for name in told
+        for document in DOCUMENTS
+        for name, story in stories(document.read_text(encoding="utf-8")).items()
     ]
 
 
 @pytest.mark.skipif(
     not list(Path(sys.executable).parent.glob("moldiff*")), reason="moldiff is not installed"
 )
-@pytest.mark.parametrize("story", parameters())
-def test_blocks_run(story: list[Block], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("document", "story"), parameters())
+def test_blocks_run(document: Path, story: list[Block], tmp_path: Path) -> None:
     for item in story:
-        run(item, tmp_path)
+        run(item, tmp_path, document)
 
 
-def test_every_block_is_run_or_says_why_not() -> None:
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
+def test_every_block_is_run_or_says_why_not(document: Path) -> None:
     undecided = [
         item.line
-        for item in blocks(README.read_text(encoding="utf-8"))
+        for item in blocks(document.read_text(encoding="utf-8"))
         if item.story is None and not item.reason
     ]
-    assert not undecided, f"{README.name}: mark the blocks in lines {undecided}, see {__file__}"
+    assert not undecided, f"{document.name}: mark the blocks in lines {undecided}, see {__file__}"
 
 
 EXAMPLE = """\
@@ -153,6 +169,10 @@ not code
 ```bash
 cat file
 ```
+<!-- ci: continued -->
+```bash
+rm file
+```
 """
 
 
@@ -164,9 +184,13 @@ def test_extraction() -> None:
         (13, "bash", None, False),
         (16, "bash", None, False),
         (23, "bash", "main", False),
+        (27, "bash", "main", False),
     ]
-    assert [item.reason for item in found] == ["", "", "needs a day", "", ""]
-    assert [item.code for item in stories(EXAMPLE)["main"]] == ["echo one > file\n", "cat file\n"]
+    assert [item.reason for item in found] == ["", "", "needs a day", "", "", ""]
+    assert [item.code for item in stories(EXAMPLE)["main"]] == [
+        "echo one > file\n",
+        "cat file\n\n\n\nrm file\n",
+    ]
 
 
 def test_a_block_can_be_run_with_smaller_numbers() -> None:
