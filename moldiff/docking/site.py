@@ -135,10 +135,10 @@ def site(receptor: str | Path, where: Where, *, exclude: Sequence[str] = ()) -> 
     path = Path(receptor)
     _check_receptor(path)
     edges = _edges(where.size)
-    from moldiff.docking.library.entries import digest_of
     from moldiff.docking.problem import Pocket
     from moldiff.protein.read import read_structure
     from moldiff.protein.receptor import prepare_receptor
+    from moldiff.text import digest_of
 
     known = None if where.ligand is None else _positions(Path(where.ligand))
     structure = read_structure(path, exclude=exclude)

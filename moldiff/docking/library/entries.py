@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,11 +10,11 @@ from pathlib import Path
 
 from rdkit import Chem
 
-from moldiff.chem.quiet import quiet
+from moldiff.docking.ligands import parse_smiles
 from moldiff.errors import InputError
 from moldiff.io import READABLE, read_molecules
 
-__all__ = ["Entry", "digest_of", "parse_smiles", "read_library"]
+__all__ = ["Entry", "read_library"]
 
 _SMILES_COLUMNS = ("smiles", "canonical_smiles", "structure", "smi")
 _NAME_COLUMNS = ("name", "id", "title", "compound", "molecule", "compound_id", "molecule_id")
@@ -56,12 +55,6 @@ def read_library(path: str | Path) -> list[Entry]:
     return list(_named(found))
 
 
-def digest_of(path: str | Path) -> str:
-    """Return twelve characters of the SHA-256 of a file's content."""
-    with Path(path).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()[:12]
-
-
 def _from_csv(path: Path) -> Iterator[tuple[str, Chem.Mol | None, str]]:
     try:
         text = path.read_text(encoding="utf-8-sig", errors="replace")
@@ -95,13 +88,6 @@ def _from_csv(path: Path) -> Iterator[tuple[str, Chem.Mol | None, str]]:
         yield own, mol, "" if mol is not None else _no_smiles(word)
     if not count:
         raise InputError(f"The library {path} holds no ligands.", fix="Check how it was written.")
-
-
-def parse_smiles(smiles: str) -> Chem.Mol | None:
-    """The molecule of a SMILES, hydrogens implicit; None if it is none."""
-    with quiet():
-        mol = Chem.MolFromSmiles(smiles) if smiles else None
-    return mol if mol is not None and mol.GetNumAtoms() else None
 
 
 def _no_smiles(word: str) -> str:

@@ -87,8 +87,9 @@ class LibraryRun:
         InputError, ConfigError
             If the library cannot be read, or a manifest is there that began with something else.
         """
-        from moldiff.docking.library.entries import digest_of, read_library
+        from moldiff.docking.library.entries import read_library
         from moldiff.docking.library.manifest import Manifest
+        from moldiff.text import digest_of
 
         if _table_path(output).resolve() == path.resolve():
             raise InputError(

@@ -18,12 +18,12 @@ from moldiff.errors import ConfigError
 from moldiff.model import CODEC_USE, Model
 from moldiff.registry import build, register
 from moldiff.seeds import generator
-from moldiff.train.check import ANY
 from moldiff.train.config import TrainConfig
 from moldiff.train.data import molecule_store
 from moldiff.train.loader import SizeBuckets
 from moldiff.train.statistics import Statistics
 from moldiff.train.workloads.base import Figures, Loss, Say, Workload, build_objective, load_weights
+from moldiff.train.workloads.check import ANY
 from moldiff.train.workloads.latents import codec_config
 
 __all__ = ["CLOSE", "Codecs", "trials"]

@@ -21,7 +21,6 @@ from moldiff.model import Model
 from moldiff.registry import describe, register
 from moldiff.seeds import generator
 from moldiff.storage import weights_digest
-from moldiff.train.check import check
 from moldiff.train.conditions import Labels
 from moldiff.train.config import TrainConfig
 from moldiff.train.data import molecule_store
@@ -29,6 +28,7 @@ from moldiff.train.loader import SizeBuckets
 from moldiff.train.orientation import turned
 from moldiff.train.statistics import Statistics
 from moldiff.train.workloads.base import Figures, Loss, Say, Workload, build_objective, load_weights
+from moldiff.train.workloads.check import check
 from moldiff.train.workloads.latents import load_codec, resolve_latent
 from moldiff.train.workloads.pairs import Pair, TeacherPairs
 
