@@ -63,7 +63,14 @@ def test_a_guidance_that_is_off_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"guidance": [3]}, {"guidance": [{"below": 1}]}, {"guidance": "valence"}], ids=str
+    "wrong",
+    [
+        {"guidance": [3]},
+        {"guidance": [{"below": 1}]},
+        {"guidance": "valence"},
+        {"guidance": ["valence", "valence"]},
+    ],
+    ids=str,
 )
 def test_what_is_not_a_list_of_names_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ConfigError) as caught:

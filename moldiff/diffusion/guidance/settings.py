@@ -41,7 +41,12 @@ def guidances(sampling: Mapping[str, Any]) -> list[dict[str, Any]]:
                 f"A guidance is a name or a mapping with the key 'name', not {part!r}.",
                 fix="Write it as in guidance: [{name: temperature, temperature: 0.7}].",
             )
-        parts[str(part["name"])] = dict(part)
+        name = str(part["name"])
+        if name in parts:
+            raise ConfigError(
+                f"The guidance '{name}' is listed twice.", fix="List each guidance once."
+            )
+        parts[name] = dict(part)
     for short, (name, key) in SHORT.items():
         value = sampling.get(short)
         if value is not None and not isinstance(value, list | tuple):
