@@ -13,7 +13,7 @@ from torch import Tensor
 from moldiff.diffusion.batch import FIELDS, Batch, pair_count
 from moldiff.diffusion.process.base import Flow, Process
 from moldiff.diffusion.process.gaussian import Gaussian
-from moldiff.diffusion.space import Categorical, Vectors, expand
+from moldiff.diffusion.space import Categorical, Vectors, ZeroCoM, expand
 from moldiff.diffusion.time import SiteTimes, Time, field_times
 from moldiff.errors import ConfigError, did_you_mean
 from moldiff.registry import build, describe, ready_made
@@ -36,7 +36,8 @@ class Product:
         Raises
         ------
         ConfigError
-            If there is no field, a field is unknown, or a process cannot be built.
+            If there is no field, a field is unknown, a process cannot be built, or it takes the
+            centre of mass from a field with one value per graph.
         """
         names = list(FIELDS)
         unknown = [field for field in config if field not in names]
@@ -47,7 +48,14 @@ class Product:
             )
         # In the order of FIELDS, which fixes the order of random draws and of the network's inputs
         # and heads: it must not depend on how a configuration file happens to be sorted.
-        return cls({field: build("process", config[field]) for field in names if field in config})
+        made = {field: build("process", config[field]) for field in names if field in config}
+        for field, process in made.items():
+            if FIELDS[field].scope == "graph" and isinstance(process.space, ZeroCoM):
+                raise ConfigError(  # its mean would be that of the batch
+                    f"'{field}' has one value per graph, and so no centre of mass to remove.",
+                    fix="Write 'space: euclidean' in its process.",
+                )
+        return cls(made)
 
     def to_config(self) -> dict[str, Any]:
         """Return the mapping that :meth:`from_config` reads."""
