@@ -7,11 +7,11 @@ r"""The log-likelihood of data under a model: an exact flow, and a variational b
           + E[-\log p(x_0|x_{t_1})]
 
 (Sohl-Dickstein et al. 2015, eq. 14; Ho et al. 2020, eq. 5).  Every KL is in closed form:
-between normal distributions in the space's own dimension, 3(n-1) for a molecule without
-translation (Hoogeboom et al. 2022), and between class probabilities (Austin et al.
-2021, eq. 1).  Only x_t is sampled.  The variance of p(x_s|x_t) is that of q(x_s|x_t,x_0) plus what
-the uncertainty of x_0 adds for normal data of the process's scale (as Bao et al.,
-"Analytic-DPM", 2022, theorem 1); any other choice also gives a bound, but a looser one.
+between normal distributions in the space's own dimension, 3(n-1) for a molecule without translation
+(Hoogeboom et al. 2022), and between class probabilities (Austin et al. 2021, eq. 1).  Only x_t is
+sampled.  The variance of p(x_s|x_t) is that of q(x_s|x_t,x_0) plus what the uncertainty of x_0 adds
+for normal data of the process's scale (as Bao et al., "Analytic-DPM", 2022, theorem 1); others also
+give a bound, a looser one.
 
 **Flow** (Gaussian processes alone).  With the angle :math:`\varphi = \arctan(\sigma/\alpha)` and
 :math:`y = x/\sqrt{\alpha^2+\sigma^2}` every schedule's probability-flow equation is
@@ -241,10 +241,8 @@ def flow_log_likelihood(
         Clean batch of coordinates, in Å.
     steps:
         Runge-Kutta steps, equal in the angle between signal and noise.
-    probes:
-        Random vectors per graph that estimate the divergence.
-    rng:
-        Draws the probes.
+    probes, rng:
+        Number of random vectors per graph that estimate the divergence, and what draws them.
 
     Raises
     ------

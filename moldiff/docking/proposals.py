@@ -115,7 +115,7 @@ class _Diffusion(Proposals):
         """Return the network's displacement of the centres, and the rms of what remains."""
         network, centre = self.proposer.model.network, self.context["pocket"].centre
         parts = [
-            network(Batch({"positions": part}, self.context), torch.full((len(part),), _JUDGED))
+            network(Batch({"positions": part}, self.context), part.new_full((len(part),), _JUDGED))
             for part in (x - centre).split(self.proposer.batch)
         ]
         moved = torch.cat([part["positions"] for part in parts])

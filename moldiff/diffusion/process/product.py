@@ -14,7 +14,7 @@ from moldiff.diffusion.batch import FIELDS, Batch, pair_count
 from moldiff.diffusion.process.base import Flow, Process
 from moldiff.diffusion.process.gaussian import Gaussian
 from moldiff.diffusion.space import Categorical, Vectors, ZeroCoM, expand
-from moldiff.diffusion.time import SiteTimes, Time, field_times
+from moldiff.diffusion.time import SiteTimes, Time, batch_times, field_times
 from moldiff.errors import ConfigError, did_you_mean
 from moldiff.registry import build, describe, ready_made
 
@@ -100,18 +100,34 @@ class Product:
         device: torch.device | str = "cpu",
         context: Mapping[str, Any] = MappingProxyType({}),
     ) -> Batch:
-        """Draw b graphs of n atoms (and r rotors) of pure noise, with a context."""
+        """Draw b graphs of n atoms (and r rotors) of pure noise, with a context.
+
+        Raises
+        ------
+        ValueError
+            If the context marks clean sites, whose values noise does not have.
+        """
+        if context.get("clean") is not None:
+            raise ValueError(
+                "pure noise has no clean sites; give their values to start(x_0, rng=rng)"
+            )
         shapes = {f: self.shape(f, b, n, r) for f in self.processes}
         return Batch(self._draw(shapes, rng, device), context)
 
     def noise_like(self, x: Batch, *, rng: torch.Generator) -> Batch:
         """Draw pure noise with the shapes of a batch, for :meth:`forward` to mix in."""
         shapes = {f: tuple(x[f].shape) for f in self.processes}
-        product = self if x.context.get("clean") is None else self._freed()
-        return Batch(product._draw(shapes, rng, x.device), x.context)
+        clean = x.context.get("clean") or {}
+        fixed = {scope for scope, mask in clean.items() if bool(mask.any())}
+        processes = {
+            f: p.freed() if FIELDS[f].scope in fixed else p for f, p in self.processes.items()
+        }
+        return Batch(Product(processes)._draw(shapes, rng, x.device), x.context)
 
-    def _freed(self) -> Product:
-        return Product({f: p.freed() for f, p in self.processes.items()})
+    def start(self, x_0: Batch, *, rng: torch.Generator) -> Batch:
+        """Draw the batch at t = 1: pure noise, and the sites that the context keeps clean."""
+        latest = batch_times(x_0, torch.ones(x_0.graphs, device=x_0.device))
+        return self.kept(self.noise_like(x_0, rng=rng), x_0, latest)
 
     def _draw(
         self,
