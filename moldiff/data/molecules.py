@@ -25,8 +25,8 @@ from moldiff.chem import (
     reason_kind,
     strict_failure,
 )
-from moldiff.data._write import sha256
 from moldiff.data.store import SPLITS, Entry, Refused, Store
+from moldiff.data.write import sha256
 from moldiff.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ __all__ = ["prepare", "prepared_from", "split_by_hash"]
 # (index in the source, molecule, canonical SMILES)
 Kept = tuple[int, Chem.Mol, str]
 
-# What helps against a kind of rejection; shown when nothing remains.
+# Fix for each kind of rejection; shown if no molecule remains.
 _HINTS = {
     "missing hydrogens": "Add explicit hydrogens with coordinates first.",
     "no coordinates": "Use a format with coordinates, such as SDF.",
@@ -56,27 +56,27 @@ def prepare(
 ) -> Store:
     """Read molecules from files and write them as a store.
 
-    The files' sha256 are kept in the store's notes, see `prepared_from`.
+    The store's notes hold the sha256 of the files, see `prepared_from`.
 
     Parameters
     ----------
     files:
         Anything `moldiff.io.read_molecules` reads.
     vocabulary:
-        Elements and charges to allow; None takes those found in the usable molecules.
+        Elements and charges to allow; None takes those of the usable molecules.
     fractions:
         Shares of train, validation and test among the distinct molecules.
     seed:
-        Changes the split (see `split_by_hash`).
+        Seed of the split (see `split_by_hash`).
 
     Raises
     ------
     InputError
         If a file is missing or unreadable.
     ConfigError
-        If the fractions are not three shares of 1 with a share for training.
+        If the fractions are not three numbers that add up to 1, the first above 0.
     DataError
-        If no molecule remains; it names the reasons and how often each occurred.
+        If no molecule remains; the error lists the reasons with their counts.
     """
     _check_fractions(fractions)
     from moldiff.io import read_molecules
@@ -118,12 +118,12 @@ def split_by_hash(
 
     The distinct SMILES are ordered by the sha256 of seed and SMILES and cut at the fractions,
     so neither the order of the files nor duplicates matter, and the shares are exact even for
-    small sets.  At least one molecule is for training.
+    small sets.  Training gets at least one molecule.
     """
     distinct = sorted(set(smiles), key=lambda s: hashlib.sha256(f"{seed} {s}".encode()).digest())
     count = len(distinct)
     held_out = [round(share * count) for share in fractions[1:]]
-    # Rounding must not leave less than one molecule, or more than all, to the others.
+    # Rounding must leave at least one molecule for training.
     test = min(held_out[1], count - 1)
     validation = min(held_out[0], count - 1 - test)
     borders = (count - validation - test, count - test, count)
@@ -159,7 +159,7 @@ def _select(
 
 
 def _judge(record: Record, vocabulary: Vocabulary | None) -> str | Rejected:
-    """Canonical SMILES of a usable record, or why it is not usable."""
+    """Canonical SMILES of a usable record, or the reason for its rejection."""
     if record.mol is None:
         return Rejected(record.reason or "unreadable record")
     if record.mol.GetNumAtoms() == 0:
@@ -176,7 +176,7 @@ def _judge(record: Record, vocabulary: Vocabulary | None) -> str | Rejected:
 
 
 def _vocabulary_of(mols: Iterable[Chem.Mol]) -> Vocabulary:
-    """Elements by atomic number and charges in rising order, 0 always among them."""
+    """Elements by atomic number and charges in rising order, always including 0."""
     elements: dict[int, str] = {}
     charges = {0}
     for mol in mols:
@@ -195,7 +195,7 @@ def _entries(kept: list[Kept], vocabulary: Vocabulary, splits: list[int]) -> Ite
 
 def _nothing_left(paths: Sequence[Path], rejected: Sequence[Refused]) -> DataError:
     counts = Counter(reason_kind(r.reason) for r in rejected).most_common()
-    told = ", ".join(f"{kind} ({number})" for kind, number in counts) or "there is no record"
+    reasons = ", ".join(f"{kind} ({number})" for kind, number in counts) or "there is no record"
     hint = _HINTS.get(counts[0][0], "Look at the records.") if counts else "Check the files."
     names = ", ".join(path.name for path in paths) or "(no file)"
-    return DataError(f"No molecule of {names} can be used: {told}.", fix=hint)
+    return DataError(f"No molecule of {names} can be used: {reasons}.", fix=hint)

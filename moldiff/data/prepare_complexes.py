@@ -3,8 +3,8 @@
 Layout of a folder: ``index.csv`` with a column ``id`` (optional: every subfolder counts),
 ``ID/ligand.sdf`` (heavy atoms in the bound pose, bond orders) and ``ID/pocket.pdb``.
 
-Work is done in parts of 64 complexes, each kept as a file beside the destination, so an
-interrupted preparation goes on where it stopped.  Pockets that share half of their stretches
+Work is done in parts of 64 complexes, each saved as a file beside the destination, so an
+interrupted preparation resumes where it stopped.  Pockets that share half of their stretches
 of four consecutive residues belong to one cluster, and a cluster to one split: a close
 homologue of a validation pocket is never trained on.
 """
@@ -25,9 +25,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from moldiff.data._complex import read_complex
-from moldiff.data._write import _replace, sha256
+from moldiff.data.complex_files import read_complex
 from moldiff.data.complexes import FIELDS, SCHEMA, SPLITS, Complex, ComplexStore, columns, shape_of
+from moldiff.data.write import _replace, sha256
 from moldiff.errors import DataError, InputError
 
 __all__ = ["pocket_clusters", "prepare_complexes", "split_clusters"]

@@ -40,7 +40,7 @@ from moldiff.chem import (
     quiet,
     strict_failure,
 )
-from moldiff.data._bonds import assign_bonds
+from moldiff.data.bonds import assign_bonds
 from moldiff.data.store import Entry, Refused, Store
 from moldiff.errors import DataError, MissingExtraError
 

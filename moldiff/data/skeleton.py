@@ -22,16 +22,15 @@ def fold_store(
 ) -> Store:
     """Write a store's molecules with their hydrogens folded into the classes of the heavy atoms.
 
-    The classes are those the data has.  Split, identities and properties stay; a molecule with
-    fewer than two heavy atoms, or a hydrogen that is not on one heavy atom, is listed as rejected.
-    ``progress`` is called after each.
+    The classes are those that occur in the data.  Split, identities and properties are unchanged; a
+    molecule with fewer than two heavy atoms, or with a hydrogen not bonded to exactly one heavy
+    atom, is listed as rejected.  ``progress`` is called after each molecule.
 
     Raises
     ------
     DataError
-        If no molecule remains, ``destination`` is the store itself or something else than a
-        store, or hydrogens are not the first of the store's elements (they may have been folded
-        already).
+        If no molecule remains, ``destination`` is the store itself or exists and is not a
+        store, or hydrogen is not the first of the store's elements (perhaps already folded).
     """
     if Path(destination).resolve() == store.path.resolve():
         raise DataError(

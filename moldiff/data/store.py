@@ -33,8 +33,8 @@ import numpy as np
 import numpy.typing as npt
 
 from moldiff.chem import Encoded, Vocabulary
-from moldiff.data._write import ARRAYS, SCHEMA, SPLITS, Entry, Refused, sha256, write_store
 from moldiff.data.complexes import ComplexStore
+from moldiff.data.write import ARRAYS, SCHEMA, SPLITS, Entry, Refused, sha256, write_store
 from moldiff.errors import DataError, MoldiffError
 
 __all__ = ["SPLITS", "Entry", "Refused", "Store"]
@@ -95,28 +95,28 @@ class Store:
         properties: Sequence[tuple[str, str]] = (),
         notes: dict[str, Any] | None = None,
     ) -> Store:
-        """Write a store into a temporary directory beside it, rename that, and open it.
+        """Write a store to a temporary directory, rename it to ``path``, and open it.
 
-        An older store at ``path`` is replaced; it survives errors and Ctrl-C there, and a
-        killed process at worst leaves it beside ``path`` (see `moldiff.data._write`).
+        An older store at ``path`` is replaced; it survives errors and Ctrl-C, and a killed process
+        at worst leaves it beside ``path`` (see `moldiff.data.write`).
 
         Parameters
         ----------
         records:
-            The molecules, in the order they shall have.
+            The molecules, in the order of the store.
         source:
-            One line that says where they come from.
+            The origin of the molecules, in one line.
         rejected:
-            What could not be stored, with the reasons.
+            The molecules that could not be stored, with reasons.
         properties:
             (name, unit) of each column of ``Entry.properties``.
         notes:
-            Anything else worth keeping in store.json (plain JSON values).
+            Further entries of store.json (plain JSON values).
 
         Raises
         ------
         DataError
-            If there is no record, the disk is full, or ``path`` is something else than a store.
+            If there is no record, the disk is full, or ``path`` exists and is not a store.
         """
         if ComplexStore.at(path):
             raise DataError(
@@ -144,7 +144,7 @@ class Store:
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Another process maps the files itself instead of receiving their content.
+        # Another process maps the files itself; their content is not pickled.
         return (Store.open, (self.path,))
 
     @property

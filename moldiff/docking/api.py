@@ -1,4 +1,4 @@
-"""Docking a ligand, and what is written about it."""
+"""Docking a ligand, and writing its results."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ def dock(
     exclude:
         Groups to leave out of the receptor, such as ``"LIG"`` or ``"A:401"``.
     progress:
-        Called with the stage and how much of the work is done, 0 to 1.
+        Called with the stage and the fraction of the work that is done, 0 to 1.
     settings:
         See `moldiff.docking.settings.Settings`.
 
     Raises
     ------
     InputError, ConfigError
-        If the request cannot be met; it says what, where and how to fix it.
+        If the request cannot be met; the error says why and how to fix it.
     """
     from moldiff.docking.settings import Settings
 

@@ -1,4 +1,4 @@
-"""Ligands and known poses, from what the user names."""
+"""Reading ligands and reference poses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def read_ligand(text: str | Path) -> tuple[Chem.Mol, str]:
     Raises
     ------
     InputError
-        If it is neither, cannot be read, or is several molecules.
+        If it is neither, cannot be read, or holds several molecules.
     """
     from moldiff.io import READABLE, molecule_stem, read_molecules
 

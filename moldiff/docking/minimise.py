@@ -8,7 +8,7 @@ shorter one.  An iteration is therefore one evaluation of the whole batch.
 
 The tangent has 6 + r components, some ten to thirty, so the inverse Hessians (p, d, d) are kept
 whole: an update is one batched product of rank two, a tenth of the calls that the two loops
-of limited-memory BFGS make over their history, and nothing is forgotten.  They start from
+of limited-memory BFGS take over their history, and all curvature is kept.  They start from
 ``(J^T J + ridge)^-1``, J being the derivative of the atoms by the tangent: the steepest
 descent in the metric of atomic displacements, which balances ångströms and radians.
 """
@@ -29,14 +29,14 @@ __all__ = ["minimise", "pick"]
 _ARMIJO = 1e-4
 #: Longest first step, as root mean square displacement in Å; largest component of any step.
 _FIRST_STEP, _LARGEST_STEP = 0.2, 1.0
-_RIDGE = 0.1  # Å^2 per atom: what a rotor that moves nothing far counts as
+_RIDGE = 0.1  # Å^2 per atom, on the diagonal of the metric: limits rotors that move little
 _COMPACT_EVERY = 6
 _SHORTEST = 1e-3  # of a step; below it the pose is done
 
 
 @dataclass(eq=False)
 class _State:
-    """Poses under way: all tensors have p rows."""
+    """The poses being minimised: all tensors have p rows."""
 
     index: Int[Tensor, " p"]
     pose: Pose
@@ -67,18 +67,18 @@ def minimise(
     Parameters
     ----------
     kinematics, energy:
-        Where the atoms of a pose are, and what they cost.
+        Positions of the atoms of a pose, and their energy.
     pose:
         p starting poses; not changed.
     iterations:
-        Evaluations of each pose at most, the first included.
+        Maximum number of evaluations of each pose, including the first.
     tolerance:
-        A pose is done when its next step promises less than this, in kcal/mol.
+        A pose is done when its predicted next gain is less than this, in kcal/mol.
 
     Returns
     -------
     tuple
-        The poses, none worse than it was, in the same order, and their energies (p,).
+        The poses, none higher in energy than before, in the same order, and their energies (p,).
     """
     state = _start(kinematics, energy, pose)
     best, energies = state.pose, state.energy.clone()
@@ -177,7 +177,7 @@ def _times(matrix: Tensor, vector: Tensor) -> Tensor:
 
 
 def _write(pose: Pose, state: _State) -> Pose:
-    """Put the state's poses in their places among all."""
+    """Copy the state's poses into their rows among all poses."""
     return Pose(
         pose.conformer,
         pose.centre.index_copy(0, state.index, state.pose.centre),

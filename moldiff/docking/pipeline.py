@@ -43,12 +43,12 @@ if TYPE_CHECKING:
 
 __all__ = ["dock"]
 
-_STREAM = 31  # of random numbers: no other part of the package draws the same
+_STREAM = 31  # of random numbers, unique in the package
 _PARTS = ("inter", "intra")  # of the energy, for the records
-_SCREENING = 15  # evaluations of a minimisation that shows whether a random pose is worth more
-_APART = 2.0  # Å of RMSD between random poses that begin chains
+_SCREENING = 15  # evaluations of the short minimisation that screens random poses
+_APART = 2.0  # smallest RMSD in Å between random poses that start chains
 
-# stage -> share of the work that is done when it begins, for a progress bar
+# stage -> fraction of the work done at its start, for a progress bar
 _STAGES = {
     "grids": 0.1,
     "proposals": 0.2,
@@ -78,9 +78,9 @@ def dock(
     settings:
         The defaults if None.
     progress:
-        Called with the stage that begins and the share of the work that is done, 0 to 1.
+        Called at the start of a stage with the fraction of the work that is done, 0 to 1.
     ranking:
-        Ranks the poses in place of the bundled one, for comparisons.
+        Replaces the bundled ranking, for comparisons.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def dock(
     Raises
     ------
     InputError, ModelFileError
-        If the settings ask for a model that is not there or cannot be used.
+        If a model in the settings is missing or cannot be used.
     """
     settings = settings or Settings()
     clock = _Clock(problem.seconds, progress)
@@ -135,10 +135,10 @@ def dock(
 def _starts(
     problem: Problem, energy: Energy, proposed: Pose, settings: Settings, rng: torch.Generator
 ) -> tuple[Pose, Tensor]:
-    """The proposals and, up to the number of chains, the best that differ of many random poses.
+    """Starts of the chains: the proposals, topped up with the best distinct random poses.
 
-    A chain seldom leaves its corner of the box, so what counts is how many corners are tried:
-    a few steps show which are worth a chain.
+    A chain seldom leaves its corner of the box, so many corners should be tried: a few steps of
+    minimisation show which are worth a chain.
     """
     kinematics = problem.kinematics
     poses, found = minimise(kinematics, energy, proposed, iterations=settings.iterations)
@@ -153,7 +153,7 @@ def _starts(
 
 
 def _refined(problem: Problem, poses: Pose, found: Tensor, settings: Settings) -> Pose:
-    """The best poses that differ, minimised in the exact energy: grids round off its minima."""
+    """The best distinct poses, minimised in the exact energy, whose minima grids smooth."""
     kinematics = problem.kinematics
     kept = cluster(kinematics.place(poses), found, settings.separation)[: settings.shortlist]
     energy = problem.exact_energy()
@@ -177,7 +177,7 @@ class _Clock:
 
 @dataclass(frozen=True, eq=False)
 class _Ranked:
-    """k poses of different clusters, the best first, with what is known of them; (k,) each."""
+    """k poses of different clusters, best first, with their evidence; (k,) each."""
 
     pose: Pose
     known: Mapping[str, Tensor]
@@ -203,7 +203,7 @@ def _rank(
     settings: Settings,
     ranking: Ranking,
 ) -> _Ranked:
-    """Score all poses; keep the best of each cluster, as many as are asked for."""
+    """Score all poses; keep the best of each cluster, up to the number requested."""
     x = problem.kinematics.place(poses)
     checks = check_poses(problem, x)
     fraction = checks.fraction()
@@ -218,7 +218,7 @@ def _rank(
     )
     energy = known["energy"][kept].nan_to_num(nan=torch.inf)
     near = energy <= energy.min() + settings.window
-    near[0] = True  # the first is reported whatever its energy
+    near[0] = True  # the first pose is always reported
     chosen = near.nonzero()[:, 0][: settings.poses]
     rows = kept[chosen]
     return _Ranked(
@@ -252,17 +252,17 @@ def _poses(problem: Problem, ranked: _Ranked) -> tuple[DockedPose, ...]:
 def _busted(
     problem: Problem, docked: tuple[DockedPose, ...], notes: list[str]
 ) -> tuple[DockedPose, ...]:
-    """The poses with what PoseBusters says of them; why it says nothing becomes a note."""
+    """Add the checks of PoseBusters to the poses, or a note if it cannot run."""
     rows = []
     with TemporaryDirectory() as folder:
         path = Path(folder) / "receptor.pdb"
         write_pdb(problem.receptor, path, hydrogens=False)
         for pose in docked:
-            said = posebust(pose.mol, path)
-            if isinstance(said, str):
-                notes.append(f"PoseBusters did not run: {said}")
+            report = posebust(pose.mol, path)
+            if isinstance(report, str):
+                notes.append(f"PoseBusters did not run: {report}")
                 return docked
-            rows.append(replace(pose, checks={**pose.checks, **said}))
+            rows.append(replace(pose, checks={**pose.checks, **report}))
     return tuple(rows)
 
 

@@ -1,4 +1,7 @@
-"""Where a search begins: poses drawn at random, or by the diffusion model."""
+"""Starting poses of a search: drawn at random, or by the diffusion model.
+
+A proposer is prepared once per problem (`Proposer.prepare`); the resulting proposals draw poses.
+"""
 
 from __future__ import annotations
 
@@ -32,35 +35,35 @@ __all__ = [
     "sample_poses",
 ]
 
-_JUDGED = 0.6  # time at which the network says how far a pose is from where it belongs
+_JUDGED = 0.6  # time at which the network is evaluated to judge poses
 
 
 class Proposals(ABC):
-    """Poses for one problem; what does not depend on a pose has been computed."""
+    """Poses for one problem, with everything precomputed that does not depend on a pose."""
 
     @abstractmethod
     def propose(self, count: int, *, rng: torch.Generator) -> Pose:
         """Return ``count`` poses."""
 
     def moves(self, x: Float[Tensor, "p n 3"]) -> tuple[Tensor, Tensor] | None:
-        """Return how far poses are from where they belong, Å: their centres, their shapes.
+        """Return the predicted displacements of poses, in Å: of their centres, and of the rest.
 
-        (p,) each; None by what has no opinion.
+        (p,) each; None without a prediction.
         """
         return None
 
 
 class Proposer(ABC):
-    """Makes proposals for problems."""
+    """A source of poses, prepared once per problem."""
 
     @abstractmethod
     def prepare(self, problem: Problem) -> Proposals:
-        """Compute what all poses of a problem share, once."""
+        """Compute once the part that all poses of a problem share."""
 
 
 @dataclass(frozen=True)
 class RandomProposer(Proposer):
-    """Poses drawn evenly from the box: the network's control."""
+    """Poses drawn uniformly from the box: the control for the network."""
 
     def prepare(self, problem: Problem) -> Proposals:
         return _Random(problem)
@@ -83,9 +86,9 @@ class DiffusionProposer(Proposer):
     model:
         The trained model, of the domain "poses".
     steps:
-        Sampling steps; the model's own number by default.
+        Sampling steps; the model's default if None.
     batch:
-        Poses per pass, to bound the memory.
+        Poses per pass, which bounds the memory.
     """
 
     model: Model
@@ -112,7 +115,7 @@ class _Diffusion(Proposals):
 
     @torch.no_grad()
     def moves(self, x: Float[Tensor, "p n 3"]) -> tuple[Tensor, Tensor] | None:
-        """Return the network's displacement of the centres, and the rms of what remains."""
+        """Return the network's displacement of the centres, and the rms of the rest."""
         network, centre = self.proposer.model.network, self.context["pocket"].centre
         parts = [
             network(Batch({"positions": part}, self.context), part.new_full((len(part),), _JUDGED))
@@ -156,7 +159,7 @@ def sample_poses(
 
 
 def pose_context(problem: Problem) -> dict[str, Any]:
-    """Return what the pose model is given of a problem: kinematics, ligand and pocket."""
+    """Return the context of a problem for the pose model: kinematics, ligand and pocket."""
     ensemble, structure = problem.ligand, problem.receptor.structure
     graph = molecular_graph(ensemble.mol, ensemble.heavy)
     residues = [structure.residues[k].name for k in structure.residue.tolist()]

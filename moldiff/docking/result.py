@@ -1,4 +1,4 @@
-"""What a docking gives: ranked poses on the input's own graph, and where they come from."""
+"""The result of a docking: ranked poses on the input's own graph, and their provenance."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class DockedPose:
     energy:
         Estimated free energy of binding by the Vina function, in kcal/mol.
     score:
-        What the poses are ranked by, those that pass the checks before the others; higher is
-        better.
+        Score of the ranking; higher is better.  Poses that pass all checks rank before the
+        others.
     confidence:
-        Estimated probability that the pose is within 2 Å of the crystal pose; None where no
-        ranking model is there.
+        Estimated probability that the pose is within 2 Å of the crystal pose; None without a
+        ranking model.
     checks:
         Name of a check -> passed, failed, or None for "could not be computed".
     terms:
@@ -77,9 +77,9 @@ class DockingResult:
     box:
         The region that was searched.
     proposals:
-        Where the first poses came from: "diffusion ..." with the model's hash, or "random".
+        The source of the first poses: "diffusion ..." with the model's hash, or "random".
     provenance:
-        Seed, settings, versions, digest of the receptor: what a result depends on.
+        Seed, settings, versions, digest of the receptor: all that determines a result.
     seconds:
         CPU-seconds by stage.
     notes:
@@ -101,7 +101,7 @@ class DockingResult:
         return self.poses[0]
 
     def tags(self, pose: DockedPose) -> dict[str, str]:
-        """Return the data fields of a pose's SDF record; what is not known is left out."""
+        """Return the data fields of a pose's SDF record; unknown values are omitted."""
         known = {
             "rank": f"{pose.rank}",
             "energy_kcal_mol": f"{pose.energy:.3f}",
@@ -167,7 +167,7 @@ class DockingResult:
             first = _heavy(self.best.mol)
             rows = []
             for pose in self.poses:
-                # Without symmetry: a guide to how the poses differ.
+                # Not symmetry-corrected: a rough guide to how the poses differ.
                 apart = float(rmsd(_heavy(pose.mol), first))
                 sure = "–" if pose.confidence is None else f"{pose.confidence:.2f}"
                 words = check_words(pose.checks) or "not run"
@@ -176,15 +176,15 @@ class DockingResult:
 
 
 def check_words(checks: Mapping[str, bool | None]) -> str:
-    """``passed``, or what failed and what could not be computed; empty without checks."""
+    """``passed``, or the failed and the uncomputed checks by name; empty without checks."""
     if not checks:
         return ""
     failed = [name for name, passed in checks.items() if passed is False]
     skipped = [name for name, passed in checks.items() if passed is None]
-    told = [f"failed: {', '.join(failed)}"] if failed else ["passed"]
+    words = [f"failed: {', '.join(failed)}"] if failed else ["passed"]
     if skipped:
-        told.append(f"not computed: {', '.join(skipped)}")
-    return "; ".join(told)
+        words.append(f"not computed: {', '.join(skipped)}")
+    return "; ".join(words)
 
 
 def _heavy(mol: Chem.Mol) -> npt.NDArray[np.float64]:

@@ -3,9 +3,9 @@ r"""Search for low-energy poses: many Metropolis chains of minimised poses, all 
 Basin hopping (Li & Scheraga, PNAS 84 (1987) 6611) with Vina's moves and temperature (Trott &
 Olson 2010): a round changes one degree of freedom of every chain (a shift by up to 2 Å, a turn
 that moves atoms by about as much, or one torsion, uniformly), minimises for a few steps and
-accepts by Metropolis' rule at 1.2 kcal/mol.  One thing differs: chains left behind are now and
-then replaced by copies of better ones, drawn with Boltzmann's weights, so that the effort goes
-where the energy is low.
+accepts by Metropolis' rule at 1.2 kcal/mol.  One addition: from time to time, chains of high
+energy are replaced by copies of better ones, drawn with Boltzmann weights, which concentrates the
+effort on regions of low energy.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["Schedule", "accepts", "cluster", "search"]
 
 @dataclass(frozen=True)
 class Schedule:
-    """How a search moves.
+    """The parameters of a search.
 
     Attributes
     ----------
@@ -38,9 +38,9 @@ class Schedule:
     final:
         Evaluations of the last minimisation.
     tries:
-        Changes of each chain that are looked at before one is minimised.
+        Trial changes of each chain, of which the best is minimised.
     temperature:
-        Of Metropolis' rule, kcal/mol.
+        Temperature of Metropolis' rule, kcal/mol.
     shift:
         Largest translation in Å, and about the largest displacement by a rotation.
     exchange:
@@ -77,7 +77,7 @@ def search(
     Parameters
     ----------
     poses:
-        p starting poses, best minimised already; they take part in the result.
+        p starting poses, preferably minimised; they count towards the result.
     rounds:
         Changes of each chain.
     rng:
@@ -124,14 +124,14 @@ def accepts(
 def cluster(
     x: Float[Tensor, "p n 3"], energies: Float[Tensor, " p"], threshold: float = 1.0
 ) -> Int[Tensor, " k"]:
-    """Return the poses that are the best within ``threshold`` Å RMSD of themselves.
+    """Return the poses that are the best within a radius of ``threshold`` Å RMSD.
 
-    Leaders in the order of energy: a pose is kept unless one kept before is nearer than the
-    threshold (atom by atom, no symmetry).  The indices returned are best first.
+    Leader clustering in order of energy: a pose is kept unless a better kept one is nearer than
+    the threshold (atom by atom, no symmetry).  The indices are returned best first.
     """
     order = energies.argsort(stable=True)
     flat = x[order].flatten(1)
-    # Differences to the mean pose: a matrix of distances loses no digits to far origins.
+    # Relative to the mean pose: distances then lose no digits to a far origin.
     distance = torch.cdist(flat - flat.mean(0), flat - flat.mean(0)) / math.sqrt(x.shape[1])
     near = (distance < threshold).cpu().numpy()
     kept: list[int] = []
@@ -205,7 +205,7 @@ def _change(
 
 
 def _exchange(energies: Tensor, spread: float, rng: torch.Generator) -> Tensor:
-    """Draw as many chains as there are by Boltzmann's weights, evenly (systematic resampling)."""
+    """Resample all chains with Boltzmann weights (systematic resampling)."""
     weights = torch.softmax(-energies.double() / spread, dim=0)
     start = uniform((), rng=rng, device=weights.device, dtype=weights.dtype)
     count = len(energies)

@@ -1,4 +1,4 @@
-"""A receptor and a pocket in it, from what the user names."""
+"""Preparing a receptor and its pocket from user input."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_SIZE", "Progress", "Site", "Where", "site"]
 
-#: Edge of the box in Å unless asked otherwise.
+#: Default edge of the box in Å.
 DEFAULT_SIZE = 25.0
 _SMALLEST, _LARGEST = 4.0, 60.0  # Å, of an edge of the box
 _FAR = 6.0  # Å: a pocket's ligand this far from every receptor atom is in another frame
 _RECEPTORS = (".pdb", ".ent", ".cif", ".mmcif", ".pdbqt")
 
-#: Called with the stage and how much of the work is done, 0 to 1.
+#: Called with the stage and the fraction of the work that is done, 0 to 1.
 Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
 class Where:
-    """Where the pocket is: exactly one of the first four is set.
+    """The location of the pocket: exactly one of the first four is set.
 
     Attributes
     ----------
     ligand:
-        A file with a molecule that lies in it.
+        A file with a molecule in the pocket.
     center:
         A point in Å: three numbers, or ``"x,y,z"``.
     residues:
@@ -50,8 +50,8 @@ class Where:
     autobox:
         Find the largest cavity.
     size:
-        Edges of the box in Å: a number, three, or a string of them.  By default 25 Å, or what
-        the residues or the cavity need.
+        Edges of the box in Å: a number, three, or a string of them.  By default 25 Å, or large
+        enough for the residues or the cavity.
     """
 
     ligand: Path | str | None = None
@@ -78,9 +78,9 @@ class Site:
     path:
         The receptor's file.
     receptor:
-        All of it.
+        The whole receptor.
     pocket:
-        What ligands are docked into.
+        The prepared pocket for docking.
     digest:
         Twelve characters of the SHA-256 of the file.
     notes:
@@ -105,7 +105,7 @@ class Site:
         Raises
         ------
         InputError
-            If it cannot be docked; it says why.
+            If it cannot be docked; the error says why.
         """
         from moldiff.docking.pipeline import dock
         from moldiff.docking.problem import make_problem
@@ -162,7 +162,7 @@ def _box(
     known: npt.NDArray[np.float64] | None,
     edges: list[float] | None,
 ) -> tuple[Box, list[str]]:
-    """The box, and what to say about it."""
+    """The box, and notes on it."""
     import numpy as np
 
     from moldiff.protein import pocket
@@ -183,9 +183,9 @@ def _box(
             "No cavity was found in the receptor.", fix="Give --center or --residues instead."
         )
     box = found[0] if edges is None else pocket.Box(found[0].centre, size)
-    told = f"the pocket found is at {_triple(box.centre)}, its box is {_triple(box.size)} Å"
+    note = f"the pocket found is at {_triple(box.centre)}, its box is {_triple(box.size)} Å"
     others = "; ".join(_triple(other.centre) for other in found[1:4])
-    return box, [f"{told}; others, for --center: {others}" if others else told]
+    return box, [f"{note}; others, for --center: {others}" if others else note]
 
 
 def _edges(size: float | Sequence[float] | str | None) -> list[float] | None:
@@ -207,7 +207,7 @@ def _point(center: Sequence[float] | str) -> list[float]:
     values = _numbers(center, "--center")
     if len(values) != 3 or not all(math.isfinite(v) and abs(v) < 1e5 for v in values):
         raise InputError(
-            f"--center {center!s} is no point.", fix="Give three numbers: --center 1.5,-3,20."
+            f"--center {center!s} is not a point.", fix="Give three numbers: --center 1.5,-3,20."
         )
     return values
 

@@ -1,4 +1,4 @@
-"""From what the user names to a trainer: configuration, data, checkpoint."""
+"""From user input to a trainer: configuration, data, checkpoint."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["trainer", "training_config", "training_store"]
 
 _CONFIG_SUFFIXES = (".yaml", ".yml")
-_STUDENT_RATE = 5e-4  # at the rates of a training from scratch a student loses what it begins with
+_STUDENT_RATE = (
+    5e-4  # a student would lose its initial weights at the rates of training from scratch
+)
 
 
 def training_config(
@@ -30,29 +32,29 @@ def training_config(
     announce: Callable[[str], None] | None = None,
     **overrides: Any,
 ) -> TrainConfig:
-    """Return the configuration of a run, checked as far as it can be without the data.
+    """Return the configuration of a run, with all checks that need no data.
 
     Parameters
     ----------
     source:
         A YAML file, the name of a bundled configuration, a file of molecules or a prepared
-        store; the last two are trained on with the bundled configuration ``default``.
+        store; files and stores use the bundled configuration ``default``.
     method:
-        A member of the family (`moldiff.methods`), laid over the configuration.
+        Name of a method (`moldiff.methods`) whose settings override the configuration.
     teacher:
-        Model, bundled or a file, that a distilled method learns from; None: the configuration's,
-        or the default model.  Training begins with its weights if the networks are the same;
-        without a ``teacher`` here, an ``init`` of the configuration goes before them.  What a
-        distilled method begins with is trained at a rate of at most 5e-4.
+        Model (bundled, or a file) that a distilled method learns from; None takes the
+        configuration's, or the default model.  Training starts from its weights if the networks
+        are the same; without a ``teacher`` here, the configuration's ``init`` takes precedence.
+        A student with initial weights trains at a rate of at most 5e-4.
     announce:
-        Called with what the method changes, and with warnings about doubtful combinations.
+        Called with the settings a method changes, and with warnings about doubtful combinations.
     overrides:
-        Settings that win over the configuration's; None leaves one as it is.
+        Settings that replace the configuration's; None leaves a setting unchanged.
 
     Raises
     ------
     InputError, ConfigError
-        If ``source`` is none of these, or a setting is wrong, or parts do not go together.
+        If ``source`` is none of these, a setting is wrong, or settings are incompatible.
     """
     from moldiff.io import READABLE, molecule_stem
     from moldiff.methods import METHODS
@@ -88,14 +90,14 @@ def training_config(
 
 
 def _with_method(config: TrainConfig, method: str, say: Callable[[str], None]) -> TrainConfig:
-    """Lay a method over a configuration, and say what that changes in it."""
+    """Apply a method to a configuration, and report the settings it changes."""
     from moldiff.methods import apply
     from moldiff.train import TrainConfig
 
     _for_molecules(config, "--method")
     values, changes = apply(method, config.to_dict())
     changed = [
-        f"{key} {_told(before)} -> {_told(after)}" for key, (before, after) in changes.items()
+        f"{key} {_text(before)} -> {_text(after)}" for key, (before, after) in changes.items()
     ]
     say(f"The method '{method}' sets {', '.join(changed) or 'nothing that was not so before'}.")
     return TrainConfig.from_dict(values)
@@ -104,7 +106,7 @@ def _with_method(config: TrainConfig, method: str, say: Callable[[str], None]) -
 def _with_teacher(
     config: TrainConfig, teacher: str | None, say: Callable[[str], None]
 ) -> TrainConfig:
-    """Learn from a model, None: the configuration's, and begin with its weights if they fit."""
+    """Set the teacher (None: the configuration's), and start from its weights if they fit."""
     from moldiff.methods import METHODS
     from moldiff.model import read_header
     from moldiff.registry import build, describe, registered
@@ -145,19 +147,19 @@ def _for_molecules(config: TrainConfig, option: str) -> None:
         )
 
 
-def _told(value: Any) -> str:
+def _text(value: Any) -> str:
     return "default" if value is None else str(value)
 
 
 def training_store(config: TrainConfig, *, announce: Callable[[str], None] | None = None) -> Data:
-    """Open the data of a run, as its task does.
+    """Open the data of a run with its task.
 
     Raises
     ------
     DataError, InputError
-        If the data is missing or damaged, or nothing of it can be used.
+        If the data is missing, damaged or unusable.
     ConfigError
-        If there is no such task, or the run has been trained on data of other content.
+        If there is no such task, or the run was trained on different data.
     """
     from moldiff.train.workloads.base import task
 

@@ -35,9 +35,9 @@ _SAMPLING: dict[str, Any] = {
 class OptimizerConfig:
     """AdamW (Loshchilov & Hutter 2019), or Muon (Jordan 2024) for the matrices.
 
-    The rate rises for ``warmup`` steps, stays, and falls as 1 - sqrt over the last
+    The rate rises for ``warmup`` steps, stays constant, and falls as 1 - sqrt over the last
     ``decay`` steps (Hägele et al. 2024).  A finished run is extended by
-    raising ``steps``: it goes on from the checkpoint kept where its decay began.
+    raising ``steps``: it resumes from the checkpoint saved where its decay began.
     """
 
     name: str = "adamw"
@@ -71,7 +71,7 @@ class OptimizerConfig:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Samples drawn and judged while training; ``every`` = 0 switches it off."""
+    """Samples drawn and evaluated during training; ``every`` = 0 switches it off."""
 
     every: Annotated[int, Range(0)] = 2000
     samples: Annotated[int, Range(1)] = 200
@@ -83,14 +83,14 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Conditions:
-    """What the model learns to be asked for; nothing by default.
+    """The properties that a model can be conditioned on; none by default.
 
     Attributes
     ----------
     properties:
         Names of `moldiff.chem.properties`, or columns of the data's own.
     drop:
-        Share of the molecules that are shown without them, so that the model learns both.
+        Share of the molecules trained on without them, so that the model also works without.
     """
 
     properties: tuple[str, ...] = ()
@@ -116,13 +116,14 @@ class TrainConfig:
     output:
         Directory for the checkpoint, the log and the finished model.
     task:
-        What is trained: ``molecules`` (generation), ``codec`` (for latents) or ``poses`` (docking).
+        What is trained: ``molecules`` (generation), ``codec`` (latents of molecules), ``poses``
+        (docking) or ``distances`` (the judge of docked poses).
     codec:
         File of the codec in whose latents the model works (`moldiff.diffusion.latent`), or None.
     steps, batch:
         Optimisation steps, and molecules (or complexes) per step.
     conditions:
-        Properties the model learns to be asked for (``moldiff generate --condition``).
+        Properties to condition the model on (``moldiff generate --condition``).
     precision:
         ``float32`` or ``bfloat16`` (for the large products; geometry stays exact).
     """

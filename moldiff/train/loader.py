@@ -1,7 +1,7 @@
 """Batches of equally large molecules, in an order that is a function of seed and step.
 
-Nothing about the position in an epoch has to be stored: step number k of a run always
-sees the same molecules, noised with the same random numbers.
+The position in an epoch need not be stored: step k of a run always gets the same molecules,
+noised with the same random numbers.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ class SizeBuckets:
     Parameters
     ----------
     store:
-        Where the molecules are.
+        The source of the molecules.
     indices:
-        Which of them to use, (k,).
+        The molecules to use, (k,).
     batch:
         Molecules per batch; the last batch of a size may be smaller.
     seed:
-        Decides the order.
+        Seed of the order.
     labels:
-        What is known of the molecules, if the model is to be asked for it.
+        Properties of the molecules, for a conditional model.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class SizeBuckets:
         return [batches[i] for i in random.permutation(len(batches))]
 
     def __getitem__(self, step: int) -> Batch:
-        """Return the batch of a step: centred coordinates, class indices, conditions if any."""
+        """Return the batch of a step: centred coordinates, classes, conditions in its context."""
         number, position = divmod(step, self.per_epoch)
         chosen = self.epoch(number)[position]
         fields = {f: torch.from_numpy(v) for f, v in self.store.gather(chosen).items()}

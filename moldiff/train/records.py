@@ -15,7 +15,7 @@ __all__ = ["alone", "append_csv", "best"]
 
 @contextmanager
 def alone(directory: Path) -> Iterator[None]:
-    """Keep a second run out of a directory, where the system knows file locks."""
+    """Lock a directory against a second run, on systems with file locks."""
     try:
         import fcntl
     except ImportError:  # Windows

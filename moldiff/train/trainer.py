@@ -2,8 +2,8 @@
 
     config -> store -> workload -> [batch -> losses -> update -> average]* -> model
 
-Everything random in step k derives from (seed, k), so a checkpoint is the tensors and
-one number, and a run that was killed continues bit for bit as if it had not been.
+All randomness of step k derives from (seed, k), so a checkpoint is the tensors and one number,
+and a killed run resumes with bitwise the same result.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _PATIENCE = 20  # steps without a finite gradient before a run is given up
 
 @dataclass(frozen=True)
 class Progress:
-    """What a step reports: its number, losses by part, rate, samples per second."""
+    """Report of a step: its number, losses by part, rate, samples per second."""
 
     step: int
     losses: dict[str, float]
@@ -48,7 +48,7 @@ class Progress:
 
 
 class Trainer:
-    """Trains a model as a configuration says; resumes where its checkpoint stands.
+    """Train a model according to a configuration; resume from its checkpoint if there is one.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class Trainer:
         The prepared data.
     judge:
         Called as ``judge(model, rng)`` at the evaluation interval; returns figures for
-        the log.  Injected, because judging molecules is chemistry.
+        the log.  Usually the `Workload.judge` of the task.
     """
 
     def __init__(
@@ -92,16 +92,16 @@ class Trainer:
 
     @property
     def checkpoint(self) -> Path:
-        """Where the state of the run is kept."""
+        """File with the state of the run."""
         return self.output / "checkpoint.safetensors"
 
     @property
     def before_decay(self) -> Path:
-        """Where the state at the start of the decay is kept, to extend a finished run from."""
+        """File with the state at the start of the decay, for extending a finished run."""
         return self.output / "before-decay.safetensors"
 
     def identity(self) -> dict[str, Any]:
-        """Return what must not change between the parts of a run, as plain values."""
+        """Return the settings that must not change when a run is resumed, as plain values."""
         config = self.config.to_dict()
         run = {key: config[key] for key in ("seed", "batch", "objective", "precision")}
         optimizer = {k: v for k, v in config["optimizer"].items() if k != "decay"}
@@ -113,10 +113,10 @@ class Trainer:
         return plain
 
     def fit(self) -> Generator[Progress, None, None]:
-        """Train to the last step; a generator, so that bars and stops are its consumers.
+        """Train to the last step; a generator, so that the caller shows progress and may stop it.
 
         A checkpoint is written at intervals, at the end, and when the consumer closes the
-        generator; never after an error, which may have left a half-applied update.
+        generator; never after an error, when an update may be half applied.
         """
         self.output.mkdir(parents=True, exist_ok=True)
         with alone(self.output):
@@ -169,7 +169,7 @@ class Trainer:
 
     @contextmanager
     def averaged(self) -> Iterator[Model]:
-        """Give the model with averaged weights, in evaluation mode, for a while."""
+        """Yield the model with averaged weights, in evaluation mode."""
         self.average.swap()
         self.network.eval()
         try:
@@ -179,7 +179,7 @@ class Trainer:
             self.average.swap()
 
     def _judge_if_due(self) -> None:
-        """Judge samples at the interval, once: an interrupted judgement is made up for."""
+        """Judge samples once per interval; an interrupted judgement is repeated on resuming."""
         every = self.config.evaluation.every
         if not (self.judge and every) or self.step % every or self.step <= self.judged:
             return
@@ -196,7 +196,7 @@ class Trainer:
         self.save()
 
     def card(self) -> dict[str, Any]:
-        """Return what is known of the training for the model card."""
+        """Return the facts of the training for the model card."""
         return {
             "name": self.config.name,
             "data": self.store.meta.get("source", ""),
@@ -261,7 +261,7 @@ class Trainer:
             self._load(tensors)
             self.step, self.judged = int(header["step"]), int(header["judged"])
             self.seconds = float(header["seconds"])
-            self.cpu_seconds = float(header.get("cpu_seconds", "0"))  # older ones have none
+            self.cpu_seconds = float(header.get("cpu_seconds", "0"))  # absent in older checkpoints
             self.samples = int(header.get("samples", "0"))
         except (KeyError, RuntimeError, ValueError) as error:
             raise ModelFileError(f"'{self.checkpoint}' is damaged: {error}", fix=fix) from error

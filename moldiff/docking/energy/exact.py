@@ -1,13 +1,13 @@
 r"""The docking energy of a batch of poses, with its gradient by the atoms.
 
 ``E = sum over ligand-receptor pairs + sum over the ligand's internal pairs + outside``, the
-published Vina function (`moldiff.docking.energy.terms`).  What a ligand atom has with the
-receptor, and each internal pair, is capped as in Vina: ``e v / (v + e)`` where e > 0, so that
-clashes stay finite and still slope outwards.  Atoms outside the box pay in proportion to the
-distance.
+published Vina function (`moldiff.docking.energy.terms`).  The energy of
+each ligand atom with the receptor, and of each internal pair, is capped as in Vina:
+``e v / (v + e)`` where e > 0, so that clashes stay finite and still slope outwards.  Atoms outside
+the box pay in proportion to the distance.
 
-`ExactEnergy` sums over atoms; `moldiff.docking.energy.grid.GridEnergy` reads precomputed grids
-and is what searches use.
+`ExactEnergy` sums over atoms; `moldiff.docking.energy.grid.GridEnergy`, used in searches, reads
+precomputed grids.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Is a pose physically plausible?  Fast checks of all poses at once, and PoseBusters itself.
+"""Physical plausibility of poses: fast checks of all poses at once, and PoseBusters itself.
 
 The fast checks mirror PoseBusters (M. Buttenschoen, G. M. Morris, C. M. Deane, Chem. Sci. 15,
 3130 (2024); configuration ``dock``) and carry the names of its columns:
@@ -6,9 +6,9 @@ The fast checks mirror PoseBusters (M. Buttenschoen, G. M. Morris, C. M. Deane, 
 - distances to protein, organic cofactors, inorganic cofactors and waters of at least 0.75 times
   the sum of the van der Waals (inorganic: covalent) radii, some protein atom within 5 Å;
 - at most 7.5 % of the ligand's volume inside each of these, on RDKit's layered 0.5 Å grid with
-  scaled radii: this is the same function up to where the grid begins;
+  scaled radii: the same function up to the origin of the grid;
 - bond lengths and angles within 25 %, other distances in the ligand no shorter than 30 % below
-  RDKit's distance-geometry bounds; and, which PoseBusters does not know,
+  RDKit's distance-geometry bounds; and, in addition to PoseBusters,
 - every atom inside the search box.
 
 Left to PoseBusters: flatness, chirality and the identity of the graph, which a rigid move

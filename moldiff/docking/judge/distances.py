@@ -1,4 +1,4 @@
-"""Scoring the poses of one problem with the distance network."""
+"""Scoring the poses of one problem with the judge, a model of distances."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Score = Callable[[Float[Tensor, "p n 3"]], Float[Tensor, " p"]]
 
 
 def distance_score(model: Model, problem: Problem) -> Score | None:
-    """Return what scores poses (p, n, 3) in Å of a problem, (p,) nats, higher being better.
+    """Return a function that scores poses (p, n, 3) in Å, (p,) in nats; higher is better.
 
     Ligand and pocket are encoded here, once.  None for a pocket of fewer than 2 atoms.
     """

@@ -1,18 +1,19 @@
-"""What speaks for a pose, by name: the numbers a ranking weighs.
+"""Evidence for a pose, by name: the terms of the ranking score.
 
 ===========  ===================================================================================
 energy       Vina energy, kcal/mol; lower is better
 hydrophobic  its hydrophobic part, kcal/mol, whose published weight need not be the best
 likelihood   log-likelihood ratio of the distances, nats (`moldiff.docking.judge.distances`)
 pull         how far the pose network would move the pose's centre, Å; small is good
-turn         how far it would move the atoms besides, Å (root mean square)
+turn         how far it would move the atoms otherwise, Å (root mean square)
 ===========  ===================================================================================
 
-The network is its own judge: a pose that it leaves where it is looks bound to it.  It is asked at
-a time of much noise, 0.6, though the pose has none: at small times it has seen nothing but poses
-that are nearly right.  It judges only what it proposed itself; of random proposals the last two
-are not known.  Part of what ``pull`` knows is that a ligand lies near the centre of its box, as in
-the data: in a box about something else it says less.
+The judge of distances gives the likelihood.  The pose network gives the last two: it predicts small
+displacements for poses that look bound.  It is evaluated at a high noise level, time 0.6, although
+the pose has no noise: at small times it was trained only on poses that are nearly right.  With
+random proposals there is no pose network, and the last two are missing.  ``pull`` partly reflects
+that ligands lie near the centre of the box in the training data, so it is less informative for a
+box centred elsewhere.
 """
 
 from __future__ import annotations
@@ -40,16 +41,16 @@ def evidence(
     proposals: Proposals,
     judge: Model | None,
 ) -> dict[str, Tensor]:
-    """Return what is known of poses (p, n, 3) in Å, by name, (p,) each.
+    """Return the evidence for poses (p, n, 3) in Å, by name, (p,) each.
 
     Parameters
     ----------
     terms:
         Parts of their energy, see `moldiff.docking.energy.exact.Energy.terms`.
     proposals:
-        Where the first poses come from.
+        The proposals of the problem, which may predict displacements.
     judge:
-        Scores the distances; None leaves that evidence out.
+        The model of distances; None omits the likelihood.
     """
     known = {
         "energy": affinity(terms["inter"], problem.torsions),

@@ -12,9 +12,9 @@ torsions        rotors of the ligand
 group           (optional) complexes of one group, best of one protein, share a fold
 ==============  =========================================================================
 
-optionally the rest of `moldiff.docking.judge.ranking.EVIDENCE`, a column each: what is empty
-in a row is not known of that docking.  Use complexes that the models were not trained on (their
-validation split), or what they say is believed too much.
+optionally the rest of `moldiff.docking.judge.ranking.EVIDENCE`, a column each; empty fields mean
+that a docking lacks that evidence.  Use complexes that the models were not trained on (their
+validation split); otherwise the fit overweights them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Two small regressions for the ranking: of choices among many, and of yes or no."""
+"""Two small regressions for the ranking: a conditional logit and a logistic regression."""
 
 from __future__ import annotations
 

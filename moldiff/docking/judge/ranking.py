@@ -1,6 +1,6 @@
-"""Which pose first, and how sure: the combined score and a calibrated confidence.
+"""Ranking of poses: a combined score and a calibrated confidence.
 
-**Score.**  A weighted sum of all that is known of a pose (`moldiff.docking.judge.evidence`) and the
+**Score.**  A weighted sum of the evidence for a pose (`moldiff.docking.judge.evidence`) and the
 fraction f of fast checks passed (`moldiff.docking.judge.checks`),
 
     s = sum_k w_k e_k,      score = s - |s| (1 - f^power),
@@ -8,8 +8,8 @@ fraction f of fast checks passed (`moldiff.docking.judge.checks`),
 which is s f^power for a pose that binds at all (s > 0): with power 4 and 13 checks, one failure
 costs 27 %.  Higher is better; poses that pass all checks come before those that do not.  The
 weights are those of a conditional logit: softmax(s) over the poses of a ligand is the
-probability of each to be the right one.  What is known depends on the models that are there and
-on where the poses came from, so there are weights and a confidence for each case.
+probability of each to be the right one.  The evidence depends on the available models and on the
+source of the poses, so each case has its own weights and confidence.
 
 **Confidence.**  P(RMSD <= 2 Å) from a logistic regression on three features: how far the score
 stands out among those of the other clusters, its depth for a ligand of this size, and the
@@ -43,12 +43,12 @@ EVIDENCE: Mapping[str, int] = {
     "pull": -1,
     "turn": -1,
 }
-"""Names of what can be known of a pose, and the sign of its weight (0: either)."""
+"""Names of the evidence, and the sign of its weight (0: either)."""
 FEATURES = ("share", "depth", "torsions")
 """Features of a pose, in the order of `features`.  ``share`` is the logarithm of its Boltzmann
 weight, exp(score) over the sum of the best clusters'; ``depth`` is score / sqrt(heavy atoms)."""
 
-_RIVALS = 10  # clusters in the sum of ``share``: however many are known, the same ones count
+_RIVALS = 10  # clusters in the sum of ``share``, at most
 
 
 @dataclass(frozen=True)
@@ -84,12 +84,12 @@ class Confidence:
 
 @dataclass(frozen=True)
 class Weighing:
-    """Weights of the evidence where just that is known, and the confidence that goes with them.
+    """Weights for one set of available evidence, and the matching confidence.
 
     Raises
     ------
     ValueError
-        If a name is none of `EVIDENCE`, or a weight is not finite.
+        If a name is not in `EVIDENCE`, or a weight is not finite.
     """
 
     weights: Mapping[str, float]
@@ -110,11 +110,11 @@ class Ranking:
     Attributes
     ----------
     weighings:
-        For each case of what can be known, its weights.
+        The weights for each set of available evidence.
     power:
-        Of the fraction of checks passed.
+        Exponent of the fraction of checks passed.
     card:
-        What it was fitted on, and what was measured.
+        The data of the fit, and its results.
     """
 
     weighings: tuple[Weighing, ...] = ()
@@ -122,13 +122,13 @@ class Ranking:
     card: Mapping[str, Any] | None = None
 
     def weighing(self, known: Iterable[str]) -> Weighing:
-        """Return the weights for what is known: those that use most of it, or else the energy."""
+        """Return the weights that use most of the available evidence, or else the energy alone."""
         names = set(known)
         fitting = [w for w in self.weighings if names.issuperset(w.weights)]
         return max(fitting, key=lambda w: len(w.weights), default=Weighing({"energy": -1.0}))
 
     def score(self, evidence: Mapping[str, Tensor], fraction: Tensor) -> Tensor:
-        """Return scores (p,), higher is better; a value that is no number ranks last."""
+        """Return scores (p,), higher is better; non-finite values rank last."""
         weights = self.weighing(evidence).weights
         plain = torch.stack([w * evidence[name] for name, w in weights.items()]).sum(0)
         score = plain - plain.abs() * (1 - fraction.clamp(0, 1) ** self.power)
@@ -137,7 +137,7 @@ class Ranking:
     def order(self, score: Tensor, fraction: Tensor) -> Tensor:
         """Return the poses best first, (p,).
 
-        What fails a check is behind all that pass, and what has no score behind everything.
+        Poses that fail a check come after all that pass; poses without a score come last.
         """
         order = score.nan_to_num(nan=-torch.inf).argsort(descending=True, stable=True)
         fails = (fraction < 1) & (self.power != 0)  # with power 0 checks do not count
@@ -148,7 +148,7 @@ class Ranking:
     ) -> Tensor | None:
         """Return P(RMSD <= 2 Å) of one representative of each cluster, (p,).
 
-        None if no confidence was fitted for what is known.  ``atoms`` are heavy.
+        None if no confidence was fitted for this evidence.  ``atoms`` are heavy.
         """
         chosen = self.weighing(evidence).confidence
         if chosen is None:
@@ -178,7 +178,7 @@ class Ranking:
 
 
 def _weighing(weights: dict[str, float], confidence: dict[str, Any] | None) -> Weighing:
-    """A weighing from what JSON keeps of it."""
+    """Build a weighing from JSON values."""
     if confidence is None:
         return Weighing(weights)
     return Weighing(weights, Confidence(tuple(confidence["weights"]), confidence["bias"]))

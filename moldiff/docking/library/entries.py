@@ -1,4 +1,4 @@
-"""The records of a library: a molecule each, or the reason why there is none."""
+"""The records of a library: each a molecule, or the reason it has none."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def read_library(path: str | Path) -> list[Entry]:
     """Read a library: ``.csv``, or any molecule file `moldiff.io` reads.
 
     A CSV has a header with a column "smiles", and may have one of names ("name" or "id").
-    Names that are missing or occur before are made unique, with a note.
+    Missing or repeated names are replaced by unique ones, with a note.
 
     Raises
     ------
@@ -71,9 +71,9 @@ def _from_csv(path: Path) -> Iterator[tuple[str, Chem.Mol | None, str]]:
     header = [word.strip().lower() for word in next(rows, [])]
     smiles = next((header.index(c) for c in _SMILES_COLUMNS if c in header), None)
     if smiles is None:
-        told = f"its columns are: {', '.join(header)[:200]}" if header else "it is empty"
+        detail = f"its columns are: {', '.join(header)[:200]}" if header else "it is empty"
         raise InputError(
-            f"The library {path} has no column 'smiles'; {told}.",
+            f"The library {path} has no column 'smiles'; {detail}.",
             fix="Name the column with the SMILES 'smiles' in the first line.",
         )
     name = next((header.index(c) for c in _NAME_COLUMNS if c in header), None)
@@ -95,7 +95,7 @@ def _no_smiles(word: str) -> str:
 
 
 def _named(found: Iterable[tuple[str, Chem.Mol | None, str]]) -> Iterator[Entry]:
-    """Give every record a name of its own, one line long."""
+    """Give every record a unique name of one line."""
     taken: dict[str, int] = {}
     times: Counter[str] = Counter()
     for index, (given, mol, reason) in enumerate(found):

@@ -1,9 +1,9 @@
-"""Many ligands into one pocket: every record of the input becomes a row, whatever happens.
+"""Docking many ligands into one pocket: every record of the input becomes a row.
 
 entries -> processes that hold the pocket -> rows of the manifest
 
-A ligand that ends its process (a crash in native code, out of memory) costs that row only:
-the ligands in flight are tried again one by one, and the one that does it twice gets its row.
+A ligand that kills its process (a crash in native code, out of memory) costs its own row only: the
+ligands in flight are retried one by one, and one that kills its process again is marked as failed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["dock_entries", "dock_entry"]
 
-_AHEAD = 2  # ligands handed out per process: none idles, few are lost with a process
+_AHEAD = 2  # ligands handed out per process: keeps all busy, and few are lost with a process
 
 
 def dock_entries(
@@ -40,17 +40,17 @@ def dock_entries(
     threads: int = 1,
     progress: Callable[[Row], None] | None = None,
 ) -> None:
-    """Dock the entries that the manifest does not have yet, and append their rows.
+    """Dock the entries that are not in the manifest, and append their rows.
 
     Parameters
     ----------
     jobs:
-        Processes, beside this one: RDKit catches Ctrl-C in the middle of its work and returns
-        half a result, so none of that work may happen in the process that is interrupted.
+        Processes besides this one: on Ctrl-C, RDKit returns a partial result, so none of its work
+        may run in the process that is interrupted.
     threads:
-        Threads of an operation in each process.
+        Threads per process.
     progress:
-        Called with every new row, when it is safe.
+        Called with every new row once it is saved.
     """
 
     def keep(row: Row) -> None:
@@ -68,7 +68,7 @@ def dock_entries(
 
 
 def dock_entry(entry: Entry, pocket: Pocket, settings: Settings) -> Row:
-    """Dock one entry; whatever goes wrong becomes the row's reason."""
+    """Dock one entry; any error becomes the row's reason."""
     from moldiff.docking.pipeline import dock
     from moldiff.docking.problem import make_problem
 
@@ -110,15 +110,15 @@ def dock_entry(entry: Entry, pocket: Pocket, settings: Settings) -> Row:
 
 # --- processes -------------------------------------------------------------------------------
 
-_STATE: list[tuple[Pocket, Settings]] = []  # of a worker process: what every ligand shares
+_STATE: list[tuple[Pocket, Settings]] = []  # of a worker process: shared by all its ligands
 
 
 class _Team:
     """Processes that dock; spawned, since a fork of a process with torch's threads can hang.
 
-    They live as long as the batch, since loading networks and grids costs more than a ligand.  The
-    benchmark's `moldiff.benchmark.docking.schedule` starts one process for each docking instead: it
-    limits the CPU time of each, and hears of a pose before it is judged.
+    They live as long as the batch, since loading networks and grids costs more than docking a
+    ligand.  `moldiff.benchmark.docking.schedule` instead starts one process per docking: it limits
+    the CPU time of each, and gets the poses before they are judged.
     """
 
     def __init__(self, jobs: int, state: tuple[Pocket, Settings, int]) -> None:
@@ -129,7 +129,7 @@ class _Team:
         while waiting:
             flying: dict[int, Entry] = {}
             yield from self._round(self.jobs, waiting, flying)
-            for entry in flying.values():  # a process died: which of them was it?
+            for entry in flying.values():  # a process died: retry its candidates one by one
                 alone: dict[int, Entry] = {}
                 yield from self._round(1, deque([entry]), alone)
                 if alone:
@@ -142,7 +142,7 @@ class _Team:
                     )
 
     def _round(self, jobs: int, waiting: deque[Entry], flying: dict[int, Entry]) -> Iterator[Row]:
-        """Work until all is done or a process dies; ``flying`` then holds what it may have had."""
+        """Work until done or until a process dies; ``flying`` then holds the unfinished entries."""
         from multiprocessing import get_context
 
         pool = ProcessPoolExecutor(

@@ -1,8 +1,8 @@
-"""What a task of training promises.
+"""The interface of a training task.
 
-`Trainer` knows how to step, save, resume and log; everything that differs between tasks is a
-`Workload`: the data it opens, what it refuses, its batches and losses, how it judges a model.
-A task is one file; it registers its class under the name that configurations give as ``task``.
+`Trainer` steps, saves, resumes and logs; everything that differs between tasks is in a
+`Workload`: opening the data, checking the settings, batches, losses and evaluation.  Each task
+registers its class under its name, the ``task`` of a configuration.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ __all__ = [
 ]
 
 Loss = tuple[Tensor, dict[str, Tensor], int]
-"""A loss to differentiate, its detached parts, and how many samples it is the mean of."""
+"""A loss to differentiate, its detached parts, and the number of samples it averages."""
 
 Figures = dict[str, float]
-"""What a judgement measured, by column of the log."""
+"""Figures of an evaluation, by column of the log."""
 
 Say = Callable[[str], None]
 """Called with a line for the user."""
@@ -45,8 +45,8 @@ Say = Callable[[str], None]
 class Data(Protocol):
     """A data set.
 
-    ``meta`` says what it is: ``sha256`` of its content, and, where there are any, its ``source`` in
-    words and how many things were ``rejected`` for which reason.
+    ``meta`` describes it: ``sha256`` of its content, and optionally its ``source`` in words and the
+    counts of ``rejected`` entries by reason.
     """
 
     path: Path
@@ -65,14 +65,14 @@ class Batches(Protocol):
 
 
 class Workload(ABC):
-    """A task to train for, on its data.  Made as ``Workload(config, data)``."""
+    """A training task with its data; constructed as ``Workload(config, data)``."""
 
     score: ClassVar[str]
-    """The figure of a judgement that says which model is best."""
+    """The figure of an evaluation that selects the best model."""
     unit: ClassVar[str]
-    """One thing of the data, in words."""
+    """Noun for one entry of the data."""
     samples: ClassVar[str]
-    """What is counted per second, in words."""
+    """Plural noun for the training samples counted per second."""
     use: ClassVar[str]
     """The command that uses the model; ``{model}`` stands for its file."""
 
@@ -87,23 +87,23 @@ class Workload(ABC):
     @classmethod
     @abstractmethod
     def open(cls, config: TrainConfig, say: Say) -> Data:
-        """Open the data of a run; prepare it first, where it is a file of the user's."""
+        """Open the data of a run; prepare it first if it is a user's file."""
 
     @classmethod
     def check(cls, config: TrainConfig) -> list[str]:
-        """Refuse settings that do not go together; return warnings about doubtful ones.
+        """Refuse incompatible settings; return warnings about doubtful ones.
 
-        What can be said before any data is read (``ConfigError`` says what does go).
+        Runs before any data is read; the ``ConfigError`` names the settings that work.
         """
         return []
 
     def identity(self) -> dict[str, Any]:
-        """Return what beside the settings must not change between the parts of a run."""
+        """Return what else, besides the settings, must not change when a run is resumed."""
         return {}
 
     @abstractmethod
     def losses(self, batch: Any, *, rng: torch.Generator) -> Iterator[Loss]:
-        """Yield losses whose gradients add up to that of the batch."""
+        """Yield losses whose gradients add up to the gradient of the batch."""
 
     @abstractmethod
     def judge(
@@ -125,12 +125,12 @@ def task(config: TrainConfig) -> type[Workload]:
 
 
 def build_objective(config: TrainConfig, trains: str, **context: Any) -> Any:
-    """Build the objective of a run, for what the run trains.
+    """Build the objective of a run and check what it ``trains``.
 
     Raises
     ------
     ConfigError
-        If it cannot be built, or trains something else; with the objectives that fit.
+        If it cannot be built, or trains something else; the error lists those that fit.
     """
     made: Objective = build("objective", config.objective, **context)
     if made.trains == trains:
@@ -148,7 +148,7 @@ _NEW = "embedding.conditions."  # weights whose initial values change nothing
 
 
 def load_weights(module: nn.Module, first: nn.Module, name: str) -> None:
-    """Begin a module with the weights of another, read from the file ``name``.
+    """Initialise a module with the weights of another, read from the file ``name``.
 
     Raises
     ------
@@ -157,7 +157,7 @@ def load_weights(module: nn.Module, first: nn.Module, name: str) -> None:
     """
     try:
         known = first.state_dict()
-        # A model may learn to be asked for something that it did not know: it begins as it was.
+        # New conditions may be added to a model: their initial weights do not change its output.
         new = {k: v for k, v in module.state_dict().items() if k.startswith(_NEW)}
         module.load_state_dict({**new, **known})
     except RuntimeError as error:

@@ -1,4 +1,4 @@
-"""What can be said about a configuration before any data is read."""
+"""Checks of a configuration before any data is read."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from moldiff.train.workloads.latents import with_width
 __all__ = ["ANY", "check"]
 
 ANY = Statistics(dict.fromkeys(("types", "charges", "bonds"), (0.5, 0.5)), 1.0, {})
-"""Data with two classes everywhere: whether parts go together does not depend on the data."""
+"""Stand-in data with two classes per field: compatibility does not depend on the data."""
 
 
 def check(config: TrainConfig) -> list[str]:
-    """Refuse parts that do not go together; return remarks on those that hardly do.
+    """Refuse incompatible parts; return remarks on doubtful combinations.
 
     Raises
     ------
     ConfigError
         If a part is unknown or misspelt, a schedule is outside its domain, the sampler cannot
-        reverse the process, or there is guidance without conditions; with what does go.
+        reverse the process, or there is guidance without conditions; it lists what works.
     """
     process = Product.from_config(ANY.resolve(with_width(config.process, 1)))
     check_latent(process, coded=config.codec is not None)
@@ -48,7 +48,7 @@ def check(config: TrainConfig) -> list[str]:
     _check_guidance(config)
     if config.conditions.properties:
         _check_conditions(config, describe(objective))
-    # The data's table of valences is not known yet; the setting can be judged.
+    # The data's table of valences is not known yet; a stand-in suffices to check the setting.
     known = {"allowed": torch.ones(1, 1, 1, dtype=torch.bool), "conditions": 1}
     _, sampler = with_settings(exact, config.sampling, known)
     return [
@@ -72,7 +72,7 @@ def _symmetry(network: Mapping[str, Any]) -> list[str]:
 
 
 def _check_guidance(config: TrainConfig) -> None:
-    """Refuse guidance of a model that will not have learned what it needs."""
+    """Refuse guidance for which the model is not trained."""
     if "classifier_free" not in {part["name"] for part in guidances(config.sampling)}:
         return
     if not config.conditions.properties:
@@ -89,7 +89,7 @@ def _check_guidance(config: TrainConfig) -> None:
 
 
 def _check_conditions(config: TrainConfig, objective: Mapping[str, Any]) -> None:
-    """Refuse conditions that are unknown, or that the objective or its coupling cannot keep."""
+    """Refuse unknown conditions, and those the objective or its coupling does not preserve."""
     data = Path(config.data)
     stored = Store.open(data).property_names if (data / "store.json").is_file() else ()
     check_properties(config.conditions.properties, stored)

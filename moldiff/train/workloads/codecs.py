@@ -111,7 +111,7 @@ def trials(
     Returns
     -------
     dict
-        ``graphs``: share whose elements, charges and bond orders are all right; ``rmsd``: of all
+        ``graphs``: share with all elements, charges and bond orders right; ``rmsd``: of all
         atoms without alignment, mean in Å; ``close``: share within `CLOSE`; ``noisy_graphs`` and
         ``noisy_rmsd``: the same from a draw of the latents.
     """
@@ -137,7 +137,7 @@ def trials(
     return {"samples": len(chosen)} | {k: round(float(v.mean()), 4) for k, v in values.items()}
 
 
-def _errors(made: Batch, x_0: Batch) -> tuple[Tensor, Tensor]:
+def _errors(output: Batch, x_0: Batch) -> tuple[Tensor, Tensor]:
     """Return which graphs are right, (b,), and the RMSD of coordinates in Å, (b,)."""
-    right = torch.stack([(made[f] == x_0[f]).all(1) for f in x_0 if f != "positions"]).all(0)
-    return right, (made["positions"] - x_0["positions"]).square().sum(-1).mean(1).sqrt()
+    right = torch.stack([(output[f] == x_0[f]).all(1) for f in x_0 if f != "positions"]).all(0)
+    return right, (output["positions"] - x_0["positions"]).square().sum(-1).mean(1).sqrt()

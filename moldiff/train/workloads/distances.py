@@ -2,8 +2,8 @@
 
 The loss is the negative log-likelihood of the crystal poses' distances per ligand atom, in
 nats: - sum log p(d) over the pairs nearer than 8 Å, - sum log P(beyond) over the others.  Far pairs
-vastly outnumber near ones; we sample as many as there are near ones and reweight, which keeps the
-loss unbiased.
+vastly outnumber near ones; as many are sampled as there are near ones and reweighted, which keeps
+the loss unbiased.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from moldiff.train.workloads.poses import ComplexBatches
 __all__ = ["DistanceLoss", "Distances", "decoys", "make_batch", "pair_loss", "trials"]
 
 DECOYS = 40
-"""Perturbed poses of each validation complex among which the best is looked for."""
+"""Perturbed poses per validation complex, from which the best is chosen."""
 
 _GOOD = 2.0  # Å
 # Largest standard deviations of a decoy: Å along an axis, radians about one, radians of a rotor.
@@ -47,14 +47,14 @@ _SHIFT, _TURN, _TWIST = 2.5, 1.0, 1.5
 
 @dataclass(frozen=True, eq=False)
 class PairsOfInterest:
-    """The pairs of ligand atoms and sites a loss is about.
+    """The pairs of ligand atoms and sites in a loss.
 
     Attributes
     ----------
     near, distances:
         (2, e) padded atom and site of the pairs within reach, (e,) their distances in Å.
     far, weight:
-        (2, f) pairs out of reach, and how many each stands for, (f,).
+        (2, f) sampled pairs out of reach, and how many pairs each represents, (f,).
     """
 
     near: Tensor
@@ -80,8 +80,8 @@ class DistanceLoss(Objective):
     Parameters
     ----------
     jitter:
-        Standard deviation of the sphere's centre along an axis, Å: the ligand must not always
-        be in the middle of what is given.
+        Standard deviation of the sphere's centre along an axis, Å, so that the
+        ligand is not always in the middle of its pocket.
     beyond:
         Range of the sphere's radius, added to the ligand's, Å.
     """
@@ -227,7 +227,7 @@ class Distances(Workload):
 
 
 def decoys(c: Complex, count: int, *, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Return the crystal pose moved by more and more, (count, n, 3) Å, and its RMSD in Å.
+    """Return crystal poses with growing perturbations, (count, n, 3) Å, and their RMSD in Å.
 
     RMSD is symmetry-corrected, heavy atoms, no alignment.
     """
@@ -266,7 +266,7 @@ def trials(
     -------
     dict
         ``top1``: share of complexes whose best decoy by likelihood is within 2 Å; ``rmsd``: its
-        median RMSD in Å; ``oracle``: share with such a decoy at all; ``nats``: the loss.
+        median RMSD in Å; ``oracle``: share with any such decoy; ``nats``: the loss.
     """
     chosen = np.random.default_rng(0).permutation(store.indices("validation"))[:complexes]
     network = model.network
@@ -278,8 +278,8 @@ def trials(
         c, rng = store[index], generator(0, index)
         x, rmsd = decoys(c, DECOYS, rng=rng)
         atoms, pairs = torch.from_numpy(c.atoms).long(), torch.from_numpy(c.pairs).long()
-        given = {"ligand": LigandInput(atoms, pairs), "pocket": pocket_of(c)}
-        poses = Batch({"positions": x}, given).to(model.device)
+        context = {"ligand": LigandInput(atoms, pairs), "pocket": pocket_of(c)}
+        poses = Batch({"positions": x}, context).to(model.device)
         scores = network(poses, poses["positions"].new_zeros(len(x))).cpu()
         best.append(rmsd[scores.argmax()])
         least.append(rmsd.min())

@@ -52,11 +52,11 @@ class Molecules(Workload):
         labels = Labels(data, wanted, train) if wanted else None
         self.loader = SizeBuckets(data, train, batch=config.batch, seed=config.seed, labels=labels)
         self.model = _new_model(config, data, Statistics.of(data, train), labels)
-        # A wrong setting is told before training, not after.
+        # Report a wrong setting before training, not after.
         sampled(self.model, self.model.denoiser, config.sampling)
         name = _teacher_name(config)
         self.teacher = None if name is None else _teacher(name, self.model, config)
-        if config.init is not None:  # now: a teacher of other data says more than its weights
+        if config.init is not None:  # after the teacher: its errors about other data are clearer
             first = Model.load(find_model(config.init), domain="molecules")
             load_weights(self.model.network, first.network, config.init)
         self.objective = build_objective(
@@ -143,7 +143,7 @@ def _teacher_name(config: TrainConfig) -> str | None:
 
 
 def _teacher(name: str, student: Model, config: TrainConfig) -> Model:
-    """Load a teacher, as precise as the student is trained."""
+    """Load a teacher in the precision of the training."""
     teacher = Model.load(find_model(name), device=config.device, domain="molecules")
     what = _disagreement(teacher, student)
     if what is not None:
@@ -160,7 +160,7 @@ def _teacher(name: str, student: Model, config: TrainConfig) -> Model:
     return teacher.replace(precision=getattr(torch, config.precision))
 
 
-#: What makes the two agree.  A process depends on the data too: their spread, their classes.
+#: Fix for each disagreement.  A process also depends on the data: their spread and classes.
 _AGREE = {
     "vocabulary": "Train a teacher on the same data first",
     "process": "Train a teacher on the same data and with the same 'process' first",

@@ -121,7 +121,7 @@ def trials(
     rng: torch.Generator,
     tick: Callable[[], Any] = lambda: None,
 ) -> dict[str, float]:
-    """Draw `DRAWS` poses of each of some validation complexes, as docking would.
+    """Draw `DRAWS` poses of each of some validation complexes, as in docking.
 
     Returns
     -------
@@ -135,14 +135,14 @@ def trials(
     rmsd, off = [], []
     for index in chosen:
         tick()
-        # The boxes are the same at every evaluation, the noise is not.
-        made = example(
+        # The boxes are the same in every evaluation; the noise differs.
+        bound = example(
             store[int(index)], jitter=2.0, margin=(MARGIN, MARGIN), rng=generator(0, int(index))
         ).to(model.device)
-        poses = sample_poses(model, made.context(), DRAWS, rng=rng, steps=steps)
-        x = made.kinematics.place(poses)
-        rmsd.append(symmetric_rmsd(x, made.crystal, made.symmetry))
-        off.append((x.mean(1) - made.crystal.mean(0)).norm(dim=-1))
+        poses = sample_poses(model, bound.context(), DRAWS, rng=rng, steps=steps)
+        x = bound.kinematics.place(poses)
+        rmsd.append(symmetric_rmsd(x, bound.crystal, bound.symmetry))
+        off.append((x.mean(1) - bound.crystal.mean(0)).norm(dim=-1))
     return _figures(torch.stack(rmsd), torch.stack(off)) if rmsd else {}
 
 

@@ -1,4 +1,4 @@
-"""One folder of a protein-ligand complex -> the arrays of a `Complex`, or why not."""
+"""Reading the folder of a protein-ligand complex into a `Complex`, or a reason for failure."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ import numpy.typing as npt
 from moldiff.chem.graph import molecular_graph, symmetries
 from moldiff.chem.quiet import quiet
 from moldiff.chem.rotors import find_rotors
-from moldiff.data._match import match
 from moldiff.data.complexes import Complex
+from moldiff.data.match import match
 from moldiff.protein.tokens import atom_tokens
 
 __all__ = ["fragments", "read_complex", "read_pocket"]
 
 LARGEST = 60  # heavy atoms
-CLASH = 2.2  # Å between ligand and pocket; closer is covalent or wrong
+CLASH = 2.2  # Å between ligand and pocket; closer atoms are bonded or misplaced
 COORDINATION = 1.6  # Å, the same for metals
 MISFIT = 1.0  # Å of the best conformer from the crystal pose
 CONFORMERS = 3
 _ATTEMPTS = 3
 _NONMETALS = (5, 6, 7, 8, 9, 14, 15, 16, 17, 34, 35, 53)
-_SPARE = 1.5  # Å, up to which a further conformer is kept
+_SPARE = 1.5  # Å, largest misfit of further conformers
 
 _Pocket = tuple[npt.NDArray[np.float32], list[str], list[str], npt.NDArray[np.int16], list[str]]
 
@@ -37,7 +37,7 @@ def read_complex(folder: Path, *, seed: int = 0) -> Complex | str:
             return _read(folder, seed)
         except (OSError, UnicodeDecodeError) as error:
             return f"unreadable file: {error.__class__.__name__}"
-        except (ValueError, RuntimeError) as error:  # RDKit's own, of any stage
+        except (ValueError, RuntimeError) as error:  # raised by RDKit at any stage
             return f"failed: {str(error).splitlines()[0][:60]}"
 
 
@@ -121,7 +121,7 @@ def _conformers(mol: Any, seed: int) -> npt.NDArray[np.float32] | None:
 def read_pocket(path: Path) -> _Pocket:
     """Return positions (m, 3) in Å, residue and atom names, atomic numbers, residue keys.
 
-    Prepared pockets are plain: one model, heavy atoms, no alternatives.  Fixed columns are
+    Prepared pockets are simple (one model, heavy atoms, no alternatives), so the fixed columns are
     read directly, which takes a tenth of the time of a general reader.
     """
     from rdkit import Chem
@@ -155,11 +155,11 @@ def _number(table: Any, symbol: str) -> int:
 
 
 def fragments(keys: list[str]) -> npt.NDArray[np.int64]:
-    """Return hashes (k,) of every four residues that follow each other in a chain."""
+    """Return hashes (k,) of all runs of four consecutive residues in a chain."""
     residues = sorted({(key[0], int(key[1:5]), key[6:9]) for key in keys if key[1:5].strip()})
-    found = set()
+    hashes = set()
     for k in range(len(residues) - 3):
         run = residues[k : k + 4]
         if all(r[0] == run[0][0] and r[1] == run[0][1] + i for i, r in enumerate(run)):
-            found.add(zlib.crc32("-".join(r[2] for r in run).encode()))
-    return np.array(sorted(found), dtype=np.int64)
+            hashes.add(zlib.crc32("-".join(r[2] for r in run).encode()))
+    return np.array(sorted(hashes), dtype=np.int64)

@@ -1,8 +1,8 @@
 """The pose of a given conformer nearest to a crystal pose, fast enough for thousands.
 
-Each rotor takes the dihedral angle it has in the crystal, the shape is superposed, and a few
-Levenberg-Marquardt steps in translation, rotation and torsions settle what differing bond
-angles leave (Moré, 1978).
+Each rotor is set to its dihedral angle in the crystal, the shape is superposed, and a few
+Levenberg-Marquardt steps (Moré, 1978) in translation, rotation and torsions reduce the misfit that
+remains because bond angles differ.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def match(
 ) -> Match:
     """Match a conformer (n, 3) to crystal positions (n, 3), Å.
 
-    Learning to turn rotors needs bound poses that rotors can reach: bond lengths and ring shapes
-    of an embedded conformer, torsions of the crystal (Jing et al., "Torsional Diffusion", 2022,
+    A model of torsions needs bound poses that rotors can reach: bond lengths and ring shapes of an
+    embedded conformer, torsions of the crystal (Jing et al., "Torsional Diffusion", 2022,
     section 4.1).
     """
     x, target = conformer.astype(float), crystal.astype(float)

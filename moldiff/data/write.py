@@ -1,8 +1,8 @@
 """Writing a store: all files into a temporary directory, which is then renamed.
 
 A store is never half-written at its path.  Replacing an older one takes two renames; an
-error or Ctrl-C between them puts the older one back, only a killed process leaves it beside
-the path, complete, as ``.NAME.old.*/store``.
+error or Ctrl-C between them restores the older one; only a killed process leaves it, complete,
+beside the path, as ``.NAME.old.*/store``.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def _columns(entries: list[Entry], width: int) -> dict[str, np.ndarray]:
 
 
 def _replace(temporary: Path, path: Path) -> None:
-    """Put a finished directory in place; an older store is deleted only once it is there."""
+    """Move a finished directory to its path, then delete the older store, if any."""
     share(temporary, 0o777)
     if not path.exists():
         os.replace(temporary, path)
@@ -157,5 +157,5 @@ def _replace(temporary: Path, path: Path) -> None:
             os.replace(old / "store", path)
         raise
     finally:
-        if path.exists():  # otherwise the older store is all there is
+        if path.exists():  # otherwise the older store is the only copy
             shutil.rmtree(old, ignore_errors=True)
