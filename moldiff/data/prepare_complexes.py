@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from moldiff.data.complex_files import read_complex
 from moldiff.data.complexes import FIELDS, SCHEMA, SPLITS, Complex, ComplexStore, columns, shape_of
-from moldiff.data.write import _replace, sha256
+from moldiff.data.write import replace_store, sha256
 from moldiff.errors import DataError, InputError
 
 __all__ = ["pocket_clusters", "prepare_complexes", "split_clusters"]
@@ -251,7 +251,7 @@ def _write(
                 csv.writer(file).writerows([("name", "reason"), *rejected])
             meta["sha256"] = {file.name: sha256(file) for file in sorted(temporary.iterdir())}
             (temporary / "store.json").write_text(json.dumps(meta, indent=2) + "\n")
-            _replace(temporary, path)
+            replace_store(temporary, path)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:

@@ -26,7 +26,16 @@ from moldiff.chem import Encoded, Vocabulary, reason_kind
 from moldiff.errors import DataError
 from moldiff.text import share
 
-__all__ = ["ARRAYS", "SCHEMA", "SPLITS", "Entry", "Refused", "sha256", "write_store"]
+__all__ = [
+    "ARRAYS",
+    "SCHEMA",
+    "SPLITS",
+    "Entry",
+    "Refused",
+    "replace_store",
+    "sha256",
+    "write_store",
+]
 
 SCHEMA = 1
 SPLITS = ("train", "validation", "test")
@@ -104,7 +113,7 @@ def write_store(
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
         try:
             _fill(temporary, entries, rejected, meta)
-            _replace(temporary, path)
+            replace_store(temporary, path)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
@@ -142,7 +151,7 @@ def _columns(entries: list[Entry], width: int) -> dict[str, np.ndarray]:
     return {name: np.asarray(value, dtype=ARRAYS[name]) for name, value in columns.items()}
 
 
-def _replace(temporary: Path, path: Path) -> None:
+def replace_store(temporary: Path, path: Path) -> None:
     """Move a finished directory to its path, then delete the older store, if any."""
     share(temporary, 0o777)
     if not path.exists():

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from moldiff.bundled import bundled_models, find_model
 from moldiff.data.store import Store
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.guidance.condition import dropped
@@ -18,6 +17,7 @@ from moldiff.diffusion.objective import Objective, Reflow
 from moldiff.errors import ConfigError
 from moldiff.generation.sampling import sampled
 from moldiff.model import Model
+from moldiff.models import bundled_models, find_model
 from moldiff.registry import describe, register
 from moldiff.seeds import generator
 from moldiff.storage import weights_digest
