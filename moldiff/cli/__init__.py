@@ -20,7 +20,7 @@ from moldiff.cli.output import examples
 from moldiff.cli.startup import process
 from moldiff.version import __version__
 
-__all__ = ["main", "run"]
+__all__ = ["application", "main", "run"]
 
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 

@@ -31,10 +31,10 @@ import numpy as np
 import numpy.typing as npt
 
 from moldiff.chem.graph import ATOM_CLASSES
-from moldiff.data._write import sha256
+from moldiff.data.write import sha256
 from moldiff.errors import DataError
 
-__all__ = ["FIELDS", "SCHEMA", "SPLITS", "Complex", "ComplexStore", "shape_of"]
+__all__ = ["FIELDS", "SCHEMA", "SPLITS", "Complex", "ComplexStore", "columns", "shape_of"]
 
 SCHEMA = "moldiff-complexes-1"
 SPLITS = ("train", "validation")

@@ -25,8 +25,8 @@ from moldiff.chem import (
     reason_kind,
     strict_failure,
 )
-from moldiff.data._write import sha256
 from moldiff.data.store import SPLITS, Entry, Refused, Store
+from moldiff.data.write import sha256
 from moldiff.errors import ConfigError, DataError
 
 if TYPE_CHECKING:

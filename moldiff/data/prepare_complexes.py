@@ -25,9 +25,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from moldiff.data._complex import read_complex
-from moldiff.data._write import _replace, sha256
+from moldiff.data.complex_folder import read_complex
 from moldiff.data.complexes import FIELDS, SCHEMA, SPLITS, Complex, ComplexStore, columns, shape_of
+from moldiff.data.write import put_in_place, sha256
 from moldiff.errors import DataError, InputError
 
 __all__ = ["pocket_clusters", "prepare_complexes", "split_clusters"]
@@ -251,7 +251,7 @@ def _write(
                 csv.writer(file).writerows([("name", "reason"), *rejected])
             meta["sha256"] = {file.name: sha256(file) for file in sorted(temporary.iterdir())}
             (temporary / "store.json").write_text(json.dumps(meta, indent=2) + "\n")
-            _replace(temporary, path)
+            put_in_place(temporary, path)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:

@@ -33,8 +33,8 @@ import numpy as np
 import numpy.typing as npt
 
 from moldiff.chem import Encoded, Vocabulary
-from moldiff.data._write import ARRAYS, SCHEMA, SPLITS, Entry, Refused, sha256, write_store
 from moldiff.data.complexes import ComplexStore
+from moldiff.data.write import ARRAYS, SCHEMA, SPLITS, Entry, Refused, sha256, write_store
 from moldiff.errors import DataError, MoldiffError
 
 __all__ = ["SPLITS", "Entry", "Refused", "Store"]
@@ -98,7 +98,7 @@ class Store:
         """Write a store into a temporary directory beside it, rename that, and open it.
 
         An older store at ``path`` is replaced; it survives errors and Ctrl-C there, and a
-        killed process at worst leaves it beside ``path`` (see `moldiff.data._write`).
+        killed process at worst leaves it beside ``path`` (see `moldiff.data.write`).
 
         Parameters
         ----------

@@ -29,7 +29,7 @@ from moldiff.train.optimizer import Average, Optimizers
 from moldiff.train.records import alone, append_csv, best
 from moldiff.train.workloads.base import Data, Workload, task
 
-__all__ = ["Progress", "Trainer"]
+__all__ = ["CHECKPOINT_FORMAT", "Progress", "Trainer"]
 
 CHECKPOINT_FORMAT = "moldiff-checkpoint-1"
 _NOISE, _EVALUATION = 1, 2  # streams of random numbers

@@ -10,7 +10,7 @@ from rdkit.Chem import rdDistGeom
 
 from moldiff.chem.geometry import turn
 from moldiff.chem.rotors import Rotors, find_rotors
-from moldiff.data._match import Match, match
+from moldiff.data.match import Match, match
 from moldiff.geometry.arrays import shape_distances
 
 FLEXIBLE = "C[C@@H]1CCCC[C@H]1OCC(=O)N[C@@H](CO)C(=O)[O-]"

@@ -12,7 +12,7 @@ from rdkit.Chem import AllChem
 
 from moldiff.chem import QM9, Rejected, canonical_smiles, decode
 from moldiff.data import qm9
-from moldiff.data._bonds import assign_bonds
+from moldiff.data.bonds import assign_bonds
 from moldiff.errors import DataError, MissingExtraError
 
 WATER = {

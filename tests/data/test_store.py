@@ -12,7 +12,7 @@ import pytest
 from rdkit import Chem
 
 from moldiff.chem import QM9, Encoded, canonical_smiles, encode
-from moldiff.data import _write
+from moldiff.data import write as writing
 from moldiff.data.store import Entry, Refused, Store
 from moldiff.errors import DataError
 
@@ -186,7 +186,7 @@ def test_interrupted_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     def full_disk(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_write.np, "save", full_disk)
+    monkeypatch.setattr(writing.np, "save", full_disk)
     with pytest.raises(DataError, match="No space left"):
         write(tmp_path / "b")
     assert list(tmp_path.iterdir()) == []
@@ -203,14 +203,14 @@ def test_failed_rewrite_keeps_the_old_store(
     raised: type[BaseException],
 ) -> None:
     write(tmp_path / "store", 5)
-    real = _write.os.replace
+    real = writing.os.replace
 
     def fails_once_the_old_is_away(source: Path, target: Path) -> None:
         if target == tmp_path / "store" and source.name != "store":
             raise failure
         real(source, target)
 
-    monkeypatch.setattr(_write.os, "replace", fails_once_the_old_is_away)
+    monkeypatch.setattr(writing.os, "replace", fails_once_the_old_is_away)
     with pytest.raises(raised, match="Input/output" if raised is DataError else None):
         write(tmp_path / "store")
     assert len(Store.open(tmp_path / "store", verify=True)) == 5
@@ -222,14 +222,14 @@ def test_the_old_store_is_never_deleted_before_the_new_one_is_there(
 ) -> None:
     """Not even if it cannot be put back."""
     write(tmp_path / "store", 5)
-    real = _write.os.replace
+    real = writing.os.replace
 
     def only_away(source: Path, target: Path) -> None:
         if target == tmp_path / "store":
             raise OSError(5, "Input/output error")
         real(source, target)
 
-    monkeypatch.setattr(_write.os, "replace", only_away)
+    monkeypatch.setattr(writing.os, "replace", only_away)
     with pytest.raises(DataError, match="Input/output"):
         write(tmp_path / "store")
     (kept,) = tmp_path.glob(".store.old.*/store")

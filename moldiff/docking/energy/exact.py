@@ -36,7 +36,18 @@ from moldiff.docking.energy.terms import (
 if TYPE_CHECKING:
     from moldiff.protein.pocket import Box
 
-__all__ = ["AUTHENTIC", "Energy", "ExactEnergy", "Internal", "Target", "affinity", "outside"]
+__all__ = [
+    "AUTHENTIC",
+    "SLOPE",
+    "Energy",
+    "ExactEnergy",
+    "Internal",
+    "Target",
+    "affinity",
+    "column",
+    "corners",
+    "outside",
+]
 
 #: What an atom pays outside the box, kcal/mol/Å; more than any atom gains from the receptor.
 SLOPE = 10.0

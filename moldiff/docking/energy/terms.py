@@ -33,6 +33,7 @@ __all__ = [
     "TERMS",
     "Pairs",
     "Weights",
+    "capped",
     "internal_pairs",
     "pair_energy",
     "pair_terms",

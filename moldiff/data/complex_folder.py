@@ -12,8 +12,8 @@ import numpy.typing as npt
 from moldiff.chem.graph import molecular_graph, symmetries
 from moldiff.chem.quiet import quiet
 from moldiff.chem.rotors import find_rotors
-from moldiff.data._match import match
 from moldiff.data.complexes import Complex
+from moldiff.data.match import match
 from moldiff.protein.tokens import atom_tokens
 
 __all__ = ["fragments", "read_complex", "read_pocket"]

@@ -26,7 +26,16 @@ from moldiff.chem import Encoded, Vocabulary, reason_kind
 from moldiff.errors import DataError
 from moldiff.text import share
 
-__all__ = ["ARRAYS", "SCHEMA", "SPLITS", "Entry", "Refused", "sha256", "write_store"]
+__all__ = [
+    "ARRAYS",
+    "SCHEMA",
+    "SPLITS",
+    "Entry",
+    "Refused",
+    "put_in_place",
+    "sha256",
+    "write_store",
+]
 
 SCHEMA = 1
 SPLITS = ("train", "validation", "test")
@@ -104,7 +113,7 @@ def write_store(
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
         try:
             _fill(temporary, entries, rejected, meta)
-            _replace(temporary, path)
+            put_in_place(temporary, path)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
@@ -142,7 +151,7 @@ def _columns(entries: list[Entry], width: int) -> dict[str, np.ndarray]:
     return {name: np.asarray(value, dtype=ARRAYS[name]) for name, value in columns.items()}
 
 
-def _replace(temporary: Path, path: Path) -> None:
+def put_in_place(temporary: Path, path: Path) -> None:
     """Put a finished directory in place; an older store is deleted only once it is there."""
     share(temporary, 0o777)
     if not path.exists():
