@@ -1,4 +1,4 @@
-"""One folder of a protein-ligand complex -> the arrays of a `Complex`, or why not."""
+"""From the folder of a protein-ligand complex to the arrays of a `Complex`, or a reason."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ __all__ = ["fragments", "read_complex", "read_pocket"]
 
 LARGEST = 60  # heavy atoms
 CLASH = 2.2  # Å between ligand and pocket; closer is covalent or wrong
-COORDINATION = 1.6  # Å, the same for metals
-MISFIT = 1.0  # Å of the best conformer from the crystal pose
+COORDINATION = 1.6  # Å, the limit for metals
+MISFIT = 1.0  # Å; largest RMSD of the best conformer to the crystal pose
 CONFORMERS = 3
 _ATTEMPTS = 3
 _NONMETALS = (5, 6, 7, 8, 9, 14, 15, 16, 17, 34, 35, 53)
-_SPARE = 1.5  # Å, up to which a further conformer is kept
+_SPARE = 1.5  # Å; largest RMSD of further conformers
 
 _Pocket = tuple[npt.NDArray[np.float32], list[str], list[str], npt.NDArray[np.int16], list[str]]
 
@@ -37,7 +37,7 @@ def read_complex(folder: Path, *, seed: int = 0) -> Complex | str:
             return _read(folder, seed)
         except (OSError, UnicodeDecodeError) as error:
             return f"unreadable file: {error.__class__.__name__}"
-        except (ValueError, RuntimeError) as error:  # RDKit's own, of any stage
+        except (ValueError, RuntimeError) as error:  # raised by RDKit at any stage
             return f"failed: {str(error).splitlines()[0][:60]}"
 
 
@@ -74,7 +74,7 @@ def _read(folder: Path, seed: int) -> Complex | str:
             break
     else:
         return f"ligand: no conformer within {MISFIT} Å"
-    kept = [k for k, m in enumerate(matches) if m.rmsd <= max(best, _SPARE)]
+    accepted = [k for k, m in enumerate(matches) if m.rmsd <= max(best, _SPARE)]
     graph = molecular_graph(mol)
     _, residue = np.unique(keys, return_inverse=True)
     return Complex(
@@ -86,18 +86,18 @@ def _read(folder: Path, seed: int) -> Complex | str:
         crystal,
         rotors.axis.astype(np.int16).reshape(-1, 2),
         rotors.moves.astype(np.bool_).reshape(-1, n),
-        conformers[kept],
-        np.array([matches[k].torsions for k in kept], np.float32).reshape(len(kept), -1),
-        np.array([matches[k].rotation for k in kept], np.float32),
-        np.array([matches[k].centre for k in kept], np.float32),
-        np.array([matches[k].rmsd for k in kept], np.float32),
+        conformers[accepted],
+        np.array([matches[k].torsions for k in accepted], np.float32).reshape(len(accepted), -1),
+        np.array([matches[k].rotation for k in accepted], np.float32),
+        np.array([matches[k].centre for k in accepted], np.float32),
+        np.array([matches[k].rmsd for k in accepted], np.float32),
         symmetries(mol),
         fragments(keys),
     )
 
 
 def _conformers(mol: Any, seed: int) -> npt.NDArray[np.float32] | None:
-    """Up to `CONFORMERS` ETKDG conformers (c, n, 3) of the heavy atoms, centred, Å."""
+    """Return up to `CONFORMERS` centred ETKDG conformers (c, n, 3) of the heavy atoms, Å."""
     from rdkit import Chem
     from rdkit.Chem import rdDistGeom
 
@@ -121,8 +121,8 @@ def _conformers(mol: Any, seed: int) -> npt.NDArray[np.float32] | None:
 def read_pocket(path: Path) -> _Pocket:
     """Return positions (m, 3) in Å, residue and atom names, atomic numbers, residue keys.
 
-    Prepared pockets are plain: one model, heavy atoms, no alternatives.  Fixed columns are
-    read directly, which takes a tenth of the time of a general reader.
+    Prepared pockets have one model and no alternatives beyond A, so the fixed columns are read
+    directly, in a tenth of the time of a general reader.  Hydrogens are dropped.
     """
     from rdkit import Chem
 
@@ -155,11 +155,11 @@ def _number(table: Any, symbol: str) -> int:
 
 
 def fragments(keys: list[str]) -> npt.NDArray[np.int64]:
-    """Return hashes (k,) of every four residues that follow each other in a chain."""
+    """Return hashes (k,) of all stretches of four consecutive residues in a chain."""
     residues = sorted({(key[0], int(key[1:5]), key[6:9]) for key in keys if key[1:5].strip()})
-    found = set()
+    hashes = set()
     for k in range(len(residues) - 3):
         run = residues[k : k + 4]
         if all(r[0] == run[0][0] and r[1] == run[0][1] + i for i, r in enumerate(run)):
-            found.add(zlib.crc32("-".join(r[2] for r in run).encode()))
-    return np.array(sorted(found), dtype=np.int64)
+            hashes.add(zlib.crc32("-".join(r[2] for r in run).encode()))
+    return np.array(sorted(hashes), dtype=np.int64)

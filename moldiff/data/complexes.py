@@ -1,8 +1,8 @@
 """Protein-ligand complexes on disk for training: checksummed, memory-mapped, ragged.
 
 Every array of a complex (`FIELDS`) is flattened and appended to one file of that name; the
-numbers of atoms, rotors, conformers and so on of each complex say where its part begins and
-which shape it has.  Opening costs nothing and one complex is a slice per field.
+numbers of atoms, rotors, conformers and so on of each complex give the offset and shape of its
+part.  Opening maps the files, and reading a complex takes one slice per field.
 
 =================  =========  =============================================================
 file               shape      content
@@ -11,9 +11,9 @@ store.json                    schema, count, splits, rejected, sha256 of every f
 FIELD.npy          (total,)   one per row of `FIELDS`
 sizes.npy          (N, 6)     the numbers m, n, r, c, s, k of each complex
 split.npy          (N,)       0 train, 1 validation
-cluster.npy        (N,)       complexes of one number have similar pockets
+cluster.npy        (N,)       number of the cluster of similar pockets
 names.txt          N lines    ``set/id``
-rejected.csv                  name and reason of what could not be stored
+rejected.csv                  name and reason of each rejected complex
 =================  =========  =============================================================
 """
 
@@ -80,7 +80,7 @@ class Complex:
     axis, moves, conformers:
         Rotors (`moldiff.chem.rotors`) and centred ETKDG conformers, Å.
     torsions, rotation, centre, rmsd:
-        The pose on each conformer nearest to the crystal's, and its distance from it, Å.
+        The pose on each conformer nearest to the crystal pose, and its RMSD from it, Å.
     fragments:
         Hashes of the pocket's stretches of four residues.
     """
@@ -110,16 +110,16 @@ class Complex:
 
 def shape_of(field: str, sizes: npt.ArrayLike) -> tuple[int, ...]:
     """Return the shape of a field of a complex with sizes (m, n, r, c, s, k)."""
-    known = dict(zip(DIMENSIONS, np.asarray(sizes).tolist(), strict=True))
-    return tuple(known[d] if isinstance(d, str) else d for d in FIELDS[field][1])
+    lengths = dict(zip(DIMENSIONS, np.asarray(sizes).tolist(), strict=True))
+    return tuple(lengths[d] if isinstance(d, str) else d for d in FIELDS[field][1])
 
 
 def _starts(field: str, sizes: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
-    """Where each complex begins in the flat array of a field, (N + 1,)."""
-    known = dict(zip(DIMENSIONS, sizes.T.astype(np.int64), strict=True))
+    """Return the offset of each complex in the flat array of a field, (N + 1,)."""
+    lengths = dict(zip(DIMENSIONS, sizes.T.astype(np.int64), strict=True))
     length = np.ones(len(sizes), np.int64)
     for d in FIELDS[field][1]:
-        length = length * (known[d] if isinstance(d, str) else d)
+        length = length * (lengths[d] if isinstance(d, str) else d)
     return np.concatenate([[0], np.cumsum(length)])
 
 
@@ -147,10 +147,10 @@ class ComplexStore:
             for name, expected in meta["sha256"].items():
                 if verify and sha256(path / name) != expected:
                     raise DataError(f"{path / name} does not match its checksum.", fix=_REBUILD)
-            wanted = (*FIELDS, "sizes", "split", "cluster")
+            names = (*FIELDS, "sizes", "split", "cluster")
             arrays = {
                 name: np.load(path / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-                for name in wanted
+                for name in names
             }
             store = cls(path, meta, arrays)
         except (OSError, ValueError, KeyError) as error:
@@ -164,7 +164,7 @@ class ComplexStore:
 
     @staticmethod
     def at(path: str | Path) -> bool:
-        """Return whether a directory says that it holds complexes."""
+        """Return whether a directory is a store of complexes, by its store.json."""
         try:
             meta = json.loads((Path(path) / "store.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -175,7 +175,7 @@ class ComplexStore:
         return len(self._arrays["sizes"])
 
     def __getitem__(self, index: int) -> Complex:
-        """Return one complex as copies."""
+        """Return a copy of one complex."""
         sizes = self._arrays["sizes"][index]
         values = {
             f: np.array(self._arrays[f][s[index] : s[index + 1]]).reshape(shape_of(f, sizes))

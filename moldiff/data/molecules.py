@@ -1,8 +1,8 @@
-"""A user's own molecules as a store: ``files -> Store``.
+"""Prepare a user's molecules as a store: ``files -> Store``.
 
-Every record is either stored or listed in ``rejected.csv`` with its reason.  A molecule is
-stored if it has three-dimensional coordinates, all its hydrogens, and is strictly valid after
-an encode-decode round trip; ions are allowed, fragments and radicals are not.
+Every record is either stored or listed in ``rejected.csv`` with the reason.  A molecule is
+stored if it has 3D coordinates and explicit hydrogens, and is strictly valid after an
+encode-decode round trip; ions are accepted, fragments and radicals are rejected.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 __all__ = ["prepare", "prepared_from", "split_by_hash"]
 
 # (index in the source, molecule, canonical SMILES)
-Kept = tuple[int, Chem.Mol, str]
+Usable = tuple[int, Chem.Mol, str]
 
-# What helps against a kind of rejection; shown when nothing remains.
+# Hints against kinds of rejection, shown if no molecule remains.
 _HINTS = {
     "missing hydrogens": "Add explicit hydrogens with coordinates first.",
     "no coordinates": "Use a format with coordinates, such as SDF.",
@@ -56,57 +56,57 @@ def prepare(
 ) -> Store:
     """Read molecules from files and write them as a store.
 
-    The files' sha256 are kept in the store's notes, see `prepared_from`.
+    The store's notes record the files' sha256, see `prepared_from`.
 
     Parameters
     ----------
     files:
         Anything `moldiff.io.read_molecules` reads.
     vocabulary:
-        Elements and charges to allow; None takes those found in the usable molecules.
+        Allowed elements and charges; None takes those of the usable molecules.
     fractions:
-        Shares of train, validation and test among the distinct molecules.
+        Fractions of train, validation and test among the distinct molecules.
     seed:
-        Changes the split (see `split_by_hash`).
+        Seed of the split (see `split_by_hash`).
 
     Raises
     ------
     InputError
         If a file is missing or unreadable.
     ConfigError
-        If the fractions are not three shares of 1 with a share for training.
+        Unless the fractions are three numbers that add up to 1, with a positive one for training.
     DataError
-        If no molecule remains; it names the reasons and how often each occurred.
+        If no molecule remains; the error counts the reasons.
     """
     _check_fractions(fractions)
     from moldiff.io import read_molecules
 
     paths = [Path(file) for file in files]
     records = (record for path in paths for record in read_molecules(path))
-    kept, rejected = _select(records, vocabulary)
-    if not kept:
+    usable, rejected = _select(records, vocabulary)
+    if not usable:
         raise _nothing_left(paths, rejected)
     if vocabulary is None:
-        vocabulary = _vocabulary_of(mol for _, mol, _ in kept)
-    splits = split_by_hash([smiles for _, _, smiles in kept], fractions, seed)
+        vocabulary = _vocabulary_of(mol for _, mol, _ in usable)
+    splits = split_by_hash([smiles for _, _, smiles in usable], fractions, seed)
     return Store.write(
         destination,
-        _entries(kept, vocabulary, splits),
+        _entries(usable, vocabulary, splits),
         vocabulary=vocabulary,
         source=", ".join(path.name for path in paths),
         rejected=rejected,
         notes={
             "split": f"by hash of the canonical SMILES, seed {seed}",
             "fractions": list(fractions),
-            "records": len(kept) + len(rejected),
-            "distinct": len({smiles for _, _, smiles in kept}),
+            "records": len(usable) + len(rejected),
+            "distinct": len({smiles for _, _, smiles in usable}),
             "sha256": [sha256(path) for path in paths],
         },
     )
 
 
 def prepared_from(store: Store, files: Sequence[str | Path]) -> bool:
-    """Whether `prepare` made the store from files with exactly this content, in this order."""
+    """Return whether `prepare` made the store from files of this content, in this order."""
     notes = store.meta.get("notes") or {}
     return bool(notes.get("sha256") == [sha256(Path(file)) for file in files])
 
@@ -114,24 +114,24 @@ def prepared_from(store: Store, files: Sequence[str | Path]) -> bool:
 def split_by_hash(
     smiles: Sequence[str], fractions: tuple[float, float, float], seed: int
 ) -> list[int]:
-    """Assign each molecule a split; equal SMILES always share one.
+    """Assign each molecule to a split; equal SMILES share one.
 
-    The distinct SMILES are ordered by the sha256 of seed and SMILES and cut at the fractions,
-    so neither the order of the files nor duplicates matter, and the shares are exact even for
-    small sets.  At least one molecule is for training.
+    The distinct SMILES are sorted by the sha256 of seed and SMILES and cut at the fractions, so
+    the split is independent of the order of the files and of duplicates, and the fractions are
+    exact even for small sets.  At least one molecule is for training.
     """
     distinct = sorted(set(smiles), key=lambda s: hashlib.sha256(f"{seed} {s}".encode()).digest())
     count = len(distinct)
-    held_out = [round(share * count) for share in fractions[1:]]
-    # Rounding must not leave less than one molecule, or more than all, to the others.
-    test = min(held_out[1], count - 1)
-    validation = min(held_out[0], count - 1 - test)
+    sizes = [round(share * count) for share in fractions[1:]]
+    # Despite rounding, at least one molecule is left for training.
+    test = min(sizes[1], count - 1)
+    validation = min(sizes[0], count - 1 - test)
     borders = (count - validation - test, count - test, count)
-    of = {
+    split_of = {
         s: next(k for k in range(len(SPLITS)) if rank < borders[k])
         for rank, s in enumerate(distinct)
     }
-    return [of[s] for s in smiles]
+    return [split_of[s] for s in smiles]
 
 
 def _check_fractions(fractions: tuple[float, float, float]) -> None:
@@ -145,8 +145,8 @@ def _check_fractions(fractions: tuple[float, float, float]) -> None:
 
 def _select(
     records: Iterable[Record], vocabulary: Vocabulary | None
-) -> tuple[list[Kept], list[Refused]]:
-    kept: list[Kept] = []
+) -> tuple[list[Usable], list[Refused]]:
+    usable: list[Usable] = []
     rejected: list[Refused] = []
     for index, record in enumerate(records):
         result = _judge(record, vocabulary)
@@ -154,29 +154,29 @@ def _select(
             name = record.name or f"{Path(record.source).name}, record {record.index + 1}"
             rejected.append(Refused(index, name, result.reason))
         else:
-            kept.append((index, record.mol, result))
-    return kept, rejected
+            usable.append((index, record.mol, result))
+    return usable, rejected
 
 
 def _judge(record: Record, vocabulary: Vocabulary | None) -> str | Rejected:
-    """Canonical SMILES of a usable record, or why it is not usable."""
+    """Return the canonical SMILES of a usable record, or the reason for rejection."""
     if record.mol is None:
         return Rejected(record.reason or "unreadable record")
     if record.mol.GetNumAtoms() == 0:
         return Rejected("empty")
     if any(atom.GetAtomicNum() == 0 for atom in record.mol.GetAtoms()):
         return Rejected("dummy atom")
-    own = vocabulary or _vocabulary_of([record.mol])
-    encoded = encode(record.mol, own)
+    allowed = vocabulary or _vocabulary_of([record.mol])
+    encoded = encode(record.mol, allowed)
     if isinstance(encoded, Rejected):
         return encoded
-    decoded = decode(encoded, own)
+    decoded = decode(encoded, allowed)
     reason = strict_failure(decoded, net_charge=None)
     return Rejected(reason) if reason else canonical_smiles(decoded) or Rejected("no SMILES")
 
 
 def _vocabulary_of(mols: Iterable[Chem.Mol]) -> Vocabulary:
-    """Elements by atomic number and charges in rising order, 0 always among them."""
+    """Collect elements by atomic number, and charges in rising order, including 0."""
     elements: dict[int, str] = {}
     charges = {0}
     for mol in mols:
@@ -186,8 +186,8 @@ def _vocabulary_of(mols: Iterable[Chem.Mol]) -> Vocabulary:
     return Vocabulary(tuple(elements[z] for z in sorted(elements)), tuple(sorted(charges)))
 
 
-def _entries(kept: list[Kept], vocabulary: Vocabulary, splits: list[int]) -> Iterable[Entry]:
-    for (index, mol, smiles), split in zip(kept, splits, strict=True):
+def _entries(usable: list[Usable], vocabulary: Vocabulary, splits: list[int]) -> Iterable[Entry]:
+    for (index, mol, smiles), split in zip(usable, splits, strict=True):
         encoded = encode(mol, vocabulary)
         assert isinstance(encoded, Encoded)  # the vocabulary is that of these molecules
         yield Entry(encoded, smiles, split, index)
@@ -195,7 +195,7 @@ def _entries(kept: list[Kept], vocabulary: Vocabulary, splits: list[int]) -> Ite
 
 def _nothing_left(paths: Sequence[Path], rejected: Sequence[Refused]) -> DataError:
     counts = Counter(reason_kind(r.reason) for r in rejected).most_common()
-    told = ", ".join(f"{kind} ({number})" for kind, number in counts) or "there is no record"
+    reasons = ", ".join(f"{kind} ({number})" for kind, number in counts) or "there is no record"
     hint = _HINTS.get(counts[0][0], "Look at the records.") if counts else "Check the files."
     names = ", ".join(path.name for path in paths) or "(no file)"
-    return DataError(f"No molecule of {names} can be used: {told}.", fix=hint)
+    return DataError(f"No molecule of {names} can be used: {reasons}.", fix=hint)

@@ -1,8 +1,8 @@
-"""Writing a store: all files into a temporary directory, which is then renamed.
+"""Write a store into a temporary directory, and rename it into place.
 
-A store is never half-written at its path.  Replacing an older one takes two renames; an
-error or Ctrl-C between them puts the older one back, only a killed process leaves it beside
-the path, complete, as ``.NAME.old.*/store``.
+The store at the path is always complete.  Replacing an older one takes two renames; after an
+error or Ctrl-C between them the older one is restored, and after a kill it remains complete
+beside the path, as ``.NAME.old.*/store``.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ ARRAYS: dict[str, npt.DTypeLike] = {
 
 @dataclass(frozen=True)
 class Entry:
-    """One molecule to be stored: its arrays, identity, split (index into SPLITS) and source row."""
+    """A molecule to store: its arrays, identity, split (index into SPLITS) and source row."""
 
     encoded: Encoded
     smiles: str
@@ -64,7 +64,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Refused:
-    """One molecule of the source that is not stored, and why."""
+    """A rejected molecule of the source, and the reason."""
 
     source_index: int
     name: str
@@ -86,7 +86,7 @@ def write_store(
     properties: Sequence[tuple[str, str]],
     notes: dict[str, Any],
 ) -> None:
-    """See `moldiff.data.store.Store.write`."""
+    """Write a store; see `moldiff.data.store.Store.write`."""
     entries = list(records)
     if not entries:
         raise DataError(
@@ -152,7 +152,7 @@ def _columns(entries: list[Entry], width: int) -> dict[str, np.ndarray]:
 
 
 def put_in_place(temporary: Path, path: Path) -> None:
-    """Put a finished directory in place; an older store is deleted only once it is there."""
+    """Rename a finished directory into place, then delete an older store."""
     share(temporary, 0o777)
     if not path.exists():
         os.replace(temporary, path)
@@ -166,5 +166,5 @@ def put_in_place(temporary: Path, path: Path) -> None:
             os.replace(old / "store", path)
         raise
     finally:
-        if path.exists():  # otherwise the older store is all there is
+        if path.exists():  # otherwise the only copy is the older store
             shutil.rmtree(old, ignore_errors=True)

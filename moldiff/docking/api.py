@@ -1,4 +1,4 @@
-"""Docking a ligand, and what is written about it."""
+"""Dock a ligand, and write the results."""
 
 from __future__ import annotations
 
@@ -49,29 +49,29 @@ def dock(
     ligand:
         A molecule file, a SMILES, or an RDKit molecule.
     pocket_ligand, center, residues, autobox, size:
-        Where the pocket is: see `Where`.
+        Location of the pocket, see `Where`.
     exclude:
         Groups to leave out of the receptor, such as ``"LIG"`` or ``"A:401"``.
     progress:
-        Called with the stage and how much of the work is done, 0 to 1.
+        Called with the stage and the fraction of the work done, 0 to 1.
     settings:
         See `moldiff.docking.settings.Settings`.
 
     Raises
     ------
     InputError, ConfigError
-        If the request cannot be met; it says what, where and how to fix it.
+        If the request cannot be met; the error says what is wrong, where, and how to fix it.
     """
     from moldiff.docking.settings import Settings
 
     chosen = Settings(**settings)
     where = Where(pocket_ligand, center, residues, autobox, size)
-    one = read_ligand(ligand) if isinstance(ligand, str | Path) else (ligand, "ligand")
-    return site(receptor, where, exclude=exclude).dock(one, chosen, progress=progress)
+    molecule = read_ligand(ligand) if isinstance(ligand, str | Path) else (ligand, "ligand")
+    return site(receptor, where, exclude=exclude).dock(molecule, chosen, progress=progress)
 
 
 def distance_text(mol: Chem.Mol, known: Chem.Mol) -> str:
-    """The RMSD in Å of a pose to a known one as text; a dash if the molecules differ."""
+    """Return the RMSD in Å of a pose to a known one as text; a dash if the molecules differ."""
     from moldiff.chem.rmsd import pose_rmsd
 
     value = pose_rmsd(mol, known)
@@ -97,7 +97,7 @@ def write_page(
     title: str,
     notes: Sequence[str] = (),
 ) -> int:
-    """Write the page of the poses in a file; return how many it shows."""
+    """Write an HTML page of the poses in a file; return the number of poses shown."""
     from moldiff.io import read_molecules
     from moldiff.view.docking import write_docking
 

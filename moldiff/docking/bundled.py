@@ -1,4 +1,4 @@
-"""The models of a docking: those that come with the package, each of which may be missing.
+"""The models of a docking, bundled or given by file; each bundled one may be missing.
 
 Without the diffusion model poses start at random; without the judge the energy and the checks
 rank alone; without the fitted ranking there is no confidence.  Every result records what was
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["bundled", "judge", "proposer", "ranking"]
 
-# What a file does -> its name beside the other weights.
+# Purpose of a file -> its name in the folder of weights.
 _NAMES = {
     "proposals": "proposals.safetensors",
     "likelihood": "likelihood.safetensors",
@@ -37,12 +37,12 @@ def bundled(purpose: str) -> Path | None:
 
 
 def proposer(settings: Settings) -> tuple[Proposer, str]:
-    """Return what proposes poses, and its name: "diffusion" with the model's hash, or "random".
+    """Return the proposer and its name: "diffusion" with the model's hash, or "random".
 
     Raises
     ------
     InputError
-        If diffusion is asked for and there is no model.
+        If diffusion is requested without a model.
     ModelFileError
         If the model's file cannot be used.
     """
@@ -63,12 +63,12 @@ def proposer(settings: Settings) -> tuple[Proposer, str]:
 
 
 def judge(file: str | None = None) -> Model | None:
-    """Return what judges poses, a model of distances: that of a file, or the bundled one if any.
+    """Return the model of distances that scores poses: from a file, or the bundled one if any.
 
     Raises
     ------
     InputError, ModelFileError
-        If the file is missing, or holds something else.
+        If the file is missing, or holds something other than a model of distances.
     """
     path = bundled("likelihood") if file is None else _file(file)
     return None if path is None else _model(path, "distances")

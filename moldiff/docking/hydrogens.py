@@ -1,8 +1,8 @@
-"""Poses of the heavy atoms as molecules with all their hydrogens.
+"""From poses of the heavy atoms to molecules with explicit hydrogens.
 
 Searches move heavy atoms only.  Here the same motions are applied to every atom of the
-conformer: a hydrogen goes where the atom that carries it goes.  That can bring two of them
-together, as methyls and hydroxyls do not turn; `relax` lets the hydrogens give way.
+conformer: a hydrogen moves with its heavy atom.  Methyls and hydroxyls keep their torsion, so
+hydrogens may clash; `relax` relaxes them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _ITERATIONS = 100
 def place_all(ensemble: Ensemble, rotors: Rotors, pose: Pose) -> npt.NDArray[np.float64]:
     """Return the positions (p, N, 3) in Å of all N atoms of the ensemble's molecule.
 
-    The heavy atoms are where ``Kinematics.place`` puts them.
+    The heavy atoms are at the positions of ``Kinematics.place``.
     """
     mol, heavy = ensemble.mol, np.asarray(ensemble.heavy, dtype=np.int64)
     carrier = _carriers(mol, heavy)
@@ -47,7 +47,7 @@ def place_all(ensemble: Ensemble, rotors: Rotors, pose: Pose) -> npt.NDArray[np.
         torsions=pose.torsions.double(),
     )
     x = whole.place(double)
-    # Kinematics puts the centroid of all its atoms at the centre: here that of the heavy ones.
+    # Kinematics centres all atoms; a pose's centre is the centroid of the heavy ones.
     shift = double.centre - x[:, torch.from_numpy(heavy)].mean(1)
     return np.asarray((x + shift[:, None]).numpy())
 
@@ -67,12 +67,12 @@ def molecules(ensemble: Ensemble, rotors: Rotors, pose: Pose) -> list[Chem.Mol]:
 
 
 def relax(mol: Chem.Mol) -> Chem.Mol:
-    """Return a copy of a pose whose hydrogens are relaxed; heavy atoms stay where they are."""
+    """Return a copy of a pose with relaxed hydrogens and fixed heavy atoms."""
     return relax_hydrogens(mol, _ITERATIONS, WATER)
 
 
 def _carriers(mol: Chem.Mol, heavy: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """For each of the N atoms the place among the heavy ones of the atom it moves with."""
+    """For each of the N atoms, the index among the heavy atoms of the one it moves with."""
     place = {int(index): k for k, index in enumerate(heavy)}
     carrier = np.zeros(mol.GetNumAtoms(), dtype=np.int64)
     for atom in mol.GetAtoms():

@@ -1,4 +1,4 @@
-"""Ligands and known poses, from what the user names."""
+"""Read ligands and known poses from the user's files or SMILES."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["read_ligand", "read_reference"]
 
 
 def read_ligand(text: str | Path) -> tuple[Chem.Mol, str]:
-    """Read the one molecule of a file, or a SMILES, with its name.
+    """Read a single molecule and its name from a file or a SMILES.
 
     Raises
     ------
     InputError
-        If it is neither, cannot be read, or is several molecules.
+        If the text is neither, the file cannot be read, or it holds several molecules.
     """
     from moldiff.docking.library.entries import parse_smiles
     from moldiff.io import READABLE, molecule_stem, read_molecules
@@ -54,7 +54,7 @@ def read_reference(path: str | Path) -> Chem.Mol:
     Raises
     ------
     InputError
-        If it cannot be read or has no coordinates.
+        If the file cannot be read, or the molecule has no coordinates.
     """
     mol, _ = read_ligand(Path(path))
     if not mol.GetNumConformers() or not mol.GetConformer().Is3D():

@@ -6,9 +6,9 @@ line search, but there is no inner loop: every iteration evaluates each pose onc
 the end of a new step or, if the last one did not lower its energy enough (Armijo), at a
 shorter one.  An iteration is therefore one evaluation of the whole batch.
 
-The tangent has 6 + r components, some ten to thirty, so the inverse Hessians (p, d, d) are kept
-whole: an update is one batched product of rank two, a tenth of the calls that the two loops
-of limited-memory BFGS make over their history, and nothing is forgotten.  They start from
+The tangent has 6 + r components, some ten to thirty, so the inverse Hessians (p, d, d) are stored
+in full: an update is one batched product of rank two, a tenth of the calls that the two loops
+of limited-memory BFGS make over their history, and the whole history counts.  They start from
 ``(J^T J + ridge)^-1``, J being the derivative of the atoms by the tangent: the steepest
 descent in the metric of atomic displacements, which balances ångströms and radians.
 """
@@ -29,14 +29,14 @@ __all__ = ["minimise", "pick"]
 _ARMIJO = 1e-4
 #: Longest first step, as root mean square displacement in Å; largest component of any step.
 _FIRST_STEP, _LARGEST_STEP = 0.2, 1.0
-_RIDGE = 0.1  # Å^2 per atom: what a rotor that moves nothing far counts as
+_RIDGE = 0.1  # Å^2 per atom: metric of a rotor that moves its atoms very little
 _COMPACT_EVERY = 6
-_SHORTEST = 1e-3  # of a step; below it the pose is done
+_SHORTEST = 1e-3  # fraction of a step below which the pose is done
 
 
 @dataclass(eq=False)
 class _State:
-    """Poses under way: all tensors have p rows."""
+    """Poses still being minimised: all tensors have p rows."""
 
     index: Int[Tensor, " p"]
     pose: Pose
@@ -67,18 +67,18 @@ def minimise(
     Parameters
     ----------
     kinematics, energy:
-        Where the atoms of a pose are, and what they cost.
+        Positions of the atoms of a pose, and their energy.
     pose:
-        p starting poses; not changed.
+        p starting poses; left unchanged.
     iterations:
-        Evaluations of each pose at most, the first included.
+        Maximum number of evaluations of each pose, including the first.
     tolerance:
-        A pose is done when its next step promises less than this, in kcal/mol.
+        A pose is done when its predicted gain falls below this, in kcal/mol.
 
     Returns
     -------
     tuple
-        The poses, none worse than it was, in the same order, and their energies (p,).
+        The poses in the same order, each at least as good as its start, and their energies (p,).
     """
     state = _start(kinematics, energy, pose)
     best, energies = state.pose, state.energy.clone()
@@ -115,9 +115,9 @@ def _start(kinematics: Kinematics, energy: Energy, pose: Pose) -> _State:
     metric.diagonal(dim1=1, dim2=2).add_(_RIDGE * kinematics.atoms)
     inverse = torch.cholesky_inverse(torch.linalg.cholesky_ex(metric).L)
     direction = -_times(inverse, gradient)
-    # |J d|^2 = - d . g in this metric: the first step moves the atoms this far at most.
-    moved = (-direction * gradient).sum(1).clamp_min(1e-12).div(kinematics.atoms).sqrt()
-    scale = (_FIRST_STEP / moved).clamp_max(1.0)
+    # |J d|^2 = - d . g in this metric; scaling bounds how far the first step moves the atoms.
+    displacement = (-direction * gradient).sum(1).clamp_min(1e-12).div(kinematics.atoms).sqrt()
+    scale = (_FIRST_STEP / displacement).clamp_max(1.0)
     return _State(
         index=torch.arange(len(pose), device=x.device),
         pose=pose,
@@ -132,25 +132,27 @@ def _start(kinematics: Kinematics, energy: Energy, pose: Pose) -> _State:
 
 
 def _step(state: _State, kinematics: Kinematics, energy: Energy, tolerance: float) -> None:
-    """Evaluate every pose once and take, or shorten, its step."""
+    """Evaluate every pose once; accept or shorten its step."""
     step = state.direction * state.length[:, None]
     trial = kinematics.retract(state.pose, step)
     x = kinematics.place(trial)
     value, by_atom = energy.value_and_gradient(x)
     gradient = kinematics.pull_back(by_atom, x)
     slope = (state.gradient * step).sum(1)
-    taken = (value <= state.energy + _ARMIJO * slope) & ~state.done
+    accepted = (value <= state.energy + _ARMIJO * slope) & ~state.done
     _update(state, step, gradient - state.gradient)
     # Minimum of the parabola through both energies and the slope, kept within bounds.
     rise = value - state.energy - slope
     shorter = (-0.5 * slope / rise.clamp_min(1e-12)).clamp(0.1, 0.5)
-    state.length = torch.where(taken, 1.0, state.length * shorter)
-    state.pose = pick(taken, trial, state.pose)
-    state.energy = torch.where(taken, value, state.energy)
-    state.gradient = torch.where(taken[:, None], gradient, state.gradient)
-    ahead = -_times(state.inverse, state.gradient)
-    ahead = ahead * (_LARGEST_STEP / ahead.abs().amax(1, True)).clamp_max(1.0)
-    state.direction = torch.where(taken[:, None], ahead, state.direction)
+    state.length = torch.where(accepted, 1.0, state.length * shorter)
+    state.pose = pick(accepted, trial, state.pose)
+    state.energy = torch.where(accepted, value, state.energy)
+    state.gradient = torch.where(accepted[:, None], gradient, state.gradient)
+    next_direction = -_times(state.inverse, state.gradient)
+    next_direction = next_direction * (
+        _LARGEST_STEP / next_direction.abs().amax(1, True)
+    ).clamp_max(1.0)
+    state.direction = torch.where(accepted[:, None], next_direction, state.direction)
     promise = -(state.gradient * state.direction).sum(1)
     state.done |= (promise < tolerance) | (state.length < _SHORTEST)
 
@@ -177,7 +179,7 @@ def _times(matrix: Tensor, vector: Tensor) -> Tensor:
 
 
 def _write(pose: Pose, state: _State) -> Pose:
-    """Put the state's poses in their places among all."""
+    """Write the state's poses back to their rows among all poses."""
     return Pose(
         pose.conformer,
         pose.centre.index_copy(0, state.index, state.pose.centre),

@@ -43,12 +43,12 @@ if TYPE_CHECKING:
 
 __all__ = ["dock"]
 
-_STREAM = 31  # of random numbers: no other part of the package draws the same
-_PARTS = ("inter", "intra")  # of the energy, for the records
-_SCREENING = 15  # evaluations of a minimisation that shows whether a random pose is worth more
-_APART = 2.0  # Å of RMSD between random poses that begin chains
+_STREAM = 31  # of random numbers, used by no other part of the package
+_PARTS = ("inter", "intra")  # parts of the energy, for the records
+_SCREENING = 15  # evaluations of the minimisation that screens random poses
+_APART = 2.0  # Å: smallest RMSD between random poses that start chains
 
-# stage -> share of the work that is done when it begins, for a progress bar
+# stage -> fraction of the work done when it begins, for a progress bar
 _STAGES = {
     "grids": 0.1,
     "proposals": 0.2,
@@ -78,9 +78,9 @@ def dock(
     settings:
         The defaults if None.
     progress:
-        Called with the stage that begins and the share of the work that is done, 0 to 1.
+        Called with the stage that begins and the fraction of the work done, 0 to 1.
     ranking:
-        Ranks the poses in place of the bundled one, for comparisons.
+        Replaces the bundled ranking, for comparisons.
 
     Returns
     -------
@@ -90,12 +90,12 @@ def dock(
     Raises
     ------
     InputError, ModelFileError
-        If the settings ask for a model that is not there or cannot be used.
+        If the settings ask for a model that is missing or cannot be used.
     """
     settings = settings or Settings()
     clock = _Clock(problem.seconds, progress)
     rng = generator(settings.seed, _STREAM)
-    proposer, named = bundled.proposer(settings)
+    proposer, origin = bundled.proposer(settings)
     judge = bundled.judge(settings.judge)
     with torch.no_grad():
         with clock("grids"):
@@ -104,28 +104,28 @@ def dock(
             proposals = proposer.prepare(problem)
             poses = proposals.propose(settings.draws, rng=rng)
         with clock("minimising"):
-            poses, found = _starts(problem, energy, poses, settings, rng)
+            poses, energies = _starts(problem, energy, poses, settings, rng)
         if settings.rounds:
             with clock("searching"):
-                poses, found = search(
+                poses, energies = search(
                     problem.kinematics, energy, poses, rounds=settings.rounds, rng=rng
                 )
         with clock("refining"):
-            poses = _refined(problem, poses, found, settings)
+            poses = _refined(problem, poses, energies, settings)
         with clock("ranking"):
-            known = _known(problem, poses, proposals, judge)
-            ranked = _rank(problem, poses, known, settings, ranking or bundled.ranking())
+            measures = _measure(problem, poses, proposals, judge)
+            ranked = _rank(problem, poses, measures, settings, ranking or bundled.ranking())
             docked = _poses(problem, ranked)
     notes = list(problem.notes)
     if settings.posebusters:
         with clock("PoseBusters"):
-            docked = _busted(problem, docked, notes)
+            docked = _with_posebusters(problem, docked, notes)
     return DockingResult(
         name=problem.name or "ligand",
         smiles=_smiles(problem.ligand.mol),
         poses=docked,
         box=problem.box,
-        proposals=named,
+        proposals=origin,
         provenance=_provenance(problem, settings),
         seconds=clock.seconds,
         notes=tuple(notes),
@@ -135,33 +135,35 @@ def dock(
 def _starts(
     problem: Problem, energy: Energy, proposed: Pose, settings: Settings, rng: torch.Generator
 ) -> tuple[Pose, Tensor]:
-    """The proposals and, up to the number of chains, the best that differ of many random poses.
+    """Fill the chains: the proposals, then the best distinct ones of many random poses.
 
-    A chain seldom leaves its corner of the box, so what counts is how many corners are tried:
-    a few steps show which are worth a chain.
+    A chain seldom leaves its corner of the box, so trying many corners pays; a few steps of
+    minimisation show which of them deserve a chain.
     """
     kinematics = problem.kinematics
-    poses, found = minimise(kinematics, energy, proposed, iterations=settings.iterations)
+    poses, energies = minimise(kinematics, energy, proposed, iterations=settings.iterations)
     spare = settings.chains - len(poses)
     if spare <= 0 or not settings.starts:
-        return poses, found
-    wide = random_poses(kinematics, problem.box, settings.starts, rng=rng)
-    wide, energies = minimise(kinematics, energy, wide, iterations=_SCREENING)
-    best = energies.argsort(stable=True)[: 4 * spare]
-    best = best[cluster(kinematics.place(wide[best]), energies[best], _APART)[:spare]]
-    return Pose.cat([poses, wide[best]]), torch.cat([found, energies[best]])
+        return poses, energies
+    candidates = random_poses(kinematics, problem.box, settings.starts, rng=rng)
+    candidates, candidate_energies = minimise(kinematics, energy, candidates, iterations=_SCREENING)
+    best = candidate_energies.argsort(stable=True)[: 4 * spare]
+    best = best[
+        cluster(kinematics.place(candidates[best]), candidate_energies[best], _APART)[:spare]
+    ]
+    return Pose.cat([poses, candidates[best]]), torch.cat([energies, candidate_energies[best]])
 
 
-def _refined(problem: Problem, poses: Pose, found: Tensor, settings: Settings) -> Pose:
-    """The best poses that differ, minimised in the exact energy: grids round off its minima."""
+def _refined(problem: Problem, poses: Pose, energies: Tensor, settings: Settings) -> Pose:
+    """Minimise the best distinct poses in the exact energy: grids shift its minima slightly."""
     kinematics = problem.kinematics
-    kept = cluster(kinematics.place(poses), found, settings.separation)[: settings.shortlist]
+    leaders = cluster(kinematics.place(poses), energies, settings.separation)[: settings.shortlist]
     energy = problem.exact_energy()
-    return minimise(kinematics, energy, poses[kept], iterations=settings.iterations)[0]
+    return minimise(kinematics, energy, poses[leaders], iterations=settings.iterations)[0]
 
 
 class _Clock:
-    """CPU-seconds by stage."""
+    """Measures CPU-seconds by stage."""
 
     def __init__(self, before: Mapping[str, float], progress: Progress | None) -> None:
         self.seconds = dict(before)
@@ -177,19 +179,19 @@ class _Clock:
 
 @dataclass(frozen=True, eq=False)
 class _Ranked:
-    """k poses of different clusters, the best first, with what is known of them; (k,) each."""
+    """k poses of different clusters, best first, with their measures, (k,) each."""
 
     pose: Pose
-    known: Mapping[str, Tensor]
+    measures: Mapping[str, Tensor]
     score: Tensor
     confidence: Tensor | None
     checks: Checks
 
 
-def _known(
+def _measure(
     problem: Problem, poses: Pose, proposals: Proposals, judge: Model | None
 ) -> dict[str, Tensor]:
-    """The evidence for all poses, and the two parts of their energy."""
+    """Return the evidence for all poses, and the two parts of their energy."""
     x = problem.kinematics.place(poses)
     terms = problem.exact_energy().terms(x)
     parts = {name: terms[name] for name in _PARTS}
@@ -199,42 +201,42 @@ def _known(
 def _rank(
     problem: Problem,
     poses: Pose,
-    known: Mapping[str, Tensor],
+    measures: Mapping[str, Tensor],
     settings: Settings,
     ranking: Ranking,
 ) -> _Ranked:
-    """Score all poses; keep the best of each cluster, as many as are asked for."""
+    """Score all poses; return the best of each cluster, up to the requested number."""
     x = problem.kinematics.place(poses)
     checks = check_poses(problem, x)
     fraction = checks.fraction()
-    score = ranking.score(known, fraction)
+    score = ranking.score(measures, fraction)
     place = ranking.order(score, fraction).argsort().float()
-    kept = cluster(x, place, threshold=settings.separation)
-    sure = ranking.confidence(
-        {name: values[kept] for name, values in known.items()},
-        fraction[kept],
+    leaders = cluster(x, place, threshold=settings.separation)
+    confidence = ranking.confidence(
+        {name: values[leaders] for name, values in measures.items()},
+        fraction[leaders],
         atoms=problem.kinematics.atoms,
         torsions=problem.kinematics.rotors,
     )
-    energy = known["energy"][kept].nan_to_num(nan=torch.inf)
+    energy = measures["energy"][leaders].nan_to_num(nan=torch.inf)
     near = energy <= energy.min() + settings.window
-    near[0] = True  # the first is reported whatever its energy
+    near[0] = True  # always report the first
     chosen = near.nonzero()[:, 0][: settings.poses]
-    rows = kept[chosen]
+    rows = leaders[chosen]
     return _Ranked(
         pose=poses[rows],
-        known={name: values[rows] for name, values in known.items()},
+        measures={name: values[rows] for name, values in measures.items()},
         score=score[rows],
-        confidence=None if sure is None else sure[chosen],
+        confidence=None if confidence is None else confidence[chosen],
         checks=Checks(checks.names, checks.passed[rows]),
     )
 
 
 def _poses(problem: Problem, ranked: _Ranked) -> tuple[DockedPose, ...]:
-    """The poses as molecules."""
+    """Return the poses as molecules."""
     docked = []
     for k, mol in enumerate(molecules(problem.ligand, problem.rotors, ranked.pose)):
-        terms = {name: float(values[k]) for name, values in ranked.known.items()}
+        terms = {name: float(values[k]) for name, values in ranked.measures.items()}
         docked.append(
             DockedPose(
                 rank=k + 1,
@@ -249,20 +251,20 @@ def _poses(problem: Problem, ranked: _Ranked) -> tuple[DockedPose, ...]:
     return tuple(docked)
 
 
-def _busted(
+def _with_posebusters(
     problem: Problem, docked: tuple[DockedPose, ...], notes: list[str]
 ) -> tuple[DockedPose, ...]:
-    """The poses with what PoseBusters says of them; why it says nothing becomes a note."""
+    """Add the checks of PoseBusters to the poses; if it cannot run, the reason becomes a note."""
     rows = []
     with TemporaryDirectory() as folder:
         path = Path(folder) / "receptor.pdb"
         write_pdb(problem.receptor, path, hydrogens=False)
         for pose in docked:
-            said = posebust(pose.mol, path)
-            if isinstance(said, str):
-                notes.append(f"PoseBusters did not run: {said}")
+            report = posebust(pose.mol, path)
+            if isinstance(report, str):
+                notes.append(f"PoseBusters did not run: {report}")
                 return docked
-            rows.append(replace(pose, checks={**pose.checks, **said}))
+            rows.append(replace(pose, checks={**pose.checks, **report}))
     return tuple(rows)
 
 

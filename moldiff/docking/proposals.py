@@ -1,4 +1,8 @@
-"""Where a search begins: poses drawn at random, or by the diffusion model."""
+"""Starting poses of a search, drawn at random or by the diffusion model.
+
+A `Proposer` is prepared once per problem (ligand and pocket are encoded there); the `Proposals`
+it returns draw any number of poses.
+"""
 
 from __future__ import annotations
 
@@ -32,35 +36,35 @@ __all__ = [
     "sample_poses",
 ]
 
-_JUDGED = 0.6  # time at which the network says how far a pose is from where it belongs
+_MOVE_TIME = 0.6  # diffusion time at which the network predicts how far a pose should move
 
 
 class Proposals(ABC):
-    """Poses for one problem; what does not depend on a pose has been computed."""
+    """A source of poses for one problem, with everything independent of the pose precomputed."""
 
     @abstractmethod
     def propose(self, count: int, *, rng: torch.Generator) -> Pose:
         """Return ``count`` poses."""
 
     def moves(self, x: Float[Tensor, "p n 3"]) -> tuple[Tensor, Tensor] | None:
-        """Return how far poses are from where they belong, Å: their centres, their shapes.
+        """Return the predicted displacements in Å of the poses' centres and of their shapes.
 
-        (p,) each; None by what has no opinion.
+        (p,) each; None if the source predicts none.
         """
         return None
 
 
 class Proposer(ABC):
-    """Makes proposals for problems."""
+    """Prepares proposals for a problem."""
 
     @abstractmethod
     def prepare(self, problem: Problem) -> Proposals:
-        """Compute what all poses of a problem share, once."""
+        """Compute once what all poses of a problem share: the encoded ligand and pocket."""
 
 
 @dataclass(frozen=True)
 class RandomProposer(Proposer):
-    """Poses drawn evenly from the box: the network's control."""
+    """Poses drawn uniformly from the box: the control of the network."""
 
     def prepare(self, problem: Problem) -> Proposals:
         return _Random(problem)
@@ -83,9 +87,9 @@ class DiffusionProposer(Proposer):
     model:
         The trained model, of the domain "poses".
     steps:
-        Sampling steps; the model's own number by default.
+        Sampling steps; None takes the number stored with the model.
     batch:
-        Poses per pass, to bound the memory.
+        Poses per forward pass; bounds the memory.
     """
 
     model: Model
@@ -112,15 +116,15 @@ class _Diffusion(Proposals):
 
     @torch.no_grad()
     def moves(self, x: Float[Tensor, "p n 3"]) -> tuple[Tensor, Tensor] | None:
-        """Return the network's displacement of the centres, and the rms of what remains."""
+        """Return the network's displacement of the centres, and the rms of the remainder, in Å."""
         network, centre = self.proposer.model.network, self.context["pocket"].centre
         parts = [
-            network(Batch({"positions": part}, self.context), torch.full((len(part),), _JUDGED))
+            network(Batch({"positions": part}, self.context), torch.full((len(part),), _MOVE_TIME))
             for part in (x - centre).split(self.proposer.batch)
         ]
-        moved = torch.cat([part["positions"] for part in parts])
-        shift = moved.mean(1, keepdim=True)
-        turn = (moved - shift).square().sum(-1).mean(1).sqrt()
+        displacement = torch.cat([part["positions"] for part in parts])
+        shift = displacement.mean(1, keepdim=True)
+        turn = (displacement - shift).square().sum(-1).mean(1).sqrt()
         return shift.squeeze(1).norm(dim=-1), turn
 
 
@@ -133,9 +137,10 @@ def sample_poses(
     rng: torch.Generator,
     steps: int | None = None,
 ) -> Pose:
-    """Draw ``count`` poses at absolute positions; conformers are drawn evenly.
+    """Draw ``count`` poses at absolute positions; each conformer is used equally often.
 
-    ``context`` holds kinematics, ligand and pocket, see `moldiff.domain.poses`.
+    ``context`` holds kinematics, ligand and pocket, see `moldiff.domain.poses`; it may be encoded
+    already.
     """
     kinematics, pocket, process = context["kinematics"], context["pocket"], model.denoiser.process
     conformers = len(kinematics.positions)
@@ -156,7 +161,7 @@ def sample_poses(
 
 
 def pose_context(problem: Problem) -> dict[str, Any]:
-    """Return what the pose model is given of a problem: kinematics, ligand and pocket."""
+    """Return the context of a pose model for a problem: kinematics, ligand and pocket."""
     ensemble, structure = problem.ligand, problem.receptor.structure
     graph = molecular_graph(ensemble.mol, ensemble.heavy)
     residues = [structure.residues[k].name for k in structure.residue.tolist()]

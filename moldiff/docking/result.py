@@ -1,4 +1,4 @@
-"""What a docking gives: ranked poses on the input's own graph, and where they come from."""
+"""The result of a docking: ranked poses on the input's graph, and their provenance."""
 
 from __future__ import annotations
 
@@ -32,22 +32,21 @@ class DockedPose:
     Attributes
     ----------
     rank:
-        From 1, the best.
+        1 is the best.
     mol:
-        The input's graph (atom order, bond orders, stereo) with all hydrogens as atoms and
-        one conformer in the frame of the receptor.
+        The input's graph (atom order, bond orders, stereo) with explicit hydrogens and one
+        conformer in the frame of the receptor.
     energy:
         Estimated free energy of binding by the Vina function, in kcal/mol.
     score:
-        What the poses are ranked by, those that pass the checks before the others; higher is
-        better.
+        Ranking score, higher is better; poses that pass all checks come before the others.
     confidence:
-        Estimated probability that the pose is within 2 Å of the crystal pose; None where no
-        ranking model is there.
+        Estimated probability that the pose is within 2 Å of the crystal pose; None without a
+        fitted ranking.
     checks:
-        Name of a check -> passed, failed, or None for "could not be computed".
+        Name of a check -> passed (True), failed (False), or None if it could not be computed.
     terms:
-        Parts of the energy and of the score by name.
+        Parts of the energy and of the score, by name.
     """
 
     rank: int
@@ -75,15 +74,15 @@ class DockingResult:
     poses:
         At least one.
     box:
-        The region that was searched.
+        The searched region.
     proposals:
-        Where the first poses came from: "diffusion ..." with the model's hash, or "random".
+        Source of the first poses: "diffusion ..." with the model's hash, or "random".
     provenance:
-        Seed, settings, versions, digest of the receptor: what a result depends on.
+        What the result depends on: seed, settings, versions, digest of the receptor.
     seconds:
         CPU-seconds by stage.
     notes:
-        What a user should know about this docking, a sentence each.
+        Remarks about this docking for the user, a sentence each.
     """
 
     name: str
@@ -101,8 +100,8 @@ class DockingResult:
         return self.poses[0]
 
     def tags(self, pose: DockedPose) -> dict[str, str]:
-        """Return the data fields of a pose's SDF record; what is not known is left out."""
-        known = {
+        """Return the data fields of a pose's SDF record, without empty ones."""
+        fields = {
             "rank": f"{pose.rank}",
             "energy_kcal_mol": f"{pose.energy:.3f}",
             "confidence": "" if pose.confidence is None else f"{pose.confidence:.3f}",
@@ -114,7 +113,7 @@ class DockingResult:
             "proposals": self.proposals,
             **self.provenance,
         }
-        return {key: value for key, value in known.items() if value}
+        return {key: value for key, value in fields.items() if value}
 
     def records(self) -> Iterator[tuple[Chem.Mol, dict[str, str]]]:
         """Yield each pose with its tags, best first."""
@@ -122,12 +121,12 @@ class DockingResult:
             yield pose.mol, self.tags(pose)
 
     def write(self, path: str | Path) -> None:
-        """Write the poses to an SDF file (or .xyz, .json of molecules), whole or not at all.
+        """Write the poses to an SDF file (or .xyz, .json of molecules), atomically.
 
         Raises
         ------
         InputError
-            When ``path`` cannot be written or has an unknown suffix.
+            If ``path`` cannot be written or has an unknown suffix.
         """
         with Writer(path) as writer:
             for mol, tags in self.records():
@@ -167,24 +166,26 @@ class DockingResult:
             first = _heavy(self.best.mol)
             rows = []
             for pose in self.poses:
-                # Without symmetry: a guide to how the poses differ.
-                apart = float(rmsd(_heavy(pose.mol), first))
-                sure = "–" if pose.confidence is None else f"{pose.confidence:.2f}"
+                # Without symmetry: a rough guide to how the poses differ.
+                distance = float(rmsd(_heavy(pose.mol), first))
+                confidence = "–" if pose.confidence is None else f"{pose.confidence:.2f}"
                 words = check_words(pose.checks) or "not run"
-                rows.append((f"{pose.rank}", f"{pose.energy:.2f}", sure, f"{apart:.1f}", words))
+                rows.append(
+                    (f"{pose.rank}", f"{pose.energy:.2f}", confidence, f"{distance:.1f}", words)
+                )
         return rows
 
 
 def check_words(checks: Mapping[str, bool | None]) -> str:
-    """``passed``, or what failed and what could not be computed; empty without checks."""
+    """Return ``passed``, or the checks that failed or were not computed; empty without checks."""
     if not checks:
         return ""
     failed = [name for name, passed in checks.items() if passed is False]
     skipped = [name for name, passed in checks.items() if passed is None]
-    told = [f"failed: {', '.join(failed)}"] if failed else ["passed"]
+    words = [f"failed: {', '.join(failed)}"] if failed else ["passed"]
     if skipped:
-        told.append(f"not computed: {', '.join(skipped)}")
-    return "; ".join(told)
+        words.append(f"not computed: {', '.join(skipped)}")
+    return "; ".join(words)
 
 
 def _heavy(mol: Chem.Mol) -> npt.NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""What can be set in a docking; the defaults are what the benchmark uses."""
+"""The settings of a docking; the benchmark uses the defaults."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from moldiff.errors import ConfigError
 
 __all__ = ["Proposals", "Settings"]
 
-#: Where the first poses come from; "auto" is diffusion where its weights are there.
+#: Source of the first poses; "auto" is diffusion if its weights are available.
 Proposals = Literal["auto", "diffusion", "random"]
-_PH = 7.4  # the one there are rules for
+_PH = 7.4  # the only pH with protonation rules
 
 
 @dataclass(frozen=True)
@@ -27,37 +27,37 @@ class Settings:
     draws:
         Poses proposed; each begins a chain of the search.
     starts:
-        Random poses that are looked at for more beginnings.
+        Random poses screened for further starting points.
     chains:
-        Chains of the search; those that no proposal begins take the best random poses.
+        Chains of the search; chains without a proposal start at the best random poses.
     shortlist:
-        Poses minimised in the exact energy and ranked, at most.
+        Maximum number of poses minimised in the exact energy and ranked.
     steps:
-        Denoising steps of a proposal by diffusion.
+        Denoising steps of a diffusion proposal.
     conformers:
-        Conformers of the ligand at most.
+        Maximum number of conformers of the ligand.
     poses:
-        Poses reported at most.
+        Maximum number of reported poses.
     rounds:
         Rounds of the search (basin hopping) after the first minimisation.
     iterations:
-        Steps of a minimisation at most.
+        Maximum number of steps of a minimisation.
     seed:
-        Same input, settings and seed: same poses (on the same kind of machine).
+        The same input, settings and seed give the same poses (on the same kind of machine).
     proposals:
         One of `Proposals`.
     separation:
-        Smallest RMSD between two poses that are reported, in Å.
+        Smallest RMSD between two reported poses, in Å.
     window:
-        Poses this much worse in energy than the best are not reported, in kcal/mol.
+        Largest energy above the best of a reported pose, in kcal/mol.
     ph:
-        7.4: protonate the ligand by rules (`moldiff.chem.protonate`); None leaves it as given.
+        7.4 protonates the ligand by rules (`moldiff.chem.protonate`); None keeps it as given.
     posebusters:
-        Run PoseBusters on the poses that are reported, beside the fast checks.
+        Run PoseBusters on the reported poses in addition to the fast checks.
     model:
         File of a model of poses; None takes the bundled one.
     judge:
-        File of a model of distances, which judges poses; None takes the bundled one.
+        File of a model of distances, which scores poses; None takes the bundled one.
     """
 
     draws: Annotated[int, Range(1, 10_000)] = 40
@@ -79,21 +79,21 @@ class Settings:
     judge: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse values that make no sense (``ConfigError``)."""
+        """Raise ``ConfigError`` if a value is out of range."""
         check_fields(self, "the settings of a docking")
         if self.ph not in (None, _PH):
             raise ConfigError(
                 f"There are no rules of protonation for pH {self.ph:g}.",
-                fix=f"Give pH {_PH}, or none and the ligand in the state wanted.",
+                fix=f"Give pH {_PH}, or omit it and give the ligand in the wanted state.",
             )
 
     def as_dict(self) -> dict[str, int | float | str | None]:
         """Return the settings by name, JSON-ready."""
         values = dataclasses.asdict(self)
-        # Absent unless given: results of earlier versions keep their digest.
+        # Left out unless given, so that results of earlier versions keep their digest.
         return {k: v for k, v in values.items() if k != "judge" or v is not None}
 
     def digest(self) -> str:
-        """Return twelve characters that differ where any setting does."""
+        """Return twelve characters of a hash of all settings."""
         text = json.dumps(self.as_dict(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""From what the user names to a trainer: configuration, data, checkpoint."""
+"""From the user's options to a trainer: configuration, data, checkpoint."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["trainer", "training_config", "training_store"]
 
 _CONFIG_SUFFIXES = (".yaml", ".yml")
-_STUDENT_RATE = 5e-4  # at the rates of a training from scratch a student loses what it begins with
+_STUDENT_RATE = 5e-4  # at higher rates a student forgets its initial weights
 
 
 def training_config(
@@ -30,47 +30,47 @@ def training_config(
     announce: Callable[[str], None] | None = None,
     **overrides: Any,
 ) -> TrainConfig:
-    """Return the configuration of a run, checked as far as it can be without the data.
+    """Return the configuration of a run, with every check that needs no data.
 
     Parameters
     ----------
     source:
         A YAML file, the name of a bundled configuration, a file of molecules or a prepared
-        store; the last two are trained on with the bundled configuration ``default``.
+        store; the last two use the bundled configuration ``default``.
     method:
         A member of the family (`moldiff.methods`), laid over the configuration.
     teacher:
         Model, bundled or a file, that a distilled method learns from; None: the configuration's,
-        or the default model.  Training begins with its weights if the networks are the same;
-        without a ``teacher`` here, an ``init`` of the configuration goes before them.  What a
-        distilled method begins with is trained at a rate of at most 5e-4.
+        or the default model.  If the networks are the same, training starts from the teacher's
+        weights, unless ``teacher`` is None and the configuration has an ``init``.  A distilled
+        method with initial weights trains at a rate of at most 5e-4.
     announce:
-        Called with what the method changes, and with warnings about doubtful combinations.
+        Called with the changes by the method, and with warnings about doubtful combinations.
     overrides:
-        Settings that win over the configuration's; None leaves one as it is.
+        Settings that replace the configuration's; None keeps the configuration's.
 
     Raises
     ------
     InputError, ConfigError
-        If ``source`` is none of these, or a setting is wrong, or parts do not go together.
+        If ``source`` is none of these, a setting is wrong, or parts are incompatible.
     """
     from moldiff.io import READABLE, molecule_stem
     from moldiff.methods import METHODS
     from moldiff.train import TrainConfig
 
-    path, known = Path(source), bundled_configs()
+    path, bundled = Path(source), bundled_configs()
     molecules = [s for s in path.suffixes if s.lower() in READABLE]
-    if source in known:
-        path = known[source]
+    if source in bundled:
+        path = bundled[source]
     elif path.is_dir() or (path.is_file() and molecules):
         stem = path.resolve().name if path.is_dir() else molecule_stem(path)
-        own = {"data": source, "output": str(Path("runs") / stem), "name": stem}
-        overrides = own | {key: value for key, value in overrides.items() if value is not None}
-        path = known["default"]
+        defaults = {"data": source, "output": str(Path("runs") / stem), "name": stem}
+        overrides = defaults | {key: value for key, value in overrides.items() if value is not None}
+        path = bundled["default"]
     elif path.suffix.lower() not in _CONFIG_SUFFIXES or not path.is_file():
         raise InputError(
             f"There is no configuration, molecule file or data store '{source}'.",
-            fix=f"Give a path, or a bundled configuration. {did_you_mean(source, known)}",
+            fix=f"Give a path, or a bundled configuration. {did_you_mean(source, bundled)}",
         )
     config = TrainConfig.from_yaml(path, **overrides)
     say = announce or (lambda text: None)
@@ -79,7 +79,7 @@ def training_config(
     if teacher is not None or (method is not None and METHODS[method].taught):
         config = _with_teacher(config, teacher, say)
     if method is not None and METHODS[method].taught and config.init is not None:
-        config = _gently(config, say)
+        config = _at_student_rate(config, say)
     from moldiff.train.workloads.base import task
 
     for remark in task(config).check(config):
@@ -88,56 +88,56 @@ def training_config(
 
 
 def _with_method(config: TrainConfig, method: str, say: Callable[[str], None]) -> TrainConfig:
-    """Lay a method over a configuration, and say what that changes in it."""
+    """Apply a method to a configuration, and announce the changes."""
     from moldiff.methods import apply
     from moldiff.train import TrainConfig
 
-    _for_molecules(config, "--method")
+    _require_molecules(config, "--method")
     values, changes = apply(method, config.to_dict())
-    changed = [
-        f"{key} {_told(before)} -> {_told(after)}" for key, (before, after) in changes.items()
+    settings = [
+        f"{key} {_text(before)} -> {_text(after)}" for key, (before, after) in changes.items()
     ]
-    say(f"The method '{method}' sets {', '.join(changed) or 'nothing that was not so before'}.")
+    say(f"The method '{method}' sets {', '.join(settings) or 'nothing that was not so before'}.")
     return TrainConfig.from_dict(values)
 
 
 def _with_teacher(
     config: TrainConfig, teacher: str | None, say: Callable[[str], None]
 ) -> TrainConfig:
-    """Learn from a model, None: the configuration's, and begin with its weights if they fit."""
+    """Set the teacher (None: the configuration's), and start from its weights if they fit."""
     from moldiff.methods import METHODS
     from moldiff.model import read_header
     from moldiff.registry import build, describe, registered
 
-    _for_molecules(config, "--teacher")
-    given = config.objective
-    objective = {"name": given} if isinstance(given, str) else given
+    _require_molecules(config, "--teacher")
+    configured = config.objective
+    objective = {"name": configured} if isinstance(configured, str) else configured
     settings = fields(registered("objective", objective["name"]))
     if "teacher" not in {setting.name for setting in settings}:
-        taught = ", ".join(name for name, method in METHODS.items() if method.taught)
+        distilled = ", ".join(name for name, method in METHODS.items() if method.taught)
         raise ConfigError(
             "What is to be trained does not learn from a teacher.",
-            fix=f"Leave out --teacher, or choose a --method that has one: {taught}.",
+            fix=f"Leave out --teacher, or choose a --method that has one: {distilled}.",
         )
     name = objective["teacher"] if teacher is None else teacher
     network = read_header(find_model(name))[0].get("network")
     first = config.init
     if teacher is not None or first is None:
         first = name if describe(build("interaction", config.network)) == network else None
-    begun = "at random: its network is another" if first is None else f"with '{first}'"
-    say(f"It learns from '{name}', and begins {begun}.")
+    beginning = "at random: its network is another" if first is None else f"with '{first}'"
+    say(f"It learns from '{name}', and begins {beginning}.")
     return replace(config, objective={**objective, "teacher": name}, init=first)
 
 
-def _gently(config: TrainConfig, say: Callable[[str], None]) -> TrainConfig:
-    """Lower the learning rate of a training from scratch to that of a student."""
+def _at_student_rate(config: TrainConfig, say: Callable[[str], None]) -> TrainConfig:
+    """Lower the learning rate to at most that of a student."""
     if config.optimizer.lr <= _STUDENT_RATE:
         return config
     say(f"It learns at the rate {_STUDENT_RATE:g} for what it begins with to be kept.")
     return replace(config, optimizer=replace(config.optimizer, lr=_STUDENT_RATE))
 
 
-def _for_molecules(config: TrainConfig, option: str) -> None:
+def _require_molecules(config: TrainConfig, option: str) -> None:
     if config.task != "molecules":
         raise ConfigError(
             f"{option} is for the task 'molecules', not for '{config.task}'.",
@@ -145,19 +145,19 @@ def _for_molecules(config: TrainConfig, option: str) -> None:
         )
 
 
-def _told(value: Any) -> str:
+def _text(value: Any) -> str:
     return "default" if value is None else str(value)
 
 
 def training_store(config: TrainConfig, *, announce: Callable[[str], None] | None = None) -> Data:
-    """Open the data of a run, as its task does.
+    """Open the data of a run by its workload.
 
     Raises
     ------
     DataError, InputError
-        If the data is missing or damaged, or nothing of it can be used.
+        If the data is missing, damaged, or unusable.
     ConfigError
-        If there is no such task, or the run has been trained on data of other content.
+        If the task is unknown, or the run was trained on other data.
     """
     from moldiff.train.workloads.base import task
 
@@ -170,7 +170,7 @@ def trainer(
     *,
     judge: Callable[[Any, torch.Generator], dict[str, float]] | None = None,
 ) -> Trainer:
-    """Return the trainer of a run, resumed if it has a checkpoint.
+    """Return the trainer of a run, resumed from its checkpoint if there is one.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What can be said about a configuration before any data is read."""
+"""Checks of a configuration that need no data."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from moldiff.train.workloads.latents import with_width
 __all__ = ["ANY", "check"]
 
 ANY = Statistics(dict.fromkeys(("types", "charges", "bonds"), (0.5, 0.5)), 1.0, {})
-"""Data with two classes everywhere: whether parts go together does not depend on the data."""
+"""Stand-in data with two classes per field: whether parts are compatible is independent of data."""
 
 
 def check(config: TrainConfig) -> list[str]:
-    """Refuse parts that do not go together; return remarks on those that hardly do.
+    """Refuse incompatible parts; return warnings about doubtful combinations.
 
     Raises
     ------
     ConfigError
         If a part is unknown or misspelt, a schedule is outside its domain, the sampler cannot
-        reverse the process, or there is guidance without conditions; with what does go.
+        reverse the process, or there is guidance without conditions; the error names what works.
     """
     process = Product.from_config(ANY.resolve(with_width(config.process, 1)))
     check_latent(process, coded=config.codec is not None)
@@ -48,9 +48,9 @@ def check(config: TrainConfig) -> list[str]:
     _check_guidance(config)
     if config.conditions.properties:
         _check_conditions(config, describe(objective))
-    # The data's table of valences is not known yet; the setting can be judged.
-    known = {"allowed": torch.ones(1, 1, 1, dtype=torch.bool), "conditions": 1}
-    _, sampler = with_settings(exact, config.sampling, known)
+    # Checking the setting needs only a stand-in for the data's table of valences.
+    context = {"allowed": torch.ones(1, 1, 1, dtype=torch.bool), "conditions": 1}
+    _, sampler = with_settings(exact, config.sampling, context)
     return [
         *_symmetry(config.network),
         *sampler_remarks(describe(sampler.stepper), describe(objective)),
@@ -58,7 +58,7 @@ def check(config: TrainConfig) -> list[str]:
 
 
 def _symmetry(network: Mapping[str, Any]) -> list[str]:
-    """Return a warning about a network that is not equivariant."""
+    """Warn about a network that is not equivariant."""
     name = str(network.get("name"))
     if name not in names("interaction"):
         return []
@@ -72,7 +72,7 @@ def _symmetry(network: Mapping[str, Any]) -> list[str]:
 
 
 def _check_guidance(config: TrainConfig) -> None:
-    """Refuse guidance of a model that will not have learned what it needs."""
+    """Refuse guidance of a model trained without what guidance needs."""
     if "classifier_free" not in {part["name"] for part in guidances(config.sampling)}:
         return
     if not config.conditions.properties:
@@ -89,7 +89,7 @@ def _check_guidance(config: TrainConfig) -> None:
 
 
 def _check_conditions(config: TrainConfig, objective: Mapping[str, Any]) -> None:
-    """Refuse conditions that are unknown, or that the objective or its coupling cannot keep."""
+    """Refuse unknown conditions, and objectives or couplings that lose conditions."""
     data = Path(config.data)
     stored = Store.open(data).property_names if (data / "store.json").is_file() else ()
     check_properties(config.conditions.properties, stored)
@@ -99,7 +99,7 @@ def _check_conditions(config: TrainConfig, objective: Mapping[str, Any]) -> None
             "keep: it does not go with 'conditions'.",
             fix=f"Objectives that do: {', '.join(n for n in names('objective') if n != 'reflow')}.",
         )
-    inner = objective.get("objective", objective)  # that of `endpoint`
+    inner = objective.get("objective", objective)  # the one inside `endpoint`
     coupling = inner.get("coupling", {"name": "independent"})["name"]
     if registered("coupling", coupling).across:  # type: ignore[attr-defined]
         keeps = (n for n in names("coupling") if not registered("coupling", n).across)  # type: ignore[attr-defined]

@@ -36,8 +36,8 @@ class OptimizerConfig:
     """AdamW (Loshchilov & Hutter 2019), or Muon (Jordan 2024) for the matrices.
 
     The rate rises for ``warmup`` steps, stays, and falls as 1 - sqrt over the last
-    ``decay`` steps (Hägele et al. 2024).  A finished run is extended by
-    raising ``steps``: it goes on from the checkpoint kept where its decay began.
+    ``decay`` steps (Hägele et al. 2024).  To extend a finished
+    run, raise ``steps``: it continues from the checkpoint saved at the start of the decay.
     """
 
     name: str = "adamw"
@@ -62,7 +62,7 @@ class OptimizerConfig:
 
     def rate(self, step: int, steps: int) -> float:
         """Return the learning rate of a step (counted from 0) of a run of ``steps``."""
-        # Short runs keep the shape: at most a tenth of the steps to rise, a third to fall.
+        # Short runs keep the shape: rise for at most a tenth of the steps, fall for a third.
         rise = min(1.0, (step + 1) / max(1, min(self.warmup, steps // 10)))
         start = self.decay_start(steps)
         progress = (step - start) / (steps - start)
@@ -71,7 +71,7 @@ class OptimizerConfig:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Samples drawn and judged while training; ``every`` = 0 switches it off."""
+    """Evaluation by samples during training; ``every`` = 0 switches it off."""
 
     every: Annotated[int, Range(0)] = 2000
     samples: Annotated[int, Range(1)] = 200
@@ -83,14 +83,15 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Conditions:
-    """What the model learns to be asked for; nothing by default.
+    """The properties a model is conditioned on; none by default.
 
     Attributes
     ----------
     properties:
-        Names of `moldiff.chem.properties`, or columns of the data's own.
+        Names from `moldiff.chem.properties`, or property columns of the data.
     drop:
-        Share of the molecules that are shown without them, so that the model learns both.
+        Fraction of molecules shown without conditions, so that the model also learns the
+        unconditional distribution.
     """
 
     properties: tuple[str, ...] = ()
@@ -112,19 +113,20 @@ class TrainConfig:
     Attributes
     ----------
     data:
-        A prepared store (``moldiff data``), or an SDF file of the user's own molecules.
+        A prepared store (``moldiff data``), or, for molecules and codecs, a file of molecules.
     output:
         Directory for the checkpoint, the log and the finished model.
     task:
-        What is trained: ``molecules`` (generation), ``codec`` (for latents) or ``poses`` (docking).
+        The workload: ``molecules`` (a generator), ``codec`` (latents of molecules), ``poses`` (the
+        docking model), ``distances`` (the judge of poses), or a registered one of the user's.
     codec:
         File of the codec in whose latents the model works (`moldiff.diffusion.latent`), or None.
     steps, batch:
-        Optimisation steps, and molecules (or complexes) per step.
+        Number of optimisation steps, and molecules (or complexes) per step.
     conditions:
-        Properties the model learns to be asked for (``moldiff generate --condition``).
+        Properties the model is conditioned on (``moldiff generate --condition``).
     precision:
-        ``float32`` or ``bfloat16`` (for the large products; geometry stays exact).
+        ``float32`` or ``bfloat16`` (large matrix products only; geometry stays in float32).
     """
 
     data: str
@@ -159,7 +161,7 @@ class TrainConfig:
 
     @classmethod
     def from_yaml(cls, path: Path, **overrides: Any) -> TrainConfig:
-        """Read a configuration file; ``overrides`` that are not None win.
+        """Read a configuration file; ``overrides`` other than None take precedence.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""The molecules of a run: a prepared store, or a file that is prepared into the run's directory."""
+"""The molecules of a run: a prepared store, or a file prepared into the run's directory."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ __all__ = ["molecule_store"]
 
 
 def molecule_store(config: TrainConfig, say: Callable[[str], None]) -> Store:
-    """Open the molecules of a run; a file of them is prepared first.
+    """Open the molecules of a run, preparing a file first.
 
-    A store that was prepared from a file of the same content is used again.
+    A store prepared from a file of the same content is reused.
 
     Raises
     ------
     DataError, InputError
         If the data is missing or damaged, or no molecule can be used.
     ConfigError
-        If the run has been trained on molecules of other content, or none has two atoms.
+        If the run was trained on other molecules, or no molecule has two atoms.
     """
     store = _opened(config, say)
     if store.sizes.max(initial=0) < 2:
@@ -46,7 +46,7 @@ def _opened(config: TrainConfig, say: Callable[[str], None]) -> Store:
 
 
 def _keep_run(config: TrainConfig) -> None:
-    """Refuse to replace the data of a run that has a checkpoint: it could not go on."""
+    """Refuse to replace the data of a run with a checkpoint: it could not be resumed."""
     run = Path(config.output)
     if (run / "checkpoint.safetensors").exists():
         raise ConfigError(

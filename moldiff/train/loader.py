@@ -1,7 +1,7 @@
 """Batches of equally large molecules, in an order that is a function of seed and step.
 
-Nothing about the position in an epoch has to be stored: step number k of a run always
-sees the same molecules, noised with the same random numbers.
+The loader has no state: step k of a run always sees the same molecules, noised with the same
+random numbers.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ class SizeBuckets:
     Parameters
     ----------
     store:
-        Where the molecules are.
+        The store of the molecules.
     indices:
-        Which of them to use, (k,).
+        (k,) molecules to use.
     batch:
         Molecules per batch; the last batch of a size may be smaller.
     seed:
-        Decides the order.
+        Seed of the order.
     labels:
-        What is known of the molecules, if the model is to be asked for it.
+        Properties of the molecules, for a conditional model.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""YAML as its version 1.2 has it: ``1e-3`` is a number, which PyYAML reads as text."""
+"""YAML with the numbers of version 1.2: ``1e-3`` is a number, which PyYAML reads as text."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _BEGINNINGS = list("-+.0123456789")
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads such numbers."""
+    """Reads numbers such as ``1e-3``."""
 
 
 class _Dumper(yaml.SafeDumper):
-    """Puts text that looks like such a number into quotes."""
+    """Quotes text that looks like such a number."""
 
 
 for _class in (_Loader, _Dumper):
@@ -27,10 +27,10 @@ for _class in (_Loader, _Dumper):
 
 
 def read(text: str) -> Any:
-    """Return the plain values of a text; ``yaml.YAMLError`` if it is not YAML."""
-    return yaml.load(text, _Loader)  # a SafeLoader: it makes nothing but plain values
+    """Return the plain values of a YAML text; raise ``yaml.YAMLError`` if it is not YAML."""
+    return yaml.load(text, _Loader)  # a SafeLoader: builds only plain values
 
 
 def written(values: Mapping[str, Any]) -> str:
-    """Return the text from which :func:`read` reads the same values."""
+    """Return values as YAML text; :func:`read` reverses it."""
     return yaml.dump(values, Dumper=_Dumper, sort_keys=False)

@@ -14,20 +14,20 @@ from moldiff.train.config import OptimizerConfig
 __all__ = ["Average", "Optimizers"]
 
 _LARGE = 32
-"""Rows and columns of a matrix from which on Muon takes it."""
+"""Smallest number of rows and columns of a matrix for Muon."""
 
 
 class Optimizers:
     """One or two torch optimizers that together update a network.
 
     ``muon`` orthogonalises the update of the weight matrices that the network names as its
-    inner ones (`moldiff.diffusion.network.Network.matrices`), itself or inside of a wrapper, and
+    inner ones (`moldiff.diffusion.network.Network.matrices`), also inside wrappers, and
     leaves embeddings, heads, biases and scales to AdamW.
 
     Raises
     ------
     ConfigError
-        If there is no such optimizer, or ``muon`` has nothing to do.
+        If the optimizer is unknown, or ``muon`` has no matrices to update.
     """
 
     def __init__(self, network: nn.Module, config: OptimizerConfig) -> None:
@@ -58,7 +58,7 @@ class Optimizers:
     def step(self, rate: float) -> float:
         """Clip, update at a learning rate, clear the gradients; return the gradient norm."""
         norm = nn.utils.clip_grad_norm_(self.parameters, self.clip)
-        # A step on a non-finite gradient would destroy the run; the next batch is fine.
+        # Skip a non-finite gradient: it would destroy the run.
         if torch.isfinite(norm):
             for part in self.parts:
                 for group in part.param_groups:
@@ -83,11 +83,11 @@ class Optimizers:
         Raises
         ------
         ValueError
-            If it is the state of another optimizer or network.
+            If the state belongs to another optimizer or network.
         """
-        misfit = ValueError("the state is that of another optimizer or network")
+        mismatch = ValueError("the state belongs to another optimizer or network")
         if any(int(key.split(".")[0]) >= len(self.parts) for key in state):
-            raise misfit
+            raise mismatch
         for k, part in enumerate(self.parts):
             parameters = [p for group in part.param_groups for p in group["params"]]
             full = part.state_dict()
@@ -97,30 +97,30 @@ class Optimizers:
                 if int(index) == k:
                     like = parameters[int(i)] if int(i) < len(parameters) else None
                     if like is None or (value.ndim and value.shape != like.shape):
-                        raise misfit
+                        raise mismatch
                     full["state"].setdefault(int(i), {})[name] = value
             part.load_state_dict(full)
 
 
 def _matrices(network: nn.Module) -> list[nn.Parameter]:
-    """Return the large matrices among the inner parameters of a network, in its order."""
+    """Return the large matrices among the inner parameters of a network, in the network's order."""
     inner = {id(p) for p in _unwrapped(network).matrices()}
     tables = {id(m.weight) for m in network.modules() if isinstance(m, nn.Embedding)}
-    found = [
+    matrices = [
         p
         for p in network.parameters()
         if p.ndim == 2 and min(p.shape) >= _LARGE and id(p) in inner - tables
     ]
-    if not found:
+    if not matrices:
         raise ConfigError(
             f"The optimizer 'muon' finds no matrix of {_LARGE} x {_LARGE} or more in the network.",
             fix="Use 'adamw' (optimizer: {name: adamw}), or a wider network.",
         )
-    return found
+    return matrices
 
 
 def _unwrapped(module: Any) -> Any:
-    """Return the network inside of wrappers: parallel ones, and those of torch.compile."""
+    """Return the network inside wrappers, such as parallel ones and those of torch.compile."""
     while not hasattr(module, "matrices"):
         inner = getattr(module, "module", getattr(module, "_orig_mod", None))
         if inner is None:
@@ -135,8 +135,8 @@ def _unwrapped(module: Any) -> Any:
 class Average:
     """Exponential moving average of parameters, faster at the start.
 
-    Source: Polyak & Juditsky (1992); the warm-up min(decay, (1 + k)/(10 + k)) lets short
-    runs profit as well.
+    Source: Polyak & Juditsky (1992); the warm-up min(decay, (1 + k)/(10 + k)) makes it
+    useful in short runs too.
     """
 
     def __init__(self, parameters: Iterable[Tensor], decay: float) -> None:
@@ -147,13 +147,13 @@ class Average:
     @torch.no_grad()
     def update(self, step: int) -> None:
         """Move towards the live parameters after a step (counted from 0)."""
-        keep = min(self.decay, (1 + step) / (10 + step))
-        torch._foreach_lerp_(self.values, self.live, 1 - keep)
+        decay = min(self.decay, (1 + step) / (10 + step))
+        torch._foreach_lerp_(self.values, self.live, 1 - decay)
 
     @torch.no_grad()
     def swap(self) -> None:
         """Exchange averaged and live parameters; call it twice to undo."""
         for value, live in zip(self.values, self.live, strict=True):
-            held = live.detach().clone()
+            copy = live.detach().clone()
             live.copy_(value)
-            value.copy_(held)
+            value.copy_(copy)

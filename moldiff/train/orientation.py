@@ -1,9 +1,9 @@
-"""Random orientations: what a network that is not equivariant is shown instead.
+"""Random orientations: data augmentation for a network that is not equivariant.
 
-Every graph is turned by its own rotation, uniform on SO(3), and mirrored with probability 1/2:
-together uniform on O(3), under which the distribution an equivariant network learns is
-invariant.  Mirror images are allowed because no field of a batch labels handedness; fields that a
-mirror turns into something else (frames, torsions) are refused.
+Every graph is rotated by its own rotation, uniform on SO(3), and mirrored with probability 1/2:
+together uniform on O(3), the symmetry of the distribution that an equivariant network learns.
+Mirror images are allowed because no field of a molecule labels handedness; fields that change
+under reflection (frames, torsions) are refused.
 
 Source: Abramson et al., AlphaFold 3 (2024), supplementary algorithm 19 (without its
 translations: centred coordinates have none, and without mirror images: proteins are chiral).
@@ -28,21 +28,21 @@ _VECTOR, _FRAME = (3,), (3, 3)
 def turned(
     x_0: Batch, noise: Batch | None, *, rng: torch.Generator, mirror: bool = True
 ) -> tuple[Batch, Batch | None]:
-    """Return every graph in a random orientation, and in the same one what it was made from.
+    """Return every graph in a random orientation, and its noise in the same one.
 
     Parameters
     ----------
     x_0:
         Clean batch of b graphs with centred coordinates.
     noise:
-        Fields at t = 1 that belong to it (a teacher's pairs), or None.
+        Fields at t = 1 paired with it (a teacher's pairs), or None.
     mirror:
-        Whether half of the graphs are mirrored as well.
+        Whether to mirror half of the graphs.
 
     Raises
     ------
     ConfigError
-        If the batch holds what cannot be turned with it, or not mirrored.
+        If the batch holds fields without a mirror image, or a context that cannot be rotated.
     """
     _check(x_0, mirror=mirror)
     matrices = SO3().prior((x_0.graphs, 3, 3), rng=rng)
@@ -50,11 +50,11 @@ def turned(
         mirrored = uniform((x_0.graphs,), rng=rng) < 0.5
         matrices = torch.where(expand(mirrored.float(), matrices) > 0, -matrices, matrices)
     matrices = matrices.to(x_0.device)
-    return _by(matrices, x_0), None if noise is None else _by(matrices, noise)
+    return _rotated(matrices, x_0), None if noise is None else _rotated(matrices, noise)
 
 
-def _by(matrices: Float[Tensor, "b 3 3"], batch: Batch) -> Batch:
-    """Points and vectors become R x, frames R F; all else is invariant."""
+def _rotated(matrices: Float[Tensor, "b 3 3"], batch: Batch) -> Batch:
+    """Rotate points and vectors to R x, frames to R F; the rest is invariant."""
     fields = {}
     for name, value in batch.items():
         if FIELDS[name].shape == _VECTOR:
@@ -67,22 +67,22 @@ def _by(matrices: Float[Tensor, "b 3 3"], batch: Batch) -> Batch:
 
 
 def _check(batch: Batch, *, mirror: bool) -> None:
-    handed = [name for name in batch if mirror and _handed(FIELDS[name])]
-    if handed:
+    chiral = [name for name in batch if mirror and _is_chiral(FIELDS[name])]
+    if chiral:
         raise ConfigError(
-            f"The field '{handed[0]}' has no mirror image, and a network that is not equivariant "
+            f"The field '{chiral[0]}' has no mirror image, and a network that is not equivariant "
             "is trained under random rotations and reflections.",
             fix="Use an equivariant network, such as 'transformer'.",
         )
     fixed = [name for name, entry in batch.context.items() if hasattr(entry, "positions")]
     if fixed:
         raise ConfigError(
-            f"The '{fixed[0]}' of a batch is not turned with it, so that a network that is not "
-            "equivariant cannot be trained with it.",
+            f"The context '{fixed[0]}' of a batch has a fixed orientation, which excludes training "
+            "a network that is not equivariant.",
             fix="Use an equivariant network.",
         )
 
 
-def _handed(field: Field) -> bool:
-    """Whether a reflection makes something else of it: frames, and angles about bonds."""
+def _is_chiral(field: Field) -> bool:
+    """Whether a reflection changes the field: frames, and angles about bonds."""
     return field.shape == _FRAME or field.scope == "rotor"

@@ -1,4 +1,4 @@
-"""What a model has to know of its data before training: frequencies, spread and sizes."""
+"""Statistics of the data that define a model: frequencies, spread and sizes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Statistics:
                 x = fields["positions"].astype(np.float64)
                 squares += float(np.square(x - x.mean(1, keepdims=True)).sum())
                 values += x.size
-        # Absent classes keep a little weight, so that no state is unreachable by noise.
+        # Absent classes get a small weight, so that noise reaches every state.
         marginals = {}
         for name, count in counts.items():
             smoothed = count / count.sum() + 1e-4
@@ -50,7 +50,7 @@ class Statistics:
         """Fill the placeholders of a process configuration.
 
         ``scale: data`` becomes the spread; ``noise: marginal | uniform | mask`` becomes a
-        categorical space, for a mask with one class more.
+        categorical space, with one extra class for a mask.
         """
         resolved: dict[str, Any] = {}
         for name, part in process.items():
@@ -67,7 +67,7 @@ class Statistics:
     def _noise(self, name: str, kind: str) -> tuple[float, ...]:
         if name not in self.marginals:
             raise ConfigError(
-                f"'{name}' is no field with classes.", fix=did_you_mean(name, self.marginals)
+                f"'{name}' is not a field with classes.", fix=did_you_mean(name, self.marginals)
             )
         k = len(self.marginals[name])
         kinds = {

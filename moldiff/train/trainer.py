@@ -2,8 +2,8 @@
 
     config -> store -> workload -> [batch -> losses -> update -> average]* -> model
 
-Everything random in step k derives from (seed, k), so a checkpoint is the tensors and
-one number, and a run that was killed continues bit for bit as if it had not been.
+All randomness of step k derives from (seed, k), so a checkpoint is the tensors and one number,
+and a killed run resumes bit for bit.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ __all__ = ["CHECKPOINT_FORMAT", "Progress", "Trainer"]
 
 CHECKPOINT_FORMAT = "moldiff-checkpoint-1"
 _NOISE, _EVALUATION = 1, 2  # streams of random numbers
-_PATIENCE = 20  # steps without a finite gradient before a run is given up
+_PATIENCE = 20  # consecutive steps with a non-finite gradient that end a run
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What a step reports: its number, losses by part, rate, samples per second."""
+    """Report of a step: number, losses by part, rate, gradient norm, samples per second."""
 
     step: int
     losses: dict[str, float]
@@ -48,17 +48,17 @@ class Progress:
 
 
 class Trainer:
-    """Trains a model as a configuration says; resumes where its checkpoint stands.
+    """Trains the model of a configuration; resumes from its checkpoint.
 
     Parameters
     ----------
     config:
-        The run.
+        Settings of the run; ``config.task`` selects the workload.
     store:
-        The prepared data.
+        The data that the workload opened.
     judge:
         Called as ``judge(model, rng)`` at the evaluation interval; returns figures for
-        the log.  Injected, because judging molecules is chemistry.
+        the log.  None skips the evaluation.
     """
 
     def __init__(
@@ -92,16 +92,16 @@ class Trainer:
 
     @property
     def checkpoint(self) -> Path:
-        """Where the state of the run is kept."""
+        """File of the state of the run."""
         return self.output / "checkpoint.safetensors"
 
     @property
     def before_decay(self) -> Path:
-        """Where the state at the start of the decay is kept, to extend a finished run from."""
+        """File of the state at the start of the decay, from which a finished run is extended."""
         return self.output / "before-decay.safetensors"
 
     def identity(self) -> dict[str, Any]:
-        """Return what must not change between the parts of a run, as plain values."""
+        """Return the settings that must stay the same when a run is resumed, as plain values."""
         config = self.config.to_dict()
         run = {key: config[key] for key in ("seed", "batch", "objective", "precision")}
         optimizer = {k: v for k, v in config["optimizer"].items() if k != "decay"}
@@ -113,17 +113,17 @@ class Trainer:
         return plain
 
     def fit(self) -> Generator[Progress, None, None]:
-        """Train to the last step; a generator, so that bars and stops are its consumers.
+        """Train to the last step, yielding each step's progress; the consumer may stop early.
 
         A checkpoint is written at intervals, at the end, and when the consumer closes the
-        generator; never after an error, which may have left a half-applied update.
+        generator, but not after an error, which may leave a half-applied update.
         """
         self.output.mkdir(parents=True, exist_ok=True)
         with alone(self.output):
             yield from self._loop()
 
     def _loop(self) -> Iterator[Progress]:
-        saved = time.monotonic()
+        last_save = time.monotonic()
         self._judge_if_due()
         while self.step < self.config.steps:
             if self.step == self.config.optimizer.decay_start(self.config.steps):
@@ -136,9 +136,9 @@ class Trainer:
                 self.save()
                 raise
             self._judge_if_due()
-            if time.monotonic() - saved > 60 * self.config.checkpoint_minutes:
+            if time.monotonic() - last_save > 60 * self.config.checkpoint_minutes:
                 self.save()
-                saved = time.monotonic()
+                last_save = time.monotonic()
         self.save()
 
     def _advance(self) -> Progress:
@@ -169,7 +169,7 @@ class Trainer:
 
     @contextmanager
     def averaged(self) -> Iterator[Model]:
-        """Give the model with averaged weights, in evaluation mode, for a while."""
+        """Give the model with averaged weights, in evaluation mode, within the block."""
         self.average.swap()
         self.network.eval()
         try:
@@ -179,7 +179,7 @@ class Trainer:
             self.average.swap()
 
     def _judge_if_due(self) -> None:
-        """Judge samples at the interval, once: an interrupted judgement is made up for."""
+        """Evaluate once at each interval; a resumed run repeats an interrupted evaluation."""
         every = self.config.evaluation.every
         if not (self.judge and every) or self.step % every or self.step <= self.judged:
             return
@@ -196,7 +196,7 @@ class Trainer:
         self.save()
 
     def card(self) -> dict[str, Any]:
-        """Return what is known of the training for the model card."""
+        """Return the description of the training for the model card."""
         return {
             "name": self.config.name,
             "data": self.store.meta.get("source", ""),
@@ -239,9 +239,9 @@ class Trainer:
         Raises
         ------
         ModelFileError
-            If it is damaged or belongs to another model.
+            If the checkpoint is damaged or belongs to another run.
         """
-        fix = f"Choose another 'output', or delete '{self.checkpoint}' to begin anew."
+        fix = f"Choose another 'output', or delete '{self.checkpoint}' to start again."
         try:
             header, tensors = read_tensors(self.checkpoint, CHECKPOINT_FORMAT)
         except ModelFileError as error:
@@ -251,17 +251,20 @@ class Trainer:
             extended &= int(header["steps"]) < self.config.steps
             if extended and self.before_decay.exists():
                 header, tensors = read_tensors(self.before_decay, CHECKPOINT_FORMAT)
-            known = json.loads(header["identity"])
-            changed = [key for key, value in self.identity().items() if value != known.get(key)]
-            if changed:
+            identity = json.loads(header["identity"])
+            differences = [
+                key for key, value in self.identity().items() if value != identity.get(key)
+            ]
+            if differences:
                 raise ModelFileError(
-                    f"'{self.checkpoint}' is of another run: different {', '.join(changed)}.",
+                    f"'{self.checkpoint}' belongs to another run: different "
+                    f"{', '.join(differences)}.",
                     fix=fix,
                 )
             self._load(tensors)
             self.step, self.judged = int(header["step"]), int(header["judged"])
             self.seconds = float(header["seconds"])
-            self.cpu_seconds = float(header.get("cpu_seconds", "0"))  # older ones have none
+            self.cpu_seconds = float(header.get("cpu_seconds", "0"))  # missing in older files
             self.samples = int(header.get("samples", "0"))
         except (KeyError, RuntimeError, ValueError) as error:
             raise ModelFileError(f"'{self.checkpoint}' is damaged: {error}", fix=fix) from error

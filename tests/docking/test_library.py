@@ -91,10 +91,10 @@ def test_another_batch_is_refused_and_left_alone(tmp_path: Path) -> None:
         pass
     assert path.read_bytes() == before
     path.write_text("my thesis\nis here\n")
-    with pytest.raises(InputError, match="no manifest"), Manifest.open(path, HEADER):
+    with pytest.raises(InputError, match="not a manifest"), Manifest.open(path, HEADER):
         pass
     path.write_text("my thesis")
-    with pytest.raises(InputError, match="no manifest"), Manifest.open(path, HEADER):
+    with pytest.raises(InputError, match="not a manifest"), Manifest.open(path, HEADER):
         pass
     assert path.read_text() == "my thesis"
 

@@ -1,18 +1,18 @@
-"""What speaks for a pose, by name: the numbers a ranking weighs.
+"""The evidence for a pose, by name: the numbers that a ranking weighs.
 
 ===========  ===================================================================================
 energy       Vina energy, kcal/mol; lower is better
-hydrophobic  its hydrophobic part, kcal/mol, whose published weight need not be the best
+hydrophobic  its hydrophobic part, kcal/mol: the ranking may reweight it
 likelihood   log-likelihood ratio of the distances, nats (`moldiff.docking.judge.distances`)
-pull         how far the pose network would move the pose's centre, Å; small is good
-turn         how far it would move the atoms besides, Å (root mean square)
+pull         displacement of the pose's centre by the pose network, Å; small is good
+turn         remaining displacement of the atoms, Å (root mean square); small is good
 ===========  ===================================================================================
 
-The network is its own judge: a pose that it leaves where it is looks bound to it.  It is asked at
-a time of much noise, 0.6, though the pose has none: at small times it has seen nothing but poses
-that are nearly right.  It judges only what it proposed itself; of random proposals the last two
-are not known.  Part of what ``pull`` knows is that a ligand lies near the centre of its box, as in
-the data: in a box about something else it says less.
+The pose network judges its own proposals: a pose that it leaves in place looks bound.  It is
+evaluated at the noisy time 0.6, although the pose is free of noise, because at small times it was
+trained on nearly correct poses only.  Random proposals lack the last two.  ``pull`` partly learns
+that a ligand lies near the centre of its box, as in the data; it is less informative for boxes
+centred elsewhere.
 """
 
 from __future__ import annotations
@@ -40,25 +40,25 @@ def evidence(
     proposals: Proposals,
     judge: Model | None,
 ) -> dict[str, Tensor]:
-    """Return what is known of poses (p, n, 3) in Å, by name, (p,) each.
+    """Return the evidence for poses (p, n, 3) in Å, by name, (p,) each.
 
     Parameters
     ----------
     terms:
-        Parts of their energy, see `moldiff.docking.energy.exact.Energy.terms`.
+        Parts of the poses' energy, see `moldiff.docking.energy.exact.Energy.terms`.
     proposals:
-        Where the first poses come from.
+        The source of the first poses, prepared for the problem.
     judge:
         Scores the distances; None leaves that evidence out.
     """
-    known = {
+    values = {
         "energy": affinity(terms["inter"], problem.torsions),
         "hydrophobic": affinity(terms["hydrophobic"], problem.torsions),
     }
     score = None if judge is None else distance_score(judge, problem)
     if score is not None:
-        known["likelihood"] = score(x)
+        values["likelihood"] = score(x)
     moves = proposals.moves(x)
     if moves is not None:
-        known["pull"], known["turn"] = moves
-    return known
+        values["pull"], values["turn"] = moves
+    return values

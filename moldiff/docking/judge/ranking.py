@@ -1,22 +1,21 @@
-"""Which pose first, and how sure: the combined score and a calibrated confidence.
+"""Rank poses: a combined score and a calibrated confidence.
 
-**Score.**  A weighted sum of all that is known of a pose (`moldiff.docking.judge.evidence`) and the
-fraction f of fast checks passed (`moldiff.docking.judge.checks`),
+**Score.**  A weighted sum of the evidence e for a pose (`moldiff.docking.judge.evidence`), reduced
+by the fraction f of fast checks passed (`moldiff.docking.judge.checks`),
 
     s = sum_k w_k e_k,      score = s - |s| (1 - f^power),
 
-which is s f^power for a pose that binds at all (s > 0): with power 4 and 13 checks, one failure
-costs 27 %.  Higher is better; poses that pass all checks come before those that do not.  The
+which is s f^power for a pose that binds (s > 0): with power 4 and 13 checks, one failure
+costs 27 %.  Higher is better; poses that pass all checks come before the others.  The
 weights are those of a conditional logit: softmax(s) over the poses of a ligand is the
-probability of each to be the right one.  What is known depends on the models that are there and
-on where the poses came from, so there are weights and a confidence for each case.
+probability that each is right.  The available evidence depends on the installed models and on
+the source of the poses, so each case has its own weights and confidence.
 
 **Confidence.**  P(RMSD <= 2 Å) from a logistic regression on three features: how far the score
-stands out among those of the other clusters, its depth for a ligand of this size, and the
-torsions.  Slope and offset of the logit are calibrated on predictions for complexes the
-regression has not seen (J. Platt, Advances in Large Margin Classifiers, 61 (1999)), so the
-confidence is a smooth function that grows with the score.  Coefficients are data:
-`Ranking.save` writes JSON.
+stands out from the other clusters, its depth for a ligand of this size, and the torsions.  Slope
+and offset of the logit are calibrated on predictions for complexes held out from the regression
+(J. Platt, Advances in Large Margin Classifiers, 61 (1999)), so the confidence grows smoothly with
+the score.  Coefficients are data: `Ranking.save` writes JSON.
 """
 
 from __future__ import annotations
@@ -43,12 +42,12 @@ EVIDENCE: Mapping[str, int] = {
     "pull": -1,
     "turn": -1,
 }
-"""Names of what can be known of a pose, and the sign of its weight (0: either)."""
+"""Names of the evidence for a pose, and the sign of its weight (0: either)."""
 FEATURES = ("share", "depth", "torsions")
 """Features of a pose, in the order of `features`.  ``share`` is the logarithm of its Boltzmann
 weight, exp(score) over the sum of the best clusters'; ``depth`` is score / sqrt(heavy atoms)."""
 
-_RIVALS = 10  # clusters in the sum of ``share``: however many are known, the same ones count
+_RIVALS = 10  # best clusters in the sum of ``share``, however many there are
 
 
 @dataclass(frozen=True)
@@ -60,12 +59,12 @@ class Confidence:
     weights:
         One for each of `FEATURES`.
     bias:
-        The logit where all features are zero.
+        The logit at zero features.
 
     Raises
     ------
     ValueError
-        If there is not one finite weight for each feature, or the bias is not finite.
+        If the weights are not one finite number per feature, or the bias is not finite.
     """
 
     weights: tuple[float, ...]
@@ -84,21 +83,21 @@ class Confidence:
 
 @dataclass(frozen=True)
 class Weighing:
-    """Weights of the evidence where just that is known, and the confidence that goes with them.
+    """Weights for one set of available evidence, and the confidence fitted with them.
 
     Raises
     ------
     ValueError
-        If a name is none of `EVIDENCE`, or a weight is not finite.
+        If a name is not in `EVIDENCE`, a weight is not finite, or there are no weights.
     """
 
     weights: Mapping[str, float]
     confidence: Confidence | None = None
 
     def __post_init__(self) -> None:
-        strange = [name for name in self.weights if name not in EVIDENCE]
-        if strange or not self.weights:
-            raise ValueError(f"no evidence is called '{strange[0]}'" if strange else "no weights")
+        unknown = [name for name in self.weights if name not in EVIDENCE]
+        if unknown or not self.weights:
+            raise ValueError(f"no evidence is called '{unknown[0]}'" if unknown else "no weights")
         if not all(math.isfinite(weight) for weight in self.weights.values()):
             raise ValueError("a weight is not a finite number")
 
@@ -110,11 +109,11 @@ class Ranking:
     Attributes
     ----------
     weighings:
-        For each case of what can be known, its weights.
+        Weights for each set of available evidence.
     power:
-        Of the fraction of checks passed.
+        Exponent of the fraction of checks passed.
     card:
-        What it was fitted on, and what was measured.
+        The data of the fit, and its figures.
     """
 
     weighings: tuple[Weighing, ...] = ()
@@ -122,25 +121,25 @@ class Ranking:
     card: Mapping[str, Any] | None = None
 
     def weighing(self, known: Iterable[str]) -> Weighing:
-        """Return the weights for what is known: those that use most of it, or else the energy."""
+        """Return the weights that use most of the evidence; by default the energy alone."""
         names = set(known)
         fitting = [w for w in self.weighings if names.issuperset(w.weights)]
         return max(fitting, key=lambda w: len(w.weights), default=Weighing({"energy": -1.0}))
 
     def score(self, evidence: Mapping[str, Tensor], fraction: Tensor) -> Tensor:
-        """Return scores (p,), higher is better; a value that is no number ranks last."""
+        """Return scores (p,), higher is better; a pose with a NaN ranks last."""
         weights = self.weighing(evidence).weights
-        plain = torch.stack([w * evidence[name] for name, w in weights.items()]).sum(0)
-        score = plain - plain.abs() * (1 - fraction.clamp(0, 1) ** self.power)
+        weighted = torch.stack([w * evidence[name] for name, w in weights.items()]).sum(0)
+        score = weighted - weighted.abs() * (1 - fraction.clamp(0, 1) ** self.power)
         return torch.where(score.isfinite(), score, -torch.inf)
 
     def order(self, score: Tensor, fraction: Tensor) -> Tensor:
         """Return the poses best first, (p,).
 
-        What fails a check is behind all that pass, and what has no score behind everything.
+        Poses that fail a check follow those that pass all; poses without a finite score are last.
         """
         order = score.nan_to_num(nan=-torch.inf).argsort(descending=True, stable=True)
-        fails = (fraction < 1) & (self.power != 0)  # with power 0 checks do not count
+        fails = (fraction < 1) & (self.power != 0)  # power 0 ignores the checks
         return order[torch.where(score.isfinite(), fails.byte(), 2)[order].argsort(stable=True)]
 
     def confidence(
@@ -148,14 +147,14 @@ class Ranking:
     ) -> Tensor | None:
         """Return P(RMSD <= 2 Å) of one representative of each cluster, (p,).
 
-        None if no confidence was fitted for what is known.  ``atoms`` are heavy.
+        None if this evidence has no fitted confidence.  ``atoms`` counts heavy atoms.
         """
-        chosen = self.weighing(evidence).confidence
-        if chosen is None:
+        calibrated = self.weighing(evidence).confidence
+        if calibrated is None:
             return None
         score = self.score(evidence, fraction)
         rows = features(score, atoms=atoms, torsions=torsions)
-        return torch.where(score.isfinite(), chosen(rows.nan_to_num()), 0.0)
+        return torch.where(score.isfinite(), calibrated(rows.nan_to_num()), 0.0)
 
     def save(self, path: Path) -> None:
         """Write the coefficients as JSON."""
@@ -164,7 +163,7 @@ class Ranking:
 
     @classmethod
     def load(cls, path: Path) -> Ranking:
-        """Read what :meth:`save` wrote; ``ModelFileError`` if it is something else."""
+        """Read a file of :meth:`save`; raise ``ModelFileError`` if it is not one."""
         try:
             data = json.loads(Path(path).read_text(encoding="utf-8"))
             if data.pop("format") != FORMAT:
@@ -178,7 +177,7 @@ class Ranking:
 
 
 def _weighing(weights: dict[str, float], confidence: dict[str, Any] | None) -> Weighing:
-    """A weighing from what JSON keeps of it."""
+    """Build a weighing from its JSON values."""
     if confidence is None:
         return Weighing(weights)
     return Weighing(weights, Confidence(tuple(confidence["weights"]), confidence["bias"]))
@@ -198,7 +197,7 @@ def features(score: Tensor, *, atoms: int, torsions: int) -> Tensor:
 def reliability(
     probabilities: Tensor, outcomes: Tensor, *, bins: int = 10
 ) -> list[dict[str, float]]:
-    """Return the reliability curve: a row per bin of equal width that is not empty.
+    """Return the reliability curve: a row for each non-empty bin of equal width.
 
     ``expected`` is the mean probability (p,) in the bin, ``observed`` the share of outcomes
     (p,) that are true, ``error`` its binomial standard error.

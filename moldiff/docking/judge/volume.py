@@ -4,7 +4,7 @@ A grid point counts 3 within the (scaled) radius of an atom, 2 and 1 in the two 
 0.25 Å around it, and the largest count over the atoms wins; the overlap is the sum of the
 smaller of the two molecules' counts over the sum of the ligand's (the Tversky index with
 alpha = 1, beta = 0 that PoseBusters takes from RDKit's ``ShapeTverskyIndex``).  Both use a
-spacing of 0.5 Å; where the grid begins differs, which moves a share by some thousandths.
+spacing of 0.5 Å; their grids have different origins, which shifts a share by a few thousandths.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor
 __all__ = ["overlap"]
 
 _SPACING, _LAYER, _LAYERS = 0.5, 0.25, 3
-_CHUNK = 32  # poses stamped at a time: bounds the memory
+_CHUNK = 32  # poses per pass: bounds the memory
 
 
 def overlap(x: Tensor, radii: Tensor, others: Tensor, other_radii: Tensor, scale: float) -> Tensor:
@@ -78,7 +78,7 @@ def _stamp(grid: Tensor, radii: Tensor, size: Tensor) -> Tensor:
     """Return the counts (p, i, j, k) of atoms (p, n, 3) in units of the grid's spacing."""
     reach = int((float(radii.max()) + (_LAYERS - 1) * _LAYER) / _SPACING) + 1
     nearest = grid.round()
-    # Squares and addresses are sums over the three axes: nothing is computed per point but these.
+    # Squares and addresses are sums over the three axes, the only per-point computations.
     points = nearest[..., None] + torch.arange(-reach, reach + 1)
     squares = _outer_sum((points - grid[..., None]).square())
     cells, (_, rows, columns) = int(size.prod()), size.tolist()
@@ -89,7 +89,7 @@ def _stamp(grid: Tensor, radii: Tensor, size: Tensor) -> Tensor:
     for layer in range(_LAYERS):
         limit = ((radii + layer * _LAYER) / _SPACING).square()
         values += squares < limit[:, None, None, None]
-    # Scattering the zeros outside as well is cheaper than to select what is inside.
+    # Scattering all values, zeros included, is cheaper than selecting the points inside.
     counts = torch.zeros(len(grid) * cells, dtype=torch.uint8)
     counts.scatter_reduce_(0, flat.flatten(), values.flatten(), "amax")
     return counts.view(len(grid), *size.tolist())

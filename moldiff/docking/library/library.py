@@ -1,9 +1,9 @@
-"""Many ligands into one pocket: every record of the input becomes a row, whatever happens.
+"""Dock many ligands into one pocket: every record of the input becomes a row.
 
 entries -> processes that hold the pocket -> rows of the manifest
 
-A ligand that ends its process (a crash in native code, out of memory) costs that row only:
-the ligands in flight are tried again one by one, and the one that does it twice gets its row.
+If a process dies (a crash in native code, out of memory), the ligands in flight are tried again
+one by one; a ligand whose process dies twice gets a row that says so.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["dock_entries", "dock_entry"]
 
-_AHEAD = 2  # ligands handed out per process: none idles, few are lost with a process
+_AHEAD = 2  # ligands in flight per process: keeps it busy and bounds what a crash repeats
 
 
 def dock_entries(
@@ -40,17 +40,17 @@ def dock_entries(
     threads: int = 1,
     progress: Callable[[Row], None] | None = None,
 ) -> None:
-    """Dock the entries that the manifest does not have yet, and append their rows.
+    """Dock the entries missing from the manifest, and append their rows.
 
     Parameters
     ----------
     jobs:
-        Processes, beside this one: RDKit catches Ctrl-C in the middle of its work and returns
-        half a result, so none of that work may happen in the process that is interrupted.
+        Worker processes.  This process docks nothing: RDKit catches Ctrl-C and returns partial
+        results, so it must not run in the interrupted process.
     threads:
         Threads of an operation in each process.
     progress:
-        Called with every new row, when it is safe.
+        Called with every new row, after it is on disk.
     """
 
     def keep(row: Row) -> None:
@@ -68,7 +68,7 @@ def dock_entries(
 
 
 def dock_entry(entry: Entry, pocket: Pocket, settings: Settings) -> Row:
-    """Dock one entry; whatever goes wrong becomes the row's reason."""
+    """Dock one entry; any error becomes the row's reason."""
     from moldiff.docking.pipeline import dock
     from moldiff.docking.problem import make_problem
 
@@ -92,7 +92,9 @@ def dock_entry(entry: Entry, pocket: Pocket, settings: Settings) -> Row:
         return replace(base, reason=reason)
     render = FORMATS["sdf"].render
     tags = {"library_row": f"{entry.index + 1}"}
-    records = [render(mol, entry.name, {**tags, **own}) for mol, own in result.records()]
+    records = [
+        render(mol, entry.name, {**tags, **pose_tags}) for mol, pose_tags in result.records()
+    ]
     now = os.times()
     best = result.best
     return replace(
@@ -110,15 +112,15 @@ def dock_entry(entry: Entry, pocket: Pocket, settings: Settings) -> Row:
 
 # --- processes -------------------------------------------------------------------------------
 
-_STATE: list[tuple[Pocket, Settings]] = []  # of a worker process: what every ligand shares
+_STATE: list[tuple[Pocket, Settings]] = []  # of a worker process, shared by all its ligands
 
 
 class _Team:
-    """Processes that dock; spawned, since a fork of a process with torch's threads can hang.
+    """Worker processes that dock; spawned, because forking a process with torch threads can hang.
 
-    They live as long as the batch, since loading networks and grids costs more than a ligand.  The
-    benchmark's `moldiff.benchmark.docking.schedule` starts one process for each docking instead: it
-    limits the CPU time of each, and hears of a pose before it is judged.
+    They live as long as the batch, since loading networks and grids costs more than a ligand.
+    `moldiff.benchmark.docking.schedule` instead starts a process for each docking, to limit its CPU
+    time and to receive poses before they are judged.
     """
 
     def __init__(self, jobs: int, state: tuple[Pocket, Settings, int]) -> None:
@@ -127,12 +129,12 @@ class _Team:
     def work(self, waiting: deque[Entry]) -> Iterator[Row]:
         """Yield the row of every entry, in the order they finish."""
         while waiting:
-            flying: dict[int, Entry] = {}
-            yield from self._round(self.jobs, waiting, flying)
-            for entry in flying.values():  # a process died: which of them was it?
-                alone: dict[int, Entry] = {}
-                yield from self._round(1, deque([entry]), alone)
-                if alone:
+            in_flight: dict[int, Entry] = {}
+            yield from self._round(self.jobs, waiting, in_flight)
+            for entry in in_flight.values():  # a process died: find the ligand responsible
+                suspect: dict[int, Entry] = {}
+                yield from self._round(1, deque([entry]), suspect)
+                if suspect:
                     yield Row(
                         entry.index,
                         entry.name,
@@ -141,8 +143,10 @@ class _Team:
                         notes=entry.notes,
                     )
 
-    def _round(self, jobs: int, waiting: deque[Entry], flying: dict[int, Entry]) -> Iterator[Row]:
-        """Work until all is done or a process dies; ``flying`` then holds what it may have had."""
+    def _round(
+        self, jobs: int, waiting: deque[Entry], in_flight: dict[int, Entry]
+    ) -> Iterator[Row]:
+        """Work until all is done or a process dies; ``in_flight`` then holds the unfinished."""
         from multiprocessing import get_context
 
         pool = ProcessPoolExecutor(
@@ -153,12 +157,12 @@ class _Team:
             while waiting or pending:
                 while waiting and len(pending) < jobs * _AHEAD:
                     entry = waiting.popleft()
-                    flying[entry.index] = entry
+                    in_flight[entry.index] = entry
                     pending.add(pool.submit(_dock_here, entry))
                 done, pending = wait(pending, return_when=FIRST_COMPLETED)
                 for future in done:
                     row = future.result()
-                    del flying[row.index]
+                    del in_flight[row.index]
                     yield row
         except BrokenProcessPool:
             return
@@ -170,13 +174,13 @@ class _Team:
 
 
 def _end(pool: ProcessPoolExecutor) -> None:
-    """Ctrl-C: do not wait for the ligands in flight."""
+    """Stop at Ctrl-C without waiting for the ligands in flight."""
     for process in list((getattr(pool, "_processes", None) or {}).values()):
         process.terminate()
 
 
 def _begin(pocket: Pocket, settings: Settings, threads: int) -> None:
-    """Start a process of the team."""
+    """Set up a worker process."""
     from moldiff.cpu import set_threads
 
     follow_parent()

@@ -1,7 +1,7 @@
 """The manifest of a batch: a journal with one line per finished ligand.
 
-The first line says what the batch is (input, receptor, box, settings, version); a run that
-differs in any of it is refused.
+The first line identifies the batch (input, receptor, box, settings, version); a run with any
+difference is refused.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from moldiff.journal import Journal
 
 __all__ = ["DOCKED", "FAILED", "REFUSED", "Manifest", "Row"]
 
-#: Status of a row: it has poses; its ligand cannot be docked; docking it went wrong.
+#: Status of a row: it has poses; its ligand cannot be docked; docking failed.
 DOCKED, REFUSED, FAILED = "docked", "refused", "failed"
 
 _SCHEMA = "moldiff.docking.manifest 1"
@@ -27,26 +27,26 @@ _OPENING = b'{"schema": "moldiff.docking.manifest'  # of any version
 
 @dataclass(frozen=True)
 class Row:
-    """What became of one record of the library.
+    """The outcome of one record of the library.
 
     Attributes
     ----------
     index:
         Position in the library, from 0.
     name:
-        Its name, made unique within the library.
+        Name, unique within the library.
     status, reason:
-        `DOCKED`, `REFUSED` or `FAILED`, and why.
+        `DOCKED`, `REFUSED` or `FAILED`, and the reason.
     smiles:
-        As it was docked.
+        SMILES of the docked ligand.
     energy, confidence, checks:
-        Of the best pose: kcal/mol, probability or None, "passed" or what failed.
+        Of the best pose: kcal/mol, probability or None, "passed" or the failed checks.
     seconds:
         CPU time.
     notes:
-        What is worth knowing besides.
+        Further remarks.
     sdf:
-        The records of the poses; not kept in memory (see `Manifest.row`).
+        SDF records of the poses; empty in memory (see `Manifest.row`).
     """
 
     index: int
@@ -63,7 +63,7 @@ class Row:
 
 
 class Manifest:
-    """The rows of a batch that are done, and the file that keeps them.
+    """The finished rows of a batch, and the file that stores them.
 
     >>> with Manifest.open(path, header) as manifest:  # doctest: +SKIP
     ...     manifest.append(row)
@@ -73,7 +73,7 @@ class Manifest:
     journal:
         The file.
     header:
-        What the batch is: words by name.  A manifest whose header differs is refused.
+        Identity of the batch, text by name.  A manifest with another header is refused.
     """
 
     def __init__(self, journal: Journal, header: Mapping[str, str]) -> None:
@@ -86,25 +86,25 @@ class Manifest:
     @classmethod
     @contextmanager
     def open(cls, path: Path, header: Mapping[str, str]) -> Iterator[Manifest]:
-        """Open the manifest, made if it is not there, for the length of a ``with`` block.
+        """Open the manifest, creating it if missing, for the length of a ``with`` block.
 
         Raises
         ------
         ConfigError
-            If the file belongs to a batch with other input or settings; it names them.
+            If the file belongs to a batch with other input or settings; the error names them.
         InputError
-            If it is no manifest, cannot be written, or is in use by another process.
+            If it is not a manifest, cannot be written, or is in use by another process.
         """
         with Journal.open(path) as journal:
             yield cls(journal, header)
 
     def append(self, row: Row) -> None:
-        """Keep a row for good."""
+        """Append a row to the file."""
         self._places[row.index] = self._journal.append(dataclasses.asdict(row))
         self.rows[row.index] = dataclasses.replace(row, sdf="")
 
     def reload(self) -> None:
-        """Read the file again: after Ctrl-C, which may fall between the file and memory."""
+        """Read the file again: Ctrl-C may fall between writing the file and updating memory."""
         self.rows.clear()
         self._places.clear()
         self._load()
@@ -122,7 +122,7 @@ class Manifest:
             yield self.row(row.index)
 
     def _load(self) -> None:
-        """Read what is there; write the header of a new file."""
+        """Read an existing file; write the header of a new one."""
         first = self._journal.line(0)
         new = not first.endswith(b"\n")  # or torn in its first line
         if not new:
@@ -131,7 +131,7 @@ class Manifest:
             raise _foreign(self.path)
         for place, line in self._journal.lines():
             row = _row(line)
-            if row is not None:  # else the header, or a damaged line: a ligand to dock again
+            if row is not None:  # otherwise a header or a damaged line
                 self.rows[row.index] = dataclasses.replace(row, sdf="")
                 self._places[row.index] = place
         if new:
@@ -139,19 +139,21 @@ class Manifest:
 
     def _check(self, line: bytes) -> None:
         try:
-            known = json.loads(line)
+            saved = json.loads(line)
         except ValueError:
-            known = None
-        if not isinstance(known, dict) or known.pop("schema", "") != _SCHEMA:
+            saved = None
+        if not isinstance(saved, dict) or saved.pop("schema", "") != _SCHEMA:
             raise _foreign(self.path)
-        other = [key for key in {**self.header, **known} if known.get(key) != self.header.get(key)]
-        if other:
-            told = "; ".join(
-                f"{key} was {known.get(key, 'unset')}, is now {self.header.get(key, 'unset')}"
-                for key in other
+        changes = [
+            key for key in {**self.header, **saved} if saved.get(key) != self.header.get(key)
+        ]
+        if changes:
+            differences = "; ".join(
+                f"{key} was {saved.get(key, 'unset')}, is now {self.header.get(key, 'unset')}"
+                for key in changes
             )
             raise ConfigError(
-                f"The batch in '{self.path}' was started with something else: {told}.",
+                f"The batch in '{self.path}' was started with something else: {differences}.",
                 fix="Go on with what it was started with, give another --output, or begin "
                 "again with --restart.",
             )
@@ -167,6 +169,6 @@ def _row(line: bytes) -> Row | None:
 
 def _foreign(path: Path) -> InputError:
     return InputError(
-        f"'{path}' is no manifest of a docking batch.",
+        f"'{path}' is not a manifest of a docking batch.",
         fix="Move it away, or give another --output.",
     )

@@ -1,4 +1,4 @@
-"""Docking a library: the run, its manifest, and the files that come of it."""
+"""Dock a library: the run, its manifest, and its output files."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ class LibraryRun:
     site:
         The pocket.
     path, entries:
-        The library: its file, and its records.
+        The library's file and records.
     settings:
-        Of every docking.
+        Settings of every docking.
     output:
         The SDF file of the ranked poses; ``.csv``, ``.html`` and ``.manifest.jsonl`` go
         beside it.
     manifest:
-        The rows that are done.
+        The finished rows.
     """
 
     def __init__(
@@ -80,12 +80,12 @@ class LibraryRun:
     ) -> Iterator[LibraryRun]:
         """Open a library (``.csv``, ``.sdf``, ``.smi`` ...) for the length of a ``with`` block.
 
-        ``restart`` forgets a manifest that is there.
+        ``restart`` deletes an existing manifest.
 
         Raises
         ------
         InputError, ConfigError
-            If the library cannot be read, or a manifest is there that began with something else.
+            If the library cannot be read, or an existing manifest belongs to another batch.
         """
         from moldiff.docking.library.entries import digest_of, read_library
         from moldiff.docking.library.manifest import Manifest
@@ -111,13 +111,13 @@ class LibraryRun:
 
     @property
     def done(self) -> int:
-        """Rows that are safe."""
+        """Number of finished rows."""
         return len(self.manifest.rows)
 
     def work(
         self, jobs: int = 1, threads: int = 1, progress: Callable[[Row], None] | None = None
     ) -> None:
-        """Dock what is not done yet."""
+        """Dock the remaining entries."""
         from moldiff.docking.library.library import dock_entries
 
         try:
@@ -147,7 +147,7 @@ class LibraryRun:
         table = _table_path(self.output)
         files = [table]
         replace_text(table, self._table(places))
-        if records:  # without a pose there is nothing an SDF file could say
+        if records:  # an SDF file needs at least one pose
             replace_text(self.output, "".join(records))
             files.insert(0, self.output)
         if page is not None and records:
@@ -156,21 +156,21 @@ class LibraryRun:
         return [*files, self.manifest.path]
 
     def summary(self) -> list[tuple[str, str]]:
-        """Return rows for a closing table: how many ended how, and the best."""
+        """Return rows for a closing table: counts by status and reason, and the best ligand."""
         rows = self.manifest.rows.values()
         counts = Counter(row.status for row in rows)
-        told = [("rows", f"{len(rows)} of {self.total}")]
-        told += [(status, f"{count}") for status, count in counts.most_common()]
-        why = Counter(row.reason.split(":")[0] for row in rows if row.reason)
-        told += [(f"  {reason}", f"{count}") for reason, count in why.most_common(_SHOWN)]
+        lines = [("rows", f"{len(rows)} of {self.total}")]
+        lines += [(status, f"{count}") for status, count in counts.most_common()]
+        reasons = Counter(row.reason.split(":")[0] for row in rows if row.reason)
+        lines += [(f"  {reason}", f"{count}") for reason, count in reasons.most_common(_SHOWN)]
         energies = [(row.energy, row.name) for row in rows if row.energy is not None]
         if energies:
             energy, name = min(energies)
-            told.append(("best", f"{name}, {energy:.2f} kcal/mol"))
-        return told
+            lines.append(("best", f"{name}, {energy:.2f} kcal/mol"))
+        return lines
 
     def _table(self, places: dict[int, int]) -> str:
-        """The table: a row for each record of the library, in its order."""
+        """Return the table as CSV: a row for each record of the library, in its order."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(COLUMNS)

@@ -1,7 +1,7 @@
-"""What a task of training promises.
+"""The interface of a training task.
 
-`Trainer` knows how to step, save, resume and log; everything that differs between tasks is a
-`Workload`: the data it opens, what it refuses, its batches and losses, how it judges a model.
+`Trainer` steps, saves, resumes and logs; a `Workload` owns everything that differs between tasks:
+it opens the data, checks the configuration, yields batches and losses, and evaluates the model.
 A task is one file; it registers its class under the name that configurations give as ``task``.
 """
 
@@ -33,10 +33,10 @@ __all__ = [
 ]
 
 Loss = tuple[Tensor, dict[str, Tensor], int]
-"""A loss to differentiate, its detached parts, and how many samples it is the mean of."""
+"""A loss to differentiate, its detached parts, and the number of samples it averages over."""
 
 Figures = dict[str, float]
-"""What a judgement measured, by column of the log."""
+"""Figures of an evaluation, by column of the log."""
 
 Say = Callable[[str], None]
 """Called with a line for the user."""
@@ -45,8 +45,8 @@ Say = Callable[[str], None]
 class Data(Protocol):
     """A data set.
 
-    ``meta`` says what it is: ``sha256`` of its content, and, where there are any, its ``source`` in
-    words and how many things were ``rejected`` for which reason.
+    ``meta`` describes it: ``sha256`` of its content and, optionally, its ``source`` in words and
+    the number of ``rejected`` items by reason.
     """
 
     path: Path
@@ -65,14 +65,14 @@ class Batches(Protocol):
 
 
 class Workload(ABC):
-    """A task to train for, on its data.  Made as ``Workload(config, data)``."""
+    """A training task on its data, built as ``Workload(config, data)``."""
 
     score: ClassVar[str]
-    """The figure of a judgement that says which model is best."""
+    """The figure of an evaluation that selects the best model; higher is better."""
     unit: ClassVar[str]
-    """One thing of the data, in words."""
+    """Name of one item of the data, such as "molecule"."""
     samples: ClassVar[str]
-    """What is counted per second, in words."""
+    """Plural name of what the speed counts, such as "poses"."""
     use: ClassVar[str]
     """The command that uses the model; ``{model}`` stands for its file."""
 
@@ -87,29 +87,29 @@ class Workload(ABC):
     @classmethod
     @abstractmethod
     def open(cls, config: TrainConfig, say: Say) -> Data:
-        """Open the data of a run; prepare it first, where it is a file of the user's."""
+        """Open the data of a run, preparing a user's file first."""
 
     @classmethod
     def check(cls, config: TrainConfig) -> list[str]:
-        """Refuse settings that do not go together; return warnings about doubtful ones.
+        """Refuse incompatible settings; return warnings about doubtful ones.
 
-        What can be said before any data is read (``ConfigError`` says what does go).
+        Runs before any data is read; a ``ConfigError`` names the settings that work.
         """
         return []
 
     def identity(self) -> dict[str, Any]:
-        """Return what beside the settings must not change between the parts of a run."""
+        """Return what must stay the same when a run is resumed, beside the settings."""
         return {}
 
     @abstractmethod
     def losses(self, batch: Any, *, rng: torch.Generator) -> Iterator[Loss]:
-        """Yield losses whose gradients add up to that of the batch."""
+        """Yield losses whose gradients add up to the gradient of the batch."""
 
     @abstractmethod
     def judge(
         self, model: Model, rng: torch.Generator, progress: Callable[[float], None]
     ) -> Figures:
-        """Measure a model; ``progress`` is called with the samples done since the last call."""
+        """Evaluate a model; ``progress`` receives the samples done since its last call."""
 
 
 def task(config: TrainConfig) -> type[Workload]:
@@ -118,51 +118,51 @@ def task(config: TrainConfig) -> type[Workload]:
     Raises
     ------
     ConfigError
-        If there is no such task.
+        If the task is unknown.
     """
-    found: type[Workload] = registered("task", config.task)
-    return found
+    workload: type[Workload] = registered("task", config.task)
+    return workload
 
 
 def build_objective(config: TrainConfig, trains: str, **context: Any) -> Any:
-    """Build the objective of a run, for what the run trains.
+    """Build the objective of a run that trains a ``trains``, such as "denoiser" or "codec".
 
     Raises
     ------
     ConfigError
-        If it cannot be built, or trains something else; with the objectives that fit.
+        If it cannot be built, or trains something else; the error lists fitting objectives.
     """
-    made: Objective = build("objective", config.objective, **context)
-    if made.trains == trains:
-        return made
+    objective: Objective = build("objective", config.objective, **context)
+    if objective.trains == trains:
+        return objective
     kinds = {name: registered("objective", name) for name in names("objective")}
-    fit = [name for name, kind in kinds.items() if kind.trains == trains]  # type: ignore[attr-defined]
+    fitting = [name for name, kind in kinds.items() if kind.trains == trains]  # type: ignore[attr-defined]
     raise ConfigError(
-        f"The objective '{describe(made)['name']}' trains a {made.trains}; the task "
+        f"The objective '{describe(objective)['name']}' trains a {objective.trains}; the task "
         f"'{config.task}' trains a {trains}.",
-        fix=f"Objectives for it: {', '.join(fit)}.",
+        fix=f"Objectives for it: {', '.join(fitting)}.",
     )
 
 
-_NEW = "embedding.conditions."  # weights whose initial values change nothing
+_NEW = "embedding.conditions."  # weights whose initial values have no effect
 
 
 def load_weights(module: nn.Module, first: nn.Module, name: str) -> None:
-    """Begin a module with the weights of another, read from the file ``name``.
+    """Initialise a module with the weights of another, read from the file ``name``.
 
     Raises
     ------
     ModelFileError
-        If they do not fit.
+        If the weights do not fit.
     """
     try:
-        known = first.state_dict()
-        # A model may learn to be asked for something that it did not know: it begins as it was.
+        weights = first.state_dict()
+        # A model may gain conditions: their new weights start without effect.
         new = {k: v for k, v in module.state_dict().items() if k.startswith(_NEW)}
-        module.load_state_dict({**new, **known})
+        module.load_state_dict({**new, **weights})
     except RuntimeError as error:
-        misfit = " ".join(str(error).split("\n\t")[1:2])[:160]  # the first kind of several
+        mismatch = " ".join(str(error).split("\n\t")[1:2])[:160]  # the first kind of several
         raise ModelFileError(
-            f"The weights of '{name}' do not fit the network: {misfit}",
+            f"The weights of '{name}' do not fit the network: {mismatch}",
             fix="Use the network settings of that model, or leave out 'init'.",
         ) from error

@@ -1,9 +1,9 @@
-"""The objective of the pose model: where do the atoms of a noised pose belong?
+"""The objective of the pose model: predict the bound positions of a noised pose.
 
-A bound pose is noised in translation, rotation and torsions; the network is asked for the
-displacement of each atom from there to the bound pose.  Of the images of the bound pose under
-the symmetries of the ligand's graph the one nearest to the noised pose is the target, so that
-a flipped phenyl ring is no error and the paths do not cross.
+A bound pose is noised in translation, rotation and torsions; the network predicts the
+displacement of each atom to the bound pose.  The target is the image of the bound pose, under the
+symmetries of the ligand's graph, that is nearest to the noised pose, so that a flipped phenyl
+ring costs nothing and paths do not cross.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Example:
     symmetry: Int[Tensor, "s n"]
 
     def context(self) -> dict[str, Any]:
-        """Return what a pose model is given, see `moldiff.domain.poses`."""
+        """Return the context of a pose model, see `moldiff.domain.poses`."""
         return {"kinematics": self.kinematics, "ligand": self.ligand, "pocket": self.pocket}
 
     def to(self, device: torch.device | str) -> Example:
@@ -69,10 +69,10 @@ class Example:
 def example(
     complex_: Complex, *, jitter: float, margin: tuple[float, float], rng: torch.Generator
 ) -> Example:
-    """Return a complex as tensors, the box's centre drawn up to ``jitter`` Å off the ligand's.
+    """Return a complex as tensors, with a box centre drawn within ``jitter`` Å of the ligand's.
 
-    The pocket is cropped at the reach of the ligand's *conformers* and a margin drawn from a
-    range in Å: nothing in the crop tells how the ligand lies.
+    The crop's radius is the reach of the ligand's *conformers* plus a margin drawn from a range in
+    Å, so that the crop reveals nothing about the pose.
     """
     direction = torch.randn(3, generator=rng)
     u, share = torch.rand(2, generator=rng).tolist()
@@ -127,17 +127,17 @@ class Displacement(Objective):
     times:
         Distribution of the noise level.
     poses:
-        Noised poses of each complex, which share one encoding of the pocket.
+        Noised poses of each complex, which share one encoding of ligand and pocket.
     jitter:
         Largest distance of the box's centre from the ligand's, Å.
     margin:
         Range of the crop's margin, Å (see :func:`example`).
     wobble:
-        Standard deviation in Å of noise on the pocket's atoms, against learning by heart.
+        Standard deviation in Å of noise on the pocket's atoms, against overfitting.
     centre:
         Weight of the error of the centroid.
     knee:
-        Error in Å where the loss goes from square to linear.
+        Error in Å at which the loss changes from quadratic to linear.
     early:
         The loss at time t is divided by ``early`` + t: small errors near the data count too.
     """
@@ -154,19 +154,19 @@ class Displacement(Objective):
     early: float = 0.4
 
     def draw(self, complex_: Complex, *, device: torch.device | str, rng: torch.Generator) -> Batch:
-        """Return bound poses of a complex as a clean batch, in a box and a pocket drawn for it.
+        """Return bound poses of a complex as a clean batch, with a random box and pocket.
 
-        Its context holds what the network is given, and the ``symmetry`` of the ligand.
+        The context holds the inputs of the network, and the ``symmetry`` of the ligand.
         """
-        made = example(complex_, jitter=self.jitter, margin=self.margin, rng=rng).to(device)
-        pocket = made.pocket
+        instance = example(complex_, jitter=self.jitter, margin=self.margin, rng=rng).to(device)
+        pocket = instance.pocket
         wobble = normal(pocket.positions.shape, rng=rng, device=device)
-        shaken = pocket.positions + self.wobble * wobble
-        conformer = torch.randint(len(made.bound), (self.poses,), generator=rng).to(device)
-        x_0 = to_batch(made.bound[conformer], pocket.centre)
-        context = made.context() | {
-            "pocket": dataclasses.replace(pocket, positions=shaken),
-            "symmetry": made.symmetry,
+        perturbed = pocket.positions + self.wobble * wobble
+        conformer = torch.randint(len(instance.bound), (self.poses,), generator=rng).to(device)
+        x_0 = to_batch(instance.bound[conformer], pocket.centre)
+        context = instance.context() | {
+            "pocket": dataclasses.replace(pocket, positions=perturbed),
+            "symmetry": instance.symmetry,
         }
         return x_0.given(**context)
 

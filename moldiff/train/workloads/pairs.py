@@ -1,9 +1,9 @@
-"""Pairs of noise and the sample a teacher made from it: a store that fills itself.
+"""Pairs of noise and a teacher's sample from it, generated on demand and cached on disk.
 
 Chunk k, one batch of molecules of one size, is a function of (teacher, settings, seed, k).  It
-is made when a step first asks for it and kept as a file, so the first pass over the pairs is
-generation and training in turns, later ones read; a run that is stopped has lost nothing, and a
-chunk that is missing or damaged is made again as it was.
+is generated when a step first needs it and saved to a file, so the first pass over the pairs
+alternates generation and training, and later passes read files; a stopped run loses nothing, and
+a missing or damaged chunk is regenerated identically.
 """
 
 from __future__ import annotations
@@ -31,27 +31,27 @@ _STREAM = 21  # of random numbers
 
 
 class Pair(NamedTuple):
-    """What a teacher made (b graphs), and the fields at t = 1 it made it from."""
+    """A teacher's samples (b graphs), and the fields at t = 1 they were generated from."""
 
     x_0: Batch
     noise: Batch
 
 
 class TeacherPairs:
-    """Endless batches of pairs, `Reflow.pairs` different ones, sized as the teacher's molecules.
+    """Endless batches of pairs, `Reflow.pairs` distinct ones, with the teacher's sizes.
 
     Parameters
     ----------
     objective:
         Built with the teacher's denoiser as its guide.
     teacher:
-        The model whose sizes and process the pairs have.
+        The model that generates the pairs, with its sizes and process.
     path:
         Directory of the store.
     batch:
         Pairs per chunk, which is a batch.
     seed:
-        Decides the noise and the order.
+        Seed of the noise and the order.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class TeacherPairs:
         self._sizes, self._weights = list(sizes), torch.tensor(list(sizes.values()))
 
     def __getitem__(self, step: int) -> Pair:
-        """Return the pairs of a step: the chunks in their order, then shuffled anew each time."""
+        """Return the pairs of a step: chunks in order in the first epoch, then shuffled."""
         epoch, position = divmod(step, self.per_epoch)
         if epoch:
             order = np.random.default_rng([self.seed, epoch]).permutation(self.per_epoch)
@@ -79,8 +79,8 @@ class TeacherPairs:
             if json.loads(header["origin"]) == self.origin(number):
                 return Pair(_fields(tensors, "x_0"), _fields(tensors, "noise"))
         except (ModelFileError, KeyError, ValueError):
-            pass  # there is none, or none that can be used: the same one is made again
-        pair = self._made(number)
+            pass  # missing or unusable: generate it again
+        pair = self._generate(number)
         tensors = {f"x_0.{f}": _small(v) for f, v in pair.x_0.items()}
         tensors |= {f"noise.{f}": v for f, v in pair.noise.items()}
         origin = json.dumps(self.origin(number))
@@ -88,12 +88,12 @@ class TeacherPairs:
         return pair
 
     def origin(self, number: int) -> Mapping[str, object]:
-        """Return what a chunk is a function of, as plain values."""
+        """Return everything that determines a chunk, as plain values."""
         teaching = json.loads(json.dumps(dict(self.objective.teaching)))
         settings = {"teacher": self.teacher.digest, "teaching": teaching}
         return settings | {"batch": self.batch, "seed": self.seed, "chunk": number}
 
-    def _made(self, number: int) -> Pair:
+    def _generate(self, number: int) -> Pair:
         rng = generator(self.seed, _STREAM, number)
         n = self._sizes[int(torch.multinomial(self._weights, 1, generator=rng))]
         process = self.teacher.denoiser.process
@@ -108,10 +108,10 @@ def _sizes(teacher: Model) -> Mapping[int, float]:
 
 
 def _small(value: torch.Tensor) -> torch.Tensor:
-    """Classes as bytes."""
+    """Store classes as bytes."""
     return value if value.is_floating_point() else value.to(torch.uint8)
 
 
 def _fields(tensors: Mapping[str, torch.Tensor], part: str) -> Batch:
-    found = {f: tensors[f"{part}.{f}"] for f in FIELDS if f"{part}.{f}" in tensors}
-    return Batch({f: v if v.is_floating_point() else v.long() for f, v in found.items()})
+    values = {f: tensors[f"{part}.{f}"] for f in FIELDS if f"{part}.{f}" in tensors}
+    return Batch({f: v if v.is_floating_point() else v.long() for f, v in values.items()})
