@@ -1,8 +1,8 @@
 """The command line: ``moldiff COMMAND``.
 
 One file per command parses options and prints; `moldiff.generation`, `moldiff.docking`,
-`moldiff.metrics` and `moldiff.train` do the work.  Nothing here imports torch, RDKit or numpy
-before a command needs them, so ``moldiff --help`` answers at once.
+`moldiff.metrics` and `moldiff.train` do the work.  torch, RDKit and numpy are
+imported when a command needs them, so ``moldiff --help`` answers at once.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from moldiff.cli.output import examples
 from moldiff.cli.startup import process
 from moldiff.version import __version__
 
-__all__ = ["main", "run"]
+__all__ = ["application", "main", "run"]
 
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 
-# In the order of the help; each is a module of this package, with a function ``command`` and
-# ``EXAMPLES``, or, where it has commands of its own, ``app``.
+# In the order of the help; each is a module of this package with a function ``command`` and
+# ``EXAMPLES``, or, for a group of commands, with ``app``.
 _SINGLE = ("generate", "dock", "evaluate", "view", "likelihood", "train", "info", "methods", "cite")
 _GROUPS = ("data", "benchmark")
 _COMMANDS = _SINGLE + _GROUPS
-_LONG = ("train", *_GROUPS)  # where Python's own sweeping for garbage is right
+_LONG = ("train", *_GROUPS)  # long commands, which use Python's garbage collection
 
 
 def application(names: Sequence[str] = _COMMANDS) -> typer.Typer:
-    """Return the command line with these commands.
+    """Return the command line with the named commands.
 
-    typer reads the signature of every command it has, which for all of them takes longer than
-    for most commands to begin.
+    typer inspects the signature of every command; for all of them that takes longer than most
+    commands take to start.
     """
     app = typer.Typer(
         add_completion=False,
@@ -92,13 +92,13 @@ def _moldiff(
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit status.
 
-    0: done; 1: it failed; 2: the request cannot be met as it is (options, files,
-    configuration); 130: interrupted, by Ctrl-C or SIGTERM.
+    0: success; 1: failure; 2: an unusable request (options, files, configuration); 130:
+    interrupted by Ctrl-C or SIGTERM.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments or os.environ.get("MOLDIFF_DEBUG", "") not in ("", "0")
     arguments = [word for word in arguments if word != "--debug"] or ["--help"]
-    # Anything else (help, an option, a misspelt name) takes the whole command line.
+    # Anything else (help, an option, a misspelt name) needs all commands.
     names = arguments[:1] if arguments[0] in _COMMANDS else _COMMANDS
 
     def action() -> Any:

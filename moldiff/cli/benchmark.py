@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Measure moldiff against its peers.")
 
 _METHODS = "moldiff,random,energy,unminimised,vina1,vina8"
-_EVERY = 60.0  # seconds between lines where there is no terminal
+_EVERY = 60.0  # seconds between lines of progress without a terminal
 
 
 @app.callback()
@@ -110,9 +110,9 @@ def docking(
 
     if not report_only and model is not None and not model.is_file():
         raise InputError(f"There is no model file {model}.", fix="Check the path.")
-    if readme is not None:  # before hours of work
+    if readme is not None:  # fail before hours of work
         around_section(readme, short.SECTION)
-    found = [read_set(folder) for folder in sets]
+    complex_sets = [read_set(folder) for folder in sets]
     if len({folder.resolve().name for folder in sets}) < len(sets):
         raise InputError("Two of the sets have the same name.", fix="Name each folder once.")
     plan = Plan(
@@ -123,15 +123,15 @@ def docking(
         time_limit,
         None if model is None else str(model),
     )
-    cases = choose(found, limit=limit, only=None if ids is None else _ids(ids))
-    known = {} if similarity is None else read_similarity(similarity)
-    with Study.open(cases, plan, output, known) as study:
+    cases = choose(complex_sets, limit=limit, only=None if ids is None else _ids(ids))
+    similarities = {} if similarity is None else read_similarity(similarity)
+    with Study.open(cases, plan, output, similarities) as study:
         stopped = not report_only and _work(study, jobs)
         result = _tell(study)
         if readme is not None:
-            asked = _runs(methods, search, exhaustiveness, curve=False)
-            done = short.into_readme(result, {run.label for run in asked}, readme)
-            remark(f"Put into: {readme}" if done else f"Nothing is finished: {readme} stays.")
+            requested = _runs(methods, search, exhaustiveness, curve=False)
+            written = short.into_readme(result, {run.label for run in requested}, readme)
+            remark(f"Put into: {readme}" if written else f"Nothing is finished: {readme} stays.")
         left = len(study.left())
     if stopped:
         raise Interrupted(
@@ -153,7 +153,9 @@ def _runs(words: str, search: int | None, exhaustiveness: int, *, curve: bool) -
 def _seeds(text: str) -> tuple[int, ...]:
     words = [word.strip() for word in text.split(",")]
     if not all(word.isdecimal() and int(word) < 2**31 - 1 for word in words):
-        raise InputError(f"--seeds {text} is no list of numbers.", fix="For example --seeds 0,1,2.")
+        raise InputError(
+            f"--seeds {text} is not a list of numbers.", fix="For example --seeds 0,1,2."
+        )
     return tuple(dict.fromkeys(int(word) for word in words))
 
 
@@ -166,7 +168,7 @@ def _ids(path: Path) -> frozenset[str]:
 
 
 def _work(study: Study, jobs: int) -> bool:
-    """Dock what is left; whether it was interrupted."""
+    """Dock the rest; return whether it was interrupted."""
     left, total = len(study.left()), study.total
     if study.stale:
         remark(
@@ -175,8 +177,8 @@ def _work(study: Study, jobs: int) -> bool:
     if left < total:
         remark(f"Going on: {total - left} of {counted(total, 'docking')} were done before.")
     try:
-        with _progress(total - left, total) as told:
-            study.work(jobs, told)
+        with _progress(total - left, total) as report:
+            study.work(jobs, report)
     except KeyboardInterrupt:
         return True
     return False
@@ -184,13 +186,13 @@ def _work(study: Study, jobs: int) -> bool:
 
 @contextmanager
 def _progress(done: int, total: int) -> Iterator[Callable[[Row], None]]:
-    """A bar with the time left; where there is no terminal, a line now and then."""
+    """Show a bar with the time left, or, without a terminal, a line every minute."""
     start = last = time.monotonic()
     finished = failed = 0
     with bar("{task.completed} of {task.total}", "{task.fields[note]}") as shown:
         line = shown.add_task("docking", total=total, completed=done, note="")
 
-        def told(row: Row) -> None:
+        def report(row: Row) -> None:
             nonlocal last, finished, failed
             finished += 1
             failed += row.status == "failed"
@@ -205,7 +207,7 @@ def _progress(done: int, total: int) -> Iterator[Callable[[Row], None]]:
                 )
                 last = now
 
-        yield told
+        yield report
 
 
 def _duration(seconds: float) -> str:

@@ -30,9 +30,9 @@ def command(
     from moldiff.citing import cite
     from moldiff.references import bibtex
 
-    found = cite(words)
-    for number, key in enumerate(found):
-        told = textwrap.fill(
-            ", ".join(found[key]), 100, initial_indent="% ", subsequent_indent="% "
+    reasons = cite(words)
+    for number, key in enumerate(reasons):
+        comment = textwrap.fill(
+            ", ".join(reasons[key]), 100, initial_indent="% ", subsequent_indent="% "
         )
-        print(f"{chr(10) if number else ''}{told}\n{bibtex([key])}")
+        print(f"{chr(10) if number else ''}{comment}\n{bibtex([key])}")

@@ -1,4 +1,4 @@
-"""``moldiff data``: prepare data sets once, look at them."""
+"""``moldiff data``: prepare and describe data sets."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ def qm9(
     from moldiff.data.qm9 import prepare
     from moldiff.data.store import Store
 
-    if output is None:  # a part must not pass for the whole that the configurations expect
+    if output is None:  # configurations expect all of QM9 at data/qm9
         output = Path("data/qm9" if limit is None else f"data/qm9-{limit}")
     if (output / "store.json").is_file() and not force:
-        known = Store.open(output)
-        source = str(known.meta.get("source", ""))
+        existing = Store.open(output)
+        source = str(existing.meta.get("source", ""))
         if not source.startswith("QM9"):
             raise InputError(
                 f"{output} holds another data set, from {source or 'an unknown source'}.",
                 fix="Give another --output, or replace it with --force.",
             )
         remark(f"{output} is there already (--force prepares it again).")
-        describe(known)
+        describe(existing)
         return
     with bar("{task.completed} of {task.total}") as shown:
         line = shown.add_task("preparing QM9", total=None)
@@ -159,7 +159,7 @@ def complexes(
 
 
 def describe_complexes(store: ComplexStore) -> None:
-    """Print what a store of complexes holds, and what was rejected and why."""
+    """Print the contents of a store of complexes, and the reasons for rejection."""
     meta, sizes = store.meta, store.sizes.T
     pocket, ligand, rotors = (f"{v.min()} to {v.max()}, mean {v.mean():.1f}" for v in sizes[:3])
     values = {
@@ -178,7 +178,7 @@ def describe_complexes(store: ComplexStore) -> None:
 
 
 def _lines(path: Path | None) -> frozenset[str]:
-    """The lines of a text file without comments; none without a file."""
+    """Return the lines of a text file except comments; empty without a file."""
     if path is None:
         return frozenset()
     try:
@@ -193,7 +193,7 @@ def info(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A prepared data set.")],
     verify: Annotated[bool, typer.Option("--verify", help="Check every file's checksum.")] = False,
 ) -> None:
-    """Say what a prepared data set holds."""
+    """Describe a prepared data set."""
     from moldiff.data.complexes import ComplexStore
     from moldiff.data.store import Store
 
@@ -206,7 +206,7 @@ def info(
 
 
 def _keep(output: Path, force: bool) -> None:
-    """Refuse to replace a data set unasked (``InputError``)."""
+    """Raise ``InputError`` before replacing a data set without ``force``."""
     if (output / "store.json").is_file() and not force:
         raise InputError(
             f"{output} holds a data set already.",
@@ -215,7 +215,7 @@ def _keep(output: Path, force: bool) -> None:
 
 
 def describe(store: Store) -> None:
-    """Print what a store holds, and what was rejected and why."""
+    """Print the contents of a store, and the reasons for rejection."""
     sizes = store.sizes
     values = {
         "directory": store.path,

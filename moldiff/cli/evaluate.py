@@ -1,4 +1,4 @@
-"""``moldiff evaluate``: what molecules are worth, beside the data's own row."""
+"""``moldiff evaluate``: metrics of molecules, beside those of the data."""
 
 from __future__ import annotations
 
@@ -99,10 +99,10 @@ _SHOWN = 6  # kinds of failure in the closing line
 
 
 def _check_reference(name: str) -> None:
-    """Refuse an unknown reference before any work is done: it is the request that is wrong."""
+    """Raise an error for an unknown reference, before any work."""
     from importlib.resources import files
 
     place = Path(str(files("moldiff.metrics") / "reference"))
-    known = ["none", *(path.stem for path in place.glob("*.json"))]
-    if name not in known:
-        raise InputError(f"There is no reference '{name}'.", fix=did_you_mean(name, known))
+    names = ["none", *(path.stem for path in place.glob("*.json"))]
+    if name not in names:
+        raise InputError(f"There is no reference '{name}'.", fix=did_you_mean(name, names))

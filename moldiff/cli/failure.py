@@ -1,4 +1,4 @@
-"""Every way a command can fail ends here: one line on stderr and an exit status."""
+"""Failures of commands: one line on stderr and an exit status."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["FAILED", "INTERRUPTED", "UNUSABLE", "Interrupted", "guarded", "termi
 
 FAILED, UNUSABLE, INTERRUPTED = 1, 2, 130
 
-# What helps against an operating system's refusal.
+# Remedies for errors of the operating system.
 _REMEDIES = {
     errno.ENOSPC: "Free some space on the disk, or write elsewhere.",
     errno.EDQUOT: "Free some of your quota, or write elsewhere.",
@@ -35,7 +35,7 @@ _REMEDIES = {
 
 
 class Interrupted(Exception):
-    """Ctrl-C, in a command's own words: what is kept and how to go on."""
+    """Ctrl-C, with a command's message: what is saved and how to continue."""
 
 
 def guarded(action: Callable[[], object], *, debug: bool = False) -> int:
@@ -46,7 +46,7 @@ def guarded(action: Callable[[], object], *, debug: bool = False) -> int:
     action:
         Returns an exit status; None and 0 are success.
     debug:
-        Print the traceback of an error first.
+        Print the traceback of an error as well.
     """
     try:
         result = action()
@@ -71,19 +71,19 @@ def guarded(action: Callable[[], object], *, debug: bool = False) -> int:
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Let SIGTERM (``timeout``, a batch system) do inside the block what Ctrl-C does.
+    """Treat SIGTERM (``timeout``, a batch system) inside the block like Ctrl-C.
 
-    Nothing happens outside the main thread, where Python allows no signal handlers.
+    Only the main thread may set signal handlers; elsewhere this has no effect.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    owner, known = os.getpid(), signal.getsignal(signal.SIGTERM)
+    owner, previous = os.getpid(), signal.getsignal(signal.SIGTERM)
 
     def handle(number: int, _: Any) -> None:
         if os.getpid() == owner:
             raise KeyboardInterrupt
-        # A forked worker, which a pool ends by this very signal: it dies without a word.
+        # A forked worker, which a pool terminates with this signal: end silently.
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
 
@@ -91,11 +91,11 @@ def terminable() -> Iterator[None]:
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL if known is None else known)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if previous is None else previous)
 
 
 def _verdict(error: Exception) -> tuple[int, str]:
-    """Exit status and the line that says what, where and how to fix it."""
+    """Return the exit status, and a line with what is wrong, where, and how to fix it."""
     if isinstance(error, MoldiffError):
         wrong_request = isinstance(error, InputError | ConfigError)
         return (UNUSABLE if wrong_request else FAILED), f"{error.what} {error.fix}"
@@ -125,7 +125,7 @@ def _complain(line: str) -> None:
 
 
 def _broken_pipe() -> int:
-    """The reader of our output is gone (``moldiff info | head``): stop without a word."""
+    """Stop silently when the reader of our output is gone (``moldiff info | head``)."""
     # Otherwise the interpreter's own flush at exit would complain.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return FAILED

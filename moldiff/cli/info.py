@@ -18,7 +18,7 @@ def command(
     ] = None,
     imports: Imports = None,
 ) -> None:
-    """Print what is known of a model.
+    """Print the card of a model.
 
     Network, elements, sizes, data, training, what was measured, and the hash of its weights.
     """
@@ -27,11 +27,11 @@ def command(
     from moldiff.models import card_rows, load
 
     if model is None:
-        known = bundled_models()
-        if not known:
+        bundled = bundled_models()
+        if not bundled:
             remark("No model is bundled with this installation. Train one: moldiff train --help")
         else:
-            rows = [(n, f"{path.stat().st_size / 1e6:.1f} MB", path) for n, path in known.items()]
+            rows = [(n, f"{path.stat().st_size / 1e6:.1f} MB", path) for n, path in bundled.items()]
             table(rows, header=("model", "size", "file"))
             remark("More about one: moldiff info NAME")
         return

@@ -1,4 +1,4 @@
-"""``moldiff likelihood``: how probable a model thinks molecules are."""
+"""``moldiff likelihood``: a model's bound on the log-likelihood of molecules."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ EXAMPLES = (
     "moldiff likelihood my.sdf --model runs/my/model.safetensors",
 )
 
-_SHOWN = 20  # molecules in the table; all of them are in the JSON
+_SHOWN = 20  # molecules in the table; the JSON has all
 _KINDS = 6  # kinds of reasons in the closing line
 
 
@@ -95,7 +95,7 @@ def command(
 
 
 def _print(rows: list[Likelihood]) -> None:
-    """Print the first molecules, the mean over all, and why some have no bound."""
+    """Print the first molecules, the mean over all, and the reasons for missing bounds."""
     from moldiff.generation.bound import mean_terms
 
     mean = mean_terms(rows)
@@ -110,8 +110,8 @@ def _print(rows: list[Likelihood]) -> None:
     table(drawn, header=names, title=f"{counted(len(rows), 'molecule')}, nats")
     reasons = Counter(row.reason for row in rows if row.reason is not None)
     if reasons:
-        told = commonest(dict(reasons.most_common()), _KINDS)
-        print(f"No bound: {told}")
+        kinds = commonest(dict(reasons.most_common()), _KINDS)
+        print(f"No bound: {kinds}")
 
 
 def _cells(row: Likelihood, columns: list[str]) -> tuple[str, ...]:

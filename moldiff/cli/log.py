@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["LOG_EVERY", "Log", "drop_after"]
 
 LOG_EVERY = 100  # steps between rows of log.csv
-_MEMORY = 0.98  # of the smoothed losses
+_MEMORY = 0.98  # decay of the smoothed losses
 
 
 class Log:
@@ -36,7 +36,7 @@ class Log:
             drop_after(self.trainer.output / name, self.trainer.step)
 
     def add(self, progress: Progress) -> str:
-        """Take a step into account; return smoothed losses and speed as text."""
+        """Add a step; return smoothed losses and speed as text."""
         seconds = self.trainer.seconds
         self._molecules += progress.speed * (seconds - self._last)
         self._last = seconds
@@ -69,7 +69,7 @@ class Log:
 
 
 def drop_after(path: Path, step: int) -> None:
-    """Keep the rows of a table up to ``step``; a row torn by a crash goes too."""
+    """Drop the rows of a table after ``step``, and rows torn by a crash."""
     from moldiff.text import replace_text
 
     if not path.is_file():

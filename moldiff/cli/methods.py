@@ -44,11 +44,11 @@ _ROLES = (
 )
 
 
-_USUAL = ("denoising", "kumaraswamy")  # without which the lines are easier to read
+_USUAL = ("denoising", "kumaraswamy")  # defaults, left out for shorter lines
 
 
 def _parts(config: Mapping[str, Any]) -> list[str]:
-    """The names of the parts a method sets, each once."""
+    """Return the distinct names of the parts that a method sets."""
     return list(dict.fromkeys(name for name in _named(config) if name not in _USUAL))
 
 
@@ -69,6 +69,6 @@ def _stepper(stepper: Mapping[str, Any]) -> str:
 def _paper(key: str) -> str:
     from moldiff.references import reference
 
-    found = reference(key)
-    number = found.fields.get("eprint")
-    return f"{found.short}, arXiv {number}" if number else found.short
+    entry = reference(key)
+    number = entry.fields.get("eprint")
+    return f"{entry.short}, arXiv {number}" if number else entry.short

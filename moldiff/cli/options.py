@@ -1,4 +1,4 @@
-"""Values of options that are more than a number."""
+"""Parsers of structured option values."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Imports = Annotated[
 
 
 def import_all(sources: list[str] | None) -> None:
-    """Import the user's own parts (``InputError`` where that fails)."""
+    """Import the user's parts (``InputError`` on failure)."""
     from moldiff.plugins import import_source
 
     for source in sources or []:
@@ -30,7 +30,7 @@ def import_all(sources: list[str] | None) -> None:
 
 
 def temperatures(text: str) -> float | dict[str, float]:
-    """Read ``NUMBER`` or ``FIELD=NUMBER,...`` (``InputError`` where that is not what it is)."""
+    """Parse ``NUMBER`` or ``FIELD=NUMBER,...``; raise ``InputError`` for anything else."""
     values: dict[str, float] = {}
     for part in text.split(","):
         field, equals, number = (word.strip() for word in part.rpartition("="))
@@ -52,17 +52,17 @@ def temperatures(text: str) -> float | dict[str, float]:
 
 
 def conditions(texts: list[str]) -> dict[str, float]:
-    """Read ``NAME=VALUE`` (``InputError`` where that is not what it is)."""
-    wanted: dict[str, float] = {}
+    """Parse ``NAME=VALUE`` texts; raise ``InputError`` for anything else."""
+    values: dict[str, float] = {}
     for text in texts:
         name, _, value = (part.strip() for part in text.partition("="))
         try:
             number = float(value)
         except ValueError:
             raise InputError(
-                f"'{text}' is no condition.", fix="Write it as in --condition logp=1.5."
+                f"'{text}' is not a condition.", fix="Write it as in --condition logp=1.5."
             ) from None
-        if name in wanted:
+        if name in values:
             raise InputError(f"--condition {name} is given twice.", fix="Give it once.")
-        wanted[name] = number
-    return wanted
+        values[name] = number
+    return values

@@ -1,4 +1,4 @@
-"""What the commands share on the terminal: tables, progress, checks of output files.
+"""Shared terminal output of the commands: tables, progress, checks of output files.
 
 Results go to stdout, progress and remarks to stderr.  rich loads on first use.
 """
@@ -36,46 +36,46 @@ __all__ = [
     "table",
 ]
 
-_WIDTH = 120  # of tables that go to a file or a pipe
+_WIDTH = 120  # columns of tables written to a file or a pipe
 
 
 def examples(*lines: str) -> str:
-    """Render the examples at the end of a command's help (``\\b`` keeps their lines)."""
+    """Format the examples at the end of a command's help (``\\b`` preserves lines)."""
     return "Examples:\n\n\b\n" + "\n".join(f"  {line}" for line in lines)
 
 
 def remark(text: str) -> None:
-    """Say something that is no result, on stderr."""
+    """Print a remark on stderr; results go to stdout."""
     print(text, file=sys.stderr)
 
 
 def percent(part: int, whole: int) -> str:
-    """``30 (93.8 %)``."""
+    """Format a count with its percentage: ``30 (93.8 %)``."""
     return f"{part} ({100 * part / whole:.1f} %)" if whole else str(part)
 
 
 def counted(number: int, noun: str) -> str:
-    """``1 molecule``, ``2 molecules``, ``2 complexes``."""
+    """Format a count: ``1 molecule``, ``2 molecules``, ``2 complexes``."""
     plural = f"{noun}es" if noun.endswith("x") else f"{noun}s"
     return f"{number} {noun if number == 1 else plural}"
 
 
 def commonest(kinds: Mapping[str, int], at_most: int) -> str:
-    """``a (7), b (2), and 3 more kinds`` of ``kinds``, which come with the commonest first."""
-    told = [f"{kind} ({number})" for kind, number in kinds.items()]
-    more = [f"and {counted(len(told) - at_most, 'more kind')}"] if len(told) > at_most else []
-    return ", ".join([*told[:at_most], *more])
+    """List ``kinds``, sorted with the commonest first: ``a (7), b (2), and 3 more kinds``."""
+    items = [f"{kind} ({number})" for kind, number in kinds.items()]
+    more = [f"and {counted(len(items) - at_most, 'more kind')}"] if len(items) > at_most else []
+    return ", ".join([*items[:at_most], *more])
 
 
 def shown_directory(path: Path) -> str:
-    """The directory in a sentence: by its name where the path says only ``.`` or ``..``."""
+    """Return a directory for a message: resolved if the path is only ``.`` or ``..``."""
     return str(path) if path.name not in ("", "..") else str(path.resolve())
 
 
 def table(
     rows: Iterable[Sequence[object]], *, header: Sequence[str] = (), title: str | None = None
 ) -> None:
-    """Print a table on stdout: the first column names, the others hold the values."""
+    """Print a table on stdout: names in the first column, values in the others."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -88,12 +88,12 @@ def table(
         style = "bold" if k == 0 else None
         drawn.add_column(header[k] if k < len(header) else "", style=style, overflow="fold")
     for row in cells:
-        drawn.add_row(*(Text(cell) for cell in row))  # Text: brackets are no markup
+        drawn.add_row(*(Text(cell) for cell in row))  # Text: brackets are not markup
     print_wide(drawn)
 
 
 def print_wide(drawn: Table) -> None:
-    """Print a rich table on stdout, wide where stdout is no terminal."""
+    """Print a rich table on stdout, wide if stdout is not a terminal."""
     from rich.console import Console
 
     Console(width=None if sys.stdout.isatty() else _WIDTH).print(drawn)
@@ -113,9 +113,9 @@ def pairs(values: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str,
 
 @contextmanager
 def bar(*columns: str) -> Iterator[Progress]:
-    """Give a progress display on stderr; ``columns`` are formats added before the time left.
+    """Give a progress display on stderr; ``columns`` are formats before the time left.
 
-    It shows nothing where stderr is no terminal.
+    It is silent if stderr is not a terminal.
     """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -131,7 +131,7 @@ def bar(*columns: str) -> Iterator[Progress]:
         transient=True,
     )
     try:
-        with held():  # the thread that draws is not to be the one Ctrl-C wakes
+        with held():  # Ctrl-C must not wake the drawing thread
             progress.start()
         yield progress
     finally:
@@ -140,12 +140,12 @@ def bar(*columns: str) -> Iterator[Progress]:
 
 
 def check_output(path: Path, suffixes: Sequence[str] = ()) -> None:
-    """Refuse an output file that could not be written, before any work is done.
+    """Raise an error, before any work, if an output file cannot be written.
 
     Raises
     ------
     InputError
-        If the suffix is none of ``suffixes``, the directory is missing, or it is no file.
+        If the suffix is not in ``suffixes``, the directory is missing, or the path is a directory.
     """
     if suffixes and path.suffix.lower() not in suffixes:
         raise InputError(
@@ -162,7 +162,7 @@ def check_output(path: Path, suffixes: Sequence[str] = ()) -> None:
 
 
 def check_apart(option: str, written: Path, others: Iterable[Path]) -> None:
-    """Refuse one file for two purposes (``InputError``); links are followed."""
+    """Raise ``InputError`` if one file serves two purposes; links are followed."""
     if os.path.realpath(written) in {os.path.realpath(other) for other in others}:
         raise InputError(
             f"{option} would overwrite '{written}', which is used for something else.",
@@ -171,9 +171,9 @@ def check_apart(option: str, written: Path, others: Iterable[Path]) -> None:
 
 
 def check_threads(threads: int | None, name: str = "--threads") -> None:
-    """Refuse more threads than four a core (``InputError``); None is fine.
+    """Raise ``InputError`` for more than four threads per core; accept None.
 
-    ``name`` is what the user calls the number.
+    ``name`` is the user's name for the number.
     """
     most = 4 * (os.cpu_count() or 1)
     if threads is not None and not 1 <= threads <= most:
@@ -184,6 +184,6 @@ def check_threads(threads: int | None, name: str = "--threads") -> None:
 
 
 def check_positive(option: str, value: float | None) -> None:
-    """Refuse a number that is not finite and above 0 (``InputError``); None is fine."""
+    """Raise ``InputError`` unless a number is finite and above 0; accept None."""
     if value is not None and not 0 < value < float("inf"):
         raise InputError(f"{option} must be a number above 0, not {value}.", fix=f"Try {option} 1.")

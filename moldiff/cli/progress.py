@@ -1,4 +1,4 @@
-"""Progress of work in named stages: bars on a terminal, now and then a line anywhere else."""
+"""Progress of work in named stages: bars on a terminal, occasional lines elsewhere."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["Lines", "stages"]
 #: Called as ``show(stage, done, total)``.
 Show: TypeAlias = Callable[[str, int, int], None]
 
-_SILENT = 5.0  # seconds between two lines at least: short work says nothing
-_PATIENT = 30.0  # seconds after which even little progress is told
+_SILENT = 5.0  # minimum seconds between two lines: short work prints none
+_PATIENT = 30.0  # seconds after which any progress is reported
 
 
 @contextmanager
 def stages() -> Iterator[Show]:
-    """Give a function that shows on stderr how far each stage is."""
+    """Give a function that shows the progress of each stage on stderr."""
     with bar("{task.completed} of {task.total}") as shown:
         yield Lines() if shown.disable else _Bars(shown)
 
@@ -40,21 +40,21 @@ class _Bars:
 
 
 class Lines:
-    """A line after each tenth of a stage, or after half a minute, for log files and pipes."""
+    """Prints a line after each tenth of a stage, or each half minute, for log files and pipes."""
 
     def __init__(
         self, say: Callable[[str], None] = remark, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.say, self.clock = say, clock
         self.last = clock()
-        self.told: dict[str, int] = {}
+        self.tenths: dict[str, int] = {}
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        """Say how far ``stage`` is, if it is time to."""
+        """Print the progress of ``stage`` if a line is due."""
         tenths = 10 * done // max(1, total)
         waited = self.clock() - self.last
-        further = tenths > self.told.get(stage, 0)
+        further = tenths > self.tenths.get(stage, 0)
         if done and waited >= (_SILENT if further else _PATIENT):
             self.say(f"{stage}: {done} of {total} ({100 * done // total} %)")
             self.last += waited
-            self.told[stage] = tenths
+            self.tenths[stage] = tenths

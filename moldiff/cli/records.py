@@ -1,4 +1,4 @@
-"""What the commands that read molecules share: a count of what could not be read."""
+"""Reading molecules in commands, with a count of unreadable records."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["Readable"]
 
 
 class Readable:
-    """The records of a file, once; at their end an error if none of them is a molecule.
+    """One pass over the records of a file; it ends with an error if none is a molecule.
 
     Attributes
     ----------
     count, unreadable:
-        Records so far, and those among them without a molecule.
+        Number of records so far, and of those without a molecule.
     """
 
     def __init__(self, path: Path) -> None:
@@ -39,7 +39,7 @@ class Readable:
         Raises
         ------
         InputError
-            If the file cannot be read, or none of its records.
+            If the file or all of its records cannot be read.
         """
         from moldiff.io import read_molecules
 
@@ -55,5 +55,5 @@ class Readable:
         reason = self._reasons.most_common(1)[0][0]
         many = f"None of the {self.count} records of {self.path} can be read"
         one = f"The only record of {self.path} cannot be read"
-        told = one if self.count == 1 else many
-        return InputError(f"{told}: {reason}.", fix="Check what the file holds.")
+        finding = one if self.count == 1 else many
+        return InputError(f"{finding}: {reason}.", fix="Check what the file holds.")

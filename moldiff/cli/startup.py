@@ -1,10 +1,10 @@
-"""A short command in a process of its own: what starting and ending it may leave out.
+"""Fast start and exit of the process of a short command.
 
-``import torch`` runs a thousand modules, half of them for its compiler, its exporter and
-quantisation.  Here the largest of those become modules that run at their first use (what PEP 810
-is to bring to the language), so whoever does use one finds it as always.  This is for the versions
-of torch it was tried with; any other is imported as it comes.  The rest is Python's: fewer sweeps
-for garbage while much is loaded, and none through what is alive when the process ends.
+``import torch`` runs a thousand modules, half of them for its compiler, exporter and
+quantisation.  Here the largest of those are deferred: they run at first use (lazy imports, as in
+PEP 810), so code that uses one works as usual.  Only tested versions of torch are treated this
+way; others are imported normally.  In addition, fewer garbage collections run during loading, and
+none at exit.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from typing import Any, NoReturn
 __all__ = ["LATER", "TRIED", "load_torch", "process"]
 
 TRIED = ("2.13",)
-"""Versions of torch whose import was tried with the modules below put off."""
+"""Versions of torch tested with the modules below deferred."""
 
 LATER = frozenset(
     (
-        # Shapes and other forms of operations, for the compiler: nothing here computes with "meta".
+        # Shapes and decompositions of operations, for the compiler and the device "meta".
         "torch._meta_registrations",
         "torch.distributed._meta_registrations",
         "torch.export",
         "torchgen.model",
-        # Operations for GPUs that are written in Python.
+        # GPU operations written in Python.
         "torch._native",
         # Quantisation.
         "torch.ao",
@@ -43,34 +43,34 @@ LATER = frozenset(
         "torch.nn.quantizable",
         "torch.nn.quantized",
         "torch.quantization",
-        # What nothing needs but its users.
+        # Used only by code that imports them itself.
         "torch.distributions",
         "torch.masked",
         "torch.quasirandom",
         "torch.utils.data",
-        # A compiler of Fortran, woken by ``from numpy import *`` in SciPy.
+        # A wrapper for Fortran, imported by ``from numpy import *`` in SciPy.
         "numpy.f2py",
     )
 )
-"""Modules that run when something in them is used, not when they are imported."""
+"""Modules that run at first use instead of at import."""
 
-# Container objects more than at the last sweep that call for the next: Python's 700 mean dozens of
-# sweeps through all that torch has loaded.  100 000 are some 10 MB.
+# Threshold of new container objects for a garbage collection: Python's 700 causes dozens of
+# collections over everything that torch loads.  100 000 objects take about 10 MB.
 _YOUNG = 100_000
 
 
 def process(run: Callable[[], int], *, sweeping: bool = False) -> NoReturn:
-    """Run, and end the process with the exit status returned, without taking it apart first.
+    """Run, and end the process with the returned exit status, without Python's teardown.
 
     Clearing the modules of torch and RDKit one by one takes longer than a small command; the
-    operating system takes the memory back at once.  ``sweeping`` leaves garbage to Python, for
-    work that goes on for long.
+    operating system frees the memory at once.  ``sweeping`` leaves garbage collection to Python,
+    for long work.
     """
     if not sweeping:
         gc.set_threshold(_YOUNG, 20, 100)
-    atexit.register(gc.freeze)  # where something else ends the process: no last sweep
+    atexit.register(gc.freeze)  # no final collection if something else ends the process
     status = run()
-    if threading.active_count() > 1:  # somebody's thread: Python waits for it, as always
+    if threading.active_count() > 1:  # let Python wait for the other threads
         sys.exit(status)
     atexit._run_exitfuncs()
     try:
@@ -82,10 +82,10 @@ def process(run: Callable[[], int], *, sweeping: bool = False) -> NoReturn:
 
 
 def load_torch() -> None:
-    """Import torch, if nobody has, with `LATER` put off."""
+    """Import torch, unless imported already, with `LATER` deferred."""
     if "torch" in sys.modules or not _version().startswith(tuple(f"{v}." for v in TRIED)):
         return
-    sys.meta_path.insert(0, _Finder)  # where it stays: SciPy comes later
+    sys.meta_path.insert(0, _Finder)  # it stays, for SciPy, which is imported later
     sweeping = gc.isenabled()
     gc.disable()
     try:
@@ -93,26 +93,26 @@ def load_torch() -> None:
         from torch._opaque_base import OpaqueBaseMeta
     finally:
         if sweeping:
-            gc.freeze()  # the modules just loaded stay: no need to look through them again
+            gc.freeze()  # exempt the loaded modules from collections
             gc.enable()
-    # Done by one of the modules put off; without it there are no generators of random numbers.
+    # A deferred module does this; torch needs it for random number generators.
     torch._C._set_generator_metaclass(OpaqueBaseMeta)
     _Finder.complete = True
 
 
 def _version() -> str:
-    """Torch's version without importing it; empty if it does not say."""
+    """Return torch's version without importing it; empty if unknown."""
     spec = find_spec("torch")
     try:
         text = (Path(str(spec and spec.origin)).parent / "version.py").read_text(encoding="utf-8")
     except OSError:
         return ""
-    found = re.search(r"^__version__ = '([^']+)'", text, re.MULTILINE)
-    return found[1] if found else ""
+    match = re.search(r"^__version__ = '([^']+)'", text, re.MULTILINE)
+    return match[1] if match else ""
 
 
 class _Later(ModuleType):
-    """A module that runs when a name is first looked up in it."""
+    """A module that runs at the first lookup of a name in it."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name != "__all__":  # the import machinery's questions
@@ -125,14 +125,14 @@ _running = threading.RLock()
 
 
 def _wake(module: ModuleType) -> None:
-    """Run a module; of torch, once all else of it is there, every one in the order they came in.
+    """Run a deferred module; once torch is complete, run all of torch's, in order of import.
 
-    They know each other, and go round in circles in any other order.
+    They depend on one another, and any other order leads to circular imports.
     """
     with _running:
         modules = [module]
         if _Finder.complete and module.__name__.startswith("torch"):
-            _Finder.complete = False  # what they ask for on the way runs alone, as at first
+            _Finder.complete = False  # nested imports run one module at a time
             modules = [m for name, m in sys.modules.items() if name.startswith("torch")]
         for other in modules:
             if isinstance(other, _Later):
@@ -149,7 +149,7 @@ def _run(module: ModuleType) -> None:
 
 
 class _Loader:
-    """Makes a module without running it."""
+    """Creates a module without running it."""
 
     def __init__(self, loader: Any) -> None:
         self.loader = loader
@@ -161,8 +161,8 @@ class _Loader:
         module.__dict__["_moldiff_loader"] = self.loader
 
 
-class _Made:
-    """Gives a module that is there, as it is."""
+class _Existing:
+    """Returns an imported module unchanged."""
 
     def __init__(self, module: ModuleType) -> None:
         self.module, self.spec = module, module.__spec__
@@ -176,9 +176,9 @@ class _Made:
 
 
 class _Finder:
-    """Finds the modules of `LATER` where they are, for running later."""
+    """Finds the modules of `LATER`, with a loader that defers running them."""
 
-    complete = False  # whether torch has all that importing it imports
+    complete = False  # whether ``import torch`` has finished
 
     @classmethod
     def find_spec(
@@ -188,10 +188,10 @@ class _Finder:
         if isinstance(parent, _Later):  # a package runs before its modules
             _wake(parent)
         elif cls.complete and name.startswith("torch."):
-            # More of torch than everybody has, its compiler for one, expects all of it.
+            # Parts of torch beyond its import, such as its compiler, expect all of it.
             _wake(sys.modules["torch"])
-        if name in sys.modules:  # another has imported it
-            return ModuleSpec(name, _Made(sys.modules[name]))  # type: ignore[arg-type]
+        if name in sys.modules:  # imported meanwhile
+            return ModuleSpec(name, _Existing(sys.modules[name]))  # type: ignore[arg-type]
         if name not in LATER:
             return None
         spec = PathFinder.find_spec(name, path, target)

@@ -1,4 +1,4 @@
-"""``moldiff train``: QM9 or one's own molecules; stop and go on at any moment."""
+"""``moldiff train``: train any task; stop and resume at any time."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def command(
     from moldiff.cpu import set_threads
     from moldiff.train.api import training_config
 
-    given = {
+    overrides = {
         "output": None if output is None else str(output),
         "data": None if data is None else str(data),
         "codec": None if codec is None else str(codec),
@@ -94,20 +94,24 @@ def command(
     }
     check_threads(threads)
     import_all(imports)
-    config = training_config(source, method=method, teacher=teacher, announce=remark, **given)
+    config = training_config(source, method=method, teacher=teacher, announce=remark, **overrides)
     check_threads(config.threads, f"'threads' in {source}")
     set_threads(config.threads)
-    own = list(chain(*(("--import", one) for one in imports or [])))
-    again = _again(source, {"method": method, "teacher": teacher, **given}, own)
-    _Run(config, source, again).train()
-    if own:
-        print(f"Its own parts are needed there, too: {shlex.join(own)}")
+    import_options = list(chain(*(("--import", one) for one in imports or [])))
+    resume = _resume_command(
+        source, {"method": method, "teacher": teacher, **overrides}, import_options
+    )
+    _Run(config, source, resume).train()
+    if import_options:
+        print(f"Its own parts are needed there, too: {shlex.join(import_options)}")
 
 
-def _again(source: str, given: Mapping[str, str | int | None], own: Sequence[str]) -> str:
-    """The command that goes on with the same run, ready to be pasted into a shell."""
-    options = [(f"--{name}", str(value)) for name, value in given.items() if value is not None]
-    return shlex.join(["moldiff", "train", source, *chain(*options), *own])
+def _resume_command(
+    source: str, overrides: Mapping[str, str | int | None], import_options: Sequence[str]
+) -> str:
+    """Return the command that resumes the run, ready to paste into a shell."""
+    options = [(f"--{name}", str(value)) for name, value in overrides.items() if value is not None]
+    return shlex.join(["moldiff", "train", source, *chain(*options), *import_options])
 
 
 _SHOWN = 10  # kinds of rejected molecules
@@ -115,7 +119,7 @@ _COLUMNS = ("{task.completed}/{task.total}", "{task.fields[note]}")
 
 
 class _Run:
-    """Prepares, trains, logs and says what is going on."""
+    """Prepares, trains, logs and reports."""
 
     def __init__(self, config: TrainConfig, source: str, again: str) -> None:
         from moldiff.train.api import trainer, training_store
@@ -129,13 +133,13 @@ class _Run:
         if rejected:
             kinds = commonest(rejected, _SHOWN)
             things = counted(2, task(config).unit).removeprefix("2 ")
-            told = f"{sum(rejected.values())} of the data's {things} cannot be used: {kinds}"
-            remark(f"{told}; all are in {store.path / 'rejected.csv'}")
+            finding = f"{sum(rejected.values())} of the data's {things} cannot be used: {kinds}"
+            remark(f"{finding}; all are in {store.path / 'rejected.csv'}")
         self.trainer: Trainer = trainer(config, store, judge=self.judge)
         self.log = Log(self.trainer)
 
     def train(self) -> None:
-        """Train to the end or until a signal; then say where the model is."""
+        """Train to the end or until a signal; then print the path of the model."""
         trainer, config = self.trainer, self.config
         self.greet()
         self.log.rewind()
@@ -165,7 +169,7 @@ class _Run:
         print(f"Use it: {trainer.work.use.format(model=model)}")
 
     def greet(self) -> None:
-        """Say whether this begins, goes on or is finished."""
+        """Print whether the run starts, resumes or is finished."""
         trainer, steps = self.trainer, self.config.steps
         output = shown_directory(trainer.output)
         if trainer.step >= steps:
@@ -178,10 +182,10 @@ class _Run:
             remark(f"Training {counted(steps, 'step')} on {things} into {output}.")
 
     def judge(self, model: Any, rng: torch.Generator) -> dict[str, float]:
-        """Judge samples of the model; leave early when asked to stop."""
+        """Evaluate the model; leave early if asked to stop."""
 
         def progress(amount: float) -> None:
-            if self.stopping:  # the weights are those of a whole step: saving them is fine
+            if self.stopping:  # between steps, so the weights can be saved
                 raise KeyboardInterrupt
 
         figures = self.trainer.work.judge(model, rng, progress)
@@ -190,7 +194,7 @@ class _Run:
         return figures
 
     def stop(self) -> None:
-        """Finish the step, then stop; the second time at once, with the last checkpoint."""
+        """Stop after the step; the second time at once, keeping the last checkpoint."""
         if self.stopping:
             remark("Stopped at once; the last checkpoint is untouched.")
             os._exit(130)  # unwinding would save a state from the middle of a step
@@ -199,9 +203,9 @@ class _Run:
 
 
 def _write_config(config: TrainConfig, source: str) -> None:
-    """Keep what the run was made from: ``moldiff train DIR/config.yaml`` repeats it.
+    """Save the configuration: ``moldiff train DIR/config.yaml`` repeats the run.
 
-    The configuration that was given is never replaced: its author's comments are in it.
+    The user's own file is left alone, because it may have comments.
     """
     from moldiff.text import replace_text
     from moldiff.train import notation
@@ -216,19 +220,19 @@ def _write_config(config: TrainConfig, source: str) -> None:
 
 @contextmanager
 def _signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Call ``stop`` on Ctrl-C and on SIGTERM (a batch system's) instead of dying in a step."""
+    """Call ``stop`` on Ctrl-C and on SIGTERM (of a batch system) instead of dying in a step."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may handle signals
         return
-    known = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def handle(*_: Any) -> None:
         stop()
 
-    for number in known:
+    for number in previous:
         signal.signal(number, handle)
     try:
         yield
     finally:
-        for number, handler in known.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)

@@ -1,6 +1,5 @@
-"""What the evaluation and the benchmarks report alike: documents, tables, pictures, the machine.
+"""Shared parts of the reports of evaluation and benchmarks.
 
-`document` has what a JSON document begins with, `markdown` tables and sections of a README,
-`picture` what every picture needs, `machine` the processor and the versions.  What one report
-alone shows stays with it.
+`document` writes JSON, `markdown` tables and sections of a README, `picture` prepares figures, and
+`machine` names the processor and versions.  Parts of a single report stay with that report.
 """

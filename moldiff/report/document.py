@@ -1,4 +1,4 @@
-"""JSON documents: the date, plain values, and the file."""
+"""JSON documents: date, plain values, and writing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def now() -> str:
 
 
 def plain(value: Any, *, digits: int = 5) -> Any:
-    """Return valid JSON that is pleasant to read: numbers to some digits, None for NaN."""
+    """Return readable JSON values: floats rounded to ``digits`` significant digits, NaN as None."""
     if isinstance(value, Mapping):
         return {str(key): plain(item, digits=digits) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""What numbers depend on: the processor, and the versions of what computes."""
+"""The environment of a measurement: processor and package versions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["cpu_name", "installed"]
 
 
 def cpu_name(info: Path = Path("/proc/cpuinfo")) -> str | None:
-    """Return the processor's model name; None where the machine does not tell."""
+    """Return the processor's model name; None if unknown."""
     try:
         lines = info.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:  # not Linux
@@ -20,7 +20,7 @@ def cpu_name(info: Path = Path("/proc/cpuinfo")) -> str | None:
 
 
 def installed(package: str) -> str | None:
-    """Return the version of an installed package; None without it."""
+    """Return the version of a package; None if it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Markdown: tables, their cells, and sections of a file between two comments."""
+"""Markdown: tables, cells, and sections of a file between two comments."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["around_section", "markdown_table", "percent", "replace_section"]
 
 
 def around_section(path: Path, name: str) -> tuple[str, str]:
-    """Return what stands before and after a section: the lines between two comments.
+    """Return the text before and after a section, the lines between two comments.
 
-    The comments are ``<!-- NAME:begin -->`` and ``<!-- NAME:end -->``, each once; they belong to
-    what stands around.
+    The comments ``<!-- NAME:begin -->`` and ``<!-- NAME:end -->`` occur once each; they belong to
+    the text around the section.
 
     Raises
     ------
@@ -24,14 +24,14 @@ def around_section(path: Path, name: str) -> tuple[str, str]:
     """
     begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
     try:
-        with path.open(encoding="utf-8", newline="") as file:  # its line ends stay
+        with path.open(encoding="utf-8", newline="") as file:  # preserves line ends
             text = file.read()
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise InputError(f"Cannot read '{path}': {reason}.", fix="Check the path.") from error
     if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
         raise InputError(
-            f"'{path}' has no place for the table.",
+            f"'{path}' lacks the place for the table.",
             fix=f"The lines {begin} and {end} must be in it, each once, in this order.",
         )
     before, rest = text.split(begin)
@@ -39,20 +39,22 @@ def around_section(path: Path, name: str) -> tuple[str, str]:
 
 
 def replace_section(path: Path, name: str, section: str) -> None:
-    """Put text, whole lines, in the place of a section; see :func:`around_section`."""
+    """Replace a section by whole lines of text; see :func:`around_section`."""
     before, after = around_section(path, name)
-    replace_text(path.resolve(), f"{before}\n{section}{after}")  # a link stays one
+    replace_text(
+        path.resolve(), f"{before}\n{section}{after}"
+    )  # follows a link instead of replacing it
 
 
 def markdown_table(
     header: Sequence[str], rows: Iterable[Sequence[str]], *, numbers_from: int | None = None
 ) -> str:
-    """Return a table; the columns from ``numbers_from`` on are aligned to the right."""
+    """Return a table; columns from ``numbers_from`` on are right-aligned."""
     last = len(header) if numbers_from is None else numbers_from
     rule = ["---" if k < last else "--:" for k in range(len(header))]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, rule, *rows))
 
 
 def percent(share: float | None) -> str:
-    """Return a share, from 0 to 1, in per cent; a dash for None."""
+    """Format a fraction, 0 to 1, as a percentage; a dash for None."""
     return "–" if share is None else f"{100 * share:.1f}"

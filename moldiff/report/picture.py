@@ -1,4 +1,4 @@
-"""Pictures: whether they can be drawn, and an empty one to draw on."""
+"""Pictures: whether they can be drawn, and an empty figure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def available() -> bool:
 
 
 def check(path: Path) -> None:
-    """Refuse a picture that could not be drawn, before anything is measured.
+    """Raise an error, before any measurement, if a picture cannot be drawn.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def check(path: Path) -> None:
 
 
 def canvas(width: float, height: float) -> Any:
-    """Return an empty figure, inches, that needs no display; the needs of `check` must be met."""
+    """Return an empty figure, sizes in inches, without a display; call `check` first."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

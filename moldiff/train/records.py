@@ -33,7 +33,7 @@ def alone(directory: Path) -> Iterator[None]:
 
 
 def append_csv(path: Path, row: dict[str, Any]) -> None:
-    """Append a row to a table, with a heading if it is new."""
+    """Append a row to a table; a new table starts with a header."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = not path.exists() or path.stat().st_size == 0
     with path.open("a", newline="") as file:
@@ -44,7 +44,7 @@ def append_csv(path: Path, row: dict[str, Any]) -> None:
 
 
 def best(path: Path, column: str) -> float:
-    """Return the largest value of a column of a table; 0 if there is none."""
+    """Return the largest value of a column of a table; 0 without values."""
     if not path.exists():
         return 0.0
     with path.open(newline="") as file:

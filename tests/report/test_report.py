@@ -34,7 +34,7 @@ def test_a_section_is_replaced_and_the_rest_stays(tmp_path: Path) -> None:
 def test_a_file_without_the_section_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "README.md"
     path.write_text(text)
-    with pytest.raises(InputError, match="no place") as caught:
+    with pytest.raises(InputError, match="lacks the place") as caught:
         replace_section(path, "part", "new\n")
     assert BEGIN in caught.value.fix and path.read_text() == text
 

@@ -43,11 +43,11 @@ RADII = {
     53: 2.2,
     85: 2.3,
 }
-#: Radius of every element not in `RADII`: a metal ion.
+#: Radius of every other element, taken as a metal ion.
 METAL_RADIUS = 1.2
 
 _CARBON, _HALOGENS, _HYDROGEN = 6, (9, 17, 35, 53, 85), 1
-# No free lone pair: conjugated into a ring, an amide or amidine, a triazene; or a cation.
+# Nitrogen without a free lone pair: conjugated with a ring, amide, amidine, triazene; or a cation.
 _BUSY_NITROGEN = ("[#7X3v3]a", "[#7X3v3][#6X3v4]", "[#7X3v3][NX2]=*", "[#7;!+0;!-]")
 
 
@@ -55,7 +55,7 @@ _BUSY_NITROGEN = ("[#7X3v3]a", "[#7X3v3][#6X3v4]", "[#7X3v3][NX2]=*", "[#7;!+0;!
 class AtomTypes:
     """Types of n atoms: radius (n,) in Å; hydrophobic, donor and acceptor (n,) bool.
 
-    For broadcasting they may have more dimensions, as a column (n, 1) has.
+    They may have more dimensions for broadcasting, such as a column (n, 1).
     """
 
     radius: Float[Tensor, "*n"]
@@ -100,14 +100,14 @@ def radii(numbers: Sequence[int]) -> Float[Tensor, " n"]:
 
 
 def ligand_types(mol: Mol, heavy: Any = None) -> AtomTypes:
-    """Type a ligand's heavy atoms; hydrogens may be atoms of the molecule or implicit.
+    """Type a ligand's heavy atoms; hydrogens may be explicit or implicit.
 
     Parameters
     ----------
     mol:
         A sanitised molecule.
     heavy:
-        (n,) indices of its heavy atoms in the order wanted; in the molecule's order if None.
+        (n,) indices of its heavy atoms in the order of the result; None: the molecule's order.
     """
     from rdkit import Chem
 
@@ -124,8 +124,8 @@ def ligand_types(mol: Mol, heavy: Any = None) -> AtomTypes:
         for atom, p, m in zip(atoms, polar, metal, strict=True)
     ]
     acceptor = [p and atom.GetIdx() not in busy for atom, p in zip(atoms, polar, strict=True)]
-    greasy = [_hydrophobic(atom) for atom in atoms]
-    return AtomTypes(radii(numbers), *(torch.tensor(v) for v in (greasy, donor, acceptor)))
+    hydrophobic = [_hydrophobic(atom) for atom in atoms]
+    return AtomTypes(radii(numbers), *(torch.tensor(v) for v in (hydrophobic, donor, acceptor)))
 
 
 def receptor_types(receptor: Receptor) -> AtomTypes:

@@ -1,4 +1,4 @@
-r"""Energies read from grids: built once for a box, then one lookup for all atoms of all poses.
+r"""Energies from grids: built once per box, then one lookup for all atoms of all poses.
 
 Inside a cell the trilinear interpolant is a polynomial with the eight monomials
 1, z, y, yz, x, xz, xy, xyz; its coefficients are stored cell by cell, so an atom's value and
@@ -54,21 +54,21 @@ class Grid:
     spacing: float
 
     def rows_of(self, types: AtomTypes) -> Int[Tensor, " n"]:
-        """Return where in ``coefficients`` the grid of each atom begins.
+        """Return the row of ``coefficients`` at which the grid of each atom begins.
 
         Raises
         ------
         ValueError
-            If the grid was built without one of the types.
+            If the grid lacks one of the types.
         """
         n = len(self.types)
         merged, index = self.types.union(types).distinct()
         place = torch.full((len(merged),), -1, dtype=torch.int64, device=index.device)
         place[index[:n]] = torch.arange(n, device=index.device)
-        found = place[index[n:]]
-        if bool((found < 0).any()):
+        kinds = place[index[n:]]
+        if bool((kinds < 0).any()):
             raise ValueError("the grid has no potential for one of the ligand's atom types")
-        return (found * math.prod(self.cells)).to(torch.int32)
+        return (kinds * math.prod(self.cells)).to(torch.int32)
 
     def by_coordinate(
         self, y: Float[Tensor, "3 n p"], rows: Int[Tensor, "n 1"]
@@ -101,13 +101,13 @@ class GridEnergy(Energy):
     Parameters
     ----------
     grid:
-        Built for the ligand's atom types, or for more.
+        A grid with at least the ligand's atom types.
     types:
         Types of the ligand's n heavy atoms.
     internal:
-        Its internal pairs; exact.
+        The ligand's internal energy, computed without the grid.
     slope:
-        What an atom pays outside the box in kcal/mol/Å.
+        Penalty of an atom outside the box in kcal/mol/Å.
     """
 
     grid: Grid
@@ -125,7 +125,7 @@ class GridEnergy(Energy):
     def value_and_gradient(
         self, x: Float[Tensor, "p n 3"]
     ) -> tuple[Float[Tensor, " p"], Float[Tensor, "p n 3"]]:
-        """One gather for the receptor, two for the internal pairs."""
+        """Return the energies and gradients: one gather for the receptor, two for pairs."""
         y = x.permute(2, 1, 0).contiguous()
         energy, gradient, penalty = self._inter(y)
         value, slope = self.internal.by_coordinate(y)
@@ -137,11 +137,11 @@ class GridEnergy(Energy):
         return {"inter": inter, "intra": self.internal.energy(x), "outside": penalty}
 
     def _inter(self, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Energies (p,), gradients (3, n, p) with the penalty's, and the penalty (p,)."""
+        """Return energies (p,), gradients (3, n, p) with the penalty's, and the penalty (p,)."""
         inside = y.clamp(self.grid.low[:, None, None], self._high)
         excess = y - inside
         energy, gradient = self.grid.by_coordinate(inside, self._rows)
-        # What the edge of the grid says ends there; beyond it only the penalty pulls.
+        # The grid ends at its edge; beyond it only the penalty acts.
         gradient.mul_(excess == 0).add_(excess.sign(), alpha=self.slope)
         return energy.sum(0), gradient, excess.abs().sum((0, 1)).mul_(self.slope)
 
@@ -160,13 +160,13 @@ def build_grid(
     Parameters
     ----------
     target:
-        The receptor's atoms; those out of reach are ignored.
+        The receptor's atoms; atoms out of reach are ignored.
     types:
-        Ligand atom types, repeated or not.
+        Ligand atom types; duplicates are allowed.
     box:
         The region; rounded up to whole cells about its centre.
     spacing, cap:
-        Edge of a cell in Å; largest value, reached asymptotically, in kcal/mol.
+        Edge of a cell in Å; asymptotic upper bound of the values in kcal/mol.
     """
     low, high = corners(box, target.positions)
     cells = torch.ceil((high - low) / spacing - 1e-4).clamp_min(1)
@@ -181,7 +181,7 @@ def build_grid(
 
 
 def _coefficients(values: Float[Tensor, "t x y z"]) -> Float[Tensor, "tc 8"]:
-    """Coefficients of 1, z, y, yz, x, xz, xy, xyz in every cell from the values at corners."""
+    """Return the coefficients of 1, z, y, yz, x, xz, xy, xyz in each cell from corner values."""
     along_z = torch.stack((values[..., :-1], values.diff(dim=-1)), dim=-1)
     along_y = torch.stack((along_z[:, :, :-1], along_z.diff(dim=2)), dim=-2)
     cells = torch.stack((along_y[:, :-1], along_y.diff(dim=1)), dim=-3)

@@ -1,10 +1,10 @@
-r"""The internal energy of a ligand, for a batch of poses without a loop.
+r"""The internal energy of a ligand, vectorised over a batch of poses.
 
 Differences of all k pairs are one product with the (k, n) incidence matrix (+1 and -1 in each
-row), and the gradient is one product with its transpose.  Energies and slopes come from a
-table by the squared distance in steps of 1/32 Å^2, between whose entries they are straight
-lines: within 1e-5 kcal/mol of the function unless atoms overlap, with a gradient that is
-exactly that of the interpolated energy, and four times faster than two exponentials a pair.
+row), and the gradient is one product with its transpose.  Energies and slopes are
+interpolated linearly in a table over the squared distance, in steps of 1/32 Å^2: within 1e-5
+kcal/mol of the function unless atoms overlap, with the exact gradient of the interpolated energy,
+and four times faster than two exponentials per pair.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class Internal:
     incidence:
         (k, n), +1 for the first atom of each pair and -1 for the second.
     pairs:
-        Their kinds, (k, 1) each.
+        Kinds of the pairs, (k, 1) each.
     cap:
-        Largest energy of a pair, reached asymptotically, in kcal/mol.
+        Asymptotic upper bound of the energy of a pair, in kcal/mol.
     """
 
     incidence: Float[Tensor, "k n"]
@@ -66,13 +66,13 @@ class Internal:
         return Internal(incidence, Pairs(*columns), weights, cap)
 
     def __post_init__(self) -> None:
-        """Tabulate the kinds of pairs there are."""
+        """Tabulate the energy of each distinct kind of pair."""
         code = torch.cat((self.pairs.contact, self.pairs.hydrophobic, self.pairs.bond), dim=1)
         kinds, index = torch.unique(code, dim=0, return_inverse=True)
         edges = torch.arange(_BINS + 2, device=code.device).to(code) / _BINS_PER_A2
         energy, _ = pair_energy(edges, Pairs(*kinds.T[..., None]), self.weights)
         energy, _ = capped(energy, self.cap)
-        # Per unit of the bins; the step at the cutoff is not a slope.
+        # Per bin; the step at the cutoff contributes no slope.
         slope = energy.diff(dim=1)
         slope[:, _BINS - 1] = 0
         object.__setattr__(self, "_first", (index * (_BINS + 1)).to(torch.int32)[:, None])
@@ -91,7 +91,7 @@ class Internal:
     def by_coordinate(
         self, y: Float[Tensor, "3 n p"]
     ) -> tuple[Float[Tensor, " p"], Float[Tensor, "3 n p"]]:
-        """`value_and_gradient` in the layout in which every operation runs over poses."""
+        """Return `value_and_gradient` with the poses last, where operations vectorise."""
         if not len(self.incidence):
             return y.new_zeros(y.shape[2]), torch.zeros_like(y)
         difference = self.incidence @ y
@@ -104,7 +104,7 @@ class Internal:
         return energy.sum(0), self._spread @ difference.mul_(slope)
 
     def energy(self, x: Float[Tensor, "p n 3"], *, terms: Any = pair_terms) -> Float[Tensor, " p"]:
-        """Return the energies (p,) by the formula, differentiable.
+        """Return the energies (p,) from the formula, differentiable.
 
         ``terms`` is `pair_terms`, or `tabulated_terms` for what Vina prints.
         """

@@ -1,9 +1,8 @@
 """Receptors and ligands as PDBQT, the file format of AutoDock and Vina.
 
-Written from the types of `moldiff.docking.energy.atom_types` and our own rotors: Vina sees the
-atoms, donors, acceptors and torsions that we see.  Vina derives whether a carbon is
-hydrophobic and which atoms donate from the distances between the atoms it reads, hydrogens
-on donors ("HD") among them.
+Files are written from `moldiff.docking.energy.atom_types` and moldiff's rotors, so that Vina uses
+the same atoms, donors, acceptors and torsions.  Vina derives hydrophobic carbons and donors from
+the distances between the atoms it reads, including hydrogens on donors ("HD").
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ _METALS |= {29: "Cu", 30: "Zn", 48: "Cd", 80: "Hg", 92: "U"}
 
 @dataclass(frozen=True)
 class LigandFile:
-    """A ligand's PDBQT text, and for each atom line the heavy atom's index or -1 (hydrogen)."""
+    """A ligand's PDBQT text, and the heavy atom's index of each atom line, or -1 (hydrogen)."""
 
     text: str
     order: tuple[int, ...]
@@ -72,16 +71,16 @@ def receptor_pdbqt(receptor: Receptor) -> str:
 def ligand_pdbqt(
     mol: Mol, rotors: Rotors, positions: Float[np.ndarray, "n 3"] | None = None
 ) -> LigandFile | str:
-    """Return a ligand's PDBQT with its tree of torsions, or the reason why there is none.
+    """Return a ligand's PDBQT with its tree of torsions, or the reason for failure.
 
     Parameters
     ----------
     mol:
-        The molecule; its n heavy atoms are taken in their order, hydrogens are placed anew.
+        The molecule; its n heavy atoms keep their order, hydrogens are placed anew.
     rotors:
         Rotors over the heavy atoms.
     positions:
-        Heavy atoms in Å; those of the molecule's first conformer if None.
+        Heavy-atom positions in Å; None takes the molecule's first conformer.
     """
     from rdkit import Chem
     from rdkit.Geometry import Point3D
@@ -105,9 +104,9 @@ def ligand_pdbqt(
 
 
 def read_models(text: str, order: Sequence[int]) -> Float[np.ndarray, "p n 3"]:
-    """Return the heavy atoms of all models of a PDBQT that Vina wrote for a `LigandFile`.
+    """Read the heavy atoms of all models in a PDBQT that Vina wrote for a `LigandFile`.
 
-    Vina keeps the order of the lines, and ``order`` says which heavy atom each of them is.
+    Vina keeps the order of the lines; ``order`` gives the heavy atom of each line.
     """
     lines = (line for line in text.splitlines() if line.startswith(("ATOM", "HETATM")))
     points = np.array([[float(line[k : k + 8]) for k in (30, 38, 46)] for line in lines])
@@ -176,7 +175,7 @@ def _receptor_type(number: int, metal: bool, accepts: bool) -> str:
 
 
 def _atom_line(serial: int, name: str, residue: Any, point: np.ndarray, kind: str) -> str:
-    """One atom in the columns of PDB, charge 0, and the AutoDock type at the end."""
+    """Format an atom in the columns of PDB, with charge 0 and the AutoDock type at the end."""
     place = "LIG A   1 "
     if residue is not None:
         chain, insertion = (residue.chain or " ")[0], (residue.insertion or " ")[0]

@@ -1,11 +1,11 @@
-r"""Vina potentials of ligand atom types on a grid, summed fast on one core.
+r"""Vina potentials of ligand atom types on a grid, computed fast on one core.
 
 The potential of a type at a grid point is a sum over receptor atoms of a function of the
 squared distance and of the two types only, so it is tabulated in steps of 1/32 Å^2.  Points
 are taken in cubes of four by four by four; the squared distances of a cube's points to the
-receptor atoms in its reach are one matrix product, they become rows of the table, and
-``embedding_bag`` fetches and adds the rows of all types at once: nothing is ever written per
-pair and type.
+receptor atoms in its reach are one matrix product, which gives rows of the table, and
+``embedding_bag`` fetches and adds the rows of all types at once, without intermediates per pair
+and type.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ __all__ = ["potentials"]
 _BINS_PER_A2 = 32  # of the table by squared distance
 _BINS = int(CUTOFF**2) * _BINS_PER_A2
 _CUBE = 4  # points along the edge of a cube that shares a list of receptor atoms
-_AT_ONCE = 1 << 18  # point-atom pairs handled together: they stay in the cache
-_NOWHERE = 1e4  # Å; where the atom stands that fills up lists
+_AT_ONCE = 1 << 18  # point-atom pairs per pass, so that they stay in the cache
+_NOWHERE = 1e4  # Å; position of the atom that pads lists
 
 
 def potentials(
@@ -51,9 +51,9 @@ def potentials(
     if not len(target.positions):
         return low.new_zeros(len(kinds), *(count + 1 for count in cells))
     table, first_row = _table(target.types, kinds, weights)
-    none = target.positions.new_full((1, 3), _NOWHERE)
+    filler = target.positions.new_full((1, 3), _NOWHERE)
     positions, first_row = (
-        torch.cat((target.positions, none)),
+        torch.cat((target.positions, filler)),
         torch.cat((first_row, first_row[:1])),
     )
     cubes = [count // _CUBE + 1 for count in cells]
@@ -67,8 +67,8 @@ def potentials(
         place = (positions[atoms] - centres[chunk, None]).flatten(0, 1)
         rows = _bins(offsets, place).add_(first_row[atoms].flatten()).to(torch.int32)
         bags = rows.view(-1, atoms.shape[1])
-        added = torch.nn.functional.embedding_bag(bags, table, mode="sum")
-        sums[chunk] = added.view(len(offsets), len(chunk), -1).transpose(0, 1)
+        totals = torch.nn.functional.embedding_bag(bags, table, mode="sum")
+        sums[chunk] = totals.view(len(offsets), len(chunk), -1).transpose(0, 1)
     grid = sums.view(*cubes, *(_CUBE,) * 3, -1).permute(6, 0, 3, 1, 4, 2, 5)
     grid = grid.reshape(-1, *(count * _CUBE for count in cubes))
     return grid[:, : cells[0] + 1, : cells[1] + 1, : cells[2] + 1]
@@ -77,7 +77,7 @@ def potentials(
 def _table(
     receptor: AtomTypes, kinds: AtomTypes, weights: Weights
 ) -> tuple[Float[Tensor, "rows t"], Float[Tensor, " m"]]:
-    """Potentials by receptor type and distance bin, and each receptor atom's first row.
+    """Return potentials by receptor type and distance bin, and each receptor atom's first row.
 
     The last bin of each receptor type is beyond the cutoff and holds zeros.
     """
@@ -89,7 +89,7 @@ def _table(
 
 
 def _bins(offsets: Float[Tensor, "o 3"], place: Float[Tensor, "a 3"]) -> Float[Tensor, "o a"]:
-    """Distance bins of all pairs; |o - a|^2 = |o|^2 - 2 o.a + |a|^2 as one product."""
+    """Return distance bins of all pairs; |o - a|^2 = |o|^2 - 2 o.a + |a|^2 as one product."""
     ones = torch.ones_like(place[:, :1])
     left = torch.cat((offsets, offsets.square().sum(1, True), torch.ones_like(offsets[:, :1])), 1)
     right = torch.cat((place * -2, ones, place.square().sum(1, True)), 1)
@@ -99,9 +99,9 @@ def _bins(offsets: Float[Tensor, "o 3"], place: Float[Tensor, "a 3"]) -> Float[T
 def _chunks(
     within: Bool[Tensor, "c m"], points: int
 ) -> Iterator[tuple[Int[Tensor, " k"], Int[Tensor, "k a"]]]:
-    """Yield cubes with the atoms in their reach, lists filled up with the index m.
+    """Yield cubes with the atoms in their reach, in lists padded with the index m.
 
-    Cubes with lists of similar length go together, so that little is filled up.
+    Cubes with lists of similar length share a chunk, so that there is little padding.
     """
     counts = within.sum(1)
     atoms = within.nonzero()[:, 1]

@@ -1,4 +1,4 @@
-r"""The Vina scoring function of one pair of atoms, its slope, and which ligand pairs count.
+r"""The Vina scoring function of a pair of atoms, its slope, and the ligand's internal pairs.
 
 With the surface distance ``d = r - R_i - R_j`` in Å (Trott & Olson, J. Comput. Chem. 31 (2010)
 455, equations 4-6; unchanged in Vina 1.2, Eberhardt et al., J. Chem. Inf. Model. 61 (2021) 3891):
@@ -6,10 +6,10 @@ With the surface distance ``d = r - R_i - R_j`` in Å (Trott & Olson, J. Comput.
     gauss1        exp(-(d / 0.5)^2)
     gauss2        exp(-((d - 3) / 2)^2)
     repulsion     d^2 where d < 0
-    hydrophobic   1 below 0.5, 0 above 1.5, straight between; two hydrophobic atoms
-    hydrogen bond 1 below -0.7, 0 above 0, straight between; a donor and an acceptor
+    hydrophobic   1 below 0.5, 0 above 1.5, linear between; two hydrophobic atoms
+    hydrogen bond 1 below -0.7, 0 above 0, linear between; a donor and an acceptor
 
-and nothing from r = 8 Å on.  The weights are in kcal/mol.
+and 0 from r = 8 Å on.  The weights are in kcal/mol.
 """
 
 from __future__ import annotations
@@ -33,13 +33,14 @@ __all__ = [
     "TERMS",
     "Pairs",
     "Weights",
+    "capped",
     "internal_pairs",
     "pair_energy",
     "pair_terms",
     "tabulated_terms",
 ]
 
-#: Distance in Å from which on two atoms do not interact.
+#: Cutoff distance in Å.
 CUTOFF = 8.0
 #: Names of the terms, in the order of the weights.
 TERMS = ("gauss1", "gauss2", "repulsion", "hydrophobic", "hydrogen_bond")
@@ -63,16 +64,16 @@ class Weights:
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """What the energy of k pairs depends on besides their distances.
+    """Parameters of the energy of k pairs, beside their distances.
 
     Attributes
     ----------
     contact:
         Sum of the two radii in Å.
     hydrophobic:
-        Weight of the hydrophobic term where both atoms are, else 0.
+        Weight of the hydrophobic term if both atoms are hydrophobic, else 0.
     bond:
-        Weight of the hydrogen bond where one gives and one takes, else 0.
+        Weight of the hydrogen bond for a donor and an acceptor, else 0.
     """
 
     contact: Float[Tensor, "*k"]
@@ -83,10 +84,10 @@ class Pairs:
     def of(a: AtomTypes, b: AtomTypes, weights: Weights) -> Pairs:
         """Pair atoms of equal index."""
         bond = (a.donor & b.acceptor) | (a.acceptor & b.donor)
-        greasy = a.hydrophobic & b.hydrophobic
+        hydrophobic = a.hydrophobic & b.hydrophobic
         return Pairs(
             a.radius + b.radius,
-            greasy.to(a.radius) * weights.hydrophobic,
+            hydrophobic.to(a.radius) * weights.hydrophobic,
             bond.to(a.radius) * weights.hydrogen_bond,
         )
 
@@ -107,10 +108,10 @@ def pair_terms(distance: Float[Tensor, "*k"], pairs: Pairs, weights: Weights) ->
 def tabulated_terms(
     distance: Float[Tensor, "*k"], pairs: Pairs, weights: Weights
 ) -> tuple[Tensor, ...]:
-    """Return `pair_terms` as Vina's program has them, to compare with what it prints.
+    """Return `pair_terms` as the Vina program computes them, for comparison with its output.
 
-    It reads a table by the squared distance, in steps of 1/32 Å^2, and takes the mean of the
-    two entries around; that is off by up to some 0.01 kcal/mol for a ligand.
+    Vina averages the two nearest entries of a table over the squared distance, in steps of 1/32
+    Å^2, which errs by up to about 0.01 kcal/mol for a ligand.
     """
     step = (distance.square() * 32).floor()
     low, high = (pair_terms((k / 32).sqrt(), pairs, weights) for k in (step, step + 1))
@@ -120,20 +121,20 @@ def tabulated_terms(
 def pair_energy(
     squared: Float[Tensor, "*k"], pairs: Pairs, weights: Weights
 ) -> tuple[Float[Tensor, "*e"], Float[Tensor, "*e"]]:
-    """Return the energies of pairs and their slopes by the squared distance.
+    """Return the energies of pairs and their slopes with respect to the squared distance.
 
     Parameters
     ----------
     squared:
-        Squared distances in Å^2; left as they are.
+        Squared distances in Å^2; left unchanged.
     pairs, weights:
         The kinds of the pairs, broadcast against the distances.
 
     Returns
     -------
     tuple
-        Energies in kcal/mol and ``dE / d(r^2)`` in kcal/mol/Å^2, so that the gradient by the
-        first atom's position is ``2 dE/d(r^2) (x_i - x_j)``.
+        Energies in kcal/mol and ``dE / d(r^2)`` in kcal/mol/Å^2, so that the gradient with
+        respect to the first atom's position is ``2 dE/d(r^2) (x_i - x_j)``.
     """
     r = squared.clamp_min(1e-6).sqrt_()
     d = r - pairs.contact
@@ -144,17 +145,17 @@ def pair_energy(
     energy = overlap.square().mul_(weights.repulsion).add_(first).add_(second)
     slope = overlap.mul_(2 * weights.repulsion)
     slope.addcmul_(d, first, value=-8).addcmul_(shifted, second, value=-0.5)
-    grease, bond = (1.5 - d).clamp_(0, 1), d.mul(-1 / 0.7).clamp_(0, 1)
-    energy.addcmul_(pairs.hydrophobic, grease).addcmul_(pairs.bond, bond)
-    # The straight flanks: slopes where the clamped value lies strictly between 0 and 1.
-    slope.addcmul_(pairs.hydrophobic, ((grease > 0) & (grease < 1)).to(d), value=-1)
+    hydrophobic, bond = (1.5 - d).clamp_(0, 1), d.mul(-1 / 0.7).clamp_(0, 1)
+    energy.addcmul_(pairs.hydrophobic, hydrophobic).addcmul_(pairs.bond, bond)
+    # The linear flanks: slopes where the clamped value lies strictly between 0 and 1.
+    slope.addcmul_(pairs.hydrophobic, ((hydrophobic > 0) & (hydrophobic < 1)).to(d), value=-1)
     slope.addcmul_(pairs.bond, ((bond > 0) & (bond < 1)).to(d), value=-1 / 0.7)
     near = (squared < CUTOFF**2).to(d)
     return energy.mul_(near), slope.mul_(near).div_(r.mul_(2))
 
 
 def capped(energy: Tensor, cap: float) -> tuple[Tensor, Tensor]:
-    """Return ``e v / (v + e)`` where e > 0, else e, and its derivative by e."""
+    """Return ``e v / (v + e)`` where e > 0, else e, and its derivative with respect to e."""
     factor = cap / (cap + energy.clamp_min(0))
     return energy * factor, factor.square()
 
@@ -164,9 +165,8 @@ def internal_pairs(
 ) -> Int[np.ndarray, "2 k"]:
     """Return the pairs of heavy atoms whose energy a torsion can change.
 
-    Pairs more than three bonds apart that are not in one rigid fragment; a fragment here
-    includes the far atom of each rotatable bond that leaves it, whose distances to it are
-    fixed as well (Eberhardt et al., 2021).
+    Pairs more than three bonds apart in different rigid fragments; a fragment here includes the
+    far atom of each rotatable bond that leaves it, at fixed distances too (Eberhardt et al., 2021).
 
     Parameters
     ----------
@@ -175,7 +175,7 @@ def internal_pairs(
     axis, moves:
         (r, 2) and (r, n), the rotors over the n heavy atoms (`moldiff.chem.rotors`).
     heavy:
-        (n,) their indices in the molecule; in the molecule's order if None.
+        (n,) indices of the heavy atoms; None: in the molecule's order.
     """
     from rdkit import Chem
 
@@ -189,7 +189,7 @@ def internal_pairs(
 
 
 def _rigid(axis: Int[np.ndarray, "r 2"], moves: Bool[np.ndarray, "r n"]) -> Bool[np.ndarray, "n n"]:
-    """Which two of n atoms keep their distance, whatever the rotors do."""
+    """Return which pairs of n atoms keep their distance under all rotors."""
     if not len(axis):
         return np.ones((moves.shape[1], moves.shape[1]), dtype=bool)
     _, fragment = np.unique(moves.T, axis=0, return_inverse=True)

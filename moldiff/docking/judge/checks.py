@@ -11,8 +11,8 @@ The fast checks mirror PoseBusters (M. Buttenschoen, G. M. Morris, C. M. Deane, 
   RDKit's distance-geometry bounds; and, in addition to PoseBusters,
 - every atom inside the search box.
 
-Left to PoseBusters: flatness, chirality and the identity of the graph, which a rigid move
-and torsions cannot change, and the internal energy, which needs an ensemble of conformers.
+Only PoseBusters checks flatness, chirality and the identity of the graph, which rigid motions
+and torsions preserve, and the internal energy, which needs an ensemble of conformers.
 """
 
 from __future__ import annotations
@@ -53,23 +53,28 @@ _GROUPS = {
 }
 _KINDS = {"protein": 0, "nucleic": 0, "cofactor": 1, "metal": 2, "water": 3}
 _INORGANIC_NAMES = frozenset(("FES", "MOS", "PO3", "PO4", "PPK", "SO3", "SO4", "VO4"))
-_OWN = ("protein-ligand_maximum_distance", "bond_lengths", "bond_angles", "internal_steric_clash")
+_INTERNAL_NAMES = (
+    "protein-ligand_maximum_distance",
+    "bond_lengths",
+    "bond_angles",
+    "internal_steric_clash",
+)
 _NAMES = (
     *(f"minimum_distance_to_{group}" for group in _GROUPS),
     *(f"volume_overlap_with_{group}" for group in _GROUPS),
-    *_OWN,
+    *_INTERNAL_NAMES,
     "inside_box",
 )
 
 
 @dataclass(frozen=True, eq=False)
 class Checks:
-    """Which checks which poses passed.
+    """The checks that each pose passed.
 
     Attributes
     ----------
     names:
-        The k checks; all but ``inside_box`` are columns of PoseBusters.
+        The k checks; all except ``inside_box`` are columns of PoseBusters.
     passed:
         (p, k) bool.
     """
@@ -98,7 +103,7 @@ class _Group:
 
 @dataclass(frozen=True, eq=False)
 class Checker:
-    """The checks of one ligand in one pocket, ready for any number of poses.
+    """The checks of one ligand in one pocket, prepared for any number of poses.
 
     Attributes
     ----------
@@ -107,11 +112,11 @@ class Checker:
     radii:
         Van der Waals radii of the n ligand atoms in Å, (n,).
     lower, upper:
-        Shortest and longest distance allowed between ligand atoms in Å, (n, n).
+        Shortest and longest allowed distances between ligand atoms in Å, (n, n).
     bonded, angled:
         Pairs of ligand atoms one and two bonds apart, (n, n) bool.
     low, high:
-        Corners of the region an atom may be in, (3,) Å.
+        Corners of the region allowed to atoms, (3,) Å.
     """
 
     groups: Mapping[str, _Group]
@@ -142,22 +147,22 @@ class Checker:
         )
 
     def __call__(self, x: Tensor) -> Checks:
-        """Check poses (p, n, 3) in Å; a pose with a coordinate that is no number fails all."""
+        """Check poses (p, n, 3) in Å; a pose with a non-finite coordinate fails all."""
         finite = x.isfinite().flatten(1).all(1)
         x = torch.where(finite[:, None, None], x, 0.0).float()
-        apart, near, overlaps = {}, torch.zeros(len(x), dtype=torch.bool), {}
+        distant, near, overlaps = {}, torch.zeros(len(x), dtype=torch.bool), {}
         for name, group in self.groups.items():
             distances = torch.cdist(x, group.positions)
-            apart[name] = ~(distances < group.closest).flatten(1).any(1)
+            distant[name] = ~(distances < group.closest).flatten(1).any(1)
             if name == "protein":
                 near = (distances <= _FAR).flatten(1).any(1)
             share = overlap(x, self.radii, group.positions, group.radii, group.scale)
             overlaps[name] = share <= _OVERLAP
-        everything = torch.ones(len(x), dtype=torch.bool)
+        all_pass = torch.ones(len(x), dtype=torch.bool)
         inside = ((x >= self.low) & (x <= self.high)).flatten(1).all(1)
         columns = (
-            *(apart.get(name, everything) for name in _GROUPS),
-            *(overlaps.get(name, everything) for name in _GROUPS),
+            *(distant.get(name, all_pass) for name in _GROUPS),
+            *(overlaps.get(name, all_pass) for name in _GROUPS),
             near,
             *self._internal(x),
             inside,
@@ -165,7 +170,7 @@ class Checker:
         return Checks(_NAMES, torch.stack(columns, 1) & finite[:, None])
 
     def _internal(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return whether bonds, angles and other distances are right, each (p,)."""
+        """Return whether bonds, angles and other distances are within their bounds, each (p,)."""
         distances = torch.cdist(x, x)
         right = (distances >= self.lower) & (distances <= self.upper)
         rest = ~(self.bonded | self.angled)
@@ -183,7 +188,7 @@ def check_poses(problem: Problem, x: Tensor) -> Checks:
 
 
 def _groups(numbers: np.ndarray, structure: Structure) -> dict[str, _Group]:
-    """Divide the receptor as PoseBusters does; groups without an atom are left out."""
+    """Divide the receptor as PoseBusters does; leave out empty groups."""
     residues = structure.residues
     kind = np.array([_KINDS.get(r.kind, 1) for r in residues], dtype=int)
     kind[[r.name in _INORGANIC_NAMES for r in residues]] = 2
@@ -192,16 +197,16 @@ def _groups(numbers: np.ndarray, structure: Structure) -> dict[str, _Group]:
     for index, (name, (radius, scale)) in enumerate(_GROUPS.items()):
         chosen = member == index
         if chosen.any():
-            theirs = structure.numbers[chosen]
-            sums = _radii(numbers, radius)[:, None] + _radii(theirs, radius)
+            elements = structure.numbers[chosen]
+            sums = _radii(numbers, radius)[:, None] + _radii(elements, radius)
             positions = torch.as_tensor(structure.positions[chosen]).float()
-            groups[name] = _Group(positions, _CLASH * sums, _radii(theirs, "vdw"), scale)
+            groups[name] = _Group(positions, _CLASH * sums, _radii(elements, "vdw"), scale)
     return groups
 
 
 def _radii(numbers: np.ndarray, kind: str) -> Tensor:
-    read = {"vdw": _PERIODIC.GetRvdw, "covalent": _PERIODIC.GetRcovalent}[kind]
-    return torch.tensor([read(int(z)) for z in numbers])
+    radius_of = {"vdw": _PERIODIC.GetRvdw, "covalent": _PERIODIC.GetRcovalent}[kind]
+    return torch.tensor([radius_of(int(z)) for z in numbers])
 
 
 def _bounds(mol: Chem.Mol, heavy: np.ndarray) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -213,7 +218,7 @@ def _bounds(mol: Chem.Mol, heavy: np.ndarray) -> tuple[Tensor, Tensor, Tensor, T
             if n > 1:
                 bounds = rdDistGeom.GetMoleculeBoundsMatrix(mol, set15bounds=True, scaleVDW=True)
     except RuntimeError:
-        pass  # as in PoseBusters: what has no bounds cannot violate them
+        pass  # as in PoseBusters: without bounds there are no violations
     adjacency = Chem.GetAdjacencyMatrix(mol)[np.ix_(heavy, heavy)] > 0
     two = (adjacency.astype(int) @ adjacency.astype(int) > 0) & ~np.eye(n, dtype=bool)
     bonded, angled = torch.from_numpy(adjacency), torch.from_numpy(two & ~adjacency)
@@ -237,7 +242,7 @@ def posebust(
     Parameters
     ----------
     mol_pred:
-        The pose, one conformer in the frame of the receptor; not changed.
+        The pose, one conformer in the frame of the receptor; left unchanged.
     receptor_path:
         The receptor as a PDB file.
     mol_true:
@@ -247,7 +252,7 @@ def posebust(
 
     Returns
     -------
-    Each check by name (None: could not be computed), or the reason why there are none.
+    Each check by name (None: could not be computed), or the reason why none ran.
     """
     if find_spec("posebusters") is None:
         return "posebusters is not installed: pip install 'moldiff[eval]'"

@@ -21,9 +21,9 @@ def choices(rows: list[Tensor], good: list[Tensor], worth: Tensor) -> Tensor:
     Parameters
     ----------
     rows, good:
-        For each choice (p, k) standardised features and which are right, (p,) bool.
+        For each choice, standardised features (p, k) and the right alternatives, (p,) bool.
     worth:
-        What each choice counts.
+        Weight of each choice in the loss.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def choices(rows: list[Tensor], good: list[Tensor], worth: Tensor) -> Tensor:
 
 
 def regression(rows: Tensor, outcomes: Tensor) -> tuple[Tensor, float]:
-    """Weights (k,) and bias: logistic regression with a small ridge, by Newton's method."""
+    """Return weights (k,) and bias of a logistic regression with a small ridge, by Newton steps."""
     x = rows.double()
     centre, scale = x.mean(0), x.std(0, correction=0).clamp(min=1e-6)
     x = torch.cat([(x - centre) / scale, torch.ones(len(x), 1)], 1)

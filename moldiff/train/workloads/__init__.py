@@ -1,1 +1,1 @@
-"""What can be trained: one file a task."""
+"""The training tasks, one file each."""
