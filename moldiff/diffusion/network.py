@@ -33,7 +33,7 @@ class Symmetry(StrEnum):
         return {
             Symmetry.E3: "equivariant under rotations and reflections",
             Symmetry.SE3: "equivariant under rotations, and tells mirror images apart",
-            Symmetry.NONE: "not equivariant: trained under random rotations and reflections",
+            Symmetry.NONE: "not equivariant",
         }[self]
 
 

@@ -92,7 +92,10 @@ def _number(setting: str, value: Any) -> Any:
     for one in values if by_field or not isinstance(value, Mapping) else [value]:
         if isinstance(one, bool) or not isinstance(one, int | float):
             what = "temperature" if "temperature" in setting else setting
-            raise ConfigError(f"A {what} is a number, not {one!r}.", fix="Try 1.")
+            fix = "Try 1."
+            if setting == "guidance" and isinstance(one, str):
+                fix = f"A guidance by name stands in a list: [{one!r}]."
+            raise ConfigError(f"A {what} is a number, not {one!r}.", fix=fix)
     return dict(value) if by_field else float(value)
 
 
