@@ -251,14 +251,7 @@ class Model:
             model.weights.load_state_dict({k: v.float() for k, v in tensors.items()})
             if not all(v.isfinite().all() for v in tensors.values()):
                 raise ValueError("its weights are not finite numbers")
-        except (
-            KeyError,
-            ValueError,
-            TypeError,
-            AttributeError,
-            RuntimeError,
-            ConfigError,
-        ) as error:
+        except _MISFITS as error:
             raise ModelFileError(
                 f"The model file '{path}' does not fit this version of moldiff: {error}",
                 fix="Use a model written by the installed version, or train it again.",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from pathlib import Path
 
 from moldiff.errors import InputError
 
-__all__ = ["replace_text", "share"]
+__all__ = ["digest_of", "replace_text", "share"]
 
 
 def replace_text(path: Path, text: str) -> None:
@@ -32,6 +33,12 @@ def replace_text(path: Path, text: str) -> None:
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
+
+
+def digest_of(path: str | Path) -> str:
+    """Return twelve characters of the SHA-256 of a file's content."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()[:12]
 
 
 def share(path: str | Path, mode: int = 0o666) -> None:

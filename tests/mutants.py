@@ -79,8 +79,8 @@ MUTANTS = (
     Mutant(
         "pose network: contacts do not fade",
         "nn/contacts.py",
-        " * g.fade.unsqueeze(-1).to(here.dtype)",
-        "",
+        " * g.fade.unsqueeze(-1).to(",
+        " * torch.ones_like(g.fade).unsqueeze(-1).to(",
         "tests/contracts/test_smoothness.py -k contacts",
     ),
     # Those that were prepared then and not run.
@@ -101,8 +101,8 @@ MUTANTS = (
     Mutant(
         "jump kernel: redrawn classes all alike",
         "diffusion/process/jump.py",
-        "return (keep * here + (1 - keep) * pi_here) * prior",
-        "return (keep * here + (1 - keep)) * prior",
+        "return (keep * one_hot + (1 - keep) * pi_t) * prior",
+        "return (keep * one_hot + (1 - keep)) * prior",
         "tests/contracts/test_processes.py -k bayes",
     ),
     Mutant(

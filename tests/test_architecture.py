@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -136,3 +137,13 @@ def test_pickling_is_recognised(code: str, guilty: bool) -> None:
 def test_scripts_are_thin(script: str) -> None:
     text = (ROOT / "scripts" / script).read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 60
+
+
+def test_mutants_are_up_to_date() -> None:
+    """Each mutant of mutants.py changes text that stands in its file once."""
+    mutants = runpy.run_path(str(ROOT / "tests" / "mutants.py"))["MUTANTS"]
+    counts = {
+        m.name: (ROOT / "moldiff" / m.file).read_text(encoding="utf-8").count(m.before)
+        for m in mutants
+    }
+    assert {name: count for name, count in counts.items() if count != 1} == {}

@@ -21,8 +21,8 @@ from moldiff.methods import METHODS, SAMPLERS, apply, parse_sampler
 from moldiff.model import Model
 from moldiff.models import bundled_configs
 from moldiff.train import TrainConfig
-from moldiff.train.check import check
 from moldiff.train.statistics import Statistics
+from moldiff.train.workloads.check import check
 from moldiff.train.workloads.codecs import Codecs
 from moldiff.train.workloads.molecules import Molecules
 from tests.one_device import META, on_meta, watched

@@ -13,8 +13,8 @@ from moldiff.chem import canonical_smiles
 
 __all__ = ["assign_bonds"]
 
-# Methods of perceiving connectivity, tried in order until one fits the template: connect-the-dots,
-# then covalent radii times a factor (RDKit's default is 1.3; strained cages need others).
+# Ways to perceive connectivity, tried in this order until one fits the template: connect-the-dots,
+# then covalent radii times a factor (1.3 is RDKit's default; strained cages need others).
 _CONNECTIVITY: tuple[dict[str, bool | float], ...] = (
     {"useVdw": False},
     {"useVdw": True, "covFactor": 1.3},
@@ -31,7 +31,7 @@ _MAX_ITERATIONS = 100_000
 def assign_bonds(
     symbols: Sequence[str], positions: npt.NDArray[np.float64], smiles: str
 ) -> Iterator[tuple[str, Chem.Mol | str]]:
-    """Yield (route, molecule or reason for failure) per route, most trusted first.
+    """Yield (route, molecule or reason for failure) per route, the most trusted first.
 
     Routes: "geometry" (rdDetermineBonds, agreeing with the SMILES), "template" (connectivity
     from the geometry, orders and charges from the SMILES), "geometry, not the SMILES".
@@ -80,7 +80,7 @@ def _perceive(bare: Chem.RWMol) -> Chem.Mol | str:
 
 
 def _fit(bare: Chem.RWMol, template: Chem.Mol) -> Chem.Mol | str:
-    """Transfer the template's bond orders and charges to the geometry if the graphs match."""
+    """Transfer the template's bond orders and charges to the geometry if the graphs agree."""
     full = Chem.AddHs(template)
     Chem.Kekulize(full, clearAromaticFlags=True)
     pattern = _skeleton(full)
@@ -105,7 +105,7 @@ def _span(counts: Sequence[int]) -> str:
 
 
 def _skeleton(mol: Chem.Mol) -> Chem.Mol:
-    """Return elements and connectivity only, for matching the two graphs."""
+    """Reduce a molecule to elements and connectivity, for matching the two graphs."""
     skeleton = Chem.RWMol()
     for atom in mol.GetAtoms():
         skeleton.AddAtom(Chem.Atom(atom.GetAtomicNum()))

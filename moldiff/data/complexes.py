@@ -1,8 +1,8 @@
 """Protein-ligand complexes on disk for training: checksummed, memory-mapped, ragged.
 
 Every array of a complex (`FIELDS`) is flattened and appended to one file of that name; the
-numbers of atoms, rotors, conformers and so on of each complex give the offset and shape of its
-part.  Opening maps the files, and reading a complex takes one slice per field.
+numbers of atoms, rotors, conformers and so on of each complex give the start and the shape of its
+part.  Opening is cheap, and one complex is a slice per field.
 
 =================  =========  =============================================================
 file               shape      content
@@ -11,7 +11,7 @@ store.json                    schema, count, splits, rejected, sha256 of every f
 FIELD.npy          (total,)   one per row of `FIELDS`
 sizes.npy          (N, 6)     the numbers m, n, r, c, s, k of each complex
 split.npy          (N,)       0 train, 1 validation
-cluster.npy        (N,)       number of the cluster of similar pockets
+cluster.npy        (N,)       complexes with the same number have similar pockets
 names.txt          N lines    ``set/id``
 rejected.csv                  name and reason of each rejected complex
 =================  =========  =============================================================
@@ -34,7 +34,7 @@ from moldiff.chem.graph import ATOM_CLASSES
 from moldiff.data.write import sha256
 from moldiff.errors import DataError
 
-__all__ = ["FIELDS", "SCHEMA", "SPLITS", "Complex", "ComplexStore", "columns", "shape_of"]
+__all__ = ["FIELDS", "SCHEMA", "SPLITS", "Complex", "ComplexStore", "shape_of"]
 
 SCHEMA = "moldiff-complexes-1"
 SPLITS = ("train", "validation")
@@ -80,7 +80,7 @@ class Complex:
     axis, moves, conformers:
         Rotors (`moldiff.chem.rotors`) and centred ETKDG conformers, Å.
     torsions, rotation, centre, rmsd:
-        The pose on each conformer nearest to the crystal pose, and its RMSD from it, Å.
+        The pose of each conformer nearest to the crystal pose, and its RMSD from it, Å.
     fragments:
         Hashes of the pocket's stretches of four residues.
     """
@@ -164,7 +164,7 @@ class ComplexStore:
 
     @staticmethod
     def at(path: str | Path) -> bool:
-        """Return whether a directory is a store of complexes, by its store.json."""
+        """Return whether a directory is a store of complexes."""
         try:
             meta = json.loads((Path(path) / "store.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):

@@ -1,6 +1,6 @@
-"""Molecules as graphs of PyTorch Geometric, for networks and data loaders from elsewhere.
+"""Molecules as graphs of PyTorch Geometric, for use with its networks and data loaders.
 
-PyTorch Geometric is imported on first use, because nothing else here needs it.
+PyTorch Geometric is optional; it is imported only when a graph is requested.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def to_geometric(mol: Chem.Mol | Encoded, vocabulary: Vocabulary | None = None) 
     mol:
         An RDKit molecule, or an entry of a `moldiff.data.store.Store`; left unchanged.
     vocabulary:
-        Vocabulary of the store, for its entries.
+        The store's vocabulary; needed for its entries only.
 
     Returns
     -------

@@ -1,8 +1,8 @@
 """The pose of a given conformer nearest to a crystal pose, fast enough for thousands.
 
-Each rotor takes its dihedral angle of the crystal, the shape is superposed, and a few
-Levenberg-Marquardt steps in translation, rotation and torsions compensate for differing bond
-angles (Moré, 1978).
+Each rotor is set to its dihedral angle in the crystal, the shape is superposed, and a few
+Levenberg-Marquardt steps (Moré, 1978) in translation, rotation and torsions reduce the misfit that
+remains because bond angles differ.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def match(
 ) -> Match:
     """Match a conformer (n, 3) to crystal positions (n, 3), Å.
 
-    Training on torsions needs bound poses that torsions can reach: the bond lengths and rings of
-    an embedded conformer with the torsions of the crystal (Jing et al., "Torsional Diffusion",
-    2022, section 4.1).
+    A model of torsions needs bound poses that rotors can reach: bond lengths and ring shapes of an
+    embedded conformer, torsions of the crystal (Jing et al., "Torsional Diffusion", 2022,
+    section 4.1).
     """
     x, target = conformer.astype(float), crystal.astype(float)
     axis, moves = rotors.axis, rotors.moves

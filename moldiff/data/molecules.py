@@ -37,7 +37,7 @@ __all__ = ["prepare", "prepared_from", "split_by_hash"]
 # (index in the source, molecule, canonical SMILES)
 Usable = tuple[int, Chem.Mol, str]
 
-# Hints against kinds of rejection, shown if no molecule remains.
+# Fix for each kind of rejection; shown if no molecule remains.
 _HINTS = {
     "missing hydrogens": "Add explicit hydrogens with coordinates first.",
     "no coordinates": "Use a format with coordinates, such as SDF.",
@@ -56,16 +56,16 @@ def prepare(
 ) -> Store:
     """Read molecules from files and write them as a store.
 
-    The store's notes record the files' sha256, see `prepared_from`.
+    The store's notes hold the sha256 of the files, see `prepared_from`.
 
     Parameters
     ----------
     files:
         Anything `moldiff.io.read_molecules` reads.
     vocabulary:
-        Allowed elements and charges; None takes those of the usable molecules.
+        Elements and charges to allow; None takes those of the usable molecules.
     fractions:
-        Fractions of train, validation and test among the distinct molecules.
+        Shares of train, validation and test among the distinct molecules.
     seed:
         Seed of the split (see `split_by_hash`).
 
@@ -74,9 +74,9 @@ def prepare(
     InputError
         If a file is missing or unreadable.
     ConfigError
-        Unless the fractions are three numbers that add up to 1, with a positive one for training.
+        If the fractions are not three numbers that add up to 1, the first above 0.
     DataError
-        If no molecule remains; the error counts the reasons.
+        If no molecule remains; the error lists the reasons with their counts.
     """
     _check_fractions(fractions)
     from moldiff.io import read_molecules
@@ -114,16 +114,16 @@ def prepared_from(store: Store, files: Sequence[str | Path]) -> bool:
 def split_by_hash(
     smiles: Sequence[str], fractions: tuple[float, float, float], seed: int
 ) -> list[int]:
-    """Assign each molecule to a split; equal SMILES share one.
+    """Assign each molecule a split; equal SMILES always share one.
 
-    The distinct SMILES are sorted by the sha256 of seed and SMILES and cut at the fractions, so
-    the split is independent of the order of the files and of duplicates, and the fractions are
-    exact even for small sets.  At least one molecule is for training.
+    The distinct SMILES are ordered by the sha256 of seed and SMILES and cut at the fractions,
+    so neither the order of the files nor duplicates matter, and the shares are exact even for
+    small sets.  Training gets at least one molecule.
     """
     distinct = sorted(set(smiles), key=lambda s: hashlib.sha256(f"{seed} {s}".encode()).digest())
     count = len(distinct)
     sizes = [round(share * count) for share in fractions[1:]]
-    # Despite rounding, at least one molecule is left for training.
+    # Rounding must leave at least one molecule for training.
     test = min(sizes[1], count - 1)
     validation = min(sizes[0], count - 1 - test)
     borders = (count - validation - test, count - test, count)
@@ -159,7 +159,7 @@ def _select(
 
 
 def _judge(record: Record, vocabulary: Vocabulary | None) -> str | Rejected:
-    """Return the canonical SMILES of a usable record, or the reason for rejection."""
+    """Canonical SMILES of a usable record, or the reason for its rejection."""
     if record.mol is None:
         return Rejected(record.reason or "unreadable record")
     if record.mol.GetNumAtoms() == 0:
@@ -176,7 +176,7 @@ def _judge(record: Record, vocabulary: Vocabulary | None) -> str | Rejected:
 
 
 def _vocabulary_of(mols: Iterable[Chem.Mol]) -> Vocabulary:
-    """Collect elements by atomic number, and charges in rising order, including 0."""
+    """Elements by atomic number and charges in rising order, always including 0."""
     elements: dict[int, str] = {}
     charges = {0}
     for mol in mols:

@@ -3,10 +3,10 @@
 Layout of a folder: ``index.csv`` with a column ``id`` (optional: every subfolder counts),
 ``ID/ligand.sdf`` (heavy atoms in the bound pose, bond orders) and ``ID/pocket.pdb``.
 
-The complexes are processed in parts of 64, each saved in a file beside the destination, so that an
-interrupted preparation resumes.  Pockets that share half of their stretches of four consecutive
-residues belong to one cluster, and a cluster to one split: close homologues of validation pockets
-stay out of training.
+Work is done in parts of 64 complexes, each saved as a file beside the destination, so an
+interrupted preparation resumes where it stopped.  Pockets that share half of their stretches
+of four consecutive residues belong to one cluster, and a cluster to one split: a close
+homologue of a validation pocket is never trained on.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from moldiff.data.complex_folder import read_complex
+from moldiff.data.complex_files import read_complex
 from moldiff.data.complexes import FIELDS, SCHEMA, SPLITS, Complex, ComplexStore, columns, shape_of
-from moldiff.data.write import put_in_place, sha256
+from moldiff.data.write import replace_store, sha256
 from moldiff.errors import DataError, InputError
 
 __all__ = ["pocket_clusters", "prepare_complexes", "split_clusters"]
@@ -251,7 +251,7 @@ def _write(
                 csv.writer(file).writerows([("name", "reason"), *rejected])
             meta["sha256"] = {file.name: sha256(file) for file in sorted(temporary.iterdir())}
             (temporary / "store.json").write_text(json.dumps(meta, indent=2) + "\n")
-            put_in_place(temporary, path)
+            replace_store(temporary, path)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:

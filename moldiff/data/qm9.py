@@ -44,7 +44,7 @@ from moldiff.data.bonds import assign_bonds
 from moldiff.data.store import Entry, Refused, Store
 from moldiff.errors import DataError, MissingExtraError
 
-__all__ = ["COUNT", "PROPERTIES", "Parsed", "edm_split", "parse_row", "prepare", "source_files"]
+__all__ = ["COUNT", "PROPERTIES", "edm_split", "parse_row", "prepare", "source_files"]
 
 COUNT = 130_831
 PROPERTIES: tuple[tuple[str, str, str], ...] = (

@@ -22,15 +22,15 @@ def fold_store(
 ) -> Store:
     """Write a store's molecules with their hydrogens folded into the classes of the heavy atoms.
 
-    The vocabulary has the classes that occur.  Split, identities and properties stay the same.
-    Molecules with fewer than two heavy atoms, or with a hydrogen bonded to other than one heavy
-    atom, are rejected.  ``progress`` is called after each molecule.
+    The classes are those that occur in the data.  Split, identities and properties are unchanged; a
+    molecule with fewer than two heavy atoms, or with a hydrogen not bonded to exactly one heavy
+    atom, is listed as rejected.  ``progress`` is called after each molecule.
 
     Raises
     ------
     DataError
-        If no molecule remains, if ``destination`` is the store itself or is not a store, or if
-        the store's first element is not hydrogen (for example, if it is folded already).
+        If no molecule remains, ``destination`` is the store itself or exists and is not a
+        store, or hydrogen is not the first of the store's elements (perhaps already folded).
     """
     if Path(destination).resolve() == store.path.resolve():
         raise DataError(

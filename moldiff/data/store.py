@@ -95,23 +95,23 @@ class Store:
         properties: Sequence[tuple[str, str]] = (),
         notes: dict[str, Any] | None = None,
     ) -> Store:
-        """Write a store into a temporary directory beside it, rename that, and open it.
+        """Write a store to a temporary directory, rename it to ``path``, and open it.
 
-        An older store at ``path`` is replaced; it survives errors and Ctrl-C, and after a kill it
-        is at ``path`` or beside it (see `moldiff.data.write`).
+        An older store at ``path`` is replaced; it survives errors and Ctrl-C, and a killed process
+        at worst leaves it beside ``path`` (see `moldiff.data.write`).
 
         Parameters
         ----------
         records:
             The molecules, in the order of the store.
         source:
-            Origin of the molecules, one line.
+            The origin of the molecules, in one line.
         rejected:
-            The rejected molecules, with the reasons.
+            The molecules that could not be stored, with reasons.
         properties:
             (name, unit) of each column of ``Entry.properties``.
         notes:
-            Further plain JSON values for store.json.
+            Further entries of store.json (plain JSON values).
 
         Raises
         ------
@@ -144,7 +144,7 @@ class Store:
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Another process maps the files itself instead of receiving their content.
+        # Another process maps the files itself; their content is not pickled.
         return (Store.open, (self.path,))
 
     @property

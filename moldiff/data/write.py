@@ -1,7 +1,7 @@
-"""Write a store into a temporary directory, and rename it into place.
+"""Writing a store: all files into a temporary directory, which is then renamed.
 
-The store at the path is always complete.  Replacing an older one takes two renames; after an
-error or Ctrl-C between them the older one is restored, and after a kill it remains complete
+A store is never half-written at its path.  Replacing an older one takes two renames; an
+error or Ctrl-C between them restores the older one; only a killed process leaves it, complete,
 beside the path, as ``.NAME.old.*/store``.
 """
 
@@ -32,7 +32,7 @@ __all__ = [
     "SPLITS",
     "Entry",
     "Refused",
-    "put_in_place",
+    "replace_store",
     "sha256",
     "write_store",
 ]
@@ -113,7 +113,7 @@ def write_store(
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
         try:
             _fill(temporary, entries, rejected, meta)
-            put_in_place(temporary, path)
+            replace_store(temporary, path)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
@@ -151,8 +151,8 @@ def _columns(entries: list[Entry], width: int) -> dict[str, np.ndarray]:
     return {name: np.asarray(value, dtype=ARRAYS[name]) for name, value in columns.items()}
 
 
-def put_in_place(temporary: Path, path: Path) -> None:
-    """Rename a finished directory into place, then delete an older store."""
+def replace_store(temporary: Path, path: Path) -> None:
+    """Move a finished directory to its path, then delete the older store, if any."""
     share(temporary, 0o777)
     if not path.exists():
         os.replace(temporary, path)
@@ -166,5 +166,5 @@ def put_in_place(temporary: Path, path: Path) -> None:
             os.replace(old / "store", path)
         raise
     finally:
-        if path.exists():  # otherwise the only copy is the older store
+        if path.exists():  # otherwise the older store is the only copy
             shutil.rmtree(old, ignore_errors=True)

@@ -7,11 +7,11 @@ r"""The log-likelihood of data under a model: an exact flow, and a variational b
           + E[-\log p(x_0|x_{t_1})]
 
 (Sohl-Dickstein et al. 2015, eq. 14; Ho et al. 2020, eq. 5).  Every KL is in closed form:
-between normal distributions in the space's own dimension, 3(n-1) for a molecule without
-translation (Hoogeboom et al. 2022), and between class probabilities (Austin et al.
-2021, eq. 1).  Only x_t is sampled.  The variance of p(x_s|x_t) is that of q(x_s|x_t,x_0) plus what
-the uncertainty of x_0 adds for normal data of the process's scale (as Bao et al.,
-"Analytic-DPM", 2022, theorem 1); any other choice also gives a bound, but a looser one.
+between normal distributions in the space's own dimension, 3(n-1) for a molecule without translation
+(Hoogeboom et al. 2022), and between class probabilities (Austin et al. 2021, eq. 1).  Only x_t is
+sampled.  The variance of p(x_s|x_t) is that of q(x_s|x_t,x_0) plus what the uncertainty of x_0 adds
+for normal data of the process's scale (as Bao et al., "Analytic-DPM", 2022, theorem 1); others also
+give a bound, a looser one.
 
 **Flow** (Gaussian processes alone).  With the angle :math:`\varphi = \arctan(\sigma/\alpha)` and
 :math:`y = x/\sqrt{\alpha^2+\sigma^2}` every schedule's probability-flow equation is
@@ -29,6 +29,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -85,7 +86,7 @@ def elbo(denoiser: Denoiser, x_0: Batch, *, steps: int = 256, rng: torch.Generat
     ConfigError
         If a process has no bound in closed form (rotations, angles), or ``steps`` is below 2.
     """
-    process = denoiser.process
+    process, context = denoiser.process, _context(denoiser, x_0)
     parts = {f: _part(f, p) for f, p in process.processes.items()}
     if steps < 2:
         raise ConfigError(f"A bound cannot have {steps} step(s).", fix="Use at least 2.")
@@ -93,7 +94,8 @@ def elbo(denoiser: Denoiser, x_0: Batch, *, steps: int = 256, rng: torch.Generat
     zero = torch.zeros(x_0.graphs, device=x_0.device)
     terms = {f: {"prior": part.prior(x_0[f]), "diffusion": zero} for f, part in parts.items()}
     for s, t in zip([None, *times[:-1]], times, strict=True):
-        x_t = Batch({f: part.draw(x_0[f], zero + t, rng) for f, part in parts.items()})
+        drawn = {f: part.draw(x_0[f], zero + t, rng) for f, part in parts.items()}
+        x_t = Batch(drawn, context)
         with torch.no_grad():  # the graph of all steps would fill the memory
             x0_hat = denoiser(x_t, zero + t)
         for f, part in parts.items():
@@ -103,6 +105,16 @@ def elbo(denoiser: Denoiser, x_0: Batch, *, steps: int = 256, rng: torch.Generat
             else:
                 terms[f]["diffusion"] = terms[f]["diffusion"] + part.step(*arguments, zero + s)
     return Bound(terms)
+
+
+def _context(denoiser: Denoiser, x_0: Batch) -> Mapping[str, Any]:
+    """The encoded context; a part of a graph has no bound of its own (``ConfigError``)."""
+    if "clean" in x_0.context:
+        raise ConfigError(
+            "There is no likelihood of a batch with clean sites.", fix="Leave out 'clean'."
+        )
+    with torch.no_grad():
+        return denoiser.encode(x_0.context)
 
 
 def _times(process: Product, steps: int) -> list[float]:
@@ -229,17 +241,15 @@ def flow_log_likelihood(
         Clean batch of coordinates, in Å.
     steps:
         Runge-Kutta steps, equal in the angle between signal and noise.
-    probes:
-        Random vectors per graph that estimate the divergence.
-    rng:
-        Draws the probes.
+    probes, rng:
+        Number of random vectors per graph that estimate the divergence, and what draws them.
 
     Raises
     ------
     ConfigError
         Unless the model has exactly one field, of a Gaussian process: classes have no flow.
     """
-    process = denoiser.process
+    process, context = denoiser.process, _context(denoiser, x_0)
     if list(process.gaussian()) != list(process.processes) or len(process.processes) != 1:
         raise ConfigError(
             "The flow has a likelihood for one field of Gaussian coordinates only.",
@@ -258,7 +268,9 @@ def flow_log_likelihood(
 
     def velocity(k: int, y: Tensor) -> tuple[Tensor, Tensor]:
         """dy / dphi at the k-th angle, and its divergence, (b,)."""
-        x0_hat, trace = _jacobian_trace(denoiser, field, sizes[k] * y, times[k], vectors)
+        x0_hat, trace = _jacobian_trace(
+            denoiser, Batch({field: sizes[k] * y}, context), times[k], vectors
+        )
         sine = float(angles[k].sin())
         slope = (float(angles[k].cos()) * y - x0_hat) / sine
         return slope, (d * float(angles[k].cos()) - float(sizes[k]) * trace) / sine
@@ -277,13 +289,14 @@ def _probes(space: Flat, x: Tensor, count: int, rng: torch.Generator) -> list[Te
 
 
 def _jacobian_trace(
-    denoiser: Denoiser, field: str, x: Tensor, t: Tensor, probes: list[Tensor]
+    denoiser: Denoiser, batch: Batch, t: Tensor, probes: list[Tensor]
 ) -> tuple[Tensor, Tensor]:
     """Return x0_hat, and the mean of v^T (d x0_hat / d x) v over the probes, (b,)."""
     with torch.inference_mode(False), torch.enable_grad():
+        ((field, x),) = batch.items()
         x = x.detach().clone().requires_grad_()
         times = torch.full((len(x),), float(t), dtype=x.dtype, device=x.device)
-        x0_hat = denoiser(Batch({field: x}), times)[field]
+        x0_hat = denoiser(batch.replace(**{field: x}), times)[field]
         traces = []
         for v in probes:
             (gradient,) = torch.autograd.grad(x0_hat, x, v.clone(), retain_graph=True)

@@ -126,7 +126,7 @@ class NetworkDenoiser(Denoiser):
         """Return 1/c_out^2 in 1/Å^2 of each Gaussian field, which turns |x_0|^2 into |F|^2."""
         # c_out is bounded from below: as c_out -> 0 nothing is left to predict.
         return {
-            f: self.precondition(p, field_times(t, f))
+            f: self.precondition(p, _finite_times(t, f))
             .c_out.square()
             .clamp_min((1e-3 * p.scale) ** 2)
             .reciprocal()
@@ -134,15 +134,12 @@ class NetworkDenoiser(Denoiser):
         }
 
     def _coefficients(self, shown: Batch, t: Time) -> dict[str, Coefficients]:
-        """The coefficients of the Gaussian fields that the network is shown."""
-        found: dict[str, Coefficients] = {}
-        for field, process in self.process.gaussian().items():
-            if field in shown:
-                at = field_times(t, field)
-                found[field] = self.precondition(
-                    process, at if at.ndim == 1 else at.clamp_min(_EARLIEST)
-                )
-        return found
+        """The coefficients of the Gaussian fields in the network's input."""
+        return {
+            f: self.precondition(p, _finite_times(t, f))
+            for f, p in self.process.gaussian().items()
+            if f in shown
+        }
 
     def _projected(self, field: str, x: Tensor, t: Time) -> Tensor:
         """The projection onto the space; graphs with clean sites stay where those are."""
@@ -155,6 +152,12 @@ class NetworkDenoiser(Denoiser):
     def _lower(self, device: torch.device) -> torch.autocast:
         enabled = self.precision is not torch.float32
         return torch.autocast(device.type, dtype=self.precision, enabled=enabled)
+
+
+def _finite_times(t: Time, field: str) -> Float[Tensor, "b *sites"]:
+    """The times of a field's sites, those of clean ones moved to where coefficients are finite."""
+    times = field_times(t, field)
+    return times if times.ndim == 1 else times.clamp_min(_EARLIEST)
 
 
 def certain(process: Product, prediction: Batch, x_t: Batch, t: Time) -> Batch:

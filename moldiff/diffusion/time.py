@@ -1,13 +1,14 @@
 r"""Time: one number for a whole graph, or one for each of its sites.
 
 With a time per site, part of a graph can be clean (t = 0) while the rest is noise: to keep a
-scaffold, continue a chain, or find a conformer of a graph.  The context entry ``clean`` marks those
-sites, {"atom": (b, n), "pair": (b, e), ...} of bool (one row may serve all graphs);
-:func:`batch_times` combines it with the time of a graph into times of sites.
+scaffold or continue a chain.  The context entry ``clean`` marks those sites,
+{"atom": (b, n), "pair": (b, e), ...} of bool (one row may serve all graphs); :func:`batch_times`
+combines it with the time of a graph into times of sites.  A mask is for all fields of its scope: a
+clean atom keeps both its type and its position.  Networks read the times of atoms, not of pairs.
 
 Clean sites are data: every process returns them unchanged, and every loss leaves them out.  They
-fix a graph in space, so its other coordinates are noised in all of R^3 instead of about a common
-centre of mass.
+fix a graph in space, in the frame that the caller chooses, so its other coordinates are noised in
+all of R^3 instead of about a common centre of mass.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Dock a ligand, and write the results."""
+"""Docking a ligand, and writing its results."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ def dock(
     exclude:
         Groups to leave out of the receptor, such as ``"LIG"`` or ``"A:401"``.
     progress:
-        Called with the stage and the fraction of the work done, 0 to 1.
+        Called with the stage and the fraction of the work that is done, 0 to 1.
     settings:
         See `moldiff.docking.settings.Settings`.
 
     Raises
     ------
     InputError, ConfigError
-        If the request cannot be met; the error says what is wrong, where, and how to fix it.
+        If the request cannot be met; the error says why and how to fix it.
     """
     from moldiff.docking.settings import Settings
 

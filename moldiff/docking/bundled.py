@@ -1,8 +1,8 @@
-"""The models of a docking, bundled or given by file; each bundled one may be missing.
+"""The bundled models of docking, each of which may be missing.
 
-Without the diffusion model poses start at random; without the judge the energy and the checks
-rank alone; without the fitted ranking there is no confidence.  Every result records what was
-used.
+Without the diffusion model, poses start at random; without the judge (a model of distances), the
+energy and the checks rank alone; without the fitted ranking, there is no confidence.  Every result
+records the models used.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["bundled", "judge", "proposer", "ranking"]
 
-# Purpose of a file -> its name in the folder of weights.
+# Purpose of a file -> its name among the bundled weights.
 _NAMES = {
     "proposals": "proposals.safetensors",
     "likelihood": "likelihood.safetensors",
@@ -37,12 +37,12 @@ def bundled(purpose: str) -> Path | None:
 
 
 def proposer(settings: Settings) -> tuple[Proposer, str]:
-    """Return the proposer and its name: "diffusion" with the model's hash, or "random".
+    """Return the proposer of poses, and its name: "diffusion" with the model's hash, or "random".
 
     Raises
     ------
     InputError
-        If diffusion is requested without a model.
+        If diffusion is requested and there is no model.
     ModelFileError
         If the model's file cannot be used.
     """
@@ -63,7 +63,7 @@ def proposer(settings: Settings) -> tuple[Proposer, str]:
 
 
 def judge(file: str | None = None) -> Model | None:
-    """Return the model of distances that scores poses: from a file, or the bundled one if any.
+    """Return the judge of poses, a model of distances: from a file, or the bundled one if any.
 
     Raises
     ------

@@ -1,8 +1,8 @@
-"""From poses of the heavy atoms to molecules with explicit hydrogens.
+"""Poses of the heavy atoms as molecules with all their hydrogens.
 
 Searches move heavy atoms only.  Here the same motions are applied to every atom of the
-conformer: a hydrogen moves with its heavy atom.  Methyls and hydroxyls keep their torsion, so
-hydrogens may clash; `relax` relaxes them.
+conformer, so a hydrogen follows the heavy atom it is bonded to.  Hydrogens can clash, since methyls
+and hydroxyls do not turn; `relax` resolves such clashes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _ITERATIONS = 100
 def place_all(ensemble: Ensemble, rotors: Rotors, pose: Pose) -> npt.NDArray[np.float64]:
     """Return the positions (p, N, 3) in Å of all N atoms of the ensemble's molecule.
 
-    The heavy atoms are at the positions of ``Kinematics.place``.
+    The heavy atoms have the positions that ``Kinematics.place`` returns.
     """
     mol, heavy = ensemble.mol, np.asarray(ensemble.heavy, dtype=np.int64)
     carrier = _carriers(mol, heavy)
@@ -72,7 +72,7 @@ def relax(mol: Chem.Mol) -> Chem.Mol:
 
 
 def _carriers(mol: Chem.Mol, heavy: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """For each of the N atoms, the index among the heavy atoms of the one it moves with."""
+    """Row, among the heavy atoms, of the atom with which each of the N atoms moves."""
     place = {int(index): k for k, index in enumerate(heavy)}
     carrier = np.zeros(mol.GetNumAtoms(), dtype=np.int64)
     for atom in mol.GetAtoms():

@@ -1,4 +1,4 @@
-"""Read ligands and known poses from the user's files or SMILES."""
+"""Reading ligands and reference poses."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ from moldiff.errors import InputError
 if TYPE_CHECKING:
     from rdkit import Chem
 
-__all__ = ["read_ligand", "read_reference"]
+__all__ = ["parse_smiles", "read_ligand", "read_reference"]
 
 
 def read_ligand(text: str | Path) -> tuple[Chem.Mol, str]:
-    """Read a single molecule and its name from a file or a SMILES.
+    """Read the one molecule of a file, or a SMILES, with its name.
 
     Raises
     ------
     InputError
-        If the text is neither, the file cannot be read, or it holds several molecules.
+        If it is neither, cannot be read, or holds several molecules.
     """
-    from moldiff.docking.library.entries import parse_smiles
     from moldiff.io import READABLE, molecule_stem, read_molecules
 
     path = Path(text)
@@ -69,3 +68,14 @@ def _is_file(path: Path) -> bool:
         return path.exists()
     except OSError:  # a SMILES longer than a file name may be
         return False
+
+
+def parse_smiles(smiles: str) -> Chem.Mol | None:
+    """Return the molecule of a SMILES, hydrogens implicit; None if there is none."""
+    from rdkit import Chem
+
+    from moldiff.chem.quiet import quiet
+
+    with quiet():
+        mol = Chem.MolFromSmiles(smiles) if smiles else None
+    return mol if mol is not None and mol.GetNumAtoms() else None

@@ -6,9 +6,9 @@ line search, but there is no inner loop: every iteration evaluates each pose onc
 the end of a new step or, if the last one did not lower its energy enough (Armijo), at a
 shorter one.  An iteration is therefore one evaluation of the whole batch.
 
-The tangent has 6 + r components, some ten to thirty, so the inverse Hessians (p, d, d) are stored
-in full: an update is one batched product of rank two, a tenth of the calls that the two loops
-of limited-memory BFGS make over their history, and the whole history counts.  They start from
+The tangent has 6 + r components, some ten to thirty, so the inverse Hessians (p, d, d) are kept
+whole: an update is one batched product of rank two, a tenth of the calls that the two loops
+of limited-memory BFGS take over their history, and all curvature is kept.  They start from
 ``(J^T J + ridge)^-1``, J being the derivative of the atoms by the tangent: the steepest
 descent in the metric of atomic displacements, which balances ångströms and radians.
 """
@@ -29,14 +29,14 @@ __all__ = ["minimise", "pick"]
 _ARMIJO = 1e-4
 #: Longest first step, as root mean square displacement in Å; largest component of any step.
 _FIRST_STEP, _LARGEST_STEP = 0.2, 1.0
-_RIDGE = 0.1  # Å^2 per atom: metric of a rotor that moves its atoms very little
+_RIDGE = 0.1  # Å^2 per atom, on the diagonal of the metric: limits rotors that move little
 _COMPACT_EVERY = 6
 _SHORTEST = 1e-3  # fraction of a step below which the pose is done
 
 
 @dataclass(eq=False)
 class _State:
-    """Poses still being minimised: all tensors have p rows."""
+    """The poses being minimised: all tensors have p rows."""
 
     index: Int[Tensor, " p"]
     pose: Pose
@@ -73,12 +73,12 @@ def minimise(
     iterations:
         Maximum number of evaluations of each pose, including the first.
     tolerance:
-        A pose is done when its predicted gain falls below this, in kcal/mol.
+        A pose is done when its predicted next gain is less than this, in kcal/mol.
 
     Returns
     -------
     tuple
-        The poses in the same order, each at least as good as its start, and their energies (p,).
+        The poses, none higher in energy than before, in the same order, and their energies (p,).
     """
     state = _start(kinematics, energy, pose)
     best, energies = state.pose, state.energy.clone()
@@ -179,7 +179,7 @@ def _times(matrix: Tensor, vector: Tensor) -> Tensor:
 
 
 def _write(pose: Pose, state: _State) -> Pose:
-    """Write the state's poses back to their rows among all poses."""
+    """Copy the state's poses into their rows among all poses."""
     return Pose(
         pose.conformer,
         pose.centre.index_copy(0, state.index, state.pose.centre),

@@ -43,12 +43,12 @@ if TYPE_CHECKING:
 
 __all__ = ["dock"]
 
-_STREAM = 31  # of random numbers, used by no other part of the package
+_STREAM = 31  # of random numbers, unique in the package
 _PARTS = ("inter", "intra")  # parts of the energy, for the records
-_SCREENING = 15  # evaluations of the minimisation that screens random poses
-_APART = 2.0  # Å: smallest RMSD between random poses that start chains
+_SCREENING = 15  # evaluations of the short minimisation that screens random poses
+_APART = 2.0  # smallest RMSD in Å between random poses that start chains
 
-# stage -> fraction of the work done when it begins, for a progress bar
+# stage -> fraction of the work done at its start, for a progress bar
 _STAGES = {
     "grids": 0.1,
     "proposals": 0.2,
@@ -78,7 +78,7 @@ def dock(
     settings:
         The defaults if None.
     progress:
-        Called with the stage that begins and the fraction of the work done, 0 to 1.
+        Called at the start of a stage with the fraction of the work that is done, 0 to 1.
     ranking:
         Replaces the bundled ranking, for comparisons.
 
@@ -90,7 +90,7 @@ def dock(
     Raises
     ------
     InputError, ModelFileError
-        If the settings ask for a model that is missing or cannot be used.
+        If a model in the settings is missing or cannot be used.
     """
     settings = settings or Settings()
     clock = _Clock(problem.seconds, progress)
@@ -135,10 +135,10 @@ def dock(
 def _starts(
     problem: Problem, energy: Energy, proposed: Pose, settings: Settings, rng: torch.Generator
 ) -> tuple[Pose, Tensor]:
-    """Fill the chains: the proposals, then the best distinct ones of many random poses.
+    """Starts of the chains: the proposals, topped up with the best distinct random poses.
 
-    A chain seldom leaves its corner of the box, so trying many corners pays; a few steps of
-    minimisation show which of them deserve a chain.
+    A chain seldom leaves its corner of the box, so many corners should be tried: a few steps of
+    minimisation show which are worth a chain.
     """
     kinematics = problem.kinematics
     poses, energies = minimise(kinematics, energy, proposed, iterations=settings.iterations)
@@ -155,7 +155,7 @@ def _starts(
 
 
 def _refined(problem: Problem, poses: Pose, energies: Tensor, settings: Settings) -> Pose:
-    """Minimise the best distinct poses in the exact energy: grids shift its minima slightly."""
+    """The best distinct poses, minimised in the exact energy, whose minima grids smooth."""
     kinematics = problem.kinematics
     leaders = cluster(kinematics.place(poses), energies, settings.separation)[: settings.shortlist]
     energy = problem.exact_energy()
@@ -179,7 +179,7 @@ class _Clock:
 
 @dataclass(frozen=True, eq=False)
 class _Ranked:
-    """k poses of different clusters, best first, with their measures, (k,) each."""
+    """k poses of different clusters, best first, with their evidence; (k,) each."""
 
     pose: Pose
     measures: Mapping[str, Tensor]
@@ -205,7 +205,7 @@ def _rank(
     settings: Settings,
     ranking: Ranking,
 ) -> _Ranked:
-    """Score all poses; return the best of each cluster, up to the requested number."""
+    """Score all poses; keep the best of each cluster, up to the number requested."""
     x = problem.kinematics.place(poses)
     checks = check_poses(problem, x)
     fraction = checks.fraction()
@@ -220,7 +220,7 @@ def _rank(
     )
     energy = measures["energy"][leaders].nan_to_num(nan=torch.inf)
     near = energy <= energy.min() + settings.window
-    near[0] = True  # always report the first
+    near[0] = True  # the first pose is always reported
     chosen = near.nonzero()[:, 0][: settings.poses]
     rows = leaders[chosen]
     return _Ranked(
@@ -254,7 +254,7 @@ def _poses(problem: Problem, ranked: _Ranked) -> tuple[DockedPose, ...]:
 def _with_posebusters(
     problem: Problem, docked: tuple[DockedPose, ...], notes: list[str]
 ) -> tuple[DockedPose, ...]:
-    """Add the checks of PoseBusters to the poses; if it cannot run, the reason becomes a note."""
+    """Add the checks of PoseBusters to the poses, or a note if it cannot run."""
     rows = []
     with TemporaryDirectory() as folder:
         path = Path(folder) / "receptor.pdb"

@@ -1,4 +1,4 @@
-"""Everything one docking needs: a ligand's conformers and rotors, a pocket, their energies."""
+"""The input of a docking: a ligand's conformers and rotors, a pocket, and their energies."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ _MARGIN = 8.0  # Å around the box in which receptor atoms count
 
 @dataclass(frozen=True, eq=False)
 class Pocket:
-    """A prepared pocket, shared by all ligands that are docked into it.
+    """A prepared pocket, shared by all ligands docked into it.
 
     Attributes
     ----------
     receptor:
-        Cropped to the atoms within reach of the box.
+        The receptor, cropped to the atoms that interact with the box.
     box:
         The region to search.
     target:
         Positions and types of the receptor's atoms.
     origin:
-        Where the receptor comes from, for the records: its file, and a digest of it.
+        The source of the receptor, for the records: its file, and a digest of it.
 
-    The potentials of an atom type are computed when a ligand first needs them, then cached.
+    The potentials of an atom type are computed on first use and cached.
     """
 
     receptor: Receptor
@@ -65,7 +65,7 @@ class Pocket:
         return Pocket(cropped, box, target, dict(origin or {}))
 
     def grid(self, types: AtomTypes) -> Grid:
-        """Return a grid that has the potentials of at least these atom types."""
+        """Return a grid with the potentials of at least these atom types."""
         missing, _ = types.distinct()
         if self._grids:
             available = _keys(self._grids[0].types)
@@ -79,7 +79,7 @@ class Pocket:
 
     @cached_property
     def digest(self) -> str:
-        """Twelve characters of a hash of atoms, types and box."""
+        """Twelve characters that identify atoms, types and box."""
         digest = hashlib.sha256()
         for part in (
             self.receptor.structure.positions,
@@ -94,7 +94,7 @@ class Pocket:
         return digest.hexdigest()[:12]
 
     def __getstate__(self) -> dict[str, Any]:
-        """Pickle without the potentials: computing them is faster than sending them."""
+        """Omit the potentials: another process computes them faster than it reads them."""
         return {**self.__dict__, "_grids": []}
 
 
@@ -152,11 +152,11 @@ class Problem:
         return Internal.of(self.types, pairs)
 
     def exact_energy(self) -> ExactEnergy:
-        """Return the energy summed over atoms, which results report."""
+        """Return the energy summed over atoms, used in reports."""
         return ExactEnergy(self.pocket.target, self.types, self.internal(), self.box)
 
     def grid_energy(self) -> GridEnergy:
-        """Return the energy read from grids, which the search uses."""
+        """Return the energy interpolated from grids, used in the search."""
         return GridEnergy(self.pocket.grid(self.types), self.types, self.internal())
 
 
@@ -179,9 +179,9 @@ def make_problem(
     receptor, box:
         A receptor and the region to search, or a prepared pocket.
     conformers, seed:
-        Number of conformers, and the seed of their embedding.
+        Number of conformers, and their seed.
     name:
-        Name of the ligand, for the records.
+        The ligand's, for the records.
     ph:
         7.4 protonates the ligand by rules; None keeps its protonation.
 

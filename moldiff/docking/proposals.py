@@ -1,7 +1,6 @@
-"""Starting poses of a search, drawn at random or by the diffusion model.
+"""Starting poses of a search: drawn at random, or by the diffusion model.
 
-A `Proposer` is prepared once per problem (ligand and pocket are encoded there); the `Proposals`
-it returns draw any number of poses.
+A proposer is prepared once per problem (`Proposer.prepare`); the resulting proposals draw poses.
 """
 
 from __future__ import annotations
@@ -36,35 +35,35 @@ __all__ = [
     "sample_poses",
 ]
 
-_MOVE_TIME = 0.6  # diffusion time at which the network predicts how far a pose should move
+_MOVE_TIME = 0.6  # time at which the network is evaluated to judge poses
 
 
 class Proposals(ABC):
-    """A source of poses for one problem, with everything independent of the pose precomputed."""
+    """Poses for one problem, with everything precomputed that does not depend on a pose."""
 
     @abstractmethod
     def propose(self, count: int, *, rng: torch.Generator) -> Pose:
         """Return ``count`` poses."""
 
     def moves(self, x: Float[Tensor, "p n 3"]) -> tuple[Tensor, Tensor] | None:
-        """Return the predicted displacements in Å of the poses' centres and of their shapes.
+        """Return the predicted displacements of poses, in Å: of their centres, and of the rest.
 
-        (p,) each; None if the source predicts none.
+        (p,) each; None without a prediction.
         """
         return None
 
 
 class Proposer(ABC):
-    """Prepares proposals for a problem."""
+    """A source of poses, prepared once per problem."""
 
     @abstractmethod
     def prepare(self, problem: Problem) -> Proposals:
-        """Compute once what all poses of a problem share: the encoded ligand and pocket."""
+        """Compute once the part that all poses of a problem share."""
 
 
 @dataclass(frozen=True)
 class RandomProposer(Proposer):
-    """Poses drawn uniformly from the box: the control of the network."""
+    """Poses drawn uniformly from the box: the control for the network."""
 
     def prepare(self, problem: Problem) -> Proposals:
         return _Random(problem)
@@ -87,9 +86,9 @@ class DiffusionProposer(Proposer):
     model:
         The trained model, of the domain "poses".
     steps:
-        Sampling steps; None takes the number stored with the model.
+        Sampling steps; the model's default if None.
     batch:
-        Poses per forward pass; bounds the memory.
+        Poses per pass, which bounds the memory.
     """
 
     model: Model
@@ -116,10 +115,12 @@ class _Diffusion(Proposals):
 
     @torch.no_grad()
     def moves(self, x: Float[Tensor, "p n 3"]) -> tuple[Tensor, Tensor] | None:
-        """Return the network's displacement of the centres, and the rms of the remainder, in Å."""
+        """Return the network's displacement of the centres, and the rms of the rest."""
         network, centre = self.proposer.model.network, self.context["pocket"].centre
         parts = [
-            network(Batch({"positions": part}, self.context), torch.full((len(part),), _MOVE_TIME))
+            network(
+                Batch({"positions": part}, self.context), part.new_full((len(part),), _MOVE_TIME)
+            )
             for part in (x - centre).split(self.proposer.batch)
         ]
         displacement = torch.cat([part["positions"] for part in parts])
@@ -161,7 +162,7 @@ def sample_poses(
 
 
 def pose_context(problem: Problem) -> dict[str, Any]:
-    """Return the context of a pose model for a problem: kinematics, ligand and pocket."""
+    """Return the context of a problem for the pose model: kinematics, ligand and pocket."""
     ensemble, structure = problem.ligand, problem.receptor.structure
     graph = molecular_graph(ensemble.mol, ensemble.heavy)
     residues = [structure.residues[k].name for k in structure.residue.tolist()]

@@ -1,4 +1,4 @@
-"""The result of a docking: ranked poses on the input's graph, and their provenance."""
+"""The result of a docking: ranked poses on the input's own graph, and their provenance."""
 
 from __future__ import annotations
 
@@ -39,10 +39,11 @@ class DockedPose:
     energy:
         Estimated free energy of binding by the Vina function, in kcal/mol.
     score:
-        Ranking score, higher is better; poses that pass all checks come before the others.
+        Score of the ranking; higher is better.  Poses that pass all checks rank before the
+        others.
     confidence:
         Estimated probability that the pose is within 2 Å of the crystal pose; None without a
-        fitted ranking.
+        ranking model.
     checks:
         Name of a check -> passed (True), failed (False), or None if it could not be computed.
     terms:
@@ -76,9 +77,9 @@ class DockingResult:
     box:
         The searched region.
     proposals:
-        Source of the first poses: "diffusion ..." with the model's hash, or "random".
+        The source of the first poses: "diffusion ..." with the model's hash, or "random".
     provenance:
-        What the result depends on: seed, settings, versions, digest of the receptor.
+        Seed, settings, versions, digest of the receptor: all that determines a result.
     seconds:
         CPU-seconds by stage.
     notes:
@@ -100,7 +101,7 @@ class DockingResult:
         return self.poses[0]
 
     def tags(self, pose: DockedPose) -> dict[str, str]:
-        """Return the data fields of a pose's SDF record, without empty ones."""
+        """Return the data fields of a pose's SDF record; unknown values are omitted."""
         fields = {
             "rank": f"{pose.rank}",
             "energy_kcal_mol": f"{pose.energy:.3f}",
@@ -166,7 +167,7 @@ class DockingResult:
             first = _heavy(self.best.mol)
             rows = []
             for pose in self.poses:
-                # Without symmetry: a rough guide to how the poses differ.
+                # Not symmetry-corrected: a rough guide to how the poses differ.
                 distance = float(rmsd(_heavy(pose.mol), first))
                 confidence = "–" if pose.confidence is None else f"{pose.confidence:.2f}"
                 words = check_words(pose.checks) or "not run"
@@ -177,7 +178,7 @@ class DockingResult:
 
 
 def check_words(checks: Mapping[str, bool | None]) -> str:
-    """Return ``passed``, or the checks that failed or were not computed; empty without checks."""
+    """``passed``, or the failed and the uncomputed checks by name; empty without checks."""
     if not checks:
         return ""
     failed = [name for name, passed in checks.items() if passed is False]

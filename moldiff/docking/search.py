@@ -3,9 +3,9 @@ r"""Search for low-energy poses: many Metropolis chains of minimised poses, all 
 Basin hopping (Li & Scheraga, PNAS 84 (1987) 6611) with Vina's moves and temperature (Trott &
 Olson 2010): a round changes one degree of freedom of every chain (a shift by up to 2 Å, a turn
 that moves atoms by about as much, or one torsion, uniformly), minimises for a few steps and
-accepts by Metropolis' rule at 1.2 kcal/mol.  One addition: every few rounds
-chains are resampled with Boltzmann weights, so that copies of good chains replace bad ones and the
-effort goes where the energy is low.
+accepts by Metropolis' rule at 1.2 kcal/mol.  One addition: from time to time, chains of high
+energy are replaced by copies of better ones, drawn with Boltzmann weights, which concentrates the
+effort on regions of low energy.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["Schedule", "accepts", "cluster", "search"]
 
 @dataclass(frozen=True)
 class Schedule:
-    """The schedule of a search.
+    """The parameters of a search.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Schedule:
     final:
         Evaluations of the last minimisation.
     tries:
-        Trial moves of each chain and round; the best of them is minimised.
+        Trial changes of each chain, of which the best is minimised.
     temperature:
         Temperature of Metropolis' rule, kcal/mol.
     shift:
@@ -77,9 +77,9 @@ def search(
     Parameters
     ----------
     poses:
-        p starting poses, preferably minimised; they take part in the result.
+        p starting poses, preferably minimised; they count towards the result.
     rounds:
-        Moves of each chain.
+        Changes of each chain.
     rng:
         Source of all randomness.
 
@@ -127,14 +127,14 @@ def accepts(
 def cluster(
     x: Float[Tensor, "p n 3"], energies: Float[Tensor, " p"], threshold: float = 1.0
 ) -> Int[Tensor, " k"]:
-    """Return cluster leaders: the lowest-energy pose of each neighbourhood.
+    """Return the poses that are the best within a radius of ``threshold`` Å RMSD.
 
-    In order of energy, a pose becomes a leader if every earlier leader is at least ``threshold`` Å
-    RMSD away (atom by atom, without symmetry).  The indices (k,) are best first.
+    Leader clustering in order of energy: a pose is kept unless a better kept one is nearer than
+    the threshold (atom by atom, no symmetry).  The indices are returned best first.
     """
     order = energies.argsort(stable=True)
     flat = x[order].flatten(1)
-    # Subtract the mean pose: distances far from the origin would lose digits.
+    # Relative to the mean pose: distances then lose no digits to a far origin.
     distance = torch.cdist(flat - flat.mean(0), flat - flat.mean(0)) / math.sqrt(x.shape[1])
     near = (distance < threshold).cpu().numpy()
     leaders: list[int] = []
@@ -208,7 +208,7 @@ def _change(
 
 
 def _exchange(energies: Tensor, spread: float, rng: torch.Generator) -> Tensor:
-    """Resample the chains by Boltzmann weights (systematic resampling)."""
+    """Resample all chains with Boltzmann weights (systematic resampling)."""
     weights = torch.softmax(-energies.double() / spread, dim=0)
     start = uniform((), rng=rng, device=weights.device, dtype=weights.dtype)
     count = len(energies)

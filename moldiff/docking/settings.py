@@ -25,25 +25,25 @@ class Settings:
     Attributes
     ----------
     draws:
-        Poses proposed; each begins a chain of the search.
+        Poses proposed; each starts a chain of the search.
     starts:
-        Random poses screened for further starting points.
+        Random poses screened for further starts.
     chains:
-        Chains of the search; chains without a proposal start at the best random poses.
+        Chains of the search; those without a proposal start from the best random poses.
     shortlist:
         Maximum number of poses minimised in the exact energy and ranked.
     steps:
-        Denoising steps of a diffusion proposal.
+        Denoising steps of a proposal by diffusion.
     conformers:
         Maximum number of conformers of the ligand.
     poses:
-        Maximum number of reported poses.
+        Maximum number of poses reported.
     rounds:
         Rounds of the search (basin hopping) after the first minimisation.
     iterations:
         Maximum number of steps of a minimisation.
     seed:
-        The same input, settings and seed give the same poses (on the same kind of machine).
+        Same input, settings and seed: same poses (on the same kind of machine).
     proposals:
         One of `Proposals`.
     separation:
@@ -53,7 +53,7 @@ class Settings:
     ph:
         7.4 protonates the ligand by rules (`moldiff.chem.protonate`); None keeps it as given.
     posebusters:
-        Run PoseBusters on the reported poses in addition to the fast checks.
+        Run PoseBusters on the reported poses, in addition to the fast checks.
     model:
         File of a model of poses; None takes the bundled one.
     judge:
@@ -79,7 +79,7 @@ class Settings:
     judge: str | None = None
 
     def __post_init__(self) -> None:
-        """Raise ``ConfigError`` if a value is out of range."""
+        """Refuse invalid values (``ConfigError``)."""
         check_fields(self, "the settings of a docking")
         if self.ph not in (None, _PH):
             raise ConfigError(
@@ -90,10 +90,10 @@ class Settings:
     def as_dict(self) -> dict[str, int | float | str | None]:
         """Return the settings by name, JSON-ready."""
         values = dataclasses.asdict(self)
-        # Left out unless given, so that results of earlier versions keep their digest.
+        # Omitted if unset, so that results of earlier versions keep their digest.
         return {k: v for k, v in values.items() if k != "judge" or v is not None}
 
     def digest(self) -> str:
-        """Return twelve characters of a hash of all settings."""
+        """Return twelve characters that identify the settings."""
         text = json.dumps(self.as_dict(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""From the user's files and options to a receptor and a pocket in it."""
+"""Preparing a receptor and its pocket from user input."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ _SMALLEST, _LARGEST = 4.0, 60.0  # Å, of an edge of the box
 _FAR = 6.0  # Å: a pocket's ligand farther than this from every receptor atom is in another frame
 _RECEPTORS = (".pdb", ".ent", ".cif", ".mmcif", ".pdbqt")
 
-#: Called with the stage and the fraction of the work done, 0 to 1.
+#: Called with the stage and the fraction of the work that is done, 0 to 1.
 Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
 class Where:
-    """Where the pocket is: exactly one of the first four is set.
+    """The location of the pocket: exactly one of the first four is set.
 
     Attributes
     ----------
     ligand:
-        A file with a molecule that lies in the pocket.
+        A file with a molecule in the pocket.
     center:
         A point in Å: three numbers, or ``"x,y,z"``.
     residues:
@@ -50,8 +50,8 @@ class Where:
     autobox:
         Find the largest cavity.
     size:
-        Edges of the box in Å: one number, three, or a string of them.  The default is 25 Å, or
-        the size of the residues or the cavity.
+        Edges of the box in Å: a number, three, or a string of them.  By default 25 Å, or large
+        enough for the residues or the cavity.
     """
 
     ligand: Path | str | None = None
@@ -80,7 +80,7 @@ class Site:
     receptor:
         The whole receptor.
     pocket:
-        The part that ligands are docked into.
+        The prepared pocket for docking.
     digest:
         Twelve characters of the SHA-256 of the file.
     notes:
@@ -100,12 +100,12 @@ class Site:
         *,
         progress: Progress | None = None,
     ) -> DockingResult:
-        """Dock a named molecule.
+        """Dock a molecule with a name.
 
         Raises
         ------
         InputError
-            If the molecule cannot be docked; the error gives the reason.
+            If it cannot be docked; the error says why.
         """
         from moldiff.docking.pipeline import dock
         from moldiff.docking.problem import make_problem
@@ -135,10 +135,10 @@ def site(receptor: str | Path, where: Where, *, exclude: Sequence[str] = ()) -> 
     path = Path(receptor)
     _check_receptor(path)
     edges = _edges(where.size)
-    from moldiff.docking.library.entries import digest_of
     from moldiff.docking.problem import Pocket
     from moldiff.protein.read import read_structure
     from moldiff.protein.receptor import prepare_receptor
+    from moldiff.text import digest_of
 
     reference = None if where.ligand is None else _positions(Path(where.ligand))
     structure = read_structure(path, exclude=exclude)
@@ -162,7 +162,7 @@ def _box(
     reference: npt.NDArray[np.float64] | None,
     edges: list[float] | None,
 ) -> tuple[Box, list[str]]:
-    """Return the box, and remarks about it."""
+    """The box, and notes on it."""
     import numpy as np
 
     from moldiff.protein import pocket

@@ -91,7 +91,7 @@ def pocket_sites(
         Largest number of neighbours of a site.
     """
     m = len(positions)
-    single = residue.max() * OWN + OWN + torch.arange(m)
+    single = residue.max() * OWN + OWN + torch.arange(m, device=tokens.device)
     key = torch.where(part < OWN, residue * OWN + part, single)
     _, member = key.unique(return_inverse=True)
     order = member.argsort(stable=True)
@@ -99,7 +99,7 @@ def pocket_sites(
     size = torch.bincount(member)
     s = len(size)
     centre = 1 / size[:, None] * positions.new_zeros(s, 3).index_add_(0, member, positions)
-    owner = torch.zeros(s, dtype=torch.int64).index_copy_(0, member, residue)
+    owner = torch.zeros(s, dtype=torch.int64, device=tokens.device).index_copy_(0, member, residue)
     distance = torch.cdist(centre, positions)
     counts = [(distance < reach).sum(1) / typical for reach, typical in _SHELLS]
     close = (distance < _SHELLS[1][0]).float()

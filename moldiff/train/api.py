@@ -1,4 +1,4 @@
-"""From the user's options to a trainer: configuration, data, checkpoint."""
+"""From user input to a trainer: configuration, data, checkpoint."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["trainer", "training_config", "training_store"]
 
 _CONFIG_SUFFIXES = (".yaml", ".yml")
-_STUDENT_RATE = 5e-4  # at higher rates a student forgets its initial weights
+_STUDENT_RATE = (
+    5e-4  # a student would lose its initial weights at the rates of training from scratch
+)
 
 
 def training_config(
@@ -30,29 +32,29 @@ def training_config(
     announce: Callable[[str], None] | None = None,
     **overrides: Any,
 ) -> TrainConfig:
-    """Return the configuration of a run, with every check that needs no data.
+    """Return the configuration of a run, with all checks that need no data.
 
     Parameters
     ----------
     source:
         A YAML file, the name of a bundled configuration, a file of molecules or a prepared
-        store; the last two use the bundled configuration ``default``.
+        store; files and stores use the bundled configuration ``default``.
     method:
-        A member of the family (`moldiff.methods`), laid over the configuration.
+        Name of a method (`moldiff.methods`) whose settings override the configuration.
     teacher:
-        Model, bundled or a file, that a distilled method learns from; None: the configuration's,
-        or the default model.  If the networks are the same, training starts from the teacher's
-        weights, unless ``teacher`` is None and the configuration has an ``init``.  A distilled
-        method with initial weights trains at a rate of at most 5e-4.
+        Model (bundled, or a file) that a distilled method learns from; None takes the
+        configuration's, or the default model.  Training starts from its weights if the networks
+        are the same; without a ``teacher`` here, the configuration's ``init`` takes precedence.
+        A student with initial weights trains at a rate of at most 5e-4.
     announce:
-        Called with the changes by the method, and with warnings about doubtful combinations.
+        Called with the settings a method changes, and with warnings about doubtful combinations.
     overrides:
-        Settings that replace the configuration's; None keeps the configuration's.
+        Settings that replace the configuration's; None leaves a setting unchanged.
 
     Raises
     ------
     InputError, ConfigError
-        If ``source`` is none of these, a setting is wrong, or parts are incompatible.
+        If ``source`` is none of these, a setting is wrong, or settings are incompatible.
     """
     from moldiff.io import READABLE, molecule_stem
     from moldiff.methods import METHODS
@@ -88,7 +90,7 @@ def training_config(
 
 
 def _with_method(config: TrainConfig, method: str, say: Callable[[str], None]) -> TrainConfig:
-    """Apply a method to a configuration, and announce the changes."""
+    """Apply a method to a configuration, and report the settings it changes."""
     from moldiff.methods import apply
     from moldiff.train import TrainConfig
 
@@ -150,14 +152,14 @@ def _text(value: Any) -> str:
 
 
 def training_store(config: TrainConfig, *, announce: Callable[[str], None] | None = None) -> Data:
-    """Open the data of a run by its workload.
+    """Open the data of a run with its task.
 
     Raises
     ------
     DataError, InputError
-        If the data is missing, damaged, or unusable.
+        If the data is missing, damaged or unusable.
     ConfigError
-        If the task is unknown, or the run was trained on other data.
+        If there is no such task, or the run was trained on different data.
     """
     from moldiff.train.workloads.base import task
 

@@ -1,4 +1,4 @@
-"""Conditions of a model: properties of the molecules, standardised."""
+"""Labels of a conditional model: properties of the molecules, in units of their spread."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from moldiff.diffusion.guidance.condition import Condition
 
 __all__ = ["Labels"]
 
-_SAMPLE = 5000  # molecules in the statistics; computing all properties takes minutes
+_SAMPLE = 5000  # molecules in the statistics: computing the properties of all takes minutes
 
 
 class Labels:
-    """Properties of a store's molecules, computed on first use.
+    """Properties of a store's molecules, each computed on first use.
 
     Parameters
     ----------
     store:
-        The molecules, with the properties stored beside them.
+        The molecules, with any properties stored beside them.
     names:
-        The k properties: of `moldiff.chem.properties`, or columns of the store.
+        The k properties: names from `moldiff.chem.properties`, or columns of the store.
     indices:
-        Molecules that define mean and standard deviation.
+        The molecules whose mean and spread define the units.
 
     Raises
     ------
     ConfigError
-        If a property is unknown, or constant in the data.
+        If a property is unknown, or constant over the data.
     """
 
     def __init__(self, store: Store, names: Sequence[str], indices: npt.NDArray[np.int64]) -> None:
@@ -47,7 +47,7 @@ class Labels:
         )
 
     def values(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """Return the properties of molecules, (b, k), in their units; NaN where undefined."""
+        """Return the properties of molecules, (b, k), in their units; NaN where it is missing."""
         computed = [k for k, name in enumerate(self.names) if name in PROPERTIES]
         for k in set(range(len(self.names))) - set(computed):
             assert self.store.properties is not None  # its columns have names
@@ -60,7 +60,7 @@ class Labels:
         return self._values[indices]
 
     def __call__(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        """Return the standardised properties of molecules, the input of a network, (b, k)."""
+        """Return the properties of molecules as the network receives them, (b, k)."""
         mean, std = (np.array([getattr(c, x) for c in self.conditions]) for x in ("mean", "std"))
         return ((self.values(indices) - mean) / std).astype(np.float32)
 
@@ -76,7 +76,7 @@ def _condition(
     finite = np.isfinite(values)
     values, sizes = values[finite], sizes[finite]
     if not len(values):
-        return Condition(name, float("nan"), 0.0, 0.0, 0.0)  # it raises the error
+        return Condition(name, float("nan"), 0.0, 0.0, 0.0)  # its checks raise the error
     mean, std = float(values.mean()), float(values.std())
     low, high = (float(q) for q in np.quantile(values, (0.01, 0.99)))
     by_size = {int(n): _shrunk(values[sizes == n], mean, std) for n in np.unique(sizes)}
@@ -85,7 +85,7 @@ def _condition(
 
 
 def _shrunk(values: npt.NDArray[np.float64], mean: float, std: float) -> tuple[float, float]:
-    """Return mean and deviation, shrunk by one pseudo-molecule distributed like all the data."""
+    """Mean and deviation, shrunk towards those of all data by one extra pseudo-molecule."""
     count = len(values) + 1
     centre = (float(values.sum()) + mean) / count
     variance = (float(np.square(values - centre).sum()) + (mean - centre) ** 2 + std**2) / count
@@ -93,5 +93,5 @@ def _shrunk(values: npt.NDArray[np.float64], mean: float, std: float) -> tuple[f
 
 
 def _short(value: float) -> float:
-    """Round to six digits, as stored in a model file."""
+    """Round to six digits, as a model file stores it."""
     return float(f"{value:.6g}")

@@ -35,9 +35,9 @@ _SAMPLING: dict[str, Any] = {
 class OptimizerConfig:
     """AdamW (Loshchilov & Hutter 2019), or Muon (Jordan 2024) for the matrices.
 
-    The rate rises for ``warmup`` steps, stays, and falls as 1 - sqrt over the last
-    ``decay`` steps (Hägele et al. 2024).  To extend a finished
-    run, raise ``steps``: it continues from the checkpoint saved at the start of the decay.
+    The rate rises for ``warmup`` steps, stays constant, and falls as 1 - sqrt over the last
+    ``decay`` steps (Hägele et al. 2024).  A finished run is extended by
+    raising ``steps``: it resumes from the checkpoint saved where its decay began.
     """
 
     name: str = "adamw"
@@ -71,7 +71,7 @@ class OptimizerConfig:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Evaluation by samples during training; ``every`` = 0 switches it off."""
+    """Samples drawn and evaluated during training; ``every`` = 0 switches it off."""
 
     every: Annotated[int, Range(0)] = 2000
     samples: Annotated[int, Range(1)] = 200
@@ -83,15 +83,14 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Conditions:
-    """The properties a model is conditioned on; none by default.
+    """The properties that a model can be conditioned on; none by default.
 
     Attributes
     ----------
     properties:
         Names from `moldiff.chem.properties`, or property columns of the data.
     drop:
-        Fraction of molecules shown without conditions, so that the model also learns the
-        unconditional distribution.
+        Share of the molecules trained on without them, so that the model also works without.
     """
 
     properties: tuple[str, ...] = ()
@@ -117,16 +116,16 @@ class TrainConfig:
     output:
         Directory for the checkpoint, the log and the finished model.
     task:
-        The workload: ``molecules`` (a generator), ``codec`` (latents of molecules), ``poses`` (the
-        docking model), ``distances`` (the judge of poses), or a registered one of the user's.
+        What is trained: ``molecules`` (generation), ``codec`` (latents of molecules), ``poses``
+        (docking) or ``distances`` (the judge of docked poses).
     codec:
         File of the codec in whose latents the model works (`moldiff.diffusion.latent`), or None.
     steps, batch:
         Number of optimisation steps, and molecules (or complexes) per step.
     conditions:
-        Properties the model is conditioned on (``moldiff generate --condition``).
+        Properties to condition the model on (``moldiff generate --condition``).
     precision:
-        ``float32`` or ``bfloat16`` (large matrix products only; geometry stays in float32).
+        ``float32`` or ``bfloat16`` (for the large products; geometry stays exact).
     """
 
     data: str

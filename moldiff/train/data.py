@@ -14,9 +14,9 @@ __all__ = ["molecule_store"]
 
 
 def molecule_store(config: TrainConfig, say: Callable[[str], None]) -> Store:
-    """Open the molecules of a run, preparing a file first.
+    """Open the molecules of a run; a file of them is prepared first.
 
-    A store prepared from a file of the same content is reused.
+    A store already prepared from a file of the same content is reused.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def _opened(config: TrainConfig, say: Callable[[str], None]) -> Store:
 
 
 def _keep_run(config: TrainConfig) -> None:
-    """Refuse to replace the data of a run with a checkpoint: it could not be resumed."""
+    """Refuse to replace the data of a run that has a checkpoint: it could not be resumed."""
     run = Path(config.output)
     if (run / "checkpoint.safetensors").exists():
         raise ConfigError(

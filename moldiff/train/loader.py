@@ -1,7 +1,7 @@
 """Batches of equally large molecules, in an order that is a function of seed and step.
 
-The loader has no state: step k of a run always sees the same molecules, noised with the same
-random numbers.
+The position in an epoch need not be stored: step k of a run always gets the same molecules,
+noised with the same random numbers.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class SizeBuckets:
     Parameters
     ----------
     store:
-        The store of the molecules.
+        The source of the molecules.
     indices:
-        (k,) molecules to use.
+        The molecules to use, (k,).
     batch:
         Molecules per batch; the last batch of a size may be smaller.
     seed:
@@ -68,7 +68,7 @@ class SizeBuckets:
         return [batches[i] for i in random.permutation(len(batches))]
 
     def __getitem__(self, step: int) -> Batch:
-        """Return the batch of a step: centred coordinates, class indices, conditions if any."""
+        """Return the batch of a step: centred coordinates, classes, conditions in its context."""
         number, position = divmod(step, self.per_epoch)
         chosen = self.epoch(number)[position]
         fields = {f: torch.from_numpy(v) for f, v in self.store.gather(chosen).items()}

@@ -1,4 +1,4 @@
-"""YAML with the numbers of version 1.2: ``1e-3`` is a number, which PyYAML reads as text."""
+"""YAML 1.2 numbers: ``1e-3`` is a number, although PyYAML reads it as text."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _BEGINNINGS = list("-+.0123456789")
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads numbers such as ``1e-3``."""
+    """Read numbers in exponent notation as numbers."""
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes text that looks like such a number."""
+    """Quote text that looks like a number in exponent notation."""
 
 
 for _class in (_Loader, _Dumper):
@@ -28,7 +28,7 @@ for _class in (_Loader, _Dumper):
 
 def read(text: str) -> Any:
     """Return the plain values of a YAML text; raise ``yaml.YAMLError`` if it is not YAML."""
-    return yaml.load(text, _Loader)  # a SafeLoader: builds only plain values
+    return yaml.load(text, _Loader)  # a SafeLoader: it creates plain values only
 
 
 def written(values: Mapping[str, Any]) -> str:

@@ -14,20 +14,20 @@ from moldiff.train.config import OptimizerConfig
 __all__ = ["Average", "Optimizers"]
 
 _LARGE = 32
-"""Smallest number of rows and columns of a matrix for Muon."""
+"""Smallest number of rows and columns of a matrix that Muon optimises."""
 
 
 class Optimizers:
     """One or two torch optimizers that together update a network.
 
-    ``muon`` orthogonalises the update of the weight matrices that the network names as its
-    inner ones (`moldiff.diffusion.network.Network.matrices`), also inside wrappers, and
-    leaves embeddings, heads, biases and scales to AdamW.
+    ``muon`` orthogonalises the updates of the inner weight matrices of the network, which may be
+    wrapped (`moldiff.diffusion.network.Network.matrices`); AdamW updates the embeddings, heads,
+    biases and scales.
 
     Raises
     ------
     ConfigError
-        If the optimizer is unknown, or ``muon`` has no matrices to update.
+        If there is no such optimizer, or no matrix is large enough for ``muon``.
     """
 
     def __init__(self, network: nn.Module, config: OptimizerConfig) -> None:
@@ -58,7 +58,7 @@ class Optimizers:
     def step(self, rate: float) -> float:
         """Clip, update at a learning rate, clear the gradients; return the gradient norm."""
         norm = nn.utils.clip_grad_norm_(self.parameters, self.clip)
-        # Skip a non-finite gradient: it would destroy the run.
+        # A step on a non-finite gradient would ruin the run: skip it and go on with the next batch.
         if torch.isfinite(norm):
             for part in self.parts:
                 for group in part.param_groups:
@@ -120,7 +120,7 @@ def _matrices(network: nn.Module) -> list[nn.Parameter]:
 
 
 def _unwrapped(module: Any) -> Any:
-    """Return the network inside wrappers, such as parallel ones and those of torch.compile."""
+    """Return the network inside wrappers (data parallel, torch.compile)."""
     while not hasattr(module, "matrices"):
         inner = getattr(module, "module", getattr(module, "_orig_mod", None))
         if inner is None:
@@ -135,8 +135,8 @@ def _unwrapped(module: Any) -> Any:
 class Average:
     """Exponential moving average of parameters, faster at the start.
 
-    Source: Polyak & Juditsky (1992); the warm-up min(decay, (1 + k)/(10 + k)) makes it
-    useful in short runs too.
+    Source: Polyak & Juditsky (1992); the warm-up min(decay, (1 + k)/(10 + k)) makes
+    the average useful in short runs too.
     """
 
     def __init__(self, parameters: Iterable[Tensor], decay: float) -> None:

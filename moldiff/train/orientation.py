@@ -1,9 +1,9 @@
-"""Random orientations: data augmentation for a network that is not equivariant.
+"""Random orientations: augmentation for networks that are not equivariant.
 
-Every graph is rotated by its own rotation, uniform on SO(3), and mirrored with probability 1/2:
-together uniform on O(3), the symmetry of the distribution that an equivariant network learns.
-Mirror images are allowed because no field of a molecule labels handedness; fields that change
-under reflection (frames, torsions) are refused.
+Each graph gets its own rotation, uniform on SO(3), and is mirrored with probability 1/2: together
+uniform on O(3), which leaves the distribution of an equivariant network invariant.  Mirror images
+are allowed because no field of a batch labels handedness; fields that a mirror changes in kind
+(frames, torsions) are refused.
 
 Source: Abramson et al., AlphaFold 3 (2024), supplementary algorithm 19 (without its
 translations: centred coordinates have none, and without mirror images: proteins are chiral).
@@ -28,21 +28,21 @@ _VECTOR, _FRAME = (3,), (3, 3)
 def turned(
     x_0: Batch, noise: Batch | None, *, rng: torch.Generator, mirror: bool = True
 ) -> tuple[Batch, Batch | None]:
-    """Return every graph in a random orientation, and its noise in the same one.
+    """Return each graph in a random orientation, and its noise in the same one.
 
     Parameters
     ----------
     x_0:
         Clean batch of b graphs with centred coordinates.
     noise:
-        Fields at t = 1 paired with it (a teacher's pairs), or None.
+        The fields at t = 1 paired with it (a teacher's pairs), or None.
     mirror:
-        Whether to mirror half of the graphs.
+        Whether half of the graphs are mirrored as well.
 
     Raises
     ------
     ConfigError
-        If the batch holds fields without a mirror image, or a context that cannot be rotated.
+        If a field or the context of the batch cannot be rotated or mirrored with it.
     """
     _check(x_0, mirror=mirror)
     matrices = SO3().prior((x_0.graphs, 3, 3), rng=rng)
@@ -54,7 +54,7 @@ def turned(
 
 
 def _rotated(matrices: Float[Tensor, "b 3 3"], batch: Batch) -> Batch:
-    """Rotate points and vectors to R x, frames to R F; the rest is invariant."""
+    """Rotate points and vectors to R x and frames to R F; all else is invariant."""
     fields = {}
     for name, value in batch.items():
         if FIELDS[name].shape == _VECTOR:
@@ -77,12 +77,12 @@ def _check(batch: Batch, *, mirror: bool) -> None:
     fixed = [name for name, entry in batch.context.items() if hasattr(entry, "positions")]
     if fixed:
         raise ConfigError(
-            f"The context '{fixed[0]}' of a batch has a fixed orientation, which excludes training "
-            "a network that is not equivariant.",
+            f"The '{fixed[0]}' of a batch does not rotate with it, so a network that is not "
+            "equivariant cannot be trained on it.",
             fix="Use an equivariant network.",
         )
 
 
 def _is_chiral(field: Field) -> bool:
-    """Whether a reflection changes the field: frames, and angles about bonds."""
+    """Whether a field has a handedness: frames, and angles about bonds."""
     return field.shape == _FRAME or field.scope == "rotor"

@@ -1,4 +1,4 @@
-"""Statistics of the data that define a model: frequencies, spread and sizes."""
+"""Statistics of the data that a new model needs: class frequencies, spread and sizes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Statistics:
                 x = fields["positions"].astype(np.float64)
                 squares += float(np.square(x - x.mean(1, keepdims=True)).sum())
                 values += x.size
-        # Absent classes get a small weight, so that noise reaches every state.
+        # Absent classes get a small weight, so that noise can reach every state.
         marginals = {}
         for name, count in counts.items():
             smoothed = count / count.sum() + 1e-4
@@ -50,7 +50,7 @@ class Statistics:
         """Fill the placeholders of a process configuration.
 
         ``scale: data`` becomes the spread; ``noise: marginal | uniform | mask`` becomes a
-        categorical space, with one extra class for a mask.
+        categorical space (with one extra class for a mask).
         """
         resolved: dict[str, Any] = {}
         for name, part in process.items():

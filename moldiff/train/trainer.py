@@ -3,7 +3,7 @@
     config -> store -> workload -> [batch -> losses -> update -> average]* -> model
 
 All randomness of step k derives from (seed, k), so a checkpoint is the tensors and one number,
-and a killed run resumes bit for bit.
+and a killed run resumes with bitwise the same result.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from moldiff.train.optimizer import Average, Optimizers
 from moldiff.train.records import alone, append_csv, best
 from moldiff.train.workloads.base import Data, Workload, task
 
-__all__ = ["CHECKPOINT_FORMAT", "Progress", "Trainer"]
+__all__ = ["Progress", "Trainer"]
 
 CHECKPOINT_FORMAT = "moldiff-checkpoint-1"
 _NOISE, _EVALUATION = 1, 2  # streams of random numbers
@@ -38,7 +38,7 @@ _PATIENCE = 20  # consecutive steps with a non-finite gradient that end a run
 
 @dataclass(frozen=True)
 class Progress:
-    """Report of a step: number, losses by part, rate, gradient norm, samples per second."""
+    """Report of a step: its number, losses by part, rate, samples per second."""
 
     step: int
     losses: dict[str, float]
@@ -48,7 +48,7 @@ class Progress:
 
 
 class Trainer:
-    """Trains the model of a configuration; resumes from its checkpoint.
+    """Train a model according to a configuration; resume from its checkpoint if there is one.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class Trainer:
         The data that the workload opened.
     judge:
         Called as ``judge(model, rng)`` at the evaluation interval; returns figures for
-        the log.  None skips the evaluation.
+        the log.  Usually the `Workload.judge` of the task.
     """
 
     def __init__(
@@ -92,16 +92,16 @@ class Trainer:
 
     @property
     def checkpoint(self) -> Path:
-        """File of the state of the run."""
+        """File with the state of the run."""
         return self.output / "checkpoint.safetensors"
 
     @property
     def before_decay(self) -> Path:
-        """File of the state at the start of the decay, from which a finished run is extended."""
+        """File with the state at the start of the decay, for extending a finished run."""
         return self.output / "before-decay.safetensors"
 
     def identity(self) -> dict[str, Any]:
-        """Return the settings that must stay the same when a run is resumed, as plain values."""
+        """Return the settings that must not change when a run is resumed, as plain values."""
         config = self.config.to_dict()
         run = {key: config[key] for key in ("seed", "batch", "objective", "precision")}
         optimizer = {k: v for k, v in config["optimizer"].items() if k != "decay"}
@@ -113,10 +113,10 @@ class Trainer:
         return plain
 
     def fit(self) -> Generator[Progress, None, None]:
-        """Train to the last step, yielding each step's progress; the consumer may stop early.
+        """Train to the last step; a generator, so that the caller shows progress and may stop it.
 
         A checkpoint is written at intervals, at the end, and when the consumer closes the
-        generator, but not after an error, which may leave a half-applied update.
+        generator; never after an error, when an update may be half applied.
         """
         self.output.mkdir(parents=True, exist_ok=True)
         with alone(self.output):
@@ -169,7 +169,7 @@ class Trainer:
 
     @contextmanager
     def averaged(self) -> Iterator[Model]:
-        """Give the model with averaged weights, in evaluation mode, within the block."""
+        """Yield the model with averaged weights, in evaluation mode."""
         self.average.swap()
         self.network.eval()
         try:
@@ -179,7 +179,7 @@ class Trainer:
             self.average.swap()
 
     def _judge_if_due(self) -> None:
-        """Evaluate once at each interval; a resumed run repeats an interrupted evaluation."""
+        """Judge samples once per interval; an interrupted judgement is repeated on resuming."""
         every = self.config.evaluation.every
         if not (self.judge and every) or self.step % every or self.step <= self.judged:
             return
@@ -196,7 +196,7 @@ class Trainer:
         self.save()
 
     def card(self) -> dict[str, Any]:
-        """Return the description of the training for the model card."""
+        """Return the facts of the training for the model card."""
         return {
             "name": self.config.name,
             "data": self.store.meta.get("source", ""),
@@ -264,7 +264,7 @@ class Trainer:
             self._load(tensors)
             self.step, self.judged = int(header["step"]), int(header["judged"])
             self.seconds = float(header["seconds"])
-            self.cpu_seconds = float(header.get("cpu_seconds", "0"))  # missing in older files
+            self.cpu_seconds = float(header.get("cpu_seconds", "0"))  # absent in older checkpoints
             self.samples = int(header.get("samples", "0"))
         except (KeyError, RuntimeError, ValueError) as error:
             raise ModelFileError(f"'{self.checkpoint}' is damaged: {error}", fix=fix) from error

@@ -63,7 +63,14 @@ def test_a_guidance_that_is_off_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"guidance": [3]}, {"guidance": [{"below": 1}]}, {"guidance": "valence"}], ids=str
+    "wrong",
+    [
+        {"guidance": [3]},
+        {"guidance": [{"below": 1}]},
+        {"guidance": "valence"},
+        {"guidance": ["valence", "valence"]},
+    ],
+    ids=str,
 )
 def test_what_is_not_a_list_of_names_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ConfigError) as caught:
@@ -90,3 +97,12 @@ def test_errors_say_what_and_how(option: str, words: str, tmp_path: Path) -> Non
     done = CliRunner().invoke(app, ["generate", "-n", "1", "--guidance", option, "-o", str(path)])
     assert done.exit_code != 0 and words in str(done.exception) and not path.exists()
     assert main(["generate", "-n", "1", "--guidance", option, "-o", str(path)]) == 2
+
+
+def test_one_thing_set_twice_is_refused() -> None:
+    twice = {"valence": 0.3, "guidance": [{"name": "valence", "below": 0.5}]}
+    with pytest.raises(ConfigError, match="'below' of the guidance 'valence' is set twice"):
+        laid_over(OWN, twice)
+    other = {"valence": 0.3, "guidance": [{"name": "valence", "rounds": 5}]}
+    part = next(p for p in guidances(laid_over(OWN, other)) if p["name"] == "valence")
+    assert part == {"name": "valence", "rounds": 5, "below": 0.3}

@@ -139,7 +139,7 @@ BAD = {
     "several lines": ("bad.py", "raise ValueError('one\\ntwo')", "line 1: ValueError: one."),
     "silent": ("bad.py", "raise KeyError", "line 1: KeyError. Correct the code"),
     "leaves": ("bad.py", "import sys; sys.exit(3)", "line 1: SystemExit: 3"),
-    "needs": ("bad.py", "import nosuchthing", "No module named 'nosuchthing'. Install what"),
+    "needs": ("bad.py", "import nosuchthing", "No module named 'nosuchthing'. Install the"),
     "taken": ("bad.py", STEPPER.format(name="heun"), "there is a stepper called 'heun' already"),
     "no code": ("bad.txt", "x", "it is not a Python file (.py)"),
     "module": ("nosuchthing.parts", None, "Cannot import 'nosuchthing.parts': ModuleNotFoundError"),

@@ -489,3 +489,10 @@ def test_the_order_of_fields_in_a_config_is_of_no_importance() -> None:
 def test_a_wrong_product_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         Product.from_config(wrong)
+
+
+def test_one_value_per_graph_has_no_centre_of_mass() -> None:
+    process = {"name": "gaussian", "schedule": "cosine"}  # in zero_com unless said otherwise
+    with pytest.raises(ConfigError, match=r"'translation' has one value.*space: euclidean"):
+        Product.from_config({"translation": process})
+    Product.from_config({"translation": {**process, "space": "euclidean"}})

@@ -12,10 +12,11 @@ from torch import Tensor
 from moldiff import registry
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.bound import elbo, flow_log_likelihood
-from moldiff.diffusion.denoiser import GaussianDenoiser
+from moldiff.diffusion.denoiser import Denoiser, GaussianDenoiser
 from moldiff.diffusion.process import Gaussian, Geodesic, Jump, Product
 from moldiff.diffusion.schedule import Rectified, Schedule
 from moldiff.diffusion.space import Categorical, Euclidean, Torus, ZeroCoM
+from moldiff.diffusion.time import Clean, Time
 from moldiff.errors import ConfigError
 
 SPREAD, SCALE, N = 1.3, 1.7, 5
@@ -192,3 +193,29 @@ def test_inputs_and_inference_mode(rng: torch.Generator) -> None:
     assert found.isfinite().all() and bound.isfinite().all()
     assert not found.requires_grad and not bound.requires_grad
     assert torch.equal(x_0["positions"], held)
+
+
+def test_the_context_is_read_and_a_part_of_a_graph_has_no_likelihood() -> None:
+    """The data are wider where the context says so, and so is the bound."""
+    process = Product.from_config({"positions": {"name": "gaussian", "schedule": "cosine"}})
+
+    class Asked(Denoiser):
+        def __init__(self) -> None:
+            self.process = process
+
+        def __call__(self, x_t: Batch, t: Time, previous: Batch | None = None) -> Batch:
+            spread = 2.0 if "conditions" in x_t.context else 0.5
+            return GaussianDenoiser(process, spread, {})(x_t, t)
+
+    x = torch.randn(20, 4, 3, generator=torch.Generator().manual_seed(0))
+    plain = Batch({"positions": 2 * (x - x.mean(1, keepdim=True))})
+    asked = plain.given(conditions=torch.zeros(1, 1))
+    for likelihood in (
+        lambda x_0: elbo(Asked(), x_0, steps=16, rng=torch.Generator().manual_seed(1)).nats,
+        lambda x_0: flow_log_likelihood(
+            Asked(), x_0, steps=8, rng=torch.Generator().manual_seed(1)
+        ),
+    ):
+        assert likelihood(asked).mean() > likelihood(plain).mean() + 5
+        with pytest.raises(ConfigError, match="clean sites"):
+            likelihood(plain.given(clean=Clean({"atom": torch.ones(1, 4, dtype=torch.bool)})))

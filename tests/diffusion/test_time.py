@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -184,8 +183,7 @@ def test_samplers_keep_clean_sites_and_sample_the_others(
 ) -> None:
     process = product("ve" if stepper == "annealed" else "cosine")
     x_0 = molecules().given(clean=clean())
-    start = batch_times(x_0, torch.ones(B))
-    x_1 = process.kept(process.noise_like(x_0, rng=rng), x_0, start)
+    x_1 = process.start(x_0, rng=rng)
     sampler = Sampler.from_config({"steps": 6, "stepper": stepper})
     states = list(sampler.trajectory(exact(process), x_1, rng=rng))
     for state in states:
@@ -209,7 +207,7 @@ def test_given_the_rest_the_other_sites_have_the_exact_distribution() -> None:
         }
     ).given(clean=clean(shared=True))
     rng = torch.Generator().manual_seed(0)
-    x_1 = process.kept(process.noise_like(x_0, rng=rng), x_0, batch_times(x_0, torch.ones(count)))
+    x_1 = process.start(x_0, rng=rng)
     sampler = Sampler.from_config({"steps": 300, "stepper": {"name": "ancestral", "eta": 1.0}})
     x = sampler.sample(exact(process), x_1, rng=rng)
     free = x["positions"][:, ~KEPT]
@@ -268,4 +266,24 @@ def test_the_network_and_its_context_move_together() -> None:
     assert there.device.type == "meta" and there.context["conditions"].device.type == "meta"
     assert there.context["clean"]["atom"].device.type == "meta"
     assert there.context["words"] == "kept" and x.device.type == "cpu"
-    assert dataclasses.is_dataclass(there)
+
+
+def test_noise_is_centred_where_nothing_is_clean(rng: torch.Generator) -> None:
+    process, x_0 = product(), molecules()
+    nothing = Clean({k: torch.zeros_like(v) for k, v in clean().items()})
+    bonds = Clean({"pair": clean()["pair"]})
+    for sites, centred in ((nothing, True), (bonds, True), (clean(), False)):
+        noise = process.noise_like(x_0.given(clean=sites), rng=rng)
+        assert (noise["positions"].mean(1).abs().max() < 1e-5) == centred
+
+
+def test_pure_noise_has_no_clean_sites(rng: torch.Generator) -> None:
+    with pytest.raises(ValueError, match="start"):
+        product().prior(B, N, rng=rng, context={"clean": clean()})
+
+
+def test_weights_of_clean_sites_are_finite() -> None:
+    x = molecules().given(clean=clean())
+    denoiser = learned(product(), "noise")
+    weights = denoiser.weights(batch_times(x, torch.full((B,), 0.5)))["positions"]
+    assert weights.isfinite().all()

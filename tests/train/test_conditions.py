@@ -15,9 +15,9 @@ from moldiff.chem.properties import PROPERTIES, properties, property_tags
 from moldiff.data.store import Store
 from moldiff.errors import ConfigError
 from moldiff.train import TrainConfig
-from moldiff.train.check import check
 from moldiff.train.conditions import Labels
 from moldiff.train.loader import SizeBuckets
+from moldiff.train.workloads.check import check
 
 TOLUENE = {
     "weight": 92.141, "heavy_atoms": 7, "heteroatoms": 0, "rings": 1, "aromatic_rings": 1,

@@ -110,7 +110,7 @@ def test_what_has_no_mirror_image_is_refused(field: str) -> None:
 
 def test_a_pocket_that_would_stay_behind_is_refused() -> None:
     pocket = PocketInput(torch.zeros(4, 3), torch.zeros(4, dtype=torch.int64), torch.zeros(3))
-    with pytest.raises(ConfigError, match="'pocket' of a batch has a fixed orientation"):
+    with pytest.raises(ConfigError, match="'pocket' of a batch does not rotate"):
         turned(batch(2).given(pocket=pocket), None, rng=torch.Generator())
 
 

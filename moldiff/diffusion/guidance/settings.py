@@ -41,7 +41,12 @@ def guidances(sampling: Mapping[str, Any]) -> list[dict[str, Any]]:
                 f"A guidance is a name or a mapping with the key 'name', not {part!r}.",
                 fix="Write it as in guidance: [{name: temperature, temperature: 0.7}].",
             )
-        parts[str(part["name"])] = dict(part)
+        name = str(part["name"])
+        if name in parts:
+            raise ConfigError(
+                f"The guidance '{name}' is listed twice.", fix="List each guidance once."
+            )
+        parts[name] = dict(part)
     for short, (name, key) in SHORT.items():
         value = sampling.get(short)
         if value is not None and not isinstance(value, list | tuple):
@@ -55,12 +60,25 @@ def laid_over(own: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
 
     A temperature without an early one is for all times.  A list of guidances replaces the model's
     own settings of the guidances it names, and leaves the others.
+
+    Raises
+    ------
+    ConfigError
+        If a short setting and the list set the same thing.
     """
     constant = {"early_temperature": None} if "temperature" in changes else {}
     listed = changes.get("guidance")
     if not isinstance(listed, list | tuple):
         return {**own, **constant, **changes}
-    replaced = {part["name"] for part in guidances({"guidance": listed})}
+    settings = {part["name"]: part for part in guidances({"guidance": listed})}
+    for short in changes.keys() & SHORT.keys() - {"guidance"}:
+        name, key = SHORT[short]
+        if changes[short] is not None and key in settings.get(name, {}):
+            raise ConfigError(
+                f"'{key}' of the guidance '{name}' is set twice, the other time as '{short}'.",
+                fix="Set it once.",
+            )
+    replaced = settings.keys()
     rest = {k: v for k, v in own.items() if k not in SHORT or SHORT[k][0] not in replaced}
     before = guidances({"guidance": rest.get("guidance")})
     kept = [part for part in before if part["name"] not in replaced]

@@ -13,8 +13,8 @@ from torch import Tensor
 from moldiff.diffusion.batch import FIELDS, Batch, pair_count
 from moldiff.diffusion.process.base import Flow, Process
 from moldiff.diffusion.process.gaussian import Gaussian
-from moldiff.diffusion.space import Categorical, Vectors, expand
-from moldiff.diffusion.time import SiteTimes, Time, field_times
+from moldiff.diffusion.space import Categorical, Vectors, ZeroCoM, expand
+from moldiff.diffusion.time import SiteTimes, Time, batch_times, field_times
 from moldiff.errors import ConfigError, did_you_mean
 from moldiff.registry import build, describe, ready_made
 
@@ -36,7 +36,8 @@ class Product:
         Raises
         ------
         ConfigError
-            If there is no field, a field is unknown, or a process cannot be built.
+            If there is no field, a field is unknown, a process cannot be built, or it takes the
+            centre of mass from a field with one value per graph.
         """
         names = list(FIELDS)
         unknown = [field for field in config if field not in names]
@@ -47,7 +48,14 @@ class Product:
             )
         # In the order of FIELDS, which fixes the order of random draws and of the network's inputs
         # and heads: it must not depend on how a configuration file happens to be sorted.
-        return cls({field: build("process", config[field]) for field in names if field in config})
+        made = {field: build("process", config[field]) for field in names if field in config}
+        for field, process in made.items():
+            if FIELDS[field].scope == "graph" and isinstance(process.space, ZeroCoM):
+                raise ConfigError(  # its mean would be that of the batch
+                    f"'{field}' has one value per graph, and so no centre of mass to remove.",
+                    fix="Write 'space: euclidean' in its process.",
+                )
+        return cls(made)
 
     def to_config(self) -> dict[str, Any]:
         """Return the mapping that :meth:`from_config` reads."""
@@ -92,18 +100,34 @@ class Product:
         device: torch.device | str = "cpu",
         context: Mapping[str, Any] = MappingProxyType({}),
     ) -> Batch:
-        """Draw b graphs of n atoms (and r rotors) of pure noise, with a context."""
+        """Draw b graphs of n atoms (and r rotors) of pure noise, with a context.
+
+        Raises
+        ------
+        ValueError
+            If the context marks clean sites, whose values noise does not have.
+        """
+        if context.get("clean") is not None:
+            raise ValueError(
+                "pure noise has no clean sites; give their values to start(x_0, rng=rng)"
+            )
         shapes = {f: self.shape(f, b, n, r) for f in self.processes}
         return Batch(self._draw(shapes, rng, device), context)
 
     def noise_like(self, x: Batch, *, rng: torch.Generator) -> Batch:
         """Draw pure noise with the shapes of a batch, for :meth:`forward` to mix in."""
         shapes = {f: tuple(x[f].shape) for f in self.processes}
-        product = self if x.context.get("clean") is None else self._freed()
-        return Batch(product._draw(shapes, rng, x.device), x.context)
+        clean = x.context.get("clean") or {}
+        fixed = {scope for scope, mask in clean.items() if bool(mask.any())}
+        processes = {
+            f: p.freed() if FIELDS[f].scope in fixed else p for f, p in self.processes.items()
+        }
+        return Batch(Product(processes)._draw(shapes, rng, x.device), x.context)
 
-    def _freed(self) -> Product:
-        return Product({f: p.freed() for f, p in self.processes.items()})
+    def start(self, x_0: Batch, *, rng: torch.Generator) -> Batch:
+        """Draw the batch at t = 1: pure noise, and the sites that the context keeps clean."""
+        latest = batch_times(x_0, torch.ones(x_0.graphs, device=x_0.device))
+        return self.kept(self.noise_like(x_0, rng=rng), x_0, latest)
 
     def _draw(
         self,

@@ -87,7 +87,8 @@ class Annealed(Stepper):
     def refusal(self, process: Product) -> str | None:
         if not process.flows():
             return _no_score(process)
-        if all((p.schedule.alpha(torch.ones(1)) > 0.5).all() for p in process.gaussian().values()):
+        gaussian = process.gaussian().values()
+        if gaussian and all((p.schedule.alpha(torch.ones(1)) > 0.5).all() for p in gaussian):
             return None
         return (
             "annealed Langevin dynamics needs coordinates that keep their size while noise is"

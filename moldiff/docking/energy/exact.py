@@ -1,11 +1,12 @@
 r"""The docking energy of a batch of poses, and its gradient with respect to the atoms.
 
 ``E = sum over ligand-receptor pairs + sum over the ligand's internal pairs + outside``, the
-published Vina function (`moldiff.docking.energy.terms`).  The energy of each ligand atom with
-the receptor, and of each internal pair, is capped as in Vina: ``e v / (v + e)`` where e > 0, so
-that clashes stay finite and keep a slope.  Atoms outside the box pay in proportion to the distance.
+published Vina function (`moldiff.docking.energy.terms`).  The energy of
+each ligand atom with the receptor, and of each internal pair, is capped as in Vina:
+``e v / (v + e)`` where e > 0, so that clashes stay finite and still slope outwards.  Atoms outside
+the box pay in proportion to the distance.
 
-`ExactEnergy` sums over atoms; searches use `moldiff.docking.energy.grid.GridEnergy`, which reads
+`ExactEnergy` sums over atoms; `moldiff.docking.energy.grid.GridEnergy`, used in searches, reads
 precomputed grids.
 """
 
@@ -35,18 +36,7 @@ from moldiff.docking.energy.terms import (
 if TYPE_CHECKING:
     from moldiff.protein.pocket import Box
 
-__all__ = [
-    "AUTHENTIC",
-    "SLOPE",
-    "Energy",
-    "ExactEnergy",
-    "Internal",
-    "Target",
-    "affinity",
-    "column",
-    "corners",
-    "outside",
-]
+__all__ = ["AUTHENTIC", "Energy", "ExactEnergy", "Internal", "Target", "affinity", "outside"]
 
 #: Penalty of an atom outside the box, kcal/mol/Å; more than any atom gains from the receptor.
 SLOPE = 10.0

@@ -1,4 +1,4 @@
-"""Is a pose physically plausible?  Fast checks of all poses at once, and PoseBusters itself.
+"""Physical plausibility of poses: fast checks of all poses at once, and PoseBusters itself.
 
 The fast checks mirror PoseBusters (M. Buttenschoen, G. M. Morris, C. M. Deane, Chem. Sci. 15,
 3130 (2024); configuration ``dock``) and carry the names of its columns:

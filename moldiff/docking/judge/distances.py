@@ -1,4 +1,4 @@
-"""Scoring the poses of one problem with the distance network."""
+"""Scoring the poses of one problem with the judge, a model of distances."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ Score = Callable[[Float[Tensor, "p n 3"]], Float[Tensor, " p"]]
 
 
 def distance_score(model: Model, problem: Problem) -> Score | None:
-    """Return a function that scores poses (p, n, 3) in Å of a problem, (p,) nats; higher is better.
+    """Return a function that scores poses (p, n, 3) in Å, (p,) in nats; higher is better.
 
-    Ligand and pocket are encoded here, once.  Return None for a pocket of fewer than 2 atoms.
+    Ligand and pocket are encoded here, once.  None for a pocket of fewer than 2 atoms.
     """
     structure = problem.receptor.structure
     if len(structure.positions) < 2:

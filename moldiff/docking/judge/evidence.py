@@ -1,18 +1,19 @@
-"""The evidence for a pose, by name: the numbers that a ranking weighs.
+"""Evidence for a pose, by name: the terms of the ranking score.
 
 ===========  ===================================================================================
 energy       Vina energy, kcal/mol; lower is better
 hydrophobic  its hydrophobic part, kcal/mol: the ranking may reweight it
 likelihood   log-likelihood ratio of the distances, nats (`moldiff.docking.judge.distances`)
-pull         displacement of the pose's centre by the pose network, Å; small is good
-turn         remaining displacement of the atoms, Å (root mean square); small is good
+pull         how far the pose network would move the pose's centre, Å; small is good
+turn         how far it would move the atoms otherwise, Å (root mean square)
 ===========  ===================================================================================
 
-The pose network judges its own proposals: a pose that it leaves in place looks bound.  It is
-evaluated at the noisy time 0.6, although the pose is free of noise, because at small times it was
-trained on nearly correct poses only.  Random proposals lack the last two.  ``pull`` partly learns
-that a ligand lies near the centre of its box, as in the data; it is less informative for boxes
-centred elsewhere.
+The judge of distances gives the likelihood.  The pose network gives the last two: it predicts small
+displacements for poses that look bound.  It is evaluated at a high noise level, time 0.6, although
+the pose has no noise: at small times it was trained only on poses that are nearly right.  With
+random proposals there is no pose network, and the last two are missing.  ``pull`` partly reflects
+that ligands lie near the centre of the box in the training data, so it is less informative for a
+box centred elsewhere.
 """
 
 from __future__ import annotations
@@ -47,9 +48,9 @@ def evidence(
     terms:
         Parts of the poses' energy, see `moldiff.docking.energy.exact.Energy.terms`.
     proposals:
-        The source of the first poses, prepared for the problem.
+        The proposals of the problem, which may predict displacements.
     judge:
-        Scores the distances; None leaves that evidence out.
+        The model of distances; None omits the likelihood.
     """
     values = {
         "energy": affinity(terms["inter"], problem.torsions),

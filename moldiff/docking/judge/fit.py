@@ -12,9 +12,9 @@ torsions        rotors of the ligand
 group           (optional) complexes of one group, best of one protein, share a fold
 ==============  =========================================================================
 
-and optionally a column for each of the other `moldiff.docking.judge.ranking.EVIDENCE`; an empty
-cell marks evidence that the docking lacks.  Use complexes held out from the training of the models
-(their validation split); otherwise the fit trusts the models too much.
+optionally the rest of `moldiff.docking.judge.ranking.EVIDENCE`, a column each; empty fields mean
+that a docking lacks that evidence.  Use complexes that the models were not trained on (their
+validation split); otherwise the fit overweights them.
 """
 
 from __future__ import annotations

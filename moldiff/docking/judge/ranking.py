@@ -1,15 +1,15 @@
-"""Rank poses: a combined score and a calibrated confidence.
+"""Ranking of poses: a combined score and a calibrated confidence.
 
-**Score.**  A weighted sum of the evidence e for a pose (`moldiff.docking.judge.evidence`), reduced
-by the fraction f of fast checks passed (`moldiff.docking.judge.checks`),
+**Score.**  A weighted sum of the evidence for a pose (`moldiff.docking.judge.evidence`) and the
+fraction f of fast checks passed (`moldiff.docking.judge.checks`),
 
     s = sum_k w_k e_k,      score = s - |s| (1 - f^power),
 
 which is s f^power for a pose that binds (s > 0): with power 4 and 13 checks, one failure
-costs 27 %.  Higher is better; poses that pass all checks come before the others.  The
+costs 27 %.  Higher is better; poses that pass all checks come before those that do not.  The
 weights are those of a conditional logit: softmax(s) over the poses of a ligand is the
-probability that each is right.  The available evidence depends on the installed models and on
-the source of the poses, so each case has its own weights and confidence.
+probability of each to be the right one.  The evidence depends on the available models and on the
+source of the poses, so each case has its own weights and confidence.
 
 **Confidence.**  P(RMSD <= 2 Å) from a logistic regression on three features: how far the score
 stands out from the other clusters, its depth for a ligand of this size, and the torsions.  Slope
@@ -42,12 +42,12 @@ EVIDENCE: Mapping[str, int] = {
     "pull": -1,
     "turn": -1,
 }
-"""Names of the evidence for a pose, and the sign of its weight (0: either)."""
+"""Names of the evidence, and the sign of its weight (0: either)."""
 FEATURES = ("share", "depth", "torsions")
 """Features of a pose, in the order of `features`.  ``share`` is the logarithm of its Boltzmann
 weight, exp(score) over the sum of the best clusters'; ``depth`` is score / sqrt(heavy atoms)."""
 
-_RIVALS = 10  # best clusters in the sum of ``share``, however many there are
+_RIVALS = 10  # clusters in the sum of ``share``, at most
 
 
 @dataclass(frozen=True)
@@ -83,12 +83,12 @@ class Confidence:
 
 @dataclass(frozen=True)
 class Weighing:
-    """Weights for one set of available evidence, and the confidence fitted with them.
+    """Weights for one set of available evidence, and the matching confidence.
 
     Raises
     ------
     ValueError
-        If a name is not in `EVIDENCE`, a weight is not finite, or there are no weights.
+        If a name is not in `EVIDENCE`, or a weight is not finite.
     """
 
     weights: Mapping[str, float]
@@ -109,11 +109,11 @@ class Ranking:
     Attributes
     ----------
     weighings:
-        Weights for each set of available evidence.
+        The weights for each set of available evidence.
     power:
         Exponent of the fraction of checks passed.
     card:
-        The data of the fit, and its figures.
+        The data of the fit, and its results.
     """
 
     weighings: tuple[Weighing, ...] = ()
@@ -121,13 +121,13 @@ class Ranking:
     card: Mapping[str, Any] | None = None
 
     def weighing(self, known: Iterable[str]) -> Weighing:
-        """Return the weights that use most of the evidence; by default the energy alone."""
+        """Return the weights that use most of the available evidence, or else the energy alone."""
         names = set(known)
         fitting = [w for w in self.weighings if names.issuperset(w.weights)]
         return max(fitting, key=lambda w: len(w.weights), default=Weighing({"energy": -1.0}))
 
     def score(self, evidence: Mapping[str, Tensor], fraction: Tensor) -> Tensor:
-        """Return scores (p,), higher is better; a pose with a NaN ranks last."""
+        """Return scores (p,), higher is better; non-finite values rank last."""
         weights = self.weighing(evidence).weights
         weighted = torch.stack([w * evidence[name] for name, w in weights.items()]).sum(0)
         score = weighted - weighted.abs() * (1 - fraction.clamp(0, 1) ** self.power)
@@ -136,7 +136,7 @@ class Ranking:
     def order(self, score: Tensor, fraction: Tensor) -> Tensor:
         """Return the poses best first, (p,).
 
-        Poses that fail a check follow those that pass all; poses without a finite score are last.
+        Poses that fail a check come after all that pass; poses without a score come last.
         """
         order = score.nan_to_num(nan=-torch.inf).argsort(descending=True, stable=True)
         fails = (fraction < 1) & (self.power != 0)  # power 0 ignores the checks
@@ -147,7 +147,7 @@ class Ranking:
     ) -> Tensor | None:
         """Return P(RMSD <= 2 Å) of one representative of each cluster, (p,).
 
-        None if this evidence has no fitted confidence.  ``atoms`` counts heavy atoms.
+        None if no confidence was fitted for this evidence.  ``atoms`` are heavy.
         """
         calibrated = self.weighing(evidence).confidence
         if calibrated is None:
@@ -177,7 +177,7 @@ class Ranking:
 
 
 def _weighing(weights: dict[str, float], confidence: dict[str, Any] | None) -> Weighing:
-    """Build a weighing from its JSON values."""
+    """Build a weighing from JSON values."""
     if confidence is None:
         return Weighing(weights)
     return Weighing(weights, Confidence(tuple(confidence["weights"]), confidence["bias"]))

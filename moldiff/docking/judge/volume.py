@@ -4,7 +4,7 @@ A grid point counts 3 within the (scaled) radius of an atom, 2 and 1 in the two 
 0.25 Å around it, and the largest count over the atoms wins; the overlap is the sum of the
 smaller of the two molecules' counts over the sum of the ligand's (the Tversky index with
 alpha = 1, beta = 0 that PoseBusters takes from RDKit's ``ShapeTverskyIndex``).  Both use a
-spacing of 0.5 Å; their grids have different origins, which shifts a share by a few thousandths.
+spacing of 0.5 Å; the grids' origins differ, which changes a share by a few thousandths.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def overlap(x: Tensor, radii: Tensor, others: Tensor, other_radii: Tensor, scale
     for start in range(0, len(x), _CHUNK):
         chunk = x[start : start + _CHUNK]
         low, high = others.amin(0) - 2 * margin, others.amax(0) + 2 * margin
-        # A ligand that leaves the other atoms' surroundings overlaps less than it matters.
+        # A ligand far from the other atoms has no relevant overlap.
         near = ((chunk >= low) & (chunk <= high)).all(2).any(1)
         chunk = chunk[near].clamp(low, high)
         if len(chunk):
@@ -53,7 +53,7 @@ def _shares(x: Tensor, radii: Tensor, others: Tensor, other_radii: Tensor, margi
     close = ((others > corner - margin) & (others < x.amax((0, 1)) + 2 * margin)).all(1)
     if not close.any():
         return x.new_zeros(len(x))
-    # Atoms of the receptor may reach over the edge of the grid: one that is wider, then cut.
+    # Atoms of the receptor may extend beyond the grid: use a wider one, then crop it.
     wide = int(2 * margin / _SPACING) + 2
     receptor = _stamp(
         ((others[close] - corner) / _SPACING + wide)[None], other_radii[close], size + 2 * wide
@@ -78,7 +78,7 @@ def _stamp(grid: Tensor, radii: Tensor, size: Tensor) -> Tensor:
     """Return the counts (p, i, j, k) of atoms (p, n, 3) in units of the grid's spacing."""
     reach = int((float(radii.max()) + (_LAYERS - 1) * _LAYER) / _SPACING) + 1
     nearest = grid.round()
-    # Squares and addresses are sums over the three axes, the only per-point computations.
+    # Squares and addresses are sums over the three axes: only these are computed per point.
     points = nearest[..., None] + torch.arange(-reach, reach + 1)
     squares = _outer_sum((points - grid[..., None]).square())
     cells, (_, rows, columns) = int(size.prod()), size.tolist()
@@ -89,7 +89,7 @@ def _stamp(grid: Tensor, radii: Tensor, size: Tensor) -> Tensor:
     for layer in range(_LAYERS):
         limit = ((radii + layer * _LAYER) / _SPACING).square()
         values += squares < limit[:, None, None, None]
-    # Scattering all values, zeros included, is cheaper than selecting the points inside.
+    # Scattering the zeros too is cheaper than selecting the points inside.
     counts = torch.zeros(len(grid) * cells, dtype=torch.uint8)
     counts.scatter_reduce_(0, flat.flatten(), values.flatten(), "amax")
     return counts.view(len(grid), *size.tolist())

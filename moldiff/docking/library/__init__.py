@@ -1,1 +1,1 @@
-"""Docking a library: records in, a manifest that survives, ranked hits out."""
+"""Docking a library: records in, a resumable manifest, ranked hits out."""

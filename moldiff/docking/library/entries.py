@@ -1,9 +1,8 @@
-"""The records of a library, each a molecule or the reason for its absence."""
+"""The records of a library: each a molecule, or the reason it has none."""
 
 from __future__ import annotations
 
 import csv
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,11 +10,11 @@ from pathlib import Path
 
 from rdkit import Chem
 
-from moldiff.chem.quiet import quiet
+from moldiff.docking.ligands import parse_smiles
 from moldiff.errors import InputError
 from moldiff.io import READABLE, read_molecules
 
-__all__ = ["Entry", "digest_of", "parse_smiles", "read_library"]
+__all__ = ["Entry", "read_library"]
 
 _SMILES_COLUMNS = ("smiles", "canonical_smiles", "structure", "smi")
 _NAME_COLUMNS = ("name", "id", "title", "compound", "molecule", "compound_id", "molecule_id")
@@ -36,7 +35,7 @@ def read_library(path: str | Path) -> list[Entry]:
     """Read a library: ``.csv``, or any molecule file `moldiff.io` reads.
 
     A CSV has a header with a column "smiles", and may have one of names ("name" or "id").
-    Missing names are filled in; repeated ones are made unique, with a note.
+    Missing or repeated names are replaced by unique ones, with a note.
 
     Raises
     ------
@@ -56,12 +55,6 @@ def read_library(path: str | Path) -> list[Entry]:
     return list(_named(records))
 
 
-def digest_of(path: str | Path) -> str:
-    """Return twelve characters of the SHA-256 of a file's content."""
-    with Path(path).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()[:12]
-
-
 def _from_csv(path: Path) -> Iterator[tuple[str, Chem.Mol | None, str]]:
     try:
         text = path.read_text(encoding="utf-8-sig", errors="replace")
@@ -78,9 +71,9 @@ def _from_csv(path: Path) -> Iterator[tuple[str, Chem.Mol | None, str]]:
     header = [word.strip().lower() for word in next(rows, [])]
     smiles = next((header.index(c) for c in _SMILES_COLUMNS if c in header), None)
     if smiles is None:
-        finding = f"its columns are: {', '.join(header)[:200]}" if header else "it is empty"
+        detail = f"its columns are: {', '.join(header)[:200]}" if header else "it is empty"
         raise InputError(
-            f"The library {path} has no column 'smiles'; {finding}.",
+            f"The library {path} has no column 'smiles'; {detail}.",
             fix="Name the column with the SMILES 'smiles' in the first line.",
         )
     name = next((header.index(c) for c in _NAME_COLUMNS if c in header), None)
@@ -95,13 +88,6 @@ def _from_csv(path: Path) -> Iterator[tuple[str, Chem.Mol | None, str]]:
         yield title, mol, "" if mol is not None else _no_smiles(word)
     if not count:
         raise InputError(f"The library {path} holds no ligands.", fix="Check how it was written.")
-
-
-def parse_smiles(smiles: str) -> Chem.Mol | None:
-    """Return the molecule of a SMILES, hydrogens implicit; None if the SMILES is invalid."""
-    with quiet():
-        mol = Chem.MolFromSmiles(smiles) if smiles else None
-    return mol if mol is not None and mol.GetNumAtoms() else None
 
 
 def _no_smiles(word: str) -> str:

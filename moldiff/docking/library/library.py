@@ -1,9 +1,9 @@
-"""Dock many ligands into one pocket: every record of the input becomes a row.
+"""Docking many ligands into one pocket: every record of the input becomes a row.
 
 entries -> processes that hold the pocket -> rows of the manifest
 
-If a process dies (a crash in native code, out of memory), the ligands in flight are tried again
-one by one; a ligand whose process dies twice gets a row that says so.
+A ligand that kills its process (a crash in native code, out of memory) costs its own row only: the
+ligands in flight are retried one by one, and one that kills its process again is marked as failed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["dock_entries", "dock_entry"]
 
-_AHEAD = 2  # ligands in flight per process: keeps it busy and bounds what a crash repeats
+_AHEAD = 2  # ligands handed out per process: keeps all busy, and few are lost with a process
 
 
 def dock_entries(
@@ -40,17 +40,17 @@ def dock_entries(
     threads: int = 1,
     progress: Callable[[Row], None] | None = None,
 ) -> None:
-    """Dock the entries missing from the manifest, and append their rows.
+    """Dock the entries that are not in the manifest, and append their rows.
 
     Parameters
     ----------
     jobs:
-        Worker processes.  This process docks nothing: RDKit catches Ctrl-C and returns partial
-        results, so it must not run in the interrupted process.
+        Processes besides this one: on Ctrl-C, RDKit returns a partial result, so none of its work
+        may run in the process that is interrupted.
     threads:
-        Threads of an operation in each process.
+        Threads per process.
     progress:
-        Called with every new row, after it is on disk.
+        Called with every new row once it is saved.
     """
 
     def keep(row: Row) -> None:
@@ -112,15 +112,15 @@ def dock_entry(entry: Entry, pocket: Pocket, settings: Settings) -> Row:
 
 # --- processes -------------------------------------------------------------------------------
 
-_STATE: list[tuple[Pocket, Settings]] = []  # of a worker process, shared by all its ligands
+_STATE: list[tuple[Pocket, Settings]] = []  # of a worker process: shared by all its ligands
 
 
 class _Team:
-    """Worker processes that dock; spawned, because forking a process with torch threads can hang.
+    """Processes that dock; spawned, since a fork of a process with torch's threads can hang.
 
-    They live as long as the batch, since loading networks and grids costs more than a ligand.
-    `moldiff.benchmark.docking.schedule` instead starts a process for each docking, to limit its CPU
-    time and to receive poses before they are judged.
+    They live as long as the batch, since loading networks and grids costs more than docking a
+    ligand.  `moldiff.benchmark.docking.schedule` instead starts one process per docking: it limits
+    the CPU time of each, and gets the poses before they are judged.
     """
 
     def __init__(self, jobs: int, state: tuple[Pocket, Settings, int]) -> None:
@@ -131,7 +131,7 @@ class _Team:
         while waiting:
             in_flight: dict[int, Entry] = {}
             yield from self._round(self.jobs, waiting, in_flight)
-            for entry in in_flight.values():  # a process died: find the ligand responsible
+            for entry in in_flight.values():  # a process died: retry its candidates one by one
                 suspect: dict[int, Entry] = {}
                 yield from self._round(1, deque([entry]), suspect)
                 if suspect:
@@ -146,7 +146,7 @@ class _Team:
     def _round(
         self, jobs: int, waiting: deque[Entry], in_flight: dict[int, Entry]
     ) -> Iterator[Row]:
-        """Work until all is done or a process dies; ``in_flight`` then holds the unfinished."""
+        """Work until done or until a process dies; ``in_flight`` then holds the rest."""
         from multiprocessing import get_context
 
         pool = ProcessPoolExecutor(

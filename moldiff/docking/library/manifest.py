@@ -1,7 +1,7 @@
 """The manifest of a batch: a journal with one line per finished ligand.
 
-The first line identifies the batch (input, receptor, box, settings, version); a run with any
-difference is refused.
+The first line identifies the batch (input, receptor, box, settings, version); a run that differs
+in any of these is refused.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _OPENING = b'{"schema": "moldiff.docking.manifest'  # of any version
 
 @dataclass(frozen=True)
 class Row:
-    """The outcome of one record of the library.
+    """The outcome for one record of the library.
 
     Attributes
     ----------
@@ -36,9 +36,9 @@ class Row:
     name:
         Name, unique within the library.
     status, reason:
-        `DOCKED`, `REFUSED` or `FAILED`, and the reason.
+        `DOCKED`, `REFUSED` or `FAILED`, and why.
     smiles:
-        SMILES of the docked ligand.
+        The ligand as docked.
     energy, confidence, checks:
         Of the best pose: kcal/mol, probability or None, "passed" or the failed checks.
     seconds:
@@ -63,7 +63,7 @@ class Row:
 
 
 class Manifest:
-    """The finished rows of a batch, and the file that stores them.
+    """The finished rows of a batch, and their file.
 
     >>> with Manifest.open(path, header) as manifest:  # doctest: +SKIP
     ...     manifest.append(row)
@@ -73,7 +73,7 @@ class Manifest:
     journal:
         The file.
     header:
-        Identity of the batch, text by name.  A manifest with another header is refused.
+        Identity of the batch: text by name.  A manifest with another header is refused.
     """
 
     def __init__(self, journal: Journal, header: Mapping[str, str]) -> None:
@@ -86,7 +86,7 @@ class Manifest:
     @classmethod
     @contextmanager
     def open(cls, path: Path, header: Mapping[str, str]) -> Iterator[Manifest]:
-        """Open the manifest, creating it if missing, for the length of a ``with`` block.
+        """Open the manifest, created if missing, for the duration of a ``with`` block.
 
         Raises
         ------
@@ -99,12 +99,12 @@ class Manifest:
             yield cls(journal, header)
 
     def append(self, row: Row) -> None:
-        """Append a row to the file."""
+        """Save a row."""
         self._places[row.index] = self._journal.append(dataclasses.asdict(row))
         self.rows[row.index] = dataclasses.replace(row, sdf="")
 
     def reload(self) -> None:
-        """Read the file again: Ctrl-C may fall between writing the file and updating memory."""
+        """Read the file again: after Ctrl-C, it may be ahead of memory."""
         self.rows.clear()
         self._places.clear()
         self._load()
@@ -122,7 +122,7 @@ class Manifest:
             yield self.row(row.index)
 
     def _load(self) -> None:
-        """Read an existing file; write the header of a new one."""
+        """Read the existing rows; write the header of a new file."""
         first = self._journal.line(0)
         new = not first.endswith(b"\n")  # or torn in its first line
         if not new:
@@ -144,16 +144,14 @@ class Manifest:
             saved = None
         if not isinstance(saved, dict) or saved.pop("schema", "") != _SCHEMA:
             raise _foreign(self.path)
-        changes = [
-            key for key in {**self.header, **saved} if saved.get(key) != self.header.get(key)
-        ]
-        if changes:
-            differences = "; ".join(
+        other = [key for key in {**self.header, **saved} if saved.get(key) != self.header.get(key)]
+        if other:
+            changes = "; ".join(
                 f"{key} was {saved.get(key, 'unset')}, is now {self.header.get(key, 'unset')}"
-                for key in changes
+                for key in other
             )
             raise ConfigError(
-                f"The batch in '{self.path}' was started with something else: {differences}.",
+                f"The batch in '{self.path}' was started with something else: {changes}.",
                 fix="Go on with what it was started with, give another --output, or begin "
                 "again with --restart.",
             )

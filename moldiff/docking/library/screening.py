@@ -1,4 +1,4 @@
-"""Dock a library: the run, its manifest, and its output files."""
+"""Docking a library: the run, its manifest, and its output files."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ class LibraryRun:
     site:
         The pocket.
     path, entries:
-        The library's file and records.
+        The library: its file, and its records.
     settings:
         Settings of every docking.
     output:
-        The SDF file of the ranked poses; ``.csv``, ``.html`` and ``.manifest.jsonl`` go
-        beside it.
+        The SDF file of the ranked poses; ``.csv``, ``.html`` and ``.manifest.jsonl`` are
+        written beside it.
     manifest:
         The finished rows.
     """
@@ -78,7 +78,7 @@ class LibraryRun:
     def open(
         cls, site: Site, path: Path, settings: Settings, output: Path, *, restart: bool = False
     ) -> Iterator[LibraryRun]:
-        """Open a library (``.csv``, ``.sdf``, ``.smi`` ...) for the length of a ``with`` block.
+        """Open a library (``.csv``, ``.sdf``, ``.smi`` ...) for the duration of a ``with`` block.
 
         ``restart`` deletes an existing manifest.
 
@@ -87,8 +87,9 @@ class LibraryRun:
         InputError, ConfigError
             If the library cannot be read, or an existing manifest belongs to another batch.
         """
-        from moldiff.docking.library.entries import digest_of, read_library
+        from moldiff.docking.library.entries import read_library
         from moldiff.docking.library.manifest import Manifest
+        from moldiff.text import digest_of
 
         if _table_path(output).resolve() == path.resolve():
             raise InputError(
@@ -111,7 +112,7 @@ class LibraryRun:
 
     @property
     def done(self) -> int:
-        """Number of finished rows."""
+        """Number of saved rows."""
         return len(self.manifest.rows)
 
     def work(
@@ -147,7 +148,7 @@ class LibraryRun:
         table = _table_path(self.output)
         files = [table]
         replace_text(table, self._table(places))
-        if records:  # an SDF file needs at least one pose
+        if records:  # no SDF file without poses
             replace_text(self.output, "".join(records))
             files.insert(0, self.output)
         if page is not None and records:
@@ -156,18 +157,18 @@ class LibraryRun:
         return [*files, self.manifest.path]
 
     def summary(self) -> list[tuple[str, str]]:
-        """Return rows for a closing table: counts by status and reason, and the best ligand."""
+        """Return rows for a closing table: counts by status and reason, and the best."""
         rows = self.manifest.rows.values()
         counts = Counter(row.status for row in rows)
-        lines = [("rows", f"{len(rows)} of {self.total}")]
-        lines += [(status, f"{count}") for status, count in counts.most_common()]
+        summary = [("rows", f"{len(rows)} of {self.total}")]
+        summary += [(status, f"{count}") for status, count in counts.most_common()]
         reasons = Counter(row.reason.split(":")[0] for row in rows if row.reason)
-        lines += [(f"  {reason}", f"{count}") for reason, count in reasons.most_common(_SHOWN)]
+        summary += [(f"  {reason}", f"{count}") for reason, count in reasons.most_common(_SHOWN)]
         energies = [(row.energy, row.name) for row in rows if row.energy is not None]
         if energies:
             energy, name = min(energies)
-            lines.append(("best", f"{name}, {energy:.2f} kcal/mol"))
-        return lines
+            summary.append(("best", f"{name}, {energy:.2f} kcal/mol"))
+        return summary
 
     def _table(self, places: dict[int, int]) -> str:
         """Return the table as CSV: a row for each record of the library, in its order."""

@@ -1,8 +1,8 @@
 """The interface of a training task.
 
-`Trainer` steps, saves, resumes and logs; a `Workload` owns everything that differs between tasks:
-it opens the data, checks the configuration, yields batches and losses, and evaluates the model.
-A task is one file; it registers its class under the name that configurations give as ``task``.
+`Trainer` steps, saves, resumes and logs; everything that differs between tasks is in a
+`Workload`: opening the data, checking the settings, batches, losses and evaluation.  Each task
+registers its class under its name, the ``task`` of a configuration.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 Loss = tuple[Tensor, dict[str, Tensor], int]
-"""A loss to differentiate, its detached parts, and the number of samples it averages over."""
+"""A loss to differentiate, its detached parts, and the number of samples it averages."""
 
 Figures = dict[str, float]
 """Figures of an evaluation, by column of the log."""
@@ -45,8 +45,8 @@ Say = Callable[[str], None]
 class Data(Protocol):
     """A data set.
 
-    ``meta`` describes it: ``sha256`` of its content and, optionally, its ``source`` in words and
-    the number of ``rejected`` items by reason.
+    ``meta`` describes it: ``sha256`` of its content, and optionally its ``source`` in words and the
+    counts of ``rejected`` entries by reason.
     """
 
     path: Path
@@ -65,14 +65,14 @@ class Batches(Protocol):
 
 
 class Workload(ABC):
-    """A training task on its data, built as ``Workload(config, data)``."""
+    """A training task with its data; constructed as ``Workload(config, data)``."""
 
     score: ClassVar[str]
-    """The figure of an evaluation that selects the best model; higher is better."""
+    """The figure of an evaluation that selects the best model."""
     unit: ClassVar[str]
-    """Name of one item of the data, such as "molecule"."""
+    """Noun for one entry of the data."""
     samples: ClassVar[str]
-    """Plural name of what the speed counts, such as "poses"."""
+    """Plural noun for the training samples counted per second."""
     use: ClassVar[str]
     """The command that uses the model; ``{model}`` stands for its file."""
 
@@ -87,18 +87,18 @@ class Workload(ABC):
     @classmethod
     @abstractmethod
     def open(cls, config: TrainConfig, say: Say) -> Data:
-        """Open the data of a run, preparing a user's file first."""
+        """Open the data of a run; prepare it first if it is a user's file."""
 
     @classmethod
     def check(cls, config: TrainConfig) -> list[str]:
         """Refuse incompatible settings; return warnings about doubtful ones.
 
-        Runs before any data is read; a ``ConfigError`` names the settings that work.
+        Runs before any data is read; the ``ConfigError`` names the settings that work.
         """
         return []
 
     def identity(self) -> dict[str, Any]:
-        """Return what must stay the same when a run is resumed, beside the settings."""
+        """Return what else, besides the settings, must not change when a run is resumed."""
         return {}
 
     @abstractmethod
@@ -125,12 +125,12 @@ def task(config: TrainConfig) -> type[Workload]:
 
 
 def build_objective(config: TrainConfig, trains: str, **context: Any) -> Any:
-    """Build the objective of a run that trains a ``trains``, such as "denoiser" or "codec".
+    """Build the objective of a run and check what it ``trains``.
 
     Raises
     ------
     ConfigError
-        If it cannot be built, or trains something else; the error lists fitting objectives.
+        If it cannot be built, or trains something else; the error lists those that fit.
     """
     objective: Objective = build("objective", config.objective, **context)
     if objective.trains == trains:
@@ -153,11 +153,11 @@ def load_weights(module: nn.Module, first: nn.Module, name: str) -> None:
     Raises
     ------
     ModelFileError
-        If the weights do not fit.
+        If they do not fit.
     """
     try:
         weights = first.state_dict()
-        # A model may gain conditions: their new weights start without effect.
+        # New conditions may be added to a model: their initial weights do not change its output.
         new = {k: v for k, v in module.state_dict().items() if k.startswith(_NEW)}
         module.load_state_dict({**new, **weights})
     except RuntimeError as error:

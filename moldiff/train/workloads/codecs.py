@@ -18,12 +18,12 @@ from moldiff.errors import ConfigError
 from moldiff.model import CODEC_USE, Model
 from moldiff.registry import build, register
 from moldiff.seeds import generator
-from moldiff.train.check import ANY
 from moldiff.train.config import TrainConfig
 from moldiff.train.data import molecule_store
 from moldiff.train.loader import SizeBuckets
 from moldiff.train.statistics import Statistics
 from moldiff.train.workloads.base import Figures, Loss, Say, Workload, build_objective, load_weights
+from moldiff.train.workloads.check import ANY
 from moldiff.train.workloads.latents import codec_config
 
 __all__ = ["CLOSE", "Codecs", "trials"]
@@ -111,9 +111,9 @@ def trials(
     Returns
     -------
     dict
-        ``graphs``: fraction with all elements, charges and bond orders right; ``rmsd``: mean RMSD
-        of all atoms without alignment, Å; ``close``: fraction below `CLOSE`; ``noisy_graphs`` and
-        ``noisy_rmsd``: the same from sampled latents.
+        ``graphs``: share with all elements, charges and bond orders right; ``rmsd``: of all
+        atoms without alignment, mean in Å; ``close``: share within `CLOSE`; ``noisy_graphs`` and
+        ``noisy_rmsd``: the same from a draw of the latents.
     """
     validation = store.indices("validation")
     chosen = np.random.default_rng(0).permutation(validation)[:molecules]
@@ -137,7 +137,7 @@ def trials(
     return {"samples": len(chosen)} | {k: round(float(v.mean()), 4) for k, v in values.items()}
 
 
-def _errors(decoded: Batch, x_0: Batch) -> tuple[Tensor, Tensor]:
+def _errors(output: Batch, x_0: Batch) -> tuple[Tensor, Tensor]:
     """Return whether each graph is right, (b,), and the RMSD of coordinates in Å, (b,)."""
-    right = torch.stack([(decoded[f] == x_0[f]).all(1) for f in x_0 if f != "positions"]).all(0)
-    return right, (decoded["positions"] - x_0["positions"]).square().sum(-1).mean(1).sqrt()
+    right = torch.stack([(output[f] == x_0[f]).all(1) for f in x_0 if f != "positions"]).all(0)
+    return right, (output["positions"] - x_0["positions"]).square().sum(-1).mean(1).sqrt()

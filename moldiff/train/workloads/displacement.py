@@ -1,9 +1,9 @@
-"""The objective of the pose model: predict the bound positions of a noised pose.
+"""The objective of the pose model: displacements from a noised pose to the bound pose.
 
-A bound pose is noised in translation, rotation and torsions; the network predicts the
-displacement of each atom to the bound pose.  The target is the image of the bound pose, under the
-symmetries of the ligand's graph, that is nearest to the noised pose, so that a flipped phenyl
-ring costs nothing and paths do not cross.
+A bound pose is noised in translation, rotation and torsions; the network predicts the displacement
+of each atom back to the bound pose.  The target is the image of the bound pose, under the
+symmetries of the ligand's graph, that is nearest to the noised pose, so that a flipped phenyl ring
+is not an error and the paths do not cross.
 """
 
 from __future__ import annotations
@@ -57,11 +57,11 @@ class Example:
     symmetry: Int[Tensor, "s n"]
 
     def context(self) -> dict[str, Any]:
-        """Return the context of a pose model, see `moldiff.domain.poses`."""
+        """Return the context of a pose model's batch, see `moldiff.domain.poses`."""
         return {"kinematics": self.kinematics, "ligand": self.ligand, "pocket": self.pocket}
 
     def to(self, device: torch.device | str) -> Example:
-        """Return it on a device."""
+        """Return the example on a device."""
         parts = (getattr(self, field.name) for field in dataclasses.fields(self))
         return Example(*(part.to(device) for part in parts))
 
@@ -69,10 +69,10 @@ class Example:
 def example(
     complex_: Complex, *, jitter: float, margin: tuple[float, float], rng: torch.Generator
 ) -> Example:
-    """Return a complex as tensors, with a box centre drawn within ``jitter`` Å of the ligand's.
+    """Return a complex as tensors, the box's centre drawn up to ``jitter`` Å off the ligand's.
 
-    The crop's radius is the reach of the ligand's *conformers* plus a margin drawn from a range in
-    Å, so that the crop reveals nothing about the pose.
+    The pocket is cropped at the reach of the ligand's *conformers* and a margin drawn from a
+    range in Å, so the crop does not reveal the ligand's pose.
     """
     direction = torch.randn(3, generator=rng)
     u, share = torch.rand(2, generator=rng).tolist()
@@ -133,7 +133,7 @@ class Displacement(Objective):
     margin:
         Range of the crop's margin, Å (see :func:`example`).
     wobble:
-        Standard deviation in Å of noise on the pocket's atoms, against overfitting.
+        Standard deviation in Å of noise on the pocket's atoms, against memorisation.
     centre:
         Weight of the error of the centroid.
     knee:
@@ -154,19 +154,19 @@ class Displacement(Objective):
     early: float = 0.4
 
     def draw(self, complex_: Complex, *, device: torch.device | str, rng: torch.Generator) -> Batch:
-        """Return bound poses of a complex as a clean batch, with a random box and pocket.
+        """Return bound poses of a complex as a clean batch, in a box and a pocket drawn for it.
 
-        The context holds the inputs of the network, and the ``symmetry`` of the ligand.
+        Its context holds ``kinematics``, ``ligand``, ``pocket`` and ``symmetry``.
         """
-        instance = example(complex_, jitter=self.jitter, margin=self.margin, rng=rng).to(device)
-        pocket = instance.pocket
+        drawn = example(complex_, jitter=self.jitter, margin=self.margin, rng=rng).to(device)
+        pocket = drawn.pocket
         wobble = normal(pocket.positions.shape, rng=rng, device=device)
         perturbed = pocket.positions + self.wobble * wobble
-        conformer = torch.randint(len(instance.bound), (self.poses,), generator=rng).to(device)
-        x_0 = to_batch(instance.bound[conformer], pocket.centre)
-        context = instance.context() | {
+        conformer = torch.randint(len(drawn.bound), (self.poses,), generator=rng).to(device)
+        x_0 = to_batch(drawn.bound[conformer], pocket.centre)
+        context = drawn.context() | {
             "pocket": dataclasses.replace(pocket, positions=perturbed),
-            "symmetry": instance.symmetry,
+            "symmetry": drawn.symmetry,
         }
         return x_0.given(**context)
 

@@ -2,8 +2,8 @@
 
 The loss is the negative log-likelihood of the crystal poses' distances per ligand atom, in
 nats: - sum log p(d) over the pairs nearer than 8 Å, - sum log P(beyond) over the others.  Far pairs
-vastly outnumber near ones; we sample as many as there are near ones and reweight, which keeps the
-loss unbiased.
+vastly outnumber near ones; as many are sampled as there are near ones and reweighted, which keeps
+the loss unbiased.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from moldiff.train.workloads.poses import ComplexBatches
 __all__ = ["DistanceLoss", "Distances", "decoys", "make_batch", "pair_loss", "trials"]
 
 DECOYS = 40
-"""Number of perturbed poses that are ranked for each validation complex."""
+"""Perturbed poses per validation complex, from which the best is chosen."""
 
 _GOOD = 2.0  # Å
 # Largest standard deviations of a decoy: Å along an axis, radians about one, radians of a rotor.
@@ -54,7 +54,7 @@ class PairsOfInterest:
     near, distances:
         (2, e) padded atom and site of the pairs within reach, (e,) their distances in Å.
     far, weight:
-        (2, f) sampled pairs out of reach, and the number of pairs each represents, (f,).
+        (2, f) sampled pairs out of reach, and how many pairs each represents, (f,).
     """
 
     near: Tensor
@@ -80,10 +80,10 @@ class DistanceLoss(Objective):
     Parameters
     ----------
     jitter:
-        Standard deviation of the sphere's centre along an axis, Å, so that the ligand is not always
-        central.
+        Standard deviation of the sphere's centre along an axis, Å, so that the
+        ligand is not always in the middle of its pocket.
     beyond:
-        Range in Å of what is added to the ligand's radius to give the sphere's.
+        Range of the sphere's radius, added to the ligand's, Å.
     """
 
     trains: ClassVar[str] = "judge of distances"
@@ -227,7 +227,7 @@ class Distances(Workload):
 
 
 def decoys(c: Complex, count: int, *, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Return the crystal pose perturbed by growing amounts, (count, n, 3) Å, and the RMSDs in Å.
+    """Return crystal poses with growing perturbations, (count, n, 3) Å, and their RMSD in Å.
 
     RMSD is symmetry-corrected, heavy atoms, no alignment.
     """
@@ -265,8 +265,8 @@ def trials(
     Returns
     -------
     dict
-        ``top1``: fraction of complexes whose most likely decoy is within 2 Å; ``rmsd``: median RMSD
-        of these decoys in Å; ``oracle``: fraction with any decoy within 2 Å; ``nats``: the loss.
+        ``top1``: share of complexes whose best decoy by likelihood is within 2 Å; ``rmsd``: its
+        median RMSD in Å; ``oracle``: share with any such decoy; ``nats``: the loss.
     """
     chosen = np.random.default_rng(0).permutation(store.indices("validation"))[:complexes]
     network = model.network

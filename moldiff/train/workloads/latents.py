@@ -1,4 +1,4 @@
-"""Codecs of latent models: load the one a run names, and resolve the settings it decides."""
+"""Loading the codec of a run, and the settings that a model of its latents takes from it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from moldiff.train.statistics import Statistics
 
 __all__ = ["codec_config", "load_codec", "resolve_latent", "with_width"]
 
-_MEASURED = 40  # batches of molecules that the spread of the latents is measured on
+_MEASURED = 40  # batches of molecules for the spread of the latents
 _STREAM = 41  # of random numbers
 
 
@@ -56,7 +56,7 @@ def load_codec(config: TrainConfig, store: Store) -> Codec:
 
 
 def codec_config(network: Mapping[str, Any], statistics: Statistics) -> dict[str, Any]:
-    """Return the settings of a codec, with classes and ``scale: data`` filled in from the data."""
+    """Return the settings of a codec with those from the data: classes, and ``scale: data``."""
     classes = {name: len(frequencies) for name, frequencies in statistics.marginals.items()}
     config = {"scale": "data", **network, "classes": classes}
     return config | ({"scale": statistics.spread} if config["scale"] == "data" else {})
@@ -74,7 +74,7 @@ def with_width(process: Mapping[str, Any], width: int) -> dict[str, Any]:
 
 
 def resolve_latent(config: TrainConfig, codec: Codec, store: Store) -> dict[str, Any]:
-    """Fill the placeholders of a process from the codec: width, and ``scale: data`` by field."""
+    """Fill in the settings of a process from the codec: the width, ``scale: data`` by field."""
     process = with_width(config.process, codec.width)
     spread = _spreads(codec, store, seed=config.seed)
     for name, part in process.items():

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from moldiff.bundled import bundled_models, find_model
 from moldiff.data.store import Store
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.guidance.condition import dropped
@@ -18,10 +17,10 @@ from moldiff.diffusion.objective import Objective, Reflow
 from moldiff.errors import ConfigError
 from moldiff.generation.sampling import sampled
 from moldiff.model import Model
+from moldiff.models import bundled_models, find_model
 from moldiff.registry import describe, register
 from moldiff.seeds import generator
 from moldiff.storage import weights_digest
-from moldiff.train.check import check
 from moldiff.train.conditions import Labels
 from moldiff.train.config import TrainConfig
 from moldiff.train.data import molecule_store
@@ -29,6 +28,7 @@ from moldiff.train.loader import SizeBuckets
 from moldiff.train.orientation import turned
 from moldiff.train.statistics import Statistics
 from moldiff.train.workloads.base import Figures, Loss, Say, Workload, build_objective, load_weights
+from moldiff.train.workloads.check import check
 from moldiff.train.workloads.latents import load_codec, resolve_latent
 from moldiff.train.workloads.pairs import Pair, TeacherPairs
 
@@ -52,11 +52,11 @@ class Molecules(Workload):
         labels = Labels(data, properties, train) if properties else None
         self.loader = SizeBuckets(data, train, batch=config.batch, seed=config.seed, labels=labels)
         self.model = _new_model(config, data, Statistics.of(data, train), labels)
-        # Raises an error for a wrong setting before training, not after.
+        # Report a wrong setting before training, not after.
         sampled(self.model, self.model.denoiser, config.sampling)
         name = _teacher_name(config)
         self.teacher = None if name is None else _teacher(name, self.model, config)
-        if config.init is not None:  # after the teacher: its error is clearer
+        if config.init is not None:  # after the teacher: its errors about other data are clearer
             first = Model.load(find_model(config.init), domain="molecules")
             load_weights(self.model.network, first.network, config.init)
         self.objective = build_objective(
@@ -143,7 +143,7 @@ def _teacher_name(config: TrainConfig) -> str | None:
 
 
 def _teacher(name: str, student: Model, config: TrainConfig) -> Model:
-    """Load a teacher, in the precision of the student's training."""
+    """Load a teacher in the precision of the training."""
     teacher = Model.load(find_model(name), device=config.device, domain="molecules")
     setting = _disagreement(teacher, student)
     if setting is not None:
@@ -160,7 +160,7 @@ def _teacher(name: str, student: Model, config: TrainConfig) -> Model:
     return teacher.replace(precision=getattr(torch, config.precision))
 
 
-#: How to make the two agree.  A process also depends on the spread and classes of the data.
+#: Fix for each disagreement.  A process also depends on the data: their spread and classes.
 _AGREE = {
     "vocabulary": "Train a teacher on the same data first",
     "process": "Train a teacher on the same data and with the same 'process' first",

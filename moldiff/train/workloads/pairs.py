@@ -1,9 +1,9 @@
-"""Pairs of noise and a teacher's sample from it, generated on demand and cached on disk.
+"""Pairs of noise and the teacher's sample from it, generated on demand and stored.
 
 Chunk k, one batch of molecules of one size, is a function of (teacher, settings, seed, k).  It
-is generated when a step first needs it and saved to a file, so the first pass over the pairs
-alternates generation and training, and later passes read files; a stopped run loses nothing, and
-a missing or damaged chunk is regenerated identically.
+is generated on first use and saved as a file, so the first pass over the pairs alternates between
+generation and training and later passes read them; a stopped run loses nothing, and a missing or
+damaged chunk is regenerated identically.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _STREAM = 21  # of random numbers
 
 
 class Pair(NamedTuple):
-    """A teacher's samples (b graphs), and the fields at t = 1 they were generated from."""
+    """Samples of a teacher (b graphs), and the fields at t = 1 they were sampled from."""
 
     x_0: Batch
     noise: Batch
@@ -45,7 +45,7 @@ class TeacherPairs:
     objective:
         Built with the teacher's denoiser as its guide.
     teacher:
-        The model that generates the pairs, with its sizes and process.
+        The model that provides sizes and process.
     path:
         Directory of the store.
     batch:
@@ -64,7 +64,7 @@ class TeacherPairs:
         self._sizes, self._weights = list(sizes), torch.tensor(list(sizes.values()))
 
     def __getitem__(self, step: int) -> Pair:
-        """Return the pairs of a step: chunks in order in the first epoch, then shuffled."""
+        """Return the pairs of a step: chunks in order in epoch 0, shuffled in later ones."""
         epoch, position = divmod(step, self.per_epoch)
         if epoch:
             order = np.random.default_rng([self.seed, epoch]).permutation(self.per_epoch)
@@ -79,7 +79,7 @@ class TeacherPairs:
             if json.loads(header["origin"]) == self.origin(number):
                 return Pair(_fields(tensors, "x_0"), _fields(tensors, "noise"))
         except (ModelFileError, KeyError, ValueError):
-            pass  # missing or unusable: generate it again
+            pass  # missing or damaged: it is regenerated identically
         pair = self._generate(number)
         tensors = {f"x_0.{f}": _small(v) for f, v in pair.x_0.items()}
         tensors |= {f"noise.{f}": v for f, v in pair.noise.items()}
@@ -88,7 +88,7 @@ class TeacherPairs:
         return pair
 
     def origin(self, number: int) -> Mapping[str, object]:
-        """Return everything that determines a chunk, as plain values."""
+        """Return the values that determine a chunk, as plain values."""
         teaching = json.loads(json.dumps(dict(self.objective.teaching)))
         settings = {"teacher": self.teacher.digest, "teaching": teaching}
         return settings | {"batch": self.batch, "seed": self.seed, "chunk": number}
@@ -108,7 +108,7 @@ def _sizes(teacher: Model) -> Mapping[int, float]:
 
 
 def _small(value: torch.Tensor) -> torch.Tensor:
-    """Store classes as bytes."""
+    """Convert classes to bytes."""
     return value if value.is_floating_point() else value.to(torch.uint8)
 
 

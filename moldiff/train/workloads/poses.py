@@ -121,7 +121,7 @@ def trials(
     rng: torch.Generator,
     tick: Callable[[], Any] = lambda: None,
 ) -> dict[str, float]:
-    """Draw `DRAWS` poses of each of up to ``complexes`` validation complexes, as in docking.
+    """Draw `DRAWS` poses of each of some validation complexes, as in docking.
 
     Returns
     -------
@@ -135,14 +135,14 @@ def trials(
     rmsd, off = [], []
     for index in chosen:
         tick()
-        # The boxes are the same at every evaluation; the noise differs.
-        instance = example(
+        # The boxes are the same in every evaluation; the noise differs.
+        bound = example(
             store[int(index)], jitter=2.0, margin=(MARGIN, MARGIN), rng=generator(0, int(index))
         ).to(model.device)
-        poses = sample_poses(model, instance.context(), DRAWS, rng=rng, steps=steps)
-        x = instance.kinematics.place(poses)
-        rmsd.append(symmetric_rmsd(x, instance.crystal, instance.symmetry))
-        off.append((x.mean(1) - instance.crystal.mean(0)).norm(dim=-1))
+        poses = sample_poses(model, bound.context(), DRAWS, rng=rng, steps=steps)
+        x = bound.kinematics.place(poses)
+        rmsd.append(symmetric_rmsd(x, bound.crystal, bound.symmetry))
+        off.append((x.mean(1) - bound.crystal.mean(0)).norm(dim=-1))
     return _figures(torch.stack(rmsd), torch.stack(off)) if rmsd else {}
 
 

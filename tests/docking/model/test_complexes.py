@@ -13,7 +13,7 @@ from rdkit import Chem
 
 from moldiff.chem.graph import ATOM_CLASSES, PAIR_CLASSES, molecular_graph, symmetries
 from moldiff.data import prepare_complexes as preparing
-from moldiff.data.complex_folder import fragments, read_complex
+from moldiff.data.complex_files import fragments, read_complex
 from moldiff.data.complexes import ComplexStore
 from moldiff.data.prepare_complexes import pocket_clusters, prepare_complexes, split_clusters
 from moldiff.errors import DataError, InputError

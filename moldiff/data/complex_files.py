@@ -1,4 +1,4 @@
-"""From the folder of a protein-ligand complex to the arrays of a `Complex`, or a reason."""
+"""Reading the folder of a protein-ligand complex into a `Complex`, or a reason for failure."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from moldiff.protein.tokens import atom_tokens
 __all__ = ["fragments", "read_complex", "read_pocket"]
 
 LARGEST = 60  # heavy atoms
-CLASH = 2.2  # Å between ligand and pocket; closer is covalent or wrong
+CLASH = 2.2  # Å between ligand and pocket; closer atoms are bonded or misplaced
 COORDINATION = 1.6  # Å, the limit for metals
 MISFIT = 1.0  # Å; largest RMSD of the best conformer to the crystal pose
 CONFORMERS = 3
 _ATTEMPTS = 3
 _NONMETALS = (5, 6, 7, 8, 9, 14, 15, 16, 17, 34, 35, 53)
-_SPARE = 1.5  # Å; largest RMSD of further conformers
+_SPARE = 1.5  # Å, largest misfit of further conformers
 
 _Pocket = tuple[npt.NDArray[np.float32], list[str], list[str], npt.NDArray[np.int16], list[str]]
 
@@ -121,8 +121,8 @@ def _conformers(mol: Any, seed: int) -> npt.NDArray[np.float32] | None:
 def read_pocket(path: Path) -> _Pocket:
     """Return positions (m, 3) in Å, residue and atom names, atomic numbers, residue keys.
 
-    Prepared pockets have one model and no alternatives beyond A, so the fixed columns are read
-    directly, in a tenth of the time of a general reader.  Hydrogens are dropped.
+    Prepared pockets are simple (one model, heavy atoms, no alternatives), so the fixed columns are
+    read directly, which takes a tenth of the time of a general reader.
     """
     from rdkit import Chem
 
@@ -155,7 +155,7 @@ def _number(table: Any, symbol: str) -> int:
 
 
 def fragments(keys: list[str]) -> npt.NDArray[np.int64]:
-    """Return hashes (k,) of all stretches of four consecutive residues in a chain."""
+    """Return hashes (k,) of all runs of four consecutive residues in a chain."""
     residues = sorted({(key[0], int(key[1:5]), key[6:9]) for key in keys if key[1:5].strip()})
     hashes = set()
     for k in range(len(residues) - 3):

@@ -1,4 +1,4 @@
-"""Checks of a configuration that need no data."""
+"""Checks of a configuration before any data is read."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from moldiff.train.workloads.latents import with_width
 __all__ = ["ANY", "check"]
 
 ANY = Statistics(dict.fromkeys(("types", "charges", "bonds"), (0.5, 0.5)), 1.0, {})
-"""Stand-in data with two classes per field: whether parts are compatible is independent of data."""
+"""Stand-in data with two classes per field: compatibility does not depend on the data."""
 
 
 def check(config: TrainConfig) -> list[str]:
-    """Refuse incompatible parts; return warnings about doubtful combinations.
+    """Refuse incompatible parts; return remarks on doubtful combinations.
 
     Raises
     ------
     ConfigError
         If a part is unknown or misspelt, a schedule is outside its domain, the sampler cannot
-        reverse the process, or there is guidance without conditions; the error names what works.
+        reverse the process, or there is guidance without conditions; it lists what works.
     """
     process = Product.from_config(ANY.resolve(with_width(config.process, 1)))
     check_latent(process, coded=config.codec is not None)
@@ -48,7 +48,7 @@ def check(config: TrainConfig) -> list[str]:
     _check_guidance(config)
     if config.conditions.properties:
         _check_conditions(config, describe(objective))
-    # Checking the setting needs only a stand-in for the data's table of valences.
+    # The data's table of valences is not known yet; a stand-in suffices to check the setting.
     context = {"allowed": torch.ones(1, 1, 1, dtype=torch.bool), "conditions": 1}
     _, sampler = with_settings(exact, config.sampling, context)
     return [
@@ -72,7 +72,7 @@ def _symmetry(network: Mapping[str, Any]) -> list[str]:
 
 
 def _check_guidance(config: TrainConfig) -> None:
-    """Refuse guidance of a model trained without what guidance needs."""
+    """Refuse guidance for which the model is not trained."""
     if "classifier_free" not in {part["name"] for part in guidances(config.sampling)}:
         return
     if not config.conditions.properties:
@@ -89,7 +89,7 @@ def _check_guidance(config: TrainConfig) -> None:
 
 
 def _check_conditions(config: TrainConfig, objective: Mapping[str, Any]) -> None:
-    """Refuse unknown conditions, and objectives or couplings that lose conditions."""
+    """Refuse unknown conditions, and those the objective or its coupling does not preserve."""
     data = Path(config.data)
     stored = Store.open(data).property_names if (data / "store.json").is_file() else ()
     check_properties(config.conditions.properties, stored)
