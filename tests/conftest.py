@@ -1,36 +1,25 @@
 """What all tests share.
 
-Shapes in the engine's signatures are executed here, and only here: the import hook makes
-beartype check every jaxtyping annotation of the modules named below.  It has to be in place
-before the first of them is imported, hence the order of this file.
+Shapes in signatures are executed here, and only here: the import hook makes beartype check every
+annotation of the modules that have jaxtyping ones.  It has to be in place before the first of them
+is imported, hence the order of this file.
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import jaxtyping
 
 import tests.shapes
 
-CHECKED = (
-    "diffusion",
-    "geometry",
-    "nn",
-    "domain",
-    "docking.energy",
-    "docking.judge",
-    "docking.minimise",
-    "docking.search",
-    "train.conditions",
-    "train.optimizer",
-    "train.orientation",
-    "train.statistics",
-    "train.workloads.displacement",
-    "train.workloads.latents",
-    "train.workloads.pairs",
-)
-jaxtyping.install_import_hook(
-    [f"moldiff.{name}" for name in CHECKED], tests.shapes.__name__ + ".checked"
-)
+ROOT = Path(__file__).parents[1]
+CHECKED = [
+    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for path in (ROOT / "moldiff").rglob("*.py")
+    if "jaxtyping" in path.read_text(encoding="utf-8")
+]
+jaxtyping.install_import_hook(CHECKED, tests.shapes.__name__ + ".checked")
 
 import signal  # noqa: E402
 from collections.abc import Iterator  # noqa: E402
@@ -61,3 +50,32 @@ def registry_kept() -> Iterator[None]:
     yield
     catalogue._REGISTRY.clear()
     catalogue._REGISTRY.update(before)
+
+
+# Files of the longest tests, longest first: begun last, one of them would keep one worker waiting
+# for the other.
+LONGEST = (
+    "tests/test_unchanged.py",
+    "tests/docking/test_library.py",
+    "tests/diffusion/test_samplers_agree.py",
+    "tests/test_readme.py",
+    "tests/benchmark/docking/test_docking_study.py",
+    "tests/cli/test_process.py",
+    "tests/cli/test_startup.py",
+    "tests/docking/test_example.py",
+    "tests/docking/test_likelihood.py",
+    "tests/diffusion/test_few_step.py",
+    "tests/benchmark/test_family.py",
+    "tests/diffusion/test_time.py",
+    "tests/diffusion/guidance",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest tests, file by file, so that fixtures are made once as before."""
+
+    def place(item: pytest.Item) -> int:
+        found = (k for k, name in enumerate(LONGEST) if item.nodeid.startswith(name))
+        return next(found, len(LONGEST))
+
+    items.sort(key=place)

@@ -10,6 +10,7 @@ test suite.
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
@@ -269,18 +270,30 @@ def applied(mutant: Mutant, root: Path) -> str:
     return text
 
 
+@functools.cache
+def passes(tests: str, root: Path) -> bool:
+    """Whether tests pass as the repository is: only then does it say something that they fail."""
+    return run(tests, root) == 0
+
+
+def run(tests: str, root: Path) -> int:
+    """Run tests in the copy; return pytest's exit status."""
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
+    environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
+    words = [*command, *tests.split()]
+    return subprocess.run(words, cwd=root, env=environment, capture_output=True).returncode
+
+
 def tested(mutant: Mutant, root: Path) -> str:
     """Run a mutant's tests: killed, SURVIVED, or what went wrong otherwise."""
+    if not passes(mutant.tests, root):
+        return "FAILS BEFORE"
     text = applied(mutant, root)
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--no-header"]
-    environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
-        done = subprocess.run(
-            [*command, *mutant.tests.split()], cwd=root, env=environment, capture_output=True
-        )
+        status = run(mutant.tests, root)
     finally:
         (root / "moldiff" / mutant.file).write_text(text, encoding="utf-8")
-    return {0: "SURVIVED", 1: "killed"}.get(done.returncode, f"no verdict ({done.returncode})")
+    return {0: "SURVIVED", 1: "killed"}.get(status, f"no verdict ({status})")
 
 
 def main(words: list[str]) -> int:

@@ -191,6 +191,7 @@ def straightness(denoiser: Denoiser, x_0: Tensor, x_1: Tensor) -> float:
     return float(torch.stack(off).mean() / (x_1 - x_0).square().mean())
 
 
+@pytest.mark.slow
 def test_reflow_straightens_a_known_coupling() -> None:
     """The teacher's coupling of normal data is x_0 = k x_1: after reflow one step follows it."""
     process, edges = product("rectified"), torch.linspace(0, 1, BINS + 1)
@@ -212,6 +213,7 @@ def test_reflow_straightens_a_known_coupling() -> None:
     assert errors[1] < 0.05 and bends[1] < 0.1 * bends[0]
 
 
+@pytest.mark.slow
 def test_endpoint_follows_the_teacher_in_four_steps() -> None:
     process = product()
     rollout = {"steps": 4, "stepper": {"name": "ancestral", "churn": 1.0}, "grid": "power"}

@@ -50,6 +50,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(
     assert all(torch.equal(value, files[1][name]) for name, value in files[0].items())
 
 
+@pytest.mark.slow
 def test_one_complex_is_learnt_by_heart(config: Config, complexes: ComplexStore) -> None:
     """After some seconds of training on one complex, most draws lie on its ligand."""
     work = Poses(
