@@ -58,7 +58,7 @@ LONGEST = (
     "tests/test_unchanged.py",
     "tests/docking/test_library.py",
     "tests/diffusion/test_samplers_agree.py",
-    "tests/test_readme.py",
+    "tests/test_documents.py",
     "tests/benchmark/docking/test_docking_study.py",
     "tests/cli/test_process.py",
     "tests/cli/test_startup.py",
@@ -78,4 +78,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         found = (k for k, name in enumerate(LONGEST) if item.nodeid.startswith(name))
         return next(found, len(LONGEST))
 
+    gone = [name for name in LONGEST if not (ROOT / name).exists()]
+    assert not gone, f"LONGEST names files that are not there: {gone}"
     items.sort(key=place)
