@@ -66,8 +66,8 @@ MUTANTS = (
     Mutant(
         "Metropolis is asked the wrong way round",
         "docking/search.py",
-        "accepts(energies, found,",
-        "accepts(found, energies,",
+        "accepts(energies, trial_energies,",
+        "accepts(trial_energies, energies,",
         "tests/docking/test_search.py",
     ),
     Mutant(

@@ -1,4 +1,4 @@
-"""Data sets: prepared once into a memory-mapped `Store`, then only read."""
+"""Data sets, prepared once as a memory-mapped `Store`, then read only."""
 
 from __future__ import annotations
 

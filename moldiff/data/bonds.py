@@ -1,4 +1,4 @@
-"""Bonds for a bare geometry whose SMILES is known (QM9's rows)."""
+"""Assign bonds to a geometry with a known SMILES (the rows of QM9)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CONNECTIVITY: tuple[dict[str, bool | float], ...] = (
     {"useVdw": True, "covFactor": 1.35},
     {"useVdw": True, "covFactor": 1.4},
 )
-# A bound on the search over bond orders: QM9's molecules need far fewer.
+# Limit of the search over bond orders, far above what QM9 needs.
 _MAX_ITERATIONS = 100_000
 
 

@@ -20,8 +20,8 @@ __all__ = ["fragments", "read_complex", "read_pocket"]
 
 LARGEST = 60  # heavy atoms
 CLASH = 2.2  # Å between ligand and pocket; closer atoms are bonded or misplaced
-COORDINATION = 1.6  # Å, the same for metals
-MISFIT = 1.0  # Å of the best conformer from the crystal pose
+COORDINATION = 1.6  # Å, the limit for metals
+MISFIT = 1.0  # Å; largest RMSD of the best conformer to the crystal pose
 CONFORMERS = 3
 _ATTEMPTS = 3
 _NONMETALS = (5, 6, 7, 8, 9, 14, 15, 16, 17, 34, 35, 53)
@@ -74,7 +74,7 @@ def _read(folder: Path, seed: int) -> Complex | str:
             break
     else:
         return f"ligand: no conformer within {MISFIT} Å"
-    kept = [k for k, m in enumerate(matches) if m.rmsd <= max(best, _SPARE)]
+    accepted = [k for k, m in enumerate(matches) if m.rmsd <= max(best, _SPARE)]
     graph = molecular_graph(mol)
     _, residue = np.unique(keys, return_inverse=True)
     return Complex(
@@ -86,18 +86,18 @@ def _read(folder: Path, seed: int) -> Complex | str:
         crystal,
         rotors.axis.astype(np.int16).reshape(-1, 2),
         rotors.moves.astype(np.bool_).reshape(-1, n),
-        conformers[kept],
-        np.array([matches[k].torsions for k in kept], np.float32).reshape(len(kept), -1),
-        np.array([matches[k].rotation for k in kept], np.float32),
-        np.array([matches[k].centre for k in kept], np.float32),
-        np.array([matches[k].rmsd for k in kept], np.float32),
+        conformers[accepted],
+        np.array([matches[k].torsions for k in accepted], np.float32).reshape(len(accepted), -1),
+        np.array([matches[k].rotation for k in accepted], np.float32),
+        np.array([matches[k].centre for k in accepted], np.float32),
+        np.array([matches[k].rmsd for k in accepted], np.float32),
         symmetries(mol),
         fragments(keys),
     )
 
 
 def _conformers(mol: Any, seed: int) -> npt.NDArray[np.float32] | None:
-    """Up to `CONFORMERS` ETKDG conformers (c, n, 3) of the heavy atoms, centred, Å."""
+    """Return up to `CONFORMERS` centred ETKDG conformers (c, n, 3) of the heavy atoms, Å."""
     from rdkit import Chem
     from rdkit.Chem import rdDistGeom
 

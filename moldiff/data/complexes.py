@@ -110,16 +110,16 @@ class Complex:
 
 def shape_of(field: str, sizes: npt.ArrayLike) -> tuple[int, ...]:
     """Return the shape of a field of a complex with sizes (m, n, r, c, s, k)."""
-    known = dict(zip(DIMENSIONS, np.asarray(sizes).tolist(), strict=True))
-    return tuple(known[d] if isinstance(d, str) else d for d in FIELDS[field][1])
+    lengths = dict(zip(DIMENSIONS, np.asarray(sizes).tolist(), strict=True))
+    return tuple(lengths[d] if isinstance(d, str) else d for d in FIELDS[field][1])
 
 
 def _starts(field: str, sizes: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
-    """Where each complex begins in the flat array of a field, (N + 1,)."""
-    known = dict(zip(DIMENSIONS, sizes.T.astype(np.int64), strict=True))
+    """Return the offset of each complex in the flat array of a field, (N + 1,)."""
+    lengths = dict(zip(DIMENSIONS, sizes.T.astype(np.int64), strict=True))
     length = np.ones(len(sizes), np.int64)
     for d in FIELDS[field][1]:
-        length = length * (known[d] if isinstance(d, str) else d)
+        length = length * (lengths[d] if isinstance(d, str) else d)
     return np.concatenate([[0], np.cumsum(length)])
 
 
@@ -147,10 +147,10 @@ class ComplexStore:
             for name, expected in meta["sha256"].items():
                 if verify and sha256(path / name) != expected:
                     raise DataError(f"{path / name} does not match its checksum.", fix=_REBUILD)
-            wanted = (*FIELDS, "sizes", "split", "cluster")
+            names = (*FIELDS, "sizes", "split", "cluster")
             arrays = {
                 name: np.load(path / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-                for name in wanted
+                for name in names
             }
             store = cls(path, meta, arrays)
         except (OSError, ValueError, KeyError) as error:
@@ -175,7 +175,7 @@ class ComplexStore:
         return len(self._arrays["sizes"])
 
     def __getitem__(self, index: int) -> Complex:
-        """Return one complex as copies."""
+        """Return a copy of one complex."""
         sizes = self._arrays["sizes"][index]
         values = {
             f: np.array(self._arrays[f][s[index] : s[index + 1]]).reshape(shape_of(f, sizes))

@@ -27,7 +27,7 @@ def to_geometric(mol: Chem.Mol | Encoded, vocabulary: Vocabulary | None = None) 
     Parameters
     ----------
     mol:
-        An RDKit molecule, or an entry of a `moldiff.data.store.Store`; not changed.
+        An RDKit molecule, or an entry of a `moldiff.data.store.Store`; left unchanged.
     vocabulary:
         The store's vocabulary; needed for its entries only.
 
@@ -35,13 +35,13 @@ def to_geometric(mol: Chem.Mol | Encoded, vocabulary: Vocabulary | None = None) 
     -------
     torch_geometric.data.Data
         For n atoms and e bonds: ``z`` (n,) atomic numbers, ``charge`` (n,) formal charges,
-        ``pos`` (n, 3) in Å (left out without a conformer), ``edge_index`` (2, 2 e) with each
+        ``pos`` (n, 3) in Å (if there is a conformer), ``edge_index`` (2, 2 e) with each
         bond in both directions, ``edge_attr`` (2 e, 1) bond orders, 1 to 3 or 1.5.
 
     Raises
     ------
     ValueError
-        For an entry of a store without its vocabulary.
+        If ``vocabulary`` is missing for an entry of a store.
     """
     from rdkit import Chem
     from torch_geometric.data import Data

@@ -44,8 +44,8 @@ def match(
     """
     x, target = conformer.astype(float), crystal.astype(float)
     axis, moves = rotors.axis, rotors.moves
-    present, wanted = dihedrals(np.stack((x, target)), rotors.dihedral)
-    angles = wanted - present
+    current, desired = dihedrals(np.stack((x, target)), rotors.dihedral)
+    angles = desired - current
     best = _state(x, rotors, angles, target)
     damping = 1e-2
     for _ in range(_STEPS if len(axis) else 0):
@@ -55,9 +55,9 @@ def match(
         step = np.linalg.solve(normal + damping * np.eye(len(normal)), j.T @ residual.ravel())
         trial = _state(x, rotors, angles + step[6:], target)
         if trial[3] < best[3]:
-            gained = best[3] - trial[3]
+            improvement = best[3] - trial[3]
             best, angles, damping = trial, angles + step[6:], damping * 0.2
-            if gained < 1e-3:
+            if improvement < 1e-3:
                 break
         else:
             damping *= 10
@@ -65,7 +65,7 @@ def match(
 
 
 def _state(x: Array, rotors: Rotors, angles: Array, target: Array) -> _State:
-    """Turn and superpose: positions, rotation, centre, RMSD."""
+    """Turn the rotors and superpose; return positions, rotation, centre, RMSD."""
     y = turn(x[None], rotors, angles[None])[0]
     y -= y.mean(0)
     centre = target.mean(0)
@@ -75,7 +75,7 @@ def _state(x: Array, rotors: Rotors, angles: Array, target: Array) -> _State:
 
 
 def _jacobian(y: Array, axis: npt.NDArray[np.int64], moves: npt.NDArray[np.bool_]) -> Array:
-    """Derivative (3n, 6 + r) of the atoms by translation, rotation and torsions."""
+    """Return the derivative (3n, 6 + r) of the atoms by translation, rotation and torsions."""
     n = len(y)
     columns = np.zeros((6 + len(axis), n, 3))
     columns[range(3), :, range(3)] = 1
@@ -84,6 +84,6 @@ def _jacobian(y: Array, axis: npt.NDArray[np.int64], moves: npt.NDArray[np.bool_
         tail = y[axis[:, 0]]
         unit = y[axis[:, 1]] - tail
         unit /= np.linalg.norm(unit, axis=1, keepdims=True)
-        moved = np.cross(unit[:, None], y - tail[:, None]) * moves[:, :, None]
-        columns[6:] = moved - moved.mean(1, keepdims=True)
+        displacement = np.cross(unit[:, None], y - tail[:, None]) * moves[:, :, None]
+        columns[6:] = displacement - displacement.mean(1, keepdims=True)
     return columns.reshape(len(columns), -1).T

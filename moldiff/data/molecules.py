@@ -1,8 +1,8 @@
-"""A user's own molecules as a store: ``files -> Store``.
+"""Prepare a user's molecules as a store: ``files -> Store``.
 
-Every record is either stored or listed in ``rejected.csv`` with its reason.  A molecule is
-stored if it has three-dimensional coordinates, all its hydrogens, and is strictly valid after
-an encode-decode round trip; ions are allowed, fragments and radicals are not.
+Every record is either stored or listed in ``rejected.csv`` with the reason.  A molecule is
+stored if it has 3D coordinates and explicit hydrogens, and is strictly valid after an
+encode-decode round trip; ions are accepted, fragments and radicals are rejected.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["prepare", "prepared_from", "split_by_hash"]
 
 # (index in the source, molecule, canonical SMILES)
-Kept = tuple[int, Chem.Mol, str]
+Usable = tuple[int, Chem.Mol, str]
 
 # Fix for each kind of rejection; shown if no molecule remains.
 _HINTS = {
@@ -83,30 +83,30 @@ def prepare(
 
     paths = [Path(file) for file in files]
     records = (record for path in paths for record in read_molecules(path))
-    kept, rejected = _select(records, vocabulary)
-    if not kept:
+    usable, rejected = _select(records, vocabulary)
+    if not usable:
         raise _nothing_left(paths, rejected)
     if vocabulary is None:
-        vocabulary = _vocabulary_of(mol for _, mol, _ in kept)
-    splits = split_by_hash([smiles for _, _, smiles in kept], fractions, seed)
+        vocabulary = _vocabulary_of(mol for _, mol, _ in usable)
+    splits = split_by_hash([smiles for _, _, smiles in usable], fractions, seed)
     return Store.write(
         destination,
-        _entries(kept, vocabulary, splits),
+        _entries(usable, vocabulary, splits),
         vocabulary=vocabulary,
         source=", ".join(path.name for path in paths),
         rejected=rejected,
         notes={
             "split": f"by hash of the canonical SMILES, seed {seed}",
             "fractions": list(fractions),
-            "records": len(kept) + len(rejected),
-            "distinct": len({smiles for _, _, smiles in kept}),
+            "records": len(usable) + len(rejected),
+            "distinct": len({smiles for _, _, smiles in usable}),
             "sha256": [sha256(path) for path in paths],
         },
     )
 
 
 def prepared_from(store: Store, files: Sequence[str | Path]) -> bool:
-    """Whether `prepare` made the store from files with exactly this content, in this order."""
+    """Return whether `prepare` made the store from files of this content, in this order."""
     notes = store.meta.get("notes") or {}
     return bool(notes.get("sha256") == [sha256(Path(file)) for file in files])
 
@@ -122,16 +122,16 @@ def split_by_hash(
     """
     distinct = sorted(set(smiles), key=lambda s: hashlib.sha256(f"{seed} {s}".encode()).digest())
     count = len(distinct)
-    held_out = [round(share * count) for share in fractions[1:]]
+    sizes = [round(share * count) for share in fractions[1:]]
     # Rounding must leave at least one molecule for training.
-    test = min(held_out[1], count - 1)
-    validation = min(held_out[0], count - 1 - test)
+    test = min(sizes[1], count - 1)
+    validation = min(sizes[0], count - 1 - test)
     borders = (count - validation - test, count - test, count)
-    of = {
+    split_of = {
         s: next(k for k in range(len(SPLITS)) if rank < borders[k])
         for rank, s in enumerate(distinct)
     }
-    return [of[s] for s in smiles]
+    return [split_of[s] for s in smiles]
 
 
 def _check_fractions(fractions: tuple[float, float, float]) -> None:
@@ -145,8 +145,8 @@ def _check_fractions(fractions: tuple[float, float, float]) -> None:
 
 def _select(
     records: Iterable[Record], vocabulary: Vocabulary | None
-) -> tuple[list[Kept], list[Refused]]:
-    kept: list[Kept] = []
+) -> tuple[list[Usable], list[Refused]]:
+    usable: list[Usable] = []
     rejected: list[Refused] = []
     for index, record in enumerate(records):
         result = _judge(record, vocabulary)
@@ -154,8 +154,8 @@ def _select(
             name = record.name or f"{Path(record.source).name}, record {record.index + 1}"
             rejected.append(Refused(index, name, result.reason))
         else:
-            kept.append((index, record.mol, result))
-    return kept, rejected
+            usable.append((index, record.mol, result))
+    return usable, rejected
 
 
 def _judge(record: Record, vocabulary: Vocabulary | None) -> str | Rejected:
@@ -166,11 +166,11 @@ def _judge(record: Record, vocabulary: Vocabulary | None) -> str | Rejected:
         return Rejected("empty")
     if any(atom.GetAtomicNum() == 0 for atom in record.mol.GetAtoms()):
         return Rejected("dummy atom")
-    own = vocabulary or _vocabulary_of([record.mol])
-    encoded = encode(record.mol, own)
+    allowed = vocabulary or _vocabulary_of([record.mol])
+    encoded = encode(record.mol, allowed)
     if isinstance(encoded, Rejected):
         return encoded
-    decoded = decode(encoded, own)
+    decoded = decode(encoded, allowed)
     reason = strict_failure(decoded, net_charge=None)
     return Rejected(reason) if reason else canonical_smiles(decoded) or Rejected("no SMILES")
 
@@ -186,8 +186,8 @@ def _vocabulary_of(mols: Iterable[Chem.Mol]) -> Vocabulary:
     return Vocabulary(tuple(elements[z] for z in sorted(elements)), tuple(sorted(charges)))
 
 
-def _entries(kept: list[Kept], vocabulary: Vocabulary, splits: list[int]) -> Iterable[Entry]:
-    for (index, mol, smiles), split in zip(kept, splits, strict=True):
+def _entries(usable: list[Usable], vocabulary: Vocabulary, splits: list[int]) -> Iterable[Entry]:
+    for (index, mol, smiles), split in zip(usable, splits, strict=True):
         encoded = encode(mol, vocabulary)
         assert isinstance(encoded, Encoded)  # the vocabulary is that of these molecules
         yield Entry(encoded, smiles, split, index)

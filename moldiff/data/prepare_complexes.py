@@ -47,22 +47,22 @@ def prepare_complexes(
     exclude: Collection[str] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> ComplexStore:
-    """Prepare the complexes of some folders.
+    """Prepare the complexes of folders as a store.
 
     Parameters
     ----------
     folders:
         Sets in the layout above.
     jobs:
-        Processes.
+        Number of processes.
     seed:
-        Changes conformers and split.
+        Seed of conformers and split.
     share:
-        Part of the complexes for validation.
+        Fraction of the complexes for validation.
     limit:
-        Only the first so many of each folder.
+        Maximum number of complexes from each folder, the first ones.
     exclude:
-        Complexes to leave out, as ``folder/id``; they are listed among the rejected.
+        Complexes to leave out, as ``folder/id``; the rejected list contains them.
     progress:
         Called as ``progress(done, total)``.
 
@@ -86,7 +86,7 @@ def prepare_complexes(
         _save(_part(parts, k, work[k]), results)
         done += len(work[k])
         report(done, len(names))
-    kept: list[tuple[str, Complex]] = []
+    accepted: list[tuple[str, Complex]] = []
     rejected: list[tuple[str, str]] = []
     for k, chunk in enumerate(work):
         for path, result in zip(chunk, _load(_part(parts, k, chunk)), strict=True):
@@ -94,27 +94,27 @@ def prepare_complexes(
             if name in exclude or isinstance(result, str):
                 rejected.append((name, _EXCLUDED if name in exclude else str(result)))
             else:
-                kept.append((name, result))
-    _write(destination, kept, rejected, [Path(f).name for f in folders], seed, share)
+                accepted.append((name, result))
+    _write(destination, accepted, rejected, [Path(f).name for f in folders], seed, share)
     shutil.rmtree(parts, ignore_errors=True)
     return ComplexStore.open(destination)
 
 
 def _complexes(folder: Path, limit: int | None) -> list[Path]:
-    """The directories of a set, in the order of its index."""
+    """Return the directories of a set, in the order of its index."""
     index = folder / "index.csv"
     if not folder.is_dir():
         raise InputError(f"There is no folder '{folder}'.", fix="Check the path.")
     if index.is_file():
         with index.open(newline="", encoding="utf-8") as file:
-            found = [folder / row["id"] for row in csv.DictReader(file) if row.get("id")]
+            members = [folder / row["id"] for row in csv.DictReader(file) if row.get("id")]
     else:
-        found = sorted(path for path in folder.iterdir() if (path / "ligand.sdf").is_file())
-    if not found:
+        members = sorted(path for path in folder.iterdir() if (path / "ligand.sdf").is_file())
+    if not members:
         raise InputError(
             f"'{folder}' holds no complexes.", fix="It needs ID/ligand.sdf and ID/pocket.pdb."
         )
-    return found[:limit]
+    return members[:limit]
 
 
 def _run(task: tuple[int, list[Path]], *, seed: int) -> tuple[int, list[Complex | str]]:
@@ -139,7 +139,7 @@ def _map(function: Any, tasks: list[Any], jobs: int) -> Any:
 
 
 def _part(folder: Path, number: int, chunk: Sequence[Path]) -> Path:
-    """The file of a part; its name changes with what belongs to it."""
+    """Return the file of a part; its name contains a hash of the members."""
     import hashlib
 
     digest = hashlib.sha256("\n".join(str(path) for path in chunk).encode()).hexdigest()[:10]
@@ -181,7 +181,7 @@ def pocket_clusters(
 ) -> npt.NDArray[np.int64]:
     """Return (N,) cluster numbers: single linkage of pockets that share fragments.
 
-    Two pockets are linked if they have ``threshold`` of the smaller one's fragments in common.
+    Two pockets are linked if they share at least ``threshold`` of the smaller one's fragments.
     """
     from scipy.sparse import csr_matrix
     from scipy.sparse.csgraph import connected_components
@@ -202,38 +202,38 @@ def pocket_clusters(
 def split_clusters(
     clusters: npt.NDArray[np.int64], *, share: float, seed: int
 ) -> npt.NDArray[np.int8]:
-    """Return (N,) splits: whole clusters, none above 1 % of all, until ``share`` is held out."""
+    """Return (N,) splits: hold out whole clusters, each at most 1 % of all, up to ``share``."""
     split = np.zeros(len(clusters), dtype=np.int8)
     numbers, counts = np.unique(clusters, return_counts=True)
-    held = 0
+    held_out = 0
     for k in np.random.default_rng(seed).permutation(len(numbers)):
-        if held + counts[k] > share * len(clusters):
+        if held_out + counts[k] > share * len(clusters):
             continue
         if counts[k] <= max(1, 0.01 * len(clusters)):
             split[clusters == numbers[k]] = 1
-            held += int(counts[k])
+            held_out += int(counts[k])
     return split
 
 
 def _write(
     path: Path,
-    kept: list[tuple[str, Complex]],
+    accepted: list[tuple[str, Complex]],
     rejected: list[tuple[str, str]],
     source: list[str],
     seed: int,
     share: float,
 ) -> None:
-    """Write the store into a temporary directory and rename that."""
+    """Write the store into a temporary directory, and rename it into place."""
     reasons = dict(Counter(reason for _, reason in rejected).most_common())
-    if not kept:
+    if not accepted:
         raise DataError(f"No complex can be used: {reasons}.", fix="Look at the reasons.")
     if path.exists() and not (path / "store.json").is_file():
-        raise DataError(f"{path} exists and is no data store.", fix="Choose another path.")
-    clusters = pocket_clusters([c.fragments for _, c in kept])
+        raise DataError(f"{path} exists and is not a data store.", fix="Choose another path.")
+    clusters = pocket_clusters([c.fragments for _, c in accepted])
     split = split_clusters(clusters, share=share, seed=seed)
     meta = {
         "schema": SCHEMA,
-        "count": len(kept),
+        "count": len(accepted),
         "source": ", ".join(source),
         "splits": {name: int((split == k).sum()) for k, name in enumerate(SPLITS)},
         "clusters": int(clusters.max()) + 1,
@@ -243,10 +243,10 @@ def _write(
     try:
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
         try:
-            arrays = columns([c for _, c in kept]) | {"split": split, "cluster": clusters}
+            arrays = columns([c for _, c in accepted]) | {"split": split, "cluster": clusters}
             for name, array in arrays.items():
                 np.save(temporary / f"{name}.npy", array, allow_pickle=False)
-            (temporary / "names.txt").write_text("".join(f"{name}\n" for name, _ in kept))
+            (temporary / "names.txt").write_text("".join(f"{name}\n" for name, _ in accepted))
             with (temporary / "rejected.csv").open("w", newline="", encoding="utf-8") as file:
                 csv.writer(file).writerows([("name", "reason"), *rejected])
             meta["sha256"] = {file.name: sha256(file) for file in sorted(temporary.iterdir())}

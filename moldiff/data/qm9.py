@@ -1,11 +1,11 @@
 """QM9 with explicit hydrogens, from the CSV files inside the ``qm9pack`` wheel.
 
-Geometries are B3LYP/6-31G(2df,p) minima; the 3,054 molecules whose geometry does not fit
-their SMILES are already left out.  The files carry no bonds.  They are found in this order:
+Geometries are B3LYP/6-31G(2df,p) minima; the source already omits the 3,054 molecules whose
+geometry and SMILES disagree.  The files lack bonds; the first route that works gives them:
 
 1. ``rdDetermineBonds`` with total charge 0, kept where it agrees with the row's SMILES;
 2. connectivity from the geometry, bond orders and charges from the row's SMILES as template;
-3. the result of 1 although the SMILES says otherwise (counted apart).
+3. the result of 1 despite the SMILES (counted separately).
 
 Split: Hoogeboom et al. 2022 (EDM), https://arxiv.org/abs/2203.17003: the legacy generator
 with seed 0 permutes the 130,831 rows; 100,000 train, 17,748 validation, 13,083 test.
@@ -100,24 +100,24 @@ def prepare(
 ) -> Store:
     """Read, check and bond all of QM9 and write it as a store (about a minute on two cores).
 
-    A molecule is stored only if it is strictly valid after an encode-decode round trip; every
-    other row is listed with its reason in ``rejected.csv``.
+    Molecules that are strictly valid after an encode-decode round trip are stored; all others are
+    listed with the reason in ``rejected.csv``.
 
     Parameters
     ----------
     jobs:
         Number of processes.
     progress:
-        Called with (rows done, rows in all).
+        Called with (rows done, total rows).
     limit:
-        Only the first ``limit`` rows, for a quick look; they keep their split.
+        Read only the first ``limit`` rows, for a quick look; they keep their split.
 
     Raises
     ------
     MissingExtraError
         If ``qm9pack`` is not installed.
     DataError
-        If its files are not the expected ones, or the store cannot be written.
+        If its files are unexpected, or the store cannot be written.
     """
     total = COUNT if limit is None else min(limit, COUNT)
     rows = islice(_rows(source_files()), limit)
@@ -163,7 +163,7 @@ def edm_split() -> npt.NDArray[np.int8]:
 
 
 def source_files() -> list[Path]:
-    """Find the three CSV files of ``qm9pack`` without importing it (it would load pandas)."""
+    """Find the three CSV files of ``qm9pack`` without importing it, which would load pandas."""
     spec = importlib.util.find_spec("qm9pack")
     if spec is None or not spec.submodule_search_locations:
         raise MissingExtraError("qm9pack", "qm9", "Preparing QM9")
@@ -212,20 +212,20 @@ def _rows(files: Iterable[Path]) -> Iterator[Row]:
                     f"{path} lacks the columns {missing}.",
                     fix="Install the tested version: pip install qm9pack==1.0.3",
                 )
-            wanted = [header.index(c) for c in columns]
+            places = [header.index(c) for c in columns]
             for line in reader:
-                cells = [line[k] if k < len(line) else "" for k in wanted]
+                cells = [line[k] if k < len(line) else "" for k in places]
                 yield dict(zip(columns, cells, strict=True))
 
 
 def _process(rows: Iterator[Row], jobs: int) -> Iterator[tuple[str, _Stored | Rejected]]:
-    """Results of all rows in their order, computed in ``jobs`` processes."""
+    """Yield the results of all rows in order, computed in ``jobs`` processes."""
     chunks = iter(lambda: list(islice(rows, _CHUNK)), [])
     if jobs <= 1:
         for chunk in chunks:
             yield from _process_chunk(chunk)
         return
-    # spawn: the caller may hold threads (torch, OpenMP) that do not survive a fork
+    # spawn: threads of the caller (torch, OpenMP) do not survive a fork
     with multiprocessing.get_context("spawn").Pool(jobs) as pool:
         for results in pool.imap(_process_chunk, chunks):
             yield from results
@@ -252,7 +252,7 @@ def _process_row(row: Row) -> _Stored | Rejected:
 def _round_trip(
     mol: Chem.Mol | str, properties: tuple[float, ...], route: str
 ) -> _Stored | Rejected:
-    """Encode, decode, and keep the arrays only if what they say is strictly valid."""
+    """Encode and decode; accept the arrays if the decoded molecule is strictly valid."""
     if isinstance(mol, str):
         return Rejected(mol)
     encoded = encode(mol, QM9)

@@ -1,4 +1,4 @@
-"""A store of heavy-atom skeletons: every molecule of a store with its hydrogens folded."""
+"""Stores of heavy-atom skeletons: molecules with their hydrogens folded into the classes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from moldiff.errors import DataError
 
 __all__ = ["fold_store"]
 
-_MOST = 4  # hydrogens on an atom
+_MOST = 4  # largest number of hydrogens on an atom
 
 
 def fold_store(
@@ -48,24 +48,24 @@ def fold_store(
     wide = Vocabulary(
         tuple(e for e in heavy for _ in counts), charges, tuple(h for _ in heavy for h in counts)
     )
-    folded = []
+    results = []
     for k in range(len(store)):
-        folded.append(_folded(store[k], wide))
+        results.append(_fold(store[k], wide))
         progress()
-    kept = {k: arrays for k, arrays in enumerate(folded) if isinstance(arrays, Encoded)}
-    used = sorted({k for arrays in kept.values() for k in arrays.types.tolist()}) or [0]
-    elements = tuple(wide.elements[k] for k in used)
-    vocabulary = Vocabulary(elements, charges, tuple(wide.hydrogens[k] for k in used))
+    skeletons = {k: arrays for k, arrays in enumerate(results) if isinstance(arrays, Encoded)}
+    classes = sorted({k for arrays in skeletons.values() for k in arrays.types.tolist()}) or [0]
+    elements = tuple(wide.elements[k] for k in classes)
+    vocabulary = Vocabulary(elements, charges, tuple(wide.hydrogens[k] for k in classes))
     narrow = np.zeros(len(wide.elements), np.int8)
-    narrow[used] = np.arange(len(used))
+    narrow[classes] = np.arange(len(classes))
     rejected = [
         Refused(int(store.source_index[k]), store.smiles(k), arrays.reason)
-        for k, arrays in enumerate(folded)
+        for k, arrays in enumerate(results)
         if isinstance(arrays, Rejected)
     ]
     return Store.write(
         destination,
-        _entries(store, kept, narrow),
+        _entries(store, skeletons, narrow),
         vocabulary=vocabulary,
         source=f"{store.meta['source']}, hydrogens folded",
         rejected=rejected,
@@ -74,7 +74,7 @@ def fold_store(
     )
 
 
-def _folded(encoded: Encoded, vocabulary: Vocabulary) -> Encoded | Rejected:
+def _fold(encoded: Encoded, vocabulary: Vocabulary) -> Encoded | Rejected:
     arrays = fold(encoded, vocabulary)
     if isinstance(arrays, Encoded) and len(arrays.types) < 2:
         return Rejected("fewer than two heavy atoms")
@@ -82,12 +82,12 @@ def _folded(encoded: Encoded, vocabulary: Vocabulary) -> Encoded | Rejected:
 
 
 def _entries(
-    store: Store, kept: dict[int, Encoded], narrow: npt.NDArray[np.int8]
+    store: Store, skeletons: dict[int, Encoded], narrow: npt.NDArray[np.int8]
 ) -> Iterator[Entry]:
     split = np.zeros(len(store), np.int64)
     for number, name in enumerate(SPLITS):
         split[store.indices(name)] = number
-    for k, arrays in kept.items():
+    for k, arrays in skeletons.items():
         properties = () if store.properties is None else tuple(store.properties[k].tolist())
         encoded = Encoded(arrays.positions, narrow[arrays.types], arrays.charges, arrays.bonds)
         row = int(store.source_index[k])

@@ -1,8 +1,8 @@
 """A data set of molecules on disk: checksummed, memory-mapped, ragged.
 
-One directory holds flat arrays (all atoms of all molecules one after another, all pairs
-likewise), so opening costs nothing and a batch of equally large molecules is one indexing
-operation per field.
+One directory holds flat arrays (the atoms of all molecules concatenated, and likewise the
+pairs), so opening maps the files, and a batch of molecules of one size takes one indexing operation
+per field.
 
 =================  ===========  ==========================================================
 file               shape        content
@@ -17,7 +17,7 @@ split.npy          (N,) i1      index into `SPLITS`
 source_index.npy   (N,) i8      row in the source
 smiles.txt         N lines      canonical SMILES (no stereo)
 properties.npy     (N, P) f8    optional; names and units are in store.json
-rejected.csv                    source_index, name, reason of what could not be stored
+rejected.csv                    source_index, name and reason of each rejected molecule
 =================  ===========  ==========================================================
 """
 
@@ -43,7 +43,7 @@ _REBUILD = "Delete the directory and prepare it again (for QM9: moldiff data qm9
 
 
 class Store:
-    """Read access to a prepared data set; make one with `Store.open` or `Store.write`."""
+    """Read access to a prepared data set, from `Store.open` or `Store.write`."""
 
     def __init__(self, path: Path, meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         self.path = path
@@ -159,7 +159,7 @@ class Store:
 
     @property
     def properties(self) -> npt.NDArray[np.float64] | None:
-        """(N, P) properties, columns named by `property_names`; None if there are none."""
+        """(N, P) properties, columns named by `property_names`; None without properties."""
         return self._arrays.get("properties")
 
     @property

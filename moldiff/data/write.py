@@ -53,7 +53,7 @@ ARRAYS: dict[str, npt.DTypeLike] = {
 
 @dataclass(frozen=True)
 class Entry:
-    """One molecule to be stored: its arrays, identity, split (index into SPLITS) and source row."""
+    """A molecule to store: its arrays, identity, split (index into SPLITS) and source row."""
 
     encoded: Encoded
     smiles: str
@@ -64,7 +64,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Refused:
-    """One molecule of the source that is not stored, and why."""
+    """A rejected molecule of the source, and the reason."""
 
     source_index: int
     name: str
@@ -86,7 +86,7 @@ def write_store(
     properties: Sequence[tuple[str, str]],
     notes: dict[str, Any],
 ) -> None:
-    """See `moldiff.data.store.Store.write`."""
+    """Write a store; see `moldiff.data.store.Store.write`."""
     entries = list(records)
     if not entries:
         raise DataError(

@@ -49,7 +49,7 @@ def dock(
     ligand:
         A molecule file, a SMILES, or an RDKit molecule.
     pocket_ligand, center, residues, autobox, size:
-        Where the pocket is: see `Where`.
+        Location of the pocket, see `Where`.
     exclude:
         Groups to leave out of the receptor, such as ``"LIG"`` or ``"A:401"``.
     progress:
@@ -66,12 +66,12 @@ def dock(
 
     chosen = Settings(**settings)
     where = Where(pocket_ligand, center, residues, autobox, size)
-    one = read_ligand(ligand) if isinstance(ligand, str | Path) else (ligand, "ligand")
-    return site(receptor, where, exclude=exclude).dock(one, chosen, progress=progress)
+    molecule = read_ligand(ligand) if isinstance(ligand, str | Path) else (ligand, "ligand")
+    return site(receptor, where, exclude=exclude).dock(molecule, chosen, progress=progress)
 
 
 def distance_text(mol: Chem.Mol, known: Chem.Mol) -> str:
-    """The RMSD in Å of a pose to a known one as text; a dash if the molecules differ."""
+    """Return the RMSD in Å of a pose to a known one as text; a dash if the molecules differ."""
     from moldiff.chem.rmsd import pose_rmsd
 
     value = pose_rmsd(mol, known)
@@ -97,7 +97,7 @@ def write_page(
     title: str,
     notes: Sequence[str] = (),
 ) -> int:
-    """Write the page of the poses in a file; return how many it shows."""
+    """Write an HTML page of the poses in a file; return the number of poses shown."""
     from moldiff.io import read_molecules
     from moldiff.view.docking import write_docking
 

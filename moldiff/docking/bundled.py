@@ -68,7 +68,7 @@ def judge(file: str | None = None) -> Model | None:
     Raises
     ------
     InputError, ModelFileError
-        If the file is missing, or holds something else.
+        If the file is missing, or holds something other than a model of distances.
     """
     path = bundled("likelihood") if file is None else _file(file)
     return None if path is None else _model(path, "distances")

@@ -47,7 +47,7 @@ def place_all(ensemble: Ensemble, rotors: Rotors, pose: Pose) -> npt.NDArray[np.
         torsions=pose.torsions.double(),
     )
     x = whole.place(double)
-    # Kinematics puts the centroid of all its atoms at the centre: here that of the heavy ones.
+    # Kinematics centres all atoms; a pose's centre is the centroid of the heavy ones.
     shift = double.centre - x[:, torch.from_numpy(heavy)].mean(1)
     return np.asarray((x + shift[:, None]).numpy())
 
@@ -67,7 +67,7 @@ def molecules(ensemble: Ensemble, rotors: Rotors, pose: Pose) -> list[Chem.Mol]:
 
 
 def relax(mol: Chem.Mol) -> Chem.Mol:
-    """Return a copy of a pose whose hydrogens are relaxed; heavy atoms stay where they are."""
+    """Return a copy of a pose with relaxed hydrogens and fixed heavy atoms."""
     return relax_hydrogens(mol, _ITERATIONS, WATER)
 
 

@@ -53,7 +53,7 @@ def read_reference(path: str | Path) -> Chem.Mol:
     Raises
     ------
     InputError
-        If it cannot be read or has no coordinates.
+        If the file cannot be read, or the molecule has no coordinates.
     """
     mol, _ = read_ligand(Path(path))
     if not mol.GetNumConformers() or not mol.GetConformer().Is3D():

@@ -31,7 +31,7 @@ _ARMIJO = 1e-4
 _FIRST_STEP, _LARGEST_STEP = 0.2, 1.0
 _RIDGE = 0.1  # Å^2 per atom, on the diagonal of the metric: limits rotors that move little
 _COMPACT_EVERY = 6
-_SHORTEST = 1e-3  # of a step; below it the pose is done
+_SHORTEST = 1e-3  # fraction of a step below which the pose is done
 
 
 @dataclass(eq=False)
@@ -69,7 +69,7 @@ def minimise(
     kinematics, energy:
         Positions of the atoms of a pose, and their energy.
     pose:
-        p starting poses; not changed.
+        p starting poses; left unchanged.
     iterations:
         Maximum number of evaluations of each pose, including the first.
     tolerance:
@@ -115,9 +115,9 @@ def _start(kinematics: Kinematics, energy: Energy, pose: Pose) -> _State:
     metric.diagonal(dim1=1, dim2=2).add_(_RIDGE * kinematics.atoms)
     inverse = torch.cholesky_inverse(torch.linalg.cholesky_ex(metric).L)
     direction = -_times(inverse, gradient)
-    # |J d|^2 = - d . g in this metric: the first step moves the atoms this far at most.
-    moved = (-direction * gradient).sum(1).clamp_min(1e-12).div(kinematics.atoms).sqrt()
-    scale = (_FIRST_STEP / moved).clamp_max(1.0)
+    # |J d|^2 = - d . g in this metric; scaling bounds how far the first step moves the atoms.
+    displacement = (-direction * gradient).sum(1).clamp_min(1e-12).div(kinematics.atoms).sqrt()
+    scale = (_FIRST_STEP / displacement).clamp_max(1.0)
     return _State(
         index=torch.arange(len(pose), device=x.device),
         pose=pose,
@@ -132,25 +132,27 @@ def _start(kinematics: Kinematics, energy: Energy, pose: Pose) -> _State:
 
 
 def _step(state: _State, kinematics: Kinematics, energy: Energy, tolerance: float) -> None:
-    """Evaluate every pose once and take, or shorten, its step."""
+    """Evaluate every pose once; accept or shorten its step."""
     step = state.direction * state.length[:, None]
     trial = kinematics.retract(state.pose, step)
     x = kinematics.place(trial)
     value, by_atom = energy.value_and_gradient(x)
     gradient = kinematics.pull_back(by_atom, x)
     slope = (state.gradient * step).sum(1)
-    taken = (value <= state.energy + _ARMIJO * slope) & ~state.done
+    accepted = (value <= state.energy + _ARMIJO * slope) & ~state.done
     _update(state, step, gradient - state.gradient)
     # Minimum of the parabola through both energies and the slope, kept within bounds.
     rise = value - state.energy - slope
     shorter = (-0.5 * slope / rise.clamp_min(1e-12)).clamp(0.1, 0.5)
-    state.length = torch.where(taken, 1.0, state.length * shorter)
-    state.pose = pick(taken, trial, state.pose)
-    state.energy = torch.where(taken, value, state.energy)
-    state.gradient = torch.where(taken[:, None], gradient, state.gradient)
-    ahead = -_times(state.inverse, state.gradient)
-    ahead = ahead * (_LARGEST_STEP / ahead.abs().amax(1, True)).clamp_max(1.0)
-    state.direction = torch.where(taken[:, None], ahead, state.direction)
+    state.length = torch.where(accepted, 1.0, state.length * shorter)
+    state.pose = pick(accepted, trial, state.pose)
+    state.energy = torch.where(accepted, value, state.energy)
+    state.gradient = torch.where(accepted[:, None], gradient, state.gradient)
+    next_direction = -_times(state.inverse, state.gradient)
+    next_direction = next_direction * (
+        _LARGEST_STEP / next_direction.abs().amax(1, True)
+    ).clamp_max(1.0)
+    state.direction = torch.where(accepted[:, None], next_direction, state.direction)
     promise = -(state.gradient * state.direction).sum(1)
     state.done |= (promise < tolerance) | (state.length < _SHORTEST)
 

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["dock"]
 
 _STREAM = 31  # of random numbers, unique in the package
-_PARTS = ("inter", "intra")  # of the energy, for the records
+_PARTS = ("inter", "intra")  # parts of the energy, for the records
 _SCREENING = 15  # evaluations of the short minimisation that screens random poses
 _APART = 2.0  # smallest RMSD in Å between random poses that start chains
 
@@ -95,7 +95,7 @@ def dock(
     settings = settings or Settings()
     clock = _Clock(problem.seconds, progress)
     rng = generator(settings.seed, _STREAM)
-    proposer, named = bundled.proposer(settings)
+    proposer, origin = bundled.proposer(settings)
     judge = bundled.judge(settings.judge)
     with torch.no_grad():
         with clock("grids"):
@@ -104,28 +104,28 @@ def dock(
             proposals = proposer.prepare(problem)
             poses = proposals.propose(settings.draws, rng=rng)
         with clock("minimising"):
-            poses, found = _starts(problem, energy, poses, settings, rng)
+            poses, energies = _starts(problem, energy, poses, settings, rng)
         if settings.rounds:
             with clock("searching"):
-                poses, found = search(
+                poses, energies = search(
                     problem.kinematics, energy, poses, rounds=settings.rounds, rng=rng
                 )
         with clock("refining"):
-            poses = _refined(problem, poses, found, settings)
+            poses = _refined(problem, poses, energies, settings)
         with clock("ranking"):
-            known = _known(problem, poses, proposals, judge)
-            ranked = _rank(problem, poses, known, settings, ranking or bundled.ranking())
+            measures = _measure(problem, poses, proposals, judge)
+            ranked = _rank(problem, poses, measures, settings, ranking or bundled.ranking())
             docked = _poses(problem, ranked)
     notes = list(problem.notes)
     if settings.posebusters:
         with clock("PoseBusters"):
-            docked = _busted(problem, docked, notes)
+            docked = _with_posebusters(problem, docked, notes)
     return DockingResult(
         name=problem.name or "ligand",
         smiles=_smiles(problem.ligand.mol),
         poses=docked,
         box=problem.box,
-        proposals=named,
+        proposals=origin,
         provenance=_provenance(problem, settings),
         seconds=clock.seconds,
         notes=tuple(notes),
@@ -141,27 +141,29 @@ def _starts(
     minimisation show which are worth a chain.
     """
     kinematics = problem.kinematics
-    poses, found = minimise(kinematics, energy, proposed, iterations=settings.iterations)
+    poses, energies = minimise(kinematics, energy, proposed, iterations=settings.iterations)
     spare = settings.chains - len(poses)
     if spare <= 0 or not settings.starts:
-        return poses, found
-    wide = random_poses(kinematics, problem.box, settings.starts, rng=rng)
-    wide, energies = minimise(kinematics, energy, wide, iterations=_SCREENING)
-    best = energies.argsort(stable=True)[: 4 * spare]
-    best = best[cluster(kinematics.place(wide[best]), energies[best], _APART)[:spare]]
-    return Pose.cat([poses, wide[best]]), torch.cat([found, energies[best]])
+        return poses, energies
+    candidates = random_poses(kinematics, problem.box, settings.starts, rng=rng)
+    candidates, candidate_energies = minimise(kinematics, energy, candidates, iterations=_SCREENING)
+    best = candidate_energies.argsort(stable=True)[: 4 * spare]
+    best = best[
+        cluster(kinematics.place(candidates[best]), candidate_energies[best], _APART)[:spare]
+    ]
+    return Pose.cat([poses, candidates[best]]), torch.cat([energies, candidate_energies[best]])
 
 
-def _refined(problem: Problem, poses: Pose, found: Tensor, settings: Settings) -> Pose:
+def _refined(problem: Problem, poses: Pose, energies: Tensor, settings: Settings) -> Pose:
     """The best distinct poses, minimised in the exact energy, whose minima grids smooth."""
     kinematics = problem.kinematics
-    kept = cluster(kinematics.place(poses), found, settings.separation)[: settings.shortlist]
+    leaders = cluster(kinematics.place(poses), energies, settings.separation)[: settings.shortlist]
     energy = problem.exact_energy()
-    return minimise(kinematics, energy, poses[kept], iterations=settings.iterations)[0]
+    return minimise(kinematics, energy, poses[leaders], iterations=settings.iterations)[0]
 
 
 class _Clock:
-    """CPU-seconds by stage."""
+    """Measures CPU-seconds by stage."""
 
     def __init__(self, before: Mapping[str, float], progress: Progress | None) -> None:
         self.seconds = dict(before)
@@ -180,16 +182,16 @@ class _Ranked:
     """k poses of different clusters, best first, with their evidence; (k,) each."""
 
     pose: Pose
-    known: Mapping[str, Tensor]
+    measures: Mapping[str, Tensor]
     score: Tensor
     confidence: Tensor | None
     checks: Checks
 
 
-def _known(
+def _measure(
     problem: Problem, poses: Pose, proposals: Proposals, judge: Model | None
 ) -> dict[str, Tensor]:
-    """The evidence for all poses, and the two parts of their energy."""
+    """Return the evidence for all poses, and the two parts of their energy."""
     x = problem.kinematics.place(poses)
     terms = problem.exact_energy().terms(x)
     parts = {name: terms[name] for name in _PARTS}
@@ -199,7 +201,7 @@ def _known(
 def _rank(
     problem: Problem,
     poses: Pose,
-    known: Mapping[str, Tensor],
+    measures: Mapping[str, Tensor],
     settings: Settings,
     ranking: Ranking,
 ) -> _Ranked:
@@ -207,34 +209,34 @@ def _rank(
     x = problem.kinematics.place(poses)
     checks = check_poses(problem, x)
     fraction = checks.fraction()
-    score = ranking.score(known, fraction)
+    score = ranking.score(measures, fraction)
     place = ranking.order(score, fraction).argsort().float()
-    kept = cluster(x, place, threshold=settings.separation)
-    sure = ranking.confidence(
-        {name: values[kept] for name, values in known.items()},
-        fraction[kept],
+    leaders = cluster(x, place, threshold=settings.separation)
+    confidence = ranking.confidence(
+        {name: values[leaders] for name, values in measures.items()},
+        fraction[leaders],
         atoms=problem.kinematics.atoms,
         torsions=problem.kinematics.rotors,
     )
-    energy = known["energy"][kept].nan_to_num(nan=torch.inf)
+    energy = measures["energy"][leaders].nan_to_num(nan=torch.inf)
     near = energy <= energy.min() + settings.window
     near[0] = True  # the first pose is always reported
     chosen = near.nonzero()[:, 0][: settings.poses]
-    rows = kept[chosen]
+    rows = leaders[chosen]
     return _Ranked(
         pose=poses[rows],
-        known={name: values[rows] for name, values in known.items()},
+        measures={name: values[rows] for name, values in measures.items()},
         score=score[rows],
-        confidence=None if sure is None else sure[chosen],
+        confidence=None if confidence is None else confidence[chosen],
         checks=Checks(checks.names, checks.passed[rows]),
     )
 
 
 def _poses(problem: Problem, ranked: _Ranked) -> tuple[DockedPose, ...]:
-    """The poses as molecules."""
+    """Return the poses as molecules."""
     docked = []
     for k, mol in enumerate(molecules(problem.ligand, problem.rotors, ranked.pose)):
-        terms = {name: float(values[k]) for name, values in ranked.known.items()}
+        terms = {name: float(values[k]) for name, values in ranked.measures.items()}
         docked.append(
             DockedPose(
                 rank=k + 1,
@@ -249,7 +251,7 @@ def _poses(problem: Problem, ranked: _Ranked) -> tuple[DockedPose, ...]:
     return tuple(docked)
 
 
-def _busted(
+def _with_posebusters(
     problem: Problem, docked: tuple[DockedPose, ...], notes: list[str]
 ) -> tuple[DockedPose, ...]:
     """Add the checks of PoseBusters to the poses, or a note if it cannot run."""

@@ -54,7 +54,7 @@ class Pocket:
     box: Box
     target: Target
     origin: Mapping[str, str] = field(default_factory=dict)
-    _kept: list[Grid] = field(default_factory=list, repr=False)
+    _grids: list[Grid] = field(default_factory=list, repr=False)
 
     @staticmethod
     def of(receptor: Receptor, box: Box, *, origin: Mapping[str, str] | None = None) -> Pocket:
@@ -66,16 +66,16 @@ class Pocket:
 
     def grid(self, types: AtomTypes) -> Grid:
         """Return a grid with the potentials of at least these atom types."""
-        wanted, _ = types.distinct()
-        if self._kept:
-            known = _keys(self._kept[0].types)
-            new = [k for k, key in enumerate(_keys(wanted)) if key not in known]
+        missing, _ = types.distinct()
+        if self._grids:
+            available = _keys(self._grids[0].types)
+            new = [k for k, key in enumerate(_keys(missing)) if key not in available]
             if not new:
-                return self._kept[0]
-            wanted = wanted[new]
-        built = build_grid(self.target, wanted, self.box)
-        self._kept[:] = [_joined(self._kept[0], built) if self._kept else built]
-        return self._kept[0]
+                return self._grids[0]
+            missing = missing[new]
+        grid = build_grid(self.target, missing, self.box)
+        self._grids[:] = [_concatenated(self._grids[0], grid) if self._grids else grid]
+        return self._grids[0]
 
     @cached_property
     def digest(self) -> str:
@@ -95,7 +95,7 @@ class Pocket:
 
     def __getstate__(self) -> dict[str, Any]:
         """Omit the potentials: another process computes them faster than it reads them."""
-        return {**self.__dict__, "_kept": []}
+        return {**self.__dict__, "_grids": []}
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +121,7 @@ class Problem:
     seconds:
         CPU-seconds spent so far, by stage.
     notes:
-        What a user should know about the ligand, a sentence each.
+        Remarks about the ligand for the user, a sentence each.
     """
 
     ligand: Ensemble
@@ -183,27 +183,27 @@ def make_problem(
     name:
         The ligand's, for the records.
     ph:
-        7.4: protonate it by rules; None leaves it as given.
+        7.4 protonates the ligand by rules; None keeps its protonation.
 
     Returns
     -------
     Problem or str
-        A string says why the ligand cannot be docked.
+        The problem, or the reason why the ligand cannot be docked.
 
     Raises
     ------
     ValueError
-        Without a box.
+        If a receptor is given without a box.
     """
     if not isinstance(receptor, Pocket):
         if box is None:
             raise ValueError("a receptor needs a box")
         receptor = Pocket.of(receptor, box)
     start = time.process_time()
-    ready = prepare_ligand(mol, ph=ph)
-    if isinstance(ready, str):
-        return ready
-    ensemble = embed(ready.mol, count=conformers, seed=seed)
+    prepared = prepare_ligand(mol, ph=ph)
+    if isinstance(prepared, str):
+        return prepared
+    ensemble = embed(prepared.mol, count=conformers, seed=seed)
     if isinstance(ensemble, str):
         return ensemble
     rotors = find_rotors(ensemble.mol, ensemble.heavy)
@@ -218,18 +218,18 @@ def make_problem(
         name,
         torsions=vina_torsion_count(ensemble.mol),
         seconds={"conformers": time.process_time() - start},
-        notes=ready.notes,
+        notes=prepared.notes,
     )
 
 
 def _keys(types: AtomTypes) -> list[tuple[float, ...]]:
-    """The types as comparable values."""
+    """Return the types as comparable values."""
     columns = (types.radius, types.hydrophobic, types.donor, types.acceptor)
     return [tuple(row) for row in torch.stack([c.float() for c in columns], dim=1).tolist()]
 
 
-def _joined(first: Grid, second: Grid) -> Grid:
-    """Two grids of one box, for different types."""
+def _concatenated(first: Grid, second: Grid) -> Grid:
+    """Concatenate two grids of one box that have different types."""
     coefficients = torch.cat((first.coefficients, second.coefficients))
     types = first.types.union(second.types)
     return Grid(types, first.low, first.cells, coefficients, first.spacing)

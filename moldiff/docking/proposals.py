@@ -35,7 +35,7 @@ __all__ = [
     "sample_poses",
 ]
 
-_JUDGED = 0.6  # time at which the network is evaluated to judge poses
+_MOVE_TIME = 0.6  # time at which the network is evaluated to judge poses
 
 
 class Proposals(ABC):
@@ -118,12 +118,14 @@ class _Diffusion(Proposals):
         """Return the network's displacement of the centres, and the rms of the rest."""
         network, centre = self.proposer.model.network, self.context["pocket"].centre
         parts = [
-            network(Batch({"positions": part}, self.context), part.new_full((len(part),), _JUDGED))
+            network(
+                Batch({"positions": part}, self.context), part.new_full((len(part),), _MOVE_TIME)
+            )
             for part in (x - centre).split(self.proposer.batch)
         ]
-        moved = torch.cat([part["positions"] for part in parts])
-        shift = moved.mean(1, keepdim=True)
-        turn = (moved - shift).square().sum(-1).mean(1).sqrt()
+        displacement = torch.cat([part["positions"] for part in parts])
+        shift = displacement.mean(1, keepdim=True)
+        turn = (displacement - shift).square().sum(-1).mean(1).sqrt()
         return shift.squeeze(1).norm(dim=-1), turn
 
 
@@ -136,9 +138,10 @@ def sample_poses(
     rng: torch.Generator,
     steps: int | None = None,
 ) -> Pose:
-    """Draw ``count`` poses at absolute positions; conformers are drawn evenly.
+    """Draw ``count`` poses at absolute positions; each conformer is used equally often.
 
-    ``context`` holds kinematics, ligand and pocket, see `moldiff.domain.poses`.
+    ``context`` holds kinematics, ligand and pocket, see `moldiff.domain.poses`; it may be encoded
+    already.
     """
     kinematics, pocket, process = context["kinematics"], context["pocket"], model.denoiser.process
     conformers = len(kinematics.positions)

@@ -32,10 +32,10 @@ class DockedPose:
     Attributes
     ----------
     rank:
-        From 1, the best.
+        1 is the best.
     mol:
-        The input's graph (atom order, bond orders, stereo) with all hydrogens as atoms and
-        one conformer in the frame of the receptor.
+        The input's graph (atom order, bond orders, stereo) with explicit hydrogens and one
+        conformer in the frame of the receptor.
     energy:
         Estimated free energy of binding by the Vina function, in kcal/mol.
     score:
@@ -45,9 +45,9 @@ class DockedPose:
         Estimated probability that the pose is within 2 Å of the crystal pose; None without a
         ranking model.
     checks:
-        Name of a check -> passed, failed, or None for "could not be computed".
+        Name of a check -> passed (True), failed (False), or None if it could not be computed.
     terms:
-        Parts of the energy and of the score by name.
+        Parts of the energy and of the score, by name.
     """
 
     rank: int
@@ -75,7 +75,7 @@ class DockingResult:
     poses:
         At least one.
     box:
-        The region that was searched.
+        The searched region.
     proposals:
         The source of the first poses: "diffusion ..." with the model's hash, or "random".
     provenance:
@@ -83,7 +83,7 @@ class DockingResult:
     seconds:
         CPU-seconds by stage.
     notes:
-        What a user should know about this docking, a sentence each.
+        Remarks about this docking for the user, a sentence each.
     """
 
     name: str
@@ -102,7 +102,7 @@ class DockingResult:
 
     def tags(self, pose: DockedPose) -> dict[str, str]:
         """Return the data fields of a pose's SDF record; unknown values are omitted."""
-        known = {
+        fields = {
             "rank": f"{pose.rank}",
             "energy_kcal_mol": f"{pose.energy:.3f}",
             "confidence": "" if pose.confidence is None else f"{pose.confidence:.3f}",
@@ -114,7 +114,7 @@ class DockingResult:
             "proposals": self.proposals,
             **self.provenance,
         }
-        return {key: value for key, value in known.items() if value}
+        return {key: value for key, value in fields.items() if value}
 
     def records(self) -> Iterator[tuple[Chem.Mol, dict[str, str]]]:
         """Yield each pose with its tags, best first."""
@@ -122,12 +122,12 @@ class DockingResult:
             yield pose.mol, self.tags(pose)
 
     def write(self, path: str | Path) -> None:
-        """Write the poses to an SDF file (or .xyz, .json of molecules), whole or not at all.
+        """Write the poses to an SDF file (or .xyz, .json of molecules), atomically.
 
         Raises
         ------
         InputError
-            When ``path`` cannot be written or has an unknown suffix.
+            If ``path`` cannot be written or has an unknown suffix.
         """
         with Writer(path) as writer:
             for mol, tags in self.records():
@@ -168,10 +168,12 @@ class DockingResult:
             rows = []
             for pose in self.poses:
                 # Not symmetry-corrected: a rough guide to how the poses differ.
-                apart = float(rmsd(_heavy(pose.mol), first))
-                sure = "–" if pose.confidence is None else f"{pose.confidence:.2f}"
+                distance = float(rmsd(_heavy(pose.mol), first))
+                confidence = "–" if pose.confidence is None else f"{pose.confidence:.2f}"
                 words = check_words(pose.checks) or "not run"
-                rows.append((f"{pose.rank}", f"{pose.energy:.2f}", sure, f"{apart:.1f}", words))
+                rows.append(
+                    (f"{pose.rank}", f"{pose.energy:.2f}", confidence, f"{distance:.1f}", words)
+                )
         return rows
 
 

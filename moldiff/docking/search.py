@@ -42,13 +42,13 @@ class Schedule:
     temperature:
         Temperature of Metropolis' rule, kcal/mol.
     shift:
-        Largest translation in Å, and about the largest displacement by a rotation.
+        Largest translation in Å, and roughly the largest displacement by a rotation.
     exchange:
         Rounds between exchanges among the chains; 0 for none.
     spread:
         Temperature of the exchanges, kcal/mol.
     keep:
-        Poses kept of each chain, ``separation`` Å apart.
+        Poses archived per chain, at least ``separation`` Å apart.
     """
 
     iterations: int = 20
@@ -87,22 +87,25 @@ def search(
     -------
     tuple
         q <= p * keep minimised poses, best first, and their energies (q,) in kcal/mol.  The
-        best is never worse than the best of the start.
+        best is at least as good as the best starting pose.
     """
     plan = schedule or Schedule()
     current, energies = minimise(kinematics, energy, poses, iterations=plan.iterations)
-    kept = _Kept(kinematics, current, energies, plan)
+    archive = _Archive(kinematics, current, energies, plan)
     for number in range(1, rounds + 1):
         trial = _change(kinematics, energy, current, plan, rng)
-        trial, found = minimise(kinematics, energy, trial, iterations=plan.iterations)
-        chance = uniform(found.shape, rng=rng, device=found.device)
-        accept = accepts(energies, found, plan.temperature, chance)
-        current, energies = pick(accept, trial, current), torch.where(accept, found, energies)
-        kept.add(trial, found)
+        trial, trial_energies = minimise(kinematics, energy, trial, iterations=plan.iterations)
+        chance = uniform(trial_energies.shape, rng=rng, device=trial_energies.device)
+        accept = accepts(energies, trial_energies, plan.temperature, chance)
+        current, energies = (
+            pick(accept, trial, current),
+            torch.where(accept, trial_energies, energies),
+        )
+        archive.add(trial, trial_energies)
         if plan.exchange and number % plan.exchange == 0 and number < rounds:
             source = _exchange(energies, plan.spread, rng)
             current, energies = current[source], energies[source]
-    last, energies = minimise(kinematics, energy, kept.poses(), iterations=plan.final)
+    last, energies = minimise(kinematics, energy, archive.poses(), iterations=plan.final)
     order = energies.argsort(stable=True)
     return last[order], energies[order]
 
@@ -115,7 +118,7 @@ def accepts(
 ) -> Bool[Tensor, "*s"]:
     """Return which changes of energy to accept: min(1, exp((before - after) / temperature)).
 
-    ``u`` is uniform on [0, 1); energies and temperature have one unit.
+    ``u`` is uniform on [0, 1); energies and temperature share one unit.
     Source: Metropolis et al., J. Chem. Phys. 21, 1087 (1953).
     """
     return torch.log(u) < (before - after) / temperature
@@ -134,15 +137,15 @@ def cluster(
     # Relative to the mean pose: distances then lose no digits to a far origin.
     distance = torch.cdist(flat - flat.mean(0), flat - flat.mean(0)) / math.sqrt(x.shape[1])
     near = (distance < threshold).cpu().numpy()
-    kept: list[int] = []
+    leaders: list[int] = []
     for k in range(len(order)):
-        if not near[k, kept].any():
-            kept.append(k)
-    return order[torch.tensor(kept, dtype=torch.int64, device=order.device)]
+        if not near[k, leaders].any():
+            leaders.append(k)
+    return order[torch.tensor(leaders, dtype=torch.int64, device=order.device)]
 
 
-class _Kept:
-    """The best poses of each chain that differ from one another: rows of (p * keep) poses."""
+class _Archive:
+    """The best distinct poses of each chain: rows of (p * keep) poses."""
 
     def __init__(
         self, kinematics: Kinematics, pose: Pose, energies: Tensor, plan: Schedule
@@ -156,12 +159,12 @@ class _Kept:
         self._x = kinematics.place(pose).expand(plan.keep, -1, -1, -1).clone()
 
     def add(self, pose: Pose, energies: Tensor) -> None:
-        """Offer one pose to each chain: it replaces its like, or else the chain's worst."""
+        """Offer one pose to each chain: it may replace a similar pose or the chain's worst."""
         x = self._kinematics.place(pose)
-        apart = rmsd(self._x, x)
-        apart = torch.where(self._energies.isinf(), torch.inf, apart)
-        nearest, like = apart.min(0)
-        slot = torch.where(nearest < self._separation, like, self._energies.argmax(0))
+        distance = rmsd(self._x, x)
+        distance = torch.where(self._energies.isinf(), torch.inf, distance)
+        nearest, slot_of_nearest = distance.min(0)
+        slot = torch.where(nearest < self._separation, slot_of_nearest, self._energies.argmax(0))
         better = energies < self._energies[slot, self._rows]
         slot, rows = slot[better], self._rows[better]
         self._energies[slot, rows] = energies[better]
@@ -175,33 +178,33 @@ class _Kept:
         )
 
     def poses(self) -> Pose:
-        """Return all poses kept."""
+        """Return all archived poses."""
         return self._pose[self._energies.view(-1).isfinite().nonzero()[:, 0]]
 
 
 def _change(
     kinematics: Kinematics, energy: Energy, pose: Pose, plan: Schedule, rng: torch.Generator
 ) -> Pose:
-    """Change one degree of freedom of each pose: the best of a few tries."""
+    """Change one degree of freedom of each pose; return the best of a few tries."""
     count = len(pose)
-    many = Pose.cat([pose] * plan.tries)
-    x = kinematics.place(many)
+    trials = Pose.cat([pose] * plan.tries)
+    x = kinematics.place(trials)
     radius = (x - x.mean(1, keepdim=True)).square().sum(-1).mean(1).sqrt().clamp_min(1.0)
-    to: Any = {"rng": rng, "device": x.device, "dtype": x.dtype}
-    freedom = uniform((len(many),), **to).mul_(2 + kinematics.rotors).long()
-    direction = torch.nn.functional.normalize(normal((len(many), 3), **to), dim=1)
-    reach = uniform((len(many), 1), **to).pow_(1 / 3).mul_(plan.shift) * direction
-    tangent = pose.centre.new_zeros(len(many), 6 + kinematics.rotors)
+    options: Any = {"rng": rng, "device": x.device, "dtype": x.dtype}
+    freedom = uniform((len(trials),), **options).mul_(2 + kinematics.rotors).long()
+    direction = torch.nn.functional.normalize(normal((len(trials), 3), **options), dim=1)
+    reach = uniform((len(trials), 1), **options).pow_(1 / 3).mul_(plan.shift) * direction
+    tangent = pose.centre.new_zeros(len(trials), 6 + kinematics.rotors)
     tangent[:, :3] = torch.where((freedom == 0)[:, None], reach, 0.0)
     tangent[:, 3:6] = torch.where((freedom == 1)[:, None], reach / radius[:, None], 0.0)
-    angle = uniform_angles((len(many), 1), **to)
+    angle = uniform_angles((len(trials), 1), **options)
     rotor = torch.arange(2, 2 + kinematics.rotors, device=x.device)
     tangent[:, 6:] = torch.where(freedom[:, None] == rotor, angle, 0.0)
-    many = kinematics.retract(many, tangent)
+    trials = kinematics.retract(trials, tangent)
     if plan.tries == 1:
-        return many
-    best = energy(kinematics.place(many)).view(plan.tries, count).argmin(0)
-    return many[best * count + torch.arange(count, device=x.device)]
+        return trials
+    best = energy(kinematics.place(trials)).view(plan.tries, count).argmin(0)
+    return trials[best * count + torch.arange(count, device=x.device)]
 
 
 def _exchange(energies: Tensor, spread: float, rng: torch.Generator) -> Tensor:

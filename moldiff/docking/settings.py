@@ -49,15 +49,15 @@ class Settings:
     separation:
         Smallest RMSD between two reported poses, in Å.
     window:
-        Poses this much worse in energy than the best are not reported, in kcal/mol.
+        Largest energy above the best of a reported pose, in kcal/mol.
     ph:
-        7.4: protonate the ligand by rules (`moldiff.chem.protonate`); None leaves it as given.
+        7.4 protonates the ligand by rules (`moldiff.chem.protonate`); None keeps it as given.
     posebusters:
         Run PoseBusters on the reported poses, in addition to the fast checks.
     model:
         File of a model of poses; None takes the bundled one.
     judge:
-        File of a model of distances, which judges poses; None takes the bundled one.
+        File of a model of distances, which scores poses; None takes the bundled one.
     """
 
     draws: Annotated[int, Range(1, 10_000)] = 40
@@ -84,7 +84,7 @@ class Settings:
         if self.ph not in (None, _PH):
             raise ConfigError(
                 f"There are no rules of protonation for pH {self.ph:g}.",
-                fix=f"Give pH {_PH}, or none and the ligand in the state wanted.",
+                fix=f"Give pH {_PH}, or omit it and give the ligand in the wanted state.",
             )
 
     def as_dict(self) -> dict[str, int | float | str | None]:

@@ -28,7 +28,7 @@ __all__ = ["DEFAULT_SIZE", "Progress", "Site", "Where", "site"]
 #: Default edge of the box in Å.
 DEFAULT_SIZE = 25.0
 _SMALLEST, _LARGEST = 4.0, 60.0  # Å, of an edge of the box
-_FAR = 6.0  # Å: a pocket's ligand this far from every receptor atom is in another frame
+_FAR = 6.0  # Å: a pocket's ligand farther than this from every receptor atom is in another frame
 _RECEPTORS = (".pdb", ".ent", ".cif", ".mmcif", ".pdbqt")
 
 #: Called with the stage and the fraction of the work that is done, 0 to 1.
@@ -46,7 +46,7 @@ class Where:
     center:
         A point in Å: three numbers, or ``"x,y,z"``.
     residues:
-        Residues around it: ``["A:123", "A:145B"]``, or one string with commas.
+        Residues that line it: ``["A:123", "A:145B"]``, or one string with commas.
     autobox:
         Find the largest cavity.
     size:
@@ -61,12 +61,12 @@ class Where:
     size: float | Sequence[float] | str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse none or several places (``InputError``)."""
-        given = [self.ligand, self.center, self.residues, self.autobox or None]
-        if sum(value is not None for value in given) != 1:
-            known = "--pocket-ligand, --center, --residues or --autobox"
-            many = "is not given" if not any(given) else "is given more than once"
-            raise InputError(f"The pocket {many}.", fix=f"Give one of {known}.")
+        """Raise ``InputError`` unless exactly one place is given."""
+        places = [self.ligand, self.center, self.residues, self.autobox or None]
+        if sum(value is not None for value in places) != 1:
+            options = "--pocket-ligand, --center, --residues or --autobox"
+            problem = "is not given" if not any(places) else "is given more than once"
+            raise InputError(f"The pocket {problem}.", fix=f"Give one of {options}.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +84,7 @@ class Site:
     digest:
         Twelve characters of the SHA-256 of the file.
     notes:
-        What a user should know about both, a sentence each.
+        Remarks about both for the user, a sentence each.
     """
 
     path: Path
@@ -140,13 +140,13 @@ def site(receptor: str | Path, where: Where, *, exclude: Sequence[str] = ()) -> 
     from moldiff.protein.receptor import prepare_receptor
     from moldiff.text import digest_of
 
-    known = None if where.ligand is None else _positions(Path(where.ligand))
+    reference = None if where.ligand is None else _positions(Path(where.ligand))
     structure = read_structure(path, exclude=exclude)
-    if known is not None:
-        _check_near(structure, known, path, Path(str(where.ligand)))
-        structure = structure.without_overlap(known)
+    if reference is not None:
+        _check_near(structure, reference, path, Path(str(where.ligand)))
+        structure = structure.without_overlap(reference)
     whole = prepare_receptor(structure)
-    box, notes = _box(whole, where, known, edges)
+    box, notes = _box(whole, where, reference, edges)
     digest = digest_of(path)
     origin = {"receptor": path.name, "receptor_sha256": digest}
     pocket = Pocket.of(whole, box, origin=origin)
@@ -159,7 +159,7 @@ def site(receptor: str | Path, where: Where, *, exclude: Sequence[str] = ()) -> 
 def _box(
     receptor: Receptor,
     where: Where,
-    known: npt.NDArray[np.float64] | None,
+    reference: npt.NDArray[np.float64] | None,
     edges: list[float] | None,
 ) -> tuple[Box, list[str]]:
     """The box, and notes on it."""
@@ -168,8 +168,8 @@ def _box(
     from moldiff.protein import pocket
 
     size = np.array(edges or [DEFAULT_SIZE], dtype=np.float32)
-    if known is not None:
-        return pocket.Box(known.mean(0).astype(np.float32), size), []
+    if reference is not None:
+        return pocket.Box(reference.mean(0).astype(np.float32), size), []
     if where.center is not None:
         return pocket.Box(np.array(_point(where.center), dtype=np.float32), size), []
     if where.residues is not None:
@@ -177,19 +177,19 @@ def _box(
         words = names.split(",") if isinstance(names, str) else list(names)
         words = [word.strip() for word in words if word.strip()]
         return pocket.box_from_residues(receptor.structure, words, edges), []
-    found = pocket.autobox(receptor)
-    if not found:
+    cavities = pocket.autobox(receptor)
+    if not cavities:
         raise InputError(
             "No cavity was found in the receptor.", fix="Give --center or --residues instead."
         )
-    box = found[0] if edges is None else pocket.Box(found[0].centre, size)
+    box = cavities[0] if edges is None else pocket.Box(cavities[0].centre, size)
     note = f"the pocket found is at {_triple(box.centre)}, its box is {_triple(box.size)} Å"
-    others = "; ".join(_triple(other.centre) for other in found[1:4])
+    others = "; ".join(_triple(other.centre) for other in cavities[1:4])
     return box, [f"{note}; others, for --center: {others}" if others else note]
 
 
 def _edges(size: float | Sequence[float] | str | None) -> list[float] | None:
-    """Three edges in Å from one or three numbers."""
+    """Read one or three numbers as three edges in Å."""
     if size is None:
         return None
     values = _numbers(size, "--size")
@@ -241,14 +241,14 @@ def _positions(path: Path) -> npt.NDArray[np.float64]:
 
 
 def _check_near(
-    structure: Structure, known: npt.NDArray[np.float64], path: Path, ligand: Path
+    structure: Structure, reference: npt.NDArray[np.float64], path: Path, ligand: Path
 ) -> None:
     import numpy as np
 
-    apart = np.linalg.norm(structure.positions[:, None] - known[None], axis=-1).min()
-    if apart > _FAR:
+    distance = np.linalg.norm(structure.positions[:, None] - reference[None], axis=-1).min()
+    if distance > _FAR:
         raise InputError(
-            f"The pocket's ligand {ligand} is {apart:.0f} Å away from every atom of {path}.",
+            f"The pocket's ligand {ligand} is {distance:.0f} Å away from every atom of {path}.",
             fix="Give a ligand in the frame of this receptor, or --center or --residues.",
         )
 

@@ -60,19 +60,19 @@ def training_config(
     from moldiff.methods import METHODS
     from moldiff.train import TrainConfig
 
-    path, known = Path(source), bundled_configs()
+    path, bundled = Path(source), bundled_configs()
     molecules = [s for s in path.suffixes if s.lower() in READABLE]
-    if source in known:
-        path = known[source]
+    if source in bundled:
+        path = bundled[source]
     elif path.is_dir() or (path.is_file() and molecules):
         stem = path.resolve().name if path.is_dir() else molecule_stem(path)
-        own = {"data": source, "output": str(Path("runs") / stem), "name": stem}
-        overrides = own | {key: value for key, value in overrides.items() if value is not None}
-        path = known["default"]
+        defaults = {"data": source, "output": str(Path("runs") / stem), "name": stem}
+        overrides = defaults | {key: value for key, value in overrides.items() if value is not None}
+        path = bundled["default"]
     elif path.suffix.lower() not in _CONFIG_SUFFIXES or not path.is_file():
         raise InputError(
             f"There is no configuration, molecule file or data store '{source}'.",
-            fix=f"Give a path, or a bundled configuration. {did_you_mean(source, known)}",
+            fix=f"Give a path, or a bundled configuration. {did_you_mean(source, bundled)}",
         )
     config = TrainConfig.from_yaml(path, **overrides)
     say = announce or (lambda text: None)
@@ -81,7 +81,7 @@ def training_config(
     if teacher is not None or (method is not None and METHODS[method].taught):
         config = _with_teacher(config, teacher, say)
     if method is not None and METHODS[method].taught and config.init is not None:
-        config = _gently(config, say)
+        config = _at_student_rate(config, say)
     from moldiff.train.workloads.base import task
 
     for remark in task(config).check(config):
@@ -94,12 +94,12 @@ def _with_method(config: TrainConfig, method: str, say: Callable[[str], None]) -
     from moldiff.methods import apply
     from moldiff.train import TrainConfig
 
-    _for_molecules(config, "--method")
+    _require_molecules(config, "--method")
     values, changes = apply(method, config.to_dict())
-    changed = [
+    settings = [
         f"{key} {_text(before)} -> {_text(after)}" for key, (before, after) in changes.items()
     ]
-    say(f"The method '{method}' sets {', '.join(changed) or 'nothing that was not so before'}.")
+    say(f"The method '{method}' sets {', '.join(settings) or 'nothing that was not so before'}.")
     return TrainConfig.from_dict(values)
 
 
@@ -111,35 +111,35 @@ def _with_teacher(
     from moldiff.model import read_header
     from moldiff.registry import build, describe, registered
 
-    _for_molecules(config, "--teacher")
-    given = config.objective
-    objective = {"name": given} if isinstance(given, str) else given
+    _require_molecules(config, "--teacher")
+    configured = config.objective
+    objective = {"name": configured} if isinstance(configured, str) else configured
     settings = fields(registered("objective", objective["name"]))
     if "teacher" not in {setting.name for setting in settings}:
-        taught = ", ".join(name for name, method in METHODS.items() if method.taught)
+        distilled = ", ".join(name for name, method in METHODS.items() if method.taught)
         raise ConfigError(
             "What is to be trained does not learn from a teacher.",
-            fix=f"Leave out --teacher, or choose a --method that has one: {taught}.",
+            fix=f"Leave out --teacher, or choose a --method that has one: {distilled}.",
         )
     name = objective["teacher"] if teacher is None else teacher
     network = read_header(find_model(name))[0].get("network")
     first = config.init
     if teacher is not None or first is None:
         first = name if describe(build("interaction", config.network)) == network else None
-    begun = "at random: its network is another" if first is None else f"with '{first}'"
-    say(f"It learns from '{name}', and begins {begun}.")
+    beginning = "at random: its network is another" if first is None else f"with '{first}'"
+    say(f"It learns from '{name}', and begins {beginning}.")
     return replace(config, objective={**objective, "teacher": name}, init=first)
 
 
-def _gently(config: TrainConfig, say: Callable[[str], None]) -> TrainConfig:
-    """Lower the learning rate of a training from scratch to that of a student."""
+def _at_student_rate(config: TrainConfig, say: Callable[[str], None]) -> TrainConfig:
+    """Lower the learning rate to at most that of a student."""
     if config.optimizer.lr <= _STUDENT_RATE:
         return config
     say(f"It learns at the rate {_STUDENT_RATE:g} for what it begins with to be kept.")
     return replace(config, optimizer=replace(config.optimizer, lr=_STUDENT_RATE))
 
 
-def _for_molecules(config: TrainConfig, option: str) -> None:
+def _require_molecules(config: TrainConfig, option: str) -> None:
     if config.task != "molecules":
         raise ConfigError(
             f"{option} is for the task 'molecules', not for '{config.task}'.",
@@ -172,7 +172,7 @@ def trainer(
     *,
     judge: Callable[[Any, torch.Generator], dict[str, float]] | None = None,
 ) -> Trainer:
-    """Return the trainer of a run, resumed if it has a checkpoint.
+    """Return the trainer of a run, resumed from its checkpoint if there is one.
 
     Raises
     ------

@@ -38,7 +38,7 @@ class Labels:
         check_properties(names, store.property_names)
         self.store, self.names = store, tuple(names)
         self._values = np.full((len(store), len(names)), np.nan)
-        self._known = np.zeros(len(store), bool)
+        self._cached = np.zeros(len(store), bool)
         random = np.random.default_rng(0)
         sample = np.sort(random.permutation(indices)[:_SAMPLE])
         values, sizes = self.values(sample), np.asarray(store.sizes)[sample]
@@ -53,10 +53,10 @@ class Labels:
             assert self.store.properties is not None  # its columns have names
             column = self.store.property_names.index(self.names[k])
             self._values[indices, k] = self.store.properties[indices, column]
-        for i in indices[~self._known[indices]] if computed else ():
+        for i in indices[~self._cached[indices]] if computed else ():
             names = [self.names[k] for k in computed]
             self._values[i, computed] = properties(self.store.smiles(int(i)), names)
-        self._known[indices] = True
+        self._cached[indices] = True
         return self._values[indices]
 
     def __call__(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
@@ -73,8 +73,8 @@ class Labels:
 def _condition(
     name: str, unit: str, values: npt.NDArray[np.float64], sizes: npt.NDArray[np.int64]
 ) -> Condition:
-    known = np.isfinite(values)
-    values, sizes = values[known], sizes[known]
+    finite = np.isfinite(values)
+    values, sizes = values[finite], sizes[finite]
     if not len(values):
         return Condition(name, float("nan"), 0.0, 0.0, 0.0)  # its checks raise the error
     mean, std = float(values.mean()), float(values.std())

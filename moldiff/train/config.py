@@ -62,7 +62,7 @@ class OptimizerConfig:
 
     def rate(self, step: int, steps: int) -> float:
         """Return the learning rate of a step (counted from 0) of a run of ``steps``."""
-        # Short runs keep the shape: at most a tenth of the steps to rise, a third to fall.
+        # Short runs keep the shape: rise for at most a tenth of the steps, fall for a third.
         rise = min(1.0, (step + 1) / max(1, min(self.warmup, steps // 10)))
         start = self.decay_start(steps)
         progress = (step - start) / (steps - start)
@@ -88,7 +88,7 @@ class Conditions:
     Attributes
     ----------
     properties:
-        Names of `moldiff.chem.properties`, or columns of the data's own.
+        Names from `moldiff.chem.properties`, or property columns of the data.
     drop:
         Share of the molecules trained on without them, so that the model also works without.
     """
@@ -112,7 +112,7 @@ class TrainConfig:
     Attributes
     ----------
     data:
-        A prepared store (``moldiff data``), or an SDF file of the user's own molecules.
+        A prepared store (``moldiff data``), or, for molecules and codecs, a file of molecules.
     output:
         Directory for the checkpoint, the log and the finished model.
     task:
@@ -121,7 +121,7 @@ class TrainConfig:
     codec:
         File of the codec in whose latents the model works (`moldiff.diffusion.latent`), or None.
     steps, batch:
-        Optimisation steps, and molecules (or complexes) per step.
+        Number of optimisation steps, and molecules (or complexes) per step.
     conditions:
         Properties to condition the model on (``moldiff generate --condition``).
     precision:
@@ -160,7 +160,7 @@ class TrainConfig:
 
     @classmethod
     def from_yaml(cls, path: Path, **overrides: Any) -> TrainConfig:
-        """Read a configuration file; ``overrides`` that are not None win.
+        """Read a configuration file; ``overrides`` other than None take precedence.
 
         Raises
         ------

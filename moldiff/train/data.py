@@ -1,4 +1,4 @@
-"""The molecules of a run: a prepared store, or a file that is prepared into the run's directory."""
+"""The molecules of a run: a prepared store, or a file prepared into the run's directory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def molecule_store(config: TrainConfig, say: Callable[[str], None]) -> Store:
     DataError, InputError
         If the data is missing or damaged, or no molecule can be used.
     ConfigError
-        If the run has been trained on molecules of other content, or none has two atoms.
+        If the run was trained on other molecules, or no molecule has two atoms.
     """
     store = _opened(config, say)
     if store.sizes.max(initial=0) < 2:

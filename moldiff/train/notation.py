@@ -27,10 +27,10 @@ for _class in (_Loader, _Dumper):
 
 
 def read(text: str) -> Any:
-    """Return the plain values of a text; ``yaml.YAMLError`` if it is not YAML."""
+    """Return the plain values of a YAML text; raise ``yaml.YAMLError`` if it is not YAML."""
     return yaml.load(text, _Loader)  # a SafeLoader: it creates plain values only
 
 
 def written(values: Mapping[str, Any]) -> str:
-    """Return the text from which :func:`read` reads the same values."""
+    """Return values as YAML text; :func:`read` reverses it."""
     return yaml.dump(values, Dumper=_Dumper, sort_keys=False)

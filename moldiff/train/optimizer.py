@@ -83,11 +83,11 @@ class Optimizers:
         Raises
         ------
         ValueError
-            If it is the state of another optimizer or network.
+            If the state belongs to another optimizer or network.
         """
-        misfit = ValueError("the state is that of another optimizer or network")
+        mismatch = ValueError("the state belongs to another optimizer or network")
         if any(int(key.split(".")[0]) >= len(self.parts) for key in state):
-            raise misfit
+            raise mismatch
         for k, part in enumerate(self.parts):
             parameters = [p for group in part.param_groups for p in group["params"]]
             full = part.state_dict()
@@ -97,26 +97,26 @@ class Optimizers:
                 if int(index) == k:
                     like = parameters[int(i)] if int(i) < len(parameters) else None
                     if like is None or (value.ndim and value.shape != like.shape):
-                        raise misfit
+                        raise mismatch
                     full["state"].setdefault(int(i), {})[name] = value
             part.load_state_dict(full)
 
 
 def _matrices(network: nn.Module) -> list[nn.Parameter]:
-    """Return the large matrices among the inner parameters of a network, in its order."""
+    """Return the large matrices among the inner parameters of a network, in the network's order."""
     inner = {id(p) for p in _unwrapped(network).matrices()}
     tables = {id(m.weight) for m in network.modules() if isinstance(m, nn.Embedding)}
-    found = [
+    matrices = [
         p
         for p in network.parameters()
         if p.ndim == 2 and min(p.shape) >= _LARGE and id(p) in inner - tables
     ]
-    if not found:
+    if not matrices:
         raise ConfigError(
             f"The optimizer 'muon' finds no matrix of {_LARGE} x {_LARGE} or more in the network.",
             fix="Use 'adamw' (optimizer: {name: adamw}), or a wider network.",
         )
-    return found
+    return matrices
 
 
 def _unwrapped(module: Any) -> Any:
@@ -147,13 +147,13 @@ class Average:
     @torch.no_grad()
     def update(self, step: int) -> None:
         """Move towards the live parameters after a step (counted from 0)."""
-        keep = min(self.decay, (1 + step) / (10 + step))
-        torch._foreach_lerp_(self.values, self.live, 1 - keep)
+        decay = min(self.decay, (1 + step) / (10 + step))
+        torch._foreach_lerp_(self.values, self.live, 1 - decay)
 
     @torch.no_grad()
     def swap(self) -> None:
         """Exchange averaged and live parameters; call it twice to undo."""
         for value, live in zip(self.values, self.live, strict=True):
-            held = live.detach().clone()
+            copy = live.detach().clone()
             live.copy_(value)
-            value.copy_(held)
+            value.copy_(copy)

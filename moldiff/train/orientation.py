@@ -50,10 +50,10 @@ def turned(
         mirrored = uniform((x_0.graphs,), rng=rng) < 0.5
         matrices = torch.where(expand(mirrored.float(), matrices) > 0, -matrices, matrices)
     matrices = matrices.to(x_0.device)
-    return _by(matrices, x_0), None if noise is None else _by(matrices, noise)
+    return _rotated(matrices, x_0), None if noise is None else _rotated(matrices, noise)
 
 
-def _by(matrices: Float[Tensor, "b 3 3"], batch: Batch) -> Batch:
+def _rotated(matrices: Float[Tensor, "b 3 3"], batch: Batch) -> Batch:
     """Rotate points and vectors to R x and frames to R F; all else is invariant."""
     fields = {}
     for name, value in batch.items():
@@ -67,10 +67,10 @@ def _by(matrices: Float[Tensor, "b 3 3"], batch: Batch) -> Batch:
 
 
 def _check(batch: Batch, *, mirror: bool) -> None:
-    handed = [name for name in batch if mirror and _handed(FIELDS[name])]
-    if handed:
+    chiral = [name for name in batch if mirror and _is_chiral(FIELDS[name])]
+    if chiral:
         raise ConfigError(
-            f"The field '{handed[0]}' has no mirror image, and a network that is not equivariant "
+            f"The field '{chiral[0]}' has no mirror image, and a network that is not equivariant "
             "is trained under random rotations and reflections.",
             fix="Use an equivariant network, such as 'transformer'.",
         )
@@ -83,6 +83,6 @@ def _check(batch: Batch, *, mirror: bool) -> None:
         )
 
 
-def _handed(field: Field) -> bool:
+def _is_chiral(field: Field) -> bool:
     """Whether a field has a handedness: frames, and angles about bonds."""
     return field.shape == _FRAME or field.scope == "rotor"

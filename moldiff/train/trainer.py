@@ -33,7 +33,7 @@ __all__ = ["Progress", "Trainer"]
 
 CHECKPOINT_FORMAT = "moldiff-checkpoint-1"
 _NOISE, _EVALUATION = 1, 2  # streams of random numbers
-_PATIENCE = 20  # steps without a finite gradient before a run is given up
+_PATIENCE = 20  # consecutive steps with a non-finite gradient that end a run
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ class Trainer:
     Parameters
     ----------
     config:
-        The run.
+        Settings of the run; ``config.task`` selects the workload.
     store:
-        The prepared data.
+        The data that the workload opened.
     judge:
         Called as ``judge(model, rng)`` at the evaluation interval; returns figures for
         the log.  Usually the `Workload.judge` of the task.
@@ -123,7 +123,7 @@ class Trainer:
             yield from self._loop()
 
     def _loop(self) -> Iterator[Progress]:
-        saved = time.monotonic()
+        last_save = time.monotonic()
         self._judge_if_due()
         while self.step < self.config.steps:
             if self.step == self.config.optimizer.decay_start(self.config.steps):
@@ -136,9 +136,9 @@ class Trainer:
                 self.save()
                 raise
             self._judge_if_due()
-            if time.monotonic() - saved > 60 * self.config.checkpoint_minutes:
+            if time.monotonic() - last_save > 60 * self.config.checkpoint_minutes:
                 self.save()
-                saved = time.monotonic()
+                last_save = time.monotonic()
         self.save()
 
     def _advance(self) -> Progress:
@@ -239,9 +239,9 @@ class Trainer:
         Raises
         ------
         ModelFileError
-            If it is damaged or belongs to another model.
+            If the checkpoint is damaged or belongs to another run.
         """
-        fix = f"Choose another 'output', or delete '{self.checkpoint}' to begin anew."
+        fix = f"Choose another 'output', or delete '{self.checkpoint}' to start again."
         try:
             header, tensors = read_tensors(self.checkpoint, CHECKPOINT_FORMAT)
         except ModelFileError as error:
@@ -251,11 +251,14 @@ class Trainer:
             extended &= int(header["steps"]) < self.config.steps
             if extended and self.before_decay.exists():
                 header, tensors = read_tensors(self.before_decay, CHECKPOINT_FORMAT)
-            known = json.loads(header["identity"])
-            changed = [key for key, value in self.identity().items() if value != known.get(key)]
-            if changed:
+            identity = json.loads(header["identity"])
+            differences = [
+                key for key, value in self.identity().items() if value != identity.get(key)
+            ]
+            if differences:
                 raise ModelFileError(
-                    f"'{self.checkpoint}' is of another run: different {', '.join(changed)}.",
+                    f"'{self.checkpoint}' belongs to another run: different "
+                    f"{', '.join(differences)}.",
                     fix=fix,
                 )
             self._load(tensors)

@@ -166,7 +166,7 @@ def test_another_runs_checkpoint_is_refused(run: Run, tiny_config: Path) -> None
     assert run("train", tiny_config, "--steps", 1).status == 0
     tiny_config.write_text(tiny_config.read_text().replace("width: 16", "width: 32", 1))
     done = run("train", tiny_config)
-    assert done.status == 1 and "is of another run" in one_line(done)
+    assert done.status == 1 and "belongs to another run" in one_line(done)
 
 
 def test_an_unknown_network_is_called_a_network(run: Run, tiny_config: Path) -> None:

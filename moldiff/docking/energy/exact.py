@@ -1,4 +1,4 @@
-r"""The docking energy of a batch of poses, with its gradient by the atoms.
+r"""The docking energy of a batch of poses, and its gradient with respect to the atoms.
 
 ``E = sum over ligand-receptor pairs + sum over the ligand's internal pairs + outside``, the
 published Vina function (`moldiff.docking.energy.terms`).  The energy of
@@ -38,15 +38,15 @@ if TYPE_CHECKING:
 
 __all__ = ["AUTHENTIC", "Energy", "ExactEnergy", "Internal", "Target", "affinity", "outside"]
 
-#: What an atom pays outside the box, kcal/mol/Å; more than any atom gains from the receptor.
+#: Penalty of an atom outside the box, kcal/mol/Å; more than any atom gains from the receptor.
 SLOPE = 10.0
-# Ligand atoms x receptor atoms compared at once: bounds the memory of the exact energy.
+# Ligand-receptor atom pairs per pass: bounds the memory of the exact energy.
 _AT_ONCE = 4_000_000
 
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """What ligands dock into: positions (m, 3) in Å and types of the receptor's heavy atoms."""
+    """A target for docking: positions (m, 3) in Å and types of the receptor's heavy atoms."""
 
     positions: Float[Tensor, "m 3"]
     types: AtomTypes
@@ -81,7 +81,7 @@ def affinity(
 ) -> Float[Tensor, " p"]:
     """Return the predicted affinity, ``inter / (1 + w n_rot)`` in kcal/mol.
 
-    The internal energy is left out: Vina subtracts that of the unbound ligand, for which it
+    The internal energy cancels: Vina subtracts the energy of the unbound ligand, for which it
     takes that of the pose itself (Trott & Olson 2010, equation 7).
     """
     return inter / (1 + (weights or Weights()).torsion * rotors)
@@ -102,13 +102,13 @@ class ExactEnergy(Energy):
     Parameters
     ----------
     target:
-        The receptor's atoms; those out of reach of the poses are left out of each sum.
+        The receptor's atoms; sums skip atoms out of reach of the poses.
     types:
         Types of the ligand's n heavy atoms.
     internal:
-        Its internal pairs.
+        The ligand's internal energy.
     box:
-        Region outside of which atoms pay, if any.
+        Region outside of which atoms pay a penalty, if any.
     """
 
     target: Target
@@ -142,22 +142,22 @@ class ExactEnergy(Energy):
     ) -> dict[str, Float[Tensor, " p"]]:
         """Return the five terms (uncapped), their capped sum "inter", "intra" and "outside".
 
-        With ``tabulated`` they are what Vina's program prints, from its table of distances.
+        ``tabulated`` reproduces the output of the Vina program, from its table of distances.
         """
         function = tabulated_terms if tabulated else pair_terms
         target = self.target.near(x.amin((0, 1)), x.amax((0, 1)))
         rows = [self._terms(pose, target, function) for pose in x]
-        named = {name: torch.stack([row[k] for row in rows]) for k, name in enumerate(TERMS)}
-        named["inter"] = torch.stack([row[-1] for row in rows])
-        named["intra"] = self.internal.energy(x, terms=function)
-        inside = self.box is None
-        named["outside"] = (
-            x.new_zeros(len(x)) if inside else outside(x, *corners(self.box, x), self.slope)[0]
+        parts = {name: torch.stack([row[k] for row in rows]) for k, name in enumerate(TERMS)}
+        parts["inter"] = torch.stack([row[-1] for row in rows])
+        parts["intra"] = self.internal.energy(x, terms=function)
+        unbounded = self.box is None
+        parts["outside"] = (
+            x.new_zeros(len(x)) if unbounded else outside(x, *corners(self.box, x), self.slope)[0]
         )
-        return named
+        return parts
 
     def _inter(self, x: Tensor, target: Target) -> tuple[Tensor, Tensor]:
-        """Energies (p,) with the receptor and gradients (p, n, 3) of some poses."""
+        """Return energies (p,) with the receptor and gradients (p, n, 3) of some poses."""
         p, n, _ = x.shape
         flat = x.reshape(-1, 3)
         atom, other = (torch.cdist(flat, target.positions) < CUTOFF).nonzero(as_tuple=True)
@@ -169,7 +169,7 @@ class ExactEnergy(Energy):
         return total.view(p, n).sum(1), force.mul_(factor[:, None]).view(p, n, 3)
 
     def _terms(self, x: Tensor, target: Target, function: Any) -> tuple[Tensor, ...]:
-        """The five terms of one pose (n, 3) and their capped sum."""
+        """Return the five terms of one pose (n, 3) and their capped sum."""
         distance = (x[:, None] - target.positions).square().sum(-1).clamp_min(1e-6).sqrt()
         pairs = Pairs.of(column(self.types), target.types, self.weights)
         parts = function(distance, pairs, self.weights)
@@ -184,6 +184,6 @@ def corners(box: Any, like: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def column(types: AtomTypes) -> AtomTypes:
-    """The types as a column (n, 1), to pair with a row of others."""
+    """Return the types as a column (n, 1), to pair with a row of others."""
     values = (types.radius, types.hydrophobic, types.donor, types.acceptor)
     return AtomTypes(*(value[:, None] for value in values))

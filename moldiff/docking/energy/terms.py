@@ -33,7 +33,6 @@ __all__ = [
     "TERMS",
     "Pairs",
     "Weights",
-    "capped",
     "internal_pairs",
     "pair_energy",
     "pair_terms",

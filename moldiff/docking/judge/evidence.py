@@ -2,7 +2,7 @@
 
 ===========  ===================================================================================
 energy       Vina energy, kcal/mol; lower is better
-hydrophobic  its hydrophobic part, kcal/mol, whose published weight need not be the best
+hydrophobic  its hydrophobic part, kcal/mol: the ranking may reweight it
 likelihood   log-likelihood ratio of the distances, nats (`moldiff.docking.judge.distances`)
 pull         how far the pose network would move the pose's centre, Å; small is good
 turn         how far it would move the atoms otherwise, Å (root mean square)
@@ -46,20 +46,20 @@ def evidence(
     Parameters
     ----------
     terms:
-        Parts of their energy, see `moldiff.docking.energy.exact.Energy.terms`.
+        Parts of the poses' energy, see `moldiff.docking.energy.exact.Energy.terms`.
     proposals:
         The proposals of the problem, which may predict displacements.
     judge:
         The model of distances; None omits the likelihood.
     """
-    known = {
+    values = {
         "energy": affinity(terms["inter"], problem.torsions),
         "hydrophobic": affinity(terms["hydrophobic"], problem.torsions),
     }
     score = None if judge is None else distance_score(judge, problem)
     if score is not None:
-        known["likelihood"] = score(x)
+        values["likelihood"] = score(x)
     moves = proposals.moves(x)
     if moves is not None:
-        known["pull"], known["turn"] = moves
-    return known
+        values["pull"], values["turn"] = moves
+    return values

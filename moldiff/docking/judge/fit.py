@@ -1,9 +1,9 @@
-"""Fit the ranking on dockings of complexes whose crystal pose is known.
+"""Fit the ranking on dockings of complexes with known crystal poses.
 
 The table is a CSV with a row per cluster of poses of each docking:
 
 ==============  =========================================================================
-complex         name of the complex; rows of one complex are ranked against each other
+complex         name of the complex; the rows of a complex are ranked together
 rmsd            symmetry-corrected RMSD to the crystal pose, Å
 energy          Vina energy, kcal/mol
 fraction        fraction of fast checks passed
@@ -44,16 +44,16 @@ __all__ = ["Docking", "fit_ranking", "read_dockings", "top_one"]
 
 _GOOD = 2.0  # Å
 _FOLDS = 10
-_FLATTEST = 0.1  # slope of the calibration: more score is never less confidence
+_FLATTEST = 0.1  # smallest slope of the calibration: confidence rises with the score
 _COLUMNS = ("complex", "rmsd", "energy", "fraction", "atoms", "torsions")
-# What is known without the model that proposed the poses, and without any.
+# Evidence that needs no model.
 _ALWAYS = ("energy", "hydrophobic")
 _CASES = (_ALWAYS, (*_ALWAYS, "likelihood"), tuple(EVIDENCE))
 
 
 @dataclass(frozen=True, eq=False)
 class Docking:
-    """The p clusters of one docking: RMSD in Å, what is known of them, fraction, each (p,)."""
+    """The p clusters of one docking: RMSD in Å, evidence, fraction of checks passed, each (p,)."""
 
     name: str
     group: str
@@ -65,22 +65,22 @@ class Docking:
 
     @property
     def good(self) -> Tensor:
-        """Which poses are right, (p,) bool."""
+        """Whether each pose is within 2 Å, (p,) bool."""
         return self.rmsd <= _GOOD
 
     @property
     def telling(self) -> bool:
-        """Whether there are right and wrong poses."""
+        """Whether there are both right and wrong poses, so that the docking informs the fit."""
         return 0 < int(self.good.sum()) < len(self.good)
 
 
 def read_dockings(path: Path, groups: Mapping[str, str] | None = None) -> list[Docking]:
-    """Read the table; ``groups`` by the table's own ones replace them.
+    """Read the table; ``groups`` maps the table's groups to others, for those it contains.
 
     Raises
     ------
     InputError
-        If it is none.
+        If the file is not such a table, or is empty.
     """
     try:
         with Path(path).open(newline="", encoding="utf-8") as file:
@@ -91,7 +91,7 @@ def read_dockings(path: Path, groups: Mapping[str, str] | None = None) -> list[D
         dockings = [_docking(name, part, groups or {}) for name, part in grouped.items()]
     except (OSError, UnicodeDecodeError, KeyError, ValueError, TypeError) as error:
         raise InputError(
-            f"'{path}' is no table of dockings: {error!r}.",
+            f"'{path}' is not a table of dockings: {error!r}.",
             fix=f"It needs the columns {', '.join(_COLUMNS)}.",
         ) from error
     if not dockings:
@@ -103,13 +103,13 @@ def _docking(name: str, rows: list[dict[str, str]], groups: Mapping[str, str]) -
     def column(key: str) -> Tensor:
         return torch.tensor([float(row[key]) for row in rows])
 
-    known = [key for key in EVIDENCE if key == "energy" or all(row.get(key) for row in rows)]
+    available = [key for key in EVIDENCE if key == "energy" or all(row.get(key) for row in rows)]
     group = rows[0].get("group") or name
     return Docking(
         name,
         groups.get(group, group),
         column("rmsd"),
-        {key: column(key) for key in known},
+        {key: column(key) for key in available},
         column("fraction"),
         int(float(rows[0]["atoms"])),
         int(float(rows[0]["torsions"])),
@@ -117,47 +117,47 @@ def _docking(name: str, rows: list[dict[str, str]], groups: Mapping[str, str]) -
 
 
 def top_one(dockings: list[Docking], ranking: Ranking) -> float:
-    """Return the share of dockings whose first pose is within 2 Å."""
+    """Return the fraction of dockings whose first pose is within 2 Å."""
     return sum(bool(d.good[_first(d, ranking)]) for d in dockings) / len(dockings)
 
 
 def fit_ranking(dockings: list[Docking], *, power: float = 4.0, seed: int = 0) -> Ranking:
-    """Fit weights and a confidence for each case of what is known.
+    """Fit weights and a confidence for each set of available evidence.
 
-    The cases: all of the evidence; what is known of random proposals, of which no model has an
-    opinion; and what the energy says alone.  Each is fitted on the dockings of which just that is
-    known, or, if there are none, on all that have it.  What the card says is cross-validated in
-    folds of groups, but for "top1_seen"; the oracle and "top1_energy" are not fitted at all.
+    The sets: all evidence; the evidence for random proposals, which lacks the pose network's; and
+    the energy terms alone.  Each is fitted on the dockings with exactly that evidence or, if there
+    are none, on all that include it.  The figures of the card are cross-validated in folds of
+    groups, except "top1_seen"; the oracle and "top1_energy" involve no fit.
     """
     weighings: list[Weighing] = []
     card: dict[str, Any] = {
         "complexes": len({d.name for d in dockings}),
         "groups": len({d.group for d in dockings}),
     }
-    for names in dict.fromkeys(_known(dockings, case) for case in _CASES):
-        able = [d for d in dockings if set(names) <= set(d.evidence)]
-        used = [d for d in able if set(names) == set(d.evidence)] or able
-        weighing, told = _fit(used, names, power, seed)
+    for names in dict.fromkeys(_available(dockings, case) for case in _CASES):
+        candidates = [d for d in dockings if set(names) <= set(d.evidence)]
+        dockings_of_case = [d for d in candidates if set(names) == set(d.evidence)] or candidates
+        weighing, figures = _fit(dockings_of_case, names, power, seed)
         weighings.append(weighing)
-        card["+".join(names)] = told
+        card["+".join(names)] = figures
     return Ranking(tuple(weighings), power, card)
 
 
-def _known(dockings: list[Docking], case: tuple[str, ...]) -> tuple[str, ...]:
-    """The names of a case that are known of some docking."""
+def _available(dockings: list[Docking], case: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the evidence of a case that at least one docking has."""
     return tuple(name for name in case if any(name in d.evidence for d in dockings))
 
 
 def _fit(
     dockings: list[Docking], names: tuple[str, ...], power: float, seed: int
 ) -> tuple[Weighing, dict[str, Any]]:
-    """Weights and confidence on the evidence of these names, and what the card says of them.
+    """Fit weights and confidence on the named evidence; return them and figures for the card.
 
-    For the card the weights, the regression and its calibration saw other groups only.
+    The figures of a docking come from weights and a regression fitted on other groups.
     """
     if not any(d.telling for d in dockings):
         raise InputError(
-            "No docking has both a pose within 2 Å and one that is not.",
+            "No docking has both a pose within 2 Å and one beyond.",
             fix="Give more dockings, or more poses of each.",
         )
     best = Ranking((Weighing(_weights(dockings, names)),), power)
@@ -179,16 +179,18 @@ def _fit(
     slope = slope.clamp(min=_FLATTEST)
     weights, bias = regression(rows, outcomes)
     confidence = Confidence(tuple((slope * weights).tolist()), float(slope * bias + offset))
-    sure = [(slope * values + offset).sigmoid() for values in logit]
-    told = _told(dockings, unseen, sure) | {"top1_seen": top_one(dockings, best)}
-    return Weighing(best.weighings[0].weights, confidence), told
+    confidences = [(slope * values + offset).sigmoid() for values in logit]
+    figures = _figures(dockings, unseen, confidences) | {"top1_seen": top_one(dockings, best)}
+    return Weighing(best.weighings[0].weights, confidence), figures
 
 
-def _told(dockings: list[Docking], rankings: list[Ranking], sure: list[Tensor]) -> dict[str, Any]:
-    """What the card says of dockings, each by a ranking and a confidence that did not see it."""
+def _figures(
+    dockings: list[Docking], rankings: list[Ranking], confidences: list[Tensor]
+) -> dict[str, Any]:
+    """Return figures for the card from rankings and confidences that held each docking out."""
     pairs = list(zip(dockings, rankings, strict=True))
     first = [_first(d, ranking) for d, ranking in pairs]
-    outcomes, chances = torch.cat([d.good for d in dockings]), torch.cat(sure)
+    outcomes, chances = torch.cat([d.good for d in dockings]), torch.cat(confidences)
     right = torch.stack([d.good[k] for d, k in zip(dockings, first, strict=True)])
     shares = [_share(d, ranking.score(d.evidence, d.fraction)) for d, ranking in pairs if d.telling]
     return {
@@ -199,7 +201,9 @@ def _told(dockings: list[Docking], rankings: list[Ranking], sure: list[Tensor]) 
         "evidence_unseen": float(torch.stack(shares).mean()),
         "log_loss": _log_loss(chances, outcomes),
         "log_loss_of_mean": _log_loss(outcomes.double().mean().expand(len(chances)), outcomes),
-        "auc_first": _auc(torch.stack([p[k] for p, k in zip(sure, first, strict=True)]), right),
+        "auc_first": _auc(
+            torch.stack([p[k] for p, k in zip(confidences, first, strict=True)]), right
+        ),
         "reliability": reliability(chances, outcomes),
     }
 
@@ -224,7 +228,7 @@ def _table(dockings: list[Docking], ranking: Ranking) -> tuple[Tensor, Tensor]:
 
 
 def _folds(dockings: list[Docking], seed: int) -> dict[str, int]:
-    """Group -> fold, evenly at random."""
+    """Assign the groups to folds of equal size at random."""
     groups = sorted({d.group for d in dockings})
     order = torch.randperm(len(groups), generator=torch.Generator().manual_seed(seed))
     return dict(zip(groups, (order % _FOLDS).tolist(), strict=True))
@@ -237,23 +241,25 @@ def _weights(dockings: list[Docking], names: tuple[str, ...]) -> dict[str, float
     """Weights of a conditional logit: softmax(score) is the probability of the good poses.
 
     D. McFadden, Conditional logit analysis of qualitative choice behavior (1974), with several
-    right choices, shrunk by a ridge.  k dockings of one group count as sqrt(k).  What gets a
-    weight of the wrong sign is left out and the rest fitted again.
+    right choices, shrunk by a ridge.  k dockings of one group count as sqrt(k).  While a
+    weight has the wrong sign, the largest such one is dropped and the rest fitted again.
     """
     telling = [d for d in dockings if d.telling]
     count = Counter(d.group for d in telling)
-    worth = torch.tensor([count[d.group] ** -0.5 for d in telling]).double()
-    kept = list(names)
+    importance = torch.tensor([count[d.group] ** -0.5 for d in telling]).double()
+    active = list(names)
     while True:
-        rows = [torch.stack([d.evidence[name] for name in kept], 1).double() for d in telling]
+        rows = [torch.stack([d.evidence[name] for name in active], 1).double() for d in telling]
         rows = [x - x.mean(0) for x in rows]
         spread = torch.cat(rows).std(0, correction=0).clamp(min=1e-6)
-        found = choices([x / spread for x in rows], [d.good for d in telling], worth) / spread
-        fitted = dict(zip(kept, found.tolist(), strict=True))
-        wrong = [name for name in kept if fitted[name] * EVIDENCE[name] < 0]
-        if not wrong or len(kept) == 1:
+        weights = (
+            choices([x / spread for x in rows], [d.good for d in telling], importance) / spread
+        )
+        fitted = dict(zip(active, weights.tolist(), strict=True))
+        wrong = [name for name in active if fitted[name] * EVIDENCE[name] < 0]
+        if not wrong or len(active) == 1:
             return {name: fitted.get(name, 0.0) for name in names}
-        kept.remove(max(wrong, key=lambda name: abs(fitted[name])))
+        active.remove(max(wrong, key=lambda name: abs(fitted[name])))
 
 
 def _log_loss(probabilities: Tensor, outcomes: Tensor) -> float:
@@ -262,7 +268,7 @@ def _log_loss(probabilities: Tensor, outcomes: Tensor) -> float:
 
 
 def _auc(values: Tensor, outcomes: Tensor) -> float | None:
-    """Area under the ROC curve; None where all outcomes are the same."""
+    """Area under the ROC curve; None if all outcomes are equal."""
     good, bad = values[outcomes], values[~outcomes]
     if not len(good) or not len(bad):
         return None

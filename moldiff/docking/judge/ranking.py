@@ -5,18 +5,17 @@ fraction f of fast checks passed (`moldiff.docking.judge.checks`),
 
     s = sum_k w_k e_k,      score = s - |s| (1 - f^power),
 
-which is s f^power for a pose that binds at all (s > 0): with power 4 and 13 checks, one failure
+which is s f^power for a pose that binds (s > 0): with power 4 and 13 checks, one failure
 costs 27 %.  Higher is better; poses that pass all checks come before those that do not.  The
 weights are those of a conditional logit: softmax(s) over the poses of a ligand is the
 probability of each to be the right one.  The evidence depends on the available models and on the
 source of the poses, so each case has its own weights and confidence.
 
 **Confidence.**  P(RMSD <= 2 Å) from a logistic regression on three features: how far the score
-stands out among those of the other clusters, its depth for a ligand of this size, and the
-torsions.  Slope and offset of the logit are calibrated on predictions for complexes the
-regression has not seen (J. Platt, Advances in Large Margin Classifiers, 61 (1999)), so the
-confidence is a smooth function that grows with the score.  Coefficients are data:
-`Ranking.save` writes JSON.
+stands out from the other clusters, its depth for a ligand of this size, and the torsions.  Slope
+and offset of the logit are calibrated on predictions for complexes held out from the regression
+(J. Platt, Advances in Large Margin Classifiers, 61 (1999)), so the confidence grows smoothly with
+the score.  Coefficients are data: `Ranking.save` writes JSON.
 """
 
 from __future__ import annotations
@@ -60,12 +59,12 @@ class Confidence:
     weights:
         One for each of `FEATURES`.
     bias:
-        The logit where all features are zero.
+        The logit at zero features.
 
     Raises
     ------
     ValueError
-        If there is not one finite weight for each feature, or the bias is not finite.
+        If the weights are not one finite number per feature, or the bias is not finite.
     """
 
     weights: tuple[float, ...]
@@ -96,9 +95,9 @@ class Weighing:
     confidence: Confidence | None = None
 
     def __post_init__(self) -> None:
-        strange = [name for name in self.weights if name not in EVIDENCE]
-        if strange or not self.weights:
-            raise ValueError(f"no evidence is called '{strange[0]}'" if strange else "no weights")
+        unknown = [name for name in self.weights if name not in EVIDENCE]
+        if unknown or not self.weights:
+            raise ValueError(f"no evidence is called '{unknown[0]}'" if unknown else "no weights")
         if not all(math.isfinite(weight) for weight in self.weights.values()):
             raise ValueError("a weight is not a finite number")
 
@@ -130,8 +129,8 @@ class Ranking:
     def score(self, evidence: Mapping[str, Tensor], fraction: Tensor) -> Tensor:
         """Return scores (p,), higher is better; non-finite values rank last."""
         weights = self.weighing(evidence).weights
-        plain = torch.stack([w * evidence[name] for name, w in weights.items()]).sum(0)
-        score = plain - plain.abs() * (1 - fraction.clamp(0, 1) ** self.power)
+        weighted = torch.stack([w * evidence[name] for name, w in weights.items()]).sum(0)
+        score = weighted - weighted.abs() * (1 - fraction.clamp(0, 1) ** self.power)
         return torch.where(score.isfinite(), score, -torch.inf)
 
     def order(self, score: Tensor, fraction: Tensor) -> Tensor:
@@ -140,7 +139,7 @@ class Ranking:
         Poses that fail a check come after all that pass; poses without a score come last.
         """
         order = score.nan_to_num(nan=-torch.inf).argsort(descending=True, stable=True)
-        fails = (fraction < 1) & (self.power != 0)  # with power 0 checks do not count
+        fails = (fraction < 1) & (self.power != 0)  # power 0 ignores the checks
         return order[torch.where(score.isfinite(), fails.byte(), 2)[order].argsort(stable=True)]
 
     def confidence(
@@ -150,12 +149,12 @@ class Ranking:
 
         None if no confidence was fitted for this evidence.  ``atoms`` are heavy.
         """
-        chosen = self.weighing(evidence).confidence
-        if chosen is None:
+        calibrated = self.weighing(evidence).confidence
+        if calibrated is None:
             return None
         score = self.score(evidence, fraction)
         rows = features(score, atoms=atoms, torsions=torsions)
-        return torch.where(score.isfinite(), chosen(rows.nan_to_num()), 0.0)
+        return torch.where(score.isfinite(), calibrated(rows.nan_to_num()), 0.0)
 
     def save(self, path: Path) -> None:
         """Write the coefficients as JSON."""
@@ -164,7 +163,7 @@ class Ranking:
 
     @classmethod
     def load(cls, path: Path) -> Ranking:
-        """Read what :meth:`save` wrote; ``ModelFileError`` if it is something else."""
+        """Read a file of :meth:`save`; raise ``ModelFileError`` if it is not one."""
         try:
             data = json.loads(Path(path).read_text(encoding="utf-8"))
             if data.pop("format") != FORMAT:
@@ -198,7 +197,7 @@ def features(score: Tensor, *, atoms: int, torsions: int) -> Tensor:
 def reliability(
     probabilities: Tensor, outcomes: Tensor, *, bins: int = 10
 ) -> list[dict[str, float]]:
-    """Return the reliability curve: a row per bin of equal width that is not empty.
+    """Return the reliability curve: a row for each non-empty bin of equal width.
 
     ``expected`` is the mean probability (p,) in the bin, ``observed`` the share of outcomes
     (p,) that are true, ``error`` its binomial standard error.

@@ -15,7 +15,7 @@ from torch import Tensor
 __all__ = ["overlap"]
 
 _SPACING, _LAYER, _LAYERS = 0.5, 0.25, 3
-_CHUNK = 32  # poses stamped at a time: bounds the memory
+_CHUNK = 32  # poses per pass: bounds the memory
 
 
 def overlap(x: Tensor, radii: Tensor, others: Tensor, other_radii: Tensor, scale: float) -> Tensor:

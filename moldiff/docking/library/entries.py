@@ -22,7 +22,7 @@ _NAME_COLUMNS = ("name", "id", "title", "compound", "molecule", "compound_id", "
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """One record of a library: its position from 0, a unique name, a molecule or a reason."""
+    """One record of a library: position from 0, unique name, molecule or reason for none."""
 
     index: int
     name: str
@@ -44,15 +44,15 @@ def read_library(path: str | Path) -> list[Entry]:
     """
     path = Path(path)
     if path.suffix.lower() == ".csv":
-        found = _from_csv(path)
+        records = _from_csv(path)
     elif any(suffix.lower() in READABLE for suffix in path.suffixes[-2:]):
-        found = ((r.name, r.mol, r.reason or "") for r in read_molecules(path))
+        records = ((r.name, r.mol, r.reason or "") for r in read_molecules(path))
     else:
         raise InputError(
             f"The library '{path}' has the unknown suffix '{path.suffix}'.",
             fix=f"Give a file of one of these kinds: .csv, {', '.join(READABLE)}.",
         )
-    return list(_named(found))
+    return list(_named(records))
 
 
 def _from_csv(path: Path) -> Iterator[tuple[str, Chem.Mol | None, str]]:
@@ -80,12 +80,12 @@ def _from_csv(path: Path) -> Iterator[tuple[str, Chem.Mol | None, str]]:
     count = 0
     for row in rows:
         if len(row) < 2 and not "".join(row).strip():
-            continue  # a blank line; a line of separators is a row without a SMILES
+            continue  # skip blank lines; a line of separators is a row without a SMILES
         count += 1
-        own = row[name].strip() if name is not None and name < len(row) else ""
+        title = row[name].strip() if name is not None and name < len(row) else ""
         word = row[smiles].strip() if smiles < len(row) else ""
         mol = parse_smiles(word)
-        yield own, mol, "" if mol is not None else _no_smiles(word)
+        yield title, mol, "" if mol is not None else _no_smiles(word)
     if not count:
         raise InputError(f"The library {path} holds no ligands.", fix="Check how it was written.")
 
@@ -94,16 +94,16 @@ def _no_smiles(word: str) -> str:
     return f"not a valid SMILES: {word[:60]!a}" if word else "no SMILES in this row"
 
 
-def _named(found: Iterable[tuple[str, Chem.Mol | None, str]]) -> Iterator[Entry]:
+def _named(records: Iterable[tuple[str, Chem.Mol | None, str]]) -> Iterator[Entry]:
     """Give every record a unique name of one line."""
-    taken: dict[str, int] = {}
+    rows: dict[str, int] = {}
     times: Counter[str] = Counter()
-    for index, (given, mol, reason) in enumerate(found):
-        plain = " ".join(given.split()) or f"ligand-{index + 1}"
+    for index, (title, mol, reason) in enumerate(records):
+        plain = " ".join(title.split()) or f"ligand-{index + 1}"
         name, notes = plain, tuple[str, ...]()
-        while name in taken:
+        while name in rows:
             times[plain] += 1
             name = f"{plain}-{times[plain] + 1}"
-            notes = (f"the name '{plain}' is that of row {taken[plain] + 1} too",)
-        taken[name] = index
+            notes = (f"the name '{plain}' is that of row {rows[plain] + 1} too",)
+        rows[name] = index
         yield Entry(index, name, mol, reason, notes)

@@ -92,7 +92,9 @@ def dock_entry(entry: Entry, pocket: Pocket, settings: Settings) -> Row:
         return replace(base, reason=reason)
     render = FORMATS["sdf"].render
     tags = {"library_row": f"{entry.index + 1}"}
-    records = [render(mol, entry.name, {**tags, **own}) for mol, own in result.records()]
+    records = [
+        render(mol, entry.name, {**tags, **pose_tags}) for mol, pose_tags in result.records()
+    ]
     now = os.times()
     best = result.best
     return replace(
@@ -127,12 +129,12 @@ class _Team:
     def work(self, waiting: deque[Entry]) -> Iterator[Row]:
         """Yield the row of every entry, in the order they finish."""
         while waiting:
-            flying: dict[int, Entry] = {}
-            yield from self._round(self.jobs, waiting, flying)
-            for entry in flying.values():  # a process died: retry its candidates one by one
-                alone: dict[int, Entry] = {}
-                yield from self._round(1, deque([entry]), alone)
-                if alone:
+            in_flight: dict[int, Entry] = {}
+            yield from self._round(self.jobs, waiting, in_flight)
+            for entry in in_flight.values():  # a process died: retry its candidates one by one
+                suspect: dict[int, Entry] = {}
+                yield from self._round(1, deque([entry]), suspect)
+                if suspect:
                     yield Row(
                         entry.index,
                         entry.name,
@@ -141,8 +143,10 @@ class _Team:
                         notes=entry.notes,
                     )
 
-    def _round(self, jobs: int, waiting: deque[Entry], flying: dict[int, Entry]) -> Iterator[Row]:
-        """Work until done or until a process dies; ``flying`` then holds the unfinished entries."""
+    def _round(
+        self, jobs: int, waiting: deque[Entry], in_flight: dict[int, Entry]
+    ) -> Iterator[Row]:
+        """Work until done or until a process dies; ``in_flight`` then holds the rest."""
         from multiprocessing import get_context
 
         pool = ProcessPoolExecutor(
@@ -153,12 +157,12 @@ class _Team:
             while waiting or pending:
                 while waiting and len(pending) < jobs * _AHEAD:
                     entry = waiting.popleft()
-                    flying[entry.index] = entry
+                    in_flight[entry.index] = entry
                     pending.add(pool.submit(_dock_here, entry))
                 done, pending = wait(pending, return_when=FIRST_COMPLETED)
                 for future in done:
                     row = future.result()
-                    del flying[row.index]
+                    del in_flight[row.index]
                     yield row
         except BrokenProcessPool:
             return
@@ -170,13 +174,13 @@ class _Team:
 
 
 def _end(pool: ProcessPoolExecutor) -> None:
-    """Ctrl-C: do not wait for the ligands in flight."""
+    """Stop at Ctrl-C without waiting for the ligands in flight."""
     for process in list((getattr(pool, "_processes", None) or {}).values()):
         process.terminate()
 
 
 def _begin(pocket: Pocket, settings: Settings, threads: int) -> None:
-    """Start a process of the team."""
+    """Set up a worker process."""
     from moldiff.cpu import set_threads
 
     follow_parent()

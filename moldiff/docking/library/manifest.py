@@ -34,7 +34,7 @@ class Row:
     index:
         Position in the library, from 0.
     name:
-        Its name, made unique within the library.
+        Name, unique within the library.
     status, reason:
         `DOCKED`, `REFUSED` or `FAILED`, and why.
     smiles:
@@ -46,7 +46,7 @@ class Row:
     notes:
         Further remarks.
     sdf:
-        The records of the poses; not kept in memory (see `Manifest.row`).
+        SDF records of the poses; empty in memory (see `Manifest.row`).
     """
 
     index: int
@@ -131,7 +131,7 @@ class Manifest:
             raise _foreign(self.path)
         for place, line in self._journal.lines():
             row = _row(line)
-            if row is not None:  # else the header, or a damaged line: a ligand to dock again
+            if row is not None:  # otherwise a header or a damaged line
                 self.rows[row.index] = dataclasses.replace(row, sdf="")
                 self._places[row.index] = place
         if new:
@@ -139,15 +139,15 @@ class Manifest:
 
     def _check(self, line: bytes) -> None:
         try:
-            known = json.loads(line)
+            saved = json.loads(line)
         except ValueError:
-            known = None
-        if not isinstance(known, dict) or known.pop("schema", "") != _SCHEMA:
+            saved = None
+        if not isinstance(saved, dict) or saved.pop("schema", "") != _SCHEMA:
             raise _foreign(self.path)
-        other = [key for key in {**self.header, **known} if known.get(key) != self.header.get(key)]
+        other = [key for key in {**self.header, **saved} if saved.get(key) != self.header.get(key)]
         if other:
             changes = "; ".join(
-                f"{key} was {known.get(key, 'unset')}, is now {self.header.get(key, 'unset')}"
+                f"{key} was {saved.get(key, 'unset')}, is now {self.header.get(key, 'unset')}"
                 for key in other
             )
             raise ConfigError(

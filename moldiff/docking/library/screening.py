@@ -162,8 +162,8 @@ class LibraryRun:
         counts = Counter(row.status for row in rows)
         summary = [("rows", f"{len(rows)} of {self.total}")]
         summary += [(status, f"{count}") for status, count in counts.most_common()]
-        why = Counter(row.reason.split(":")[0] for row in rows if row.reason)
-        summary += [(f"  {reason}", f"{count}") for reason, count in why.most_common(_SHOWN)]
+        reasons = Counter(row.reason.split(":")[0] for row in rows if row.reason)
+        summary += [(f"  {reason}", f"{count}") for reason, count in reasons.most_common(_SHOWN)]
         energies = [(row.energy, row.name) for row in rows if row.energy is not None]
         if energies:
             energy, name = min(energies)
@@ -171,7 +171,7 @@ class LibraryRun:
         return summary
 
     def _table(self, places: dict[int, int]) -> str:
-        """The table: a row for each record of the library, in its order."""
+        """Return the table as CSV: a row for each record of the library, in its order."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(COLUMNS)

@@ -109,7 +109,7 @@ class Workload(ABC):
     def judge(
         self, model: Model, rng: torch.Generator, progress: Callable[[float], None]
     ) -> Figures:
-        """Measure a model; ``progress`` is called with the samples done since the last call."""
+        """Evaluate a model; ``progress`` receives the samples done since its last call."""
 
 
 def task(config: TrainConfig) -> type[Workload]:
@@ -118,10 +118,10 @@ def task(config: TrainConfig) -> type[Workload]:
     Raises
     ------
     ConfigError
-        If there is no such task.
+        If the task is unknown.
     """
-    found: type[Workload] = registered("task", config.task)
-    return found
+    workload: type[Workload] = registered("task", config.task)
+    return workload
 
 
 def build_objective(config: TrainConfig, trains: str, **context: Any) -> Any:
@@ -132,19 +132,19 @@ def build_objective(config: TrainConfig, trains: str, **context: Any) -> Any:
     ConfigError
         If it cannot be built, or trains something else; the error lists those that fit.
     """
-    made: Objective = build("objective", config.objective, **context)
-    if made.trains == trains:
-        return made
+    objective: Objective = build("objective", config.objective, **context)
+    if objective.trains == trains:
+        return objective
     kinds = {name: registered("objective", name) for name in names("objective")}
-    fit = [name for name, kind in kinds.items() if kind.trains == trains]  # type: ignore[attr-defined]
+    fitting = [name for name, kind in kinds.items() if kind.trains == trains]  # type: ignore[attr-defined]
     raise ConfigError(
-        f"The objective '{describe(made)['name']}' trains a {made.trains}; the task "
+        f"The objective '{describe(objective)['name']}' trains a {objective.trains}; the task "
         f"'{config.task}' trains a {trains}.",
-        fix=f"Objectives for it: {', '.join(fit)}.",
+        fix=f"Objectives for it: {', '.join(fitting)}.",
     )
 
 
-_NEW = "embedding.conditions."  # weights whose initial values change nothing
+_NEW = "embedding.conditions."  # weights whose initial values have no effect
 
 
 def load_weights(module: nn.Module, first: nn.Module, name: str) -> None:
@@ -156,13 +156,13 @@ def load_weights(module: nn.Module, first: nn.Module, name: str) -> None:
         If they do not fit.
     """
     try:
-        known = first.state_dict()
+        weights = first.state_dict()
         # New conditions may be added to a model: their initial weights do not change its output.
         new = {k: v for k, v in module.state_dict().items() if k.startswith(_NEW)}
-        module.load_state_dict({**new, **known})
+        module.load_state_dict({**new, **weights})
     except RuntimeError as error:
-        misfit = " ".join(str(error).split("\n\t")[1:2])[:160]  # the first kind of several
+        mismatch = " ".join(str(error).split("\n\t")[1:2])[:160]  # the first kind of several
         raise ModelFileError(
-            f"The weights of '{name}' do not fit the network: {misfit}",
+            f"The weights of '{name}' do not fit the network: {mismatch}",
             fix="Use the network settings of that model, or leave out 'init'.",
         ) from error

@@ -49,8 +49,8 @@ def check(config: TrainConfig) -> list[str]:
     if config.conditions.properties:
         _check_conditions(config, describe(objective))
     # The data's table of valences is not known yet; a stand-in suffices to check the setting.
-    known = {"allowed": torch.ones(1, 1, 1, dtype=torch.bool), "conditions": 1}
-    _, sampler = with_settings(exact, config.sampling, known)
+    context = {"allowed": torch.ones(1, 1, 1, dtype=torch.bool), "conditions": 1}
+    _, sampler = with_settings(exact, config.sampling, context)
     return [
         *_symmetry(config.network),
         *sampler_remarks(describe(sampler.stepper), describe(objective)),
@@ -58,7 +58,7 @@ def check(config: TrainConfig) -> list[str]:
 
 
 def _symmetry(network: Mapping[str, Any]) -> list[str]:
-    """Return a warning about a network that is not equivariant."""
+    """Warn about a network that is not equivariant."""
     name = str(network.get("name"))
     if name not in names("interaction"):
         return []
@@ -99,7 +99,7 @@ def _check_conditions(config: TrainConfig, objective: Mapping[str, Any]) -> None
             "keep: it does not go with 'conditions'.",
             fix=f"Objectives that do: {', '.join(n for n in names('objective') if n != 'reflow')}.",
         )
-    inner = objective.get("objective", objective)  # that of `endpoint`
+    inner = objective.get("objective", objective)  # the one inside `endpoint`
     coupling = inner.get("coupling", {"name": "independent"})["name"]
     if registered("coupling", coupling).across:  # type: ignore[attr-defined]
         keeps = (n for n in names("coupling") if not registered("coupling", n).across)  # type: ignore[attr-defined]

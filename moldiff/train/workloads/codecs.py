@@ -1,4 +1,4 @@
-"""Training a codec: molecules through their latents and back."""
+"""Training a codec, which encodes molecules as latents and reconstructs them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from moldiff.train.workloads.latents import codec_config
 __all__ = ["CLOSE", "Codecs", "trials"]
 
 CLOSE = 0.05
-"""RMSD in Å within which coordinates count as reconstructed."""
+"""RMSD in Å below which coordinates count as reconstructed."""
 
 _BATCH = 128
 
@@ -106,7 +106,7 @@ def trials(
     rng: torch.Generator,
     tick: Callable[[], Any] = lambda: None,
 ) -> dict[str, float]:
-    """Reconstruct some validation molecules from the mean of their latents.
+    """Reconstruct up to ``molecules`` validation molecules from the mean of their latents.
 
     Returns
     -------
@@ -115,29 +115,29 @@ def trials(
         atoms without alignment, mean in Å; ``close``: share within `CLOSE`; ``noisy_graphs`` and
         ``noisy_rmsd``: the same from a draw of the latents.
     """
-    held = store.indices("validation")
-    chosen = np.random.default_rng(0).permutation(held)[:molecules]
+    validation = store.indices("validation")
+    chosen = np.random.default_rng(0).permutation(validation)[:molecules]
     chosen = chosen[np.asarray(store.sizes)[chosen] > 1]
     if not len(chosen):
         return {}
     batches = SizeBuckets(store, chosen, batch=_BATCH, seed=0)
     codec, device = model.network, model.device
     assert isinstance(codec, Codec)
-    found: dict[str, list[Tensor]] = {}
+    errors: dict[str, list[Tensor]] = {}
     for step in range(batches.per_epoch):
         tick()
         x_0 = batches[step].to(device)
         z = codec.latents(x_0)
         for kind, latents in {"": z, "noisy_": codec.perturb(z, rng=rng)}.items():
             graphs, rmsd = _errors(codec.reconstruct(latents), x_0)
-            found.setdefault(f"{kind}graphs", []).append(graphs.float())
-            found.setdefault(f"{kind}rmsd", []).append(rmsd)
-    values = {name: torch.cat(parts) for name, parts in found.items()}
+            errors.setdefault(f"{kind}graphs", []).append(graphs.float())
+            errors.setdefault(f"{kind}rmsd", []).append(rmsd)
+    values = {name: torch.cat(parts) for name, parts in errors.items()}
     values["close"] = (values["rmsd"] < CLOSE).float()
     return {"samples": len(chosen)} | {k: round(float(v.mean()), 4) for k, v in values.items()}
 
 
 def _errors(output: Batch, x_0: Batch) -> tuple[Tensor, Tensor]:
-    """Return which graphs are right, (b,), and the RMSD of coordinates in Å, (b,)."""
+    """Return whether each graph is right, (b,), and the RMSD of coordinates in Å, (b,)."""
     right = torch.stack([(output[f] == x_0[f]).all(1) for f in x_0 if f != "positions"]).all(0)
     return right, (output["positions"] - x_0["positions"]).square().sum(-1).mean(1).sqrt()

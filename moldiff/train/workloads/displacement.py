@@ -127,7 +127,7 @@ class Displacement(Objective):
     times:
         Distribution of the noise level.
     poses:
-        Noised poses of each complex, which share one encoding of the pocket.
+        Noised poses of each complex, which share one encoding of ligand and pocket.
     jitter:
         Largest distance of the box's centre from the ligand's, Å.
     margin:
@@ -137,7 +137,7 @@ class Displacement(Objective):
     centre:
         Weight of the error of the centroid.
     knee:
-        Error in Å where the loss goes from square to linear.
+        Error in Å at which the loss changes from quadratic to linear.
     early:
         The loss at time t is divided by ``early`` + t: small errors near the data count too.
     """
@@ -161,11 +161,11 @@ class Displacement(Objective):
         drawn = example(complex_, jitter=self.jitter, margin=self.margin, rng=rng).to(device)
         pocket = drawn.pocket
         wobble = normal(pocket.positions.shape, rng=rng, device=device)
-        shaken = pocket.positions + self.wobble * wobble
+        perturbed = pocket.positions + self.wobble * wobble
         conformer = torch.randint(len(drawn.bound), (self.poses,), generator=rng).to(device)
         x_0 = to_batch(drawn.bound[conformer], pocket.centre)
         context = drawn.context() | {
-            "pocket": dataclasses.replace(pocket, positions=shaken),
+            "pocket": dataclasses.replace(pocket, positions=perturbed),
             "symmetry": drawn.symmetry,
         }
         return x_0.given(**context)

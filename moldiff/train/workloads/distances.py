@@ -75,7 +75,7 @@ class PairsOfInterest:
 )
 @dataclass(frozen=True)
 class DistanceLoss(Objective):
-    """Negative log-likelihood of distances, with pockets cut at a random sphere.
+    """Negative log-likelihood of distances, with pockets cropped to a random sphere.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ class DistanceLoss(Objective):
     beyond: tuple[float, float] = (7.0, 12.0)
 
     def batch(self, complexes: list[Complex], *, rng: torch.Generator) -> Batch:
-        """Collate complexes whose pockets are cut at random spheres."""
+        """Collate complexes with pockets cropped to random spheres."""
         return make_batch([self.crop(c, rng=rng) for c in complexes], rng=rng)
 
     def __call__(
@@ -103,32 +103,32 @@ class DistanceLoss(Objective):
         rng: torch.Generator,
         noise: Batch | None = None,
     ) -> ObjectiveLoss:
-        """Return the loss in nats per ligand atom, and its parts near and far."""
+        """Return the loss in nats per ligand atom, and its parts ``near`` and ``far``."""
         with torch.random.fork_rng(devices=[]):  # dropout draws from torch's global generator
             seed = int(torch.randint(1 << 62, (), generator=rng))
             torch.default_generator.manual_seed(seed)
             return pair_loss(trained, x_0)
 
     def crop(self, c: Complex, *, rng: torch.Generator) -> Complex:
-        """Return the complex with the residues that have an atom in the sphere."""
+        """Return the complex with only the residues that have an atom in the sphere."""
         middle = c.crystal.mean(0)
         centre = middle + self.jitter * torch.randn(3, generator=rng).numpy()
         low, high = self.beyond
         radius = np.linalg.norm(c.crystal - middle, axis=1).max()
         radius += low + (high - low) * float(torch.rand((), generator=rng))
         inside = np.linalg.norm(c.pocket - centre, axis=1) < radius
-        kept = np.isin(c.residue, c.residue[inside])
-        if kept.sum() < 2:
+        mask = np.isin(c.residue, c.residue[inside])
+        if mask.sum() < 2:
             return c
-        return replace(c, pocket=c.pocket[kept], tokens=c.tokens[kept], residue=c.residue[kept])
+        return replace(c, pocket=c.pocket[mask], tokens=c.tokens[mask], residue=c.residue[mask])
 
 
 def make_batch(complexes: list[Complex], *, rng: torch.Generator) -> Batch:
-    """Collate b complexes; ``rng`` draws the pairs that are out of reach.
+    """Collate b complexes; ``rng`` samples the pairs out of reach.
 
-    The ligands are padded to n atoms, with ``positions`` (b, n, 3) of the crystal in Å.  The
-    context holds ``ligand`` (a `LigandInput` with b rows), ``real`` (b, n), which marks the atoms
-    that are not padding, ``pocket``, the s sites of all pockets, and ``pairs``.
+    The ligands are padded to n atoms, with crystal ``positions`` (b, n, 3) in Å.  The context holds
+    ``ligand`` (a `LigandInput` with b rows), ``real`` (b, n), true for atoms and false for padding,
+    ``pocket``, the s sites of all pockets, and ``pairs`` (`PairsOfInterest`).
     """
     b, n = len(complexes), max(len(c.atoms) for c in complexes)
     atoms = torch.zeros(b, n, complexes[0].atoms.shape[1], dtype=torch.int64)
@@ -148,19 +148,19 @@ def make_batch(complexes: list[Complex], *, rng: torch.Generator) -> Batch:
         distance = nearest(x, pocket, REACH)
         inside = (distance < REACH).nonzero()
         outside = (distance >= REACH).nonzero()
-        drawn = torch.randint(len(outside), (min(len(inside), len(outside)),), generator=rng)
+        sample = torch.randint(len(outside), (min(len(inside), len(outside)),), generator=rng)
         offset = torch.tensor([k * n, start])
         near.append(inside + offset)
-        far.append(outside[drawn] + offset)
+        far.append(outside[sample] + offset)
         distances.append(distance[tuple(inside.T)])
-        weights.append(torch.full((len(drawn),), len(outside) / max(1, len(drawn))))
+        weights.append(torch.full((len(sample),), len(outside) / max(1, len(sample))))
         pockets.append(pocket)
         start += len(pocket)
-    chosen = PairsOfInterest(
+    selection = PairsOfInterest(
         torch.cat(near).T, torch.cat(distances), torch.cat(far).T, torch.cat(weights)
     )
     context = {"ligand": LigandInput(atoms, pairs), "real": real, "pocket": join(pockets)}
-    return Batch({"positions": positions}, {**context, "pairs": chosen})
+    return Batch({"positions": positions}, {**context, "pairs": selection})
 
 
 def pocket_of(c: Complex) -> Sites:
@@ -188,7 +188,7 @@ def pair_loss(network: DistanceNetwork, batch: Batch) -> ObjectiveLoss:
 
 @register("task", "distances")
 class Distances(Workload):
-    """Distances in crystal structures: one loss per batch of complexes."""
+    """The judge of poses: distances in crystal structures, one loss per batch of complexes."""
 
     score = "top1"
     unit, samples = "complex", "complexes"
@@ -260,7 +260,7 @@ def trials(
     complexes: int,
     tick: Callable[[], Any] = lambda: None,
 ) -> dict[str, float]:
-    """Rank `DECOYS` perturbed poses of each of some validation complexes.
+    """Rank `DECOYS` perturbed poses of each of up to ``complexes`` validation complexes.
 
     Returns
     -------
@@ -272,7 +272,7 @@ def trials(
     network = model.network
     assert isinstance(network, DistanceNetwork)
     network.eval()
-    best, least, nats = [], [], []
+    best, lowest, nats = [], [], []
     for index in chosen.tolist():
         tick()
         c, rng = store[index], generator(0, index)
@@ -282,15 +282,15 @@ def trials(
         poses = Batch({"positions": x}, context).to(model.device)
         scores = network(poses, poses["positions"].new_zeros(len(x))).cpu()
         best.append(rmsd[scores.argmax()])
-        least.append(rmsd.min())
+        lowest.append(rmsd.min())
         nats.append(pair_loss(network, make_batch([c], rng=rng).to(model.device))[0].cpu())
     if not best:
         return {}
-    found = torch.stack(best)
+    top = torch.stack(best)
     figures = {
-        "top1": (found <= _GOOD).float().mean(),
-        "rmsd": found.median(),
-        "oracle": (torch.stack(least) <= _GOOD).float().mean(),
+        "top1": (top <= _GOOD).float().mean(),
+        "rmsd": top.median(),
+        "oracle": (torch.stack(lowest) <= _GOOD).float().mean(),
         "nats": torch.stack(nats).mean(),
     }
     return {"samples": len(best)} | {k: round(float(v), 4) for k, v in figures.items()}

@@ -24,14 +24,14 @@ _STREAM = 41  # of random numbers
 
 
 def load_codec(config: TrainConfig, store: Store) -> Codec:
-    """Read the codec a run names, for molecules of the run's data.
+    """Load the codec of a run, checked against the run's data.
 
     Raises
     ------
     InputError, ModelFileError
-        If there is no such file, or it cannot be used.
+        If the file is missing or is not a codec.
     ConfigError
-        If it encodes molecules of other elements or charges.
+        If the codec has another vocabulary than the data.
     """
     path = Path(str(config.codec))
     if not path.is_file():
@@ -57,20 +57,20 @@ def load_codec(config: TrainConfig, store: Store) -> Codec:
 
 def codec_config(network: Mapping[str, Any], statistics: Statistics) -> dict[str, Any]:
     """Return the settings of a codec with those from the data: classes, and ``scale: data``."""
-    classes = {name: len(known) for name, known in statistics.marginals.items()}
+    classes = {name: len(frequencies) for name, frequencies in statistics.marginals.items()}
     config = {"scale": "data", **network, "classes": classes}
     return config | ({"scale": statistics.spread} if config["scale"] == "data" else {})
 
 
 def with_width(process: Mapping[str, Any], width: int) -> dict[str, Any]:
-    """Return a process whose spaces of vectors have the width of a codec, if they have none."""
-    made = {name: dict(part) for name, part in process.items()}
-    for part in made.values():
+    """Return a process whose spaces of vectors without a width have that of a codec."""
+    resolved = {name: dict(part) for name, part in process.items()}
+    for part in resolved.values():
         space = part.get("space")
         space = {"name": space} if isinstance(space, str) else space
         if isinstance(space, Mapping) and space.get("name") == "vectors":
             part["space"] = {"width": width, **space}
-    return made
+    return resolved
 
 
 def resolve_latent(config: TrainConfig, codec: Codec, store: Store) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def resolve_latent(config: TrainConfig, codec: Codec, store: Store) -> dict[str,
 
 @torch.no_grad()
 def _spreads(codec: Codec, store: Store, *, seed: int) -> dict[str, float]:
-    """Root mean square of every field of the latents of training molecules."""
+    """Return the root mean square of each field of the latents of training molecules."""
     batches = SizeBuckets(store, store.indices("train"), batch=64, seed=seed)
     rng = generator(seed, _STREAM)
     squares: dict[str, list[tuple[float, int]]] = {}

@@ -48,8 +48,8 @@ class Molecules(Workload):
     def __init__(self, config: TrainConfig, data: Store) -> None:
         train = data.indices("train")
         self.config = config
-        wanted, self.drop = config.conditions.properties, config.conditions.drop
-        labels = Labels(data, wanted, train) if wanted else None
+        properties, self.drop = config.conditions.properties, config.conditions.drop
+        labels = Labels(data, properties, train) if properties else None
         self.loader = SizeBuckets(data, train, batch=config.batch, seed=config.seed, labels=labels)
         self.model = _new_model(config, data, Statistics.of(data, train), labels)
         # Report a wrong setting before training, not after.
@@ -98,17 +98,17 @@ class Molecules(Workload):
             x_0, noise = turned(x_0, noise, rng=rng)
         if "conditions" in x_0.context:
             x_0 = x_0.given(conditions=dropped(x_0.context["conditions"], self.drop, rng=rng))
-        if not isinstance(batch, Pair):  # pairs are latents already, if the teacher makes them
+        if not isinstance(batch, Pair):  # a latent teacher's pairs are latents already
             x_0 = self.model.encode(x_0, rng=rng)
         yield *self.objective(self.model.denoiser, x_0, rng=rng, noise=noise), x_0.graphs
 
     def judge(
         self, model: Model, rng: torch.Generator, progress: Callable[[float], None]
     ) -> Figures:
-        """Judge by samples and their cheap metrics.
+        """Evaluate samples by fast metrics.
 
-        The figures: strict validity; molecules stable by EDM's look-up; distinct among the
-        valid ones and valid x distinct by the predicted graph; molecules per second.
+        The figures: strict validity; molecule stability by EDM's look-up; uniqueness among valid
+        molecules, and valid x unique, by the predicted graph; molecules per second.
         """
         from moldiff.generation.api import generate
         from moldiff.metrics import graph, lookup
@@ -124,14 +124,14 @@ class Molecules(Workload):
         )
         speed = len(generated) / (time.perf_counter() - start)
         items = samples(item.mol for item in generated)
-        judged, looked = graph.measure(items, None), lookup.measure(items, None)
+        graphs, lookups = graph.measure(items, None), lookup.measure(items, None)
         values = {
-            "strict_validity": judged.strict_validity().value,
+            "strict_validity": graphs.strict_validity().value,
             "lookup_stability": float("nan")
-            if isinstance(looked, str)
-            else looked.molecule_stability().value,
-            "unique": judged.uniqueness().value,
-            "valid_unique": judged.valid_unique().value,
+            if isinstance(lookups, str)
+            else lookups.molecule_stability().value,
+            "unique": graphs.uniqueness().value,
+            "valid_unique": graphs.valid_unique().value,
             "molecules_per_second": speed,
         }
         return {"samples": len(generated)} | {k: round(v, 4) for k, v in values.items()}
@@ -145,8 +145,8 @@ def _teacher_name(config: TrainConfig) -> str | None:
 def _teacher(name: str, student: Model, config: TrainConfig) -> Model:
     """Load a teacher in the precision of the training."""
     teacher = Model.load(find_model(name), device=config.device, domain="molecules")
-    what = _disagreement(teacher, student)
-    if what is not None:
+    setting = _disagreement(teacher, student)
+    if setting is not None:
         fitting = [
             k
             for k, path in bundled_models().items()
@@ -154,8 +154,8 @@ def _teacher(name: str, student: Model, config: TrainConfig) -> Model:
         ]
         names = f" (of those bundled: {', '.join(fitting)})" if fitting else ""
         raise ConfigError(
-            f"The {what} of the teacher '{name}' is not that of the model to be trained.",
-            fix=f"{_AGREE[what]}, or name another with --teacher{names}.",
+            f"The {setting} of the teacher '{name}' is not that of the model to be trained.",
+            fix=f"{_AGREE[setting]}, or name another with --teacher{names}.",
         )
     return teacher.replace(precision=getattr(torch, config.precision))
 
@@ -171,14 +171,14 @@ _AGREE = {
 
 def _disagreement(teacher: Model, student: Model) -> str | None:
     """Return the setting in which teacher and student disagree, or None."""
-    theirs, ours = teacher.domain.config(), student.domain.config()
+    of_teacher, of_student = teacher.domain.config(), student.domain.config()
     same = {
-        "vocabulary": theirs["vocabulary"] == ours["vocabulary"],
+        "vocabulary": of_teacher["vocabulary"] == of_student["vocabulary"],
         "process": teacher.config()["process"] == student.config()["process"],
-        "conditions": theirs.get("conditions") == ours.get("conditions"),
+        "conditions": of_teacher.get("conditions") == of_student.get("conditions"),
         "codec": _codec_digest(teacher) == _codec_digest(student),
     }
-    return next((what for what, agrees in same.items() if not agrees), None)
+    return next((setting for setting, agrees in same.items() if not agrees), None)
 
 
 def _codec_digest(model: Model) -> str | None:

@@ -38,7 +38,7 @@ class Pair(NamedTuple):
 
 
 class TeacherPairs:
-    """Endless batches of pairs, `Reflow.pairs` different ones, sized as the teacher's molecules.
+    """Endless batches of pairs, `Reflow.pairs` distinct ones, with the teacher's sizes.
 
     Parameters
     ----------
@@ -113,5 +113,5 @@ def _small(value: torch.Tensor) -> torch.Tensor:
 
 
 def _fields(tensors: Mapping[str, torch.Tensor], part: str) -> Batch:
-    found = {f: tensors[f"{part}.{f}"] for f in FIELDS if f"{part}.{f}" in tensors}
-    return Batch({f: v if v.is_floating_point() else v.long() for f, v in found.items()})
+    values = {f: tensors[f"{part}.{f}"] for f in FIELDS if f"{part}.{f}" in tensors}
+    return Batch({f: v if v.is_floating_point() else v.long() for f, v in values.items()})

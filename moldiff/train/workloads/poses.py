@@ -27,13 +27,13 @@ from moldiff.train.workloads.displacement import Displacement, example
 __all__ = ["DRAWS", "ComplexBatches", "Poses", "trials"]
 
 DRAWS = 8
-"""Poses drawn of each validation complex."""
+"""Number of poses drawn for each validation complex."""
 
 _GOOD = 2.0  # Å
 
 
 class ComplexBatches:
-    """Endless batches of complexes: an epoch is a permutation, a function of seed and number."""
+    """Endless batches of complexes: each epoch is a permutation, a function of seed and epoch."""
 
     def __init__(
         self, store: ComplexStore, indices: npt.NDArray[np.int64], *, batch: int, seed: int
@@ -60,7 +60,7 @@ class ComplexBatches:
 
 @register("task", "poses")
 class Poses(Workload):
-    """Docking: noised poses of several complexes a step, one loss per complex."""
+    """The docking model: noised poses of several complexes per step, one loss per complex."""
 
     score = "success"
     unit, samples = "complex", "poses"
@@ -126,12 +126,12 @@ def trials(
     Returns
     -------
     dict
-        ``success``: share of draws within 2 Å of the crystal pose (symmetry-corrected, heavy
-        atoms, no alignment); ``oracle``: share of complexes with such a draw; ``near``: share of
-        draws within 4 Å; ``rmsd``: median in Å; ``centroid``: median error of the centroid in Å.
+        ``success``: fraction of draws within 2 Å of the crystal pose (symmetry-corrected, heavy
+        atoms, no alignment); ``oracle``: fraction of complexes with such a draw; ``near``: fraction
+        of draws within 4 Å; ``rmsd``: median in Å; ``centroid``: median error of the centroid in Å.
     """
-    held = store.indices("validation")
-    chosen = np.random.default_rng(0).permutation(held)[:complexes]
+    validation = store.indices("validation")
+    chosen = np.random.default_rng(0).permutation(validation)[:complexes]
     rmsd, off = [], []
     for index in chosen:
         tick()
