@@ -94,7 +94,7 @@ def _number(setting: str, value: Any) -> Any:
             what = "temperature" if "temperature" in setting else setting
             fix = "Try 1."
             if setting == "guidance" and isinstance(one, str):
-                fix = f"A guidance by name stands in a list: [{one!r}]."
+                fix = f"Try 1, or a guidance by its name in a list: [{one!r}]."
             raise ConfigError(f"A {what} is a number, not {one!r}.", fix=fix)
     return dict(value) if by_field else float(value)
 
