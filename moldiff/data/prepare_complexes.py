@@ -15,7 +15,6 @@ import csv
 import json
 import os
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
@@ -27,7 +26,7 @@ import numpy.typing as npt
 
 from moldiff.data.complex_files import read_complex
 from moldiff.data.complexes import FIELDS, SCHEMA, SPLITS, Complex, ComplexStore, columns, shape_of
-from moldiff.data.write import replace_store, sha256
+from moldiff.data.write import new_store, sha256
 from moldiff.errors import DataError, InputError
 
 __all__ = ["pocket_clusters", "prepare_complexes", "split_clusters"]
@@ -227,8 +226,6 @@ def _write(
     reasons = dict(Counter(reason for _, reason in rejected).most_common())
     if not accepted:
         raise DataError(f"No complex can be used: {reasons}.", fix="Look at the reasons.")
-    if path.exists() and not (path / "store.json").is_file():
-        raise DataError(f"{path} exists and is not a data store.", fix="Choose another path.")
     clusters = pocket_clusters([c.fragments for _, c in accepted])
     split = split_clusters(clusters, share=share, seed=seed)
     meta = {
@@ -240,22 +237,14 @@ def _write(
         "rejected": reasons,
         "seed": seed,
     }
-    try:
-        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-        try:
-            arrays = columns([c for _, c in accepted]) | {"split": split, "cluster": clusters}
-            for name, array in arrays.items():
-                np.save(temporary / f"{name}.npy", array, allow_pickle=False)
-            (temporary / "names.txt").write_text("".join(f"{name}\n" for name, _ in accepted))
-            with (temporary / "rejected.csv").open("w", newline="", encoding="utf-8") as file:
-                csv.writer(file).writerows([("name", "reason"), *rejected])
-            meta["sha256"] = {file.name: sha256(file) for file in sorted(temporary.iterdir())}
-            (temporary / "store.json").write_text(json.dumps(meta, indent=2) + "\n")
-            replace_store(temporary, path)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-    except OSError as error:
-        raise DataError(
-            f"The data store {path} cannot be written: {error.strerror or error}.",
-            fix="Check the free space and the permissions.",
-        ) from error
+    with new_store(path) as folder:
+        arrays = columns([c for _, c in accepted]) | {"split": split, "cluster": clusters}
+        for name, array in arrays.items():
+            np.save(folder / f"{name}.npy", array, allow_pickle=False)
+        (folder / "names.txt").write_text(
+            "".join(f"{name}\n" for name, _ in accepted), encoding="utf-8"
+        )
+        with (folder / "rejected.csv").open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([("name", "reason"), *rejected])
+        meta["sha256"] = {file.name: sha256(file) for file in sorted(folder.iterdir())}
+        (folder / "store.json").write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")

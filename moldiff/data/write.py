@@ -14,7 +14,8 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ __all__ = [
     "SPLITS",
     "Entry",
     "Refused",
-    "replace_store",
+    "new_store",
     "sha256",
     "write_store",
 ]
@@ -92,10 +93,6 @@ def write_store(
         raise DataError(
             f"There is no molecule to store in {path}.", fix="Look at the reasons of rejection."
         )
-    if path.exists() and not (path / "store.json").is_file():
-        raise DataError(
-            f"{path} exists and is not a data store.", fix="Choose a path that does not exist yet."
-        )
     meta = {
         "schema": SCHEMA,
         "count": len(entries),
@@ -108,12 +105,29 @@ def write_store(
         "properties": [{"name": name, "unit": unit} for name, unit in properties],
         "notes": notes,
     }
+    with new_store(path) as folder:
+        _fill(folder, entries, rejected, meta)
+
+
+@contextmanager
+def new_store(path: Path) -> Iterator[Path]:
+    """Give a temporary folder for the files of a store, which then moves to its path.
+
+    Raises
+    ------
+    DataError
+        If the path is something other than a store, or cannot be written.
+    """
+    if path.exists() and not (path / "store.json").is_file():
+        raise DataError(
+            f"{path} exists and is not a data store.", fix="Choose a path that does not exist yet."
+        )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
         try:
-            _fill(temporary, entries, rejected, meta)
-            replace_store(temporary, path)
+            yield temporary
+            _replace(temporary, path)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
@@ -151,7 +165,7 @@ def _columns(entries: list[Entry], width: int) -> dict[str, np.ndarray]:
     return {name: np.asarray(value, dtype=ARRAYS[name]) for name, value in columns.items()}
 
 
-def replace_store(temporary: Path, path: Path) -> None:
+def _replace(temporary: Path, path: Path) -> None:
     """Move a finished directory to its path, then delete the older store, if any."""
     share(temporary, 0o777)
     if not path.exists():

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -30,6 +32,7 @@ __all__ = [
     "build_objective",
     "load_weights",
     "task",
+    "validation_sample",
 ]
 
 Loss = tuple[Tensor, dict[str, Tensor], int]
@@ -166,3 +169,8 @@ def load_weights(module: nn.Module, first: nn.Module, name: str) -> None:
             f"The weights of '{name}' do not fit the network: {mismatch}",
             fix="Use the network settings of that model, or leave out 'init'.",
         ) from error
+
+
+def validation_sample(data: Data, count: int) -> npt.NDArray[np.int64]:
+    """Return the indices of ``count`` validation examples, the same in every evaluation."""
+    return np.random.default_rng(0).permutation(data.indices("validation"))[:count]

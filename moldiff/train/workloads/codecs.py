@@ -22,7 +22,15 @@ from moldiff.train.config import TrainConfig
 from moldiff.train.data import molecule_store
 from moldiff.train.loader import SizeBuckets
 from moldiff.train.statistics import Statistics
-from moldiff.train.workloads.base import Figures, Loss, Say, Workload, build_objective, load_weights
+from moldiff.train.workloads.base import (
+    Figures,
+    Loss,
+    Say,
+    Workload,
+    build_objective,
+    load_weights,
+    validation_sample,
+)
 from moldiff.train.workloads.check import ANY
 from moldiff.train.workloads.latents import codec_config
 
@@ -115,8 +123,7 @@ def trials(
         atoms without alignment, mean in Å; ``close``: share within `CLOSE`; ``noisy_graphs`` and
         ``noisy_rmsd``: the same from a draw of the latents.
     """
-    validation = store.indices("validation")
-    chosen = np.random.default_rng(0).permutation(validation)[:molecules]
+    chosen = validation_sample(store, molecules)
     chosen = chosen[np.asarray(store.sizes)[chosen] > 1]
     if not len(chosen):
         return {}

@@ -32,7 +32,15 @@ from moldiff.nn.sites import Sites, join, nearest
 from moldiff.registry import register
 from moldiff.seeds import generator
 from moldiff.train.config import TrainConfig
-from moldiff.train.workloads.base import Figures, Loss, Say, Workload, build_objective, load_weights
+from moldiff.train.workloads.base import (
+    Figures,
+    Loss,
+    Say,
+    Workload,
+    build_objective,
+    load_weights,
+    validation_sample,
+)
 from moldiff.train.workloads.poses import ComplexBatches
 
 __all__ = ["DistanceLoss", "Distances", "decoys", "make_batch", "pair_loss", "trials"]
@@ -268,7 +276,7 @@ def trials(
         ``top1``: share of complexes whose best decoy by likelihood is within 2 Å; ``rmsd``: its
         median RMSD in Å; ``oracle``: share with any such decoy; ``nats``: the loss.
     """
-    chosen = np.random.default_rng(0).permutation(store.indices("validation"))[:complexes]
+    chosen = validation_sample(store, complexes)
     network = model.network
     assert isinstance(network, DistanceNetwork)
     network.eval()

@@ -21,7 +21,15 @@ from moldiff.model import Model
 from moldiff.registry import register
 from moldiff.seeds import generator
 from moldiff.train.config import TrainConfig
-from moldiff.train.workloads.base import Figures, Loss, Say, Workload, build_objective, load_weights
+from moldiff.train.workloads.base import (
+    Figures,
+    Loss,
+    Say,
+    Workload,
+    build_objective,
+    load_weights,
+    validation_sample,
+)
 from moldiff.train.workloads.displacement import Displacement, example
 
 __all__ = ["DRAWS", "ComplexBatches", "Poses", "trials"]
@@ -130,8 +138,7 @@ def trials(
         atoms, no alignment); ``oracle``: fraction of complexes with such a draw; ``near``: fraction
         of draws within 4 Å; ``rmsd``: median in Å; ``centroid``: median error of the centroid in Å.
     """
-    validation = store.indices("validation")
-    chosen = np.random.default_rng(0).permutation(validation)[:complexes]
+    chosen = validation_sample(store, complexes)
     rmsd, off = [], []
     for index in chosen:
         tick()
