@@ -14,7 +14,7 @@ from rdkit import Chem
 from torch import Tensor
 
 from moldiff.chem import QM9, Encoded, encode
-from moldiff.diffusion.batch import Batch, pair_count, pair_indices
+from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.denoiser import NetworkDenoiser
 from moldiff.diffusion.objective import Denoising
 from moldiff.diffusion.precondition import Karras
@@ -23,6 +23,7 @@ from moldiff.diffusion.schedule import Cosine, Rectified
 from moldiff.diffusion.space import Categorical, ZeroCoM
 from moldiff.nn import GraphNetwork
 from moldiff.registry import build, describe, names, registered
+from tests.batches import permuted
 
 SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
 SMALL = {
@@ -168,16 +169,6 @@ def test_points_keep_zero_mean(name: str) -> None:
     assert features.points.shape == (3, 7, SMALL["channels"], 3)
     assert features.points.abs().max() > 0.1
     assert features.points.mean(1).abs().max() < 1e-5
-
-
-def permuted(batch: Batch, order: Tensor) -> Batch:
-    """The same molecules with atom ``order[a]`` in place a."""
-    n = len(order)
-    i, j = pair_indices(n, order.device)
-    index = torch.zeros(n, n, dtype=torch.long)
-    index[i, j] = index[j, i] = torch.arange(pair_count(n))
-    pairs = index[order[i], order[j]]
-    return Batch({f: v[:, pairs if f == "bonds" else order] for f, v in batch.items()})
 
 
 def test_permutations(name: str) -> None:

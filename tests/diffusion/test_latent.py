@@ -18,7 +18,7 @@ from moldiff.chem import QM9, Encoded, Vocabulary, encode
 from moldiff.citing import cite
 from moldiff.data.molecules import prepare
 from moldiff.data.store import Store
-from moldiff.diffusion.batch import Batch, pair_count, pair_indices
+from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.objective import Reconstruction
 from moldiff.diffusion.space import ZeroCoM
 from moldiff.errors import ConfigError, InputError, ModelFileError
@@ -34,6 +34,7 @@ from moldiff.train.workloads.base import task
 from moldiff.train.workloads.check import check
 from moldiff.train.workloads.codecs import CLOSE, trials
 from moldiff.train.workloads.latents import resolve_latent
+from tests.batches import permuted
 
 SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
 PART = {
@@ -108,16 +109,6 @@ def test_translations_vanish() -> None:
     z = codec.latents(x)
     assert z["positions"].mean(1).abs().max() < 1e-5
     close(codec.latents(x.replace(positions=x["positions"] + torch.tensor([1.0, -2.0, 3.0]))), z)
-
-
-def permuted(batch: Batch, order: Tensor) -> Batch:
-    """The same molecules with atom ``order[a]`` in place a."""
-    n = len(order)
-    i, j = pair_indices(n, order.device)
-    index = torch.zeros(n, n, dtype=torch.long)
-    index[i, j] = index[j, i] = torch.arange(pair_count(n))
-    pairs = index[order[i], order[j]]
-    return Batch({f: v[:, pairs if f == "bonds" else order] for f, v in batch.items()})
 
 
 def test_latents_are_permuted_along() -> None:
