@@ -60,6 +60,8 @@ class Log:
             **{name: round(value / self._steps, 5) for name, value in self._sums.items()},
             "rate": round(progress.rate, 7),
             "norm": round(progress.norm, 3),
+            "skipped": progress.skipped,
+            "precision": str(self.trainer.precision).removeprefix("torch."),
             "speed": round(speed, 1),
             "hours": round(self.trainer.seconds / 3600, 4),
         }

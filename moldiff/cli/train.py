@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import torch
 
     from moldiff.train import TrainConfig, Trainer
+    from moldiff.train.trainer import Progress
 
 EXAMPLES = (
     "moldiff train my.sdf",
@@ -126,7 +127,7 @@ class _Run:
         from moldiff.train.workloads.base import task
 
         self.config, self.source, self.again = config, source, again
-        self.stopping = False
+        self.stopping, self.skipped = False, 0
         self.say: Callable[[str], None] = remark
         store = training_store(config, announce=remark)
         rejected = store.meta.get("rejected")
@@ -151,6 +152,7 @@ class _Run:
             try:
                 for progress in trainer.fit():
                     note = self.log.add(progress)
+                    self.report_skipped(progress)
                     shown.update(line, completed=progress.step, note=note)
                     if shown.disable and self.log.wrote:
                         self.say(f"step {progress.step} of {config.steps}: {note}")
@@ -180,6 +182,19 @@ class _Run:
             unit = trainer.work.unit
             things = counted(len(trainer.store.indices("train")), unit)
             remark(f"Training {counted(steps, 'step')} on {things} into {output}.")
+        if self.config.precision == "auto":
+            chosen = str(trainer.precision).removeprefix("torch.")
+            remark(f"Large products are in {chosen}, the faster type here (precision: auto).")
+
+    def report_skipped(self, progress: Progress) -> None:
+        """Say that a step made no update, at the first one and then in powers of two."""
+        count = progress.skipped
+        if count > self.skipped and not count & (count - 1):
+            self.say(
+                f"step {progress.step}: no update, its gradient is not finite "
+                f"({counted(count, 'such step')} so far; 'skipped' in log.csv)."
+            )
+        self.skipped = count
 
     def judge(self, model: Any, rng: torch.Generator) -> dict[str, float]:
         """Evaluate the model; leave early if asked to stop."""

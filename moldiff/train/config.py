@@ -7,10 +7,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from moldiff.configuration import Range, check_fields
 from moldiff.errors import ConfigError, InputError
+from moldiff.precision import Precision
 from moldiff.registry import configure
 
 __all__ = ["Conditions", "Evaluation", "OptimizerConfig", "TrainConfig"]
@@ -122,10 +123,15 @@ class TrainConfig:
         File of the codec in whose latents the model works (`moldiff.diffusion.latent`), or None.
     steps, batch:
         Number of optimisation steps, and molecules (or complexes) per step.
+    pieces:
+        Parts of equal size into which the batch of a step is divided; their gradients are
+        averaged.  Each has molecules of one size and random numbers of its own, so several pieces
+        mix sizes in a step, take less memory, and can be shared by as many processes.
     conditions:
         Properties to condition the model on (``moldiff generate --condition``).
     precision:
-        ``float32`` or ``bfloat16`` (for the large products; geometry stays exact).
+        ``float32``, ``bfloat16`` (for the large products; geometry stays exact), or ``auto``: the
+        faster one, by measurement at the start (`moldiff.precision`).  A run may go on in another.
     """
 
     data: str
@@ -135,7 +141,8 @@ class TrainConfig:
     seed: int = 0
     steps: Annotated[int, Range(1)] = 20_000
     batch: Annotated[int, Range(1)] = 64
-    precision: Literal["float32", "bfloat16"] = "float32"
+    pieces: Annotated[int, Range(1)] = 1
+    precision: Precision = "auto"
     threads: Annotated[int, Range(1)] = 1
     device: str = "cpu"
     init: str | None = None
@@ -157,6 +164,16 @@ class TrainConfig:
                 f"'conditions' are for the task 'molecules', not for '{self.task}'.",
                 fix="Leave them out.",
             )
+        if self.batch % self.pieces:
+            raise ConfigError(
+                f"A batch of {self.batch} cannot be divided into {self.pieces} equal pieces.",
+                fix=f"Use a 'batch' of {self.pieces * -(-self.batch // self.pieces)}.",
+            )
+
+    @property
+    def piece_size(self) -> int:
+        """Molecules (or complexes) in a piece of a batch."""
+        return self.batch // self.pieces
 
     @classmethod
     def from_yaml(cls, path: Path, **overrides: Any) -> TrainConfig:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from moldiff.errors import InputError
+from moldiff.text import replace_text
 
 __all__ = ["alone", "append_csv", "best"]
 
@@ -33,20 +35,33 @@ def alone(directory: Path) -> Iterator[None]:
 
 
 def append_csv(path: Path, row: dict[str, Any]) -> None:
-    """Append a row to a table; a new table starts with a header."""
+    """Append a row to a table; a new table starts with a header.
+
+    A table without some of the row's columns, of an earlier version, gets them with empty values.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = not path.exists() or path.stat().st_size == 0
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, list(row))
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
+    columns, rows = _table(path)
+    if missing := [name for name in row if name not in columns]:
+        columns += missing
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+        replace_text(path, text.getvalue())
+    with path.open("a", newline="", encoding="utf-8") as file:
+        csv.DictWriter(file, columns).writerow(row)
+
+
+def _table(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
+    """Columns and rows of a table; none of a file that does not exist or is empty."""
+    if not path.exists():
+        return [], []
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        return list(reader.fieldnames or ()), list(reader)
 
 
 def best(path: Path, column: str) -> float:
     """Return the largest value of a column of a table; 0 without values."""
-    if not path.exists():
-        return 0.0
-    with path.open(newline="") as file:
-        values = [row.get(column) for row in csv.DictReader(file)]
+    values = [row.get(column) for row in _table(path)[1]]
     return max((float(value) for value in values if value), default=0.0)

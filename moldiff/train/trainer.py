@@ -19,8 +19,10 @@ from typing import Any
 
 import torch
 
+from moldiff.cpu import set_threads
 from moldiff.errors import ConfigError, ModelFileError, MoldiffError
 from moldiff.model import Model
+from moldiff.precision import resolve
 from moldiff.registry import describe
 from moldiff.seeds import generator
 from moldiff.storage import read_tensors, replace_copy, write_tensors
@@ -34,17 +36,33 @@ __all__ = ["Progress", "Trainer"]
 CHECKPOINT_FORMAT = "moldiff-checkpoint-1"
 _NOISE, _EVALUATION = 1, 2  # streams of random numbers
 _PATIENCE = 20  # consecutive steps with a non-finite gradient that end a run
+_EARLIER = {"pieces": 1}  # settings of runs begun before there was a choice
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Report of a step: its number, losses by part, rate, samples per second."""
+    """Report of a step.
+
+    Attributes
+    ----------
+    step:
+        Number of steps done.
+    losses:
+        Mean over the batch, by part.
+    rate, norm:
+        Learning rate, and norm of the gradient before clipping.
+    speed:
+        Samples per second.
+    skipped:
+        Steps of this run without an update, because their gradient was not finite.
+    """
 
     step: int
     losses: dict[str, float]
     rate: float
     norm: float
     speed: float
+    skipped: int = 0
 
 
 class Trainer:
@@ -70,6 +88,8 @@ class Trainer:
     ) -> None:
         self.config, self.store, self.judge = config, store, judge
         self.output = Path(config.output)
+        self.precision = resolve(config.precision, config.device)
+        set_threads(config.threads)
         self.work: Workload = task(config)(config, store)
         self.loader, self.model = self.work.loader, self.work.model
         try:
@@ -84,7 +104,7 @@ class Trainer:
         self.average = Average(self.network.parameters(), config.optimizer.ema)
         self.step = 0
         self.judged = 0
-        self._diverging = 0
+        self.skipped = self._diverging = 0
         self.seconds = self.cpu_seconds = 0.0
         self.samples = 0
         if self.checkpoint.exists():
@@ -103,7 +123,7 @@ class Trainer:
     def identity(self) -> dict[str, Any]:
         """Return the settings that must not change when a run is resumed, as plain values."""
         config = self.config.to_dict()
-        run = {key: config[key] for key in ("seed", "batch", "objective", "precision")}
+        run = {key: config[key] for key in ("seed", "batch", "pieces", "objective")}
         optimizer = {k: v for k, v in config["optimizer"].items() if k != "decay"}
         model = {k: v for k, v in self.model.config().items() if k != "sampling"}
         data = self.store.meta["sha256"]
@@ -143,21 +163,17 @@ class Trainer:
 
     def _advance(self) -> Progress:
         start, cpu = time.perf_counter(), time.process_time()
-        rng = generator(self.config.seed, _NOISE, self.step)
         parts: list[dict[str, torch.Tensor]] = []
         samples = 0
-        for loss, part, count in self.work.losses(self.loader[self.step], rng=rng):
-            loss.backward()
-            parts.append(part)
-            samples += count
+        for piece in range(self.step * self.config.pieces, (self.step + 1) * self.config.pieces):
+            rng = generator(self.config.seed, _NOISE, piece)
+            for loss, part, count in self.work.losses(self.loader[piece], rng=rng):
+                (loss / self.config.pieces).backward()
+                parts.append(part)
+                samples += count
         rate = self.config.optimizer.rate(self.step, self.config.steps)
         norm = self.optimizers.step(rate)
-        self._diverging = 0 if math.isfinite(norm) else self._diverging + 1
-        if self._diverging >= _PATIENCE:
-            raise MoldiffError(
-                f"The loss was not finite in {_PATIENCE} steps in a row, at step {self.step}.",
-                fix="Lower 'lr' of the optimizer; the last checkpoint is untouched.",
-            )
+        self._check_finite(norm)
         self.average.update(self.step)
         self.step += 1
         elapsed = time.perf_counter() - start
@@ -165,7 +181,24 @@ class Trainer:
         self.cpu_seconds += time.process_time() - cpu
         self.samples += samples
         losses = {name: sum(float(p[name]) for p in parts) / len(parts) for name in parts[0]}
-        return Progress(self.step, losses, rate, norm, samples / elapsed)
+        return Progress(self.step, losses, rate, norm, samples / elapsed, self.skipped)
+
+    def _check_finite(self, norm: float) -> None:
+        """Count steps without an update; end the run if it cannot recover."""
+        skipped = not math.isfinite(norm)
+        self.skipped += skipped
+        self._diverging = self._diverging + 1 if skipped else 0
+        if self._diverging >= _PATIENCE:
+            raise MoldiffError(
+                f"The loss was not finite in {_PATIENCE} steps in a row, at step {self.step}.",
+                fix="Lower 'lr' of the optimizer; the last checkpoint is untouched.",
+            )
+        if not skipped and not self.optimizers.finite():
+            raise MoldiffError(
+                f"The update of step {self.step} made weights that are not finite numbers.",
+                fix="The last checkpoint is untouched: the same command goes on from it, with a "
+                "lower 'lr' if this happens again.",
+            )
 
     @contextmanager
     def averaged(self) -> Iterator[Model]:
@@ -204,10 +237,11 @@ class Trainer:
                 "molecules": len(self.store.indices("train")),
                 "steps": self.step,
                 "batch": self.config.batch,
-                "epochs": round(self.step / self.loader.per_epoch, 2),
+                "pieces": self.config.pieces,
+                "epochs": round(self.step * self.config.pieces / self.loader.per_epoch, 2),
                 "hours": round(self.seconds / 3600, 3),
                 "parameters": sum(p.numel() for p in self.network.parameters()),
-                "precision": self.config.precision,
+                "precision": str(self.precision).removeprefix("torch."),
                 "optimizer": self.config.to_dict()["optimizer"],
                 "objective": describe(self.objective),
             },
@@ -228,6 +262,7 @@ class Trainer:
             "seconds": repr(self.seconds),
             "cpu_seconds": repr(self.cpu_seconds),
             "samples": str(self.samples),
+            "skipped": str(self.skipped),
         }
         write_tensors(self.checkpoint, tensors, header)
         with self.averaged() as model:
@@ -251,7 +286,7 @@ class Trainer:
             extended &= int(header["steps"]) < self.config.steps
             if extended and self.before_decay.exists():
                 header, tensors = read_tensors(self.before_decay, CHECKPOINT_FORMAT)
-            identity = json.loads(header["identity"])
+            identity = _EARLIER | json.loads(header["identity"])
             differences = [
                 key for key, value in self.identity().items() if value != identity.get(key)
             ]
@@ -266,6 +301,7 @@ class Trainer:
             self.seconds = float(header["seconds"])
             self.cpu_seconds = float(header.get("cpu_seconds", "0"))  # absent in older checkpoints
             self.samples = int(header.get("samples", "0"))
+            self.skipped = int(header.get("skipped", "0"))
         except (KeyError, RuntimeError, ValueError) as error:
             raise ModelFileError(f"'{self.checkpoint}' is damaged: {error}", fix=fix) from error
 

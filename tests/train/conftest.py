@@ -52,6 +52,7 @@ def config(store: Store, tmp_path: Path) -> Callable[..., TrainConfig]:
             "batch": 4,
             "network": NETWORK,
             "seed": 5,
+            "precision": "float32",
             "evaluation": {"every": 0},
             "optimizer": {"warmup": 3, "decay": 3, "ema": 0.9},
         }

@@ -127,8 +127,8 @@ def test_wrong_values(wrong: dict[str, Any]) -> None:
         ),
         (
             {"precision": "bfloat61"},
-            "In my.yaml, 'precision' must be 'float32' or 'bfloat16', not 'bfloat61'. "
-            "Did you mean 'bfloat16'? Known: bfloat16, float32.",
+            "In my.yaml, 'precision' must be 'auto' or 'float32' or 'bfloat16', not 'bfloat61'. "
+            "Did you mean 'bfloat16'? Known: auto, bfloat16, float32.",
         ),
         (
             {"process": {"positions": 5}},

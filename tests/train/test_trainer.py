@@ -16,7 +16,7 @@ import torch
 import yaml
 
 from moldiff.data.store import Store
-from moldiff.errors import ConfigError, ModelFileError
+from moldiff.errors import ConfigError, ModelFileError, MoldiffError
 from moldiff.model import Model
 from moldiff.storage import read_tensors
 from moldiff.train import TrainConfig, Trainer
@@ -246,6 +246,71 @@ def test_fine_tuning_starts_from_a_model(config: Config, store: Store, tmp_path:
     other = dict(config().network) | {"width": 64}
     with pytest.raises(ModelFileError, match="fit"):
         Trainer(config(output=str(tmp_path / "wide"), init=str(init), network=other), store)
+
+
+def test_a_run_goes_on_in_another_precision(config: Config, store: Store, tmp_path: Path) -> None:
+    """As on a machine where another one is faster; the card names the last."""
+    fit(config(precision="float32", steps=8), store, 4)
+    done = fit(config(precision="bfloat16", steps=8), store)
+    assert [p.step for p in done] == [5, 6, 7, 8]
+    model = Model.load(tmp_path / "run" / "model.safetensors")
+    assert model.card["training"]["precision"] == "bfloat16"
+
+
+def test_the_gradient_is_the_mean_over_the_pieces(config: Config, store: Store) -> None:
+    """Each piece has the molecules and the noise of a whole batch of a run with small batches."""
+    small = [Trainer(config(batch=2, output=f"{config().output}-{k}"), store) for k in range(2)]
+    gradients = []
+    for k, trainer in enumerate(small):
+        trainer.step = k
+        trainer.optimizers.step = lambda rate: 1.0  # type: ignore[method-assign]
+        trainer._advance()
+        gradients.append([p.grad for p in trainer.network.parameters()])
+    whole = Trainer(config(batch=4, pieces=2), store)
+    whole.optimizers.step = lambda rate: 1.0  # type: ignore[method-assign]
+    progress = whole._advance()
+    for p, *parts in zip(whole.network.parameters(), *gradients, strict=True):
+        if p.grad is not None:
+            torch.testing.assert_close(p.grad, sum(parts) / 2)
+    assert progress.step == 1
+    assert whole.samples == sum(trainer.samples for trainer in small)
+
+
+def test_pieces_belong_to_the_run(config: Config, store: Store) -> None:
+    fit(config(steps=1), store)
+    with pytest.raises(ModelFileError, match="pieces"):
+        Trainer(config(steps=2, pieces=2), store)
+    with pytest.raises(ConfigError, match="batch of 4 cannot be divided into 3"):
+        config(pieces=3)
+
+
+def test_steps_without_an_update_are_counted(
+    config: Config, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = Trainer(config(steps=6), store)
+    losses = trainer.work.losses
+
+    def with_gaps(batch: Any, *, rng: torch.Generator) -> Any:
+        for loss, part, count in losses(batch, rng=rng):
+            yield loss * (float("nan") if trainer.step in (1, 3) else 1.0), part, count
+
+    monkeypatch.setattr(trainer.work, "losses", with_gaps)
+    assert [p.skipped for p in trainer.fit()] == [0, 1, 1, 2, 2, 2]
+    assert Trainer(config(steps=6), store).skipped == 2
+
+
+def test_weights_that_are_not_finite_end_the_run(
+    config: Config, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As from a damaged moment of the optimizer: the gradient is finite, the update is not."""
+    fit(config(steps=8), store, 4)
+    saved = (tmp_path / "run" / "checkpoint.safetensors").read_bytes()
+    trainer = Trainer(config(steps=8), store)
+    for state in trainer.optimizers.parts[0].state.values():
+        state["exp_avg_sq"].fill_(-1.0)
+    with pytest.raises(MoldiffError, match=r"update of step 4.*not finite"):
+        list(trainer.fit())
+    assert (tmp_path / "run" / "checkpoint.safetensors").read_bytes() == saved
 
 
 def test_bfloat16(config: Config, store: Store, tmp_path: Path) -> None:

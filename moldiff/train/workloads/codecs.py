@@ -16,6 +16,7 @@ from moldiff.diffusion.latent import Codec
 from moldiff.diffusion.objective import Reconstruction
 from moldiff.errors import ConfigError
 from moldiff.model import CODEC_USE, Model
+from moldiff.precision import resolve
 from moldiff.registry import build, register
 from moldiff.seeds import generator
 from moldiff.train.config import TrainConfig
@@ -55,8 +56,8 @@ class Codecs(Workload):
     def __init__(self, config: TrainConfig, data: Store) -> None:
         train = data.indices("train")
         self.config, self.data = config, data
-        self.precision: torch.dtype = getattr(torch, config.precision)
-        self.loader = SizeBuckets(data, train, batch=config.batch, seed=config.seed)
+        self.precision: torch.dtype = resolve(config.precision, config.device)
+        self.loader = SizeBuckets(data, train, batch=config.piece_size, seed=config.seed)
         vocabulary = data.vocabulary.to_dict()
         self.model = Model.from_config(
             {

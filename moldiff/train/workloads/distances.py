@@ -207,7 +207,7 @@ class Distances(Workload):
     def __init__(self, config: TrainConfig, data: ComplexStore) -> None:
         self.config, self.data = config, data
         train = data.indices("train")
-        self.loader = ComplexBatches(data, train, batch=config.batch, seed=config.seed)
+        self.loader = ComplexBatches(data, train, batch=config.piece_size, seed=config.seed)
         self.model = Model.from_config(
             {"domain": {"name": "distances"}, "network": config.network},
             seed=generator(config.seed, 0).initial_seed(),

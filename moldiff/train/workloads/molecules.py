@@ -18,6 +18,7 @@ from moldiff.errors import ConfigError
 from moldiff.generation.sampling import sampled
 from moldiff.model import Model
 from moldiff.models import bundled_models, find_model
+from moldiff.precision import resolve
 from moldiff.registry import describe, register
 from moldiff.seeds import generator
 from moldiff.storage import weights_digest
@@ -50,7 +51,9 @@ class Molecules(Workload):
         self.config = config
         properties, self.drop = config.conditions.properties, config.conditions.drop
         labels = Labels(data, properties, train) if properties else None
-        self.loader = SizeBuckets(data, train, batch=config.batch, seed=config.seed, labels=labels)
+        self.loader = SizeBuckets(
+            data, train, batch=config.piece_size, seed=config.seed, labels=labels
+        )
         self.model = _new_model(config, data, Statistics.of(data, train), labels)
         # Report a wrong setting before training, not after.
         sampled(self.model, self.model.denoiser, config.sampling)
@@ -70,7 +73,7 @@ class Molecules(Workload):
                 self.objective,
                 self.teacher,
                 Path(config.output) / "pairs",
-                batch=config.batch,
+                batch=config.piece_size,
                 seed=config.seed,
             )
 
@@ -157,7 +160,7 @@ def _teacher(name: str, student: Model, config: TrainConfig) -> Model:
             f"The {setting} of the teacher '{name}' is not that of the model to be trained.",
             fix=f"{_AGREE[setting]}, or name another with --teacher{names}.",
         )
-    return teacher.replace(precision=getattr(torch, config.precision))
+    return teacher.replace(precision=resolve(config.precision, config.device))
 
 
 #: Fix for each disagreement.  A process also depends on the data: their spread and classes.
@@ -211,4 +214,4 @@ def _new_model(
     if codec is not None and model.codec is not None:
         model.codec.load_state_dict(codec.state_dict())
         model.codec.to(config.device)
-    return model.replace(precision=getattr(torch, config.precision))
+    return model.replace(precision=resolve(config.precision, config.device))

@@ -18,6 +18,7 @@ from moldiff.domain.poses import MARGIN
 from moldiff.errors import DataError
 from moldiff.geometry.tensors import symmetric_rmsd
 from moldiff.model import Model
+from moldiff.precision import resolve
 from moldiff.registry import register
 from moldiff.seeds import generator
 from moldiff.train.config import TrainConfig
@@ -79,7 +80,7 @@ class Poses(Workload):
     def __init__(self, config: TrainConfig, data: ComplexStore) -> None:
         self.config, self.data = config, data
         train = data.indices("train")
-        self.loader = ComplexBatches(data, train, batch=config.batch, seed=config.seed)
+        self.loader = ComplexBatches(data, train, batch=config.piece_size, seed=config.seed)
         model = Model.from_config(
             {
                 "domain": {"name": "poses"},
@@ -90,7 +91,7 @@ class Poses(Workload):
             },
             seed=generator(config.seed, 0).initial_seed(),
         )
-        self.model = model.replace(precision=getattr(torch, config.precision))
+        self.model = model.replace(precision=resolve(config.precision, config.device))
         if config.init is not None:
             first = Model.load(Path(config.init), domain="poses")
             load_weights(self.model.network, first.network, config.init)

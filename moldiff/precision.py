@@ -1,0 +1,126 @@
+"""The type of the large matrix products: the fastest on this machine, by measurement.
+
+A processor without bfloat16 arithmetic emulates it, many times slower than float32; one with it
+is faster in bfloat16 only for products that are large enough.  Neither the name of a processor nor
+its instruction sets tell which case it is, so a small piece of a network is timed.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+from moldiff.errors import ConfigError
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["PRECISIONS", "Precision", "fastest", "resolve", "speeds"]
+
+Precision = Literal["auto", "float32", "bfloat16"]
+PRECISIONS: tuple[Precision, ...] = ("auto", "float32", "bfloat16")
+
+_ROWS, _WIDTH = 1024, 64  # a block of this size costs a millisecond or two
+_TURNS = 5
+_WORTH = 1.15  # bfloat16 must be this much faster: a tie goes to the exacter type
+
+
+def resolve(precision: str, device: str | torch.device = "cpu") -> torch.dtype:
+    """Return the type that a ``precision`` stands for on a device.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such precision or device, or the device lacks the precision.
+    """
+    import torch
+
+    if precision not in PRECISIONS:
+        raise ConfigError(
+            f"There is no precision '{precision}'.", fix=f"Known: {', '.join(PRECISIONS)}."
+        )
+    try:
+        device = torch.device(device)
+    except RuntimeError as error:
+        raise ConfigError(
+            f"There is no device '{device}'.", fix="Use 'cpu', or 'cuda' where torch finds a GPU."
+        ) from error
+    if precision == "auto":
+        return fastest(device)
+    if precision == "bfloat16" and not _has_bfloat16(device):
+        raise ConfigError(
+            f"The device '{device}' has no bfloat16.", fix="Use 'precision: auto', or float32."
+        )
+    dtype: torch.dtype = getattr(torch, precision)
+    return dtype
+
+
+@functools.cache
+def fastest(device: torch.device) -> torch.dtype:
+    """Return float32, or bfloat16 if it is clearly faster; measured once per process."""
+    import torch
+
+    if not _has_bfloat16(device):
+        return torch.float32
+    seconds = speeds(device)
+    faster = seconds[torch.float32] > _WORTH * seconds[torch.bfloat16]
+    return torch.bfloat16 if faster else torch.float32
+
+
+def speeds(device: torch.device) -> dict[torch.dtype, float]:
+    """Return the seconds that a step of a small network takes in each type, the best of some."""
+    import torch
+
+    blocks = {dtype: _block(dtype, device) for dtype in (torch.float32, torch.bfloat16)}
+    best = dict.fromkeys(blocks, float("inf"))
+    for turn in range(_TURNS + 1):
+        for dtype, block in blocks.items():
+            seconds = _seconds(block, device)
+            if turn:  # the first one also allocates
+                best[dtype] = min(best[dtype], seconds)
+    return best
+
+
+def _block(dtype: torch.dtype, device: torch.device) -> Callable[[], None]:
+    """A step of a feed-forward block, with its gradient."""
+    import torch
+    from torch import nn
+
+    with torch.random.fork_rng(devices=[]), torch.inference_mode(False):
+        net = nn.Sequential(
+            nn.Linear(_WIDTH, 3 * _WIDTH), nn.SiLU(), nn.Linear(3 * _WIDTH, _WIDTH)
+        ).to(device)
+        x = torch.ones(_ROWS, _WIDTH, device=device)
+
+    def step() -> None:
+        lower = dtype is not torch.float32
+        with torch.inference_mode(False), torch.enable_grad():
+            with torch.autocast(device.type, dtype=dtype, enabled=lower):
+                y = net(x)
+            y.float().square().mean().backward()
+
+    return step
+
+
+def _seconds(step: Callable[[], None], device: torch.device) -> float:
+    """CPU seconds of a step on a CPU, which other processes disturb least; else its duration."""
+    import torch
+
+    clock = time.process_time if device.type == "cpu" else time.perf_counter
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    start = clock()
+    step()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return clock() - start
+
+
+def _has_bfloat16(device: torch.device) -> bool:
+    import torch
+
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    return device.type == "cpu"

@@ -1,0 +1,69 @@
+"""Muon: orthogonal updates, in float32, as those of torch.optim.Muon."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from moldiff.train.muon import Muon, orthogonalised
+
+
+def matrices(k: int, rows: int, columns: int, decades: float = 3.0) -> torch.Tensor:
+    """Matrices whose singular values span some powers of ten."""
+    rng = torch.Generator().manual_seed(rows + columns)
+    x = torch.randn(k, rows, columns, generator=rng, dtype=torch.float64)
+    u, _, v = torch.linalg.svd(x, full_matrices=False)
+    s = torch.logspace(0, -decades, u.shape[-1], dtype=torch.float64)
+    return (u * s) @ v
+
+
+@pytest.mark.parametrize("shape", [(1, 32, 32), (3, 128, 192), (2, 384, 128), (2, 40, 64)])
+def test_singular_vectors_stay_and_singular_values_become_one(shape: tuple[int, ...]) -> None:
+    x = 7.0 * matrices(*shape)
+    u, s, v = torch.linalg.svd(x, full_matrices=False)
+    within = u.mT @ orthogonalised(x.float()).double() @ v.mT
+    values = within.diagonal(dim1=-2, dim2=-1)
+    # The coefficients of Jordan et al. end there from a thousandth of the norm on.
+    large = s > 1.5e-3 * x.norm(dim=(-2, -1)).unsqueeze(-1)
+    assert large.double().mean() > 0.6
+    assert values[large].min() > 0.65
+    assert values[large].max() < 1.25
+    # Directions are not mixed.
+    assert (within - torch.diag_embed(values)).abs().max() < 2e-3
+
+
+def test_a_matrix_of_zeros_stays_zero() -> None:
+    assert orthogonalised(torch.zeros(2, 32, 40)).abs().max() == 0
+
+
+def test_updates_are_those_of_torch() -> None:
+    """Its bfloat16 products round to three digits, so updates agree as far."""
+    shapes = [(32, 40), (40, 32), (32, 40)]
+    ours, theirs = ([nn.Parameter(matrices(1, *s)[0].float()) for s in shapes] for _ in range(2))
+    settings = {"lr": 0.02, "weight_decay": 0.1}
+    optimizers = (
+        Muon(ours, **settings),
+        torch.optim.Muon(theirs, **settings, adjust_lr_fn="match_rms_adamw"),
+    )
+    start = [p.detach().clone() for p in ours]
+    for step in range(4):
+        for k, (a, b) in enumerate(zip(ours, theirs, strict=True)):
+            rng = torch.Generator().manual_seed(10 * step + k)
+            a.grad = torch.randn(a.shape, generator=rng)
+            b.grad = a.grad.clone()
+        for optimizer in optimizers:
+            optimizer.step()
+    for a, b, before in zip(ours, theirs, start, strict=True):
+        assert (a - b).norm() < 0.03 * (b - before).norm()
+        assert (b - before).norm() > 0.1 * before.norm()
+        moments = [o.state[p]["momentum_buffer"] for o, p in zip(optimizers, (a, b), strict=True)]
+        torch.testing.assert_close(*moments)
+
+
+def test_a_parameter_without_gradient_is_left_alone() -> None:
+    idle, moved = nn.Parameter(torch.ones(32, 32)), nn.Parameter(torch.eye(32))
+    moved.grad = torch.randn(32, 32, generator=torch.Generator().manual_seed(0))
+    Muon([idle, moved], lr=0.1, weight_decay=0.1).step()
+    assert torch.equal(idle, torch.ones(32, 32))
+    assert not torch.equal(moved, torch.eye(32))
