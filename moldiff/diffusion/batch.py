@@ -28,6 +28,7 @@ __all__ = [
     "pair_count",
     "pair_indices",
     "pair_selector",
+    "pair_table",
     "register_field",
 ]
 
@@ -177,6 +178,16 @@ def pair_indices(n: int, device: torch.device) -> tuple[Tensor, Tensor]:
     with torch.inference_mode(False):  # cached: a gradient may need it later
         i, j = torch.triu_indices(n, n, 1, device=device)
     return i, j
+
+
+@functools.lru_cache(maxsize=256)
+def pair_table(n: int, device: torch.device) -> Tensor:
+    """Return the pair of every two atoms (i, j), row by row, shape (n^2,); e where i = j."""
+    i, j = pair_indices(n, device)
+    with torch.inference_mode(False):  # cached: a gradient may need it later
+        table = torch.full((n, n), len(i), device=device)
+        table[i, j] = table[j, i] = torch.arange(len(i), device=device)
+    return table.flatten()
 
 
 @functools.lru_cache(maxsize=256)

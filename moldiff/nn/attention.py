@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional as F
 
-from moldiff.diffusion.batch import pair_indices
+from moldiff.diffusion.batch import pair_table
 
 __all__ = ["pair_attention"]
 
@@ -26,11 +27,10 @@ def pair_attention(
     """
     (b, n, three_widths), heads = qkv.shape, bias.shape[-1]
     q, k, v = qkv.view(b, n, 3, heads, -1).permute(2, 0, 3, 1, 4)
-    i, j = pair_indices(n, qkv.device)
-    by_head = bias.transpose(1, 2)
-    dense = by_head.new_zeros(b, heads, n, n)
-    dense[:, :, i, j] = by_head
-    dense[:, :, j, i] = by_head
+    # The pairs of all (i, j), of which the last, i = j, has no bias; rows are contiguous.
+    padded = F.pad(bias, (0, 0, 0, 1))
+    dense = padded.index_select(1, pair_table(n, bias.device)).view(b, n, n, heads)
+    dense = dense.permute(0, 3, 1, 2)
     scale = (three_widths // 3 // heads) ** -0.5
     weights = torch.softmax(q @ k.transpose(-1, -2) * scale + dense, -1)
     return (weights @ v).transpose(1, 2).reshape(b, n, three_widths // 3)

@@ -31,7 +31,7 @@ from torch.nn import functional as F
 from moldiff.diffusion.batch import pair_selector
 from moldiff.diffusion.network import Symmetry
 from moldiff.nn.attention import pair_attention
-from moldiff.nn.embed import Features, pair_differences, pair_forces
+from moldiff.nn.embed import Features, pair_differences, pair_forces, squared_norm
 from moldiff.nn.interaction import Interaction
 from moldiff.registry import register
 
@@ -74,14 +74,15 @@ class _Layer(nn.Module):
         h = self.norm(x.atoms) * (1 + scale_a) + shift_a
         n = h.shape[1]
         differences = pair_differences(x.points)
-        square = differences.square().sum(-1)
-        both = pair_selector(n, h.device, 1)
+        square = squared_norm(differences)
+        both = pair_selector(n, h.device, 1).expand(len(h), -1, -1)
         # One product for pairs and distances: a separate one with 8 columns would cost as much.
         weight = torch.cat([self.message.weight, self.metric.weight], 1)
         inputs = torch.cat([x.pairs, square.log1p().to(x.pairs.dtype)], -1)
-        m = F.silu(both @ self.sum_atoms(h) + F.linear(inputs, weight, self.message.bias))
+        m = F.linear(inputs, weight, self.message.bias)
+        m = F.silu(torch.baddbmm(m, both, self.sum_atoms(h)))
         pair_update, bias, gate = self.spread(m).split(self.split, -1)
-        message_sum = (both.T @ m) / n**0.5
+        message_sum = (both.mT @ m) / n**0.5
         attended = pair_attention(self.qkv(h), bias)
         atoms = x.atoms + self.out(torch.cat([attended, message_sum], -1))
         h = self.norm(atoms) * (1 + scale_f) + shift_f

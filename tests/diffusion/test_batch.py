@@ -8,7 +8,14 @@ from collections.abc import Mapping
 import pytest
 import torch
 
-from moldiff.diffusion.batch import FIELDS, Batch, pair_count, pair_indices, pair_selector
+from moldiff.diffusion.batch import (
+    FIELDS,
+    Batch,
+    pair_count,
+    pair_indices,
+    pair_selector,
+    pair_table,
+)
 
 CPU = torch.device("cpu")
 
@@ -99,3 +106,13 @@ def test_pair_selector(sign: int) -> None:
     x = torch.randn(n, 3, generator=torch.Generator().manual_seed(0))
     i, j = pair_indices(n, CPU)
     torch.testing.assert_close(pair_selector(n, CPU, sign) @ x, x[i] + sign * x[j])
+
+
+def test_pair_table() -> None:
+    n = 5
+    i, j = pair_indices(n, CPU)
+    table = pair_table(n, CPU).view(n, n)
+    pairs = torch.arange(len(i))
+    assert torch.equal(table[i, j], pairs)
+    assert torch.equal(table[j, i], pairs)
+    assert (table.diagonal() == len(i)).all()

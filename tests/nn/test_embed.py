@@ -5,7 +5,13 @@ from __future__ import annotations
 import torch
 
 from moldiff.diffusion.batch import pair_indices
-from moldiff.nn.embed import distance_basis, pair_differences, pair_forces, time_features
+from moldiff.nn.embed import (
+    distance_basis,
+    pair_differences,
+    pair_forces,
+    squared_norm,
+    time_features,
+)
 
 
 def test_differences_are_those_of_the_pairs() -> None:
@@ -41,3 +47,20 @@ def test_time_features_tell_times_apart() -> None:
     features = time_features(torch.linspace(0, 1, 50), 16)
     apart = torch.cdist(features, features) + 9 * torch.eye(50)
     assert features.shape == (50, 32) and apart.min() > 0.1
+
+
+def test_the_squared_norm_is_the_sum_of_squares_with_its_gradient() -> None:
+    x = torch.randn(2, 5, 4, 3, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    y = x.detach().clone().requires_grad_()
+    weight = torch.arange(40.0).reshape(2, 5, 4)
+    (squared_norm(x) * weight).sum().backward()
+    (y.square().sum(-1) * weight).sum().backward()
+    assert torch.equal(squared_norm(x), y.square().sum(-1))
+    torch.testing.assert_close(x.grad, y.grad)
+
+
+def test_far_pairs_have_a_basis_of_zeros_that_are_cheap_to_compute() -> None:
+    """Numbers below 1e-38 would make exp, and products with them, many times as slow."""
+    far = distance_basis(torch.full((1, 1, 3), 30.0), torch.linspace(0.0, 8.0, 24))
+    assert far.min() > 1e-38
+    assert far.max() < 1e-30
