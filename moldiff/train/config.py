@@ -122,6 +122,14 @@ class TrainConfig:
         File of the codec in whose latents the model works (`moldiff.diffusion.latent`), or None.
     steps, batch:
         Number of optimisation steps, and molecules (or complexes) per step.
+    balance:
+        ``molecules``: every step has ``batch`` of them.  ``cost``: fewer large and more small ones,
+        so that steps take about the same memory and time, and ``batch`` at the mean size of the
+        data; every molecule counts the same.  For molecules and codecs; see `moldiff.train.loader`.
+    process:
+        How each field is noised.  The ``scale`` of coordinates is a number in Å, ``data`` (the
+        spread of the data) or ``size`` (a power of the number of atoms, fitted to the data; for
+        broad ranges of sizes; see `moldiff.diffusion.process.PowerLaw`).
     conditions:
         Properties to condition the model on (``moldiff generate --condition``).
     precision:
@@ -135,6 +143,7 @@ class TrainConfig:
     seed: int = 0
     steps: Annotated[int, Range(1)] = 20_000
     batch: Annotated[int, Range(1)] = 64
+    balance: Literal["molecules", "cost"] = "molecules"
     precision: Literal["float32", "bfloat16"] = "float32"
     threads: Annotated[int, Range(1)] = 1
     device: str = "cpu"
@@ -156,6 +165,11 @@ class TrainConfig:
             raise ConfigError(
                 f"'conditions' are for the task 'molecules', not for '{self.task}'.",
                 fix="Leave them out.",
+            )
+        if self.balance == "cost" and self.task not in ("molecules", "codec"):
+            raise ConfigError(
+                f"'balance: cost' is for the tasks 'molecules' and 'codec', not for '{self.task}'.",
+                fix="Leave it out.",
             )
 
     @classmethod
