@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from moldiff.configuration import Range, check_fields
 from moldiff.errors import ConfigError, InputError
@@ -127,6 +127,14 @@ class TrainConfig:
         Parts of equal size into which the batch of a step is divided; their gradients are
         averaged.  Each has molecules of one size and random numbers of its own, so several pieces
         mix sizes in a step, take less memory, and can be shared by as many processes.
+    balance:
+        ``molecules``: every step has ``batch`` of them.  ``cost``: fewer large and more small ones,
+        so that steps take about the same memory and time, and ``batch`` at the mean size of the
+        data; every molecule counts the same.  For molecules and codecs; see `moldiff.train.loader`.
+    process:
+        How each field is noised.  The ``scale`` of coordinates is a number in Å, ``data`` (the
+        spread of the data) or ``size`` (a power of the number of atoms, fitted to the data; for
+        broad ranges of sizes; see `moldiff.diffusion.process.PowerLaw`).
     conditions:
         Properties to condition the model on (``moldiff generate --condition``).
     precision:
@@ -143,6 +151,7 @@ class TrainConfig:
     batch: Annotated[int, Range(1)] = 64
     pieces: Annotated[int, Range(1)] = 1
     precision: Precision = "auto"
+    balance: Literal["molecules", "cost"] = "molecules"
     threads: Annotated[int, Range(1)] = 1
     device: str = "cpu"
     init: str | None = None
@@ -168,6 +177,11 @@ class TrainConfig:
             raise ConfigError(
                 f"A batch of {self.batch} cannot be divided into {self.pieces} equal pieces.",
                 fix=f"Use a 'batch' of {self.pieces * -(-self.batch // self.pieces)}.",
+            )
+        if self.balance == "cost" and self.task not in ("molecules", "codec"):
+            raise ConfigError(
+                f"'balance: cost' is for the tasks 'molecules' and 'codec', not for '{self.task}'.",
+                fix="Leave it out.",
             )
 
     @property

@@ -28,7 +28,15 @@ from moldiff.train.data import molecule_store
 from moldiff.train.loader import SizeBuckets
 from moldiff.train.orientation import turned
 from moldiff.train.statistics import Statistics
-from moldiff.train.workloads.base import Figures, Loss, Say, Workload, build_objective, load_weights
+from moldiff.train.workloads.base import (
+    Figures,
+    Loss,
+    Say,
+    Workload,
+    batches,
+    build_objective,
+    load_weights,
+)
 from moldiff.train.workloads.check import check
 from moldiff.train.workloads.latents import load_codec, resolve_latent
 from moldiff.train.workloads.pairs import Pair, TeacherPairs
@@ -52,7 +60,12 @@ class Molecules(Workload):
         properties, self.drop = config.conditions.properties, config.conditions.drop
         labels = Labels(data, properties, train) if properties else None
         self.loader = SizeBuckets(
-            data, train, batch=config.piece_size, seed=config.seed, labels=labels
+            data,
+            train,
+            batch=config.piece_size,
+            seed=config.seed,
+            labels=labels,
+            balance=config.balance,
         )
         self.model = _new_model(config, data, Statistics.of(data, train), labels)
         # Report a wrong setting before training, not after.
@@ -91,7 +104,8 @@ class Molecules(Workload):
         codec = _codec_digest(self.model)
         latent = {} if codec is None else {"codec weights": codec}
         conditional = bool(self.config.conditions.properties)
-        return teacher | latent | ({"drop": self.drop} if conditional else {})
+        drop = {"drop": self.drop} if conditional else {}
+        return teacher | latent | drop | batches(self.config)
 
     def losses(self, batch: Batch | Pair, *, rng: torch.Generator) -> Iterator[Loss]:
         x_0, noise = batch if isinstance(batch, Pair) else (batch, None)
@@ -103,7 +117,8 @@ class Molecules(Workload):
             x_0 = x_0.given(conditions=dropped(x_0.context["conditions"], self.drop, rng=rng))
         if not isinstance(batch, Pair):  # a latent teacher's pairs are latents already
             x_0 = self.model.encode(x_0, rng=rng)
-        yield *self.objective(self.model.denoiser, x_0, rng=rng, noise=noise), x_0.graphs
+        loss, parts = self.objective(self.model.denoiser, x_0, rng=rng, noise=noise)
+        yield self.loader.weight(x_0) * loss, parts, x_0.graphs
 
     def judge(
         self, model: Model, rng: torch.Generator, progress: Callable[[float], None]
