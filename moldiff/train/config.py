@@ -13,6 +13,7 @@ from moldiff.configuration import Range, check_fields
 from moldiff.errors import ConfigError, InputError
 from moldiff.precision import Precision
 from moldiff.registry import configure
+from moldiff.train.parts import Parts
 
 __all__ = ["Conditions", "Evaluation", "OptimizerConfig", "TrainConfig"]
 
@@ -137,6 +138,9 @@ class TrainConfig:
         broad ranges of sizes; see `moldiff.diffusion.process.PowerLaw`).
     conditions:
         Properties to condition the model on (``moldiff generate --condition``).
+    parts:
+        How often, and how large, a part of a molecule is given in training, so that the model can
+        complete molecules (`moldiff.train.parts`); never by default.
     precision:
         ``float32``, ``bfloat16`` (for the large products; geometry stays exact), or ``auto``: the
         faster one, by measurement at the start (`moldiff.precision`).  A run may go on in another.
@@ -164,6 +168,7 @@ class TrainConfig:
     optimizer: OptimizerConfig = OptimizerConfig()
     evaluation: Evaluation = Evaluation()
     conditions: Conditions = Conditions()
+    parts: Parts = Parts()
     sampling: Mapping[str, Any] = field(default_factory=lambda: _SAMPLING)
 
     def __post_init__(self) -> None:
@@ -171,6 +176,11 @@ class TrainConfig:
         if self.conditions.properties and self.task != "molecules":
             raise ConfigError(
                 f"'conditions' are for the task 'molecules', not for '{self.task}'.",
+                fix="Leave them out.",
+            )
+        if self.parts.share and (self.task != "molecules" or self.codec is not None):
+            raise ConfigError(
+                "'parts' are for the task 'molecules' without a codec: latents have no parts.",
                 fix="Leave them out.",
             )
         if self.batch % self.pieces:

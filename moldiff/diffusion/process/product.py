@@ -14,7 +14,7 @@ from moldiff.diffusion.batch import FIELDS, Batch, pair_count
 from moldiff.diffusion.process.base import Flow, Process
 from moldiff.diffusion.process.gaussian import Gaussian, PowerLaw
 from moldiff.diffusion.space import Categorical, Vectors, ZeroCoM, expand
-from moldiff.diffusion.time import SiteTimes, Time, batch_times, field_times
+from moldiff.diffusion.time import Clean, SiteTimes, Time, batch_times, field_times
 from moldiff.errors import ConfigError, did_you_mean
 from moldiff.registry import build, describe, ready_made
 
@@ -131,11 +131,9 @@ class Product:
     def noise_like(self, x: Batch, *, rng: torch.Generator) -> Batch:
         """Draw pure noise with the shapes of a batch, for :meth:`forward` to mix in."""
         shapes = {f: tuple(x[f].shape) for f in self.processes}
-        clean = x.context.get("clean") or {}
-        fixed = {scope for scope, mask in clean.items() if bool(mask.any())}
-        processes = {
-            f: p.freed() if FIELDS[f].scope in fixed else p for f, p in self.processes.items()
-        }
+        clean = x.context.get("clean") or Clean({})
+        fixed = {f for f in self.processes if (mask := clean.of(f)) is not None and mask.any()}
+        processes = {f: p.freed() if f in fixed else p for f, p in self.processes.items()}
         return Batch(Product(processes)._draw(shapes, rng, x.device), x.context)
 
     def start(self, x_0: Batch, *, rng: torch.Generator) -> Batch:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,8 @@ class Molecules(Workload):
         latent = {} if codec is None else {"codec weights": codec}
         conditional = bool(self.config.conditions.properties)
         drop = {"drop": self.drop} if conditional else {}
-        return teacher | latent | drop | batches(self.config)
+        parts = {"parts": asdict(self.config.parts)} if self.config.parts.share else {}
+        return teacher | latent | parts | drop | batches(self.config)
 
     def losses(self, batch: Batch | Pair, *, rng: torch.Generator) -> Iterator[Loss]:
         x_0, noise = batch if isinstance(batch, Pair) else (batch, None)
@@ -115,6 +117,8 @@ class Molecules(Workload):
             x_0, noise = turned(x_0, noise, rng=rng)
         if "conditions" in x_0.context:
             x_0 = x_0.given(conditions=dropped(x_0.context["conditions"], self.drop, rng=rng))
+        if self.config.parts.share and noise is None:
+            x_0 = self.config.parts.given(x_0, rng=rng)
         if not isinstance(batch, Pair):  # a latent teacher's pairs are latents already
             x_0 = self.model.encode(x_0, rng=rng)
         loss, parts = self.objective(self.model.denoiser, x_0, rng=rng, noise=noise)
@@ -217,6 +221,7 @@ def _new_model(
                 "vocabulary": store.vocabulary.to_dict(),
                 "sizes": {str(n): w for n, w in statistics.sizes.items()},
                 "conditions": [c.to_config() for c in conditions],
+                "parts": bool(config.parts.share),
             },
             **described,
             "process": statistics.resolve(process),
