@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from moldiff.errors import InputError
+from moldiff.registry import names, registered
 from moldiff.text import replace_text
 
-__all__ = ["alone", "append_csv", "best"]
+__all__ = ["alone", "append_csv", "best", "completed"]
 
 
 @contextmanager
@@ -65,3 +67,13 @@ def best(path: Path, column: str) -> float:
     """Return the largest value of a column of a table; 0 without values."""
     values = [row.get(column) for row in _table(path)[1]]
     return max((float(value) for value in values if value), default=0.0)
+
+
+def completed(identity: dict[str, Any]) -> dict[str, Any]:
+    """Return an identity with the defaults of settings that came after its run began."""
+    network = identity.get("network")
+    if isinstance(network, dict) and network.get("name") in names("interaction"):
+        parameters = inspect.signature(registered("interaction", network["name"])).parameters
+        defaults = {k: p.default for k, p in parameters.items() if p.default is not p.empty}
+        identity = {**identity, "network": {**defaults, **network}}
+    return {"pieces": 1, **identity}

@@ -28,7 +28,7 @@ from moldiff.seeds import generator
 from moldiff.storage import read_tensors, replace_copy, write_tensors
 from moldiff.train.config import TrainConfig
 from moldiff.train.optimizer import Average, Optimizers
-from moldiff.train.records import alone, append_csv, best
+from moldiff.train.records import alone, append_csv, best, completed
 from moldiff.train.workloads.base import Data, Workload, task
 
 __all__ = ["Progress", "Trainer"]
@@ -36,7 +36,6 @@ __all__ = ["Progress", "Trainer"]
 CHECKPOINT_FORMAT = "moldiff-checkpoint-1"
 _NOISE, _EVALUATION = 1, 2  # streams of random numbers
 _PATIENCE = 20  # consecutive steps with a non-finite gradient that end a run
-_EARLIER = {"pieces": 1}  # settings of runs begun before there was a choice
 
 
 @dataclass(frozen=True)
@@ -286,7 +285,7 @@ class Trainer:
             extended &= int(header["steps"]) < self.config.steps
             if extended and self.before_decay.exists():
                 header, tensors = read_tensors(self.before_decay, CHECKPOINT_FORMAT)
-            identity = _EARLIER | json.loads(header["identity"])
+            identity = completed(json.loads(header["identity"]))
             differences = [
                 key for key, value in self.identity().items() if value != identity.get(key)
             ]

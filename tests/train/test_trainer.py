@@ -18,7 +18,7 @@ import yaml
 from moldiff.data.store import Store
 from moldiff.errors import ConfigError, ModelFileError, MoldiffError
 from moldiff.model import Model
-from moldiff.storage import read_tensors
+from moldiff.storage import read_tensors, write_tensors
 from moldiff.train import TrainConfig, Trainer
 from moldiff.train.trainer import CHECKPOINT_FORMAT, Progress
 
@@ -387,3 +387,17 @@ def test_a_checkpoint_of_another_run_is_refused(
     with pytest.raises(ModelFileError) as caught:
         Trainer(config(**change), store)
     assert "output" in caught.value.fix
+
+
+def test_a_run_begun_before_a_setting_existed_goes_on(
+    config: Config, store: Store, tmp_path: Path
+) -> None:
+    fit(config(steps=8), store, 4)
+    path = tmp_path / "run" / "checkpoint.safetensors"
+    header, found = read_tensors(path, CHECKPOINT_FORMAT)
+    identity = json.loads(header["identity"])
+    del identity["pieces"], identity["network"]["cross_attention"]
+    write_tensors(path, found, header | {"identity": json.dumps(identity)})
+    assert Trainer(config(steps=8), store).step == 4
+    with pytest.raises(ModelFileError, match="another run: different network"):
+        Trainer(config(steps=8, network={**config().network, "cross_attention": True}), store)

@@ -7,6 +7,7 @@ registers its class under its name, the ``task`` of a configuration.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -153,7 +154,8 @@ def batches(config: TrainConfig) -> dict[str, Any]:
     return {} if config.balance == "molecules" else {"batch": [config.batch, config.balance]}
 
 
-_NEW = "embedding.conditions."  # weights whose initial values have no effect
+# Weights whose initial values have no effect: those of conditions that a model gets now.
+_NEW = re.compile(r"embedding\.(conditions|tokens)\.|interaction\.stack\.\d+\.cross\.")
 
 
 def load_weights(module: nn.Module, first: nn.Module, name: str) -> None:
@@ -167,7 +169,7 @@ def load_weights(module: nn.Module, first: nn.Module, name: str) -> None:
     try:
         weights = first.state_dict()
         # New conditions may be added to a model: their initial weights do not change its output.
-        new = {k: v for k, v in module.state_dict().items() if k.startswith(_NEW)}
+        new = {k: v for k, v in module.state_dict().items() if _NEW.match(k)}
         module.load_state_dict({**new, **weights})
     except RuntimeError as error:
         mismatch = " ".join(str(error).split("\n\t")[1:2])[:160]  # the first kind of several
