@@ -11,7 +11,7 @@ import torch
 from rdkit import Chem
 
 from moldiff.chem.decode import decode
-from moldiff.chem.encode import Encoded
+from moldiff.chem.encoded import Encoded
 from moldiff.chem.valence import valence_table
 from moldiff.chem.vocabulary import Vocabulary
 from moldiff.diffusion.batch import Batch
