@@ -19,7 +19,7 @@ KINDS = [(e, h) for e in ELEMENTS for h in range(4)]
 VOCABULARY = Vocabulary(
     tuple(e for e, _ in KINDS), (-1, 0, 1), tuple(h for _, h in KINDS), aromatic=True
 )
-# Benzene, pyridine, pyrrole, imidazole, indole, furan, thiophene, azulene, a pyridone, a pyridinium,
+# Benzene, pyridine, pyrrole, imidazole, indole, furan, thiophene, azulene, pyridone, pyridinium,
 # a tetrazole, a fused system with a nitrogen at the fusion, and two that have no aromatic ring.
 SMILES = [
     "c1ccccc1", "c1ccncc1", "c1cc[nH]c1", "c1c[nH]cn1", "c1ccc2[nH]ccc2c1", "c1ccoc1", "c1ccsc1",
