@@ -20,12 +20,12 @@ import moldiff.nn  # noqa: F401  (importing registers)
 from moldiff.benchmark.family.members import Member, Setup, members
 from moldiff.benchmark.family.sampling import measure
 from moldiff.benchmark.family.training import Say, keep, kept, train, trained
-from moldiff.benchmark.report import machine, versions
 from moldiff.errors import InputError, MoldiffError
 from moldiff.methods import METHODS
 from moldiff.models import load
 from moldiff.registry import registered
 from moldiff.report.document import now, plain
+from moldiff.report.environment import machine, versions
 from moldiff.train.api import training_store
 
 __all__ = ["FORMAT", "QUICK", "Plan", "compare"]
