@@ -123,7 +123,7 @@ class _Run:
 
     def __init__(self, config: TrainConfig, source: str, again: str) -> None:
         from moldiff.train.api import trainer, training_store
-        from moldiff.train.workloads.base import task
+        from moldiff.train.workload import task
 
         self.config, self.source, self.again = config, source, again
         self.stopping = False

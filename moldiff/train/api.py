@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
 
     from moldiff.train import TrainConfig, Trainer
-    from moldiff.train.workloads.base import Data
+    from moldiff.train.workload import Data
 
 __all__ = ["trainer", "training_config", "training_store"]
 
@@ -82,7 +82,7 @@ def training_config(
         config = _with_teacher(config, teacher, say)
     if method is not None and METHODS[method].taught and config.init is not None:
         config = _at_student_rate(config, say)
-    from moldiff.train.workloads.base import task
+    from moldiff.train.workload import task
 
     for remark in task(config).check(config):
         say(remark)
@@ -161,7 +161,7 @@ def training_store(config: TrainConfig, *, announce: Callable[[str], None] | Non
     ConfigError
         If there is no such task, or the run was trained on different data.
     """
-    from moldiff.train.workloads.base import task
+    from moldiff.train.workload import task
 
     return task(config).open(config, announce or (lambda text: None))
 

@@ -27,7 +27,7 @@ from moldiff.storage import read_tensors, replace_copy, write_tensors
 from moldiff.train.config import TrainConfig
 from moldiff.train.optimizer import Average, Optimizers
 from moldiff.train.records import alone, append_csv, best
-from moldiff.train.workloads.base import Data, Workload, task
+from moldiff.train.workload import Data, Workload, task
 
 __all__ = ["Progress", "Trainer"]
 

@@ -30,7 +30,7 @@ from moldiff.model import Model
 from moldiff.models import card_rows, load
 from moldiff.nn import Autoencoder
 from moldiff.train import TrainConfig, Trainer
-from moldiff.train.workloads.base import task
+from moldiff.train.workload import task
 from moldiff.train.workloads.check import check
 from moldiff.train.workloads.codecs import CLOSE, trials
 from moldiff.train.workloads.latents import resolve_latent

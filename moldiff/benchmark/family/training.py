@@ -24,7 +24,7 @@ from moldiff.report.environment import machine, versions
 from moldiff.text import replace_text
 from moldiff.train import TrainConfig, Trainer
 from moldiff.train.api import trainer
-from moldiff.train.workloads.base import Data
+from moldiff.train.workload import Data
 
 __all__ = ["keep", "kept", "train", "trained"]
 

@@ -22,7 +22,7 @@ from moldiff.train.config import TrainConfig
 from moldiff.train.data import molecule_store
 from moldiff.train.loader import SizeBuckets
 from moldiff.train.statistics import Statistics
-from moldiff.train.workloads.base import (
+from moldiff.train.workload import (
     Figures,
     Loss,
     Say,

@@ -32,7 +32,7 @@ from moldiff.nn.sites import Sites, join, nearest
 from moldiff.registry import register
 from moldiff.seeds import generator
 from moldiff.train.config import TrainConfig
-from moldiff.train.workloads.base import (
+from moldiff.train.workload import (
     Figures,
     Loss,
     Say,
