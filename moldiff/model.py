@@ -26,9 +26,9 @@ from torch import nn
 
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.denoiser import NetworkDenoiser
+from moldiff.diffusion.denoiser.precondition import Clean, Precondition
 from moldiff.diffusion.latent import Codec
 from moldiff.diffusion.network import Network
-from moldiff.diffusion.precondition import Clean, Precondition
 from moldiff.diffusion.process import Product
 from moldiff.domain import Domain, domain_from_config
 from moldiff.errors import ConfigError, ModelFileError

@@ -16,8 +16,8 @@ from torch import Tensor
 from moldiff.chem import QM9, Encoded, encode
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.denoiser import NetworkDenoiser
+from moldiff.diffusion.denoiser.precondition import Karras
 from moldiff.diffusion.objective import Denoising
-from moldiff.diffusion.precondition import Karras
 from moldiff.diffusion.process import Gaussian, Jump, Product
 from moldiff.diffusion.schedule import Cosine, Rectified
 from moldiff.diffusion.space import Categorical, ZeroCoM

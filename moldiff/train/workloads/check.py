@@ -12,9 +12,9 @@ from moldiff.chem.properties import check_properties
 from moldiff.data.store import Store
 from moldiff.diffusion.denoiser import GaussianDenoiser
 from moldiff.diffusion.guidance import guidances, with_settings
-from moldiff.diffusion.latent import check_classless, check_latent
 from moldiff.diffusion.objective import Objective
 from moldiff.diffusion.process import Product
+from moldiff.diffusion.process.latent import check_classless, check_latent
 from moldiff.errors import ConfigError
 from moldiff.methods import sampler_remarks
 from moldiff.nn import Interaction

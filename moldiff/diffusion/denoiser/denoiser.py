@@ -16,8 +16,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from moldiff.diffusion.batch import Batch
+from moldiff.diffusion.denoiser.precondition import Coefficients, Precondition
 from moldiff.diffusion.network import Network
-from moldiff.diffusion.precondition import Coefficients, Precondition
 from moldiff.diffusion.process import Product
 from moldiff.diffusion.readout import Direct, Readout
 from moldiff.diffusion.space import expand
