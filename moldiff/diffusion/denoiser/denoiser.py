@@ -54,6 +54,10 @@ class Denoiser(ABC):
         """Return a context with batch-independent parts precomputed, see `Network.encode`."""
         return context
 
+    def encoded(self, x: Batch) -> Batch:
+        """Return the batch with its context encoded."""
+        return Batch(x, self.encode(x.context))
+
 
 @dataclass(frozen=True, eq=False)
 class NetworkDenoiser(Denoiser):
