@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from moldiff.diffusion.objective import Objective
 from moldiff.errors import ConfigError, ModelFileError
 from moldiff.model import Model
+from moldiff.models import find_model
 from moldiff.registry import build, describe, names, registered
 from moldiff.train.config import TrainConfig
 
@@ -30,7 +31,6 @@ __all__ = [
     "Say",
     "Workload",
     "build_objective",
-    "load_weights",
     "task",
     "validation_sample",
 ]
@@ -100,6 +100,18 @@ class Workload(ABC):
         """
         return []
 
+    def initialise(self) -> None:
+        """Start from the weights of the model that ``init`` names, if it names one.
+
+        Raises
+        ------
+        InputError, ModelFileError
+            If there is no such model, or it has another subject or another network.
+        """
+        if (name := self.config.init) is not None:
+            first = Model.load(find_model(name), domain=self.model.subject)
+            _load_weights(self.model.network, first.network, name)
+
     def identity(self) -> dict[str, Any]:
         """Return what else, besides the settings, must not change when a run is resumed."""
         return {}
@@ -150,7 +162,7 @@ def build_objective(config: TrainConfig, trains: str, **context: Any) -> Any:
 _NEW = "embedding.conditions."  # weights whose initial values have no effect
 
 
-def load_weights(module: nn.Module, first: nn.Module, name: str) -> None:
+def _load_weights(module: nn.Module, first: nn.Module, name: str) -> None:
     """Initialise a module with the weights of another, read from the file ``name``.
 
     Raises

@@ -211,6 +211,17 @@ def test_a_codec_file_round_trips(codec_file: Path, store: Store, tmp_path: Path
         load(codec_file)  # a codec alone generates nothing
 
 
+def test_a_codec_starts_from_a_codec(
+    codec_config: TrainConfig, codec_file: Path, store: Store, tmp_path: Path
+) -> None:
+    settings = dataclasses.replace(codec_config, output=str(tmp_path), init=str(codec_file))
+    begun = Trainer(settings, store).network.state_dict()
+    first = Model.load(codec_file).network.state_dict()
+    assert all(torch.equal(value, first[name]) for name, value in begun.items())
+    with pytest.raises(ModelFileError, match="model of molecules, not a codec"):
+        Trainer(dataclasses.replace(settings, init="qm9"), store)
+
+
 def latent(codec: Path, store: Store, output: Path, method: str | None = None) -> TrainConfig:
     """A run of four steps in the latents, with ``method`` laid over it."""
     base = TrainConfig(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,7 +27,6 @@ from moldiff.train.workload import (
     Say,
     Workload,
     build_objective,
-    load_weights,
     validation_sample,
 )
 from moldiff.train.workloads.check import ANY
@@ -65,8 +63,7 @@ class Codecs(Workload):
             },
             seed=generator(config.seed, 0).initial_seed(),
         )
-        if config.init is not None:
-            load_weights(self.model.network, Model.load(Path(config.init)).network, config.init)
+        self.initialise()
         self.objective = build_objective(config, "codec")
 
     @classmethod

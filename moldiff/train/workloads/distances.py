@@ -38,7 +38,6 @@ from moldiff.train.workload import (
     Say,
     Workload,
     build_objective,
-    load_weights,
     validation_sample,
 )
 from moldiff.train.workloads.poses import ComplexBatches
@@ -212,9 +211,7 @@ class Distances(Workload):
             {"domain": {"name": "distances"}, "network": config.network},
             seed=generator(config.seed, 0).initial_seed(),
         )
-        if config.init is not None:
-            first = Model.load(Path(config.init), domain="distances")
-            load_weights(self.model.network, first.network, config.init)
+        self.initialise()
         self.objective = build_objective(config, "judge of distances")
 
     @classmethod

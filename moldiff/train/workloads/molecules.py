@@ -27,7 +27,7 @@ from moldiff.train.data import molecule_store
 from moldiff.train.loader import SizeBuckets
 from moldiff.train.orientation import turned
 from moldiff.train.statistics import Statistics
-from moldiff.train.workload import Figures, Loss, Say, Workload, build_objective, load_weights
+from moldiff.train.workload import Figures, Loss, Say, Workload, build_objective
 from moldiff.train.workloads.check import check
 from moldiff.train.workloads.latents import load_codec, resolve_latent
 from moldiff.train.workloads.pairs import Pair, TeacherPairs
@@ -56,9 +56,7 @@ class Molecules(Workload):
         sampled(self.model, self.model.denoiser, config.sampling)
         name = _teacher_name(config)
         self.teacher = None if name is None else _teacher(name, self.model, config)
-        if config.init is not None:  # after the teacher: its errors about other data are clearer
-            first = Model.load(find_model(config.init), domain="molecules")
-            load_weights(self.model.network, first.network, config.init)
+        self.initialise()  # after the teacher: its errors about other data are clearer
         self.objective = build_objective(
             config,
             "denoiser",

@@ -27,7 +27,6 @@ from moldiff.train.workload import (
     Say,
     Workload,
     build_objective,
-    load_weights,
     validation_sample,
 )
 from moldiff.train.workloads.displacement import Displacement, example
@@ -91,9 +90,7 @@ class Poses(Workload):
             seed=generator(config.seed, 0).initial_seed(),
         )
         self.model = model.replace(precision=getattr(torch, config.precision))
-        if config.init is not None:
-            first = Model.load(Path(config.init), domain="poses")
-            load_weights(self.model.network, first.network, config.init)
+        self.initialise()
         self.objective = build_objective(config, "denoiser of poses")
 
     @classmethod
