@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,8 @@ from moldiff.train.workloads.codecs import CLOSE, trials
 from moldiff.train.workloads.latents import resolve_latent
 from tests.batches import permuted
 
+pytestmark = pytest.mark.usefixtures("fixed_weights")
+
 SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
 PART = {
     "name": "transformer", "width": 32, "pair_width": 16, "message_width": 16, "layers": 2,
@@ -44,14 +46,6 @@ PART = {
 CODEC = {"name": "autoencoder", "width": 4, "encoder": PART, "decoder": PART}
 CLASSES = QM9.classes
 FIELDS = ("positions", "types", "charges", "bonds")
-
-
-@pytest.fixture(autouse=True)
-def fixed_weights() -> Iterator[None]:
-    """Initial weights come from torch's global generator: fix it, for the test only."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 from rdkit import Chem
-from rdkit.Chem import rdDistGeom
 
 from moldiff.data.complexes import ComplexStore
 from moldiff.data.prepare_complexes import prepare_complexes
 from moldiff.train import TrainConfig
+from tests.molecules import embedded
 
 LIGANDS = ("CC(=O)Nc1ccc(O)cc1", "OC(=O)CCc1ccccc1", "CCOC(=O)c1ccc(N)cc1", "CN1CCC(CO)CC1")
 NAMES = ("ALA", "SER", "ASP", "LEU", "LYS", "PHE", "GLY", "THR")
@@ -26,8 +26,7 @@ def write_complex(
 ) -> None:
     """Write ``ligand.sdf`` and ``pocket.pdb`` of a ligand in a spherical shell."""
     folder.mkdir(parents=True)
-    mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
-    assert rdDistGeom.EmbedMolecule(mol, randomSeed=seed + 7) == 0
+    mol = embedded(smiles, seed=seed + 7)
     mol = Chem.RemoveHs(mol)
     x = mol.GetConformer().GetPositions()
     Chem.MolToMolFile(mol, str(folder / "ligand.sdf"))
