@@ -215,7 +215,7 @@ def _write_config(config: TrainConfig, source: str) -> None:
     target = output / "config.yaml"
     if target.resolve() == Path(source).resolve():
         return
-    replace_text(target, notation.written(config.to_dict()))
+    replace_text(target, notation.to_yaml(config.to_dict()))
 
 
 @contextmanager

@@ -178,7 +178,7 @@ class TrainConfig:
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"Cannot read the configuration '{path}': {error}.") from error
         try:
-            values = notation.read(text)
+            values = notation.from_yaml(text)
         except YAMLError as error:
             raise ConfigError(f"'{path}' is not valid YAML: {error}") from error
         if not isinstance(values, dict):

@@ -10,11 +10,11 @@ from typing import Any
 
 from moldiff.errors import InputError
 
-__all__ = ["alone", "append_csv", "best"]
+__all__ = ["append_csv", "best", "lock_directory"]
 
 
 @contextmanager
-def alone(directory: Path) -> Iterator[None]:
+def lock_directory(directory: Path) -> Iterator[None]:
     """Lock a directory against a second run, on systems with file locks."""
     try:
         import fcntl

@@ -26,7 +26,7 @@ from moldiff.seeds import generator
 from moldiff.storage import read_tensors, replace_copy, write_tensors
 from moldiff.train.config import TrainConfig
 from moldiff.train.optimizer import Average, Optimizers
-from moldiff.train.records import alone, append_csv, best
+from moldiff.train.records import append_csv, best, lock_directory
 from moldiff.train.workload import Data, Workload, task
 
 __all__ = ["Progress", "Trainer"]
@@ -119,7 +119,7 @@ class Trainer:
         generator; never after an error, when an update may be half applied.
         """
         self.output.mkdir(parents=True, exist_ok=True)
-        with alone(self.output):
+        with lock_directory(self.output):
             yield from self._loop()
 
     def _loop(self) -> Iterator[Progress]:

@@ -25,7 +25,7 @@ from moldiff.train.conditions import Labels
 from moldiff.train.config import TrainConfig
 from moldiff.train.data import molecule_store
 from moldiff.train.loader import SizeBuckets
-from moldiff.train.orientation import turned
+from moldiff.train.orientation import randomly_oriented
 from moldiff.train.statistics import Statistics
 from moldiff.train.workload import Figures, Loss, Say, Workload, build_objective
 from moldiff.train.workloads.check import check
@@ -93,7 +93,7 @@ class Molecules(Workload):
         x_0 = x_0.to(self.config.device)
         noise = None if noise is None else noise.to(self.config.device)
         if not self.model.network.symmetry.equivariant:
-            x_0, noise = turned(x_0, noise, rng=rng)
+            x_0, noise = randomly_oriented(x_0, noise, rng=rng)
         if "conditions" in x_0.context:
             x_0 = x_0.given(conditions=dropped(x_0.context["conditions"], self.drop, rng=rng))
         if not isinstance(batch, Pair):  # a latent teacher's pairs are latents already
