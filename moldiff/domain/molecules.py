@@ -80,6 +80,12 @@ class Molecules(Domain):
         if process is None:
             return
         check_latent(process, coded=coded)
+        if "positions" not in process.processes:
+            raise ConfigError(
+                f"A model of molecules needs positions; the process has "
+                f"{', '.join(process.processes)}.",
+                fix="Add 'positions' to 'process', or name another domain.",
+            )
         if not self.sizes:
             raise ConfigError("The model configuration has no sizes.")
 
