@@ -72,6 +72,8 @@ def _settings(what: str, settings: Sequence[str], example: str) -> dict[str, Any
             raise InputError(
                 f"'{setting}' is not a setting of {what}.", fix=f"Write it as in {example}."
             )
+        if key in values:
+            raise InputError(f"'{key}' of {what} is set twice.", fix="Set it once.")
         values[key] = _number(what, key, value)
     return values
 
