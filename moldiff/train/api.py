@@ -109,13 +109,12 @@ def _with_teacher(
     """Set the teacher (None: the configuration's), and start from its weights if they fit."""
     from moldiff.methods import METHODS
     from moldiff.model import read_header
-    from moldiff.registry import build, describe, registered
+    from moldiff.registry import build, describe, registered, settings
 
     _require_molecules(config, "--teacher")
-    configured = config.objective
-    objective = {"name": configured} if isinstance(configured, str) else configured
-    settings = fields(registered("objective", objective["name"]))
-    if "teacher" not in {setting.name for setting in settings}:
+    objective = settings(config.objective)
+    parameters = fields(registered("objective", objective["name"]))
+    if "teacher" not in {parameter.name for parameter in parameters}:
         distilled = ", ".join(name for name, method in METHODS.items() if method.taught)
         raise ConfigError(
             "What is to be trained does not learn from a teacher.",

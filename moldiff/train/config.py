@@ -141,7 +141,7 @@ class TrainConfig:
     init: str | None = None
     codec: str | None = None
     checkpoint_minutes: float = 2.0
-    network: Mapping[str, Any] = field(default_factory=lambda: {"name": "transformer"})
+    network: Mapping[str, Any] | str = field(default_factory=lambda: {"name": "transformer"})
     precondition: Mapping[str, Any] | str = "karras"
     process: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: _PROCESS)
     objective: Mapping[str, Any] | str = field(default_factory=lambda: {"name": "denoising"})

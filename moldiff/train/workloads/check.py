@@ -18,7 +18,7 @@ from moldiff.diffusion.process.latent import check_classless, check_latent
 from moldiff.errors import ConfigError
 from moldiff.methods import sampler_remarks
 from moldiff.nn import Interaction
-from moldiff.registry import build, describe, names, registered
+from moldiff.registry import build, describe, names, registered, settings
 from moldiff.train.config import TrainConfig
 from moldiff.train.statistics import Statistics
 from moldiff.train.workloads.latents import with_width
@@ -57,9 +57,9 @@ def check(config: TrainConfig) -> list[str]:
     ]
 
 
-def _symmetry(network: Mapping[str, Any]) -> list[str]:
+def _symmetry(network: Mapping[str, Any] | str) -> list[str]:
     """Warn about a network that is not equivariant."""
-    name = str(network.get("name"))
+    name = str(settings(network).get("name"))
     if name not in names("interaction"):
         return []
     kind: type[Interaction] = registered("interaction", name)

@@ -18,7 +18,7 @@ from moldiff.errors import ConfigError
 from moldiff.generation.sampling import sampled
 from moldiff.model import Model
 from moldiff.models import bundled_models, find_model
-from moldiff.registry import describe, register
+from moldiff.registry import describe, register, settings
 from moldiff.seeds import generator
 from moldiff.storage import weights_digest
 from moldiff.train.conditions import Labels
@@ -136,8 +136,7 @@ class Molecules(Workload):
 
 
 def _teacher_name(config: TrainConfig) -> str | None:
-    objective = config.objective
-    return None if isinstance(objective, str) else objective.get("teacher")
+    return settings(config.objective).get("teacher")
 
 
 def _teacher(name: str, student: Model, config: TrainConfig) -> Model:
