@@ -50,7 +50,7 @@ _HOMES: Mapping[str, tuple[str, ...]] = {
     "interaction": ("nn",),
     "network": ("nn",),
     "objective": ("diffusion.objective", "train.workloads"),
-    "precondition": ("diffusion.precondition",),
+    "precondition": ("diffusion.denoiser",),
     "process": ("diffusion.process",),
     "schedule": ("diffusion.schedule",),
     "space": ("diffusion.space",),

@@ -94,9 +94,9 @@ MUTANTS = (
     ),
     Mutant(
         "self-conditioning dropped",
-        "diffusion/objective/denoising.py",
-        "previous = trained(x_t, t)",
-        "previous = None",
+        "diffusion/objective/base.py",
+        "return denoiser(x_t, t)",
+        "return None",
         "tests/contracts/test_objectives.py",
     ),
     Mutant(

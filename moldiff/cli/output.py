@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from moldiff.errors import InputError, did_you_mean
 from moldiff.interrupts import held
+from moldiff.text import plural
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -56,8 +57,7 @@ def percent(part: int, whole: int) -> str:
 
 def counted(number: int, noun: str) -> str:
     """Format a count: ``1 molecule``, ``2 molecules``, ``2 complexes``."""
-    plural = f"{noun}es" if noun.endswith("x") else f"{noun}s"
-    return f"{number} {noun if number == 1 else plural}"
+    return f"{number} {noun if number == 1 else plural(noun)}"
 
 
 def commonest(kinds: Mapping[str, int], at_most: int) -> str:

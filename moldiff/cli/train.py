@@ -124,7 +124,7 @@ class _Run:
 
     def __init__(self, config: TrainConfig, source: str, again: str) -> None:
         from moldiff.train.api import trainer, training_store
-        from moldiff.train.workloads.base import task
+        from moldiff.train.workload import task
 
         self.config, self.source, self.again = config, source, again
         self.stopping, self.skipped = False, 0
@@ -230,7 +230,7 @@ def _write_config(config: TrainConfig, source: str) -> None:
     target = output / "config.yaml"
     if target.resolve() == Path(source).resolve():
         return
-    replace_text(target, notation.written(config.to_dict()))
+    replace_text(target, notation.to_yaml(config.to_dict()))
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Shared parts of the reports of evaluation and benchmarks.
 
-`document` writes JSON, `markdown` tables and sections of a README, `picture` prepares figures, and
-`machine` names the processor and versions.  Parts of a single report stay with that report.
+`document` writes JSON, `markdown` tables and sections of a README, `picture` prepares figures,
+`machine` names the processor and versions, and `environment` what networks ran on (it needs torch,
+which the others do not).  Parts of a single report stay with that report.
 """

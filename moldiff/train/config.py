@@ -161,7 +161,7 @@ class TrainConfig:
     init: str | None = None
     codec: str | None = None
     checkpoint_minutes: float = 2.0
-    network: Mapping[str, Any] = field(default_factory=lambda: {"name": "transformer"})
+    network: Mapping[str, Any] | str = field(default_factory=lambda: {"name": "transformer"})
     precondition: Mapping[str, Any] | str = "karras"
     process: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: _PROCESS)
     objective: Mapping[str, Any] | str = field(default_factory=lambda: {"name": "denoising"})
@@ -219,7 +219,7 @@ class TrainConfig:
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"Cannot read the configuration '{path}': {error}.") from error
         try:
-            values = notation.read(text)
+            values = notation.from_yaml(text)
         except YAMLError as error:
             raise ConfigError(f"'{path}' is not valid YAML: {error}") from error
         if not isinstance(values, dict):

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-__all__ = ["read", "written"]
+__all__ = ["from_yaml", "to_yaml"]
 
 _FLOAT = ("tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+|\d*\.\d+|\d+\.)[eE][-+]?\d+"))
 _BEGINNINGS = list("-+.0123456789")
@@ -26,11 +26,11 @@ for _class in (_Loader, _Dumper):
     _class.add_implicit_resolver(*_FLOAT, _BEGINNINGS)
 
 
-def read(text: str) -> Any:
+def from_yaml(text: str) -> Any:
     """Return the plain values of a YAML text; raise ``yaml.YAMLError`` if it is not YAML."""
     return yaml.load(text, _Loader)  # a SafeLoader: it creates plain values only
 
 
-def written(values: Mapping[str, Any]) -> str:
-    """Return values as YAML text; :func:`read` reverses it."""
+def to_yaml(values: Mapping[str, Any]) -> str:
+    """Return values as YAML text; :func:`from_yaml` reverses it."""
     return yaml.dump(values, Dumper=_Dumper, sort_keys=False)

@@ -14,11 +14,11 @@ from moldiff.errors import InputError
 from moldiff.registry import names, registered
 from moldiff.text import replace_text
 
-__all__ = ["alone", "append_csv", "best", "completed"]
+__all__ = ["append_csv", "best", "completed", "lock_directory"]
 
 
 @contextmanager
-def alone(directory: Path) -> Iterator[None]:
+def lock_directory(directory: Path) -> Iterator[None]:
     """Lock a directory against a second run, on systems with file locks."""
     try:
         import fcntl

@@ -189,7 +189,7 @@ def test_numbers_with_an_exponent_are_numbers_in_yaml(tmp_path: Path) -> None:
     config = TrainConfig.from_yaml(path)
     assert config.sampling == {"stepper": {"name": "ancestral", "eta": 1e-3}, "temperature": 0.5}
     assert config.name == "1e5" and config.checkpoint_minutes == 100.0
-    path.write_text(notation.written(config.to_dict()))
+    path.write_text(notation.to_yaml(config.to_dict()))
     assert TrainConfig.from_yaml(path) == config
 
 

@@ -14,6 +14,7 @@ from moldiff.errors import InputError, ModelFileError, MoldiffError
 from moldiff.model import Model
 from moldiff.train import TrainConfig, Trainer
 from moldiff.train.config import Evaluation, OptimizerConfig
+from tests.molecules import embedded
 
 
 def run(config: Callable[..., TrainConfig], store: Store, **options: object) -> Trainer:
@@ -101,12 +102,10 @@ def test_a_run_that_diverges_stops_and_keeps_its_checkpoint(
 def test_data_without_a_choice_trains(tmp_path: Path) -> None:
     """Neutral hydrocarbons of hydrogen alone: one element, one charge."""
     from rdkit import Chem
-    from rdkit.Chem import AllChem
 
     from moldiff.data.molecules import prepare
 
-    mol = Chem.AddHs(Chem.MolFromSmiles("[H][H]"))
-    AllChem.EmbedMolecule(mol, randomSeed=1)
+    mol = embedded("[H][H]", seed=1)
     with Chem.SDWriter(str(tmp_path / "h2.sdf")) as writer:
         for _ in range(3):
             writer.write(mol)

@@ -40,6 +40,7 @@ def test_from_folders_to_a_model(
         assert [row["step"] for row in csv.DictReader(table)] == ["4"]
     model = Model.load(run / "model.safetensors")
     assert model.card["training"]["steps"] == 4
+    assert model.card["training"]["complexes"] == 8 and "molecules" not in model.card["training"]
 
 
 def test_the_bundled_configuration_builds() -> None:

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from moldiff.diffusion.objective import Objective
 from moldiff.errors import ConfigError, ModelFileError
 from moldiff.model import Model
+from moldiff.models import find_model
 from moldiff.registry import build, describe, names, registered
 from moldiff.train.config import TrainConfig
 
@@ -32,7 +33,6 @@ __all__ = [
     "Workload",
     "batches",
     "build_objective",
-    "load_weights",
     "task",
     "validation_sample",
 ]
@@ -102,6 +102,18 @@ class Workload(ABC):
         """
         return []
 
+    def initialise(self) -> None:
+        """Start from the weights of the model that ``init`` names, if it names one.
+
+        Raises
+        ------
+        InputError, ModelFileError
+            If there is no such model, or it has another subject or another network.
+        """
+        if (name := self.config.init) is not None:
+            first = Model.load(find_model(name), domain=self.model.subject)
+            _load_weights(self.model.network, first.network, name)
+
     def identity(self) -> dict[str, Any]:
         """Return what else, besides the settings, must not change when a run is resumed."""
         return {}
@@ -158,7 +170,7 @@ def batches(config: TrainConfig) -> dict[str, Any]:
 _NEW = re.compile(r"embedding\.(conditions|tokens)\.|interaction\.stack\.\d+\.cross\.")
 
 
-def load_weights(module: nn.Module, first: nn.Module, name: str) -> None:
+def _load_weights(module: nn.Module, first: nn.Module, name: str) -> None:
     """Initialise a module with the weights of another, read from the file ``name``.
 
     Raises
