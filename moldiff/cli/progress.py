@@ -29,7 +29,7 @@ def stages(patience: float = _PATIENT) -> Iterator[Show]:
 
     ``patience`` is in seconds: where there is no terminal, any progress is reported after it.
     """
-    with bar("{task.completed} of {task.total}", "{task.fields[speed]}") as shown:
+    with bar("{task.fields[note]}", left=False) as shown:
         yield Lines(patience=patience) if shown.disable else _Bars(shown)
 
 
@@ -70,17 +70,24 @@ def preparing(folder: Path, again: Sequence[str]) -> Iterator[Show]:
 
 
 class _Pace:
-    """Speed of each stage since its first report."""
+    """How far each stage is; its speed counts since its first report."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
         self.first: dict[str, tuple[float, int]] = {}
 
-    def __call__(self, stage: str, done: int) -> float:
-        """Return the speed per second; 0 if unknown."""
+    def __call__(self, stage: str, done: int, total: int) -> str:
+        """Return how far a stage is, with speed and time left where they can be known."""
         now = self.clock()
         start, already = self.first.setdefault(stage, (now, done))
-        return (done - already) / (now - start) if now > start else 0.0
+        if not total:
+            return f"{done}"
+        notes = [f"{100 * done // total} %"]
+        if already < done < total and now > start:
+            speed = (done - already) / (now - start)
+            notes += [f"{speed:.{0 if speed >= 10 else 2}f}/s"]
+            notes += [f"{_duration((total - done) / speed)} left"]
+        return f"{done} of {total} ({', '.join(notes)})"
 
 
 class _Bars:
@@ -91,9 +98,9 @@ class _Bars:
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         if stage not in self.tasks:
-            self.tasks[stage] = self.shown.add_task(stage, total=None, speed="")
-        speed = _per_second(self.pace(stage, done))
-        self.shown.update(self.tasks[stage], completed=done, total=total or None, speed=speed)
+            self.tasks[stage] = self.shown.add_task(stage, total=None, note="")
+        note = self.pace(stage, done, total)
+        self.shown.update(self.tasks[stage], completed=done, total=total or None, note=note)
 
 
 class Lines:
@@ -115,18 +122,11 @@ class Lines:
         tenths = 10 * done // max(1, total)
         waited = self.clock() - self.last
         further = tenths > self.tenths.get(stage, 0)
-        speed = self.pace(stage, done)
+        note = self.pace(stage, done, total)
         if done and waited >= (_SILENT if further else self.patience):
-            notes = [f"{100 * done // total} %"]
-            if speed and done < total:
-                notes += [_per_second(speed), f"{_duration((total - done) / speed)} left"]
-            self.say(f"{stage}: {done} of {total} ({', '.join(notes)})")
+            self.say(f"{stage}: {note}")
             self.last += waited
             self.tenths[stage] = tenths
-
-
-def _per_second(speed: float) -> str:
-    return f"{speed:.{0 if speed >= 10 else 2}f}/s" if speed else ""
 
 
 def _duration(seconds: float) -> str:

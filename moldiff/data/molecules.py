@@ -41,7 +41,7 @@ from moldiff.parallel import Progress
 
 __all__ = ["prepare", "prepared_from"]
 
-_STAGE = "preparing molecules (total estimated)"
+_STAGE = "preparing (total estimated)"
 
 # Fix for each kind of rejection; shown if no molecule remains.
 _HINTS = {
