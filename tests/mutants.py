@@ -213,6 +213,20 @@ MUTANTS = (
         "tests/data/test_molecules.py",
     ),
     Mutant(
+        "rows of every shard count from the first record",
+        "data/molecules.py",
+        'arrays["source_index"] + records',
+        'arrays["source_index"]',
+        "tests/data/test_preparation.py",
+    ),
+    Mutant(
+        "shards of another file are used again",
+        "data/preparation.py",
+        "json.dumps([versions, identity], sort_keys=True)",
+        "json.dumps(versions)",
+        "tests/data/test_preparation.py",
+    ),
+    Mutant(
         "learning rate decays linearly",
         "train/config.py",
         "max(0.0, min(1.0, progress)) ** 0.5",
