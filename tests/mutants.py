@@ -207,10 +207,24 @@ MUTANTS = (
     ),
     Mutant(
         "split: test molecules are those for validation as well",
-        "data/molecules.py",
+        "data/split.py",
         "borders = (count - validation - test, count - test, count)",
         "borders = (count - validation - test, count - validation, count)",
         "tests/data/test_molecules.py",
+    ),
+    Mutant(
+        "rows of every shard count from the first record",
+        "data/molecules.py",
+        'arrays["source_index"] + records',
+        'arrays["source_index"]',
+        "tests/data/test_preparation.py",
+    ),
+    Mutant(
+        "shards of another file are used again",
+        "data/preparation.py",
+        "json.dumps([versions, identity], sort_keys=True)",
+        "json.dumps(versions)",
+        "tests/data/test_preparation.py",
     ),
     Mutant(
         "learning rate decays linearly",

@@ -8,7 +8,8 @@ import pytest
 from rdkit import Chem
 
 from moldiff.chem import QM9, canonical_smiles, decode
-from moldiff.data.molecules import prepare, split_by_hash
+from moldiff.data.molecules import prepare
+from moldiff.data.split import split_by_hash
 from moldiff.errors import ConfigError, DataError
 from tests.molecules import embedded
 
