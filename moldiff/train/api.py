@@ -157,12 +157,13 @@ def training_store(config: TrainConfig, *, announce: Callable[[str], None] | Non
     Raises
     ------
     DataError, InputError
-        If the data is missing, damaged or unusable.
+        If the data is missing, damaged or unusable, or the device is not available.
     ConfigError
         If there is no such task, or the run was trained on different data.
     """
     from moldiff.train.workloads.base import task
 
+    check_device(config.device)  # preparing data may take an hour
     return task(config).open(config, announce or (lambda text: None))
 
 

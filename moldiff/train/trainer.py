@@ -143,10 +143,13 @@ class Trainer:
             yield from self._loop()
 
     def _loop(self) -> Iterator[Progress]:
+        if self.step > self.config.steps:  # of a longer run, which stays as it is
+            return
         last_save = time.monotonic()
         self._judge_if_due()
         while self.step < self.config.steps:
-            if self.step == self.config.optimizer.decay_start(self.config.steps):
+            # The state before the first step needs no file: the seed makes it.
+            if self.step == self.config.optimizer.decay_start(self.config.steps) > 0:
                 self.save()
                 replace_copy(self.checkpoint, self.before_decay)
             progress = self._advance()
@@ -291,11 +294,10 @@ class Trainer:
                 key for key, value in self.identity().items() if value != identity.get(key)
             ]
             if differences:
-                raise ModelFileError(
-                    f"'{self.checkpoint}' belongs to another run: different "
-                    f"{', '.join(differences)}.",
-                    fix=fix,
-                )
+                what = f"'{self.checkpoint}' belongs to another run: different "
+                raise ModelFileError(f"{what}{', '.join(differences)}.", fix=fix)
+            if extended and int(header["decay_start"]) == 0:  # all of it was decay
+                return
             self._load(tensors)
             self.step, self.judged = int(header["step"]), int(header["judged"])
             self.seconds = float(header["seconds"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
@@ -39,6 +40,10 @@ class Gaussian(Flow):
     scale: float = 1.0
 
     driven_by: ClassVar[Literal["eta", "churn"]] = "eta"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.scale < math.inf:
+            raise ValueError(f"its 'scale' must be a number above 0, not {self.scale}")
 
     def freed(self) -> Gaussian:
         return self if self.space.freed() == self.space else replace(self, space=self.space.freed())
