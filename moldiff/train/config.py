@@ -216,7 +216,7 @@ class TrainConfig:
         except YAMLError as error:
             raise ConfigError(f"'{path}' is not valid YAML: {error}") from error
         except ConfigError as error:
-            raise ConfigError(f"In '{path}': {error.what}", fix=error.fix) from error
+            raise ConfigError(f"In '{path}', {error.what}", fix=error.fix) from error
         if not isinstance(values, dict):
             raise ConfigError(f"'{path}' holds no settings.", fix="Write lines like 'steps: 1000'.")
         values |= {key: value for key, value in overrides.items() if value is not None}

@@ -27,7 +27,7 @@ class _Loader(yaml.SafeLoader):
             key, line = (name.tag, str(name.value)), name.start_mark.line + 1
             if key in lines:
                 raise ConfigError(
-                    f"The key '{name.value}' is in line {lines[key]} and again in line {line}.",
+                    f"the key '{name.value}' is in line {lines[key]} and again in line {line}.",
                     fix="Keep one of them.",
                 )
             lines[key] = line
