@@ -12,7 +12,7 @@ from typing import Any
 from moldiff.errors import InputError
 from moldiff.text import replace_text
 
-__all__ = ["alone", "append_csv", "best"]
+__all__ = ["alone", "append_csv", "best", "table"]
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def append_csv(path: Path, row: dict[str, Any]) -> None:
     A table without some of the row's columns, of an earlier version, gets them with empty values.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    columns, rows = _table(path)
+    columns, rows = table(path)
     if missing := [name for name in row if name not in columns]:
         columns += missing
         text = io.StringIO()
@@ -52,8 +52,8 @@ def append_csv(path: Path, row: dict[str, Any]) -> None:
         csv.DictWriter(file, columns).writerow(row)
 
 
-def _table(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
-    """Columns and rows of a table; none of a file that does not exist or is empty."""
+def table(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
+    """Return columns and rows of a table; none of a file that does not exist or is empty."""
     if not path.exists():
         return [], []
     with path.open(newline="", encoding="utf-8") as file:
@@ -63,5 +63,5 @@ def _table(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
 
 def best(path: Path, column: str) -> float:
     """Return the largest value of a column of a table; 0 without values."""
-    values = [row.get(column) for row in _table(path)[1]]
+    values = [row.get(column) for row in table(path)[1]]
     return max((float(value) for value in values if value), default=0.0)
