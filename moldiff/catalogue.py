@@ -48,6 +48,7 @@ _HOMES: Mapping[str, tuple[str, ...]] = {
     "grid": ("diffusion.sampler",),
     "guidance": ("diffusion.guidance",),
     "interaction": ("nn",),
+    "logger": ("train.loggers",),
     "network": ("nn",),
     "objective": ("diffusion.objective", "train.workloads"),
     "precondition": ("diffusion.denoiser",),

@@ -172,12 +172,13 @@ def training_store(
     Raises
     ------
     DataError, InputError
-        If the data is missing, damaged or unusable.
+        If the data is missing, damaged or unusable, or the device is not available.
     ConfigError
         If there is no such task, or the run was trained on different data.
     """
     from moldiff.train.workload import task
 
+    check_device(config.device)  # preparing data may take an hour
     work, say = task(config), announce or (lambda text: None)
     work.prepare(config, say, jobs=jobs, progress=progress)
     return work.open(config, say)

@@ -145,10 +145,13 @@ class Trainer:
             yield from self._loop()
 
     def _loop(self) -> Iterator[Progress]:
+        if self.step > self.config.steps:  # of a longer run, which stays as it is
+            return
         last_save = time.monotonic()
         self._judge_if_due()
         while self.step < self.config.steps:
-            if self.step == self.config.optimizer.decay_start(self.config.steps):
+            # The state before the first step needs no file: the seed makes it.
+            if self.step == self.config.optimizer.decay_start(self.config.steps) > 0:
                 self.save()
                 replace_copy(self.checkpoint, self.before_decay)
             progress = self._advance()
@@ -308,6 +311,8 @@ class Trainer:
                     f"{', '.join(differences.values())}.",
                     fix=fix,
                 )
+            if extended and int(header["decay_start"]) == 0:  # all of it was decay
+                return
             self._load(tensors, fix)
             self.step, self.judged = int(header["step"]), int(header["judged"])
             self.seconds = float(header["seconds"])
