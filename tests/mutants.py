@@ -306,7 +306,7 @@ MUTANTS = (
     Mutant(
         "a second run cuts the log of the first",
         "cli/train.py",
-        "with alone(trainer.output):",
+        "with lock_directory(trainer.output):",
         "with contextmanager(lambda: iter([0]))():",
         "tests/cli/test_watch.py -k another_run",
     ),

@@ -411,7 +411,7 @@ def test_a_checkpoint_of_a_network_of_other_code_is_refused(
     config: Config, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As after an update of a network that is called and configured as before."""
-    fit(config(steps=1), store)
+    fit(config(), store, 4)
     original = Trainer.restore
 
     def updated(trainer: Trainer) -> None:
