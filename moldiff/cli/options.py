@@ -9,7 +9,7 @@ import typer
 from moldiff.cli.output import check_positive
 from moldiff.errors import InputError
 
-__all__ = ["Imports", "conditions", "import_all", "temperatures"]
+__all__ = ["Imports", "Loggers", "conditions", "import_all", "temperatures"]
 
 Imports = Annotated[
     list[str] | None,
@@ -17,6 +17,15 @@ Imports = Annotated[
         "--import",
         metavar="FILE|MODULE",
         help="Python code with parts of your own, run first; repeatable.",
+    ),
+]
+
+Loggers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--logger",
+        metavar="tensorboard|wandb|mlflow",
+        help="Log there as well, besides log.csv and the page; repeatable.",
     ),
 ]
 

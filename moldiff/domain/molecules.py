@@ -16,9 +16,10 @@ from moldiff.chem.valence import valence_table
 from moldiff.chem.vocabulary import Vocabulary
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.guidance.condition import Condition
-from moldiff.diffusion.latent import Codec, check_latent
+from moldiff.diffusion.latent import Codec
 from moldiff.diffusion.network import Network
 from moldiff.diffusion.process import Product
+from moldiff.diffusion.process.latent import check_latent
 from moldiff.domain.base import Domain
 from moldiff.errors import ConfigError
 from moldiff.nn import GraphNetwork
@@ -85,6 +86,12 @@ class Molecules(Domain):
         if process is None:
             return
         check_latent(process, coded=coded)
+        if "positions" not in process.processes:
+            raise ConfigError(
+                f"A model of molecules needs positions; the process has "
+                f"{', '.join(process.processes)}.",
+                fix="Add 'positions' to 'process', or name another domain.",
+            )
         if not self.sizes:
             raise ConfigError("The model configuration has no sizes.")
 

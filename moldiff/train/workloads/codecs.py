@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,21 +15,21 @@ from moldiff.diffusion.latent import Codec
 from moldiff.diffusion.objective import Reconstruction
 from moldiff.errors import ConfigError
 from moldiff.model import CODEC_USE, Model
+from moldiff.parallel import Progress
 from moldiff.precision import resolve
 from moldiff.registry import build, register
 from moldiff.seeds import generator
 from moldiff.train.config import TrainConfig
-from moldiff.train.data import molecule_store
+from moldiff.train.data import molecule_store, prepare_molecules
 from moldiff.train.loader import SizeBuckets
 from moldiff.train.statistics import Statistics
-from moldiff.train.workloads.base import (
+from moldiff.train.workload import (
     Figures,
     Loss,
     Say,
     Workload,
     batches,
     build_objective,
-    load_weights,
     validation_sample,
 )
 from moldiff.train.workloads.check import ANY
@@ -69,13 +68,18 @@ class Codecs(Workload):
             },
             seed=generator(config.seed, 0).initial_seed(),
         )
-        if config.init is not None:
-            load_weights(self.model.network, Model.load(Path(config.init)).network, config.init)
+        self.initialise()
         self.objective = build_objective(config, "codec")
 
     @classmethod
+    def prepare(
+        cls, config: TrainConfig, say: Say, *, jobs: int = 1, progress: Progress | None = None
+    ) -> None:
+        prepare_molecules(config, say, jobs=jobs, progress=progress)
+
+    @classmethod
     def open(cls, config: TrainConfig, say: Say) -> Store:
-        return molecule_store(config, say)
+        return molecule_store(config)
 
     @classmethod
     def check(cls, config: TrainConfig) -> list[str]:

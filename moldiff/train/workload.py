@@ -21,6 +21,8 @@ from torch import Tensor, nn
 from moldiff.diffusion.objective import Objective
 from moldiff.errors import ConfigError, ModelFileError
 from moldiff.model import Model
+from moldiff.models import find_model
+from moldiff.parallel import Progress
 from moldiff.registry import build, describe, names, registered
 from moldiff.train.config import TrainConfig
 
@@ -32,7 +34,6 @@ __all__ = [
     "Workload",
     "batches",
     "build_objective",
-    "load_weights",
     "task",
     "validation_sample",
 ]
@@ -90,9 +91,20 @@ class Workload(ABC):
     def __init__(self, config: TrainConfig, data: Any) -> None: ...
 
     @classmethod
+    def prepare(
+        cls, config: TrainConfig, say: Say, *, jobs: int = 1, progress: Progress | None = None
+    ) -> None:
+        """Prepare the data of a run if it is a user's file, before it is opened.
+
+        ``jobs`` is the number of processes; ``progress`` is called as ``progress(stage, done,
+        total)``.  By default there is nothing to prepare.
+        """
+        return
+
+    @classmethod
     @abstractmethod
     def open(cls, config: TrainConfig, say: Say) -> Data:
-        """Open the data of a run; prepare it first if it is a user's file."""
+        """Open the data of a run."""
 
     @classmethod
     def check(cls, config: TrainConfig) -> list[str]:
@@ -101,6 +113,18 @@ class Workload(ABC):
         Runs before any data is read; the ``ConfigError`` names the settings that work.
         """
         return []
+
+    def initialise(self) -> None:
+        """Start from the weights of the model that ``init`` names, if it names one.
+
+        Raises
+        ------
+        InputError, ModelFileError
+            If there is no such model, or it has another subject or another network.
+        """
+        if (name := self.config.init) is not None:
+            first = Model.load(find_model(name), domain=self.model.subject)
+            _load_weights(self.model.network, first.network, name)
 
     def identity(self) -> dict[str, Any]:
         """Return what else, besides the settings, must not change when a run is resumed."""
@@ -158,7 +182,7 @@ def batches(config: TrainConfig) -> dict[str, Any]:
 _NEW = re.compile(r"embedding\.(conditions|tokens)\.|interaction\.stack\.\d+\.cross\.")
 
 
-def load_weights(module: nn.Module, first: nn.Module, name: str) -> None:
+def _load_weights(module: nn.Module, first: nn.Module, name: str) -> None:
     """Initialise a module with the weights of another, read from the file ``name``.
 
     Raises
