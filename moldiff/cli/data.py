@@ -101,6 +101,9 @@ def prepare(
 def fold(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A prepared data set.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Directory of the new data set.")],
+    aromatic: Annotated[
+        bool, typer.Option("--aromatic", help="Give aromatic bonds a class of their own.")
+    ] = False,
     jobs: Jobs = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a data set there.")] = False,
 ) -> None:
@@ -116,9 +119,11 @@ def fold(
 
     source = Store.open(directory)
     _keep(output, force)
-    again = _command("fold", directory, output=output, jobs=jobs, force=force)
+    again = _command("fold", directory, output=output, aromatic=aromatic, jobs=jobs, force=force)
     with preparing(shards_folder(output), again) as show:
-        store = fold_store(source, output, jobs=_jobs(jobs), progress=show, announce=remark)
+        store = fold_store(
+            source, output, aromatic=aromatic, jobs=_jobs(jobs), progress=show, announce=remark
+        )
     describe(store)
 
 
@@ -256,6 +261,7 @@ def describe(store: Store) -> None:
         **{f"  {name}": count for name, count in store.meta["splits"].items()},
         "elements": tuple(dict.fromkeys(store.vocabulary.elements)),
         "charges": store.vocabulary.charges,
+        **({"aromatic bonds": "a class of their own"} if store.vocabulary.aromatic else {}),
         "atoms": f"{sizes.min()} to {sizes.max()}, mean {sizes.mean():.1f}"
         + (", hydrogens not counted" if store.vocabulary.hydrogens else ""),
         "properties": store.property_names or "none",

@@ -96,7 +96,9 @@ class Molecules(Domain):
             raise ConfigError("The model configuration has no sizes.")
 
     def knowledge(self) -> dict[str, Any]:
-        allowed = torch.as_tensor(valence_table(self.vocabulary))
+        # Aromatic bonds have no order, and so no sums that are valences.
+        table = None if self.vocabulary.aromatic else valence_table(self.vocabulary)
+        allowed = None if table is None else torch.as_tensor(table)
         return {"allowed": allowed, "conditions": len(self.conditions)}
 
     def encode(self, molecules: Sequence[Encoded], process: Product) -> Batch:
