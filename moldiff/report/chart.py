@@ -124,6 +124,7 @@ def line_chart(
     title: str,
     curves: Sequence[Curve],
     *,
+    end: float = 1.0,
     log: bool = False,
     noisy: bool = False,
     wide: bool = False,
@@ -137,6 +138,8 @@ def line_chart(
     ----------
     title, curves:
         What is drawn; a single curve is called what the chart is.
+    end:
+        Steps to which the chart extends at least, so that several charts agree.
     log:
         Take a logarithmic axis where the values span a decade.
     noisy:
@@ -148,7 +151,7 @@ def line_chart(
     values = [y for points in drawn.values() for _, y in points if math.isfinite(y)]
     if not values:
         return ""
-    steps = Axis(0, max(1.0, *(x for points in drawn.values() for x, _ in points)))
+    steps = Axis(0, max(end, *(x for points in drawn.values() for x, _ in points)))
     height = Axis.around(values, log=log)
     trends = {c.name: trend(c.points) if noisy else [] for c in curves}
     lines = "".join(
@@ -158,7 +161,7 @@ def line_chart(
     known = {name: [[int(x), _rounded(y)] for x, y in points] for name, points in drawn.items()}
     data = html.escape(json.dumps(known, separators=(",", ":")))
     return (
-        f'<figure class="chart{" wide" if wide else ""}" data-end="{steps.high:g}" '
+        f'<figure class="chart{" wide" if wide else ""}" data-end="{steps.high:.0f}" '
         f'data-curves="{data}">{_caption(title, drawn, height.log)}'
         f'<div class="plot"><svg viewBox="0 0 {_SIZE} {_SIZE}" preserveAspectRatio="none" '
         f'role="img" aria-label="{html.escape(title)}"><path class="grid" '

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from string import Template
 from typing import Literal
 
@@ -111,21 +112,22 @@ def _nothing(state: State) -> str:
 
 
 def _charts(run: Run) -> Iterator[str]:
-    """The charts of all that has a value."""
+    """The charts of all that has a value, all to the same step."""
+    chart = partial(line_chart, end=max(1.0, run.step))
     logged, judged = _curves(run.logged), _curves(run.judged)
     losses = [curve for name, curve in logged.items() if name not in STATISTICS]
     title = "Loss by part" if len(losses) > 1 else "Loss"
-    yield line_chart(title, losses, log=True, noisy=True, wide=True)
+    yield chart(title, losses, log=True, noisy=True, wide=True)
     counts = {row.get("samples", "") for row in run.judged}
     judged.pop("samples", None)
     shares = {name: curve for name, curve in judged.items() if _is_share(curve)}
     on = f" of {counts.pop()} samples" if len(counts) == 1 and "" not in counts else ""
-    yield line_chart(f"Evaluation{on}", list(shares.values()))
+    yield chart(f"Evaluation{on}", list(shares.values()))
     for name in [name for name in judged if name not in shares]:
-        yield line_chart(f"Evaluation: {judged[name].name}", [judged[name]])
+        yield chart(f"Evaluation: {judged[name].name}", [judged[name]])
     for name, (heading, options) in STATISTICS.items():
         if name in logged and (name != "skipped" or any(y for _, y in logged[name].points)):
-            yield line_chart(heading.format(samples=run.samples), [logged[name]], **options)
+            yield chart(heading.format(samples=run.samples), [logged[name]], **options)
 
 
 def _is_share(curve: Curve) -> bool:

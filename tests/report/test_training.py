@@ -90,6 +90,11 @@ def test_the_charts() -> None:
     assert "unique <b>0.5</b>" in page()  # not a number at first, and a share later
 
 
+def test_all_charts_end_at_the_same_step() -> None:
+    ends = re.findall('data-end="([^"]*)"', page(step=1_234_567, steps=2_000_000))
+    assert ends == ["1234567"] * 7
+
+
 def test_a_run_without_rows_says_so() -> None:
     assert "begin with the first row" in page(logged=[], judged=[])
     assert "No curves" in page(logged=[], judged=[], state="stopped")
