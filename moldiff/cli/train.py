@@ -19,6 +19,7 @@ from moldiff.cli.log import Log
 from moldiff.cli.options import Imports, import_all
 from moldiff.cli.output import (
     bar,
+    check_processes,
     check_threads,
     commonest,
     counted,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import torch
 
     from moldiff.train import TrainConfig, Trainer
+    from moldiff.train.processes import Processes
     from moldiff.train.trainer import Progress
 
 EXAMPLES = (
@@ -37,6 +39,7 @@ EXAMPLES = (
     "moldiff train my.sdf --output runs/my --steps 20000",
     "moldiff data qm9 && moldiff train qm9",
     "moldiff train config.yaml --device cuda",
+    "moldiff train my.sdf --processes 2",
     "moldiff train my.sdf --method flow-matching --output runs/flow",
     "moldiff train my.sdf --method endpoint --teacher runs/my/model.safetensors --output runs/fast",
 )
@@ -72,6 +75,16 @@ def command(
     batch: Annotated[int | None, typer.Option(min=1, help="Molecules per step.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of one operation.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 or mps.")] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes on this machine that share each step (a GPU each)."),
+    ] = None,
+    devices: Annotated[
+        str | None, typer.Option(help="As in Fabric: how many, or which GPUs: 2; 0,3; auto.")
+    ] = None,
+    nodes: Annotated[
+        int | None, typer.Option(min=1, help="Machines, each with this command.")
+    ] = None,
     imports: Imports = None,
 ) -> None:
     """Train a model, or go on with it.
@@ -79,10 +92,12 @@ def command(
     The same command goes on from the last checkpoint; Ctrl-C saves and stops. The run's
     directory gets model.safetensors (averaged weights, ready to use), the checkpoint,
     config.yaml, log.csv and evaluation.csv. Paths in a configuration are relative to the
-    current directory.
+    current directory. A run may go on with any number of processes that divides the pieces of
+    its steps.
     """
     from moldiff.cpu import set_threads
-    from moldiff.train.api import training_config
+    from moldiff.train.api import shared, training_config
+    from moldiff.train.processes import Processes
 
     overrides = {
         "output": None if output is None else str(output),
@@ -99,12 +114,35 @@ def command(
     check_threads(config.threads, f"'threads' in {source}")
     set_threads(config.threads)
     import_options = list(chain(*(("--import", one) for one in imports or [])))
+    chosen = {"processes": processes, "devices": devices, "nodes": nodes}
     resume = _resume_command(
-        source, {"method": method, "teacher": teacher, **overrides}, import_options
+        source, {"method": method, "teacher": teacher, **overrides, **chosen}, import_options
     )
-    _Run(config, source, resume).train()
+    advice = f"Nothing is lost but the time since the last checkpoint. To go on: {resume}"
+    together = Processes(
+        processes, devices=devices, nodes=nodes or 1, device=config.device, advice=advice
+    )
+    check_processes(together.local, config.threads)
+    config = shared(config, together.count, remark if together.main else lambda text: None)
+    with together:
+        if not together.main:
+            _follow(config, together)
+            return
+        _Run(config, source, resume, together).train()
     if import_options:
         print(f"Its own parts are needed there, too: {shlex.join(import_options)}")
+
+
+def _follow(config: TrainConfig, processes: Processes) -> None:
+    """Train in a process beside the main one, without a word."""
+    from moldiff.train.api import trainer, training_store
+
+    with processes.first():
+        store = training_store(config)
+    run = trainer(config, store, processes=processes)
+    with _signals(run.stop):
+        for _ in run.fit():
+            pass
 
 
 def _resume_command(
@@ -122,21 +160,22 @@ _COLUMNS = ("{task.completed}/{task.total}", "{task.fields[note]}")
 class _Run:
     """Prepares, trains, logs and reports."""
 
-    def __init__(self, config: TrainConfig, source: str, again: str) -> None:
+    def __init__(self, config: TrainConfig, source: str, again: str, processes: Processes) -> None:
         from moldiff.train.api import trainer, training_store
         from moldiff.train.workloads.base import task
 
         self.config, self.source, self.again = config, source, again
         self.stopping, self.skipped = False, 0
         self.say: Callable[[str], None] = remark
-        store = training_store(config, announce=remark)
+        with processes.first():
+            store = training_store(config, announce=remark)
         rejected = store.meta.get("rejected")
         if rejected:
             kinds = commonest(rejected, _SHOWN)
             things = counted(2, task(config).unit).removeprefix("2 ")
             finding = f"{sum(rejected.values())} of the data's {things} cannot be used: {kinds}"
             remark(f"{finding}; all are in {store.path / 'rejected.csv'}")
-        self.trainer: Trainer = trainer(config, store, judge=self.judge)
+        self.trainer: Trainer = trainer(config, store, judge=self.judge, processes=processes)
         self.log = Log(self.trainer)
 
     def train(self) -> None:
@@ -156,12 +195,10 @@ class _Run:
                     shown.update(line, completed=progress.step, note=note)
                     if shown.disable and self.log.wrote:
                         self.say(f"step {progress.step} of {config.steps}: {note}")
-                    if self.stopping:
-                        break
             except KeyboardInterrupt:  # from self.judge, when asked to stop
-                self.stopping = True
+                pass
         # After the loop: leaving it has saved the state.
-        if self.stopping and trainer.step < config.steps:
+        if trainer.step < config.steps:
             raise Interrupted(
                 f"Stopped and saved at step {trainer.step} of {config.steps}. "
                 f"To go on: {self.again}"
@@ -210,10 +247,14 @@ class _Run:
 
     def stop(self) -> None:
         """Stop after the step; the second time at once, keeping the last checkpoint."""
+        if self.trainer.processes.failed:
+            raise KeyboardInterrupt  # there are no more steps; leaving says which process failed
         if self.stopping:
+            self.trainer.processes.leave(KeyboardInterrupt())
             remark("Stopped at once; the last checkpoint is untouched.")
             os._exit(130)  # unwinding would save a state from the middle of a step
         self.stopping = True
+        self.trainer.stop()
         self.say("Stopping after this step ...")
 
 

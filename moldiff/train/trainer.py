@@ -3,7 +3,8 @@
     config -> store -> workload -> [batch -> losses -> update -> average]* -> model
 
 All randomness of step k derives from (seed, k), so a checkpoint is the tensors and one number,
-and a killed run resumes with bitwise the same result.
+and a killed run resumes with bitwise the same result.  A step is divided into pieces, and these
+among the processes that train together (`moldiff.train.processes`).
 """
 
 from __future__ import annotations
@@ -12,31 +13,32 @@ import json
 import math
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from moldiff.cpu import set_threads
-from moldiff.errors import ConfigError, ModelFileError, MoldiffError
+from moldiff.errors import ConfigError, MoldiffError
 from moldiff.model import Model
-from moldiff.precision import resolve
+from moldiff.precision import named, resolve
 from moldiff.registry import describe
 from moldiff.seeds import generator
-from moldiff.storage import read_tensors, replace_copy, write_tensors
+from moldiff.storage import replace_copy, weights_digest
+from moldiff.train import checkpoint
+from moldiff.train.checkpoint import FORMAT as CHECKPOINT_FORMAT
 from moldiff.train.config import TrainConfig
 from moldiff.train.optimizer import Average, Optimizers
+from moldiff.train.processes import Processes, check_share
 from moldiff.train.records import alone, append_csv, best
 from moldiff.train.workloads.base import Data, Workload, task
 
-__all__ = ["Progress", "Trainer"]
+__all__ = ["CHECKPOINT_FORMAT", "Progress", "Trainer"]
 
-CHECKPOINT_FORMAT = "moldiff-checkpoint-1"
 _NOISE, _EVALUATION = 1, 2  # streams of random numbers
 _PATIENCE = 20  # consecutive steps with a non-finite gradient that end a run
-_EARLIER = {"pieces": 1}  # settings of runs begun before there was a choice
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,10 @@ class Trainer:
     judge:
         Called as ``judge(model, rng)`` at the evaluation interval; returns figures for
         the log.  Usually the `Workload.judge` of the task.
+    processes:
+        The processes that train together, already started (``with Processes(2) as processes``);
+        each has a trainer with the same settings and data.  The main one alone judges and writes
+        files.  By default this process trains alone.
     """
 
     def __init__(
@@ -85,12 +91,28 @@ class Trainer:
         store: Data,
         *,
         judge: Callable[[Any, torch.Generator], dict[str, float]] | None = None,
+        processes: Processes | None = None,
     ) -> None:
-        self.config, self.store, self.judge = config, store, judge
+        self.processes = processes = processes or Processes(device=config.device)
+        check_share(config.pieces, processes.count)
+        # Decided once: processes that measure for themselves might differ.
+        self.precision = processes.from_main(lambda: resolve(config.precision, config.device))
+        self.config = config = replace(
+            config, precision=named(self.precision), device=processes.device
+        )
+        self.store, self.judge = store, judge
         self.output = Path(config.output)
-        self.precision = resolve(config.precision, config.device)
+        self.step = self.judged = self.samples = self.skipped = self._diverging = 0
+        self.seconds = self.cpu_seconds = 0.0
+        self._asked = self._agreed = False
         set_threads(config.threads)
-        self.work: Workload = task(config)(config, store)
+        with processes.first():  # an error of the settings is reported once
+            self._build()
+
+    def _build(self) -> None:
+        """Make the parts of the run, as in its checkpoint if there is one."""
+        config = self.config
+        self.work: Workload = task(config)(config, self.store)
         self.loader, self.model = self.work.loader, self.work.model
         try:
             self.network = self.model.network.to(config.device)
@@ -102,11 +124,6 @@ class Trainer:
         self.objective: Any = self.work.objective
         self.optimizers = Optimizers(self.network, config.optimizer)
         self.average = Average(self.network.parameters(), config.optimizer.ema)
-        self.step = 0
-        self.judged = 0
-        self.skipped = self._diverging = 0
-        self.seconds = self.cpu_seconds = 0.0
-        self.samples = 0
         if self.checkpoint.exists():
             self.restore()
 
@@ -136,11 +153,24 @@ class Trainer:
         """Train to the last step; a generator, so that the caller shows progress and may stop it.
 
         A checkpoint is written at intervals, at the end, and when the consumer closes the
-        generator; never after an error, when an update may be half applied.
+        generator; never after an error, when an update may be half applied.  Of several
+        processes, call :meth:`stop` instead of closing it: all then end after the same step.
         """
-        self.output.mkdir(parents=True, exist_ok=True)
-        with alone(self.output):
+        weights = self.network.state_dict()
+        self.processes.check_same(lambda: (self.step, weights_digest(weights)))
+        if self.processes.main:
+            self.output.mkdir(parents=True, exist_ok=True)
+        with alone(self.output) if self.processes.main else nullcontext():
             yield from self._loop()
+
+    def stop(self) -> None:
+        """End the run with a checkpoint, after this step or the next; for signal handlers, too."""
+        self._asked = True
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the run ends after this step, as all its processes know."""
+        return self._agreed or (self._asked and self.processes.count == 1)
 
     def _loop(self) -> Iterator[Progress]:
         last_save = time.monotonic()
@@ -148,13 +178,16 @@ class Trainer:
         while self.step < self.config.steps:
             if self.step == self.config.optimizer.decay_start(self.config.steps):
                 self.save()
-                replace_copy(self.checkpoint, self.before_decay)
+                if self.processes.main:
+                    replace_copy(self.checkpoint, self.before_decay)
             progress = self._advance()
             try:
                 yield progress
             except GeneratorExit:
                 self.save()
                 raise
+            if self.stopping:
+                break
             self._judge_if_due()
             if time.monotonic() - last_save > 60 * self.config.checkpoint_minutes:
                 self.save()
@@ -164,13 +197,19 @@ class Trainer:
     def _advance(self) -> Progress:
         start, cpu = time.perf_counter(), time.process_time()
         parts: list[dict[str, torch.Tensor]] = []
-        samples = 0
-        for piece in range(self.step * self.config.pieces, (self.step + 1) * self.config.pieces):
+        mine, pieces = 0, self.config.pieces
+        for piece in self.processes.share(range(self.step * pieces, (self.step + 1) * pieces)):
             rng = generator(self.config.seed, _NOISE, piece)
             for loss, part, count in self.work.losses(self.loader[piece], rng=rng):
-                (loss / self.config.pieces).backward()
+                (loss / pieces).backward()
                 parts.append(part)
-                samples += count
+                mine += count
+        sums = [sum(float(p[name]) for p in parts) for name in parts[0]]
+        middle = time.process_time()
+        asked, terms, samples, cpu, *sums = self.processes.sum(
+            self.optimizers.parameters, [self._asked, len(parts), mine, middle - cpu, *sums]
+        )
+        self._agreed = asked > 0
         rate = self.config.optimizer.rate(self.step, self.config.steps)
         norm = self.optimizers.step(rate)
         self._check_finite(norm)
@@ -178,9 +217,9 @@ class Trainer:
         self.step += 1
         elapsed = time.perf_counter() - start
         self.seconds += elapsed
-        self.cpu_seconds += time.process_time() - cpu
-        self.samples += samples
-        losses = {name: sum(float(p[name]) for p in parts) / len(parts) for name in parts[0]}
+        self.cpu_seconds += cpu + self.processes.count * (time.process_time() - middle)
+        self.samples += round(samples)
+        losses = {name: total / terms for name, total in zip(parts[0], sums, strict=True)}
         return Progress(self.step, losses, rate, norm, samples / elapsed, self.skipped)
 
     def _check_finite(self, norm: float) -> None:
@@ -214,7 +253,9 @@ class Trainer:
     def _judge_if_due(self) -> None:
         """Judge samples once per interval; an interrupted judgement is repeated on resuming."""
         every = self.config.evaluation.every
-        if not (self.judge and every) or self.step % every or self.step <= self.judged:
+        if not (self.processes.main and self.judge and every):
+            return
+        if self.step % every or self.step <= self.judged:
             return
         self.save()
         table = self.output / "evaluation.csv"
@@ -241,7 +282,7 @@ class Trainer:
                 "epochs": round(self.step * self.config.pieces / self.loader.per_epoch, 2),
                 "hours": round(self.seconds / 3600, 3),
                 "parameters": sum(p.numel() for p in self.network.parameters()),
-                "precision": str(self.precision).removeprefix("torch."),
+                "precision": named(self.precision),
                 "optimizer": self.config.to_dict()["optimizer"],
                 "objective": describe(self.objective),
             },
@@ -249,22 +290,11 @@ class Trainer:
 
     def save(self) -> None:
         """Write the checkpoint and the model with averaged weights, each atomically."""
-        tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
-        tensors |= {f"optimizer.{k}": v for k, v in self.optimizers.state().items()}
-        tensors |= {f"average.{i}": v for i, v in enumerate(self.average.values)}
-        header = {
-            "format": CHECKPOINT_FORMAT,
-            "identity": json.dumps(self.identity()),
-            "step": str(self.step),
-            "judged": str(self.judged),
-            "steps": str(self.config.steps),
-            "decay_start": str(self.config.optimizer.decay_start(self.config.steps)),
-            "seconds": repr(self.seconds),
-            "cpu_seconds": repr(self.cpu_seconds),
-            "samples": str(self.samples),
-            "skipped": str(self.skipped),
-        }
-        write_tensors(self.checkpoint, tensors, header)
+        if not self.processes.main:
+            return
+        average = {str(i): v for i, v in enumerate(self.average.values)}
+        parts = {"network": self.network.state_dict(), "optimizer": self.optimizers.state()}
+        checkpoint.write(self.checkpoint, parts | {"average": average}, self, self.identity())
         with self.averaged() as model:
             model.save(self.output / "model.safetensors", card=self.card())
 
@@ -276,41 +306,13 @@ class Trainer:
         ModelFileError
             If the checkpoint is damaged or belongs to another run.
         """
-        fix = f"Choose another 'output', or delete '{self.checkpoint}' to start again."
-        try:
-            header, tensors = read_tensors(self.checkpoint, CHECKPOINT_FORMAT)
-        except ModelFileError as error:
-            raise ModelFileError(error.what, fix=fix) from error
-        try:
-            extended = int(header["decay_start"]) < int(header["step"])
-            extended &= int(header["steps"]) < self.config.steps
-            if extended and self.before_decay.exists():
-                header, tensors = read_tensors(self.before_decay, CHECKPOINT_FORMAT)
-            identity = _EARLIER | json.loads(header["identity"])
-            differences = [
-                key for key, value in self.identity().items() if value != identity.get(key)
-            ]
-            if differences:
-                raise ModelFileError(
-                    f"'{self.checkpoint}' belongs to another run: different "
-                    f"{', '.join(differences)}.",
-                    fix=fix,
-                )
-            self._load(tensors)
-            self.step, self.judged = int(header["step"]), int(header["judged"])
-            self.seconds = float(header["seconds"])
-            self.cpu_seconds = float(header.get("cpu_seconds", "0"))  # absent in older checkpoints
-            self.samples = int(header.get("samples", "0"))
-            self.skipped = int(header.get("skipped", "0"))
-        except (KeyError, RuntimeError, ValueError) as error:
-            raise ModelFileError(f"'{self.checkpoint}' is damaged: {error}", fix=fix) from error
-
-    def _load(self, tensors: dict[str, torch.Tensor]) -> None:
-        parts: dict[str, dict[str, torch.Tensor]] = {"network": {}, "optimizer": {}, "average": {}}
-        for key, value in tensors.items():
-            kind, name = key.split(".", 1)
-            parts[kind][name] = value
-        self.network.load_state_dict(parts["network"])
-        self.optimizers.load(parts["optimizer"])
-        for i, value in enumerate(self.average.values):
-            value.copy_(parts["average"][str(i)])
+        numbers, parts = checkpoint.read(
+            self.checkpoint, self.before_decay, self.config, self.identity()
+        )
+        with checkpoint.undamaged(self.checkpoint):
+            self.network.load_state_dict(parts["network"])
+            self.optimizers.load(parts["optimizer"])
+            for i, value in enumerate(self.average.values):
+                value.copy_(parts["average"][str(i)])
+        for name, number in numbers.items():
+            setattr(self, name, number)

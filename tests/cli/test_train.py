@@ -218,11 +218,11 @@ def test_going_on_repeats_every_option(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = ["train", "my file.sdf", "--output", "a b", "--data", "d.sdf", "--steps", "5"]
-    words += ["--batch", "2", "--threads", "1", "--device", "cpu"]
+    words += ["--batch", "2", "--threads", "1", "--device", "cpu", "--processes", "1"]
     seen: list[str] = []
 
     class Run_:
-        def __init__(self, config: object, source: str, again: str) -> None:
+        def __init__(self, config: object, source: str, again: str, _: object) -> None:
             seen.append(again)
 
         def train(self) -> None:
