@@ -17,7 +17,7 @@ from moldiff.errors import ConfigError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["PRECISIONS", "Precision", "fastest", "resolve", "speeds"]
+__all__ = ["PRECISIONS", "Precision", "fastest", "named", "resolve", "speeds"]
 
 Precision = Literal["auto", "float32", "bfloat16"]
 PRECISIONS: tuple[Precision, ...] = ("auto", "float32", "bfloat16")
@@ -55,6 +55,13 @@ def resolve(precision: str, device: str | torch.device = "cpu") -> torch.dtype:
         )
     dtype: torch.dtype = getattr(torch, precision)
     return dtype
+
+
+def named(dtype: torch.dtype) -> Precision:
+    """Return the precision that stands for a type on every machine."""
+    import torch
+
+    return "bfloat16" if dtype is torch.bfloat16 else "float32"
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""``python -m moldiff.benchmark speed | family | startup``: the command line of the benchmarks."""
+"""``python -m moldiff.benchmark speed | family | startup | processes``: the benchmarks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from moldiff.benchmark import picture, report, startup
+from moldiff.benchmark import picture, processes, report, startup
 from moldiff.benchmark.family import command as family
 from moldiff.errors import InputError, MoldiffError
 from moldiff.report import document
@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     family.add(commands)
     startup.add(commands)
+    processes.add(commands)
     return parser
 
 
@@ -98,7 +99,12 @@ def _speed(options: argparse.Namespace) -> None:
         print(f"Drawn: {options.picture}")
 
 
-_COMMANDS = {"speed": _speed, "family": family.run, "startup": startup.run}
+_COMMANDS = {
+    "speed": _speed,
+    "family": family.run,
+    "startup": startup.run,
+    "processes": processes.run,
+}
 
 
 if __name__ == "__main__":
