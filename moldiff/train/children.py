@@ -112,14 +112,14 @@ class Children:
                 process.kill()
 
     def _watch(self, rank: int, process: subprocess.Popen[bytes]) -> None:
-        """Wait for the end of a child; if it failed, end the others and interrupt this process."""
+        """Wait for a child; if it ends before the run, end the others and interrupt this one."""
         lines: deque[bytes] = deque(maxlen=_LINES)
         reader = threading.Thread(target=self._read, args=(rank, process, lines), daemon=True)
         reader.start()
         status = process.wait()
         reader.join(1.0)  # a child of its own may hold the pipe open
         with self._lock:
-            if status == 0 or self._dismissed or self.failure is not None:
+            if self._dismissed or self.failure is not None:
                 return
             output = b"".join(lines).decode(errors="replace").strip()
             self.failure = MoldiffError(_ending(rank, status, output), fix=self.advice)
@@ -170,10 +170,10 @@ def _start(environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
 def _ending(rank: int, status: int, output: str) -> str:
     """How a child ended, in a sentence."""
     if status < 0:
-        name = signal.Signals(-status).name
+        name = {s.value: s.name for s in signal.Signals}.get(-status, str(-status))
         memory = ", as by a system that runs out of memory" if name == "SIGKILL" else ""
         return f"The process of rank {rank} was ended by a signal ({name}{memory})."
-    lines = output.splitlines() or ["it gave no reason."]
+    lines = output.splitlines() or [f"it gave no reason (exit status {status})."]
     told = [line.removeprefix("Error: ") for line in lines if line.startswith("Error: ")]
     return f"The process of rank {rank} ended: {(told or lines)[-1]}"
 

@@ -317,6 +317,12 @@ def test_a_process_fails_at_its_start(config: Config, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_process_that_ends_without_a_word(config: Config, tmp_path: Path) -> None:
+    run = Run(config, tmp_path, "if 'LOCAL_RANK' in os.environ: os._exit(0)")
+    run.ended(run.start(), 1, r"rank 1 ended: it gave no reason \(exit status 0\)", 60)
+
+
+@pytest.mark.slow
 def test_a_process_fails_while_the_main_one_judges(config: Config, tmp_path: Path) -> None:
     """Which takes long, and waits for nobody."""
     code = """
