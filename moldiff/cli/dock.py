@@ -217,9 +217,11 @@ def _one(
         remark(f"Note: {note}")
     _table_of(result, known)
     files = [*written, *([page] if page is not None else [])]
+    precision = result.provenance.get("precision")
     table(
         [
             ("proposals", result.proposals),
+            *([("precision", precision)] if precision else []),
             ("CPU-seconds", _seconds(result.seconds)),
             ("files", ", ".join(str(path) for path in files)),
         ]

@@ -26,7 +26,7 @@ Precisions = Annotated[
     typer.Option(
         "--precision",
         help="Type of the network's large products. float32: same seed, same results on every "
-        "machine of a kind; auto: the faster one here.",
+        "machine of a kind; auto: the one that is faster here, in large batches.",
     ),
 ]
 

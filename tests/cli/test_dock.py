@@ -185,7 +185,8 @@ def test_the_same_seed_gives_the_same_poses(run: Run, folder: Path) -> None:
 def test_another_type_of_products_is_recorded(run: Run, folder: Path) -> None:
     assert run(*ONE).status == 0
     usual = json.loads((folder / "out.json").read_text())["provenance"]
-    assert run(*ONE, "--precision", "bfloat16").status == 0
+    done = run(*ONE, "--precision", "bfloat16")
+    assert done.status == 0 and "bfloat16" in done.out
     lower = json.loads((folder / "out.json").read_text())["provenance"]
     assert "precision" not in usual and lower["precision"] == "bfloat16"
     assert {r.tags["precision"] for r in read_molecules(folder / "out.sdf")} == {"bfloat16"}

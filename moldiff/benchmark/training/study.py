@@ -29,7 +29,7 @@ Row = dict[str, Any]
 EARLIER = "dfa4b98"
 """The commit whose settings are compared: bfloat16, torch's Muon, AdamW not fused."""
 TYPES: tuple[Precision, ...] = ("float32", "bfloat16")
-_NOMINAL = 0.4  # GFLOP: what a molecule of the reference size costs in training, counted roughly
+_NOMINAL = 0.4  # GFLOP: about what a molecule of the reference size costs in training
 _AT_LEAST_BETTER = 0.97  # of the time: worth a larger batch
 
 
