@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -9,7 +10,33 @@ import typer
 from moldiff.cli.output import check_positive
 from moldiff.errors import InputError
 
-__all__ = ["Imports", "Loggers", "conditions", "import_all", "temperatures"]
+__all__ = [
+    "Imports",
+    "Loggers",
+    "Precision",
+    "Precisions",
+    "conditions",
+    "import_all",
+    "temperatures",
+]
+
+
+class Precision(StrEnum):
+    """See `moldiff.precision.Precision`."""
+
+    auto = "auto"
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
+Precisions = Annotated[
+    Precision,
+    typer.Option(
+        "--precision",
+        help="Type of the network's large products. float32: same seed, same results on every "
+        "machine of a kind; auto: the one that is faster here, in large batches.",
+    ),
+]
 
 Imports = Annotated[
     list[str] | None,
