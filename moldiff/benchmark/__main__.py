@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from moldiff.benchmark import picture, processes, report, startup
+from moldiff.benchmark import training_command as training
 from moldiff.benchmark.family import command as family
-from moldiff.benchmark.training import command as training
 from moldiff.errors import InputError, MoldiffError
 from moldiff.report import document
 from moldiff.report.picture import check

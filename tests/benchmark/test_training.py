@@ -14,12 +14,13 @@ import torch
 
 from moldiff.benchmark import __main__ as command
 from moldiff.benchmark import report
+from moldiff.benchmark import training_study as studying
+from moldiff.benchmark import training_works as works
 from moldiff.benchmark.bench import OWN
 from moldiff.benchmark.peers import PEERS, Peer
-from moldiff.benchmark.training import study as studying
-from moldiff.benchmark.training.command import FORMAT, closing
-from moldiff.benchmark.training.study import EARLIER, QUICK, Study, Way, measure
-from moldiff.benchmark.training.works import (
+from moldiff.benchmark.training_command import FORMAT, closing
+from moldiff.benchmark.training_study import EARLIER, QUICK, Study, Way, measure
+from moldiff.benchmark.training_works import (
     VOCABULARY,
     Training,
     configuration,
@@ -81,7 +82,6 @@ def test_earlier_settings_are_other_optimizers_of_the_same_weights(
     muon_recipe: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[Any] = []
-    from moldiff.benchmark.training import works
 
     class Seen(works.Trainer):
         def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -78,8 +78,8 @@ def run(options: argparse.Namespace) -> None:
     from dataclasses import replace
 
     from moldiff.benchmark import report
-    from moldiff.benchmark.training.study import PLAN, QUICK, Study, measure
-    from moldiff.benchmark.training.works import configuration, share
+    from moldiff.benchmark.training_study import PLAN, QUICK, Study, measure
+    from moldiff.benchmark.training_works import configuration, share
     from moldiff.bundled import bundled_configs
     from moldiff.cpu import set_threads
     from moldiff.report.document import write

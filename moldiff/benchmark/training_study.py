@@ -16,11 +16,11 @@ from typing import Any
 
 import torch
 
+from moldiff.benchmark import training_works as works
 from moldiff.benchmark import workloads
 from moldiff.benchmark.bench import OWN
 from moldiff.benchmark.peers import PEERS, Peer
 from moldiff.benchmark.timing import Timing, Work, flops, interleaved, peak, quartiles, ratio
-from moldiff.benchmark.training import works
 from moldiff.precision import Precision, resolve
 
 __all__ = ["EARLIER", "PLAN", "QUICK", "Plan", "Study", "measure"]
