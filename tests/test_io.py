@@ -21,6 +21,7 @@ from moldiff.io import (
     WRITABLE,
     Writer,
     molecule_stem,
+    read_chunks,
     read_molecules,
     write_molecules,
 )
@@ -407,3 +408,22 @@ def test_links_are_followed(tmp_path: Path) -> None:
     (tmp_path / "link.sdf").symlink_to(target)
     write_molecules(tmp_path / "link.sdf", [embedded("C")])
     assert (tmp_path / "link.sdf").is_symlink() and "M  END" in target.read_text()
+
+
+@pytest.mark.parametrize("records", [1, 2, 7])
+def test_chunks_hold_the_same_records(tmp_path: Path, records: int) -> None:
+    """Parsed apart, in whatever chunks: what `read_molecules` gives, the damage at the end too."""
+    text = (WATER + BROKEN + WATER.replace("$$$$\n", "") + WATER) * 5
+    packed = gzip.compress((text + "x" * 5000).encode(), 0)
+    for path in (
+        put(tmp_path / "a.sdf", text),
+        put(tmp_path / "b.sdf.gz", gzip.compress(text.encode())),
+        put(tmp_path / "c.sdf.gz", packed[: len(packed) // 2]),
+        put(tmp_path / "d.xyz", "1\nhelium\nHe 0 0 0\nrubbish\nmore\n1\nneon\nNe 0 0 0\n"),
+    ):
+        whole = [(r.name, r.reason, r.tags) for r in read_molecules(path)]
+        chunks = list(read_chunks(path, records))
+        apart = [(p.name, p.reason, p.tags) for chunk in chunks for p in chunk.parse()]
+        assert apart == whole
+        assert all(len(chunk.blocks) == records for chunk in chunks[:-1])
+        assert sum(chunk.size for chunk in chunks) == path.stat().st_size

@@ -16,10 +16,9 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +27,7 @@ from moldiff.data.complex_files import read_complex
 from moldiff.data.complexes import FIELDS, SCHEMA, SPLITS, Complex, ComplexStore, columns, shape_of
 from moldiff.data.write import new_store, sha256
 from moldiff.errors import DataError, InputError
+from moldiff.parallel import Progress, completed
 
 __all__ = ["pocket_clusters", "prepare_complexes", "split_clusters"]
 
@@ -44,7 +44,7 @@ def prepare_complexes(
     share: float = 0.04,
     limit: int | None = None,
     exclude: Collection[str] = (),
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> ComplexStore:
     """Prepare the complexes of folders as a store.
 
@@ -63,7 +63,7 @@ def prepare_complexes(
     exclude:
         Complexes to leave out, as ``folder/id``; the rejected list contains them.
     progress:
-        Called as ``progress(done, total)``.
+        Called as ``progress(stage, done, total)``.
 
     Raises
     ------
@@ -79,9 +79,9 @@ def prepare_complexes(
     work = [names[i : i + _PART] for i in range(0, len(names), _PART)]
     todo = [(k, chunk) for k, chunk in enumerate(work) if not _part(parts, k, chunk).exists()]
     done = len(names) - sum(len(chunk) for _, chunk in todo)
-    report = progress or (lambda done, total: None)
+    report = partial(progress or (lambda stage, done, total: None), "preparing complexes")
     report(done, len(names))
-    for k, results in _map(partial(_run, seed=seed), todo, jobs):
+    for _, (k, results) in completed(partial(_run, seed=seed), todo, jobs):
         _save(_part(parts, k, work[k]), results)
         done += len(work[k])
         report(done, len(names))
@@ -119,22 +119,6 @@ def _complexes(folder: Path, limit: int | None) -> list[Path]:
 def _run(task: tuple[int, list[Path]], *, seed: int) -> tuple[int, list[Complex | str]]:
     number, paths = task
     return number, [read_complex(path, seed=seed) for path in paths]
-
-
-def _map(function: Any, tasks: list[Any], jobs: int) -> Any:
-    if jobs <= 1 or len(tasks) < 2:
-        yield from map(function, tasks)
-        return
-    from concurrent.futures import ProcessPoolExecutor, as_completed
-    from multiprocessing import get_context
-
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        try:
-            for future in as_completed([pool.submit(function, task) for task in tasks]):
-                yield future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
 
 
 def _part(folder: Path, number: int, chunk: Sequence[Path]) -> Path:

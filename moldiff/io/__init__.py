@@ -7,15 +7,26 @@ suffix) is an `InputError`.  Writing is atomic: the target appears complete or n
 
 from __future__ import annotations
 
-from moldiff.io.read import READABLE, Record, molecule_stem, read_molecules
+from moldiff.io.read import (
+    READABLE,
+    Chunk,
+    Record,
+    molecule_stem,
+    no_molecules,
+    read_chunks,
+    read_molecules,
+)
 from moldiff.io.write import WRITABLE, Writer, write_molecules
 
 __all__ = [
     "READABLE",
     "WRITABLE",
+    "Chunk",
     "Record",
     "Writer",
     "molecule_stem",
+    "no_molecules",
+    "read_chunks",
     "read_molecules",
     "write_molecules",
 ]

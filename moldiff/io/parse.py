@@ -1,5 +1,6 @@
-"""The text formats, one parser each: lines in, parsed records out.
+"""The text formats, one parser each: lines -> blocks, and each block -> parsed records.
 
+A block, as a rule one record, is parsed without the others: other processes can do that.
 A parser never raises for bad content: it yields a record with the reason and goes on with
 the next one (for SDF from the next ``$$$$``, for XYZ from the next atom count).  A reason
 begins with its kind, "wrong atom count: 4 announced, 3 found", so that reasons can be counted;
@@ -9,6 +10,7 @@ what it quotes of the file is ASCII, so that no control code reaches a terminal.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from rdkit import Chem
 
@@ -16,10 +18,22 @@ from moldiff.chem.quiet import quiet
 from moldiff.io.parse_json import parse_json
 from moldiff.io.parsed import SYMBOLS, Parsed, assemble
 
-__all__ = ["PARSERS", "Parsed"]
+__all__ = ["PARSERS", "Parsed", "Parser"]
 
 _MAX_LINES = 1_000_000
 _MAX_DIGITS = 9  # int() refuses thousands of digits with an exception
+
+Block = list[str]
+
+
+@dataclass(frozen=True)
+class Parser:
+    """How a format is read."""
+
+    split: Callable[[Iterator[str]], Iterator[Block]]
+    """Divides the lines of a file into blocks."""
+    parse: Callable[[Block], Iterator[Parsed]]
+    """Parses a block."""
 
 
 def _checked(mol: Chem.Mol | None, name: str, reason: str, tags: Mapping[str, str]) -> Parsed:
@@ -39,19 +53,19 @@ def _quoted(atom: Chem.Atom) -> str:
 # --- SDF and MOL -----------------------------------------------------------------------------
 
 
-def _sdf(lines: Iterator[str]) -> Iterator[Parsed]:
-    block: list[str] = []
+def _sdf_blocks(lines: Iterator[str]) -> Iterator[Block]:
+    block: Block = []
     for line in lines:
         if line.startswith("$$$$"):
-            yield from _sdf_record(block)
+            yield block
             block = []
         elif len(block) <= _MAX_LINES:  # beyond that it is no record: keep memory bounded
             block.append(line)
     if any(line.strip() for line in block):
-        yield from _sdf_record(block)
+        yield block
 
 
-def _sdf_record(block: Sequence[str]) -> Iterator[Parsed]:
+def _sdf(block: Block) -> Iterator[Parsed]:
     ends = [k for k, line in enumerate(block) if line.startswith("M  END")]
     end = ends[0] + 1 if ends else len(block)
     name = block[0].strip() if block else ""
@@ -104,18 +118,18 @@ def _sdf_problem(block: Sequence[str]) -> str:
 # --- MOL2 ------------------------------------------------------------------------------------
 
 
-def _mol2(lines: Iterator[str]) -> Iterator[Parsed]:
-    block: list[str] = []
+def _mol2_blocks(lines: Iterator[str]) -> Iterator[Block]:
+    block: Block = []
     for line in lines:
         if line.startswith("@<TRIPOS>MOLECULE") and block:
-            yield from _mol2_record(block)
+            yield block
             block = []
         if len(block) <= _MAX_LINES:
             block.append(line)
-    yield from _mol2_record(block)
+    yield block
 
 
-def _mol2_record(block: Sequence[str]) -> Iterator[Parsed]:
+def _mol2(block: Block) -> Iterator[Parsed]:
     if not any(line.strip() and not line.startswith("#") for line in block):
         return
     name = block[1].strip() if len(block) > 1 else ""
@@ -130,26 +144,35 @@ def _mol2_record(block: Sequence[str]) -> Iterator[Parsed]:
 # --- XYZ -------------------------------------------------------------------------------------
 
 
-def _xyz(lines: Iterator[str]) -> Iterator[Parsed]:
-    """A frame is a count, a comment, and the atom lines up to the next count or blank line."""
+def _xyz_blocks(lines: Iterator[str]) -> Iterator[Block]:
+    """A frame is a count, a comment, and the atom lines up to the next count or blank line.
+
+    Of what is no frame, the first line is a block of its own.
+    """
     pending: str | None = next(lines, None)
     while pending is not None:
         if not pending.strip():
             pending = next(lines, None)
             continue
-        count = pending.strip()
-        if not _is_number(count):
-            yield Parsed(None, "", f"not XYZ: {count[:40]!a} is no atom count")
+        if not _is_number(pending.strip()):
+            yield [pending]
             while pending is not None and not _is_number(pending.strip()):
                 pending = next(lines, None)
             continue
-        comment = next(lines, "").strip()
-        atoms: list[str] = []
+        block = [pending, next(lines, "")]
         pending = next(lines, None)
         while pending is not None and pending.strip() and not _is_number(pending.strip()):
-            atoms.append(pending)
+            block.append(pending)
             pending = next(lines, None)
-        yield _xyz_frame(int(count), comment, atoms)
+        yield block
+
+
+def _xyz(block: Block) -> Iterator[Parsed]:
+    count = block[0].strip()
+    if _is_number(count):
+        yield _xyz_frame(int(count), block[1].strip(), block[2:])
+    else:
+        yield Parsed(None, "", f"not XYZ: {count[:40]!a} is no atom count")
 
 
 def _is_number(word: str) -> bool:
@@ -178,14 +201,18 @@ def _xyz_frame(count: int, comment: str, lines: Sequence[str]) -> Parsed:
 # --- SMILES ----------------------------------------------------------------------------------
 
 
-def _smi(lines: Iterator[str]) -> Iterator[Parsed]:
+def _smi_blocks(lines: Iterator[str]) -> Iterator[Block]:
     for number, line in enumerate(lines):
         words = line.split(None, 1)
         header = number == 0 and bool(words) and words[0].lower() == "smiles"
-        if not words or words[0].startswith("#") or header:
-            continue
-        name = words[1].strip() if len(words) > 1 else ""
-        yield _checked(_from_smiles(words[0]), name, f"not SMILES: {words[0][:40]!a}", {})
+        if words and not words[0].startswith("#") and not header:
+            yield [line]
+
+
+def _smi(block: Block) -> Iterator[Parsed]:
+    smiles, *name = block[0].split(None, 1)
+    mol, reason = _from_smiles(smiles), f"not SMILES: {smiles[:40]!a}"
+    yield _checked(mol, "".join(name).strip(), reason, {})
 
 
 def _from_smiles(smiles: str) -> Chem.Mol | None:
@@ -203,11 +230,11 @@ def _from_smiles(smiles: str) -> Chem.Mol | None:
 
 
 #: Suffix -> parser.
-PARSERS: dict[str, Callable[[Iterator[str]], Iterator[Parsed]]] = {
-    ".sdf": _sdf,
-    ".mol": _sdf,
-    ".mol2": _mol2,
-    ".xyz": _xyz,
-    ".smi": _smi,
-    ".json": parse_json,
+PARSERS: dict[str, Parser] = {
+    ".sdf": Parser(_sdf_blocks, _sdf),
+    ".mol": Parser(_sdf_blocks, _sdf),
+    ".mol2": Parser(_mol2_blocks, _mol2),
+    ".xyz": Parser(_xyz_blocks, _xyz),
+    ".smi": Parser(_smi_blocks, _smi),
+    ".json": Parser(lambda lines: iter([list(lines)]), parse_json),  # read as a whole
 }

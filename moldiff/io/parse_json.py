@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from moldiff.chem.quiet import quiet
@@ -28,7 +28,7 @@ _NO_MOLECULE = (
 )
 
 
-def parse_json(lines: Iterator[str]) -> Iterator[Parsed]:
+def parse_json(lines: Iterable[str]) -> Iterator[Parsed]:
     """Parse what `moldiff.io.Writer` writes as JSON: one molecule or a list of them."""
     try:
         document = json.loads("\n".join(lines))

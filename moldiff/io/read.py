@@ -8,18 +8,28 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from rdkit import Chem
 
 from moldiff.errors import InputError, did_you_mean
-from moldiff.io.parse import PARSERS
+from moldiff.io.parse import PARSERS, Parsed
 
-__all__ = ["READABLE", "Record", "molecule_stem", "read_molecules"]
+__all__ = [
+    "READABLE",
+    "Chunk",
+    "Record",
+    "molecule_stem",
+    "no_molecules",
+    "read_chunks",
+    "read_molecules",
+]
 
 #: Suffixes that can be read; each also with ``.gz`` behind it.
 READABLE = tuple(PARSERS)
 
 _LINE_LIMIT = 1 << 20
+_CHARACTERS = 1 << 24  # of a chunk, unless a single record is longer
 
 
 @dataclass(frozen=True)
@@ -50,6 +60,56 @@ class Record:
     tags: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Chunk:
+    """Consecutive records of a molecule file, not parsed yet.
+
+    Attributes
+    ----------
+    suffix:
+        Format, a key of `moldiff.io.parse.PARSERS`.
+    blocks:
+        Text of each record.
+    size:
+        Bytes of the file read since the last chunk, to tell how far the reading is.
+    damage:
+        Why the file cannot be read beyond this chunk; None if it can.
+    """
+
+    suffix: str
+    blocks: tuple[str, ...]
+    size: int
+    damage: str | None = None
+
+    def parse(self) -> Iterator[Parsed]:
+        """Parse the records; the damage counts as one."""
+        parser = PARSERS[self.suffix]
+        for block in self.blocks:
+            yield from parser.parse(block.split("\n"))
+        if self.damage is not None:
+            yield Parsed(None, "", self.damage)
+
+
+def read_chunks(path: str | Path, records: int = 1) -> Iterator[Chunk]:
+    """Read what `read_molecules` reads in chunks, which any process can parse.
+
+    Where a chunk ends depends on the file and on ``records`` alone.
+
+    Parameters
+    ----------
+    records:
+        The most records of a chunk; chunks of long records hold fewer.
+
+    Raises
+    ------
+    InputError
+        At once for a missing, unreadable or unknown kind of file.
+    """
+    path = Path(path)
+    suffix, gzipped = _check(path)
+    return _chunks(path, suffix, gzipped, records)
+
+
 def read_molecules(path: str | Path) -> Iterator[Record]:
     """Read the records of a ``.sdf``, ``.mol``, ``.mol2``, ``.xyz``, ``.smi`` or ``.json`` file.
 
@@ -63,7 +123,11 @@ def read_molecules(path: str | Path) -> Iterator[Record]:
         At once for a missing, unreadable or unknown kind of file; at the end for a file
         without a single record.
     """
-    path = Path(path)
+    return _records(Path(path), read_chunks(path))
+
+
+def _check(path: Path) -> tuple[str, bool]:
+    """Return the format of a file, and whether it is gzipped."""
     suffix = _suffix(path)
     if not path.exists():
         raise InputError(f"There is no file {path}.", fix="Check the path.")
@@ -78,7 +142,7 @@ def read_molecules(path: str | Path) -> Iterator[Record]:
         raise InputError(
             f"{path} is not a gzip file.", fix="Remove .gz from its name if it is plain text."
         )
-    return _records(path, suffix, gzipped)
+    return suffix, gzipped
 
 
 def molecule_stem(path: str | Path) -> str:
@@ -103,31 +167,56 @@ def _suffix(path: Path) -> str:
     return suffix
 
 
-def _records(path: Path, suffix: str, gzipped: bool) -> Iterator[Record]:
+def _records(path: Path, chunks: Iterator[Chunk]) -> Iterator[Record]:
     index = 0
-    try:
-        for parsed in PARSERS[suffix](_lines(path, gzipped)):
+    for chunk in chunks:
+        for parsed in chunk.parse():
             yield Record(
                 parsed.mol, parsed.name, parsed.reason, str(path), index, dict(parsed.tags)
             )
             index += 1
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        # What was read before the damage is good; the damage itself is one broken record.
-        yield Record(None, "", f"damaged gzip file: {error}", str(path), index)
-        return
+    if index == 0:
+        raise no_molecules(path)
+
+
+def no_molecules(path: Path) -> InputError:
+    """Return the error for a file without a single record."""
+    return InputError(f"{path} holds no molecules.", fix="Check how the file was written.")
+
+
+def _chunks(path: Path, suffix: str, gzipped: bool, records: int) -> Iterator[Chunk]:
+    blocks: list[str] = []
+    characters = place = 0
+    try:
+        with path.open("rb") as raw:
+            try:
+                for block in PARSERS[suffix].split(_lines(raw, gzipped)):
+                    blocks.append("\n".join(block))
+                    characters += len(blocks[-1])
+                    if len(blocks) >= records or characters >= _CHARACTERS:
+                        size = raw.tell() - place
+                        yield Chunk(suffix, tuple(blocks), size)
+                        blocks, characters, place = [], 0, place + size
+            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+                # What was read before the damage is good; the damage itself is one broken record.
+                damage = f"damaged gzip file: {error}"
+                yield Chunk(suffix, tuple(blocks), raw.tell() - place, damage)
+                return
+            if blocks:
+                yield Chunk(suffix, tuple(blocks), raw.tell() - place)
     except OSError as error:
         raise _unreadable(path, error) from error
-    if index == 0:
-        raise InputError(f"{path} holds no molecules.", fix="Check how the file was written.")
 
 
-def _lines(path: Path, gzipped: bool) -> Iterator[str]:
+def _lines(raw: BinaryIO, gzipped: bool) -> Iterator[str]:
     """Lines without their ends, whatever the newlines; bytes that are no text are replaced."""
-    with path.open("rb") as raw:
-        binary = gzip.GzipFile(fileobj=raw) if gzipped else raw
-        text = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="replace", newline=None)
+    binary = gzip.GzipFile(fileobj=raw) if gzipped else raw
+    text = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="replace", newline=None)
+    try:
         while line := text.readline(_LINE_LIMIT):
             yield line.rstrip("\n")
+    finally:
+        text.detach()  # otherwise it would close the file, whose place is asked for
 
 
 def _unreadable(path: Path, error: OSError) -> InputError:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
-__all__ = ["Progress", "each"]
+from moldiff.parallel import Progress, completed
 
-#: Called as ``progress(stage, done, total)``.
-Progress = Callable[[str, int, int], None]
+__all__ = ["Progress", "each"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -27,26 +27,20 @@ def each(
     """Return ``[function(item) for item in items]``.
 
     With ``jobs`` > 1 the work is spread over so many processes; ``function`` must then be
-    importable by name.  Processes are spawned, not forked: a fork of a process in which
-    torch has started threads can hang.
+    importable by name.
     """
     report = progress or (lambda stage, done, total: None)
-    total, results = len(items), []
+    total, done = len(items), 0
     report(stage, 0, total)
-    if jobs <= 1 or total <= _CHUNK:
-        for item in items:
-            results.append(function(item))
-            report(stage, len(results), total)
-        return results
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
+    size = _CHUNK if jobs > 1 else 1
+    chunks = [items[k : k + size] for k in range(0, total, size)]
+    results: list[list[R]] = [[] for _ in chunks]
+    for number, result in completed(partial(_apply, function), chunks, jobs):
+        results[number] = result
+        done += len(result)
+        report(stage, done, total)
+    return [result for chunk in results for result in chunk]
 
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        try:
-            for result in pool.map(function, items, chunksize=_CHUNK):
-                results.append(result)
-                report(stage, len(results), total)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return results
+
+def _apply(function: Callable[[T], R], items: Sequence[T]) -> list[R]:
+    return [function(item) for item in items]

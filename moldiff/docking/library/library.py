@@ -21,6 +21,7 @@ from moldiff.docking.library.manifest import DOCKED, FAILED, REFUSED, Manifest, 
 from moldiff.docking.settings import Settings
 from moldiff.interrupts import follow_parent
 from moldiff.io.render import FORMATS
+from moldiff.parallel import abandon
 
 if TYPE_CHECKING:
     from moldiff.docking.problem import Pocket
@@ -167,16 +168,10 @@ class _Team:
         except BrokenProcessPool:
             return
         except BaseException:
-            _end(pool)
+            abandon(pool)
             raise
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _end(pool: ProcessPoolExecutor) -> None:
-    """Stop at Ctrl-C without waiting for the ligands in flight."""
-    for process in list((getattr(pool, "_processes", None) or {}).values()):
-        process.terminate()
 
 
 def _begin(pocket: Pocket, settings: Settings, threads: int) -> None:

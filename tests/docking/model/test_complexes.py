@@ -75,7 +75,7 @@ def test_an_interrupted_preparation_goes_on(
     monkeypatch.setattr(preparing, "_PART", 3)
     calls = []
 
-    def interrupted(done: int, total: int) -> None:
+    def interrupted(stage: str, done: int, total: int) -> None:
         calls.append(done)
         if done == 6:
             raise KeyboardInterrupt
@@ -85,7 +85,10 @@ def test_an_interrupted_preparation_goes_on(
     assert not (tmp_path / "store").exists()
     again: list[int] = []
     store = prepare_complexes(
-        [folder], tmp_path / "store", share=0.25, progress=lambda done, total: again.append(done)
+        [folder],
+        tmp_path / "store",
+        share=0.25,
+        progress=lambda stage, done, total: again.append(done),
     )
     assert calls == [0, 3, 6] and again == [6, 8]
     whole = complexes.meta["sha256"]
