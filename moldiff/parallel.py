@@ -42,7 +42,7 @@ def completed(
     MoldiffError
         If a process dies; an exception of ``function`` is raised as it is.
     """
-    numbered = enumerate(tasks)
+    numbered: Iterator[tuple[int, T]] = enumerate(tasks)
     first = list(islice(numbered, 2))
     numbered = chain(first, numbered)
     if jobs <= 1 or len(first) < 2:

@@ -207,7 +207,7 @@ MUTANTS = (
     ),
     Mutant(
         "split: test molecules are those for validation as well",
-        "data/molecules.py",
+        "data/split.py",
         "borders = (count - validation - test, count - test, count)",
         "borders = (count - validation - test, count - validation, count)",
         "tests/data/test_molecules.py",

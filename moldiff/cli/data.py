@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from moldiff.cli.output import bar, examples, pairs, remark, table
+from moldiff.cli.output import examples, pairs, remark, table
+from moldiff.cli.progress import preparing
 from moldiff.errors import InputError
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from moldiff.data.store import Store
 
 app = typer.Typer(help="Prepare data sets for training, and look at them.")
+
+Jobs = Annotated[int | None, typer.Option(min=1, help="Processes. [default: one per core]")]
 
 
 @app.command(epilog=examples("moldiff data qm9", "moldiff data qm9 --output /scratch/qm9 --jobs 8"))
@@ -26,9 +29,7 @@ def qm9(
             "-o", "--output", help="Where to. [default: data/qm9, with --limit data/qm9-LIMIT]"
         ),
     ] = None,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="Processes. [default: one per core]")
-    ] = None,
+    jobs: Jobs = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Only the first rows, for a quick look.")
     ] = None,
@@ -38,9 +39,11 @@ def qm9(
 
     Its source is PyPI's qm9pack: pip install 'moldiff[qm9]'. It takes about a minute.
     """
+    from moldiff.data.preparation import shards_folder
     from moldiff.data.qm9 import prepare
     from moldiff.data.store import Store
 
+    again = _command("qm9", output=output, jobs=jobs, limit=limit, force=force)
     if output is None:  # configurations expect all of QM9 at data/qm9
         output = Path("data/qm9" if limit is None else f"data/qm9-{limit}")
     if (output / "store.json").is_file() and not force:
@@ -54,14 +57,8 @@ def qm9(
         remark(f"{output} is there already (--force prepares it again).")
         describe(existing)
         return
-    with bar("{task.completed} of {task.total}") as shown:
-        line = shown.add_task("preparing QM9", total=None)
-        store = prepare(
-            output,
-            jobs=jobs or os.cpu_count() or 1,
-            limit=limit,
-            progress=lambda done, total: shown.update(line, completed=done, total=total),
-        )
+    with preparing(shards_folder(output), again) as show:
+        store = prepare(output, jobs=_jobs(jobs), limit=limit, progress=show, announce=remark)
     describe(store)
 
 
@@ -75,39 +72,53 @@ def qm9(
 def prepare(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Molecules in 3D.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Directory of the data set.")],
+    jobs: Jobs = None,
     seed: Annotated[int, typer.Option(help="Changes which molecules are held out.")] = 0,
     force: Annotated[bool, typer.Option("--force", help="Replace a data set there.")] = False,
 ) -> None:
     """Prepare your own molecules.
 
     They need 3D coordinates and explicit hydrogens. What cannot be used is listed with its
-    reason in OUTPUT/rejected.csv.
+    reason in OUTPUT/rejected.csv. Interrupted or killed, the same command goes on where it
+    stopped. There may be more molecules than fit into memory; their number, and with it the time
+    left, is estimated from the bytes read.
     """
     from moldiff.data.molecules import prepare as run
+    from moldiff.data.preparation import shards_folder
+    from moldiff.data.skeleton import folding_advice
 
     _keep(output, force)
-    describe(run(files, output, seed=seed))
+    again = _command("prepare", *files, output=output, jobs=jobs, seed=seed or None, force=force)
+    with preparing(shards_folder(output), again) as show:
+        store = run(files, output, seed=seed, jobs=_jobs(jobs), progress=show, announce=remark)
+    describe(store)
+    advice = folding_advice(store, f"{output}-skeleton")
+    if advice is not None:
+        remark(advice)
 
 
 @app.command(epilog=examples("moldiff data fold data/qm9 -o data/qm9-skeleton"))
 def fold(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A prepared data set.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Directory of the new data set.")],
+    jobs: Jobs = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a data set there.")] = False,
 ) -> None:
     """Fold hydrogens into the heavy atoms, for models of skeletons.
 
     Atoms become classes such as CH2, so there are half as many: training and sampling are two to
-    three times as fast. What is generated gets its hydrogens back as atoms.
+    three times as fast. What is generated gets its hydrogens back as atoms. Interrupted, the same
+    command goes on where it stopped.
     """
+    from moldiff.data.preparation import shards_folder
     from moldiff.data.skeleton import fold_store
     from moldiff.data.store import Store
 
     source = Store.open(directory)
     _keep(output, force)
-    with bar("{task.completed} of {task.total}") as shown:
-        line = shown.add_task("folding hydrogens", total=len(source))
-        store = fold_store(source, output, progress=lambda: shown.advance(line))
+    again = _command("fold", directory, output=output, jobs=jobs, force=force)
+    with preparing(shards_folder(output), again) as show:
+        store = fold_store(source, output, jobs=_jobs(jobs), progress=show, announce=remark)
     describe(store)
 
 
@@ -125,9 +136,7 @@ def complexes(
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Directory of the data set.")
     ] = Path("data/complexes"),
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="Processes. [default: one per core]")
-    ] = None,
+    jobs: Jobs = None,
     seed: Annotated[int, typer.Option(help="Changes conformers and what is held out.")] = 0,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Only the first of each set, for a quick look.")
@@ -142,18 +151,26 @@ def complexes(
     Interrupted, the same command goes on where it stopped. Similar pockets are kept together
     when some are held out; never give it a set that models are to be tested on.
     """
-    from moldiff.data.prepare_complexes import prepare_complexes
+    from moldiff.data.prepare_complexes import parts_folder, prepare_complexes
 
-    with bar("{task.completed} of {task.total}") as shown:
-        line = shown.add_task("preparing complexes", total=None)
+    again = _command(
+        "complexes",
+        *folders,
+        output=output,
+        jobs=jobs,
+        seed=seed or None,
+        limit=limit,
+        exclude=exclude,
+    )
+    with preparing(parts_folder(output), again) as show:
         store = prepare_complexes(
             folders,
             output,
-            jobs=jobs or os.cpu_count() or 1,
+            jobs=_jobs(jobs),
             seed=seed,
             limit=limit,
             exclude=_lines(exclude),
-            progress=lambda done, total: shown.update(line, completed=done, total=total),
+            progress=show,
         )
     describe_complexes(store)
 
@@ -203,6 +220,21 @@ def info(
         describe(Store.open(directory, verify=verify))
     if verify:
         remark("All checksums match.")
+
+
+def _jobs(wanted: int | None) -> int:
+    return wanted or os.cpu_count() or 1
+
+
+def _command(name: str, *arguments: Path, **options: Path | int | None) -> list[str]:
+    """Return the command of this group with arguments and options, those that are set."""
+    words = ["moldiff", "data", name, *map(str, arguments)]
+    for option, value in options.items():
+        if value is True:
+            words.append(f"--{option}")
+        elif value is not None and value is not False:
+            words += [f"--{option}", str(value)]
+    return words
 
 
 def _keep(output: Path, force: bool) -> None:

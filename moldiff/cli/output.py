@@ -112,8 +112,8 @@ def pairs(values: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str,
 
 
 @contextmanager
-def bar(*columns: str) -> Iterator[Progress]:
-    """Give a progress display on stderr; ``columns`` are formats before the time left.
+def bar(*columns: str, left: bool = True) -> Iterator[Progress]:
+    """Give a progress display on stderr; ``columns`` are formats before the time ``left``.
 
     It is silent if stderr is not a terminal.
     """
@@ -125,7 +125,7 @@ def bar(*columns: str) -> Iterator[Progress]:
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
         *(TextColumn(column) for column in columns),
-        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+        *([TimeRemainingColumn(compact=True, elapsed_when_finished=True)] if left else []),
         console=console,
         disable=not console.is_terminal,
         transient=True,

@@ -25,6 +25,7 @@ from moldiff.cli.output import (
     remark,
     shown_directory,
 )
+from moldiff.cli.progress import preparing
 
 if TYPE_CHECKING:
     import torch
@@ -123,13 +124,18 @@ class _Run:
     """Prepares, trains, logs and reports."""
 
     def __init__(self, config: TrainConfig, source: str, again: str) -> None:
+        from moldiff.data.preparation import shards_folder
         from moldiff.train.api import trainer, training_store
+        from moldiff.train.data import prepared_folder
         from moldiff.train.workloads.base import task
 
         self.config, self.source, self.again = config, source, again
         self.stopping, self.skipped = False, 0
         self.say: Callable[[str], None] = remark
-        store = training_store(config, announce=remark)
+        # A file of molecules is prepared first.
+        with preparing(shards_folder(prepared_folder(config)), shlex.split(again)) as show:
+            jobs = os.cpu_count() or 1
+            store = training_store(config, announce=remark, jobs=jobs, progress=show)
         rejected = store.meta.get("rejected")
         if rejected:
             kinds = commonest(rejected, _SHOWN)

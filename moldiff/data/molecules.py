@@ -3,16 +3,21 @@
 Every record is either stored or listed in ``rejected.csv`` with the reason.  A molecule is
 stored if it has 3D coordinates and explicit hydrogens, and is strictly valid after an
 encode-decode round trip; ions are accepted, fragments and radicals are rejected.
+
+The files are read once, and encoded by atomic numbers and formal charges: which of them the
+vocabulary needs is known at the end, and the class indices are found while the store is written.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
 from rdkit import Chem
 
 from moldiff.chem import (
@@ -25,17 +30,18 @@ from moldiff.chem import (
     reason_kind,
     strict_failure,
 )
-from moldiff.data.store import SPLITS, Entry, Refused, Store
+from moldiff.data.preparation import Preparation
+from moldiff.data.shards import SIZE, Entry, Refused, Shard
+from moldiff.data.split import check_fractions, hashes, split_hashes
+from moldiff.data.store import Store
 from moldiff.data.write import sha256
-from moldiff.errors import ConfigError, DataError
+from moldiff.errors import DataError, InputError
+from moldiff.io import Chunk, no_molecules, read_chunks
+from moldiff.parallel import Progress
 
-if TYPE_CHECKING:
-    from moldiff.io import Record
+__all__ = ["prepare", "prepared_from"]
 
-__all__ = ["prepare", "prepared_from", "split_by_hash"]
-
-# (index in the source, molecule, canonical SMILES)
-Usable = tuple[int, Chem.Mol, str]
+_STAGE = "preparing (total estimated)"
 
 # Fix for each kind of rejection; shown if no molecule remains.
 _HINTS = {
@@ -53,10 +59,15 @@ def prepare(
     vocabulary: Vocabulary | None = None,
     fractions: tuple[float, float, float] = (0.9, 0.05, 0.05),
     seed: int = 0,
+    jobs: int = 1,
+    progress: Progress | None = None,
+    announce: Callable[[str], None] | None = None,
 ) -> Store:
     """Read molecules from files and write them as a store.
 
-    The store's notes hold the sha256 of the files, see `prepared_from`.
+    Interrupted or killed, the same preparation goes on with the shards beside ``destination``
+    (`moldiff.data.preparation`).  The store's notes hold the sha256 of the files, see
+    `prepared_from`.
 
     Parameters
     ----------
@@ -67,42 +78,63 @@ def prepare(
     fractions:
         Shares of train, validation and test among the distinct molecules.
     seed:
-        Seed of the split (see `split_by_hash`).
+        Seed of the split (see `moldiff.data.split`).
+    jobs:
+        Number of processes; the store does not depend on it.
+    progress:
+        Called as ``progress(stage, done, total)``; the total is estimated: the records so far over
+        the share of the bytes they took (compressed, where a file is).
+    announce:
+        Called with what is reused of an interrupted preparation, or discarded.
 
     Raises
     ------
     InputError
-        If a file is missing or unreadable.
+        If a file is missing, unreadable or empty, or changes meanwhile.
     ConfigError
         If the fractions are not three numbers that add up to 1, the first above 0.
     DataError
-        If no molecule remains; the error lists the reasons with their counts.
+        If no molecule remains (the error lists the reasons with their counts), or the store cannot
+        be written.
     """
-    _check_fractions(fractions)
-    from moldiff.io import read_molecules
-
+    check_fractions(fractions)
     paths = [Path(file) for file in files]
-    records = (record for path in paths for record in read_molecules(path))
-    usable, rejected = _select(records, vocabulary)
-    if not usable:
-        raise _nothing_left(paths, rejected)
-    if vocabulary is None:
-        vocabulary = _vocabulary_of(mol for _, mol, _ in usable)
-    splits = split_by_hash([smiles for _, _, smiles in usable], fractions, seed)
-    return Store.write(
-        destination,
-        _entries(usable, vocabulary, splits),
-        vocabulary=vocabulary,
-        source=", ".join(path.name for path in paths),
-        rejected=rejected,
-        notes={
-            "split": f"by hash of the canonical SMILES, seed {seed}",
-            "fractions": list(fractions),
-            "records": len(usable) + len(rejected),
-            "distinct": len({smiles for _, _, smiles in usable}),
-            "sha256": [sha256(path) for path in paths],
-        },
-    )
+    chunks = [read_chunks(path, SIZE) for path in paths]  # reports files that cannot be read
+    before = _states(paths)
+    sums = [sha256(path) for path in paths]
+    identity = {
+        "files": [[path.name, digest] for path, digest in zip(paths, sums, strict=True)],
+        "vocabulary": vocabulary and vocabulary.to_dict(),
+    }
+    with Preparation.begin(destination, identity, progress=progress, announce=announce) as work:
+        size = max(1, sum(size for size, _ in before))
+        tasks = (
+            ((number, chunk), chunk.size / size)
+            for number, file in enumerate(chunks)
+            for chunk in file
+        )
+        encode_chunk = partial(_encode_chunk, vocabulary=vocabulary)
+        records = work.encode(_STAGE, encode_chunk, tasks, jobs=jobs)
+        with work.discarding():
+            if _states(paths) != before:
+                raise InputError(
+                    f"The files changed while they were read: {', '.join(map(str, paths))}.",
+                    fix="Run the same again.",
+                )
+            survey = _survey(work.shards(arrays=False), paths, seed)
+        split, distinct = split_hashes(survey.hashes, fractions)
+        return work.finish(
+            _final(work.shards(), paths, split, survey if vocabulary is None else None),
+            vocabulary=vocabulary or _vocabulary(survey.elements, survey.charges),
+            source=", ".join(path.name for path in paths),
+            notes={
+                "split": f"by hash of the canonical SMILES, seed {seed}",
+                "fractions": list(fractions),
+                "records": records,
+                "distinct": distinct,
+                "sha256": sums,
+            },
+        )
 
 
 def prepared_from(store: Store, files: Sequence[str | Path]) -> bool:
@@ -111,91 +143,137 @@ def prepared_from(store: Store, files: Sequence[str | Path]) -> bool:
     return bool(notes.get("sha256") == [sha256(Path(file)) for file in files])
 
 
-def split_by_hash(
-    smiles: Sequence[str], fractions: tuple[float, float, float], seed: int
-) -> list[int]:
-    """Assign each molecule a split; equal SMILES always share one.
+# --- records -> shards -----------------------------------------------------------------------
 
-    The distinct SMILES are ordered by the sha256 of seed and SMILES and cut at the fractions,
-    so neither the order of the files nor duplicates matter, and the shares are exact even for
-    small sets.  Training gets at least one molecule.
+
+def _encode_chunk(task: tuple[int, Chunk], vocabulary: Vocabulary | None) -> Shard:
+    """Encode some records of a file: atomic numbers and charges without a ``vocabulary``.
+
+    Rows count from the first of the chunk, and a record without a name has none: how many records
+    come before is known at the end.
     """
-    distinct = sorted(set(smiles), key=lambda s: hashlib.sha256(f"{seed} {s}".encode()).digest())
-    count = len(distinct)
-    sizes = [round(share * count) for share in fractions[1:]]
-    # Rounding must leave at least one molecule for training.
-    test = min(sizes[1], count - 1)
-    validation = min(sizes[0], count - 1 - test)
-    borders = (count - validation - test, count - test, count)
-    split_of = {
-        s: next(k for k in range(len(SPLITS)) if rank < borders[k])
-        for rank, s in enumerate(distinct)
-    }
-    return [split_of[s] for s in smiles]
-
-
-def _check_fractions(fractions: tuple[float, float, float]) -> None:
-    total_is_one = abs(sum(fractions) - 1.0) < 1e-6
-    if len(fractions) != len(SPLITS) or min(fractions) < 0 or not total_is_one or not fractions[0]:
-        raise ConfigError(
-            f"The fractions {tuple(fractions)} are not shares of {', '.join(SPLITS)}.",
-            fix="Give three numbers that add up to 1, the first above 0, as in (0.9, 0.05, 0.05).",
-        )
-
-
-def _select(
-    records: Iterable[Record], vocabulary: Vocabulary | None
-) -> tuple[list[Usable], list[Refused]]:
-    usable: list[Usable] = []
-    rejected: list[Refused] = []
-    for index, record in enumerate(records):
-        result = _judge(record, vocabulary)
+    number, chunk = task
+    results = list[Entry | Refused]()
+    elements, charges = set[int](), set[int]()
+    for index, record in enumerate(chunk.parse()):
+        result = _judge(record.mol, record.reason, vocabulary)
         if isinstance(result, Rejected):
-            name = record.name or f"{Path(record.source).name}, record {record.index + 1}"
-            rejected.append(Refused(index, name, result.reason))
-        else:
-            usable.append((index, record.mol, result))
-    return usable, rejected
+            results.append(Refused(index, record.name, result.reason))
+            continue
+        encoded, smiles = result
+        elements.update(encoded.types.tolist())
+        charges.update(encoded.charges.tolist())
+        results.append(Entry(encoded, smiles, 0, index))
+    notes = {"file": number, "elements": sorted(elements), "charges": sorted(charges)}
+    return Shard.of(results, notes)
 
 
-def _judge(record: Record, vocabulary: Vocabulary | None) -> str | Rejected:
-    """Canonical SMILES of a usable record, or the reason for its rejection."""
-    if record.mol is None:
-        return Rejected(record.reason or "unreadable record")
-    if record.mol.GetNumAtoms() == 0:
+def _judge(
+    mol: Chem.Mol | None, reason: str | None, vocabulary: Vocabulary | None
+) -> tuple[Encoded, str] | Rejected:
+    """Arrays and canonical SMILES of a usable record, or the reason for its rejection."""
+    if mol is None:
+        return Rejected(reason or "unreadable record")
+    if mol.GetNumAtoms() == 0:
         return Rejected("empty")
-    if any(atom.GetAtomicNum() == 0 for atom in record.mol.GetAtoms()):
+    numbers = sorted({atom.GetAtomicNum() for atom in mol.GetAtoms()})
+    if numbers[0] == 0:
         return Rejected("dummy atom")
-    allowed = vocabulary or _vocabulary_of([record.mol])
-    encoded = encode(record.mol, allowed)
+    charges = sorted({0, *(atom.GetFormalCharge() for atom in mol.GetAtoms())})
+    allowed = vocabulary or _vocabulary(tuple(numbers), tuple(charges))
+    encoded = encode(mol, allowed)
     if isinstance(encoded, Rejected):
         return encoded
     decoded = decode(encoded, allowed)
-    reason = strict_failure(decoded, net_charge=None)
-    return Rejected(reason) if reason else canonical_smiles(decoded) or Rejected("no SMILES")
+    failure = strict_failure(decoded, net_charge=None)
+    smiles = None if failure else canonical_smiles(decoded)
+    if smiles is None:
+        return Rejected(failure or "no SMILES")
+    if vocabulary is None:
+        encoded = replace(
+            encoded,
+            types=np.array(numbers, np.int8)[encoded.types],
+            charges=np.array(charges, np.int8)[encoded.charges],
+        )
+    return encoded, smiles
 
 
-def _vocabulary_of(mols: Iterable[Chem.Mol]) -> Vocabulary:
-    """Elements by atomic number and charges in rising order, always including 0."""
-    elements: dict[int, str] = {}
-    charges = {0}
-    for mol in mols:
-        for atom in mol.GetAtoms():
-            elements[atom.GetAtomicNum()] = atom.GetSymbol()
-            charges.add(atom.GetFormalCharge())
-    return Vocabulary(tuple(elements[z] for z in sorted(elements)), tuple(sorted(charges)))
+@lru_cache(maxsize=1024)
+def _vocabulary(numbers: tuple[int, ...], charges: tuple[int, ...]) -> Vocabulary:
+    """Return the vocabulary of atomic numbers and charges, both in rising order."""
+    table = Chem.GetPeriodicTable()
+    return Vocabulary(tuple(table.GetElementSymbol(z) for z in numbers), charges)
 
 
-def _entries(usable: list[Usable], vocabulary: Vocabulary, splits: list[int]) -> Iterable[Entry]:
-    for (index, mol, smiles), split in zip(usable, splits, strict=True):
-        encoded = encode(mol, vocabulary)
-        assert isinstance(encoded, Encoded)  # the vocabulary is that of these molecules
-        yield Entry(encoded, smiles, split, index)
+# --- shards -> store -------------------------------------------------------------------------
 
 
-def _nothing_left(paths: Sequence[Path], rejected: Sequence[Refused]) -> DataError:
-    counts = Counter(reason_kind(r.reason) for r in rejected).most_common()
-    reasons = ", ".join(f"{kind} ({number})" for kind, number in counts) or "there is no record"
+@dataclass(frozen=True)
+class _Survey:
+    """What is known once all records were seen; elements and charges in rising order."""
+
+    elements: tuple[int, ...]
+    charges: tuple[int, ...]
+    hashes: npt.NDArray[np.bytes_]
+
+
+def _survey(shards: Iterable[Shard], paths: Sequence[Path], seed: int) -> _Survey:
+    """Look at all shards; their arrays are not needed."""
+    elements, charges = set[int](), {0}
+    records, reasons = Counter[int](), Counter[str]()
+    digests = []
+    for shard in shards:
+        elements.update(shard.notes["elements"])
+        charges.update(shard.notes["charges"])
+        records[shard.notes["file"]] += shard.records
+        reasons.update(reason_kind(r.reason) for r in shard.rejected)
+        digests.append(hashes(shard.smiles, seed))
+    for number, path in enumerate(paths):
+        if not records[number]:
+            raise no_molecules(path)
+    if not elements:
+        raise _nothing_left(paths, reasons)
+    return _Survey(tuple(sorted(elements)), tuple(sorted(charges)), np.concatenate(digests))
+
+
+def _final(
+    shards: Iterable[Shard],
+    paths: Sequence[Path],
+    split: npt.NDArray[np.int8],
+    classes: _Survey | None,
+) -> Iterator[Shard]:
+    """Yield the shards as they are stored; ``classes`` are those of atomic numbers and charges."""
+    molecules = records = 0
+    of_file = Counter[int]()
+    for shard in shards:
+        count, file = len(shard.smiles), shard.notes["file"]
+        arrays = dict(shard.arrays)
+        arrays["split"] = split[molecules : molecules + count]
+        arrays["source_index"] = arrays["source_index"] + records
+        if count and classes is not None:
+            arrays["types"] = np.searchsorted(classes.elements, arrays["types"])
+            arrays["charges"] = np.searchsorted(classes.charges, arrays["charges"])
+        rejected = [
+            Refused(
+                records + r.source_index,
+                r.name or f"{paths[file].name}, record {of_file[file] + r.source_index + 1}",
+                r.reason,
+            )
+            for r in shard.rejected
+        ]
+        yield Shard(arrays, shard.smiles, rejected)
+        molecules, records = molecules + count, records + shard.records
+        of_file[file] += shard.records
+
+
+def _states(paths: Iterable[Path]) -> list[tuple[int, int]]:
+    """Size and time of each file."""
+    return [(found.st_size, found.st_mtime_ns) for found in (path.stat() for path in paths)]
+
+
+def _nothing_left(paths: Sequence[Path], reasons: Counter[str]) -> DataError:
+    counts = reasons.most_common()
+    told = ", ".join(f"{kind} ({number})" for kind, number in counts) or "there is no record"
     hint = _HINTS.get(counts[0][0], "Look at the records.") if counts else "Check the files."
     names = ", ".join(path.name for path in paths) or "(no file)"
-    return DataError(f"No molecule of {names} can be used: {reasons}.", fix=hint)
+    return DataError(f"No molecule of {names} can be used: {told}.", fix=hint)

@@ -29,7 +29,7 @@ from moldiff.data.write import new_store, sha256
 from moldiff.errors import DataError, InputError
 from moldiff.parallel import Progress, completed
 
-__all__ = ["pocket_clusters", "prepare_complexes", "split_clusters"]
+__all__ = ["parts_folder", "pocket_clusters", "prepare_complexes", "split_clusters"]
 
 _PART = 64
 _EXCLUDED = "excluded by request"
@@ -74,7 +74,7 @@ def prepare_complexes(
     """
     destination = Path(destination)
     names = [path for folder in folders for path in _complexes(Path(folder), limit)]
-    parts = destination.with_name(f".{destination.name}.parts")
+    parts = parts_folder(destination)
     parts.mkdir(parents=True, exist_ok=True)
     work = [names[i : i + _PART] for i in range(0, len(names), _PART)]
     todo = [(k, chunk) for k, chunk in enumerate(work) if not _part(parts, k, chunk).exists()]
@@ -97,6 +97,11 @@ def prepare_complexes(
     _write(destination, accepted, rejected, [Path(f).name for f in folders], seed, share)
     shutil.rmtree(parts, ignore_errors=True)
     return ComplexStore.open(destination)
+
+
+def parts_folder(destination: Path) -> Path:
+    """Return the folder of the parts of an unfinished store."""
+    return destination.with_name(f".{destination.name}.parts")
 
 
 def _complexes(folder: Path, limit: int | None) -> list[Path]:

@@ -18,12 +18,11 @@ from __future__ import annotations
 import csv
 import importlib.util
 import math
-import multiprocessing
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 
 import numpy as np
@@ -41,8 +40,12 @@ from moldiff.chem import (
     strict_failure,
 )
 from moldiff.data.bonds import assign_bonds
-from moldiff.data.store import Entry, Refused, Store
+from moldiff.data.preparation import Preparation
+from moldiff.data.shards import SIZE, Entry, Refused, Shard
+from moldiff.data.store import Store
+from moldiff.data.write import sha256
 from moldiff.errors import DataError, MissingExtraError
+from moldiff.parallel import Progress
 
 __all__ = ["COUNT", "PROPERTIES", "edm_split", "parse_row", "prepare", "source_files"]
 
@@ -67,9 +70,10 @@ PROPERTIES: tuple[tuple[str, str, str], ...] = (
 )
 _NEEDED = ("XYZ_file", "SMILES", "N_atoms", "Stoichiometry", "Elements", "XYZ_Ang")
 _FORMULA = ("H", "C", "N", "O", "F")
-_CHUNK = 1000
 
 Row = dict[str, str]
+# First row, rows, and the split of each.
+Task = tuple[int, list[Row], npt.NDArray[np.int8]]
 
 
 @dataclass(frozen=True)
@@ -95,20 +99,24 @@ def prepare(
     destination: str | Path,
     *,
     jobs: int = 1,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
+    announce: Callable[[str], None] | None = None,
     limit: int | None = None,
 ) -> Store:
     """Read, check and bond all of QM9 and write it as a store (about a minute on two cores).
 
     Molecules that are strictly valid after an encode-decode round trip are stored; all others are
-    listed with the reason in ``rejected.csv``.
+    listed with the reason in ``rejected.csv``.  Interrupted, the same preparation goes on where it
+    stopped (`moldiff.data.preparation`).
 
     Parameters
     ----------
     jobs:
         Number of processes.
     progress:
-        Called with (rows done, total rows).
+        Called as ``progress(stage, rows done, total rows)``.
+    announce:
+        Called with what is reused of an interrupted preparation, or discarded.
     limit:
         Read only the first ``limit`` rows, for a quick look; they keep their split.
 
@@ -120,36 +128,27 @@ def prepare(
         If its files are unexpected, or the store cannot be written.
     """
     total = COUNT if limit is None else min(limit, COUNT)
-    rows = islice(_rows(source_files()), limit)
-    split = edm_split()
-    entries: list[Entry] = []
-    rejected: list[Refused] = []
-    routes: Counter[str] = Counter()
-    for index, (name, result) in enumerate(_process(rows, jobs)):
-        if isinstance(result, Rejected):
-            rejected.append(Refused(index, name, result.reason))
-        elif index < COUNT:
-            routes[result.route] += 1
-            entries.append(
-                Entry(result.encoded, result.smiles, int(split[index]), index, result.properties)
-            )
-        done = index + 1
-        if progress is not None and (done % _CHUNK == 0 or done == total):
-            progress(done, total)
-    if len(entries) + len(rejected) != total:
-        raise DataError(
-            f"qm9pack holds {len(entries) + len(rejected)} rows, {total} expected.",
-            fix="Install the tested version: pip install qm9pack==1.0.3",
+    files = source_files()
+    identity = {"qm9": [sha256(file) for file in files], "rows": total}
+    with Preparation.begin(destination, identity, progress=progress, announce=announce) as work:
+        tasks = ((task, len(task[1]) / total) for task in _tasks(files, limit))
+        found = work.encode("preparing QM9", _process_chunk, tasks, jobs=jobs)
+        with work.discarding():
+            if found != total:
+                raise DataError(
+                    f"qm9pack holds {found} rows, {total} expected.",
+                    fix="Install the tested version: pip install qm9pack==1.0.3",
+                )
+        routes = Counter[str]()
+        for shard in work.shards(arrays=False):
+            routes.update(shard.notes["routes"])
+        return work.finish(
+            work.shards(),
+            vocabulary=QM9,
+            source="QM9 (Ramakrishnan et al. 2014) from PyPI's qm9pack",
+            properties=[(name, unit) for name, unit, _ in PROPERTIES],
+            notes={"rows": total, "split": "EDM, seed 0", "bonds": dict(routes.most_common())},
         )
-    return Store.write(
-        destination,
-        entries,
-        vocabulary=QM9,
-        source="QM9 (Ramakrishnan et al. 2014) from PyPI's qm9pack",
-        rejected=rejected,
-        properties=[(name, unit) for name, unit, _ in PROPERTIES],
-        notes={"rows": total, "split": "EDM, seed 0", "bonds": dict(routes.most_common())},
-    )
 
 
 def edm_split() -> npt.NDArray[np.int8]:
@@ -218,22 +217,31 @@ def _rows(files: Iterable[Path]) -> Iterator[Row]:
                 yield dict(zip(columns, cells, strict=True))
 
 
-def _process(rows: Iterator[Row], jobs: int) -> Iterator[tuple[str, _Stored | Rejected]]:
-    """Yield the results of all rows in order, computed in ``jobs`` processes."""
-    chunks = iter(lambda: list(islice(rows, _CHUNK)), [])
-    if jobs <= 1:
-        for chunk in chunks:
-            yield from _process_chunk(chunk)
-        return
-    # spawn: threads of the caller (torch, OpenMP) do not survive a fork
-    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        for results in pool.imap(_process_chunk, chunks):
-            yield from results
+def _tasks(files: Iterable[Path], limit: int | None) -> Iterator[Task]:
+    rows = islice(_rows(files), limit)
+    split = edm_split()
+    for start in count(0, SIZE):
+        part = list(islice(rows, SIZE))
+        if not part:
+            return
+        yield start, part, split[start : start + len(part)]
 
 
-def _process_chunk(rows: list[Row]) -> list[tuple[str, _Stored | Rejected]]:
+def _process_chunk(task: Task) -> Shard:
+    start, rows, split = task
+    results = list[Entry | Refused]()
+    routes = Counter[str]()
     with quiet():
-        return [(row.get("XYZ_file", ""), _process_row(row)) for row in rows]
+        for index, row in enumerate(rows):
+            result = _process_row(row)
+            if isinstance(result, Rejected):
+                name = row.get("XYZ_file", "")
+                results.append(Refused(start + index, name, result.reason))
+            elif index < len(split):  # beyond QM9 there is none, and the rows are refused
+                routes[result.route] += 1
+                arrays, smiles, values = result.encoded, result.smiles, result.properties
+                results.append(Entry(arrays, smiles, int(split[index]), start + index, values))
+    return Shard.of(results, {"routes": routes})
 
 
 def _process_row(row: Row) -> _Stored | Rejected:

@@ -26,6 +26,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,13 @@ import numpy.typing as npt
 
 from moldiff.chem import Encoded, Vocabulary
 from moldiff.data.complexes import ComplexStore
-from moldiff.data.write import ARRAYS, SCHEMA, SPLITS, Entry, Refused, sha256, write_store
+from moldiff.data.shards import ARRAYS, Entry, Refused, Shard, shards_of
+from moldiff.data.write import SCHEMA, SPLITS, check_replaceable, sha256, write_store
 from moldiff.errors import DataError, MoldiffError
 
-__all__ = ["SPLITS", "Entry", "Refused", "Store"]
+__all__ = ["SPLITS", "Entry", "Refused", "Store", "check_destination"]
 
+_AT_ONCE = 1 << 20  # atoms
 _REBUILD = "Delete the directory and prepare it again (for QM9: moldiff data qm9)."
 
 
@@ -103,7 +106,7 @@ class Store:
         Parameters
         ----------
         records:
-            The molecules, in the order of the store.
+            The molecules, in the order of the store; they are written as they come.
         source:
             The origin of the molecules, in one line.
         rejected:
@@ -118,12 +121,15 @@ class Store:
         DataError
             If there is no record, the disk is full, or ``path`` exists and is not a store.
         """
-        if ComplexStore.at(path):
-            raise DataError(
-                f"{path} holds protein-ligand complexes.",
-                fix="Choose a path that does not exist yet.",
-            )
-        write_store(Path(path), records, vocabulary, source, rejected, properties, notes or {})
+        check_destination(Path(path))
+        write_store(
+            Path(path),
+            chain(shards_of(records), [Shard.of(rejected)]),
+            vocabulary=vocabulary,
+            source=source,
+            properties=properties,
+            notes=notes,
+        )
         return cls.open(path)
 
     def __len__(self) -> int:
@@ -156,6 +162,20 @@ class Store:
     def source_index(self) -> npt.NDArray[np.int64]:
         """(N,) row of each molecule in the source."""
         return self._arrays["source_index"]
+
+    @property
+    def split(self) -> npt.NDArray[np.int8]:
+        """(N,) split of each molecule, an index into `SPLITS`."""
+        return self._arrays["split"]
+
+    @property
+    def class_counts(self) -> npt.NDArray[np.int64]:
+        """(k,) number of atoms of each class of the vocabulary."""
+        counts = np.zeros(len(self.vocabulary.elements), np.int64)
+        types = self._arrays["types"]
+        for start in range(0, len(types), _AT_ONCE):  # bincount takes eight bytes an atom
+            counts += np.bincount(types[start : start + _AT_ONCE], minlength=len(counts))
+        return counts
 
     @property
     def properties(self) -> npt.NDArray[np.float64] | None:
@@ -224,6 +244,16 @@ class Store:
                 raise DataError(
                     f"{name}.npy has {len(array)} rows, {expected.get(name, count)} expected."
                 )
+
+
+def check_destination(path: Path) -> None:
+    """Raise ``DataError`` if a store cannot be written to a path without loss of something else."""
+    if ComplexStore.at(path):
+        raise DataError(
+            f"{path} holds protein-ligand complexes.",
+            fix="Choose a path that does not exist yet.",
+        )
+    check_replaceable(path)
 
 
 def _read_meta(path: Path) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Writing a store: all files into a temporary directory, which is then renamed.
 
-A store is never half-written at its path.  Replacing an older one takes two renames; an
+The files grow by one shard of molecules at a time, so a store may be larger than the memory.  It
+is never half-written at its path.  Replacing an older one takes two renames; an
 error or Ctrl-C between them restores the older one; only a killed process leaves it, complete,
 beside the path, as ``.NAME.old.*/store``.
 """
@@ -14,62 +15,25 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from moldiff.chem import Encoded, Vocabulary, reason_kind
+from moldiff.chem import Vocabulary, reason_kind
+from moldiff.data.shards import ARRAYS, Shard
 from moldiff.errors import DataError
+from moldiff.parallel import Progress
 from moldiff.text import share
 
-__all__ = [
-    "ARRAYS",
-    "SCHEMA",
-    "SPLITS",
-    "Entry",
-    "Refused",
-    "new_store",
-    "sha256",
-    "write_store",
-]
+__all__ = ["SCHEMA", "SPLITS", "check_replaceable", "new_store", "sha256", "write_store"]
 
 SCHEMA = 1
 SPLITS = ("train", "validation", "test")
-ARRAYS: dict[str, npt.DTypeLike] = {
-    "positions": np.float32,
-    "types": np.int8,
-    "charges": np.int8,
-    "bonds": np.int8,
-    "sizes": np.int16,
-    "split": np.int8,
-    "source_index": np.int64,
-    "properties": np.float64,
-}
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A molecule to store: its arrays, identity, split (index into SPLITS) and source row."""
-
-    encoded: Encoded
-    smiles: str
-    split: int
-    source_index: int
-    properties: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A rejected molecule of the source, and the reason."""
-
-    source_index: int
-    name: str
-    reason: str
 
 
 def sha256(path: Path) -> str:
@@ -80,33 +44,58 @@ def sha256(path: Path) -> str:
 
 def write_store(
     path: Path,
-    records: Iterable[Entry],
+    shards: Iterable[Shard],
+    *,
     vocabulary: Vocabulary,
     source: str,
-    rejected: Sequence[Refused],
-    properties: Sequence[tuple[str, str]],
-    notes: dict[str, Any],
+    properties: Sequence[tuple[str, str]] = (),
+    notes: Mapping[str, Any] | None = None,
+    total: int = 0,
+    progress: Progress | None = None,
 ) -> None:
-    """Write a store; see `moldiff.data.store.Store.write`."""
-    entries = list(records)
-    if not entries:
-        raise DataError(
-            f"There is no molecule to store in {path}.", fix="Look at the reasons of rejection."
-        )
-    meta = {
-        "schema": SCHEMA,
-        "count": len(entries),
-        "vocabulary": vocabulary.to_dict(),
-        "source": source,
-        "splits": {
-            name: sum(entry.split == k for entry in entries) for k, name in enumerate(SPLITS)
-        },
-        "rejected": dict(Counter(reason_kind(r.reason) for r in rejected).most_common()),
-        "properties": [{"name": name, "unit": unit} for name, unit in properties],
-        "notes": notes,
-    }
+    """Write the molecules of shards as a store; see `moldiff.data.store.Store.write`.
+
+    Parameters
+    ----------
+    total:
+        Number of records of all shards, for ``progress``.
+    """
+    report = progress or (lambda stage, done, total: None)
+    splits, reasons = np.zeros(len(SPLITS), np.int64), Counter[str]()
+    done = 0
     with new_store(path) as folder:
-        _fill(folder, entries, rejected, meta)
+        with _Files(folder, len(properties)) as files:
+            for shard in shards:
+                files.append(shard)
+                splits += np.bincount(shard.arrays["split"], minlength=len(SPLITS))
+                reasons.update(reason_kind(r.reason) for r in shard.rejected)
+                done += shard.records
+                report("writing", done, total)
+        if not splits.any():
+            raise DataError(
+                f"There is no molecule to store in {path}.", fix="Look at the reasons of rejection."
+            )
+        meta = {
+            "schema": SCHEMA,
+            "count": int(splits.sum()),
+            "vocabulary": vocabulary.to_dict(),
+            "source": source,
+            "splits": dict(zip(SPLITS, splits.tolist(), strict=True)),
+            "rejected": dict(reasons.most_common()),
+            "properties": [{"name": name, "unit": unit} for name, unit in properties],
+            "notes": dict(notes or {}),
+            "sha256": {file.name: sha256(file) for file in sorted(folder.iterdir())},
+        }
+        text = json.dumps(meta, indent=2)
+        (folder / "store.json").write_text(text + "\n", encoding="utf-8")
+
+
+def check_replaceable(path: Path) -> None:
+    """Raise ``DataError`` if a path is something other than a store."""
+    if path.exists() and not (path / "store.json").is_file():
+        raise DataError(
+            f"{path} exists and is not a data store.", fix="Choose a path that does not exist yet."
+        )
 
 
 @contextmanager
@@ -118,10 +107,7 @@ def new_store(path: Path) -> Iterator[Path]:
     DataError
         If the path is something other than a store, or cannot be written.
     """
-    if path.exists() and not (path / "store.json").is_file():
-        raise DataError(
-            f"{path} exists and is not a data store.", fix="Choose a path that does not exist yet."
-        )
+    check_replaceable(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
@@ -137,32 +123,76 @@ def new_store(path: Path) -> Iterator[Path]:
         ) from error
 
 
-def _fill(
-    folder: Path, entries: list[Entry], rejected: Sequence[Refused], meta: dict[str, Any]
-) -> None:
-    for name, array in _columns(entries, len(meta["properties"])).items():
-        np.save(folder / f"{name}.npy", array, allow_pickle=False)
-    (folder / "smiles.txt").write_text("".join(f"{e.smiles}\n" for e in entries), encoding="utf-8")
-    with (folder / "rejected.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["source_index", "name", "reason"])
-        writer.writerows([r.source_index, r.name, r.reason] for r in rejected)
-    checksums = {file.name: sha256(file) for file in sorted(folder.iterdir())}
-    text = json.dumps({**meta, "sha256": checksums}, indent=2)
-    (folder / "store.json").write_text(text + "\n", encoding="utf-8")
+class _Files:
+    """The files of a store, all but store.json, which grow by shards."""
+
+    def __init__(self, folder: Path, width: int) -> None:
+        inner = {"positions": (3,), "properties": (width,)}
+        names = [name for name in ARRAYS if width or name != "properties"]
+        with ExitStack() as stack:
+            self._columns = {
+                name: stack.enter_context(
+                    _Column(folder / f"{name}.npy", ARRAYS[name], inner.get(name, ()))
+                )
+                for name in names
+            }
+            self._smiles = stack.enter_context((folder / "smiles.txt").open("w", encoding="utf-8"))
+            table = (folder / "rejected.csv").open("w", newline="", encoding="utf-8")
+            self._rejected = csv.writer(stack.enter_context(table), lineterminator="\n")
+            self._rejected.writerow(["source_index", "name", "reason"])
+            self._stack = stack.pop_all()
+
+    def __enter__(self) -> _Files:
+        return self
+
+    def __exit__(self, *failure: Any) -> None:
+        self._stack.__exit__(*failure)
+
+    def append(self, shard: Shard) -> None:
+        if shard.smiles:
+            for name, column in self._columns.items():
+                column.append(shard.arrays[name])
+        self._smiles.writelines(f"{smiles}\n" for smiles in shard.smiles)
+        self._rejected.writerows([r.source_index, r.name, r.reason] for r in shard.rejected)
 
 
-def _columns(entries: list[Entry], width: int) -> dict[str, np.ndarray]:
-    ragged = ("positions", "types", "charges", "bonds")
-    columns: dict[str, Any] = {
-        name: np.concatenate([getattr(e.encoded, name) for e in entries]) for name in ragged
-    }
-    columns["sizes"] = [len(e.encoded.types) for e in entries]
-    columns["split"] = [e.split for e in entries]
-    columns["source_index"] = [e.source_index for e in entries]
-    if width:
-        columns["properties"] = np.array([e.properties for e in entries]).reshape(-1, width)
-    return {name: np.asarray(value, dtype=ARRAYS[name]) for name, value in columns.items()}
+class _Column:
+    """An array in NumPy's file format that grows along its first axis."""
+
+    def __init__(self, path: Path, dtype: npt.DTypeLike, inner: tuple[int, ...]) -> None:
+        self._dtype, self._inner, self._length = np.dtype(dtype), inner, 0
+        self._file = path.open("wb")
+        self._start = self._head()
+
+    def __enter__(self) -> _Column:
+        return self
+
+    def append(self, array: np.ndarray) -> None:
+        rows = np.ascontiguousarray(array, self._dtype).reshape(-1, *self._inner)
+        self._file.write(rows.data)
+        self._length += len(rows)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with self._file:
+            if kind is None:  # what has failed is deleted
+                self._file.seek(0)
+                assert self._head() == self._start, "the header has room for any length"
+
+    def _head(self) -> int:
+        np.lib.format.write_array_header_1_0(
+            self._file,
+            {
+                "descr": np.lib.format.dtype_to_descr(self._dtype),
+                "fortran_order": False,
+                "shape": (self._length, *self._inner),
+            },
+        )
+        return self._file.tell()
 
 
 def _replace(temporary: Path, path: Path) -> None:

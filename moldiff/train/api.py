@@ -13,6 +13,7 @@ from moldiff.models import bundled_configs, check_device, find_model
 if TYPE_CHECKING:
     import torch
 
+    from moldiff.parallel import Progress
     from moldiff.train import TrainConfig, Trainer
     from moldiff.train.workloads.base import Data
 
@@ -151,8 +152,23 @@ def _text(value: Any) -> str:
     return "default" if value is None else str(value)
 
 
-def training_store(config: TrainConfig, *, announce: Callable[[str], None] | None = None) -> Data:
-    """Open the data of a run with its task.
+def training_store(
+    config: TrainConfig,
+    *,
+    announce: Callable[[str], None] | None = None,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> Data:
+    """Open the data of a run with its task; a file of molecules is prepared first.
+
+    Parameters
+    ----------
+    announce:
+        Called with remarks.
+    jobs:
+        Number of processes that prepare.
+    progress:
+        Called as ``progress(stage, done, total)`` while data are prepared.
 
     Raises
     ------
@@ -163,7 +179,9 @@ def training_store(config: TrainConfig, *, announce: Callable[[str], None] | Non
     """
     from moldiff.train.workloads.base import task
 
-    return task(config).open(config, announce or (lambda text: None))
+    work, say = task(config), announce or (lambda text: None)
+    work.prepare(config, say, jobs=jobs, progress=progress)
+    return work.open(config, say)
 
 
 def trainer(

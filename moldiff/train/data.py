@@ -6,43 +6,73 @@ from collections.abc import Callable
 from pathlib import Path
 
 from moldiff.data.molecules import prepare, prepared_from
+from moldiff.data.skeleton import folding_advice
 from moldiff.data.store import Store
 from moldiff.errors import ConfigError
+from moldiff.parallel import Progress
 from moldiff.train.config import TrainConfig
 
-__all__ = ["molecule_store"]
+__all__ = ["molecule_store", "prepare_molecules", "prepared_folder"]
 
 
-def molecule_store(config: TrainConfig, say: Callable[[str], None]) -> Store:
-    """Open the molecules of a run; a file of them is prepared first.
+def prepared_folder(config: TrainConfig) -> Path:
+    """Return where the molecules of a run are prepared if the data is a file of them."""
+    return Path(config.output) / "data"
 
-    A store already prepared from a file of the same content is reused.
+
+def prepare_molecules(
+    config: TrainConfig,
+    say: Callable[[str], None],
+    *,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> None:
+    """Prepare the molecules of a run if the data is a file of them.
+
+    A store already prepared from a file of the same content is reused.  Where folding hydrogens
+    would make training faster, ``say`` is told how.
+
+    Parameters
+    ----------
+    jobs, progress:
+        As for `moldiff.data.molecules.prepare`.
 
     Raises
     ------
     DataError, InputError
-        If the data is missing or damaged, or no molecule can be used.
+        If the file cannot be read, or no molecule can be used.
     ConfigError
-        If the run was trained on other molecules, or no molecule has two atoms.
+        If the run was trained on other molecules.
     """
-    store = _opened(config, say)
+    source, destination = Path(config.data), prepared_folder(config)
+    if not source.is_file():
+        return
+    if (destination / "store.json").is_file():
+        if prepared_from(Store.open(destination), [source]):
+            return
+        _keep_run(config)
+    say(f"Preparing {source} as {destination} ...")
+    store = prepare([source], destination, jobs=jobs, progress=progress, announce=say)
+    advice = folding_advice(store, Path("data") / f"{Path(config.output).resolve().name}-skeleton")
+    if advice is not None:
+        say(advice)
+
+
+def molecule_store(config: TrainConfig) -> Store:
+    """Open the molecules of a run, which are prepared.
+
+    Raises
+    ------
+    DataError
+        If the data is missing or damaged.
+    ConfigError
+        If no molecule has two atoms.
+    """
+    source = Path(config.data)
+    store = Store.open(prepared_folder(config) if source.is_file() else source)
     if store.sizes.max(initial=0) < 2:
         raise ConfigError(f"The data of '{config.data}' holds nothing to train on.")
     return store
-
-
-def _opened(config: TrainConfig, say: Callable[[str], None]) -> Store:
-    source = Path(config.data)
-    if not source.is_file():
-        return Store.open(source)
-    destination = Path(config.output) / "data"
-    if (destination / "store.json").is_file():
-        store = Store.open(destination)
-        if prepared_from(store, [source]):
-            return store
-        _keep_run(config)
-    say(f"Preparing {source} as {destination} ...")
-    return prepare([source], destination)
 
 
 def _keep_run(config: TrainConfig) -> None:

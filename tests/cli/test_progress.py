@@ -18,10 +18,10 @@ from moldiff.cli.progress import Lines, stages
 SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
 
 
-def lines(seconds: float, total: int = 1000) -> list[str]:
+def lines(seconds: float, total: int = 1000, **options: float) -> list[str]:
     """What is said about ``total`` items that take so many seconds in all."""
     now, said = [0.0], list[str]()
-    show = Lines(said.append, lambda: now[0])
+    show = Lines(said.append, lambda: now[0], **options)
     show("work", 0, total)
     for done in range(1, total + 1):
         now[0] += seconds / total
@@ -34,13 +34,32 @@ def test_quick_work_says_nothing() -> None:
 
 
 def test_a_line_for_each_tenth() -> None:
-    assert lines(200.0)[:2] == ["work: 100 of 1000 (10 %)", "work: 200 of 1000 (20 %)"]
+    assert lines(200.0)[:2] == [
+        "work: 100 of 1000 (10 %, 5.00/s, 3:00 left)",
+        "work: 200 of 1000 (20 %, 5.00/s, 2:40 left)",
+    ]
+    assert lines(200.0)[-1] == "work: 1000 of 1000 (100 %)"
     assert len(lines(200.0)) == 10 and len(lines(20.0)) <= 4
 
 
 def test_slow_work_is_not_silent_for_long() -> None:
     said = lines(3600.0)
     assert 100 <= len(said) <= 130 and len(set(said)) == len(said)
+
+
+def test_long_work_tells_hours_and_the_patience_can_be_less() -> None:
+    assert lines(36000.0)[0].endswith("(0 %, 0.03/s, 9:59:24 left)")
+    assert lines(600.0, patience=10.0)[0] == "work: 17 of 1000 (1 %, 1.67/s, 9:50 left)"
+
+
+def test_what_was_there_is_no_speed() -> None:
+    """Nor is what is there of a resumed preparation, whose first report is of that."""
+    now, said = [0.0], list[str]()
+    show = Lines(said.append, lambda: now[0])
+    show("work", 900, 1000)
+    now[0] += 40
+    show("work", 920, 1000)
+    assert said == ["work: 920 of 1000 (92 %, 0.50/s, 2:40 left)"]
 
 
 def test_stages_are_apart_and_may_be_empty() -> None:

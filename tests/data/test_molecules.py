@@ -9,7 +9,8 @@ from rdkit import Chem
 from rdkit.Chem import AllChem
 
 from moldiff.chem import QM9, canonical_smiles, decode
-from moldiff.data.molecules import prepare, split_by_hash
+from moldiff.data.molecules import prepare
+from moldiff.data.split import split_by_hash
 from moldiff.errors import ConfigError, DataError
 
 THIRDS = (0.5, 0.25, 0.25)

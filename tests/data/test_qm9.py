@@ -118,9 +118,9 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_prepare_lists_what_it_rejects(small: Path, tmp_path: Path) -> None:
-    calls: list[tuple[int, int]] = []
+    calls: list[tuple[str, int, int]] = []
     store = qm9.prepare(tmp_path / "s", limit=3, progress=lambda *args: calls.append(args))
-    assert calls == [(3, 3)]
+    assert calls == [("preparing QM9", 0, 0), ("preparing QM9", 3, 3), ("writing", 3, 3)]
     assert store.source_index.tolist() == [0, 2]
     assert store.meta["rejected"] == {"counts disagree": 1}
     assert '1,dsgdb9nsd_000003.xyz,"counts disagree' in (store.path / "rejected.csv").read_text()

@@ -13,8 +13,10 @@ from rdkit import Chem
 
 from moldiff.chem import QM9, Encoded, canonical_smiles, encode
 from moldiff.data import write as writing
+from moldiff.data.shards import ARRAYS, shards_of
 from moldiff.data.store import Entry, Refused, Store
 from moldiff.errors import DataError
+from tests.disk import small_files
 
 SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
 FIELDS = ("positions", "types", "charges", "bonds")
@@ -175,7 +177,7 @@ def test_other_schema(store: Store) -> None:
         Store.open(store.path)
 
 
-def test_interrupted_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_write_leaves_nothing(tmp_path: Path) -> None:
     def interrupted() -> Iterator[Entry]:
         yield ENTRIES[0]
         raise KeyboardInterrupt
@@ -183,11 +185,7 @@ def test_interrupted_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(KeyboardInterrupt):
         Store.write(tmp_path / "a", interrupted(), vocabulary=QM9, source="")
 
-    def full_disk(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(writing.np, "save", full_disk)
-    with pytest.raises(DataError, match="No space left"):
+    with small_files(1000), pytest.raises(DataError, match="File too large"):
         write(tmp_path / "b")
     assert list(tmp_path.iterdir()) == []
 
@@ -234,6 +232,32 @@ def test_the_old_store_is_never_deleted_before_the_new_one_is_there(
         write(tmp_path / "store")
     (kept,) = tmp_path.glob(".store.old.*/store")
     assert len(Store.open(kept, verify=True)) == 5
+
+
+def test_written_by_shards_is_what_numpy_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the size of the shards, each file is that of the arrays as a whole."""
+    whole = write(tmp_path / "whole")
+    monkeypatch.setattr(shards_of, "__defaults__", (7,))
+    parts = write(tmp_path / "parts")
+    arrays = {
+        **{name: np.concatenate([getattr(e.encoded, name) for e in ENTRIES]) for name in FIELDS},
+        "sizes": [len(e.encoded.types) for e in ENTRIES],
+        "split": [e.split for e in ENTRIES],
+        "source_index": [e.source_index for e in ENTRIES],
+        "properties": np.array([e.properties for e in ENTRIES]).reshape(-1, 2),
+    }
+    for name, array in arrays.items():
+        np.save(tmp_path / "expected.npy", np.asarray(array, ARRAYS[name]))
+        expected = (tmp_path / "expected.npy").read_bytes()
+        for store in (whole, parts):
+            assert (store.path / f"{name}.npy").read_bytes() == expected, name
+    assert whole.meta == parts.meta and set(whole.meta["sha256"]) == {
+        *(f"{name}.npy" for name in arrays),
+        "smiles.txt",
+        "rejected.csv",
+    }
 
 
 def test_rewrite_replaces(tmp_path: Path) -> None:

@@ -51,7 +51,9 @@ def read_components(content: bytes) -> Iterator[Component | Rejected]:
         If ``content`` is not a BinaryCIF file.
     """
     tables = read_tables(content)
-    kinds, atoms, bonds = (tables[name] for name in ("chem_comp", "chem_comp_atom", "chem_comp_bond"))
+    kinds, atoms, bonds = (
+        tables[name] for name in ("chem_comp", "chem_comp_atom", "chem_comp_bond")
+    )
     facts = zip(kinds["id"], kinds["type"], kinds["pdbx_release_status"], strict=True)
     reasons = {str(name): _left_out(str(kind), str(status)) for name, kind, status in facts}
     axes = [f"pdbx_model_Cartn_{axis}_ideal" for axis in "xyz"]
@@ -68,7 +70,9 @@ def read_components(content: bytes) -> Iterator[Component | Rejected]:
             yield Rejected(reason)
             continue
         place = {label: k for k, label in enumerate(labels[rows].tolist())}
-        ends = zip(*(column[bonded.get(name, slice(0))].tolist() for column in columns), strict=True)
+        ends = zip(
+            *(column[bonded.get(name, slice(0))].tolist() for column in columns), strict=True
+        )
         yield Component(
             name,
             tuple(symbol.capitalize() for symbol in symbols[rows].tolist()),

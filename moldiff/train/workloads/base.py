@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from moldiff.diffusion.objective import Objective
 from moldiff.errors import ConfigError, ModelFileError
 from moldiff.model import Model
+from moldiff.parallel import Progress
 from moldiff.registry import build, describe, names, registered
 from moldiff.train.config import TrainConfig
 
@@ -88,9 +89,20 @@ class Workload(ABC):
     def __init__(self, config: TrainConfig, data: Any) -> None: ...
 
     @classmethod
+    def prepare(
+        cls, config: TrainConfig, say: Say, *, jobs: int = 1, progress: Progress | None = None
+    ) -> None:
+        """Prepare the data of a run if it is a user's file, before it is opened.
+
+        ``jobs`` is the number of processes; ``progress`` is called as ``progress(stage, done,
+        total)``.  By default there is nothing to prepare.
+        """
+        return
+
+    @classmethod
     @abstractmethod
     def open(cls, config: TrainConfig, say: Say) -> Data:
-        """Open the data of a run; prepare it first if it is a user's file."""
+        """Open the data of a run."""
 
     @classmethod
     def check(cls, config: TrainConfig) -> list[str]:

@@ -16,11 +16,12 @@ from moldiff.diffusion.latent import Codec
 from moldiff.diffusion.objective import Reconstruction
 from moldiff.errors import ConfigError
 from moldiff.model import CODEC_USE, Model
+from moldiff.parallel import Progress
 from moldiff.precision import resolve
 from moldiff.registry import build, register
 from moldiff.seeds import generator
 from moldiff.train.config import TrainConfig
-from moldiff.train.data import molecule_store
+from moldiff.train.data import molecule_store, prepare_molecules
 from moldiff.train.loader import SizeBuckets
 from moldiff.train.statistics import Statistics
 from moldiff.train.workloads.base import (
@@ -71,8 +72,14 @@ class Codecs(Workload):
         self.objective = build_objective(config, "codec")
 
     @classmethod
+    def prepare(
+        cls, config: TrainConfig, say: Say, *, jobs: int = 1, progress: Progress | None = None
+    ) -> None:
+        prepare_molecules(config, say, jobs=jobs, progress=progress)
+
+    @classmethod
     def open(cls, config: TrainConfig, say: Say) -> Store:
-        return molecule_store(config, say)
+        return molecule_store(config)
 
     @classmethod
     def check(cls, config: TrainConfig) -> list[str]:

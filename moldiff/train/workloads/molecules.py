@@ -18,13 +18,14 @@ from moldiff.errors import ConfigError
 from moldiff.generation.sampling import sampled
 from moldiff.model import Model
 from moldiff.models import bundled_models, find_model
+from moldiff.parallel import Progress
 from moldiff.precision import resolve
 from moldiff.registry import describe, register
 from moldiff.seeds import generator
 from moldiff.storage import weights_digest
 from moldiff.train.conditions import Labels
 from moldiff.train.config import TrainConfig
-from moldiff.train.data import molecule_store
+from moldiff.train.data import molecule_store, prepare_molecules
 from moldiff.train.loader import SizeBuckets
 from moldiff.train.orientation import turned
 from moldiff.train.statistics import Statistics
@@ -78,8 +79,14 @@ class Molecules(Workload):
             )
 
     @classmethod
+    def prepare(
+        cls, config: TrainConfig, say: Say, *, jobs: int = 1, progress: Progress | None = None
+    ) -> None:
+        prepare_molecules(config, say, jobs=jobs, progress=progress)
+
+    @classmethod
     def open(cls, config: TrainConfig, say: Say) -> Store:
-        return molecule_store(config, say)
+        return molecule_store(config)
 
     @classmethod
     def check(cls, config: TrainConfig) -> list[str]:
