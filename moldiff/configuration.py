@@ -230,7 +230,10 @@ def _union(wanted: Any, value: Any, place: Place, make: Make) -> Any:
         try:
             return fitted(member, value, place, make)
         except ConfigError as error:
-            if member is not types.NoneType:
+            # That a mapping is no number says nothing about what is wrong in it.
+            if member is not types.NoneType and not (
+                member in _SCALARS and isinstance(value, Mapping)
+            ):
                 errors.append(error)
     # A single error names the wrong part of the value most precisely.
     raise errors[0] if len(errors) == 1 else mismatch(wanted, value, place)

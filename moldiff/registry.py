@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -132,7 +132,15 @@ def _thawed(value: Any) -> Any:
         return describe(value)
     if isinstance(value, tuple | list):
         return [_thawed(v) for v in value]
+    if _is_group(value):
+        return {field.name: _thawed(getattr(value, field.name)) for field in fields(value)}
     return {k: _thawed(v) for k, v in value.items()} if isinstance(value, Mapping) else value
+
+
+def _is_group(value: Any) -> bool:
+    """Whether a value is a group of settings: a part, even one without a name, has a base class."""
+    group = is_dataclass(value) and not isinstance(value, type)
+    return group and type(value).__bases__ == (object,)
 
 
 def _build(

@@ -222,9 +222,30 @@ MUTANTS = (
     Mutant(
         "batches always hold the same molecules",
         "train/loader.py",
-        "_chunks(random.permutation(bucket), self.batch)",
-        "_chunks(bucket, self.batch)",
+        "_chunks(random.permutation(bucket), self.most(n))",
+        "_chunks(bucket, self.most(n))",
         "tests/train/test_loader.py",
+    ),
+    Mutant(
+        "batches by cost all count the same",
+        "train/loader.py",
+        "return batch.graphs / self.mean if",
+        "return 1.0 if",
+        "tests/train/test_loader.py",
+    ),
+    Mutant(
+        "larger molecules get the smaller scale",
+        "diffusion/process/gaussian.py",
+        "(n / self.atoms) ** self.exponent",
+        "(self.atoms / n) ** self.exponent",
+        "tests/train/test_statistics.py",
+    ),
+    Mutant(
+        "the noise of a step has the scale of another size",
+        "diffusion/process/gaussian.py",
+        "replace(self, scale=self.scale(shape[1]))",
+        "replace(self, scale=self.scale(shape[0]))",
+        "tests/contracts/test_sizes.py",
     ),
     Mutant(
         "a frame is turned from the wrong side",

@@ -86,7 +86,7 @@ def elbo(denoiser: Denoiser, x_0: Batch, *, steps: int = 256, rng: torch.Generat
     ConfigError
         If a process has no bound in closed form (rotations, angles), or ``steps`` is below 2.
     """
-    process, context = denoiser.process, _context(denoiser, x_0)
+    process, context = denoiser.process.sized(x_0), _context(denoiser, x_0)
     parts = {f: _part(f, p) for f, p in process.processes.items()}
     if steps < 2:
         raise ConfigError(f"A bound cannot have {steps} step(s).", fix="Use at least 2.")
@@ -163,7 +163,7 @@ class _Coordinates:
     def _posterior_variance(self, t: Tensor) -> Tensor:
         """Variance of x_0 given x_t per axis, for normal data of the process's scale."""
         alpha, variance = self._levels(t)
-        return 1 / (alpha**2 / variance + 1 / self.process.scale**2)
+        return 1 / (alpha**2 / variance + 1 / self.process.unit**2)
 
     def draw(self, x_0: Tensor, t: Tensor, rng: torch.Generator) -> Tensor:
         """Draw q(x_t | x_0) from clean data, which do not even contain the noise sigma(0)."""
@@ -249,7 +249,7 @@ def flow_log_likelihood(
     ConfigError
         Unless the model has exactly one field, of a Gaussian process: classes have no flow.
     """
-    process, context = denoiser.process, _context(denoiser, x_0)
+    process, context = denoiser.process.sized(x_0), _context(denoiser, x_0)
     if list(process.gaussian()) != list(process.processes) or len(process.processes) != 1:
         raise ConfigError(
             "The flow has a likelihood for one field of Gaussian coordinates only.",
@@ -277,7 +277,7 @@ def flow_log_likelihood(
 
     # The flow starts at alpha x_0, where the data are at the first angle.
     y, divergence = _runge_kutta(velocity, math.cos(first) * x, (last - first) / steps, steps)
-    variance = torch.tensor((part.scale * math.sin(last)) ** 2, dtype=x.dtype, device=x.device)
+    variance = torch.tensor((part.unit * math.sin(last)) ** 2, dtype=x.dtype, device=x.device)
     return _log_normal(y, variance, d) + divergence + d * math.log(math.cos(first))
 
 

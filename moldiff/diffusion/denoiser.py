@@ -114,30 +114,33 @@ class NetworkDenoiser(Denoiser):
             **{f: expand(c.c_in, shown[f]) * shown[f] for f, c in coefficients.items()}
         )
         if previous is not None:
-            processes = self.process.gaussian()
+            processes = self.process.sized(shown).gaussian()
             previous = previous.replace(
-                **{f: previous[f] / processes[f].scale for f in coefficients}
+                **{f: previous[f] / processes[f].unit for f in coefficients}
             )
         with self._lower(shown.device):
             raw = self.network(scaled, t, previous).map(Tensor.float)
         return Batch(raw, shown.context)
 
-    def weights(self, t: Time) -> Mapping[str, Float[Tensor, "b *sites"]]:
-        """Return 1/c_out^2 in 1/Å^2 of each Gaussian field, which turns |x_0|^2 into |F|^2."""
+    def weights(self, x_t: Batch, t: Time) -> Mapping[str, Float[Tensor, "b *sites"]]:
+        """Return 1/c_out^2 in 1/Å^2 of each Gaussian field, which turns |x_0|^2 into |F|^2.
+
+        Of x_t only the size of the graphs matters.
+        """
         # c_out is bounded from below: as c_out -> 0 nothing is left to predict.
         return {
             f: self.precondition(p, _finite_times(t, f))
             .c_out.square()
-            .clamp_min((1e-3 * p.scale) ** 2)
+            .clamp_min((1e-3 * p.unit) ** 2)
             .reciprocal()
-            for f, p in self.process.gaussian().items()
+            for f, p in self.process.sized(x_t).gaussian().items()
         }
 
     def _coefficients(self, shown: Batch, t: Time) -> dict[str, Coefficients]:
         """The coefficients of the Gaussian fields in the network's input."""
         return {
             f: self.precondition(p, _finite_times(t, f))
-            for f, p in self.process.gaussian().items()
+            for f, p in self.process.sized(shown).gaussian().items()
             if f in shown
         }
 
@@ -199,7 +202,7 @@ class GaussianDenoiser(Denoiser):
 
     def __call__(self, x_t: Batch, t: Time, previous: Batch | None = None) -> Batch:
         fields: dict[str, Tensor] = {}
-        for field, process in self.process.gaussian().items():
+        for field, process in self.process.sized(x_t).gaussian().items():
             at = field_times(t, field)
             alpha, sigma = process.schedule.alpha(at), process.sigma(at)
             gain = alpha * self.spread**2 / (alpha**2 * self.spread**2 + sigma**2)

@@ -48,13 +48,13 @@ class Precondition(ABC):
     """How a network's raw output becomes a prediction of the clean coordinates."""
 
     def __call__(self, process: Gaussian, t: Times) -> Coefficients:
-        """Return the coefficients of ``process`` at times t."""
+        """Return the coefficients of ``process``, whose scale must be a number, at times t."""
         # The data are assumed to have the process's scale as spread per axis, so every
         # formula below uses those units and only `c_out` and `c_in` carry Å.
         alpha, sigma = process.schedule.alpha(t), process.schedule.sigma(t)
         c_skip, c_out = self.table(process, alpha, sigma, t)
         size = (alpha**2 + sigma**2).sqrt()
-        return Coefficients(c_skip, c_out * process.scale, 1 / (size * process.scale))
+        return Coefficients(c_skip, c_out * process.unit, 1 / (size * process.unit))
 
     @abstractmethod
     def table(self, process: Gaussian, alpha: Times, sigma: Times, t: Times) -> tuple[Times, Times]:

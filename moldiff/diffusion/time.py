@@ -3,8 +3,10 @@ r"""Time: one number for a whole graph, or one for each of its sites.
 With a time per site, part of a graph can be clean (t = 0) while the rest is noise: to keep a
 scaffold or continue a chain.  The context entry ``clean`` marks those sites,
 {"atom": (b, n), "pair": (b, e), ...} of bool (one row may serve all graphs); :func:`batch_times`
-combines it with the time of a graph into times of sites.  A mask is for all fields of its scope: a
-clean atom keeps both its type and its position.  Networks read the times of atoms, not of pairs.
+combines it with the time of a graph into times of sites.  A mask is for all fields of its scope,
+except those with a mask of their own name: a clean atom keeps both its type and its position, but
+with a mask "types", an atom may keep its position alone.  A network reads the times of atoms, and
+with ``parts`` also which values are clean (`moldiff.nn.embed.Embedding`).
 
 Clean sites are data: every process returns them unchanged, and every loss leaves them out.  They
 fix a graph in space, in the frame that the caller chooses, so its other coordinates are noised in
@@ -22,7 +24,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from moldiff.diffusion.batch import FIELDS, Batch, Scope
+from moldiff.diffusion.batch import FIELDS, Batch
 
 __all__ = [
     "Clean",
@@ -35,14 +37,14 @@ __all__ = [
 ]
 
 
-class Clean(Mapping[Scope, Tensor]):
-    """Which sites are clean, by scope: bool (b, sites), or (1, sites) for all graphs."""
+class Clean(Mapping[str, Tensor]):
+    """Which sites are clean, by scope or field: bool (b, sites), or (1, sites) for all graphs."""
 
     def __init__(self, sites: Mapping[Any, Tensor]) -> None:
         self._sites = MappingProxyType(dict(sites))
 
-    def __getitem__(self, scope: Scope) -> Tensor:
-        return self._sites[scope]
+    def __getitem__(self, key: str) -> Tensor:
+        return self._sites[key]
 
     def __iter__(self) -> Any:
         return iter(self._sites)
@@ -52,7 +54,11 @@ class Clean(Mapping[Scope, Tensor]):
 
     def to(self, device: torch.device | str) -> Clean:
         """Return the masks on a device."""
-        return Clean({scope: mask.to(device) for scope, mask in self._sites.items()})
+        return Clean({key: mask.to(device) for key, mask in self._sites.items()})
+
+    def of(self, field: str) -> Tensor | None:
+        """Return the mask of a field's sites; None if they are all noised."""
+        return self._sites.get(field, self._sites.get(FIELDS[field].scope))
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,11 +70,11 @@ class SiteTimes:
     graph:
         (b,) the time of the graph as a whole, for scopes without times of their own.
     sites:
-        By scope, (b, sites).
+        By scope, or by field where its times differ from its scope's, (b, sites).
     """
 
     graph: Float[Tensor, " b"]
-    sites: Mapping[Scope, Float[Tensor, "b _"]]
+    sites: Mapping[str, Float[Tensor, "b _"]]
 
     def map(self, function: Callable[[Tensor], Tensor]) -> SiteTimes:
         """Return the times with ``function`` applied to all of them."""
@@ -80,7 +86,9 @@ Time: TypeAlias = "Float[Tensor, ' b'] | SiteTimes"
 
 def field_times(t: Time, field: str) -> Float[Tensor, "b *sites"]:
     """Return the times of a field's sites: (b, sites), or (b,) where they share one."""
-    return t.sites.get(FIELDS[field].scope, t.graph) if isinstance(t, SiteTimes) else t
+    if not isinstance(t, SiteTimes):
+        return t
+    return t.sites.get(field, t.sites.get(FIELDS[field].scope, t.graph))
 
 
 def graph_times(t: Time) -> Float[Tensor, " b"]:
@@ -95,7 +103,7 @@ def batch_times(x: Batch, t: Float[Tensor, " b"]) -> Time:
         return t
     late = t.unsqueeze(1)
     zero = torch.zeros_like(late)
-    return SiteTimes(t, {scope: torch.where(mask, zero, late) for scope, mask in clean.items()})
+    return SiteTimes(t, {key: torch.where(mask, zero, late) for key, mask in clean.items()})
 
 
 def map_times(t: Time, function: Callable[[Tensor], Tensor]) -> Time:

@@ -40,6 +40,8 @@ class Molecules(Domain):
         Frequency of each number of atoms in the training data.
     conditions:
         Properties on which a model can be conditioned, in the order of the network's inputs.
+    parts:
+        Whether the network reads which parts of a molecule are clean, so that it can keep them.
     """
 
     noun: ClassVar[str] = "molecules"
@@ -48,12 +50,14 @@ class Molecules(Domain):
     vocabulary: Vocabulary
     sizes: Mapping[int, float]
     conditions: tuple[Condition, ...] = ()
+    parts: bool = False
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Molecules:
         sizes = {int(n): float(weight) for n, weight in config["sizes"].items()}
         conditions = tuple(Condition.from_config(c) for c in config.get("conditions", ()))
-        return cls(Vocabulary.from_dict(config["vocabulary"]), sizes, conditions)
+        parts = bool(config.get("parts", False))
+        return cls(Vocabulary.from_dict(config["vocabulary"]), sizes, conditions, parts)
 
     def config(self) -> dict[str, Any]:
         conditions = [condition.to_config() for condition in self.conditions]
@@ -62,6 +66,7 @@ class Molecules(Domain):
             "vocabulary": self.vocabulary.to_dict(),
             "sizes": {str(n): weight for n, weight in self.sizes.items()},
             **({"conditions": conditions} if conditions else {}),
+            **({"parts": True} if self.parts else {}),
         }
 
     def network(self, config: Mapping[str, Any] | str, process: Product | None) -> Network:
@@ -70,7 +75,8 @@ class Molecules(Domain):
             return codec
         classes, vectors = process.categorical(), process.vectors()
         interaction = build("interaction", config)
-        return GraphNetwork(interaction, classes, vectors, len(self.conditions))
+        conditions = len(self.conditions)
+        return GraphNetwork(interaction, classes, vectors, conditions, parts=self.parts)
 
     def network_config(self, network: Any) -> dict[str, Any]:
         return describe(network.interaction if isinstance(network, GraphNetwork) else network)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from moldiff.diffusion.batch import FIELDS, Batch, pair_selector
-from moldiff.diffusion.time import SiteTimes, Time, graph_times
+from moldiff.diffusion.time import SiteTimes, Time, field_times, graph_times
 
 __all__ = [
     "Embedding",
@@ -158,6 +158,9 @@ class Embedding(nn.Module):
         Largest distance the basis resolves, in units of the coordinates' scale.
     conditions:
         Number k of conditions that a batch may have.
+    parts:
+        Whether parts of a graph may be clean: atoms and pairs then have a feature for each of their
+        fields, 1 where its value is clean, and 0 where it is noised.
     """
 
     def __init__(
@@ -172,14 +175,19 @@ class Embedding(nn.Module):
         reach: float = 4.0,
         vectors: Mapping[str, int] = MappingProxyType({}),
         conditions: int = 0,
+        parts: bool = False,
     ) -> None:
         super().__init__()
+        self.parts = parts
         self.atom_fields = [f for f in classes if FIELDS[f].scope == "atom"]
         self.pair_fields = [f for f in classes if FIELDS[f].scope == "pair"]
         self.classes, self.vectors = dict(classes), dict(vectors)
         values = sum(classes[f] for f in self.atom_fields) + sum(vectors.values())
         atom_inputs = 2 * values + context_width
         pair_inputs = 2 * sum(classes[f] for f in self.pair_fields) + 2 * basis + 1
+        if parts:
+            atom_inputs += 1 + len(self.atom_fields)
+            pair_inputs += len(self.pair_fields)
         self.atoms = nn.Linear(atom_inputs, width)
         self.pairs = nn.Sequential(
             nn.Linear(pair_inputs, pair_width), nn.SiLU(), nn.Linear(pair_width, pair_width)
@@ -199,6 +207,7 @@ class Embedding(nn.Module):
             self._atom_context(x_t, t, context),
             *self._classes(self.atom_fields, x_t, previous),
             *self._vectors(x_t, previous),
+            *self._clean(["positions", *self.atom_fields], x_t, t),
         ]
         positions = x_t["positions"]
         distances = distance_basis(pair_differences(positions), self.centres)
@@ -216,6 +225,7 @@ class Embedding(nn.Module):
             previous_distances,
             available,
             *self._classes(self.pair_fields, x_t, previous),
+            *self._clean(self.pair_fields, x_t, t),
         ]
         return Features(
             self.atoms(torch.cat(atoms, -1)), self.pairs(torch.cat(pairs, -1)), points, context
@@ -241,6 +251,17 @@ class Embedding(nn.Module):
             return shared
         same = t.sites["atom"] == t.graph.unsqueeze(1)
         return torch.where(same.unsqueeze(-1), shared, self._context(x_t, t.sites["atom"]))
+
+    def _clean(self, fields: list[str], x_t: Batch, t: Time) -> list[Tensor]:
+        """1 where the value of a field is clean, 0 where it is noised, (b, sites, 1) each."""
+        if not self.parts:
+            return []
+        flags = []
+        for field in fields:
+            clean = (field_times(t, field) <= 0).to(torch.float32)
+            clean = clean if clean.ndim > 1 else clean.unsqueeze(1)
+            flags.append(clean.expand(x_t[field].shape[:2]).unsqueeze(-1))
+        return flags
 
     def _classes(self, fields: list[str], x_t: Batch, previous: Batch | None) -> list[Tensor]:
         """One-hot states, each followed by the previously predicted probabilities (or zeros)."""

@@ -76,6 +76,8 @@ class GraphNetwork(Network):
         Number of values per atom of each field of invariant vectors.
     conditions:
         Number of conditions of a graph, see `moldiff.nn.embed.ConditionEmbedding`.
+    parts:
+        Whether parts of a graph may be clean, see `moldiff.nn.embed.Embedding`.
     writes:
         Classes and vectors of the predicted fields; None: those of the input.
     """
@@ -87,6 +89,7 @@ class GraphNetwork(Network):
         vectors: Mapping[str, int] = MappingProxyType({}),
         conditions: int = 0,
         *,
+        parts: bool = False,
         writes: tuple[Mapping[str, int], Mapping[str, int]] | None = None,
     ) -> None:
         super().__init__()
@@ -97,6 +100,7 @@ class GraphNetwork(Network):
             vectors=vectors,
             context_width=interaction.context_width,
             conditions=conditions,
+            parts=parts,
             **sizes,
         )
         self.interaction = interaction

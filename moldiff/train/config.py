@@ -7,12 +7,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from moldiff.configuration import Range, check_fields
 from moldiff.errors import ConfigError, InputError
 from moldiff.precision import Precision
 from moldiff.registry import configure
+from moldiff.train.parts import Parts
 
 __all__ = ["Conditions", "Evaluation", "OptimizerConfig", "TrainConfig"]
 
@@ -127,8 +128,19 @@ class TrainConfig:
         Parts of equal size into which the batch of a step is divided; their gradients are
         averaged.  Each has molecules of one size and random numbers of its own, so several pieces
         mix sizes in a step, take less memory, and can be shared by as many processes.
+    balance:
+        ``molecules``: every step has ``batch`` of them.  ``cost``: fewer large and more small ones,
+        so that steps take about the same memory and time, and ``batch`` at the mean size of the
+        data; every molecule counts the same.  For molecules and codecs; see `moldiff.train.loader`.
+    process:
+        How each field is noised.  The ``scale`` of coordinates is a number in Å, ``data`` (the
+        spread of the data) or ``size`` (a power of the number of atoms, fitted to the data; for
+        broad ranges of sizes; see `moldiff.diffusion.process.PowerLaw`).
     conditions:
         Properties to condition the model on (``moldiff generate --condition``).
+    parts:
+        How often, and how large, a part of a molecule is given in training, so that the model can
+        complete molecules (`moldiff.train.parts`); never by default.
     precision:
         ``float32``, ``bfloat16`` (for the large products; geometry stays exact), or ``auto``: the
         faster one, by measurement at the start (`moldiff.precision`).  A run may go on in another.
@@ -143,6 +155,7 @@ class TrainConfig:
     batch: Annotated[int, Range(1)] = 64
     pieces: Annotated[int, Range(1)] = 1
     precision: Precision = "auto"
+    balance: Literal["molecules", "cost"] = "molecules"
     threads: Annotated[int, Range(1)] = 1
     device: str = "cpu"
     init: str | None = None
@@ -155,6 +168,7 @@ class TrainConfig:
     optimizer: OptimizerConfig = OptimizerConfig()
     evaluation: Evaluation = Evaluation()
     conditions: Conditions = Conditions()
+    parts: Parts = Parts()
     sampling: Mapping[str, Any] = field(default_factory=lambda: _SAMPLING)
 
     def __post_init__(self) -> None:
@@ -164,10 +178,20 @@ class TrainConfig:
                 f"'conditions' are for the task 'molecules', not for '{self.task}'.",
                 fix="Leave them out.",
             )
+        if self.parts.share and (self.task != "molecules" or self.codec is not None):
+            raise ConfigError(
+                "'parts' are for the task 'molecules' without a codec: latents have no parts.",
+                fix="Leave them out.",
+            )
         if self.batch % self.pieces:
             raise ConfigError(
                 f"A batch of {self.batch} cannot be divided into {self.pieces} equal pieces.",
                 fix=f"Use a 'batch' of {self.pieces * -(-self.batch // self.pieces)}.",
+            )
+        if self.balance == "cost" and self.task not in ("molecules", "codec"):
+            raise ConfigError(
+                f"'balance: cost' is for the tasks 'molecules' and 'codec', not for '{self.task}'.",
+                fix="Leave it out.",
             )
 
     @property

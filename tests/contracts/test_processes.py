@@ -29,15 +29,23 @@ NOISES = {
 }
 
 
-# Every registered process, in each of the spaces it is made for; all of them at all schedules.
-SPACES: dict[str, list[dict[str, str]]] = {"geodesic": [{"space": "so3"}, {"space": "torus"}]}
-PROCESSES = [(n, s) for n in registry.names("process") for s in SPACES.get(n, [{}])]
+# Every registered process, in each of the spaces and with each kind of scale it is made for; all
+# of them at all schedules.
+SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
+    "geodesic": {"so3": {"space": "so3"}, "torus": {"space": "torus"}},
+    "gaussian": {"": {}, "size": {"scale": {"spread": 1.9, "atoms": 9.0, "exponent": 0.4}}},
+}
+PROCESSES = [
+    (name, setting, settings)
+    for name in registry.names("process")
+    for setting, settings in SETTINGS.get(name, {"": {}}).items()
+]
 CASES = list(itertools.product(PROCESSES, registry.names("schedule")))
 
 
-@pytest.fixture(params=CASES, ids=[f"{n}-{'-'.join(s.values())}-{t}" for (n, s), t in CASES])
+@pytest.fixture(params=CASES, ids=[f"{n}-{s}-{t}" for (n, s, _), t in CASES])
 def process(request: pytest.FixtureRequest, make: Callable[..., Any]) -> Process:
-    (name, settings), schedule = request.param
+    (name, _, settings), schedule = request.param
     built: Process = make("process", name, schedule=schedule, **settings)
     return built
 

@@ -13,7 +13,7 @@ from moldiff import registry
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.bound import elbo, flow_log_likelihood
 from moldiff.diffusion.denoiser import Denoiser, GaussianDenoiser
-from moldiff.diffusion.process import Gaussian, Geodesic, Jump, Product
+from moldiff.diffusion.process import Gaussian, Geodesic, Jump, PowerLaw, Product
 from moldiff.diffusion.schedule import Rectified, Schedule
 from moldiff.diffusion.space import Categorical, Euclidean, Torus, ZeroCoM
 from moldiff.diffusion.time import Clean, Time
@@ -22,6 +22,7 @@ from moldiff.errors import ConfigError
 SPREAD, SCALE, N = 1.3, 1.7, 5
 FREQUENCIES = {"types": (0.6, 0.3, 0.1), "bonds": (0.7, 0.2, 0.07, 0.03)}
 SCHEDULES = registry.names("schedule")
+SCALES = {"number": SCALE, "size": PowerLaw(SCALE, 2.0, 0.3)}  # 2 is not N
 SPACES = {"euclidean": (Euclidean(), 3 * N), "zero_com": (ZeroCoM(), 3 * (N - 1))}
 
 
@@ -36,25 +37,30 @@ def normal(x: Tensor, spread: float, d: int) -> Tensor:
     return -0.5 * (d * math.log(2 * math.pi * spread**2) + square / spread**2)
 
 
-def coordinates(schedule: str, space: str) -> GaussianDenoiser:
+def coordinates(schedule: str, space: str, scale: str = "number") -> GaussianDenoiser:
     made: Schedule = registry.build("schedule", schedule)
-    process = Product({"positions": Gaussian(made, SPACES[space][0], SCALE)})
+    process = Product({"positions": Gaussian(made, SPACES[space][0], SCALES[scale])})
     return GaussianDenoiser(process, SPREAD, {})
 
 
-def model_spread(schedule: Schedule) -> float:
+def model_spread(schedule: Schedule, scale: str) -> float:
     """The flow carries its prior, which has no data in it, to a slightly different normal."""
     one = torch.ones((), dtype=torch.float64)
-    noise = (SCALE * schedule.sigma(one)) ** 2
+    at_n = SCALE * (N / 2) ** 0.3 if scale == "size" else SCALE
+    noise = (at_n * schedule.sigma(one)) ** 2
     return SPREAD * float(noise / (noise + (SPREAD * schedule.alpha(one)) ** 2)) ** 0.5
 
 
-@pytest.mark.parametrize(("schedule", "space"), list(itertools.product(SCHEDULES, SPACES)))
-def test_the_flow_knows_a_normal_density(schedule: str, space: str, rng: torch.Generator) -> None:
-    denoiser = coordinates(schedule, space)
+@pytest.mark.parametrize(
+    ("schedule", "space", "scale"), list(itertools.product(SCHEDULES, SPACES, SCALES))
+)
+def test_the_flow_knows_a_normal_density(
+    schedule: str, space: str, scale: str, rng: torch.Generator
+) -> None:
+    denoiser = coordinates(schedule, space, scale)
     x_0 = 1.4 * SPACES[space][0].prior((7, N, 3), rng=rng)
     found = flow_log_likelihood(denoiser, Batch({"positions": x_0}), steps=32, rng=rng)
-    spread = model_spread(denoiser.process["positions"].schedule)
+    spread = model_spread(denoiser.process["positions"].schedule, scale)
     exact = normal(x_0, spread, SPACES[space][1])
     torch.testing.assert_close(found.double(), exact, rtol=0, atol=1e-3)
 
@@ -98,12 +104,12 @@ def test_probes_are_unbiased(rng: torch.Generator) -> None:
     assert abs(found.mean() - exact) < 5 * error
 
 
-def molecules(schedule: str) -> Product:
+def molecules(schedule: str, scale: str = "number") -> Product:
     made: Schedule = registry.build("schedule", schedule)
     jumps = made if made.alpha(torch.ones(1)) < 0.01 else Rectified()
     return Product(
         {
-            "positions": Gaussian(made, ZeroCoM(), SCALE),
+            "positions": Gaussian(made, ZeroCoM(), SCALES[scale]),
             "types": Jump(jumps, Categorical((0.2, 0.3, 0.5))),
             "bonds": Jump(jumps, Categorical((0.25, 0.25, 0.25, 0.25))),
         }
@@ -121,9 +127,11 @@ def drawn(b: int, rng: torch.Generator) -> tuple[Batch, Tensor]:
     return Batch(fields), exact
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES)
-def test_the_bound_is_below_the_truth_and_near_it(schedule: str, rng: torch.Generator) -> None:
-    denoiser = GaussianDenoiser(molecules(schedule), SPREAD, FREQUENCIES)
+@pytest.mark.parametrize(("schedule", "scale"), list(itertools.product(SCHEDULES, SCALES)))
+def test_the_bound_is_below_the_truth_and_near_it(
+    schedule: str, scale: str, rng: torch.Generator
+) -> None:
+    denoiser = GaussianDenoiser(molecules(schedule, scale), SPREAD, FREQUENCIES)
     x_0, exact = drawn(100, rng)
     gaps = []
     for steps in (16, 96):
@@ -135,7 +143,7 @@ def test_the_bound_is_below_the_truth_and_near_it(schedule: str, rng: torch.Gene
         gaps.append(float(gap.mean()))
     assert gaps[1] < 0.5 * gaps[0] + float(error)
     assert gaps[1] < 0.3 + float(error)
-    worse = GaussianDenoiser(molecules(schedule), 4 * SPREAD, FREQUENCIES)
+    worse = GaussianDenoiser(molecules(schedule, scale), 4 * SPREAD, FREQUENCIES)
     loss = exact - elbo(worse, x_0, steps=16, rng=rng).nats
     assert loss.mean() > 5 * loss.std() / len(loss) ** 0.5
 

@@ -20,6 +20,7 @@ from moldiff.data.molecules import prepare
 from moldiff.data.store import Store
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.objective import Reconstruction
+from moldiff.diffusion.process import Product
 from moldiff.diffusion.space import ZeroCoM
 from moldiff.errors import ConfigError, InputError, ModelFileError
 from moldiff.generation.bound import bounds
@@ -336,6 +337,18 @@ def test_width_and_scales_come_from_the_codec(codec_file: Path, store: Store) ->
         spread = float(z[name].square().mean().sqrt())
         assert 0.5 * spread < process[name]["scale"] < 2 * spread
     assert config.process["features"]["scale"] == "data"  # the input is kept
+
+
+def test_scales_by_size_come_from_the_codec(codec_file: Path, store: Store) -> None:
+    config, codec = latent(codec_file, store, Path("none")), Model.load(codec_file)
+    by_size = {f: {**part, "scale": "size"} for f, part in config.process.items()}
+    process = resolve_latent(dataclasses.replace(config, process=by_size), codec.network, store)
+    plain = resolve_latent(config, codec.network, store)
+    gaussian = Product.from_config(process).gaussian()
+    for name in ("positions", "features"):
+        scale = gaussian[name].sized((1, 17, 3)).unit  # most molecules have about 17 atoms
+        assert scale == pytest.approx(plain[name]["scale"], rel=0.1)
+    assert process["positions"]["scale"]["exponent"] > 0.1
 
 
 LATENTS = ("positions", "features")

@@ -146,8 +146,8 @@ def test_a_network_with_one_time_at_all_sites_predicts_the_same_to_the_bit(
         one, each = (denoiser(x, t, previous) for t in (torch.full((B,), 0.6), everywhere(x, 0.6)))
     assert all(torch.equal(one[f], each[f]) for f in x)
     assert torch.equal(
-        denoiser.weights(torch.full((B,), 0.6))["positions"],
-        denoiser.weights(everywhere(x, 0.6))["positions"][:, 0],
+        denoiser.weights(x, torch.full((B,), 0.6))["positions"],
+        denoiser.weights(x, everywhere(x, 0.6))["positions"][:, 0],
     )
 
 
@@ -285,5 +285,5 @@ def test_pure_noise_has_no_clean_sites(rng: torch.Generator) -> None:
 def test_weights_of_clean_sites_are_finite() -> None:
     x = molecules().given(clean=clean())
     denoiser = learned(product(), "noise")
-    weights = denoiser.weights(batch_times(x, torch.full((B,), 0.5)))["positions"]
+    weights = denoiser.weights(x, batch_times(x, torch.full((B,), 0.5)))["positions"]
     assert weights.isfinite().all()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from rdkit import Chem
 
@@ -38,6 +40,29 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
         entries.append(Entry(encoded, canonical_smiles(mol) or "", split, k))
     path = tmp_path_factory.mktemp("data") / "store"
     return Store.write(path, entries, vocabulary=QM9, source="datasets/qm9/sample.sdf")
+
+
+#: Number of molecules by number of atoms: 10 to 40, most of about 22, and a few of 41.
+BROAD = {n: 30 + round(160 * math.exp(-(((n - 22) / 9) ** 2))) for n in range(10, 41)} | {41: 3}
+
+
+@pytest.fixture(scope="session")
+def broad(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """Clouds of atoms, 1.8 Å (n / 20)^0.4 wide per axis, in the sizes of drug-like molecules."""
+    random = np.random.default_rng(0)
+    entries = []
+    for n, count in BROAD.items():
+        for _ in range(count):
+            x = 1.8 * (n / 20) ** 0.4 * random.standard_normal((n, 3))
+            encoded = Encoded(
+                x.astype(np.float32),
+                random.integers(5, size=n).astype(np.int8),
+                np.ones(n, np.int8),
+                random.integers(4, size=n * (n - 1) // 2).astype(np.int8),
+            )
+            entries.append(Entry(encoded, "", 0, len(entries)))
+    path = tmp_path_factory.mktemp("data") / "broad"
+    return Store.write(path, entries, vocabulary=QM9, source="random numbers")
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import torch
 from moldiff.data.store import Store
 from moldiff.diffusion.batch import Batch
 from moldiff.errors import DataError
-from moldiff.train.loader import SizeBuckets
+from moldiff.train.loader import SizeBuckets, cost
 
 
 @pytest.fixture
@@ -85,6 +85,71 @@ def test_batches_are_copies(loader: SizeBuckets) -> None:
     held = first["types"].clone()
     first["types"].fill_(0)
     assert torch.equal(loader[0]["types"], held)
+
+
+def by_cost(broad: Store, seed: int = 3) -> SizeBuckets:
+    return SizeBuckets(broad, broad.indices("train"), batch=24, seed=seed, balance="cost")
+
+
+def test_equally_many_molecules_is_the_default_and_as_it_was(store: Store) -> None:
+    """Chunks of permutations by size, in a drawn order; every batch counts the same."""
+    loader = SizeBuckets(store, store.indices("train"), batch=4, seed=3)
+    random = np.random.default_rng([3, 1])
+    sizes, train = np.asarray(store.sizes), store.indices("train")
+    chunks = []
+    for n in np.unique(sizes[train]):
+        shuffled = random.permutation(train[sizes[train] == n])
+        chunks += [shuffled[i : i + 4] for i in range(0, len(shuffled), 4)]
+    expected = [chunks[i] for i in random.permutation(len(chunks))]
+    found = loader.epoch(1)
+    assert len(found) == len(expected) == loader.per_epoch
+    assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+    assert {loader.weight(loader[step]) for step in range(loader.per_epoch)} == {1.0}
+
+
+def test_balanced_batches_hold_every_molecule_once(broad: Store) -> None:
+    loader = by_cost(broad)
+    for number in range(2):
+        seen = np.concatenate(loader.epoch(number))
+        assert sorted(seen) == sorted(broad.indices("train"))
+        assert len(loader.epoch(number)) == loader.per_epoch
+
+
+def test_balanced_batches_cost_the_same(broad: Store) -> None:
+    loader, sizes = by_cost(broad), np.asarray(broad.sizes)
+    assert loader.most(round(loader.typical)) == pytest.approx(24, abs=1)
+    costs: dict[int, list[float]] = {}
+    for batch in loader.epoch(0):
+        n = int(sizes[batch[0]])
+        costs.setdefault(n, []).append(len(batch) * cost(n))
+    (few,) = costs.pop(41)  # three molecules: one batch
+    assert few == 3 * cost(41) and set(costs) == set(range(10, 41))
+    every = np.concatenate([costs[n] for n in costs if len(costs[n]) > 1])
+    allowed = 24 * cost(loader.typical)
+    assert every.max() < 1.05 * allowed  # but for rounding to whole molecules
+    assert every.min() > 0.5 * allowed and np.median(every) > 0.75 * allowed
+    # With equally many, a step costs several times as much for 40 atoms as for 10.
+    assert cost(40) / cost(10) > 5 and loader.most(10) / loader.most(40) > 5
+
+
+def test_every_molecule_of_an_epoch_counts_the_same(broad: Store) -> None:
+    """A step's loss is a mean over its molecules, times the weight of the batch."""
+    loader = by_cost(broad)
+    share = np.zeros(len(broad))
+    for step in range(loader.per_epoch):
+        batch = loader[step]
+        share[loader.epoch(0)[step]] += loader.weight(batch) / batch.graphs
+    np.testing.assert_allclose(share, 1 / loader.mean)
+    weights = [loader.weight(loader[step]) for step in range(loader.per_epoch)]
+    assert np.mean(weights) == pytest.approx(1) and max(weights) / min(weights) > 5
+
+
+def test_balanced_batches_are_a_function_of_seed_and_step(broad: Store) -> None:
+    loader, same, other = by_cost(broad), by_cost(broad), by_cost(broad, seed=4)
+    for step in (loader.per_epoch + 5, 0, 9, 9):
+        assert equal(loader[step], same[step])
+    orders = [[tuple(b) for b in one.epoch(k)] for one, k in ((loader, 0), (loader, 1), (other, 0))]
+    assert all(a != b for a, b in pairwise([*orders, orders[0]]))
 
 
 def test_nothing_to_train_on_is_said(store: Store) -> None:

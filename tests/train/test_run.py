@@ -30,6 +30,8 @@ def test_other_settings_or_data_are_not_a_resumption(
     for change in ({"batch": 7}, {"seed": 11}):
         with pytest.raises(ModelFileError, match=next(iter(change))):
             Trainer(config(**change), store)
+    with pytest.raises(ModelFileError, match="batch"):
+        Trainer(config(balance="cost"), store)
     # What does not change the numbers may change.
     Trainer(config(sampling={"steps": 7}, checkpoint_minutes=9.0), store)
 

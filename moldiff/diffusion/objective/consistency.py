@@ -137,7 +137,7 @@ class Consistency(Objective):
             target = trained(x_s, _network_times(s, t), previous)
         prediction = trained(x_t, t, previous)
         parts: dict[str, Tensor] = {}
-        for name, process in trained.process.processes.items():
+        for name, process in trained.process.sized(x_0).processes.items():
             predicted = prediction[name]
             if isinstance(process, Flow):
                 parts[name] = self._coordinates(
@@ -195,7 +195,7 @@ class Consistency(Objective):
         """Weighted pseudo-Huber distance, dimensionless, scalar."""
         s, t = (graph_times(time) for time in times)
         target = torch.where(expand(s, x_s) == 0, x_s, target)
-        size = process.scale if isinstance(process, Gaussian) else 1.0
+        size = process.unit if isinstance(process, Gaussian) else 1.0
         square = process.loss(predicted, target, _noised_mask(times[1], field))
         distance = (square / size**2 + self.huber**2).sqrt() - self.huber
         # Rounding may turn alpha(1) = 0 into a negative number, which has no logarithm.

@@ -97,7 +97,7 @@ class Denoising(Objective):
         Clean sites (t = 0) are left out.
         """
         prediction = denoiser(x_t, t, previous)
-        scale = self._scale(denoiser, t)
+        scale = self._scale(denoiser, x_t, t)
         parts: dict[str, Tensor] = {}
         for name, part in denoiser.process.processes.items():
             times = field_times(t, name)
@@ -109,7 +109,8 @@ class Denoising(Objective):
                 parts[name] = part.loss(prediction[name], x_0[name], weight).mean()
         return weighed(parts, self.weights)
 
-    def _scale(self, denoiser: NetworkDenoiser, t: Time) -> dict[str, Tensor]:
+    def _scale(self, denoiser: NetworkDenoiser, x_t: Batch, t: Time) -> dict[str, Tensor]:
         """Weight of the squared error of each Gaussian field, (b,) or (b, sites)."""
-        caps = {f: self.snr_cap / p.scale**2 for f, p in denoiser.process.gaussian().items()}
-        return {f: w.clamp_max(caps[f]) for f, w in denoiser.weights(t).items()}
+        processes = denoiser.process.sized(x_t).gaussian()
+        caps = {f: self.snr_cap / p.unit**2 for f, p in processes.items()}
+        return {f: w.clamp_max(caps[f]) for f, w in denoiser.weights(x_t, t).items()}

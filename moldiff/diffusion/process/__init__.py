@@ -29,9 +29,9 @@ reverse step moves along the geodesic from the predicted clean value through x_t
 from __future__ import annotations
 
 from moldiff.diffusion.process.base import Flow, Process
-from moldiff.diffusion.process.gaussian import Gaussian
+from moldiff.diffusion.process.gaussian import Gaussian, PowerLaw
 from moldiff.diffusion.process.geodesic import Geodesic
 from moldiff.diffusion.process.jump import Jump
 from moldiff.diffusion.process.product import Product
 
-__all__ = ["Flow", "Gaussian", "Geodesic", "Jump", "Process", "Product"]
+__all__ = ["Flow", "Gaussian", "Geodesic", "Jump", "PowerLaw", "Process", "Product"]

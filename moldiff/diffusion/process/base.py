@@ -31,6 +31,10 @@ class Process(ABC):
         """Return the process for graphs whose frame is fixed by clean sites."""
         return self
 
+    def sized(self, shape: tuple[int, ...]) -> Process:
+        """Return the process for fields of one shape (b, n, ...): n fixes what depends on it."""
+        return self
+
     def refusal(self, schedule: Schedule) -> str | None:
         """Return why ``schedule`` does not take this field from data to noise, or None."""
         return None

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from moldiff.diffusion.batch import FIELDS, Batch, pair_count
 from moldiff.diffusion.process.base import Flow, Process
-from moldiff.diffusion.process.gaussian import Gaussian
+from moldiff.diffusion.process.gaussian import Gaussian, PowerLaw
 from moldiff.diffusion.space import Categorical, Vectors, ZeroCoM, expand
-from moldiff.diffusion.time import SiteTimes, Time, batch_times, field_times
+from moldiff.diffusion.time import Clean, SiteTimes, Time, batch_times, field_times
 from moldiff.errors import ConfigError, did_you_mean
 from moldiff.registry import build, describe, ready_made
 
@@ -36,8 +36,9 @@ class Product:
         Raises
         ------
         ConfigError
-            If there is no field, a field is unknown, a process cannot be built, or it takes the
-            centre of mass from a field with one value per graph.
+            If there is no field, a field is unknown, a process cannot be built, it takes the
+            centre of mass from a field with one value per graph, or its scale follows the number
+            of atoms in a field without a value per atom.
         """
         names = list(FIELDS)
         unknown = [field for field in config if field not in names]
@@ -55,6 +56,12 @@ class Product:
                     f"'{field}' has one value per graph, and so no centre of mass to remove.",
                     fix="Write 'space: euclidean' in its process.",
                 )
+            by_size = isinstance(process, Gaussian) and isinstance(process.scale, PowerLaw)
+            if by_size and FIELDS[field].scope != "atom":
+                raise ConfigError(
+                    f"'{field}' has no value per atom, so its scale cannot follow their number.",
+                    fix="Write a number for its 'scale'.",
+                )
         return cls(made)
 
     def to_config(self) -> dict[str, Any]:
@@ -67,6 +74,13 @@ class Product:
     def only(self, fields: Iterable[str]) -> Product:
         """Return the product over some of the fields."""
         return Product({field: self.processes[field] for field in fields})
+
+    def sized(self, x: Batch) -> Product:
+        """Return the product for graphs of the size of those in x.
+
+        In it the scales of the Gaussian processes of fields of x are numbers.
+        """
+        return Product({f: p.sized(x[f].shape) if f in x else p for f, p in self.processes.items()})
 
     def shape(
         self, field: str, b: int, n: int | None = None, r: int | None = None
@@ -117,11 +131,9 @@ class Product:
     def noise_like(self, x: Batch, *, rng: torch.Generator) -> Batch:
         """Draw pure noise with the shapes of a batch, for :meth:`forward` to mix in."""
         shapes = {f: tuple(x[f].shape) for f in self.processes}
-        clean = x.context.get("clean") or {}
-        fixed = {scope for scope, mask in clean.items() if bool(mask.any())}
-        processes = {
-            f: p.freed() if FIELDS[f].scope in fixed else p for f, p in self.processes.items()
-        }
+        clean = x.context.get("clean") or Clean({})
+        fixed = {f for f in self.processes if (mask := clean.of(f)) is not None and mask.any()}
+        processes = {f: p.freed() if f in fixed else p for f, p in self.processes.items()}
         return Batch(Product(processes)._draw(shapes, rng, x.device), x.context)
 
     def start(self, x_0: Batch, *, rng: torch.Generator) -> Batch:

@@ -30,6 +30,7 @@ __all__ = [
     "Loss",
     "Say",
     "Workload",
+    "batches",
     "build_objective",
     "load_weights",
     "task",
@@ -157,6 +158,11 @@ def build_objective(config: TrainConfig, trains: str, **context: Any) -> Any:
         f"'{config.task}' trains a {trains}.",
         fix=f"Objectives for it: {', '.join(fitting)}.",
     )
+
+
+def batches(config: TrainConfig) -> dict[str, Any]:
+    """Return the part of a run's identity that says how its batches of molecules are made."""
+    return {} if config.balance == "molecules" else {"batch": [config.batch, config.balance]}
 
 
 _NEW = "embedding.conditions."  # weights whose initial values have no effect

@@ -20,12 +20,14 @@ from moldiff.methods import sampler_remarks
 from moldiff.nn import Interaction
 from moldiff.registry import build, describe, names, registered
 from moldiff.train.config import TrainConfig
-from moldiff.train.statistics import Statistics
+from moldiff.train.statistics import Spread, Statistics
 from moldiff.train.workloads.latents import with_width
 
 __all__ = ["ANY", "check"]
 
-ANY = Statistics(dict.fromkeys(("types", "charges", "bonds"), (0.5, 0.5)), 1.0, {})
+ANY = Statistics(
+    dict.fromkeys(("types", "charges", "bonds"), (0.5, 0.5)), Spread([(2, 1, 1.0, 1)]), {}
+)
 """Stand-in data with two classes per field: compatibility does not depend on the data."""
 
 
@@ -36,7 +38,8 @@ def check(config: TrainConfig) -> list[str]:
     ------
     ConfigError
         If a part is unknown or misspelt, a schedule is outside its domain, the sampler cannot
-        reverse the process, or there is guidance without conditions; it lists what works.
+        reverse the process, or there is guidance without conditions or 'reflow' with batches by
+        cost; it lists what works.
     """
     process = Product.from_config(ANY.resolve(with_width(config.process, 1)))
     check_latent(process, coded=config.codec is not None)
@@ -46,6 +49,7 @@ def check(config: TrainConfig) -> list[str]:
     objective: Objective = build("objective", config.objective)
     exact = GaussianDenoiser(process, 1.0, {})
     _check_guidance(config)
+    _check_balance(config, describe(objective))
     if config.conditions.properties:
         _check_conditions(config, describe(objective))
     # The data's table of valences is not known yet; a stand-in suffices to check the setting.
@@ -85,6 +89,15 @@ def _check_guidance(config: TrainConfig) -> None:
         raise ConfigError(
             "Guidance compares with a prediction without conditions, which 'drop: 0' never trains.",
             fix="Set 'drop' of the conditions to 0.1, or leave out 'guidance'.",
+        )
+
+
+def _check_balance(config: TrainConfig, objective: Mapping[str, Any]) -> None:
+    """Refuse batches by cost with an objective that makes its own."""
+    if config.balance == "cost" and objective["name"] == "reflow":
+        raise ConfigError(
+            "The objective 'reflow' makes batches of equally many samples of its teacher.",
+            fix="Leave out 'balance: cost', or choose another objective.",
         )
 
 

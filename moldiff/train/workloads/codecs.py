@@ -29,6 +29,7 @@ from moldiff.train.workloads.base import (
     Loss,
     Say,
     Workload,
+    batches,
     build_objective,
     load_weights,
     validation_sample,
@@ -58,7 +59,9 @@ class Codecs(Workload):
         train = data.indices("train")
         self.config, self.data = config, data
         self.precision: torch.dtype = resolve(config.precision, config.device)
-        self.loader = SizeBuckets(data, train, batch=config.piece_size, seed=config.seed)
+        self.loader = SizeBuckets(
+            data, train, batch=config.piece_size, seed=config.seed, balance=config.balance
+        )
         vocabulary = data.vocabulary.to_dict()
         self.model = Model.from_config(
             {
@@ -92,6 +95,9 @@ class Codecs(Workload):
         build_objective(config, "codec")
         return []
 
+    def identity(self) -> dict[str, Any]:
+        return batches(self.config)
+
     def losses(self, batch: Batch, *, rng: torch.Generator) -> Iterator[Loss]:
         x_0 = batch.to(self.config.device)
         codec = self.model.network
@@ -99,7 +105,7 @@ class Codecs(Workload):
         lower = self.precision is not torch.float32
         with torch.autocast(x_0.device.type, dtype=self.precision, enabled=lower):
             loss, parts = self.objective(codec, x_0, rng=rng)
-        yield loss, parts, x_0.graphs
+        yield self.loader.weight(x_0) * loss, parts, x_0.graphs
 
     def judge(
         self, model: Model, rng: torch.Generator, progress: Callable[[float], None]

@@ -15,7 +15,7 @@ from moldiff.model import Model
 from moldiff.seeds import generator
 from moldiff.train.config import TrainConfig
 from moldiff.train.loader import SizeBuckets
-from moldiff.train.statistics import Statistics
+from moldiff.train.statistics import Spread, Statistics
 
 __all__ = ["codec_config", "load_codec", "resolve_latent", "with_width"]
 
@@ -74,26 +74,24 @@ def with_width(process: Mapping[str, Any], width: int) -> dict[str, Any]:
 
 
 def resolve_latent(config: TrainConfig, codec: Codec, store: Store) -> dict[str, Any]:
-    """Fill in the settings of a process from the codec: the width, ``scale: data`` by field."""
+    """Fill in the settings of a process from the codec: the width, the scale of each field."""
     process = with_width(config.process, codec.width)
     spread = _spreads(codec, store, seed=config.seed)
     for name, part in process.items():
-        if part.get("scale") == "data" and name in spread:
-            part["scale"] = spread[name]
+        if "scale" in part and name in spread:
+            part["scale"] = spread[name].fill(part["scale"])
     return process
 
 
 @torch.no_grad()
-def _spreads(codec: Codec, store: Store, *, seed: int) -> dict[str, float]:
-    """Return the root mean square of each field of the latents of training molecules."""
+def _spreads(codec: Codec, store: Store, *, seed: int) -> dict[str, Spread]:
+    """Measure the root mean square of each field of the latents of training molecules."""
     batches = SizeBuckets(store, store.indices("train"), batch=64, seed=seed)
     rng = generator(seed, _STREAM)
-    squares: dict[str, list[tuple[float, int]]] = {}
+    spreads: dict[str, Spread] = {}
     for step in range(min(_MEASURED, batches.per_epoch)):
         latents = codec.perturb(codec.latents(batches[step]), rng=rng)
         for name, value in latents.items():
-            squares.setdefault(name, []).append((float(value.square().sum()), value.numel()))
-    sums = {
-        name: [sum(column) for column in zip(*rows, strict=True)] for name, rows in squares.items()
-    }
-    return {name: round((total / count) ** 0.5, 4) for name, (total, count) in sums.items()}
+            spread = spreads.setdefault(name, Spread())
+            spread.add(latents.atoms, len(value), float(value.square().sum()), value.numel())
+    return spreads

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,15 @@ from moldiff.train.data import molecule_store, prepare_molecules
 from moldiff.train.loader import SizeBuckets
 from moldiff.train.orientation import turned
 from moldiff.train.statistics import Statistics
-from moldiff.train.workloads.base import Figures, Loss, Say, Workload, build_objective, load_weights
+from moldiff.train.workloads.base import (
+    Figures,
+    Loss,
+    Say,
+    Workload,
+    batches,
+    build_objective,
+    load_weights,
+)
 from moldiff.train.workloads.check import check
 from moldiff.train.workloads.latents import load_codec, resolve_latent
 from moldiff.train.workloads.pairs import Pair, TeacherPairs
@@ -53,7 +62,12 @@ class Molecules(Workload):
         properties, self.drop = config.conditions.properties, config.conditions.drop
         labels = Labels(data, properties, train) if properties else None
         self.loader = SizeBuckets(
-            data, train, batch=config.piece_size, seed=config.seed, labels=labels
+            data,
+            train,
+            batch=config.piece_size,
+            seed=config.seed,
+            labels=labels,
+            balance=config.balance,
         )
         self.model = _new_model(config, data, Statistics.of(data, train), labels)
         # Report a wrong setting before training, not after.
@@ -98,7 +112,9 @@ class Molecules(Workload):
         codec = _codec_digest(self.model)
         latent = {} if codec is None else {"codec weights": codec}
         conditional = bool(self.config.conditions.properties)
-        return teacher | latent | ({"drop": self.drop} if conditional else {})
+        drop = {"drop": self.drop} if conditional else {}
+        parts = {"parts": asdict(self.config.parts)} if self.config.parts.share else {}
+        return teacher | latent | parts | drop | batches(self.config)
 
     def losses(self, batch: Batch | Pair, *, rng: torch.Generator) -> Iterator[Loss]:
         x_0, noise = batch if isinstance(batch, Pair) else (batch, None)
@@ -108,9 +124,12 @@ class Molecules(Workload):
             x_0, noise = turned(x_0, noise, rng=rng)
         if "conditions" in x_0.context:
             x_0 = x_0.given(conditions=dropped(x_0.context["conditions"], self.drop, rng=rng))
+        if self.config.parts.share and noise is None:
+            x_0 = self.config.parts.given(x_0, rng=rng)
         if not isinstance(batch, Pair):  # a latent teacher's pairs are latents already
             x_0 = self.model.encode(x_0, rng=rng)
-        yield *self.objective(self.model.denoiser, x_0, rng=rng, noise=noise), x_0.graphs
+        loss, parts = self.objective(self.model.denoiser, x_0, rng=rng, noise=noise)
+        yield self.loader.weight(x_0) * loss, parts, x_0.graphs
 
     def judge(
         self, model: Model, rng: torch.Generator, progress: Callable[[float], None]
@@ -209,6 +228,7 @@ def _new_model(
                 "vocabulary": store.vocabulary.to_dict(),
                 "sizes": {str(n): w for n, w in statistics.sizes.items()},
                 "conditions": [c.to_config() for c in conditions],
+                "parts": bool(config.parts.share),
             },
             **described,
             "process": statistics.resolve(process),

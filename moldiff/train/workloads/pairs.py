@@ -71,6 +71,10 @@ class TeacherPairs:
             position = int(order[position])
         return self.chunk(position)
 
+    def weight(self, batch: Batch) -> float:
+        """Return the weight of a batch in the loss: all hold equally many pairs."""
+        return 1.0
+
     def chunk(self, number: int) -> Pair:
         """Return chunk ``number``, from its file or from the teacher."""
         file = self.path / f"{number:06d}.safetensors"

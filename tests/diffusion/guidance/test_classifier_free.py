@@ -181,6 +181,7 @@ def run(tmp: Path, **changes: Any) -> TrainConfig:
         "output": str(tmp / "run"),
         "steps": 250,
         "batch": 64,
+        "precision": "float32",
         "network": NETWORK,
         "evaluation": {"every": 0},
         "optimizer": {"lr": 3e-3, "warmup": 10, "decay": 80, "ema": 0.98},
