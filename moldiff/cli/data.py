@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from moldiff.cli import druglike
+from moldiff.cli.options import Jobs, command_line, processes
 from moldiff.cli.output import examples, pairs, remark, table
 from moldiff.cli.progress import preparing
 from moldiff.errors import InputError
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from moldiff.data.store import Store
 
 app = typer.Typer(help="Prepare data sets for training, and look at them.")
-
-Jobs = Annotated[int | None, typer.Option(min=1, help="Processes. [default: one per core]")]
+app.command("druglike", epilog=examples(*druglike.EXAMPLES))(druglike.command)
 
 
 @app.command(epilog=examples("moldiff data qm9", "moldiff data qm9 --output /scratch/qm9 --jobs 8"))
@@ -43,7 +43,7 @@ def qm9(
     from moldiff.data.qm9 import prepare
     from moldiff.data.store import Store
 
-    again = _command("qm9", output=output, jobs=jobs, limit=limit, force=force)
+    again = command_line("data", "qm9", output=output, jobs=jobs, limit=limit, force=force)
     if output is None:  # configurations expect all of QM9 at data/qm9
         output = Path("data/qm9" if limit is None else f"data/qm9-{limit}")
     if (output / "store.json").is_file() and not force:
@@ -58,7 +58,7 @@ def qm9(
         describe(existing)
         return
     with preparing(shards_folder(output), again) as show:
-        store = prepare(output, jobs=_jobs(jobs), limit=limit, progress=show, announce=remark)
+        store = prepare(output, jobs=processes(jobs), limit=limit, progress=show, announce=remark)
     describe(store)
 
 
@@ -88,9 +88,11 @@ def prepare(
     from moldiff.data.skeleton import folding_advice
 
     _keep(output, force)
-    again = _command("prepare", *files, output=output, jobs=jobs, seed=seed or None, force=force)
+    again = command_line(
+        "data", "prepare", *files, output=output, jobs=jobs, seed=seed or None, force=force
+    )
     with preparing(shards_folder(output), again) as show:
-        store = run(files, output, seed=seed, jobs=_jobs(jobs), progress=show, announce=remark)
+        store = run(files, output, seed=seed, jobs=processes(jobs), progress=show, announce=remark)
     describe(store)
     advice = folding_advice(store, f"{output}-skeleton")
     if advice is not None:
@@ -116,9 +118,9 @@ def fold(
 
     source = Store.open(directory)
     _keep(output, force)
-    again = _command("fold", directory, output=output, jobs=jobs, force=force)
+    again = command_line("data", "fold", directory, output=output, jobs=jobs, force=force)
     with preparing(shards_folder(output), again) as show:
-        store = fold_store(source, output, jobs=_jobs(jobs), progress=show, announce=remark)
+        store = fold_store(source, output, jobs=processes(jobs), progress=show, announce=remark)
     describe(store)
 
 
@@ -153,7 +155,8 @@ def complexes(
     """
     from moldiff.data.prepare_complexes import parts_folder, prepare_complexes
 
-    again = _command(
+    again = command_line(
+        "data",
         "complexes",
         *folders,
         output=output,
@@ -166,7 +169,7 @@ def complexes(
         store = prepare_complexes(
             folders,
             output,
-            jobs=_jobs(jobs),
+            jobs=processes(jobs),
             seed=seed,
             limit=limit,
             exclude=_lines(exclude),
@@ -222,21 +225,6 @@ def info(
         remark("All checksums match.")
 
 
-def _jobs(wanted: int | None) -> int:
-    return wanted or os.cpu_count() or 1
-
-
-def _command(name: str, *arguments: Path, **options: Path | int | None) -> list[str]:
-    """Return the command of this group with arguments and options, those that are set."""
-    words = ["moldiff", "data", name, *map(str, arguments)]
-    for option, value in options.items():
-        if value is True:
-            words.append(f"--{option}")
-        elif value is not None and value is not False:
-            words += [f"--{option}", str(value)]
-    return words
-
-
 def _keep(output: Path, force: bool) -> None:
     """Raise ``InputError`` before replacing a data set without ``force``."""
     if (output / "store.json").is_file() and not force:
@@ -248,7 +236,7 @@ def _keep(output: Path, force: bool) -> None:
 
 def describe(store: Store) -> None:
     """Print the contents of a store, and the reasons for rejection."""
-    sizes = store.sizes
+    sizes, facts = store.sizes, druglike.essentials(store)
     values = {
         "directory": store.path,
         "source": store.meta.get("source", ""),
@@ -259,6 +247,7 @@ def describe(store: Store) -> None:
         "atoms": f"{sizes.min()} to {sizes.max()}, mean {sizes.mean():.1f}"
         + (", hydrogens not counted" if store.vocabulary.hydrogens else ""),
         "properties": store.property_names or "none",
+        **facts,
         "rejected": sum(store.meta["rejected"].values()),
         **{f"  {reason}": count for reason, count in store.meta["rejected"].items()},
     }

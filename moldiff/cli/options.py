@@ -1,7 +1,10 @@
-"""Parsers of structured option values."""
+"""Options that several commands have, and parsers of structured values."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,7 +12,15 @@ import typer
 from moldiff.cli.output import check_positive
 from moldiff.errors import InputError
 
-__all__ = ["Imports", "conditions", "import_all", "temperatures"]
+__all__ = [
+    "Imports",
+    "Jobs",
+    "command_line",
+    "conditions",
+    "import_all",
+    "processes",
+    "temperatures",
+]
 
 Imports = Annotated[
     list[str] | None,
@@ -19,6 +30,29 @@ Imports = Annotated[
         help="Python code with parts of your own, run first; repeatable.",
     ),
 ]
+
+
+Jobs = Annotated[int | None, typer.Option(min=1, help="Processes. [default: one per core]")]
+
+
+def processes(wanted: int | None) -> int:
+    """Return the number of processes for a value of `Jobs`."""
+    return wanted or os.cpu_count() or 1
+
+
+def command_line(
+    group: str, name: str, *arguments: Path, **options: Path | str | int | Sequence[Path] | None
+) -> list[str]:
+    """Return the words of a command with arguments and options, those that are set."""
+    words = ["moldiff", group, name, *map(str, arguments)]
+    for option, value in options.items():
+        if value is True:
+            words.append(f"--{option}")
+        elif isinstance(value, list | tuple):
+            words += [word for one in value for word in (f"--{option}", str(one))]
+        elif value is not None and value is not False:
+            words += [f"--{option}", str(value)]
+    return words
 
 
 def import_all(sources: list[str] | None) -> None:

@@ -1,13 +1,14 @@
 """Columns of a BinaryCIF file: MessagePack around arrays, each behind a chain of encodings.
 
-Sources: D. Sehnal et al., PLoS Comput. Biol. 16 (2020) e1008247, and the specifications of BinaryCIF
-and of MessagePack.  Of both, what tables of text and numbers need.
+Sources: D. Sehnal et al., PLoS Comput. Biol. 16 (2020) e1008247, and the specifications of
+BinaryCIF and of MessagePack.  Of both, what tables of text and numbers need.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -150,12 +151,12 @@ def _integer_packing(data: Array, encoding: Mapping[str, Any]) -> Array:
 def _string_array(data: bytes, encoding: Mapping[str, Any]) -> Array:
     offsets = _decode(encoding["offsets"], encoding["offsetEncoding"]).tolist()
     text = encoding["stringData"]
-    pieces = [text[a:b] for a, b in zip(offsets, offsets[1:], strict=False)]
+    pieces = [text[a:b] for a, b in pairwise(offsets)]
     # Index -1 stands for a missing value.
     return np.array([*pieces, ""])[_decode(data, encoding["dataEncoding"])]
 
 
-_DECODERS = {
+_DECODERS: dict[str, Callable[[Any, Mapping[str, Any]], Array]] = {
     "ByteArray": _byte_array,
     "FixedPoint": _fixed_point,
     "RunLength": _run_length,

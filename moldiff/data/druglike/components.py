@@ -1,7 +1,7 @@
 """SMILES of the wwPDB's chemical components, from the table of them inside biotite's wheel.
 
-A component has explicit hydrogens, bond orders and formal charges; stereochemistry is taken from its
-ideal coordinates.  Components of polymers (amino acids, nucleotides, sugars) and obsolete ones
+A component has explicit hydrogens, bond orders and formal charges; stereochemistry is taken from
+its ideal coordinates.  Components of polymers (amino acids, nucleotides, sugars) and obsolete ones
 are left out.
 """
 
@@ -20,7 +20,7 @@ from moldiff.data.druglike.binary_cif import Table, read_tables
 
 __all__ = ["Component", "component_smiles", "read_components"]
 
-LEAST_QED = 0.3  # of a component: cofactors, lipids and sugars have less
+_LEAST_QED = 0.3  # of a component: cofactors, lipids and sugars have less
 _ORDERS = {
     "SING": Chem.BondType.SINGLE,
     "DOUB": Chem.BondType.DOUBLE,
@@ -106,8 +106,8 @@ def component_smiles(component: Component) -> str | Rejected:
             return Rejected(f"cannot be sanitised: {str(error).splitlines()[0]}")
         Chem.AssignStereochemistryFrom3D(mol)
         bare = Chem.RemoveHs(mol)
-        if QED.qed(bare) < LEAST_QED:
-            return Rejected(f"QED below {LEAST_QED}")
+        if QED.qed(bare) < _LEAST_QED:
+            return Rejected(f"QED below {_LEAST_QED}")
         return str(Chem.MolToSmiles(bare))
 
 
