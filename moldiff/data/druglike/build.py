@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -55,6 +56,9 @@ class Request:
             raise InputError(f"Refining needs the program xtb: {xtb.lacking()}.")
         if self.only and not self.smiles:
             raise InputError("--only leaves no molecules.", fix="Give --smiles FILE, or no --only.")
+        for path in self.smiles:
+            if not path.is_file():
+                raise InputError(f"There is no file '{path}'.", fix="Check --smiles.")
         if self.only:
             return Inputs(smiles=self.smiles)
         moses = MOSES.wheel(self.moses, announce)
@@ -103,13 +107,7 @@ def prepare(
     before = _before(destination)
     inputs = request.inputs(say)
     folder = conformers or conformers_folder(destination)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(
-            f"{folder} cannot be made: {error.strerror or error}.", fix="Check the permissions."
-        ) from error
-    with Journal.open(folder / "lock"):
+    with _workplace(folder):
         listing = make_listing(folder, inputs, jobs=jobs, progress=report)
         total = min(request.molecules, len(listing.rows))
         if total < request.molecules:
@@ -133,7 +131,31 @@ def prepare(
 
 def conformers_folder(destination: Path) -> Path:
     """Return where list and conformers of a store are kept."""
-    return destination.with_name(f"{destination.resolve().name}.conformers")
+    if destination.name in ("", ".."):
+        destination = destination.resolve()
+    return destination.with_name(f"{destination.name}.conformers")
+
+
+@contextmanager
+def _workplace(folder: Path) -> Iterator[None]:
+    """Lock the folder of list and conformers; without a list in the end, leave none behind."""
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    lock = folder / "lock"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with Journal.open(lock):
+            yield
+    except OSError as error:
+        raise DataError(
+            f"{folder} cannot be written: {error.strerror or error}.",
+            fix="Check the free space and the permissions; the same command then goes on.",
+        ) from error
+    finally:
+        if new and not (folder / "list.json").exists():
+            with suppress(OSError):  # what is in the way may stay
+                lock.unlink(missing_ok=True)
+                for path in new:
+                    path.rmdir()
 
 
 def _before(destination: Path) -> Store | None:

@@ -11,7 +11,8 @@ import json
 import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,7 +22,6 @@ from moldiff.chem import Rejected
 from moldiff.data.druglike.components import Component, component_smiles, read_components
 from moldiff.data.druglike.selection import (
     Candidate,
-    Drawn,
     Source,
     draw,
     neutral_form,
@@ -148,8 +148,8 @@ def make_listing(
 def _drawn(inputs: Inputs, identity: dict[str, Any], jobs: int, report: Progress) -> Listing:
     seen: set[str] = set()
     parts = [
-        draw(source, candidates, seen) if candidates is not None else Drawn()
-        for source, candidates in zip(SOURCES, _candidates(inputs, jobs, report), strict=True)
+        draw(source, candidates, seen, partial(_tell, report, source, total))
+        for source, (total, candidates) in zip(SOURCES, _candidates(inputs, jobs), strict=True)
     ]
     rows = shuffled(parts)
     left_out = [dict(part.left_out.most_common()) for part in parts]
@@ -171,43 +171,35 @@ def _drawn(inputs: Inputs, identity: dict[str, Any], jobs: int, report: Progress
     return Listing(rows, facts)
 
 
-def _candidates(
-    inputs: Inputs, jobs: int, report: Progress
-) -> Iterator[Iterator[Candidate] | None]:
-    """Yield the candidates of each of `SOURCES`; None where it is not wanted."""
-    if inputs.moses is None:
-        yield None
+def _tell(report: Progress, source: Source, total: int, judged: int, taken: int) -> None:
+    """Report the molecules that are taken, or the candidates where all of them are looked at."""
+    if source.most is None:
+        report(f"drawing from {source.name}", judged, total)
     else:
-        texts = _moses(MOSES.read(inputs.moses))
-        random.Random(0).shuffle(texts)
-        yield _judged("drawing from MOSES", _with_scaffold, texts, len(texts), jobs, report)
+        report(f"drawing from {source.name}", taken, min(source.most, total))
+
+
+def _candidates(inputs: Inputs, jobs: int) -> Iterator[tuple[int, Iterator[Candidate]]]:
+    """Yield how many candidates each of `SOURCES` has at most, and them; none if not wanted."""
+    texts = [] if inputs.moses is None else _moses(MOSES.read(inputs.moses))
+    random.Random(0).shuffle(texts)
+    yield len(texts), _judged(_with_scaffold, texts, jobs)
     own = [line for path in inputs.smiles for line in _lines(path)]
-    yield _judged("reading SMILES", _own, own, len(own), jobs, report) if own else None
+    yield len(own), _judged(_own, own, jobs)
     if inputs.components is None:
-        yield None
-    else:
-        records = list(read_components(COMPONENTS.read(inputs.components)))
-        stage = "drawing from components"
-        yield _judged(stage, _components, records, len(records), jobs, report)
+        yield 0, iter(())
+        return
+    records = list(read_components(COMPONENTS.read(inputs.components)))
+    yield len(records), _judged(_components, records, jobs)
 
 
 def _judged(
-    stage: str,
-    function: Callable[[list[T]], list[Candidate]],
-    records: Iterable[T],
-    total: int,
-    jobs: int,
-    report: Progress,
+    function: Callable[[list[T]], list[Candidate]], records: Iterable[T], jobs: int
 ) -> Iterator[Candidate]:
     """Apply a function to chunks of records in several processes; in their order."""
     waiting = iter(records)
     chunks = iter(lambda: list(islice(waiting, _CHUNK)), [])
-    done = 0
-    report(stage, 0, total)
-    for candidates in in_order(completed(function, chunks, jobs)):
-        yield from candidates
-        done += len(candidates)
-        report(stage, done, total)
+    return chain.from_iterable(in_order(completed(function, chunks, jobs)))
 
 
 def _with_scaffold(texts: list[str]) -> list[Candidate]:

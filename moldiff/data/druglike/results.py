@@ -75,7 +75,7 @@ class Results:
         return upto - sum(map(len, self.missing(upto)))
 
     def add(self, results: Sequence[tuple[int, Result]]) -> None:
-        """Keep the results of rows of one file, durably."""
+        """Keep the results of rows of one file, durably; ``OSError`` if they cannot be written."""
         number = results[0][0] // SIZE
         self._journal(number).append({"rows": [_plain(row, result) for row, result in results]})
         waiting = self._waiting[number]
@@ -146,17 +146,11 @@ def _save(path: Path, results: Iterable[tuple[int, Result]]) -> None:
         "rdkit": np.array(rdBase.rdkitVersion),
     }
     part = path.with_name(f"{path.name}.part")
-    try:
-        with part.open("wb") as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-            file.flush()
-            os.fsync(file.fileno())  # the rename must not overtake the data
-        os.replace(part, path)
-    except OSError as error:
-        raise DataError(
-            f"'{path}' cannot be written: {error.strerror or error}.",
-            fix="Check the free space and the permissions; the same command then goes on.",
-        ) from error
+    with part.open("wb") as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        file.flush()
+        os.fsync(file.fileno())  # the rename must not overtake the data
+    os.replace(part, path)
 
 
 def _load(path: Path) -> list[tuple[int, Result]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -35,6 +35,7 @@ __all__ = [
 ELEMENTS = ("H", "C", "N", "O", "F", "P", "S", "Cl", "Br", "I")
 SIZES = (10, 40)  # heavy atoms
 _LARGEST_RING = 12
+_OFTEN = 500  # candidates between two reports
 
 
 @dataclass(frozen=True)
@@ -107,10 +108,25 @@ def scaffold(smiles: str) -> str:
         return str(MurckoScaffold.MurckoScaffoldSmiles(smiles))
 
 
-def draw(source: Source, candidates: Iterable[Candidate], seen: set[str]) -> Drawn:
-    """Take the molecules of a source in their order; ``seen`` are those taken before, and grows."""
+def draw(
+    source: Source,
+    candidates: Iterable[Candidate],
+    seen: set[str],
+    tell: Callable[[int, int], None] = lambda judged, taken: None,
+) -> Drawn:
+    """Take the molecules of a source in their order.
+
+    Parameters
+    ----------
+    seen:
+        Molecules taken before; it grows.
+    tell:
+        Called now and then with the numbers of candidates looked at and of molecules taken.
+    """
     drawn, of_scaffold = Drawn(), Counter[str]()
-    for candidate in candidates:
+    for judged, candidate in enumerate(candidates):
+        if judged % _OFTEN == 0:
+            tell(judged, len(drawn.smiles))
         if source.most is not None and len(drawn.smiles) >= source.most:
             break
         reason = candidate.reason

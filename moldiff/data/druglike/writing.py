@@ -77,12 +77,10 @@ def write_set(
         for shard in in_order(completed(_encoded, tasks(), jobs)):
             tally.add(shard.notes)
             yield shard
+        # The user's records that are not on the list have no row of it.
+        yield Shard.of(Refused(-1, name, reason) for name, reason in listing.facts["refused"])
 
-    names = [
-        s.name
-        for s, drawn in zip(SOURCES, listing.facts["drawn"], strict=True)
-        if drawn["molecules"]
-    ]
+    names = [part["source"] for part in listing.facts["drawn"] if part["molecules"]]
     write_store(
         destination,
         shards(),
