@@ -68,8 +68,9 @@ def make_card(
     }
     if asked["refine"]:
         versions["xtb"] = xtb.version() or "unknown"
-    files = [listed["identity"]["moses"], *listed["identity"]["own"]]
-    files = [*filter(None, [*files, listed["identity"]["components"]])]
+    identity = listed["identity"]
+    digests = filter(None, (identity["moses"], *identity["own"], identity["components"]))
+    files = zip(listed["files"], digests, strict=True)
     return {
         "command": command,
         "geometry": "GFN2-xTB, crude thresholds" if asked["refine"] else "MMFF94",
@@ -101,9 +102,10 @@ def make_card(
 def essentials(card: Mapping[str, Any]) -> dict[str, Any]:
     """Return what ``moldiff data info`` shows of a card: name -> text or number."""
     sizes = {_size(band): sum(s["by size"][_size(band)] for s in card["sources"]) for band in BANDS}
-    rings, stereo = card["ring systems"], card["stereo"]
+    rings, stereo, drop = card["ring systems"], card["stereo"], card.get("drop")
+    freed = f", which set free {drop['median']:.1f} kcal/mol (median)" if drop else ""
     return {
-        "geometry": card["geometry"],
+        "geometry": card["geometry"] + freed,
         "sources": [f"{s['name']} {s['molecules']} ({s['licence']})" for s in card["sources"]],
         "heavy atoms": [f"{band}: {number}" for band, number in sizes.items()],
         "atoms of": [f"{name} {number}" for name, number in card["atoms"].items()],

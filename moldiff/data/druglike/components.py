@@ -7,7 +7,7 @@ are left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from rdkit import Chem
 from rdkit.Chem import QED
 
 from moldiff.chem import Rejected, quiet
-from moldiff.data.druglike.binary_cif import Table, read_tables
+from moldiff.data.druglike.binary_cif import Table
 
 __all__ = ["Component", "component_smiles", "read_components"]
 
@@ -42,15 +42,8 @@ class Component:
     bonds: tuple[tuple[int, int, str], ...]
 
 
-def read_components(content: bytes) -> Iterator[Component | Rejected]:
-    """Yield all components in the order of the file, or why one is left out.
-
-    Raises
-    ------
-    DataError
-        If ``content`` is not a BinaryCIF file.
-    """
-    tables = read_tables(content)
+def read_components(tables: Mapping[str, Table]) -> Iterator[Component | Rejected]:
+    """Yield all components of the dictionary in their order, or why one is left out."""
     kinds, atoms, bonds = (
         tables[name] for name in ("chem_comp", "chem_comp_atom", "chem_comp_bond")
     )

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from rdkit import rdBase
 
 from moldiff.chem import Rejected
+from moldiff.data.druglike.binary_cif import read_tables
 from moldiff.data.druglike.components import Component, component_smiles, read_components
 from moldiff.data.druglike.selection import (
     Candidate,
@@ -70,13 +71,18 @@ class Inputs:
     components: Path | None = None
 
     def identity(self) -> dict[str, Any]:
-        """All that the list depends on, as plain values."""
+        """All that the list depends on: its layout, and the sha256 of each file."""
         return {
             "layout": _LAYOUT,
-            "moses": self.moses and [self.moses.name, sha256(self.moses)],
-            "own": [[path.name, sha256(path)] for path in self.smiles],
-            "components": self.components and [self.components.name, sha256(self.components)],
+            "moses": self.moses and sha256(self.moses),
+            "own": [sha256(path) for path in self.smiles],
+            "components": self.components and sha256(self.components),
         }
+
+    def names(self) -> list[str]:
+        """Names of the files."""
+        paths = (self.moses, *self.smiles, self.components)
+        return [path.name for path in paths if path is not None]
 
 
 @dataclass(frozen=True)
@@ -88,8 +94,9 @@ class Listing:
     rows:
         (SMILES, index into `SOURCES`).
     facts:
-        ``identity``, ``rdkit``, ``drawn`` (of each source how many, and what was left out), and
-        ``refused``: name and reason of each of the user's records that was left out.
+        ``identity`` and ``files`` (names) of the inputs, ``rdkit`` (version), ``drawn`` (of each
+        source how many, and what was left out), and ``refused``: name and reason of each of the
+        user's records that was left out.
     """
 
     rows: list[tuple[str, int]]
@@ -138,8 +145,8 @@ def make_listing(
         return listing
     if found.facts["identity"] != identity:
         raise InputError(
-            f"{folder} has conformers of another list: {_named(found.facts['identity'])}, "
-            f"not {_named(identity)}.",
+            f"{folder} has the list and conformers of other files: "
+            f"{', '.join(found.facts['files'])}, not {', '.join(inputs.names())}.",
             fix="Give another --output, or the same sources as before.",
         )
     return found
@@ -161,6 +168,7 @@ def _drawn(inputs: Inputs, identity: dict[str, Any], jobs: int, report: Progress
         )
     facts = {
         "identity": identity,
+        "files": inputs.names(),
         "rdkit": rdBase.rdkitVersion,
         "drawn": [
             {"source": source.name, "molecules": len(part.smiles), "left out": some}
@@ -189,8 +197,8 @@ def _candidates(inputs: Inputs, jobs: int) -> Iterator[tuple[int, Iterator[Candi
     if inputs.components is None:
         yield 0, iter(())
         return
-    records = list(read_components(COMPONENTS.read(inputs.components)))
-    yield len(records), _judged(_components, records, jobs)
+    tables = read_tables(COMPONENTS.read(inputs.components))
+    yield len(tables["chem_comp"]), _judged(_components, read_components(tables), jobs)
 
 
 def _judged(
@@ -243,8 +251,3 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
     if not found:
         raise InputError(f"'{path}' is empty.", fix="Give a file with one SMILES on each line.")
     yield from found
-
-
-def _named(identity: dict[str, Any]) -> str:
-    files = [identity["moses"], *identity["own"], identity["components"]]
-    return ", ".join(f"{name} ({digest[:8]})" for name, digest in filter(None, files))

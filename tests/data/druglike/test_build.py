@@ -320,7 +320,8 @@ def test_conformers_of_another_list_are_left_alone(own: Path, tmp_path: Path) ->
     other = tmp_path / "other.smi"
     other.write_text(GOOD)
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(InputError, match=r"another list: mine\.smi.*not other\.smi.*another --out"):
+    words = r"of other files: mine\.smi, not other\.smi\. Give another --output"
+    with pytest.raises(InputError, match=words):
         prepare(tmp_path / "set", request(other))
     assert sorted(tmp_path.rglob("*")) == before
     assert len(Store.open(tmp_path / "set", verify=True)) == 2

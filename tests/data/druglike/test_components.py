@@ -7,6 +7,7 @@ from rdkit import Chem
 from rdkit.Chem import rdDistGeom
 
 from moldiff.chem import Rejected
+from moldiff.data.druglike.binary_cif import read_tables
 from moldiff.data.druglike.components import Component, component_smiles, read_components
 from tests.data.druglike.packing import binary_cif, floats, numbers, texts
 
@@ -78,7 +79,7 @@ def dictionary() -> bytes:
 
 
 def test_components_are_the_molecules_of_their_table(dictionary: bytes) -> None:
-    found = list(read_components(dictionary))
+    found = list(read_components(read_tables(dictionary)))
     made = [component_smiles(c) if isinstance(c, Component) else c for c in found]
     told = [c.reason if isinstance(c, Rejected) else c for c in made]
     assert told[:3] == [Chem.CanonSmiles(SMILES[name]) for name in ("AAA", "BBB", "CCC")]
@@ -86,7 +87,7 @@ def test_components_are_the_molecules_of_their_table(dictionary: bytes) -> None:
 
 
 def test_a_bond_too_many_is_a_reason(dictionary: bytes) -> None:
-    first = next(read_components(dictionary))
+    first = next(read_components(read_tables(dictionary)))
     assert isinstance(first, Component)
     heavier = tuple((a, b, "TRIP") for a, b, _ in first.bonds)
     broken = Component("AAA", first.symbols, first.charges, first.positions, heavier)
