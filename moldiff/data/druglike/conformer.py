@@ -25,8 +25,11 @@ __all__ = ["Conformer", "conformer", "molecule", "refined"]
 
 _ROUNDS, _STEPS = 5, 400  # of minimisation
 _EMBEDDINGS = 30  # tries of one embedding
-_TRIES = 3  # embeddings of a molecule whose atoms are entangled
-_STRETCHED = 1.11  # bond length over the sum of covalent radii; 1.10 is the most in sound molecules
+_LOST = "cannot be embedded"
+_ENTANGLED = "entangled"  # a chain through a ring, which no minimisation undoes
+_CHANCE = (_LOST, _ENTANGLED)  # what another seed may not meet
+_TRIES = 3  # seeds
+_STRETCHED = 1.11  # bond length over the sum of covalent radii; the longest sound ones have less
 _FARTHEST = 32.0  # Å from the centroid, for 16 bits of milli-Å
 _MILLI = 1000
 
@@ -56,16 +59,18 @@ def conformer(smiles: str) -> Conformer | Rejected:
     with quiet(), held():
         mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
         seed = int(hashlib.sha1(smiles.encode()).hexdigest()[:7], 16)
+        reason = _LOST
         try:
             for number in range(_TRIES):
-                reason = _embed(mol, seed + number)
-                if reason is not None:
-                    return Rejected(reason)
-                if _stretch(mol) <= _STRETCHED:
+                failure = _embed(mol, seed + number) or _minimise(mol)
+                if failure is None:
                     return _named(mol)
+                reason = failure
+                if reason not in _CHANCE:
+                    break
         except (ValueError, RuntimeError) as error:
-            return Rejected(f"RDKit fails: {str(error).splitlines()[0]}")
-    return Rejected("entangled")  # a chain through a ring, which no minimisation undoes
+            reason = f"RDKit fails: {str(error).splitlines()[0]}"
+    return Rejected(reason)
 
 
 def refined(start: Conformer) -> Conformer | Rejected:
@@ -93,12 +98,15 @@ def molecule(start: Conformer) -> Chem.Mol:
 
 
 def _embed(mol: Chem.Mol, seed: int) -> str | None:
-    """Embed and minimise in place; the reason if that fails."""
+    """Embed in place; the reason if that fails."""
     parameters = rdDistGeom.ETKDGv3()
     parameters.randomSeed = seed
     parameters.maxIterations = _EMBEDDINGS
-    if rdDistGeom.EmbedMolecule(mol, parameters) != 0:
-        return "cannot be embedded"
+    return _LOST if rdDistGeom.EmbedMolecule(mol, parameters) else None
+
+
+def _minimise(mol: Chem.Mol) -> str | None:
+    """Minimise in place; the reason if that fails."""
     # A copy, because what is given is changed to MMFF94's own aromaticity.
     properties = rdForceFieldHelpers.MMFFGetMoleculeProperties(Chem.Mol(mol))
     if properties is None:
@@ -106,7 +114,7 @@ def _embed(mol: Chem.Mol, seed: int) -> str | None:
     field = rdForceFieldHelpers.MMFFGetMoleculeForceField(mol, properties)
     for _ in range(_ROUNDS):
         if field.Minimize(maxIts=_STEPS) == 0:
-            return None
+            return _ENTANGLED if _stretch(mol) > _STRETCHED else None
     return f"not converged in {_ROUNDS * _STEPS} steps of MMFF94"
 
 
