@@ -15,6 +15,7 @@ __all__ = [
     "DataError",
     "InputError",
     "MissingExtraError",
+    "MissingFieldError",
     "ModelFileError",
     "MoldiffError",
     "did_you_mean",
@@ -44,6 +45,17 @@ class InputError(MoldiffError):
 
 class ConfigError(MoldiffError):
     """A configuration names an unknown key, an unknown class or a bad value."""
+
+
+class MissingFieldError(ConfigError, KeyError):
+    """A part, such as a guidance, asks a batch for a field that it does not hold."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(
+            f"There is no field '{name}' in this batch.", fix=f"It holds {', '.join(known)}."
+        )
+
+    __str__ = Exception.__str__  # a KeyError would quote it
 
 
 class ModelFileError(MoldiffError):

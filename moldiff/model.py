@@ -26,9 +26,9 @@ from torch import nn
 
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.denoiser import NetworkDenoiser
+from moldiff.diffusion.denoiser.precondition import Clean, Precondition
 from moldiff.diffusion.latent import Codec
 from moldiff.diffusion.network import Network
-from moldiff.diffusion.precondition import Clean, Precondition
 from moldiff.diffusion.process import Product
 from moldiff.domain import Domain, domain_from_config
 from moldiff.errors import ConfigError, ModelFileError
@@ -136,6 +136,12 @@ class Model:
         return isinstance(self.network, Codec)
 
     @property
+    def subject(self) -> str:
+        """What the model is of: the name of its domain, or "codec"."""
+        name: str = self.domain.config()["name"]
+        return "codec" if self.is_codec else name
+
+    @property
     def device(self) -> torch.device:
         """Device of the weights."""
         return next(self.network.parameters()).device
@@ -235,7 +241,7 @@ class Model:
         ------
         ModelFileError
             If the file is missing, truncated, corrupt or of another format, or the model's domain
-            is not ``domain``.
+            is not ``domain`` ("codec" for a codec, which is no model of molecules).
         """
         header, tensors = read_tensors(path, *FORMATS)
         digest = weights_digest(tensors)
@@ -273,12 +279,13 @@ def _check_width(process: Product | None, codec: Codec) -> None:
 
 def _check_domain(path: Path, model: Model, domain: str | None) -> None:
     """Raise ``ModelFileError`` unless the model has the domain ``domain``."""
-    if domain is None or (model.domain.config()["name"] == domain and not model.is_codec):
+    if domain in (None, model.subject):
         return
     what = "a codec" if model.is_codec else f"a model of {model.domain.noun}"
+    wanted = "a codec" if domain == "codec" else f"a model of {domain}"
     use = CODEC_USE if model.is_codec else model.domain.use
     raise ModelFileError(
-        f"The file '{path}' holds {what}, not a model of {domain}.",
+        f"The file '{path}' holds {what}, not {wanted}.",
         fix=f"It is for: {use.format(model=path)}",
     )
 

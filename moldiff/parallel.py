@@ -34,8 +34,9 @@ def completed(
     Parameters
     ----------
     function:
-        Importable by name, as are its arguments by pickle, if there are several processes.  They
-        are spawned, not forked: a fork of a process in which torch has started threads can hang.
+        For several processes, it must be importable by name, and tasks and results are pickled.
+        Processes are spawned, not forked: a fork of a process in which torch has started threads
+        can hang.
 
     Raises
     ------

@@ -54,6 +54,7 @@ __all__ = [
     "ready_made",
     "register",
     "registered",
+    "settings",
     "supplied",
     "word",
 ]
@@ -81,6 +82,11 @@ def build(kind: str, config: Mapping[str, Any] | str, **context: Any) -> Any:
         On an unknown name, an unknown or missing parameter, or a bad value.
     """
     return _build(kind, config, context)
+
+
+def settings(config: Mapping[str, Any] | str) -> Mapping[str, Any]:
+    """Return the configuration of a part as a mapping; a name alone has no other settings."""
+    return {"name": config} if isinstance(config, str) else config
 
 
 def configure(cls: type[T], values: Mapping[str, Any], *, where: str) -> T:
@@ -152,8 +158,7 @@ def _build(
     place: Place | None = None,
 ) -> Any:
     """Build a part that must be a ``wanted``; ``place`` is its place in another part."""
-    if isinstance(config, str):
-        config = {"name": config}
+    config = settings(config)
     if not isinstance(config, Mapping) or "name" not in config:
         names(kind)  # also imports parts of distributions
         what = f"The {word(kind)}" if place is None else f"In {place.where}, {place.subject}"

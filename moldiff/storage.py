@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -33,24 +34,16 @@ def weights_digest(tensors: Mapping[str, Tensor]) -> str:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> None:
-    """Write a safetensors file under a temporary name and rename it over ``path``."""
-    path = Path(path)
-    # A fixed name: the next write overwrites what a killed process leaves behind.
-    part = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        plain = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+    """Write a safetensors file under a temporary name and rename it over ``path``.
+
+    Raises
+    ------
+    ModelFileError
+        If it cannot be written.
+    """
+    plain = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+    with _renamed(Path(path)) as part:
         save_file(plain, part, dict(header))
-        with part.open("rb+") as file:  # the rename must not overtake the data
-            os.fsync(file.fileno())
-        share(part)
-        os.replace(part, path)
-    except (SafetensorError, OSError) as error:
-        raise ModelFileError(
-            f"Cannot write '{path}': {error}.", fix="Check the free space and the permissions."
-        ) from error
-    finally:
-        part.unlink(missing_ok=True)  # already renamed on success
 
 
 def replace_copy(source: Path, path: Path) -> None:
@@ -61,19 +54,28 @@ def replace_copy(source: Path, path: Path) -> None:
     ModelFileError
         If it cannot be written.
     """
+    with _renamed(path) as part:
+        shutil.copyfile(source, part)
+
+
+@contextmanager
+def _renamed(path: Path) -> Iterator[Path]:
+    """Yield a temporary file beside ``path``, which replaces it in the end."""
+    # A fixed name: the next write overwrites what a killed process leaves behind.
     part = path.with_name(f".{path.name}.part")
     try:
-        shutil.copyfile(source, part)
-        with part.open("rb+") as file:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+        with part.open("rb+") as file:  # the rename must not overtake the data
             os.fsync(file.fileno())
         share(part)
         os.replace(part, path)
-    except OSError as error:
+    except (SafetensorError, OSError) as error:
         raise ModelFileError(
             f"Cannot write '{path}': {error}.", fix="Check the free space and the permissions."
         ) from error
     finally:
-        part.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)  # already renamed on success
 
 
 def read_tensors(path: Path, *expected: str) -> tuple[dict[str, str], dict[str, Tensor]]:

@@ -1,4 +1,4 @@
-"""Write text files completely or not at all."""
+"""Text files, written completely or not at all, and plurals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from moldiff.errors import InputError
 
-__all__ = ["digest_of", "replace_text", "share"]
+__all__ = ["digest_of", "plural", "replace_text", "share"]
 
 
 def replace_text(path: Path, text: str) -> None:
@@ -33,6 +33,11 @@ def replace_text(path: Path, text: str) -> None:
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
+
+
+def plural(noun: str) -> str:
+    """Return the plural of an English noun: molecules, complexes."""
+    return f"{noun}es" if noun.endswith("x") else f"{noun}s"
 
 
 def digest_of(path: str | Path) -> str:

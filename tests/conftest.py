@@ -52,6 +52,14 @@ def registry_kept() -> Iterator[None]:
     catalogue._REGISTRY.update(before)
 
 
+@pytest.fixture
+def fixed_weights() -> Iterator[None]:
+    """Initial weights come from torch's global generator: fix it, for the test only."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        yield
+
+
 # Files of the longest tests, longest first: begun last, one of them would keep one worker waiting
 # for the other.
 LONGEST = (

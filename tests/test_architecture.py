@@ -43,6 +43,13 @@ def test_imports_point_one_way() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_no_circles() -> None:
+    """Neither modules nor folders import each other in a circle."""
+    figures = runpy.run_path(str(ROOT / "scripts" / "structure.py"))["figures"]
+    _, *circles = figures(ROOT)
+    assert circles == [[], []]
+
+
 def test_files_are_short() -> None:
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES}
     assert not {str(path.relative_to(ROOT)): n for path, n in lengths.items() if n > MAX_FILE}

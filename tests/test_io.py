@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rdkit import Chem
-from rdkit.Chem import AllChem
 
 from moldiff.chem import reason_kind
 from moldiff.errors import InputError
@@ -25,6 +24,7 @@ from moldiff.io import (
     read_molecules,
     write_molecules,
 )
+from tests.molecules import embedded
 
 SAMPLE = Path(__file__).parents[1] / "datasets" / "qm9" / "sample.sdf"
 
@@ -48,12 +48,6 @@ lines
 $$$$
 """
 BROKEN = "broken\n\n\n  9  9  0\n rubbish\n$$$$\n"
-
-
-def embedded(smiles: str) -> Chem.Mol:
-    mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
-    AllChem.EmbedMolecule(mol, randomSeed=7)
-    return mol
 
 
 def methyl() -> Chem.Mol:

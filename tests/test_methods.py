@@ -66,7 +66,9 @@ def member(name: str, teacher: Path | None = None, **settings: Any) -> TrainConf
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_is_a_sound_configuration(name: str) -> None:
     config = member(name)
-    equivariant = registry.registered("interaction", config.network["name"]).symmetry.equivariant
+    equivariant = registry.registered(
+        "interaction", registry.settings(config.network)["name"]
+    ).symmetry.equivariant
     told = check(config)
     assert len(told) == (not equivariant)
     assert all("is not equivariant" in text for text in told)
@@ -74,7 +76,7 @@ def test_every_method_is_a_sound_configuration(name: str) -> None:
 
 
 def test_both_diffusion_transformers_are_there() -> None:
-    made = {name: member(name).network["name"] for name in ("dit", "af3")}
+    made = {name: registry.settings(member(name).network)["name"] for name in ("dit", "af3")}
     assert made == {"dit": "transformer", "af3": "plain"}
 
 

@@ -7,22 +7,19 @@ are null.
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from moldiff.report.document import now, plain
-from moldiff.report.machine import cpu_name
-from moldiff.version import __version__
+from moldiff.report.environment import machine, versions
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from moldiff.benchmark.bench import Bench
 
-__all__ = ["FORMAT", "document", "machine", "show", "versions"]
+__all__ = ["FORMAT", "document", "show"]
 
 FORMAT = "moldiff-speed-1"
 _WIDTH = 132  # of tables that go to a file or a pipe
@@ -55,32 +52,6 @@ def document(
     }
     rounded: dict[str, Any] = plain(whole)
     return rounded
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of what is measured and of what computes."""
-    import numpy
-    import torch
-
-    return {
-        "moldiff": __version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": numpy.__version__,
-    }
-
-
-def machine(threads: int) -> dict[str, Any]:
-    """Return what it was measured on."""
-    import torch
-
-    return {
-        "cpu": cpu_name(),
-        "cores": os.cpu_count(),
-        "threads": threads,
-        "instructions": torch.backends.cpu.get_cpu_capability(),
-        "system": platform.platform(),
-    }
 
 
 Cell = Callable[[Any], str]

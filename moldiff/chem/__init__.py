@@ -6,7 +6,8 @@ Knows nothing of networks; needs numpy and RDKit only.
 from __future__ import annotations
 
 from moldiff.chem.decode import decode
-from moldiff.chem.encode import Encoded, Rejected, encode, fold, pair_indices
+from moldiff.chem.encode import encode, fold
+from moldiff.chem.encoded import Encoded, Rejected, pair_indices
 from moldiff.chem.hydrogens import place_hydrogens, relax_hydrogens
 from moldiff.chem.quiet import quiet
 from moldiff.chem.validity import canonical_smiles, reason_kind, sanitised, strict_failure

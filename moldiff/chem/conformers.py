@@ -27,7 +27,7 @@ from moldiff.chem.rotors import Rotors, find_rotors
 from moldiff.geometry.arrays import shape_distances
 from moldiff.interrupts import held
 
-__all__ = ["Ensemble", "conformers"]
+__all__ = ["Ensemble", "conformers", "with_positions"]
 
 _SURPLUS = 3  # embedded for each conformer kept, where the molecule has shapes to choose from
 _BUDGET = 450  # heavy atoms embedded in all: of a large molecule fewer, as each costs more
@@ -228,4 +228,15 @@ def _only(mol: Chem.Mol, ids: list[int]) -> Chem.Mol:
     result.RemoveAllConformers()
     for k in ids:
         result.AddConformer(Chem.Conformer(mol.GetConformer(k)), assignId=True)
+    return result
+
+
+def with_positions(mol: Chem.Mol, positions: npt.ArrayLike) -> Chem.Mol:
+    """Return a copy of a molecule whose one conformer has these positions (n, 3), in Å."""
+    result = Chem.Mol(mol)
+    result.RemoveAllConformers()
+    conformer = Chem.Conformer(mol.GetNumAtoms())
+    conformer.Set3D(True)
+    conformer.SetPositions(np.ascontiguousarray(positions, dtype=np.float64))
+    result.AddConformer(conformer, assignId=True)
     return result

@@ -1,65 +1,22 @@
 """From an RDKit molecule to the arrays a model learns: ``Chem.Mol -> Encoded``.
 
-Bonds are kekulised (none, single, double, triple): an aromatic class would leave the
-hydrogens of hetero-aromatic rings ambiguous.  Pairs are the upper triangle in the order
-of ``numpy.triu_indices(n, 1)``.
+Bonds are kekulised (none, single, double, triple), or aromatic ones have a class of their own,
+which needs hydrogens folded into the atoms: otherwise those of hetero-aromatic rings would be
+ambiguous.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 from rdkit import Chem
 
+from moldiff.chem.aromatic import aromatised
+from moldiff.chem.encoded import Encoded, Rejected, pair_indices
 from moldiff.chem.quiet import quiet
 from moldiff.chem.vocabulary import BOND_INDEX, Vocabulary
 
-__all__ = ["Encoded", "Rejected", "encode", "fold", "pair_indices"]
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """One molecule of n atoms and e = n(n-1)/2 pairs as arrays.
-
-    Attributes
-    ----------
-    positions:
-        (n, 3) float32, Å.
-    types:
-        (n,) int8, index into ``vocabulary.elements``; n counts the heavy atoms alone where the
-        vocabulary folds the hydrogens.
-    charges:
-        (n,) int8, index into ``vocabulary.charges`` (not the charge itself).
-    bonds:
-        (e,) int8, index into ``Vocabulary.BONDS``.
-    """
-
-    positions: npt.NDArray[np.float32]
-    types: npt.NDArray[np.int8]
-    charges: npt.NDArray[np.int8]
-    bonds: npt.NDArray[np.int8]
-
-
-@dataclass(frozen=True)
-class Rejected:
-    """Why a molecule could not be encoded."""
-
-    reason: str
-
-
-@lru_cache(maxsize=256)
-def pair_indices(n: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Rows and columns of the n(n-1)/2 pairs i < j, in the order of ``numpy.triu_indices(n, 1)``.
-
-    The arrays are shared and therefore read-only.
-    """
-    rows, columns = np.triu_indices(n, 1)
-    rows.setflags(write=False)
-    columns.setflags(write=False)
-    return rows, columns
+__all__ = ["encode", "fold"]
 
 
 def encode(mol: Chem.Mol, vocabulary: Vocabulary) -> Encoded | Rejected:
@@ -78,7 +35,12 @@ def encode(mol: Chem.Mol, vocabulary: Vocabulary) -> Encoded | Rejected:
         if reason is not None:
             return Rejected(reason)
         arrays = _arrays(copy, positions, vocabulary.explicit)
-    return fold(arrays, vocabulary) if isinstance(arrays, Encoded) else arrays
+    if isinstance(arrays, Rejected):
+        return arrays
+    folded = fold(arrays, vocabulary)
+    if not vocabulary.aromatic or isinstance(folded, Rejected):
+        return folded
+    return aromatised(folded, vocabulary)
 
 
 def fold(encoded: Encoded, vocabulary: Vocabulary) -> Encoded | Rejected:

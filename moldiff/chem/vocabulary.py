@@ -2,6 +2,10 @@
 
 Hydrogens are atoms, or folded: then a class is an element with a number of hydrogens, as in CH3,
 and a molecule of nine heavy atoms has nine atoms instead of about eighteen.
+
+Bonds are kekulised, or those of aromatic rings have a class of their own: then a ring's bonds agree
+when they are all alike, and not when they alternate.  With folded hydrogens the Kekulé structure
+follows from the classes, which tell pyrrole's nitrogen from pyridine's.
 """
 
 from __future__ import annotations
@@ -14,12 +18,14 @@ from rdkit import Chem
 
 from moldiff.errors import ConfigError
 
-__all__ = ["BOND_INDEX", "BOND_TYPES", "QM9", "Vocabulary"]
+__all__ = ["AROMATIC", "BOND_INDEX", "BOND_TYPES", "QM9", "Vocabulary"]
 
 #: RDKit's bond type of each index into `Vocabulary.BONDS`; "none" has none.
 BOND_TYPES = (None, Chem.BondType.SINGLE, Chem.BondType.DOUBLE, Chem.BondType.TRIPLE)
 #: The inverse: RDKit's bond type -> index into `Vocabulary.BONDS`, which is the order too.
 BOND_INDEX = {kind: index for index, kind in enumerate(BOND_TYPES) if kind is not None}
+#: Class of aromatic bonds, in a vocabulary that has one.
+AROMATIC = len(BOND_TYPES)
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,8 @@ class Vocabulary:
     hydrogens:
         Empty where hydrogens are atoms.  Otherwise the number of hydrogens folded into each
         class: class k is ``elements[k]`` with ``hydrogens[k]`` of them; no element is H.
+    aromatic:
+        Whether aromatic bonds are a class, the last one.
 
     Raises
     ------
@@ -45,6 +53,7 @@ class Vocabulary:
     elements: tuple[str, ...]
     charges: tuple[int, ...]
     hydrogens: tuple[int, ...] = ()
+    aromatic: bool = False
 
     BONDS: ClassVar[tuple[str, ...]] = ("none", "single", "double", "triple")
 
@@ -64,6 +73,11 @@ class Vocabulary:
                 fix="Give each formal charge once, for example [-1, 0, 1].",
             )
 
+        if self.aromatic and not self.hydrogens:
+            raise ConfigError(
+                "The vocabulary has aromatic bonds, but no folded hydrogens.",
+                fix="Fold them: without, the Kekulé structure of a ring is ambiguous.",
+            )
         fitting = "H" not in self.elements and len(self.hydrogens) == len(self.elements)
         if self.hydrogens and not (fitting and min(self.hydrogens) >= 0):
             raise ConfigError(
@@ -78,8 +92,13 @@ class Vocabulary:
         return tuple(zip(self.elements, folded, strict=False))
 
     @property
+    def bonds(self) -> tuple[str, ...]:
+        """Name of each class of ``bonds``."""
+        return (*self.BONDS, "aromatic") if self.aromatic else self.BONDS
+
+    @property
     def explicit(self) -> Vocabulary:
-        """The vocabulary of the same molecules with hydrogens as atoms."""
+        """The vocabulary of the same molecules with hydrogens as atoms, and kekulised bonds."""
         if not self.hydrogens:
             return self
         return Vocabulary(("H", *dict.fromkeys(self.elements)), self.charges)
@@ -90,13 +109,14 @@ class Vocabulary:
         return {
             "types": len(self.elements),
             "charges": len(self.charges),
-            "bonds": len(self.BONDS),
+            "bonds": len(self.bonds),
         }
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, ready for JSON or YAML."""
         plain = {"elements": list(self.elements), "charges": list(self.charges)}
-        return plain | ({"hydrogens": list(self.hydrogens)} if self.hydrogens else {})
+        folded = {"hydrogens": list(self.hydrogens)} if self.hydrogens else {}
+        return plain | folded | ({"aromatic": True} if self.aromatic else {})
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Vocabulary:
@@ -106,6 +126,7 @@ class Vocabulary:
                 tuple(str(e) for e in data["elements"]),
                 tuple(int(q) for q in data["charges"]),
                 tuple(int(h) for h in data.get("hydrogens", ())),
+                bool(data.get("aromatic", False)),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigError(

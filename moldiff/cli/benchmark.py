@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moldiff.cli.failure import Interrupted
-from moldiff.cli.output import bar, counted, examples, remark, table
+from moldiff.cli.output import bar, counted, duration, examples, remark, table
 from moldiff.errors import InputError
 from moldiff.report.markdown import around_section
 
@@ -203,16 +203,11 @@ def _progress(done: int, total: int) -> Iterator[Callable[[Row], None]]:
                 left = (now - start) / finished * (total - done - finished)
                 remark(
                     f"docking: {done + finished} of {total}, {failed} failed, "
-                    f"about {_duration(left)} left"
+                    f"about {duration(left)} left"
                 )
                 last = now
 
         yield report
-
-
-def _duration(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
 
 
 def _tell(study: Study) -> dict[str, Any]:

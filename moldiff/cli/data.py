@@ -103,6 +103,9 @@ def prepare(
 def fold(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A prepared data set.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Directory of the new data set.")],
+    aromatic: Annotated[
+        bool, typer.Option("--aromatic", help="Give aromatic bonds a class of their own.")
+    ] = False,
     jobs: Jobs = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a data set there.")] = False,
 ) -> None:
@@ -118,9 +121,18 @@ def fold(
 
     source = Store.open(directory)
     _keep(output, force)
-    again = command_line("data", "fold", directory, output=output, jobs=jobs, force=force)
+    again = command_line(
+        "data", "fold", directory, output=output, aromatic=aromatic, jobs=jobs, force=force
+    )
     with preparing(shards_folder(output), again) as show:
-        store = fold_store(source, output, jobs=processes(jobs), progress=show, announce=remark)
+        store = fold_store(
+            source,
+            output,
+            aromatic=aromatic,
+            jobs=processes(jobs),
+            progress=show,
+            announce=remark,
+        )
     describe(store)
 
 
@@ -244,6 +256,7 @@ def describe(store: Store) -> None:
         **{f"  {name}": count for name, count in store.meta["splits"].items()},
         "elements": tuple(dict.fromkeys(store.vocabulary.elements)),
         "charges": store.vocabulary.charges,
+        **({"aromatic bonds": "a class of their own"} if store.vocabulary.aromatic else {}),
         "atoms": f"{sizes.min()} to {sizes.max()}, mean {sizes.mean():.1f}"
         + (", hydrogens not counted" if store.vocabulary.hydrogens else ""),
         "properties": store.property_names or "none",

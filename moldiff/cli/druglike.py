@@ -52,6 +52,9 @@ def command(
     only: Annotated[
         bool, typer.Option("--only", help="Take the molecules of --smiles alone.")
     ] = False,
+    aromatic: Annotated[
+        bool, typer.Option("--aromatic", help="Give aromatic bonds a class of their own.")
+    ] = False,
     moses: Annotated[
         Path | None,
         typer.Option(metavar="WHEEL", help="PyPI's molsets, if pip cannot fetch it here."),
@@ -78,11 +81,12 @@ def command(
 
     request = Request(
         molecules,
-        None if refine is None else str(refine),
-        tuple(smiles or ()),
-        only,
-        moses,
-        components,
+        refine=refine and str(refine),
+        smiles=tuple(smiles or ()),
+        only=only,
+        aromatic=aromatic,
+        moses=moses,
+        components=components,
     )
     again = command_line(
         "data",
@@ -93,6 +97,7 @@ def command(
         refine=refine,
         smiles=smiles,
         only=only,
+        aromatic=aromatic,
         moses=moses,
         components=components,
         conformers=conformers,

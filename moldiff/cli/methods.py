@@ -1,4 +1,4 @@
-"""``moldiff methods``: the family of methods, and the samplers."""
+"""``moldiff methods``: the family of methods, the samplers, and the guidances."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from moldiff.cli.output import remark, table
+from moldiff.cli.startup import load_torch
 
 EXAMPLES = ("moldiff methods",)
 
 
 def command() -> None:
-    """List the methods a model can be trained with, and the samplers it can be sampled with.
+    """List the methods a model can be trained with, and how it can be sampled.
 
     A method is some settings of the same parts: moldiff train FILE --method NAME lays them over
-    a configuration. A sampler goes with any trained model: moldiff generate --sampler NAME.
+    a configuration. A sampler goes with any trained model: moldiff generate --sampler NAME; so do
+    guidances, which change its predictions: moldiff generate --guidance NAME,key=value.
     """
     from moldiff.methods import METHODS, SAMPLERS
 
@@ -29,7 +31,22 @@ def command() -> None:
         ((name, choice.line, _stepper(choice.stepper)) for name, choice in SAMPLERS.items()),
         header=("sampler", "what it is", "stepper"),
     )
+    table(_guidances(), header=("guidance", "what it does", "settings"))
     remark("The papers of one: moldiff cite NAME")
+
+
+def _guidances() -> Iterator[tuple[str, str, str]]:
+    """The registered guidances: name, first line of the description, and settings."""
+    from inspect import getdoc
+
+    load_torch()  # the guidances need it
+    from moldiff.configuration import parameters
+    from moldiff.registry import names, registered, supplied
+
+    for name in names("guidance"):
+        kind = registered("guidance", name)
+        settings = [key for key in parameters(kind) if key not in supplied("guidance", name)]
+        yield name, (getdoc(kind) or "").partition("\n")[0], ", ".join(settings)
 
 
 _ROLES = (

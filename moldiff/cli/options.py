@@ -15,6 +15,7 @@ from moldiff.errors import InputError
 __all__ = [
     "Imports",
     "Jobs",
+    "Loggers",
     "command_line",
     "conditions",
     "import_all",
@@ -28,6 +29,15 @@ Imports = Annotated[
         "--import",
         metavar="FILE|MODULE",
         help="Python code with parts of your own, run first; repeatable.",
+    ),
+]
+
+Loggers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--logger",
+        metavar="tensorboard|wandb|mlflow",
+        help="Log there as well, besides log.csv and the page; repeatable.",
     ),
 ]
 

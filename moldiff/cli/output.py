@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from moldiff.errors import InputError, did_you_mean
 from moldiff.interrupts import held
+from moldiff.text import plural
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -27,6 +28,7 @@ __all__ = [
     "check_threads",
     "commonest",
     "counted",
+    "duration",
     "examples",
     "pairs",
     "percent",
@@ -56,8 +58,19 @@ def percent(part: int, whole: int) -> str:
 
 def counted(number: int, noun: str) -> str:
     """Format a count: ``1 molecule``, ``2 molecules``, ``2 complexes``."""
-    plural = f"{noun}es" if noun.endswith("x") else f"{noun}s"
-    return f"{number} {noun if number == 1 else plural}"
+    return f"{number} {noun if number == 1 else plural(noun)}"
+
+
+def duration(seconds: float) -> str:
+    """Format a time: ``45 s``, ``12 min``, ``3 h 05 min``, ``2 d 03 h``."""
+    if seconds < 59.5:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60:02d} min"
+    return f"{minutes // 1440} d {minutes % 1440 // 60:02d} h"
 
 
 def commonest(kinds: Mapping[str, int], at_most: int) -> str:
@@ -112,10 +125,11 @@ def pairs(values: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str,
 
 
 @contextmanager
-def bar(*columns: str, left: bool = True) -> Iterator[Progress]:
-    """Give a progress display on stderr; ``columns`` are formats before the time ``left``.
+def bar(*columns: str, estimate: bool = True) -> Iterator[Progress]:
+    """Give a progress display on stderr; ``columns`` are formats before the time left.
 
-    It is silent if stderr is not a terminal.
+    It is silent if stderr is not a terminal.  Without ``estimate`` it leaves out the time left,
+    which rich estimates from the last half minute.
     """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -125,7 +139,7 @@ def bar(*columns: str, left: bool = True) -> Iterator[Progress]:
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
         *(TextColumn(column) for column in columns),
-        *([TimeRemainingColumn(compact=True, elapsed_when_finished=True)] if left else []),
+        *([TimeRemainingColumn(compact=True, elapsed_when_finished=True)] if estimate else []),
         console=console,
         disable=not console.is_terminal,
         transient=True,

@@ -29,7 +29,7 @@ def stages(patience: float = _PATIENT) -> Iterator[Show]:
 
     ``patience`` is in seconds: where there is no terminal, any progress is reported after it.
     """
-    with bar("{task.fields[note]}", left=False) as shown:
+    with bar("{task.fields[note]}", estimate=False) as shown:
         yield Lines(patience=patience) if shown.disable else _Bars(shown)
 
 

@@ -16,7 +16,7 @@ import typer
 
 from moldiff.cli.failure import Interrupted
 from moldiff.cli.log import Log
-from moldiff.cli.options import Imports, import_all
+from moldiff.cli.options import Imports, Loggers, import_all
 from moldiff.cli.output import (
     bar,
     check_threads,
@@ -73,17 +73,19 @@ def command(
     batch: Annotated[int | None, typer.Option(min=1, help="Molecules per step.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of one operation.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 or mps.")] = None,
+    loggers: Loggers = None,
     imports: Imports = None,
 ) -> None:
     """Train a model, or go on with it.
 
     The same command goes on from the last checkpoint; Ctrl-C saves and stops. The run's
     directory gets model.safetensors (averaged weights, ready to use), the checkpoint,
-    config.yaml, log.csv and evaluation.csv. Paths in a configuration are relative to the
-    current directory.
+    config.yaml, log.csv, evaluation.csv and training.html, a page of their curves. Paths in a
+    configuration are relative to the current directory.
     """
     from moldiff.cpu import set_threads
     from moldiff.train.api import training_config
+    from moldiff.train.loggers import check_logger
 
     overrides = {
         "output": None if output is None else str(output),
@@ -96,38 +98,41 @@ def command(
     }
     check_threads(threads)
     import_all(imports)
+    for logger in loggers or []:
+        check_logger(logger)
     config = training_config(source, method=method, teacher=teacher, announce=remark, **overrides)
     check_threads(config.threads, f"'threads' in {source}")
     set_threads(config.threads)
     import_options = list(chain(*(("--import", one) for one in imports or [])))
-    resume = _resume_command(
-        source, {"method": method, "teacher": teacher, **overrides}, import_options
-    )
-    _Run(config, source, resume).train()
+    more = list(chain(import_options, *(("--logger", one) for one in loggers or [])))
+    resume = _resume_command(source, {"method": method, "teacher": teacher, **overrides}, more)
+    _Run(config, source, resume, loggers or ()).train()
     if import_options:
         print(f"Its own parts are needed there, too: {shlex.join(import_options)}")
 
 
 def _resume_command(
-    source: str, overrides: Mapping[str, str | int | None], import_options: Sequence[str]
+    source: str, overrides: Mapping[str, str | int | None], more: Sequence[str]
 ) -> str:
     """Return the command that resumes the run, ready to paste into a shell."""
     options = [(f"--{name}", str(value)) for name, value in overrides.items() if value is not None]
-    return shlex.join(["moldiff", "train", source, *chain(*options), *import_options])
+    return shlex.join(["moldiff", "train", source, *chain(*options), *more])
 
 
 _SHOWN = 10  # kinds of rejected molecules
-_COLUMNS = ("{task.completed}/{task.total}", "{task.fields[note]}")
+_COLUMNS = ("{task.completed}/{task.total}", "{task.fields[left]}", "{task.fields[note]}")
 
 
 class _Run:
     """Prepares, trains, logs and reports."""
 
-    def __init__(self, config: TrainConfig, source: str, again: str) -> None:
+    def __init__(
+        self, config: TrainConfig, source: str, again: str, loggers: Sequence[str] = ()
+    ) -> None:
         from moldiff.data.preparation import shards_folder
         from moldiff.train.api import trainer, training_store
         from moldiff.train.data import prepared_folder
-        from moldiff.train.workloads.base import task
+        from moldiff.train.workload import task
 
         self.config, self.source, self.again = config, source, again
         self.stopping, self.skipped = False, 0
@@ -143,29 +148,14 @@ class _Run:
             finding = f"{sum(rejected.values())} of the data's {things} cannot be used: {kinds}"
             remark(f"{finding}; all are in {store.path / 'rejected.csv'}")
         self.trainer: Trainer = trainer(config, store, judge=self.judge)
-        self.log = Log(self.trainer)
+        self.log = Log(self.trainer, again, loggers)
 
     def train(self) -> None:
         """Train to the end or until a signal; then print the path of the model."""
         trainer, config = self.trainer, self.config
         self.greet()
-        self.log.rewind()
-        _write_config(config, self.source)
-        with _signals(self.stop), bar(*_COLUMNS) as shown:
-            if not shown.disable:  # print above the bar
-                self.say = lambda text: shown.console.print(text, markup=False, highlight=False)
-            line = shown.add_task("training", total=config.steps, completed=trainer.step, note="")
-            try:
-                for progress in trainer.fit():
-                    note = self.log.add(progress)
-                    self.report_skipped(progress)
-                    shown.update(line, completed=progress.step, note=note)
-                    if shown.disable and self.log.wrote:
-                        self.say(f"step {progress.step} of {config.steps}: {note}")
-                    if self.stopping:
-                        break
-            except KeyboardInterrupt:  # from self.judge, when asked to stop
-                self.stopping = True
+        if trainer.step <= config.steps:  # else it stays as it is
+            self.fit()
         # After the loop: leaving it has saved the state.
         if self.stopping and trainer.step < config.steps:
             raise Interrupted(
@@ -176,11 +166,46 @@ class _Run:
         print(f"The model is {model}")
         print(f"Use it: {trainer.work.use.format(model=model)}")
 
+    def fit(self) -> None:
+        """Train, and report each step."""
+        from moldiff.train.records import lock_directory
+
+        trainer, config = self.trainer, self.config
+        trainer.output.mkdir(parents=True, exist_ok=True)
+        with lock_directory(trainer.output):  # the files of a run that goes on stay as they are
+            self.log.rewind()
+            _write_config(config, self.source)
+        with _signals(self.stop), bar(*_COLUMNS, estimate=False) as shown, self.log:
+            if not shown.disable:  # print above the bar
+                self.say = lambda text: shown.console.print(text, markup=False, highlight=False)
+            line = shown.add_task(
+                "training", total=config.steps, completed=trainer.step, left="", note=""
+            )
+            try:
+                for progress in trainer.fit():
+                    note = self.log.add(progress)
+                    self.report_skipped(progress)
+                    left = str(self.log.left)
+                    shown.update(line, completed=progress.step, left=left, note=note)
+                    if shown.disable and self.log.line_due:
+                        rest = f", {left}" if left else ""
+                        self.say(f"step {progress.step} of {config.steps}: {note}{rest}")
+                    if self.stopping:
+                        break
+            except KeyboardInterrupt:  # from self.judge, when asked to stop
+                self.stopping = True
+
     def greet(self) -> None:
         """Print whether the run starts, resumes or is finished."""
         trainer, steps = self.trainer, self.config.steps
         output = shown_directory(trainer.output)
-        if trainer.step >= steps:
+        if trainer.step > steps:
+            remark(
+                f"{output} is at step {trainer.step} already and stays as it is; --steps with more "
+                "takes it further."
+            )
+            return
+        if trainer.step == steps:
             remark(f"{output} is finished: step {trainer.step}; --steps takes it further.")
         elif trainer.step:
             remark(f"Resuming {output} at step {trainer.step} of {steps}.")
@@ -188,6 +213,7 @@ class _Run:
             unit = trainer.work.unit
             things = counted(len(trainer.store.indices("train")), unit)
             remark(f"Training {counted(steps, 'step')} on {things} into {output}.")
+        remark(f"Its curves, in a browser: {self.log.page.path}")
         if self.config.precision == "auto":
             chosen = str(trainer.precision).removeprefix("torch.")
             remark(f"Large products are in {chosen}, the faster type here (precision: auto).")
@@ -209,7 +235,9 @@ class _Run:
             if self.stopping:  # between steps, so the weights can be saved
                 raise KeyboardInterrupt
 
-        figures = self.trainer.work.judge(model, rng, progress)
+        with self.log.judging():
+            figures = self.trainer.work.judge(model, rng, progress)
+        self.log.judged(figures)
         text = ", ".join(f"{name} {value:g}" for name, value in figures.items())
         self.say(f"step {self.trainer.step}: {text}")
         return figures
@@ -236,7 +264,7 @@ def _write_config(config: TrainConfig, source: str) -> None:
     target = output / "config.yaml"
     if target.resolve() == Path(source).resolve():
         return
-    replace_text(target, notation.written(config.to_dict()))
+    replace_text(target, notation.to_yaml(config.to_dict()))
 
 
 @contextmanager

@@ -80,7 +80,8 @@ def prepare(
     seed:
         Seed of the split (see `moldiff.data.split`).
     jobs:
-        Number of processes; the store does not depend on it.
+        Number of processes; the store does not depend on it.  For more than one, a script needs
+        ``if __name__ == "__main__":``.
     progress:
         Called as ``progress(stage, done, total)``; the total is estimated: the records so far over
         the share of the bytes they took (compressed, where a file is).

@@ -101,14 +101,16 @@ class Preparation:
                 finally:
                     if not (work._kept and any(folder.glob("*.npz"))):
                         shutil.rmtree(folder, ignore_errors=True)
-                        _remove_empty(new)
         except OSError as error:
-            _remove_empty(new)
             raise DataError(
                 f"The data set {destination} cannot be prepared: "
                 f"{error.strerror or error} ({error.filename or folder}).",
                 fix="Check the free space and the permissions; the same command then goes on.",
             ) from error
+        finally:
+            for path in new:  # the innermost first
+                with suppress(OSError):  # something is in it
+                    path.rmdir()
 
     @contextmanager
     def discarding(self) -> Iterator[None]:
@@ -213,10 +215,3 @@ def _run(
 
 def _file(folder: Path, number: int, digest: str) -> Path:
     return folder / f"{number:06d}-{digest}.npz"
-
-
-def _remove_empty(folders: Iterable[Path]) -> None:
-    """Remove folders, the innermost first, unless something is in them."""
-    for folder in folders:
-        with suppress(OSError):
-            folder.rmdir()

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from moldiff.chem import Encoded, Rejected, Vocabulary, fold
+from moldiff.chem.aromatic import aromatised
 from moldiff.data.preparation import Preparation
 from moldiff.data.shards import SIZE, Entry, Refused, Shard
 from moldiff.data.store import Store
@@ -54,6 +55,7 @@ def fold_store(
     store: Store,
     destination: str | Path,
     *,
+    aromatic: bool = False,
     jobs: int = 1,
     progress: Progress | None = None,
     announce: Callable[[str], None] | None = None,
@@ -67,6 +69,9 @@ def fold_store(
 
     Parameters
     ----------
+    aromatic:
+        Whether aromatic bonds get a class of their own, instead of a Kekulé structure; a molecule
+        whose structure could not be restored is rejected.
     jobs:
         Number of processes.
     progress:
@@ -93,10 +98,9 @@ def fold_store(
     heavy = tuple(e for e in store.vocabulary.elements if e != "H")
     charges = store.vocabulary.charges
     counts = tuple(range(_MOST + 1))
-    wide = Vocabulary(
-        tuple(e for e in heavy for _ in counts), charges, tuple(h for _ in heavy for h in counts)
-    )
-    identity = {"folded": store.meta["sha256"]}
+    folded = tuple(h for _ in heavy for h in counts)
+    wide = Vocabulary(tuple(e for e in heavy for _ in counts), charges, folded, aromatic)
+    identity = {"folded": store.meta["sha256"], **({"aromatic": True} if aromatic else {})}
     with Preparation.begin(destination, identity, progress=progress, announce=announce) as work:
         tasks = ((task, len(task[1]) / len(store)) for task in _tasks(store))
         work.encode("folding hydrogens", partial(_fold_some, store, wide), tasks, jobs=jobs)
@@ -108,6 +112,7 @@ def fold_store(
                 tuple(wide.elements[k] for k in classes),
                 charges,
                 tuple(wide.hydrogens[k] for k in classes),
+                aromatic,
             ),
             source=f"{store.meta['source']}, hydrogens folded",
             properties=list(zip(store.property_names, store.property_units, strict=True)),
@@ -143,7 +148,9 @@ def _fold(encoded: Encoded, vocabulary: Vocabulary) -> Encoded | Rejected:
     arrays = fold(encoded, vocabulary)
     if isinstance(arrays, Encoded) and len(arrays.types) < 2:
         return Rejected("fewer than two heavy atoms")
-    return arrays
+    if isinstance(arrays, Rejected) or not vocabulary.aromatic:
+        return arrays
+    return aromatised(arrays, vocabulary)
 
 
 def _narrowed(shards: Iterator[Shard], classes: list[int]) -> Iterator[Shard]:

@@ -15,10 +15,12 @@ import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
+
+from moldiff.errors import MissingFieldError
 
 __all__ = [
     "FIELDS",
@@ -81,8 +83,10 @@ def register_field(name: str, about: Field) -> None:
     Raises
     ------
     ValueError
-        If the name already belongs to another field.
+        If the name already belongs to another field, or the scope is unknown.
     """
+    if about.scope not in get_args(Scope):
+        raise ValueError(f"a field has one of the scopes {get_args(Scope)}, not {about.scope!r}")
     if _FIELDS.setdefault(name, about) != about:
         raise ValueError(f"the field '{name}' is already registered, as {_FIELDS[name]}")
 
@@ -110,11 +114,20 @@ class Batch(Mapping[str, Tensor]):
         unknown = set(self.fields) - set(FIELDS)
         if unknown or not self.fields:
             raise ValueError(f"a batch holds some of {sorted(FIELDS)}, not {sorted(self.fields)}")
+        if len({value.shape[:1] for value in self.fields.values()}) > 1:
+            given = {name: tuple(value.shape) for name, value in self.fields.items()}
+            raise ValueError(f"all fields of a batch have the same number of graphs, not {given}")
         object.__setattr__(self, "fields", MappingProxyType(dict(self.fields)))
         object.__setattr__(self, "context", MappingProxyType(dict(self.context)))
 
     def __getitem__(self, name: str) -> Tensor:
-        return self.fields[name]
+        try:
+            return self.fields[name]
+        except KeyError:
+            raise MissingFieldError(name, self.fields) from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.fields
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.fields)

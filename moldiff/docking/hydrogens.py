@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 from rdkit import Chem
 
+from moldiff.chem.conformers import with_positions
 from moldiff.chem.force_field import WATER
 from moldiff.chem.hydrogens import relax_hydrogens
 from moldiff.domain.kinematics import Kinematics
@@ -54,16 +55,7 @@ def place_all(ensemble: Ensemble, rotors: Rotors, pose: Pose) -> npt.NDArray[np.
 
 def molecules(ensemble: Ensemble, rotors: Rotors, pose: Pose) -> list[Chem.Mol]:
     """Return each pose as a copy of the ensemble's molecule with one conformer."""
-    mols = []
-    for positions in place_all(ensemble, rotors, pose):
-        mol = Chem.Mol(ensemble.mol)
-        mol.RemoveAllConformers()
-        conformer = Chem.Conformer(mol.GetNumAtoms())
-        conformer.Set3D(True)
-        conformer.SetPositions(np.ascontiguousarray(positions, dtype=np.float64))
-        mol.AddConformer(conformer, assignId=True)
-        mols.append(mol)
-    return mols
+    return [with_positions(ensemble.mol, x) for x in place_all(ensemble, rotors, pose)]
 
 
 def relax(mol: Chem.Mol) -> Chem.Mol:

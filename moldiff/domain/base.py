@@ -10,7 +10,7 @@ from moldiff.diffusion.network import Network
 from moldiff.diffusion.process import Product
 from moldiff.diffusion.readout import Direct, Readout
 from moldiff.errors import ConfigError
-from moldiff.registry import build, describe, registered
+from moldiff.registry import build, describe, registered, settings
 
 __all__ = ["Domain", "domain_from_config"]
 
@@ -68,6 +68,6 @@ def domain_from_config(config: Mapping[str, Any] | str) -> Domain:
     ConfigError
         If there is no such domain, or a setting is wrong.
     """
-    config = {"name": config} if isinstance(config, str) else config
+    config = settings(config)
     kind: type[Domain] = registered("domain", str(config.get("name")))
     return kind.from_config(config)

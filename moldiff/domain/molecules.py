@@ -11,14 +11,15 @@ import torch
 from rdkit import Chem
 
 from moldiff.chem.decode import decode
-from moldiff.chem.encode import Encoded
+from moldiff.chem.encoded import Encoded
 from moldiff.chem.valence import valence_table
 from moldiff.chem.vocabulary import Vocabulary
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.guidance.condition import Condition
-from moldiff.diffusion.latent import Codec, check_latent
+from moldiff.diffusion.latent import Codec
 from moldiff.diffusion.network import Network
 from moldiff.diffusion.process import Product
+from moldiff.diffusion.process.latent import check_latent
 from moldiff.domain.base import Domain
 from moldiff.errors import ConfigError
 from moldiff.nn import GraphNetwork
@@ -85,11 +86,19 @@ class Molecules(Domain):
         if process is None:
             return
         check_latent(process, coded=coded)
+        if "positions" not in process.processes:
+            raise ConfigError(
+                f"A model of molecules needs positions; the process has "
+                f"{', '.join(process.processes)}.",
+                fix="Add 'positions' to 'process', or name another domain.",
+            )
         if not self.sizes:
             raise ConfigError("The model configuration has no sizes.")
 
     def knowledge(self) -> dict[str, Any]:
-        allowed = torch.as_tensor(valence_table(self.vocabulary))
+        # Aromatic bonds have no order, and so no sums that are valences.
+        table = None if self.vocabulary.aromatic else valence_table(self.vocabulary)
+        allowed = None if table is None else torch.as_tensor(table)
         return {"allowed": allowed, "conditions": len(self.conditions)}
 
     def encode(self, molecules: Sequence[Encoded], process: Product) -> Batch:

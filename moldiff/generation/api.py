@@ -211,11 +211,12 @@ def sampler_remarks(sampler: str, model: Model) -> list[str]:
 
 def trajectories(generated: Sequence[Generated], model: Model) -> dict[int, list[Frame]]:
     """Return the recorded trajectories by position in ``generated``, ready for `moldiff.view`."""
-    from moldiff.chem import Vocabulary, pair_indices
+    from moldiff.chem import pair_indices
     from moldiff.generation.sampling import molecules_of
     from moldiff.view import Frame
 
-    elements = molecules_of(model).vocabulary.elements
+    vocabulary = molecules_of(model).vocabulary
+    elements = vocabulary.elements
 
     def frame(t: float, encoded: Any) -> Frame:
         rows, columns = pair_indices(len(encoded.types))
@@ -223,7 +224,7 @@ def trajectories(generated: Sequence[Generated], model: Model) -> dict[int, list
         bonds = tuple(
             (int(rows[e]), int(columns[e]), int(encoded.bonds[e]))
             for e in encoded.bonds.nonzero()[0]
-            if encoded.bonds[e] < len(Vocabulary.BONDS)
+            if encoded.bonds[e] < len(vocabulary.bonds)
         )
         symbols = tuple((*elements, "X")[k] for k in encoded.types)
         return Frame(symbols, encoded.positions, bonds, t)

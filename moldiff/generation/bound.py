@@ -164,7 +164,7 @@ def _terms(
     """The terms of the bound on -log p of molecules of one size, each (b,)."""
     import torch
 
-    from moldiff.diffusion.bound import elbo
+    from moldiff.diffusion.objective.bound import elbo
     from moldiff.generation.sampling import molecules_of
     from moldiff.seeds import generator
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from rdkit import Chem
 
-from moldiff.chem.encode import Encoded
+from moldiff.chem.encoded import Encoded
 
 __all__ = ["Frame", "Generated", "Request"]
 

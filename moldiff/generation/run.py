@@ -26,7 +26,7 @@ from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.denoiser import Denoiser
 from moldiff.diffusion.guidance import Inpaint, laid_over
 from moldiff.diffusion.guidance.condition import standardised, weighed_sizes
-from moldiff.diffusion.latent import check_classless
+from moldiff.diffusion.process.latent import check_classless
 from moldiff.diffusion.sampler import Sampler, State
 from moldiff.domain.molecules import Molecules, encoded
 from moldiff.errors import InputError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from moldiff.methods.table import METHODS, SAMPLERS, Method, SamplerChoice
-from moldiff.methods.use import apply, parse_guidance, parse_sampler, sampler_remarks
+from moldiff.methods.use import apply, changes, parse_guidance, parse_sampler, sampler_remarks
 
 __all__ = [
     "METHODS",
@@ -11,6 +11,7 @@ __all__ = [
     "Method",
     "SamplerChoice",
     "apply",
+    "changes",
     "parse_guidance",
     "parse_sampler",
     "sampler_remarks",

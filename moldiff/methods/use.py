@@ -9,7 +9,7 @@ from moldiff.errors import ConfigError, InputError, did_you_mean
 from moldiff.methods.table import METHODS, SAMPLERS
 from moldiff.plugins import remedy
 
-__all__ = ["apply", "parse_guidance", "parse_sampler", "sampler_remarks"]
+__all__ = ["apply", "changes", "parse_guidance", "parse_sampler", "sampler_remarks"]
 
 
 def parse_sampler(text: str) -> dict[str, Any]:
@@ -72,6 +72,8 @@ def _settings(what: str, settings: Sequence[str], example: str) -> dict[str, Any
             raise InputError(
                 f"'{setting}' is not a setting of {what}.", fix=f"Write it as in {example}."
             )
+        if key in values:
+            raise InputError(f"'{key}' of {what} is set twice.", fix="Set it once.")
         values[key] = _number(what, key, value)
     return values
 
@@ -158,8 +160,7 @@ def apply(
             )
         settings["process"] = fields
     merged = _merged(config, settings) | {key: settings[key] for key in whole}
-    changes = dict(_changes(config, merged, ""))
-    return merged, changes
+    return merged, dict(changes(config, merged))
 
 
 # The configuration's own choice of these wins over a method's.
@@ -177,11 +178,15 @@ def _merged(base: Any, over: Any) -> Any:
     return {**base, **{k: _merged(base.get(k), v) for k, v in over.items()}, **retained}
 
 
-def _changes(before: Any, after: Any, path: str) -> Iterator[tuple[str, tuple[Any, Any]]]:
+def changes(before: Any, after: Any, path: str = "") -> Iterator[tuple[str, tuple[Any, Any]]]:
+    """Yield the settings in which plain values differ: dotted key, (before, after).
+
+    Of parts with different names only those are compared.
+    """
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         same = before.get("name") == after.get("name")
         for key in after if same else ():
-            yield from _changes(before.get(key), after[key], f"{path}.{key}" if path else key)
+            yield from changes(before.get(key), after[key], f"{path}.{key}" if path else key)
         if same:
             return
     if _plain(before) != _plain(after):

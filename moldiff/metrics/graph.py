@@ -12,7 +12,6 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from rdkit import Chem
 
 from moldiff.chem.quiet import quiet
@@ -22,7 +21,7 @@ from moldiff.metrics.identities import Identities
 from moldiff.metrics.novelty import SmilesSet
 from moldiff.metrics.parallel import Progress, each
 from moldiff.metrics.sample import Sample
-from moldiff.metrics.value import Value, bootstrap, distinct_share, rate
+from moldiff.metrics.value import Value, distinct_share, rate
 
 __all__ = ["Graph", "Judged", "allowed", "judge", "measure"]
 
@@ -124,15 +123,6 @@ class Graph(Identities):
         strict = [row.failure for row in self.rows if row.failure is not None]
         outside = [f"element outside the valence table: {e}" for r in self.rows for e in r.outside]
         return strict + outside
-
-    def atom_stability(self) -> Value:
-        """Atoms with an allowed valence over all atoms; the interval resamples molecules."""
-        counts = np.array([(r.stable_atoms, r.atoms) for r in self.rows if r.atoms], dtype=float)
-        return bootstrap(counts, lambda c: float(c[:, 0].sum() / c[:, 1].sum()))
-
-    def molecule_stability(self) -> Value:
-        """Molecules all of whose atoms have an allowed valence, over all."""
-        return rate(sum(row.stable for row in self.rows), len(self.rows))
 
     def strict_validity(self) -> Value:
         """Strictly valid molecules over all."""

@@ -1,4 +1,4 @@
-"""Valid, distinct and novel molecules: what protocols A and B count alike."""
+"""Stable, valid, distinct and novel molecules: what protocols A and B count alike."""
 
 from __future__ import annotations
 
@@ -6,14 +6,28 @@ from abc import ABC
 from collections.abc import Sequence
 from typing import Protocol
 
+import numpy as np
+
 from moldiff.metrics.novelty import SmilesSet
-from moldiff.metrics.value import Value, distinct_share, missing, rate
+from moldiff.metrics.value import Value, bootstrap, distinct_share, missing, rate
 
 __all__ = ["Identities", "Identity"]
 
 
 class Identity(Protocol):
     """One molecule of a protocol."""
+
+    @property
+    def atoms(self) -> int:
+        """Their number."""
+
+    @property
+    def stable_atoms(self) -> int:
+        """The number of those whose bonds sum to a valence that the protocol allows."""
+
+    @property
+    def stable(self) -> bool:
+        """Whether all atoms are."""
 
     @property
     def smiles(self) -> str | None:
@@ -38,6 +52,15 @@ class Identities(ABC):
     def smiles(self) -> list[str]:
         """Identities of the valid molecules."""
         return [row.smiles for row in self.rows if row.smiles is not None]
+
+    def atom_stability(self) -> Value:
+        """Stable atoms over all atoms; the interval resamples molecules."""
+        counts = np.array([(r.stable_atoms, r.atoms) for r in self.rows if r.atoms], dtype=float)
+        return bootstrap(counts, lambda c: float(c[:, 0].sum() / c[:, 1].sum()))
+
+    def molecule_stability(self) -> Value:
+        """Molecules all of whose atoms are stable, over all."""
+        return rate(sum(row.stable for row in self.rows), len(self.rows))
 
     def validity(self) -> Value:
         """Molecules RDKit sanitises, over all."""

@@ -24,7 +24,6 @@ from moldiff.metrics.identities import Identities
 from moldiff.metrics.novelty import SmilesSet
 from moldiff.metrics.parallel import Progress, each
 from moldiff.metrics.sample import Sample
-from moldiff.metrics.value import Value, bootstrap, rate
 
 __all__ = ["VALENCES", "Looked", "Lookup", "bond_orders", "look_up", "measure"]
 
@@ -141,15 +140,6 @@ class Lookup(Identities):
     def failures(self) -> list[str]:
         """Reasons of all molecules that are not both stable and valid."""
         return [row.reason for row in self.rows if row.reason is not None]
-
-    def atom_stability(self) -> Value:
-        """Stable atoms over all atoms; the interval resamples molecules."""
-        counts = np.array([(r.stable_atoms, r.atoms) for r in self.rows if r.atoms], dtype=float)
-        return bootstrap(counts, lambda c: float(c[:, 0].sum() / c[:, 1].sum()))
-
-    def molecule_stability(self) -> Value:
-        """Molecules all of whose atoms are stable, over all."""
-        return rate(sum(row.stable for row in self.rows), len(self.rows))
 
 
 def measure(

@@ -9,12 +9,13 @@ from types import MappingProxyType
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from moldiff.diffusion.batch import FIELDS, Batch, pair_selector
 from moldiff.diffusion.time import SiteTimes, Time, field_times, graph_times
+from moldiff.nn.conditions import ConditionEmbedding, ConditionTokens
 
 __all__ = [
     "Embedding",
@@ -41,12 +42,17 @@ class Features:
         (b, n, channels, 3), vectors that rotate with the molecule, zero mean over n.
     context:
         (b, context_width), features of the whole graph: time, size and conditions.
+    tokens, present:
+        What the graph is asked to be, as m tokens (b, m, context_width), and which of them it has,
+        (b, m); None without conditions, or where they are part of the context.
     """
 
     atoms: Float[Tensor, "b n width"]
     pairs: Float[Tensor, "b e pair_width"]
     points: Float[Tensor, "b n channels 3"]
     context: Float[Tensor, "b context_width"]
+    tokens: Float[Tensor, "b m context_width"] | None = None
+    present: Bool[Tensor, "b m"] | None = None
 
 
 def time_features(t: Float[Tensor, "b *sites"], count: int) -> Float[Tensor, "b *sites d"]:
@@ -102,45 +108,6 @@ def distance_basis(
     return torch.exp(exponent.clamp_min(-80.0))
 
 
-class ConditionEmbedding(nn.Module):
-    """Embeds the conditions of a graph as a change of its context, initially zero.
-
-    An unknown condition (NaN) has a learned embedding of its own (Ho & Salimans,
-    "Classifier-Free Diffusion Guidance", 2022, section 3.2).
-
-    Parameters
-    ----------
-    count, context_width:
-        Number k of conditions; features of the context.
-    width:
-        Features of each condition.
-    """
-
-    def __init__(self, count: int, context_width: int, width: int = 32) -> None:
-        super().__init__()
-        self.slope = nn.Parameter(torch.randn(count, width))
-        self.shift = nn.Parameter(torch.randn(count, width))
-        self.none = nn.Parameter(torch.randn(count, width))
-        self.hidden = nn.Linear(count * width, context_width)
-        self.out = nn.Linear(context_width, context_width)
-        # Zero at the start, so a model trained without conditions starts unchanged.
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
-
-    def forward(self, values: Float[Tensor, "_ k"] | None, b: int) -> Float[Tensor, "b d"]:
-        """Return (b, context_width) from standardised values, (b, k) or (1, k); None: unknown."""
-        if values is None:
-            features = self.none.expand(b, -1, -1)
-        elif values.shape[-1] != len(self.slope):
-            raise ValueError(f"the network has {len(self.slope)} conditions")
-        else:
-            values = values.to(self.slope.device).expand(b, -1)
-            available = values.isfinite().unsqueeze(-1)
-            embedded = values.nan_to_num().unsqueeze(-1) * self.slope + self.shift
-            features = torch.where(available, embedded, self.none)
-        return self.out(F.silu(self.hidden(F.silu(features).flatten(1))))
-
-
 class Embedding(nn.Module):
     """Turns a noisy batch, its time and the previous prediction into :class:`Features`.
 
@@ -158,6 +125,8 @@ class Embedding(nn.Module):
         Largest distance the basis resolves, in units of the coordinates' scale.
     conditions:
         Number k of conditions that a batch may have.
+    tokens:
+        Whether the conditions become tokens for cross-attention, instead of part of the context.
     parts:
         Whether parts of a graph may be clean: atoms and pairs then have a feature for each of their
         fields, 1 where its value is clean, and 0 where it is noised.
@@ -175,6 +144,7 @@ class Embedding(nn.Module):
         reach: float = 4.0,
         vectors: Mapping[str, int] = MappingProxyType({}),
         conditions: int = 0,
+        tokens: bool = False,
         parts: bool = False,
     ) -> None:
         super().__init__()
@@ -196,7 +166,9 @@ class Embedding(nn.Module):
         self.context = nn.Sequential(
             nn.Linear(34, context_width), nn.SiLU(), nn.Linear(context_width, context_width)
         )
-        self.conditions = ConditionEmbedding(conditions, context_width) if conditions else None
+        context = conditions and not tokens
+        self.conditions = ConditionEmbedding(conditions, context_width) if context else None
+        self.tokens = ConditionTokens(conditions, context_width) if conditions and tokens else None
         self.centres: Tensor
         self.register_buffer("centres", torch.linspace(0.0, reach, basis), persistent=False)
 
@@ -227,9 +199,11 @@ class Embedding(nn.Module):
             *self._classes(self.pair_fields, x_t, previous),
             *self._clean(self.pair_fields, x_t, t),
         ]
-        return Features(
-            self.atoms(torch.cat(atoms, -1)), self.pairs(torch.cat(pairs, -1)), points, context
-        )
+        features = self.atoms(torch.cat(atoms, -1)), self.pairs(torch.cat(pairs, -1)), points
+        if self.tokens is None:
+            return Features(*features, context)
+        asked = x_t.context.get("conditions")
+        return Features(*features, context, *self.tokens(asked, x_t.graphs))
 
     def _context(self, x_t: Batch, t: Float[Tensor, "b *sites"]) -> Float[Tensor, "b *sites d"]:
         """The context of a whole graph, or of an atom with a time of its own."""

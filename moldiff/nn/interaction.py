@@ -27,6 +27,8 @@ class Interaction(nn.Module, ABC):
     """Points per atom."""
     context_width: int
     """Features of the whole graph."""
+    cross_attention: bool = False
+    """Whether atoms read the graph's conditions as tokens (`Features.tokens`)."""
 
     @abstractmethod
     def forward(self, x: Features) -> Features:

@@ -75,7 +75,7 @@ class GraphNetwork(Network):
     vectors:
         Number of values per atom of each field of invariant vectors.
     conditions:
-        Number of conditions of a graph, see `moldiff.nn.embed.ConditionEmbedding`.
+        Number of conditions of a graph, see `moldiff.nn.conditions`.
     parts:
         Whether parts of a graph may be clean, see `moldiff.nn.embed.Embedding`.
     writes:
@@ -100,6 +100,7 @@ class GraphNetwork(Network):
             vectors=vectors,
             context_width=interaction.context_width,
             conditions=conditions,
+            tokens=interaction.cross_attention,
             parts=parts,
             **sizes,
         )

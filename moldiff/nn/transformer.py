@@ -31,6 +31,7 @@ from torch.nn import functional as F
 from moldiff.diffusion.batch import pair_selector
 from moldiff.diffusion.network import Symmetry
 from moldiff.nn.attention import pair_attention
+from moldiff.nn.conditions import CrossAttention
 from moldiff.nn.embed import Features, pair_differences, pair_forces, squared_norm
 from moldiff.nn.interaction import Interaction
 from moldiff.registry import register
@@ -48,9 +49,11 @@ class _Layer(nn.Module):
         channels: int,
         context_width: int,
         expansion: int,
+        cross_attention: bool,
     ) -> None:
         super().__init__()
         self.heads, self.channels = heads, channels
+        self.cross = CrossAttention(width, context_width, heads) if cross_attention else None
         self.modulate = nn.Linear(context_width, 4 * width)
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
         self.qkv = nn.Linear(width, 3 * width, bias=False)
@@ -85,6 +88,8 @@ class _Layer(nn.Module):
         message_sum = (both.mT @ m) / n**0.5
         attended = pair_attention(self.qkv(h), bias)
         atoms = x.atoms + self.out(torch.cat([attended, message_sum], -1))
+        if self.cross is not None and x.tokens is not None and x.present is not None:
+            atoms = atoms + self.cross(self.norm(atoms), x.tokens, x.present)
         h = self.norm(atoms) * (1 + scale_f) + shift_f
         atoms = atoms + self.contract(F.silu(self.expand(h)))
         force = differences * (gate / (1 + (square + 1e-8).sqrt())).unsqueeze(-1)
@@ -102,6 +107,7 @@ class _Layer(nn.Module):
         "satorras2021": "eq. 4",
         "levy2023": "several coordinate channels",
         "peebles2023": "section 3.2",
+        "rombach2022": "section 3.3, conditions by cross-attention",
     },
 )
 class Transformer(Interaction):
@@ -115,6 +121,9 @@ class Transformer(Interaction):
         Depth, attention heads, and coordinate channels.
     expansion:
         Width of the feed-forward network relative to ``width``.
+    cross_attention:
+        Whether atoms read the conditions of their graph as tokens, in every layer, instead of as
+        part of the context (`moldiff.nn.conditions`).
     """
 
     symmetry: ClassVar[Symmetry] = Symmetry.E3
@@ -130,6 +139,7 @@ class Transformer(Interaction):
         channels: int = 8,
         context_width: int = 64,
         expansion: int = 3,
+        cross_attention: bool = False,
     ) -> None:
         super().__init__()
         if width % heads:
@@ -137,10 +147,9 @@ class Transformer(Interaction):
         self.width, self.pair_width, self.message_width = width, pair_width, message_width
         self.heads, self.channels, self.context_width = heads, channels, context_width
         self.layers, self.expansion = layers, expansion
-        self.stack = nn.ModuleList(
-            _Layer(width, pair_width, message_width, heads, channels, context_width, expansion)
-            for _ in range(layers)
-        )
+        self.cross_attention = cross_attention
+        sizes = (width, pair_width, message_width, heads, channels, context_width, expansion)
+        self.stack = nn.ModuleList(_Layer(*sizes, cross_attention) for _ in range(layers))
 
     def forward(self, x: Features) -> Features:
         for layer in self.stack:

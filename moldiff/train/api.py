@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from moldiff.parallel import Progress
     from moldiff.train import TrainConfig, Trainer
-    from moldiff.train.workloads.base import Data
+    from moldiff.train.workload import Data
 
 __all__ = ["trainer", "training_config", "training_store"]
 
@@ -83,7 +83,7 @@ def training_config(
         config = _with_teacher(config, teacher, say)
     if method is not None and METHODS[method].taught and config.init is not None:
         config = _at_student_rate(config, say)
-    from moldiff.train.workloads.base import task
+    from moldiff.train.workload import task
 
     for remark in task(config).check(config):
         say(remark)
@@ -110,13 +110,12 @@ def _with_teacher(
     """Set the teacher (None: the configuration's), and start from its weights if they fit."""
     from moldiff.methods import METHODS
     from moldiff.model import read_header
-    from moldiff.registry import build, describe, registered
+    from moldiff.registry import build, describe, registered, settings
 
     _require_molecules(config, "--teacher")
-    configured = config.objective
-    objective = {"name": configured} if isinstance(configured, str) else configured
-    settings = fields(registered("objective", objective["name"]))
-    if "teacher" not in {setting.name for setting in settings}:
+    objective = settings(config.objective)
+    parameters = fields(registered("objective", objective["name"]))
+    if "teacher" not in {parameter.name for parameter in parameters}:
         distilled = ", ".join(name for name, method in METHODS.items() if method.taught)
         raise ConfigError(
             "What is to be trained does not learn from a teacher.",
@@ -173,12 +172,13 @@ def training_store(
     Raises
     ------
     DataError, InputError
-        If the data is missing, damaged or unusable.
+        If the data is missing, damaged or unusable, or the device is not available.
     ConfigError
         If there is no such task, or the run was trained on different data.
     """
-    from moldiff.train.workloads.base import task
+    from moldiff.train.workload import task
 
+    check_device(config.device)  # preparing data may take an hour
     work, say = task(config), announce or (lambda text: None)
     work.prepare(config, say, jobs=jobs, progress=progress)
     return work.open(config, say)

@@ -46,14 +46,14 @@ class OptimizerConfig:
     lr: float = 1e-3
     weight_decay: float = 0.01
     betas: tuple[float, float] = (0.9, 0.99)
-    warmup: int = 300
-    decay: int = 2000
+    warmup: Annotated[int, Range(0)] = 300
+    decay: Annotated[int, Range(0)] = 2000
     clip: float = 1.0
     ema: float = 0.999
 
     def __post_init__(self) -> None:
         check_fields(self, "the optimizer")
-        if not (0 < self.lr < math.inf and self.clip > 0 and self.weight_decay >= 0):
+        if not (0 < self.lr < math.inf and self.clip > 0 and 0 <= self.weight_decay < math.inf):
             raise ConfigError("The optimizer needs 'lr' and 'clip' above 0, 'weight_decay' from 0.")
         if not all(0 <= share < 1 for share in (*self.betas, self.ema)):
             raise ConfigError("The optimizer's 'betas' and 'ema' must be from 0 to below 1.")
@@ -107,6 +107,18 @@ class Conditions:
             )
 
 
+def _refuse_nan(key: str, value: Any) -> None:
+    """Raise ``ConfigError`` for NaN in settings that only the parts they belong to know."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            _refuse_nan(f"{key}.{name}", inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _refuse_nan(key, inner)
+    elif isinstance(value, float) and math.isnan(value):
+        raise ConfigError(f"In the configuration, '{key}' is not a number (nan).", fix="Give one.")
+
+
 @dataclass(frozen=True)
 class TrainConfig:
     """One training run.
@@ -150,7 +162,7 @@ class TrainConfig:
     output: str
     task: str = "molecules"
     name: str = "model"
-    seed: int = 0
+    seed: Annotated[int, Range(0)] = 0
     steps: Annotated[int, Range(1)] = 20_000
     batch: Annotated[int, Range(1)] = 64
     pieces: Annotated[int, Range(1)] = 1
@@ -160,8 +172,8 @@ class TrainConfig:
     device: str = "cpu"
     init: str | None = None
     codec: str | None = None
-    checkpoint_minutes: float = 2.0
-    network: Mapping[str, Any] = field(default_factory=lambda: {"name": "transformer"})
+    checkpoint_minutes: Annotated[float, Range(0)] = 2.0
+    network: Mapping[str, Any] | str = field(default_factory=lambda: {"name": "transformer"})
     precondition: Mapping[str, Any] | str = "karras"
     process: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: _PROCESS)
     objective: Mapping[str, Any] | str = field(default_factory=lambda: {"name": "denoising"})
@@ -173,6 +185,11 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         check_fields(self, "the configuration")
+        for key in ("data", "output"):
+            if not getattr(self, key).strip():
+                raise ConfigError(f"The '{key}' of the configuration is empty.", fix="Give a path.")
+        for key, value in vars(self).items():
+            _refuse_nan(key, value)
         if self.conditions.properties and self.task != "molecules":
             raise ConfigError(
                 f"'conditions' are for the task 'molecules', not for '{self.task}'.",
@@ -219,9 +236,11 @@ class TrainConfig:
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"Cannot read the configuration '{path}': {error}.") from error
         try:
-            values = notation.read(text)
+            values = notation.from_yaml(text)
         except YAMLError as error:
             raise ConfigError(f"'{path}' is not valid YAML: {error}") from error
+        except ConfigError as error:
+            raise ConfigError(f"In '{path}', {error.what}", fix=error.fix) from error
         if not isinstance(values, dict):
             raise ConfigError(f"'{path}' holds no settings.", fix="Write lines like 'steps: 1000'.")
         values |= {key: value for key, value in overrides.items() if value is not None}

@@ -20,12 +20,12 @@ from moldiff.diffusion.space import SO3, expand
 from moldiff.errors import ConfigError
 from moldiff.seeds import uniform
 
-__all__ = ["turned"]
+__all__ = ["randomly_oriented"]
 
 _VECTOR, _FRAME = (3,), (3, 3)
 
 
-def turned(
+def randomly_oriented(
     x_0: Batch, noise: Batch | None, *, rng: torch.Generator, mirror: bool = True
 ) -> tuple[Batch, Batch | None]:
     """Return each graph in a random orientation, and its noise in the same one.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from moldiff.errors import InputError
+from moldiff.registry import names, registered
 from moldiff.text import replace_text
 
-__all__ = ["alone", "append_csv", "best"]
+__all__ = ["append_csv", "best", "completed", "lock_directory", "table"]
 
 
 @contextmanager
-def alone(directory: Path) -> Iterator[None]:
+def lock_directory(directory: Path) -> Iterator[None]:
     """Lock a directory against a second run, on systems with file locks."""
     try:
         import fcntl
@@ -40,7 +42,7 @@ def append_csv(path: Path, row: dict[str, Any]) -> None:
     A table without some of the row's columns, of an earlier version, gets them with empty values.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    columns, rows = _table(path)
+    columns, rows = table(path)
     if missing := [name for name in row if name not in columns]:
         columns += missing
         text = io.StringIO()
@@ -52,8 +54,8 @@ def append_csv(path: Path, row: dict[str, Any]) -> None:
         csv.DictWriter(file, columns).writerow(row)
 
 
-def _table(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
-    """Columns and rows of a table; none of a file that does not exist or is empty."""
+def table(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
+    """Return columns and rows of a table; none of a file that does not exist or is empty."""
     if not path.exists():
         return [], []
     with path.open(newline="", encoding="utf-8") as file:
@@ -63,5 +65,15 @@ def _table(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
 
 def best(path: Path, column: str) -> float:
     """Return the largest value of a column of a table; 0 without values."""
-    values = [row.get(column) for row in _table(path)[1]]
+    values = [row.get(column) for row in table(path)[1]]
     return max((float(value) for value in values if value), default=0.0)
+
+
+def completed(identity: dict[str, Any]) -> dict[str, Any]:
+    """Return an identity with the defaults of settings that came after its run began."""
+    network = identity.get("network")
+    if isinstance(network, dict) and network.get("name") in names("interaction"):
+        parameters = inspect.signature(registered("interaction", network["name"])).parameters
+        defaults = {k: p.default for k, p in parameters.items() if p.default is not p.empty}
+        identity = {**identity, "network": {**defaults, **network}}
+    return {"pieces": 1, **identity}

@@ -21,22 +21,24 @@ import torch
 
 from moldiff.cpu import set_threads
 from moldiff.errors import ConfigError, ModelFileError, MoldiffError
+from moldiff.methods import changes
 from moldiff.model import Model
 from moldiff.precision import resolve
 from moldiff.registry import describe
 from moldiff.seeds import generator
 from moldiff.storage import read_tensors, replace_copy, write_tensors
+from moldiff.text import plural
 from moldiff.train.config import TrainConfig
 from moldiff.train.optimizer import Average, Optimizers
-from moldiff.train.records import alone, append_csv, best
-from moldiff.train.workloads.base import Data, Workload, task
+from moldiff.train.records import append_csv, best, completed, lock_directory
+from moldiff.train.workload import Data, Workload, task
 
 __all__ = ["Progress", "Trainer"]
 
 CHECKPOINT_FORMAT = "moldiff-checkpoint-1"
 _NOISE, _EVALUATION = 1, 2  # streams of random numbers
+_SHORT = 30  # characters of a setting's value in a message
 _PATIENCE = 20  # consecutive steps with a non-finite gradient that end a run
-_EARLIER = {"pieces": 1}  # settings of runs begun before there was a choice
 
 
 @dataclass(frozen=True)
@@ -139,14 +141,17 @@ class Trainer:
         generator; never after an error, when an update may be half applied.
         """
         self.output.mkdir(parents=True, exist_ok=True)
-        with alone(self.output):
+        with lock_directory(self.output):
             yield from self._loop()
 
     def _loop(self) -> Iterator[Progress]:
+        if self.step > self.config.steps:  # of a longer run, which stays as it is
+            return
         last_save = time.monotonic()
         self._judge_if_due()
         while self.step < self.config.steps:
-            if self.step == self.config.optimizer.decay_start(self.config.steps):
+            # The state before the first step needs no file: the seed makes it.
+            if self.step == self.config.optimizer.decay_start(self.config.steps) > 0:
                 self.save()
                 replace_copy(self.checkpoint, self.before_decay)
             progress = self._advance()
@@ -234,7 +239,7 @@ class Trainer:
             "name": self.config.name,
             "data": self.store.meta.get("source", ""),
             "training": {
-                "molecules": len(self.store.indices("train")),
+                plural(self.work.unit): len(self.store.indices("train")),
                 "steps": self.step,
                 "batch": self.config.batch,
                 "pieces": self.config.pieces,
@@ -243,9 +248,19 @@ class Trainer:
                 "parameters": sum(p.numel() for p in self.network.parameters()),
                 "precision": str(self.precision).removeprefix("torch."),
                 "optimizer": self.config.to_dict()["optimizer"],
-                "objective": describe(self.objective),
+                "objective": self._objective(describe(self.objective)),
             },
         }
+
+    def _objective(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """The settings of the objective, with weights only of fields that the model has."""
+        if self.model.process is not None and "weights" in settings:
+            fields = self.model.process.processes
+            weights = {name: w for name, w in settings["weights"].items() if name in fields}
+            settings = {**settings, "weights": weights}
+        if isinstance(settings.get("objective"), dict):  # the one inside
+            settings = {**settings, "objective": self._objective(settings["objective"])}
+        return settings
 
     def save(self) -> None:
         """Write the checkpoint and the model with averaged weights, each atomically."""
@@ -286,17 +301,19 @@ class Trainer:
             extended &= int(header["steps"]) < self.config.steps
             if extended and self.before_decay.exists():
                 header, tensors = read_tensors(self.before_decay, CHECKPOINT_FORMAT)
-            identity = _EARLIER | json.loads(header["identity"])
-            differences = [
-                key for key, value in self.identity().items() if value != identity.get(key)
-            ]
+            identity = completed(json.loads(header["identity"]))
+            differences: dict[str, str] = {}  # the first of each group of settings
+            for key, values in changes(identity, self.identity()):
+                differences.setdefault(key.partition(".")[0], _told(key, values))
             if differences:
                 raise ModelFileError(
                     f"'{self.checkpoint}' belongs to another run: different "
-                    f"{', '.join(differences)}.",
+                    f"{', '.join(differences.values())}.",
                     fix=fix,
                 )
-            self._load(tensors)
+            if extended and int(header["decay_start"]) == 0:  # all of it was decay
+                return
+            self._load(tensors, fix)
             self.step, self.judged = int(header["step"]), int(header["judged"])
             self.seconds = float(header["seconds"])
             self.cpu_seconds = float(header.get("cpu_seconds", "0"))  # absent in older checkpoints
@@ -305,12 +322,28 @@ class Trainer:
         except (KeyError, RuntimeError, ValueError) as error:
             raise ModelFileError(f"'{self.checkpoint}' is damaged: {error}", fix=fix) from error
 
-    def _load(self, tensors: dict[str, torch.Tensor]) -> None:
+    def _load(self, tensors: dict[str, torch.Tensor], fix: str) -> None:
         parts: dict[str, dict[str, torch.Tensor]] = {"network": {}, "optimizer": {}, "average": {}}
         for key, value in tensors.items():
             kind, name = key.split(".", 1)
             parts[kind][name] = value
+        for name, value in self.network.state_dict().items():
+            found = parts["network"].get(name)
+            if found is None or found.shape != value.shape:
+                was = "nothing" if found is None else f"the shape {tuple(found.shape)}"
+                raise ModelFileError(
+                    f"'{self.checkpoint}' is of another network: '{name}' has the shape "
+                    f"{tuple(value.shape)} here and {was} there.",
+                    fix=f"Train with the code that wrote it, or {fix[0].lower()}{fix[1:]}",
+                )
         self.network.load_state_dict(parts["network"])
         self.optimizers.load(parts["optimizer"])
         for i, value in enumerate(self.average.values):
             value.copy_(parts["average"][str(i)])
+
+
+def _told(key: str, values: tuple[Any, Any]) -> str:
+    """A setting that differs, (there, here): with its values if they are short."""
+    if any(not isinstance(v, str | int | float) or len(str(v)) > _SHORT for v in values):
+        return key.partition(".")[0]
+    return "{} ({} there, {} here)".format(key, *values)

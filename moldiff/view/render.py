@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import html
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +12,7 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from moldiff.chem.quiet import quiet
+from moldiff.report.page import colours, policy
 from moldiff.text import replace_text
 from moldiff.view.card import COLUMNS, describe, describe_frames
 
@@ -106,8 +105,8 @@ def assemble(
     code = f'(() => {{\n"use strict";\n{code}}})();'
     return Template((page / template).read_text(encoding="utf-8")).substitute(
         title=html.escape(title),
-        policy=_policy(library, code),
-        style="".join((page / name).read_text(encoding="utf-8") for name in styles),
+        policy=policy(library, code),
+        style=colours() + "".join((page / name).read_text(encoding="utf-8") for name in styles),
         data=_json(data),
         library=library,
         code=code,
@@ -142,15 +141,3 @@ def _data(
 def _json(data: Mapping[str, Any]) -> str:
     """JSON that cannot end its script element, whatever the names and tags hold."""
     return json.dumps(data, allow_nan=False, separators=(",", ":")).translate(_ESCAPES)
-
-
-def _policy(*scripts: str) -> str:
-    """A content security policy that runs these scripts and nothing else, and no network."""
-    hashes = " ".join(
-        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
-        for script in scripts
-    )
-    return (
-        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; "
-        "img-src data: blob:; base-uri 'none'; form-action 'none'"
-    )

@@ -10,6 +10,7 @@ from rdkit.Chem import rdDistGeom, rdMolAlign, rdMolTransforms
 from moldiff.chem.conformers import conformers
 from moldiff.chem.geometry import dihedrals
 from moldiff.geometry.arrays import shape_distances, wrap
+from tests.molecules import embedded
 
 FLEXIBLE = "C[C@@H]1CCCC[C@H]1OCC(=O)N[C@@H](CO)C(=O)[O-]"
 
@@ -18,12 +19,6 @@ FLEXIBLE = "C[C@@H]1CCCC[C@H]1OCC(=O)N[C@@H](CO)C(=O)[O-]"
 def flexible():
     """The ensemble of a molecule with a ring, stereo centres and rotors; built once."""
     return conformers(Chem.MolFromSmiles(FLEXIBLE))
-
-
-def embedded(smiles, seed=7):
-    mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
-    assert rdDistGeom.EmbedMolecule(mol, randomSeed=seed) == 0
-    return mol
 
 
 def bond_lengths(x, mol, heavy):

@@ -6,6 +6,7 @@ from rdkit import Chem
 from rdkit.Chem import rdDepictor, rdDistGeom
 
 from moldiff.chem.ligand import Ligand, prepare_ligand
+from tests.molecules import embedded
 
 
 def raw(smiles):
@@ -80,8 +81,7 @@ def test_ammonium_without_its_charge_is_mended():
 
 
 def test_non_finite_coordinates_are_dropped_and_the_input_stays_as_it_was():
-    mol = Chem.AddHs(Chem.MolFromSmiles("CCO"))
-    rdDistGeom.EmbedMolecule(mol, randomSeed=1)
+    mol = embedded("CCO", seed=1)
     mol.GetConformer().SetPositions(np.full((9, 3), np.nan))
     before = mol.ToBinary()
     ligand = prepare_ligand(mol, ph=7.4)

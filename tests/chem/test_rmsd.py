@@ -8,6 +8,7 @@ from rdkit import Chem
 from rdkit.Chem import AllChem, rdMolAlign
 
 from moldiff.chem.rmsd import pose_rmsd, pose_rmsds
+from tests.molecules import embedded
 
 
 def test_rmsd_knows_symmetry_but_not_superposition() -> None:
@@ -34,12 +35,6 @@ def test_symmetry_without_end_is_cut_short() -> None:
     AllChem.Compute2DCoords(mol)
     found = pose_rmsds([mol], mol)
     assert found is not None and found[0] == pytest.approx(0.0, abs=1e-6)
-
-
-def embedded(smiles: str) -> Chem.Mol:
-    mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
-    AllChem.EmbedMolecule(mol, randomSeed=1)
-    return mol
 
 
 def test_distance_ignores_symmetry_and_protonation() -> None:

@@ -22,15 +22,10 @@ from moldiff.chem import (
 )
 from moldiff.chem.vocabulary import BOND_INDEX, BOND_TYPES
 from moldiff.errors import ConfigError
+from tests.molecules import embedded
 
 SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
 MOLECULES = list(Chem.SDMolSupplier(str(SAMPLE), sanitize=False, removeHs=False))
-
-
-def embedded(smiles: str) -> Chem.Mol:
-    mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
-    assert AllChem.EmbedMolecule(mol, randomSeed=1) == 0
-    return mol
 
 
 def encoded(mol: Chem.Mol, vocabulary: Vocabulary = QM9) -> Encoded:

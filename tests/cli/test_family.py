@@ -15,6 +15,7 @@ import yaml
 import moldiff
 from moldiff.methods import METHODS, SAMPLERS
 from moldiff.references import bibliography
+from moldiff.registry import names
 
 Run = Callable[..., Any]
 SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
@@ -25,7 +26,8 @@ def test_methods_lists_the_family(run: Run) -> None:
     done = run("methods")
     assert done.status == 0
     first = {line.split()[0] for line in done.out.splitlines() if line.strip()}
-    assert {*METHODS, *SAMPLERS} <= first
+    assert {*METHODS, *SAMPLERS, *names("guidance")} <= first
+    assert "atoms, pairs" in done.out and "denoiser" not in done.out
     assert "1503.03585" in done.out and "DPM-Solver++(2M)" in done.out
 
 

@@ -85,6 +85,7 @@ def test_what_is_not_a_list_of_names_is_refused(wrong: dict[str, object]) -> Non
         ("valence,below", "not a setting"),
         ("valence,below=low", "must be a number"),
         ("valence,blow=1", "Did you mean 'below'"),
+        ("valence,below=0.2,below=0.6", "'below' of the guidance 'valence' is set twice"),
         ("valence,below=7", "from 0 to 1"),
         ("classifier_free", "without conditions"),
         ("2", "without conditions"),

@@ -159,3 +159,31 @@ def test_what_cannot_be_imported_is_one_clear_line(
         assert done.status == 2 and told in done.err, done.err
         assert len(done.err.splitlines()) == 1 and "Traceback" not in done.err
     assert not (tmp_path / "out.sdf").exists()
+
+
+GUIDANCE = """
+from dataclasses import dataclass
+
+from moldiff.diffusion.denoiser import Denoiser
+from moldiff.diffusion.guidance import Guidance
+from moldiff.registry import register
+
+
+@register("guidance", "wrong", context=("denoiser",))
+@dataclass(frozen=True, eq=False)
+class Wrong(Guidance):
+    denoiser: Denoiser
+
+    def __call__(self, x_t, t, previous=None):
+        prediction = self.denoiser(x_t, t, previous)
+        return prediction.replace(positions=prediction["points"])
+"""
+
+
+def test_a_guidance_that_asks_for_another_field(run: Run, model_file: Path, tmp_path: Path) -> None:
+    path, out = tmp_path / "wrong.py", tmp_path / "out.sdf"
+    path.write_text(GUIDANCE)
+    words = ("generate", "-n", 2, "--model", model_file, "-o", out, "--import", path)
+    done = run(*words, "--guidance", "wrong")
+    assert done.status == 2 and not out.exists()
+    assert "There is no field 'points' in this batch. It holds positions, types" in done.err

@@ -43,7 +43,7 @@ def test_prepare_train_generate(run: Run, tiny_config: Path, tmp_path: Path) -> 
     model = tmp_path / "run" / "model.safetensors"
     assert f"moldiff generate -n 32 --model {model}" in trained.out
     assert "Training 6 steps on 46 molecules" in trained.err
-    assert [row["step"] for row in rows(tmp_path / "run" / "log.csv")] == ["6"]
+    assert [row["step"] for row in rows(tmp_path / "run" / "log.csv")] == list("123456")
     assert {"positions", "types", "bonds", "speed"} <= set(rows(tmp_path / "run" / "log.csv")[0])
     (figures,) = rows(tmp_path / "run" / "evaluation.csv")
     assert figures["step"] == "4" and figures["samples"] == "3"
@@ -59,11 +59,11 @@ def test_resuming_is_said_and_the_log_stays_clean(
     assert run("train", tiny_config, "--steps", 3).status == 0
     log = tmp_path / "run" / "log.csv"
     with log.open("a") as file:
-        file.write(log.read_text().splitlines()[1].replace("3,", "5,", 1) + "\n4,0.")
+        file.write(log.read_text().splitlines()[3].replace("3,", "5,", 1) + "\n4,0.")
     again = run("train", tiny_config)
     assert again.status == 0, again.err
     assert "Resuming" in again.err and "step 2 of 6" in again.err  # before its decay
-    assert [row["step"] for row in rows(log)] == ["6"]
+    assert [row["step"] for row in rows(log)] == list("123456")
     finished = run("train", tiny_config)
     assert finished.status == 0 and "is finished: step 6" in finished.err
     kept = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
@@ -218,11 +218,11 @@ def test_going_on_repeats_every_option(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = ["train", "my file.sdf", "--output", "a b", "--data", "d.sdf", "--steps", "5"]
-    words += ["--batch", "2", "--threads", "1", "--device", "cpu"]
+    words += ["--batch", "2", "--threads", "1", "--device", "cpu", "--logger", "tensorboard"]
     seen: list[str] = []
 
     class Run_:
-        def __init__(self, config: object, source: str, again: str) -> None:
+        def __init__(self, config: object, source: str, again: str, loggers: object) -> None:
             seen.append(again)
 
         def train(self) -> None:

@@ -38,18 +38,52 @@ EXAMPLES: dict[tuple[str, str], dict[str, Any]] = {
 }
 
 
+_JUMP = {"name": "jump", "schedule": "rectified"}
+_FLOW = {"name": "geodesic", "schedule": "rectified"}
+_FLAT = {"name": "gaussian", "schedule": "rectified", "scale": 3.0}
+_CLASSES = {"types": 3, "charges": 3, "bonds": 4}
+
+#: Domain -> its own settings, and those of a network and of a process for it, if it has one.
+DOMAINS: dict[str, dict[str, Any]] = {
+    "molecules": {
+        "domain": {
+            "vocabulary": {"elements": ["H", "C", "O"], "charges": [-1, 0, 1]},
+            "sizes": {"3": 0.25, "5": 0.75},
+        },
+        "network": {"name": "transformer", "layers": 1},
+        "process": {
+            "positions": {"name": "gaussian", "schedule": "cosine", "space": "zero_com"},
+            **{
+                f: {**_JUMP, "space": {"name": "categorical", "probabilities": [1 / k] * k}}
+                for f, k in _CLASSES.items()
+            },
+        },
+    },
+    "poses": {
+        "network": {
+            "name": "contacts", "width": 32, "channels": 8, "layers": 1, "heads": 2,
+            "pair_width": 16, "neighbours": 8, "pocket_channels": 4, "pocket_layers": 1,
+            "pocket_neighbours": 8,
+        },
+        "process": {
+            "translation": {**_FLAT, "space": "euclidean"},
+            "rotation": {**_FLOW, "space": "so3"},
+            "torsions": {**_FLOW, "space": "torus"},
+        },
+    },
+    "distances": {
+        "network": {
+            "name": "mixture", "width": 32, "ligand_layers": 1, "pocket_layers": 1, "hidden": 16,
+            "components": 3,
+        },
+    },
+}  # fmt: skip
+
+
 def exact() -> GaussianDenoiser:
     """A denoiser of molecules for guidances to hold."""
-    classes = {"types": 3, "charges": 3, "bonds": 4}
-    jump = {"name": "jump", "schedule": "rectified"}
-    spaces = {f: {"name": "categorical", "probabilities": [1 / k] * k} for f, k in classes.items()}
-    process = Product.from_config(
-        {
-            "positions": {"name": "gaussian", "schedule": "cosine"},
-            **{f: {**jump, "space": space} for f, space in spaces.items()},
-        }
-    )
-    return GaussianDenoiser(process, 1.0, {f: (1 / k,) * k for f, k in classes.items()})
+    process = Product.from_config(DOMAINS["molecules"]["process"])
+    return GaussianDenoiser(process, 1.0, {f: (1 / k,) * k for f, k in _CLASSES.items()})
 
 
 #: What whoever builds a class supplies, where it has no default.

@@ -8,7 +8,7 @@ import torch
 from moldiff import registry
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.denoiser import NetworkDenoiser
-from moldiff.diffusion.precondition import Karras
+from moldiff.diffusion.denoiser.precondition import Karras
 from moldiff.domain import distances, poses
 from moldiff.nn import GraphNetwork
 from moldiff.nn.distances import reference

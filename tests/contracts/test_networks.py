@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,8 +16,8 @@ from torch import Tensor
 from moldiff.chem import QM9, Encoded, encode
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.denoiser import NetworkDenoiser
+from moldiff.diffusion.denoiser.precondition import Karras
 from moldiff.diffusion.objective import Denoising
-from moldiff.diffusion.precondition import Karras
 from moldiff.diffusion.process import Gaussian, Jump, Product
 from moldiff.diffusion.schedule import Cosine, Rectified
 from moldiff.diffusion.space import Categorical, ZeroCoM
@@ -46,15 +46,10 @@ PROCESS = Product(
 )
 CLASSES = PROCESS.categorical()
 
-pytestmark = pytest.mark.parametrize("name", names("interaction"))
-
-
-@pytest.fixture(autouse=True)
-def fixed_weights() -> Iterator[None]:
-    """Initial weights come from torch's global generator: fix it, for the test only."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        yield
+pytestmark = [
+    pytest.mark.parametrize("name", names("interaction")),
+    pytest.mark.usefixtures("fixed_weights"),
+]
 
 
 def small_config(name: str) -> dict[str, object]:

@@ -15,9 +15,9 @@ from torch.nn import functional as F
 from moldiff import registry
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.denoiser import NetworkDenoiser
+from moldiff.diffusion.denoiser.precondition import Precondition
 from moldiff.diffusion.network import Network, Symmetry
 from moldiff.diffusion.objective import Denoising, Objective, Times
-from moldiff.diffusion.precondition import Precondition
 from moldiff.diffusion.process import Product
 
 SITES = {"types": 3, "bonds": 4}

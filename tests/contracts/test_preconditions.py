@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from moldiff import registry
-from moldiff.diffusion.precondition import Precondition
+from moldiff.diffusion.denoiser.precondition import Precondition
 from moldiff.diffusion.process import Gaussian
 from moldiff.diffusion.schedule import derivative
 from moldiff.diffusion.space import Euclidean

@@ -245,6 +245,13 @@ def test_gaussian_moments(name: str, make: Callable[..., Any], rng: torch.Genera
     assert (x_t.var(0) / sigma**2 - 1).abs().max() < 5 * (2 / B) ** 0.5
 
 
+@pytest.mark.parametrize("scale", [-1, 0, float("inf"), float("nan")])
+def test_a_scale_is_above_0(scale: float) -> None:
+    settings = {"name": "gaussian", "schedule": "cosine", "scale": scale}
+    with pytest.raises(ConfigError, match="'scale' must be a number"):
+        registry.build("process", settings)
+
+
 @dataclass(frozen=True)
 class Axes(Space):
     """R^3 whose noise is its third unit vector: what is drawn can be told from what is given."""

@@ -13,12 +13,12 @@ from moldiff.errors import ConfigError
 from moldiff.methods import METHODS
 from moldiff.references import OWN, bibliography, bibtex, reference
 
-#: Domains and tasks are what methods are applied to; they come from no paper.
+#: Domains and tasks are what methods are applied to, loggers what a run reports to: from no paper.
 CLASSES = [
     (kind, name)
     for kind in registry.kinds()
     for name in registry.names(kind)
-    if kind not in ("domain", "task")
+    if kind not in ("domain", "logger", "task")
 ]
 PREPRINT, JOURNAL = {"eprint", "archiveprefix"}, {"journal", "volume", "pages"}
 

@@ -15,10 +15,10 @@ from torch.nn import functional as F
 
 from moldiff import registry
 from moldiff.diffusion.batch import Batch
-from moldiff.diffusion.bound import elbo, flow_log_likelihood
 from moldiff.diffusion.denoiser import GaussianDenoiser, NetworkDenoiser
 from moldiff.diffusion.network import Network, Symmetry
 from moldiff.diffusion.objective import Objective
+from moldiff.diffusion.objective.bound import elbo, flow_log_likelihood
 from moldiff.diffusion.process import Gaussian, PowerLaw, Product
 from moldiff.diffusion.sampler import Ancestral, Sampler
 from moldiff.diffusion.schedule import Cosine

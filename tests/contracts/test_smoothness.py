@@ -8,7 +8,7 @@ whatever it comes from.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -25,15 +25,9 @@ from moldiff.nn.inputs import LigandInput, PocketInput
 from moldiff.nn.mixture import REACH
 from moldiff.nn.sites import nearest
 
+pytestmark = pytest.mark.usefixtures("fixed_weights")
+
 Path = Callable[[Tensor], Tensor]
-
-
-@pytest.fixture(autouse=True)
-def fixed_weights() -> Iterator[None]:
-    """Initial weights come from torch's global generator: fix it, for the test only."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        yield
 
 
 @torch.no_grad()

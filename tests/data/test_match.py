@@ -6,19 +6,18 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from rdkit import Chem
-from rdkit.Chem import rdDistGeom
 
 from moldiff.chem.geometry import turn
 from moldiff.chem.rotors import Rotors, find_rotors
 from moldiff.data.match import Match, match
 from moldiff.geometry.arrays import shape_distances
+from tests.molecules import embedded
 
 FLEXIBLE = "C[C@@H]1CCCC[C@H]1OCC(=O)N[C@@H](CO)C(=O)[O-]"
 
 
 def shape(smiles: str, seed: int) -> tuple[npt.NDArray[np.float32], Rotors]:
-    mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
-    assert rdDistGeom.EmbedMolecule(mol, randomSeed=seed) == 0
+    mol = embedded(smiles, seed=seed)
     mol = Chem.RemoveHs(mol)
     x = mol.GetConformer().GetPositions()
     return (x - x.mean(0)).astype(np.float32), find_rotors(mol)

@@ -6,19 +6,18 @@ from pathlib import Path
 
 import pytest
 from rdkit import Chem
-from rdkit.Chem import AllChem
 
 from moldiff.chem import QM9, canonical_smiles, decode
 from moldiff.data.molecules import prepare
 from moldiff.data.split import split_by_hash
 from moldiff.errors import ConfigError, DataError
+from tests.molecules import embedded
 
 THIRDS = (0.5, 0.25, 0.25)
 
 
 def block(smiles: str, hydrogens: bool = True) -> str:
-    mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
-    assert AllChem.EmbedMolecule(mol, randomSeed=1) == 0
+    mol = embedded(smiles, seed=1)
     mol.SetProp("_Name", smiles)
     Chem.Kekulize(mol, clearAromaticFlags=True)
     return str(Chem.MolToMolBlock(mol if hydrogens else Chem.RemoveHs(mol)))

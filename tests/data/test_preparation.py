@@ -434,18 +434,30 @@ def test_killed_at_any_moment_the_same_command_goes_on(
     assert not (tmp_path / ".store.shards").exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_says_what_is_kept_and_how_to_go_on(big: Path, tmp_path: Path, number: int) -> None:
-    process = launch(tmp_path, "data", "prepare", "big.sdf", "-o", "store", "--jobs", 2)
-    finished(tmp_path / ".store.shards", 2)
+@pytest.mark.parametrize(
+    ("words", "number", "folder"),
+    [
+        ("data prepare big.sdf --output store --jobs 2", signal.SIGINT, ".store.shards"),
+        ("data prepare big.sdf --output store --jobs 2", signal.SIGTERM, ".store.shards"),
+        pytest.param(
+            "train big.sdf --output run", signal.SIGINT, "run/.data.shards", marks=pytest.mark.slow
+        ),
+    ],
+)
+def test_ctrl_c_says_what_is_kept_and_how_to_go_on(
+    big: Path, tmp_path: Path, words: str, number: int, folder: str
+) -> None:
+    process = launch(tmp_path, *words.split())
+    finished(tmp_path / folder, 2)
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    (line,) = err.splitlines()
-    stopped, _, again = line.partition(", kept in .store.shards. ")
+    line = err.splitlines()[-1]
+    assert "Traceback" not in err and len(err.splitlines()) == (2 if "train" in words else 1)
+    stopped, _, again = line.partition(f", kept in {folder}. ")
     assert re.fullmatch(r"Stopped after \d+ records", stopped)
-    assert again == "To go on: moldiff data prepare big.sdf --output store --jobs 2"
-    lines = (tmp_path / ".store.shards" / "journal.jsonl").read_text().splitlines()
+    assert again == f"To go on: moldiff {words}"
+    lines = (tmp_path / folder / "journal.jsonl").read_text().splitlines()
     kept = sum(json.loads(entry)["records"] for entry in lines)
     assert kept - 50 <= int(stopped.split()[2]) <= kept  # one may not have been told yet
 

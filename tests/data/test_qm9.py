@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rdkit import Chem
 from rdkit.Chem import AllChem
 
 from moldiff.chem import QM9, Rejected, canonical_smiles, decode
 from moldiff.data import qm9
 from moldiff.data.bonds import assign_bonds
 from moldiff.errors import DataError, MissingExtraError
+from tests.molecules import embedded
 
 WATER = {
     "XYZ_file": "dsgdb9nsd_000003.xyz",
@@ -78,8 +78,7 @@ def test_edm_split() -> None:
     "smiles", ["C=O", "c1cc[nH]c1", "C#N", "C[N+]#[C-]", "OC(F)=O", "[NH3+]CC([O-])=O", "c1ccccc1"]
 )
 def test_bonds_from_a_geometry(smiles: str) -> None:
-    mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
-    assert AllChem.EmbedMolecule(mol, randomSeed=1) == 0
+    mol = embedded(smiles, seed=1)
     AllChem.MMFFOptimizeMolecule(mol)
     symbols = [atom.GetSymbol() for atom in mol.GetAtoms()]
     found = list(assign_bonds(symbols, mol.GetConformer().GetPositions(), smiles))

@@ -18,11 +18,13 @@ from moldiff.chem import (
     relax_hydrogens,
     strict_failure,
 )
+from moldiff.chem.vocabulary import AROMATIC
 from moldiff.cli import main
 from moldiff.data.skeleton import fold_store
 from moldiff.data.store import Entry, Store
-from moldiff.errors import DataError
+from moldiff.errors import ConfigError, DataError
 from moldiff.generation.run import generate
+from moldiff.train import TrainConfig, Trainer
 
 SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
 
@@ -64,6 +66,32 @@ def test_folding_on_the_command_line(store: Store, tmp_path: Path) -> None:
     assert main(words) == 2 and main([*words, "--force"]) == 0  # never replaced unasked
     folded = Store.open(tmp_path / "out", verify=True)
     assert folded.vocabulary.hydrogens and len(folded) > 0
+
+
+def test_aromatic_bonds_may_have_a_class(store: Store, tmp_path: Path) -> None:
+    assert main(["data", "fold", str(store.path), "-o", str(tmp_path / "out"), "--aromatic"]) == 0
+    folded = Store.open(tmp_path / "out", verify=True)
+    assert folded.vocabulary.aromatic
+    rings = [k for k in range(len(folded)) if "c1" in folded.smiles(k)]
+    assert rings
+    for k in range(len(folded)):
+        assert canonical_smiles(decode(folded[k], folded.vocabulary)) == folded.smiles(k)
+        assert (AROMATIC in folded[k].bonds) == any(c in folded.smiles(k) for c in "cno")
+
+
+def test_a_model_of_aromatic_bonds_trains_generates_and_has_no_valences(
+    store: Store, tmp_path: Path
+) -> None:
+    fold_store(store, tmp_path / "data", aromatic=True)
+    network = {"name": "transformer", "width": 16, "pair_width": 8, "layers": 1, "heads": 2}
+    settings = {"data": str(tmp_path / "data"), "output": str(tmp_path / "run"), "steps": 2}
+    settings |= {"network": network, "batch": 4, "evaluation": {"every": 0}}
+    list(Trainer(TrainConfig.from_dict(settings), Store.open(tmp_path / "data")).fit())
+    model = load(tmp_path / "run" / "model.safetensors")
+    molecules = list(generate(model, Request(2), sampling={"steps": 2}))
+    assert len(molecules) == 2
+    with pytest.raises(ConfigError, match="needs bonds with orders"):
+        list(generate(model, Request(2), sampling={"steps": 2, "valence": 0.5}))
 
 
 def test_a_store_is_not_folded_into_itself(store: Store, tmp_path: Path) -> None:

@@ -11,10 +11,12 @@ import torch
 from moldiff.diffusion.batch import (
     FIELDS,
     Batch,
+    Field,
     pair_count,
     pair_indices,
     pair_selector,
     pair_table,
+    register_field,
 )
 
 CPU = torch.device("cpu")
@@ -46,6 +48,26 @@ def test_it_is_frozen(batch: Batch) -> None:
 def test_only_known_fields(wrong: Mapping[str, torch.Tensor]) -> None:
     with pytest.raises(ValueError, match="positions"):
         Batch(wrong)
+
+
+def test_all_fields_have_the_same_number_of_graphs(batch: Batch) -> None:
+    with pytest.raises(ValueError, match=r"'types': \(3, 4\)"):
+        batch.replace(types=torch.zeros(3, 4, dtype=torch.long))
+
+
+def test_a_field_that_is_not_held(batch: Batch) -> None:
+    assert "charges" not in batch and batch.get("charges") is None
+    with pytest.raises(KeyError) as caught:
+        batch["charges"]
+    assert str(caught.value) == (
+        "There is no field 'charges' in this batch. It holds bonds, positions, types."
+    )
+
+
+def test_a_field_of_an_unknown_scope_is_not_registered() -> None:
+    with pytest.raises(ValueError, match=r"'graph', 'rotor'.*not 'residue'"):
+        register_field("frames", Field("residue", (3, 3), "rotation of each residue"))  # type: ignore[arg-type]
+    assert "frames" not in FIELDS
 
 
 def test_replace_refuses_unknown_fields(batch: Batch) -> None:

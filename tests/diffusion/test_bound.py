@@ -11,8 +11,8 @@ from torch import Tensor
 
 from moldiff import registry
 from moldiff.diffusion.batch import Batch
-from moldiff.diffusion.bound import elbo, flow_log_likelihood
 from moldiff.diffusion.denoiser import Denoiser, GaussianDenoiser
+from moldiff.diffusion.objective.bound import elbo, flow_log_likelihood
 from moldiff.diffusion.process import Gaussian, Geodesic, Jump, PowerLaw, Product
 from moldiff.diffusion.schedule import Rectified, Schedule
 from moldiff.diffusion.space import Categorical, Euclidean, Torus, ZeroCoM

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +31,13 @@ from moldiff.model import Model
 from moldiff.models import card_rows, load
 from moldiff.nn import Autoencoder
 from moldiff.train import TrainConfig, Trainer
-from moldiff.train.workloads.base import task
+from moldiff.train.workload import task
 from moldiff.train.workloads.check import check
 from moldiff.train.workloads.codecs import CLOSE, trials
 from moldiff.train.workloads.latents import resolve_latent
 from tests.batches import permuted
+
+pytestmark = pytest.mark.usefixtures("fixed_weights")
 
 SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
 PART = {
@@ -45,14 +47,6 @@ PART = {
 CODEC = {"name": "autoencoder", "width": 4, "encoder": PART, "decoder": PART}
 CLASSES = QM9.classes
 FIELDS = ("positions", "types", "charges", "bonds")
-
-
-@pytest.fixture(autouse=True)
-def fixed_weights() -> Iterator[None]:
-    """Initial weights come from torch's global generator: fix it, for the test only."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +204,17 @@ def test_a_codec_file_round_trips(codec_file: Path, store: Store, tmp_path: Path
     assert trials(codec, store, molecules=1, rng=rng)["samples"] == 1
     with pytest.raises(ModelFileError, match="--method latent"):
         load(codec_file)  # a codec alone generates nothing
+
+
+def test_a_codec_starts_from_a_codec(
+    codec_config: TrainConfig, codec_file: Path, store: Store, tmp_path: Path
+) -> None:
+    settings = dataclasses.replace(codec_config, output=str(tmp_path), init=str(codec_file))
+    begun = Trainer(settings, store).network.state_dict()
+    first = Model.load(codec_file).network.state_dict()
+    assert all(torch.equal(value, first[name]) for name, value in begun.items())
+    with pytest.raises(ModelFileError, match="model of molecules, not a codec"):
+        Trainer(dataclasses.replace(settings, init="qm9"), store)
 
 
 def latent(codec: Path, store: Store, output: Path, method: str | None = None) -> TrainConfig:

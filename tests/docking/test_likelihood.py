@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from rdkit import Chem
-from rdkit.Chem import AllChem
 
 from moldiff.chem.graph import molecular_graph, symmetries
 from moldiff.chem.rotors import find_rotors
@@ -25,6 +24,7 @@ from moldiff.nn.sites import nearest
 from moldiff.protein.tokens import NAMED, TOKENS
 from moldiff.train import TrainConfig, Trainer
 from moldiff.train.workloads.distances import DistanceLoss, decoys, make_batch, pair_loss, trials
+from tests.molecules import embedded
 from tests.one_device import META, on_meta, watched
 
 SMALL = {
@@ -40,8 +40,7 @@ SMALL = {
 def complex_of(smiles: str, seed: int) -> Complex:
     """A ligand in a pocket of residues put at random outside it, all atoms of each together."""
     rng = np.random.default_rng(seed)
-    mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
-    AllChem.EmbedMolecule(mol, randomSeed=seed)
+    mol = embedded(smiles, seed=seed)
     mol = Chem.RemoveHs(mol)
     crystal = mol.GetConformer().GetPositions().astype(np.float32)
     pocket, tokens, residue = [], [], []

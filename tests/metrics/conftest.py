@@ -11,14 +11,14 @@ from rdkit import Chem
 from rdkit.Chem import AllChem
 
 from moldiff.io import Record, read_molecules
+from tests.molecules import embedded
 
 SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
 
 
 def embed(smiles: str) -> Chem.Mol:
     """A relaxed molecule from SMILES, kekulised, with its hydrogens and NoImplicit."""
-    mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
-    assert AllChem.EmbedMolecule(mol, randomSeed=11) == 0
+    mol = embedded(smiles, seed=11)
     AllChem.MMFFOptimizeMolecule(mol, maxIters=2000)
     Chem.Kekulize(mol, clearAromaticFlags=True)
     for atom in mol.GetAtoms():

@@ -27,6 +27,7 @@ from moldiff.protein import (
     read_structure,
 )
 from moldiff.protein.cavity import burial, find_cavities
+from tests.molecules import embedded
 
 Write = Callable[..., Path]
 
@@ -91,8 +92,7 @@ def test_absurd_boxes_are_refused(centre: object, size: object) -> None:
 
 
 def test_box_from_ligand() -> None:
-    mol = Chem.AddHs(Chem.MolFromSmiles("CCO"))
-    AllChem.EmbedMolecule(mol, randomSeed=1)
+    mol = embedded("CCO", seed=1)
     box = box_from_ligand(mol)
     np.testing.assert_allclose(box.centre, mol.GetConformer().GetPositions()[:3].mean(0), atol=1e-5)
     assert box.size.tolist() == [25, 25, 25]

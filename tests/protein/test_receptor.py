@@ -13,6 +13,7 @@ from rdkit.Chem import AllChem
 
 from moldiff.errors import InputError
 from moldiff.protein import Receptor, prepare_receptor, read_structure, write_pdb
+from tests.molecules import embedded
 
 Write = Callable[..., Path]
 Line = Callable[..., str]
@@ -175,8 +176,7 @@ MOLECULES = {
 @pytest.mark.parametrize("name", MOLECULES)
 def test_cofactors_by_geometry(write: Write, name: str) -> None:
     """Donors and their hydrogens found from heavy atoms alone are those of the bond orders."""
-    mol = Chem.AddHs(Chem.MolFromSmiles(MOLECULES[name]))
-    assert AllChem.EmbedMolecule(mol, randomSeed=7) == 0
+    mol = embedded(MOLECULES[name], seed=7)
     AllChem.MMFFOptimizeMolecule(mol, maxIters=2000)
     heavy = Chem.RemoveHs(mol)
     wanted = [a.GetTotalNumHs() if a.GetAtomicNum() in (7, 8) else 0 for a in heavy.GetAtoms()]

@@ -111,6 +111,18 @@ def test_misspelt_keys(wrong: dict[Any, Any], told: str, fix: str) -> None:
         {"network": None},
         {"sampling": "fast"},
         {"objective": 5},
+        {"seed": -1},
+        {"output": ""},
+        {"output": " "},
+        {"data": ""},
+        {"checkpoint_minutes": -1},
+        {"checkpoint_minutes": float("nan")},
+        {"optimizer": {"warmup": -1}},
+        {"optimizer": {"decay": -1}},
+        {"optimizer": {"weight_decay": float("inf")}},
+        {"network": {"name": "transformer", "width": float("nan")}},
+        {"sampling": {"grid": [{"name": "power", "exponent": float("nan")}]}},
+        {"process": {"positions": {"name": "gaussian", "scale": float("nan")}}},
     ],
     ids=str,
 )
@@ -189,7 +201,7 @@ def test_numbers_with_an_exponent_are_numbers_in_yaml(tmp_path: Path) -> None:
     config = TrainConfig.from_yaml(path)
     assert config.sampling == {"stepper": {"name": "ancestral", "eta": 1e-3}, "temperature": 0.5}
     assert config.name == "1e5" and config.checkpoint_minutes == 100.0
-    path.write_text(notation.written(config.to_dict()))
+    path.write_text(notation.to_yaml(config.to_dict()))
     assert TrainConfig.from_yaml(path) == config
 
 
@@ -199,6 +211,30 @@ def test_yaml_that_holds_no_settings(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(ConfigError, match=r"run\.yaml"):
         TrainConfig.from_yaml(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "lines"),
+    [
+        ("data: a\nsteps: 7\noutput: b\nsteps: 8\n", "steps", (2, 4)),
+        ("data: a\noutput: b\noptimizer:\n  lr: 1.0\n  'lr': 2.0\n", "lr", (4, 5)),
+        ("data: a\noutput: b\noptimizer: {lr: 1, lr: 2}\n", "lr", (3, 3)),
+    ],
+)
+def test_repeated_keys(tmp_path: Path, text: str, key: str, lines: tuple[int, int]) -> None:
+    """PyYAML takes the last of them."""
+    path = tmp_path / "run.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match="Keep one") as caught:
+        TrainConfig.from_yaml(path)
+    place = f"the key '{key}' is in line {lines[0]} and again in line {lines[1]}"
+    assert f"In '{path}', {place}." == caught.value.what
+
+
+def test_merged_keys_are_not_repeated() -> None:
+    text = "a: &a {lr: 1, clip: 2}\nb: {c: &c {<<: *a, lr: 3}}\nd: {<<: *c, lr: 4}\n"
+    read = notation.from_yaml(text)
+    assert read["b"]["c"] == {"lr": 3, "clip": 2} and read["d"] == {"lr": 4, "clip": 2}
 
 
 def test_unreadable_yaml(tmp_path: Path) -> None:

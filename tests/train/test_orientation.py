@@ -16,7 +16,7 @@ from moldiff.model import Model
 from moldiff.models import card_rows
 from moldiff.nn.inputs import PocketInput
 from moldiff.train import TrainConfig
-from moldiff.train.orientation import turned
+from moldiff.train.orientation import randomly_oriented
 from moldiff.train.workloads.molecules import Molecules
 
 PLAIN = {
@@ -39,7 +39,7 @@ def turns(before: Batch, after: Batch) -> torch.Tensor:
 
 def test_every_graph_is_turned_by_its_own_orthogonal_matrix() -> None:
     x_0 = batch(6)
-    after, noise = turned(x_0, x_0, rng=torch.Generator().manual_seed(1))
+    after, noise = randomly_oriented(x_0, x_0, rng=torch.Generator().manual_seed(1))
     matrices = turns(x_0, after)
     torch.testing.assert_close(
         matrices @ matrices.mT, torch.eye(3).expand(6, 3, 3), atol=1e-4, rtol=0
@@ -47,12 +47,12 @@ def test_every_graph_is_turned_by_its_own_orthogonal_matrix() -> None:
     assert (matrices[0] - matrices[1]).abs().max() > 0.1
     assert torch.equal(after["types"], x_0["types"])
     assert noise is not None and torch.equal(noise["positions"], after["positions"])
-    assert turned(x_0, None, rng=torch.Generator())[1] is None
+    assert randomly_oriented(x_0, None, rng=torch.Generator())[1] is None
 
 
 def test_the_matrices_are_uniform_on_rotations_and_reflections() -> None:
     x_0 = batch(4000)
-    matrices = turns(x_0, turned(x_0, None, rng=torch.Generator().manual_seed(1))[0])
+    matrices = turns(x_0, randomly_oriented(x_0, None, rng=torch.Generator().manual_seed(1))[0])
     mirrored = (torch.linalg.det(matrices) < 0).float().mean()
     assert abs(mirrored - 0.5) < 0.03
     # Haar measure on O(3): entries have mean 0, variance 1/3 and no correlation.
@@ -74,7 +74,9 @@ def bodies(b: int = 6) -> Batch:
 def test_frames_and_vectors_turn_with_the_points() -> None:
     """A point given in the frame stays where it is among the others: R (F p + x) = F' p + x'."""
     before, local = bodies(), torch.tensor([1.0, -2.0, 0.5])
-    after, noise = turned(before, before, rng=torch.Generator().manual_seed(1), mirror=False)
+    after, noise = randomly_oriented(
+        before, before, rng=torch.Generator().manual_seed(1), mirror=False
+    )
     matrices = turns(before, after)
     torch.testing.assert_close(torch.linalg.det(matrices), torch.ones(6), atol=1e-4, rtol=0)
     outside = [x["rotation"] @ local + x["translation"] for x in (before, after)]
@@ -91,7 +93,7 @@ def test_frames_and_vectors_turn_with_the_points() -> None:
 
 def test_vectors_of_any_scope_are_mirrored() -> None:
     before = Batch({f: v for f, v in bodies(40).items() if f != "rotation"})
-    after, _ = turned(before, None, rng=torch.Generator().manual_seed(1))
+    after, _ = randomly_oriented(before, None, rng=torch.Generator().manual_seed(1))
     matrices = turns(before, after)
     assert 5 < (torch.linalg.det(matrices) < 0).sum() < 35
     expected = (matrices @ before["translation"].unsqueeze(2)).squeeze(2)
@@ -103,15 +105,15 @@ def test_what_has_no_mirror_image_is_refused(field: str) -> None:
     x = bodies().replace(torsions=torch.zeros(6, 2))
     x = Batch({f: x[f] for f in ("positions", field)})
     with pytest.raises(ConfigError, match=f"'{field}' has no mirror image"):
-        turned(x, None, rng=torch.Generator())
-    after, _ = turned(x, None, rng=torch.Generator(), mirror=False)
+        randomly_oriented(x, None, rng=torch.Generator())
+    after, _ = randomly_oriented(x, None, rng=torch.Generator(), mirror=False)
     assert torch.equal(after[field], x[field]) is (field == "torsions")
 
 
 def test_a_pocket_that_would_stay_behind_is_refused() -> None:
     pocket = PocketInput(torch.zeros(4, 3), torch.zeros(4, dtype=torch.int64), torch.zeros(3))
     with pytest.raises(ConfigError, match="'pocket' of a batch does not rotate"):
-        turned(batch(2).given(pocket=pocket), None, rng=torch.Generator())
+        randomly_oriented(batch(2).given(pocket=pocket), None, rng=torch.Generator())
 
 
 class Seen:
@@ -158,7 +160,7 @@ def test_turning_leaves_the_classes_of_an_equivariant_network(
     """So what is turned is the molecule and nothing else."""
     work = Molecules(config(), store)
     x_0 = work.loader[0]
-    after, _ = turned(x_0, None, rng=torch.Generator().manual_seed(4))
+    after, _ = randomly_oriented(x_0, None, rng=torch.Generator().manual_seed(4))
     before, later = (
         work.model.denoiser(x, torch.full((x.graphs,), 0.5))["bonds"] for x in (x_0, after)
     )

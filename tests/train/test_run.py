@@ -14,6 +14,7 @@ from moldiff.errors import InputError, ModelFileError, MoldiffError
 from moldiff.model import Model
 from moldiff.train import TrainConfig, Trainer
 from moldiff.train.config import Evaluation, OptimizerConfig
+from tests.molecules import embedded
 
 
 def run(config: Callable[..., TrainConfig], store: Store, **options: object) -> Trainer:
@@ -47,6 +48,39 @@ def test_a_finished_run_is_extended_from_before_its_decay(
     for _ in extended.fit():
         pass
     straight = run(dataclasses.replace(longer, output=str(tmp_path / "straight")), store)
+    for a, b in zip(extended.network.parameters(), straight.network.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_a_run_longer_than_what_is_asked_for_stays_as_it_is(
+    config: Callable[..., TrainConfig], store: Store, tmp_path: Path
+) -> None:
+    run(config(steps=6), store)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    assert run(config(steps=4), store).step == 6
+    assert before == {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+
+
+def test_a_run_whose_first_step_fails_leaves_nothing(
+    config: Callable[..., TrainConfig],
+    store: Store,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not even where its first step is all of its decay."""
+    trainer = Trainer(config(steps=1), store)
+    monkeypatch.setattr(trainer.optimizers, "step", lambda rate: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        next(trainer.fit())
+    assert [path.name for path in (tmp_path / "run").iterdir()] == [".lock"]
+
+
+def test_a_run_of_a_step_is_extended_from_its_beginning(
+    config: Callable[..., TrainConfig], store: Store, tmp_path: Path
+) -> None:
+    run(config(steps=1), store)
+    extended = run(config(steps=4), store)
+    straight = run(config(steps=4, output=str(tmp_path / "straight")), store)
     for a, b in zip(extended.network.parameters(), straight.network.parameters(), strict=True):
         assert torch.equal(a, b)
 
@@ -101,12 +135,10 @@ def test_a_run_that_diverges_stops_and_keeps_its_checkpoint(
 def test_data_without_a_choice_trains(tmp_path: Path) -> None:
     """Neutral hydrocarbons of hydrogen alone: one element, one charge."""
     from rdkit import Chem
-    from rdkit.Chem import AllChem
 
     from moldiff.data.molecules import prepare
 
-    mol = Chem.AddHs(Chem.MolFromSmiles("[H][H]"))
-    AllChem.EmbedMolecule(mol, randomSeed=1)
+    mol = embedded("[H][H]", seed=1)
     with Chem.SDWriter(str(tmp_path / "h2.sdf")) as writer:
         for _ in range(3):
             writer.write(mol)

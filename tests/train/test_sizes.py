@@ -17,7 +17,7 @@ from moldiff.generation.request import Request
 from moldiff.generation.run import generate
 from moldiff.model import Model
 from moldiff.train import TrainConfig, Trainer
-from moldiff.train.workloads.base import task as workload
+from moldiff.train.workload import task as workload
 from tests.train.conftest import NETWORK
 
 CODEC = {"name": "autoencoder", "width": 4, "encoder": NETWORK, "decoder": NETWORK}

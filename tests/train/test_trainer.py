@@ -18,7 +18,7 @@ import yaml
 from moldiff.data.store import Store
 from moldiff.errors import ConfigError, ModelFileError, MoldiffError
 from moldiff.model import Model
-from moldiff.storage import read_tensors
+from moldiff.storage import read_tensors, write_tensors
 from moldiff.train import TrainConfig, Trainer
 from moldiff.train.trainer import CHECKPOINT_FORMAT, Progress
 
@@ -326,6 +326,7 @@ def test_bfloat16(config: Config, store: Store, tmp_path: Path) -> None:
         {"objective": "denoising"},
         {"precondition": "velocity"},
         {"objective": {"name": "denoising"}},
+        {"network": "transformer"},
     ],
     ids=str,
 )
@@ -372,18 +373,60 @@ def test_a_damaged_checkpoint_is_not_ignored(
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "words"),
     [
-        {"precondition": "clean"},
-        {"optimizer": {**OPTIMIZER, "name": "muon"}},
-        {"network": {"name": "transformer", "width": 64, "layers": 1}},
+        ({"precondition": "clean"}, "precondition (karras there, clean here)"),
+        ({"optimizer": {**OPTIMIZER, "name": "muon"}}, "optimizer (adamw there, muon here)"),
+        (
+            {"network": {"name": "transformer", "width": 64, "layers": 1}, "seed": 6},
+            "seed (5 there, 6 here), network.width (32 there, 64 here).",
+        ),
     ],
     ids=str,
 )
 def test_a_checkpoint_of_another_run_is_refused(
-    change: dict[str, Any], config: Config, store: Store
+    change: dict[str, Any], words: str, config: Config, store: Store
 ) -> None:
     fit(config(steps=1), store)
     with pytest.raises(ModelFileError) as caught:
         Trainer(config(**change), store)
-    assert "output" in caught.value.fix
+    assert "output" in caught.value.fix and words in caught.value.what
+
+
+def test_a_run_begun_before_a_setting_existed_goes_on(
+    config: Config, store: Store, tmp_path: Path
+) -> None:
+    fit(config(steps=8), store, 4)
+    path = tmp_path / "run" / "checkpoint.safetensors"
+    header, found = read_tensors(path, CHECKPOINT_FORMAT)
+    identity = json.loads(header["identity"])
+    del identity["pieces"], identity["network"]["cross_attention"]
+    write_tensors(path, found, header | {"identity": json.dumps(identity)})
+    assert Trainer(config(steps=8), store).step == 4
+    with pytest.raises(ModelFileError, match="another run"):
+        Trainer(config(steps=8, network={**config().network, "cross_attention": True}), store)
+
+
+def test_a_checkpoint_of_a_network_of_other_code_is_refused(
+    config: Config, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after an update of a network that is called and configured as before."""
+    fit(config(), store, 4)
+    original = Trainer.restore
+
+    def updated(trainer: Trainer) -> None:
+        trainer.network.extra = torch.nn.Linear(2, 3)
+        original(trainer)
+
+    monkeypatch.setattr(Trainer, "restore", updated)
+    with pytest.raises(ModelFileError, match="'extra\\.weight'") as caught:
+        Trainer(config(), store)
+    assert "has the shape (3, 2) here and nothing there" in caught.value.what
+    assert "delete" in caught.value.fix and "damaged" not in caught.value.what
+
+
+def test_the_card_names_what_was_trained(config: Config, store: Store, tmp_path: Path) -> None:
+    process = {"positions": config().process["positions"]}
+    fit(config(steps=1, process=process, output=str(tmp_path / "points")), store)
+    objective = Model.load(tmp_path / "points" / "model.safetensors").card["training"]["objective"]
+    assert objective["weights"] == {"positions": 1.0}

@@ -8,19 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 from rdkit import Chem
-from rdkit.Chem import AllChem
 
 from moldiff.io import Record
 from moldiff.view import Frame
+from tests.molecules import embedded
 
 HOSTILE = "</script><script>document.body.dataset.error='run'</script><img src=x onerror=alert(1)>"
-
-
-def embedded(smiles: str) -> Chem.Mol:
-    """Explicit hydrogens and one conformer."""
-    mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
-    assert AllChem.EmbedMolecule(mol, randomSeed=7) == 0
-    return mol
 
 
 def as_read(mol: Chem.Mol) -> Chem.Mol:

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 from rdkit import Chem
-from rdkit.Chem import AllChem
 
 from moldiff.io import Record
 from moldiff.protein.contacts import KINDS, contacts
 from moldiff.protein.read import read_structure
 from moldiff.protein.receptor import Receptor, prepare_receptor
 from moldiff.view.docking import render_docking, write_docking
+from tests.molecules import embedded
 
 CAGE = Path(__file__).parents[1] / "data" / "dock" / "cage.pdb"
 PAGE = Path(__file__).parents[2] / "moldiff" / "view" / "page"
@@ -31,8 +31,7 @@ def receptor() -> Receptor:
 
 
 def molecule(smiles: str, at: np.ndarray) -> Chem.Mol:
-    mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
-    AllChem.EmbedMolecule(mol, randomSeed=1)
+    mol = embedded(smiles, seed=1)
     conformer = mol.GetConformer()
     conformer.SetPositions(conformer.GetPositions() - conformer.GetPositions().mean(0) + at)
     return mol

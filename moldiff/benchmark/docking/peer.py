@@ -18,6 +18,7 @@ import numpy.typing as npt
 from rdkit import Chem
 
 from moldiff.benchmark.docking.answer import Docked, Job, Posed
+from moldiff.chem.conformers import with_positions
 from moldiff.chem.quiet import quiet
 
 if TYPE_CHECKING:
@@ -122,13 +123,7 @@ def _posed(
         plain = Chem.RemoveAllHs(problem.ligand.mol)
     posed = []
     for energy, points in found:
-        mol = Chem.Mol(plain)
-        mol.RemoveAllConformers()
-        conformer = Chem.Conformer(mol.GetNumAtoms())
-        conformer.Set3D(True)
-        conformer.SetPositions(np.ascontiguousarray(points))
-        mol.AddConformer(conformer, assignId=True)
         with quiet():
-            full = Chem.AddHs(mol, addCoords=True)
+            full = Chem.AddHs(with_positions(plain, points), addCoords=True)
         posed.append(Posed(full, energy))
     return tuple(posed)

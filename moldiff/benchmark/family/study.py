@@ -20,12 +20,12 @@ import moldiff.nn  # noqa: F401  (importing registers)
 from moldiff.benchmark.family.members import Member, Setup, members
 from moldiff.benchmark.family.sampling import measure
 from moldiff.benchmark.family.training import Say, keep, kept, train, trained
-from moldiff.benchmark.report import machine, versions
 from moldiff.errors import InputError, MoldiffError
 from moldiff.methods import METHODS
 from moldiff.models import load
-from moldiff.registry import registered
+from moldiff.registry import registered, settings
 from moldiff.report.document import now, plain
+from moldiff.report.environment import machine, versions
 from moldiff.train.api import training_store
 
 __all__ = ["FORMAT", "QUICK", "Plan", "compare"]
@@ -122,7 +122,7 @@ def _row(
     }
     if isinstance(member, str):
         return row | {"failure": member}
-    network = member.config.network["name"]
+    network = settings(member.config.network)["name"]
     row |= {
         "run": member.run,
         "network": network,

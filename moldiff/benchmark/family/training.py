@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from moldiff.benchmark.family.members import trained_by
-from moldiff.benchmark.report import machine, versions
 from moldiff.errors import InputError
 from moldiff.report.document import plain
+from moldiff.report.environment import machine, versions
 from moldiff.text import replace_text
 from moldiff.train import TrainConfig, Trainer
 from moldiff.train.api import trainer
-from moldiff.train.workloads.base import Data
+from moldiff.train.workload import Data
 
 __all__ = ["keep", "kept", "train", "trained"]
 

@@ -39,6 +39,8 @@ class Request:
         Files of the user's, one SMILES on each line.
     only:
         Take these alone.
+    aromatic:
+        Keep aromatic bonds as a class of their own, instead of a Kekulé structure.
     moses, components:
         Wheels that are there already; None lets pip fetch them.
     """
@@ -47,6 +49,7 @@ class Request:
     refine: str | None = None
     smiles: tuple[Path, ...] = ()
     only: bool = False
+    aromatic: bool = False
     moses: Path | None = None
     components: Path | None = None
 
@@ -115,6 +118,7 @@ def prepare(
         asked = {
             "molecules": total,
             "refine": request.refine,
+            "aromatic": request.aromatic,
             "list": listing.facts["identity"],
         }
         if before is not None and before.meta["notes"]["druglike"] == asked:

@@ -12,6 +12,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -65,16 +67,19 @@ def write_set(
 ) -> Store:
     """Write the first molecules of a list as a store, with ``card.md`` and ``card.json``.
 
-    ``asked`` has the number of ``molecules``, how to ``refine`` them, and the ``list``'s identity.
+    ``asked`` has the number of ``molecules``, how to ``refine`` them, whether ``aromatic`` bonds
+    are a class, and the ``list``'s identity.
     """
     total, tally = asked["molecules"], Tally()
+    vocabulary = replace(DRUGLIKE, aromatic=asked["aromatic"])
+    encoded = partial(_encoded, vocabulary)
 
     def tasks() -> Iterator[list[Row]]:
         for number in range(-(-total // SIZE)):
             yield [(row, *listing.rows[row], made) for row, made in results.read(number, total)]
 
     def shards() -> Iterator[Shard]:
-        for shard in in_order(completed(_encoded, tasks(), jobs)):
+        for shard in in_order(completed(encoded, tasks(), jobs)):
             tally.add(shard.notes)
             yield shard
         # The user's records that are not on the list have no row of it.
@@ -84,7 +89,7 @@ def write_set(
     write_store(
         destination,
         shards(),
-        vocabulary=DRUGLIKE,
+        vocabulary=vocabulary,
         source=f"drug-like molecules of {', '.join(names)}, hydrogens folded",
         notes={
             "split": "by a hash of the Murcko scaffold",
@@ -108,12 +113,12 @@ def write_set(
     return store
 
 
-def _encoded(rows: list[Row]) -> Shard:
+def _encoded(vocabulary: Vocabulary, rows: list[Row]) -> Shard:
     """Encode molecules; what cannot be read back as the same molecule is rejected."""
     results, tally = list[Entry | Refused](), Tally()
     for row, listed, number, made in rows:
         source = SOURCES[number].name
-        found = made if isinstance(made, Rejected) else _entry(row, made)
+        found = made if isinstance(made, Rejected) else _entry(vocabulary, row, made)
         if isinstance(found, Rejected):
             tally.reject(listed, source, found.reason)
             results.append(Refused(row, listed, found.reason))
@@ -124,14 +129,15 @@ def _encoded(rows: list[Row]) -> Shard:
     return Shard.of(results, tally.plain())
 
 
-def _entry(row: int, made: Conformer) -> tuple[Entry, str] | Rejected:
+def _entry(vocabulary: Vocabulary, row: int, made: Conformer) -> tuple[Entry, str] | Rejected:
     """Return the entry of a molecule, and what it is split by."""
-    encoded = encode(molecule(made), DRUGLIKE)
+    mol = molecule(made)
+    encoded = encode(mol, vocabulary)
     if isinstance(encoded, Rejected):
         return encoded
-    decoded = decode(encoded, DRUGLIKE)
+    decoded = decode(encoded, vocabulary)
     reason, smiles = strict_failure(decoded), canonical_smiles(decoded)
-    if reason is not None or smiles is None:
-        return Rejected(reason or "no SMILES")
+    if reason is not None or smiles is None or smiles != canonical_smiles(mol):
+        return Rejected(reason or "not the same molecule when it is read back")
     group = scaffold(smiles) or smiles
     return Entry(encoded, smiles, split_of(group), row), group

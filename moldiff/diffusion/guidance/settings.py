@@ -8,7 +8,7 @@ from typing import Any
 from moldiff.diffusion.denoiser import Denoiser
 from moldiff.diffusion.sampler import Sampler
 from moldiff.errors import ConfigError
-from moldiff.registry import build
+from moldiff.registry import build, settings
 
 __all__ = ["SHORT", "guidances", "laid_over", "with_settings"]
 
@@ -35,7 +35,7 @@ def guidances(sampling: Mapping[str, Any]) -> list[dict[str, Any]]:
     parts: dict[str, dict[str, Any]] = {}
     listed = sampling.get("guidance")
     for part in listed if isinstance(listed, list | tuple) else ():
-        part = {"name": part} if isinstance(part, str) else part
+        part = settings(part)
         if not isinstance(part, Mapping) or "name" not in part:
             raise ConfigError(
                 f"A guidance is a name or a mapping with the key 'name', not {part!r}.",

@@ -51,7 +51,8 @@ class Valence(Guidance):
     denoiser:
         The denoiser whose predictions are changed; class k of its bonds is the order k.
     allowed:
-        Whether class a of types with class c of charges may have the valence v, (a, c, v).
+        Whether class a of types with class c of charges may have the valence v, (a, c, v); None if
+        the bonds have no orders, and the guidance cannot be used.
     below:
         Guidance applies at times up to this one; nearer to noise there is hardly a molecule yet.
     rounds:
@@ -62,17 +63,23 @@ class Valence(Guidance):
     Raises
     ------
     ConfigError
-        If the process lacks a field, ``below`` is outside [0, 1], or ``rounds`` is below 1.
+        If the process lacks a field, its bonds have no orders, ``below`` is outside [0, 1], or
+        ``rounds`` is below 1.
     """
 
     denoiser: Denoiser
-    allowed: Bool[Tensor, "a c v"]
+    allowed: Bool[Tensor, "a c v"] | None
     below: float = 1.0
     rounds: int = 3
     atoms: tuple[str, str] = ("types", "charges")
     pairs: str = "bonds"
 
     def __post_init__(self) -> None:
+        if self.allowed is None:
+            raise ConfigError(
+                "The valence guidance needs bonds with orders; aromatic ones have none.",
+                fix="Leave out 'valence', or set it to 0.",
+            )
         if not 0 <= self.below <= 1:  # false for NaN as well
             raise ConfigError(
                 f"The valence guidance begins at a time from 0 to 1, not {self.below}.",
@@ -92,6 +99,7 @@ class Valence(Guidance):
         x0_hat = self.denoiser(x_t, t, previous)
         if float(graph_times(t).max()) > self.below:
             return x0_hat
+        assert self.allowed is not None
         types, charges = (torch.softmax(x0_hat[f].float(), -1) for f in self.atoms)
         a, c, _ = self.allowed.shape
         # The mask is an extra class without a valence; it is never predicted anyway.

@@ -15,7 +15,9 @@ from moldiff.diffusion.coupling import Coupling
 from moldiff.diffusion.denoiser import Denoiser
 from moldiff.diffusion.process import Product
 from moldiff.diffusion.sampler import Sampler
+from moldiff.diffusion.time import Time
 from moldiff.errors import ConfigError, did_you_mean
+from moldiff.seeds import uniform
 
 __all__ = [
     "TAUGHT",
@@ -25,6 +27,7 @@ __all__ = [
     "Sampled",
     "coupled",
     "known_fields",
+    "own_prediction",
     "weighed",
 ]
 
@@ -82,6 +85,19 @@ def weighed(parts: Mapping[str, Tensor], weights: Mapping[str, float]) -> Loss:
     """Return the weighted sum of scalar losses by field, and the detached losses."""
     total = torch.stack([weights.get(k, 1.0) * v for k, v in parts.items()]).sum()
     return total, {name: value.detach() for name, value in parts.items()}
+
+
+def own_prediction(
+    denoiser: Denoiser, x_t: Batch, t: Time, share: float, *, rng: torch.Generator
+) -> Batch | None:
+    """Return a first prediction for self-conditioning, in a ``share`` of the calls; or None.
+
+    It has no gradient (Chen et al., "Analog Bits", 2023).
+    """
+    if uniform((), rng=rng) >= share:
+        return None
+    with torch.no_grad():
+        return denoiser(x_t, t)
 
 
 def coupled(

@@ -39,6 +39,7 @@ from moldiff.diffusion.objective.base import (
     Objective,
     coupled,
     known_fields,
+    own_prediction,
     weighed,
 )
 from moldiff.diffusion.objective.times import Kumaraswamy, Times
@@ -54,7 +55,6 @@ from moldiff.diffusion.time import (
 )
 from moldiff.errors import ConfigError
 from moldiff.registry import register
-from moldiff.seeds import uniform
 
 __all__ = ["Consistency"]
 
@@ -125,15 +125,13 @@ class Consistency(Objective):
         rng: torch.Generator,
         noise: Batch | None = None,
     ) -> Loss:
-        x_0 = Batch(x_0, trained.encode(x_0.context))
+        x_0 = trained.encoded(x_0)
         times = self.neighbours(x_0.graphs, rng=rng)
         s, t = (batch_times(x_0, time.to(x_0.device)) for time in times)
         noise = coupled(trained.process, x_0, self.coupling, noise, rng=rng)
         x_s, x_t, teacher_hat = self.on_one_trajectory(trained.process, x_0, s, t, noise, rng=rng)
-        previous = None
+        previous = own_prediction(trained, x_t, t, self.self_condition, rng=rng)
         with torch.no_grad():
-            if uniform((), rng=rng) < self.self_condition:
-                previous = trained(x_t, t)
             target = trained(x_s, _network_times(s, t), previous)
         prediction = trained(x_t, t, previous)
         parts: dict[str, Tensor] = {}

@@ -22,12 +22,12 @@ from moldiff.diffusion.objective.base import (
     Objective,
     coupled,
     known_fields,
+    own_prediction,
     weighed,
 )
 from moldiff.diffusion.objective.times import Kumaraswamy, Times
 from moldiff.diffusion.time import Time, batch_times, field_times, map_times
 from moldiff.registry import register
-from moldiff.seeds import uniform
 
 __all__ = ["Denoising"]
 
@@ -73,15 +73,12 @@ class Denoising(Objective):
         rng: torch.Generator,
         noise: Batch | None = None,
     ) -> Loss:
-        x_0 = Batch(x_0, trained.encode(x_0.context))
+        x_0 = trained.encoded(x_0)
         t = batch_times(x_0, self.times.sample(x_0.graphs, rng=rng).to(x_0.device))
         noise = coupled(trained.process, x_0, self.coupling, noise, rng=rng)
         start = map_times(t, torch.zeros_like)
         x_t = trained.process.forward(x_0, start, t, rng=rng, noise=noise)
-        previous = None
-        if uniform((), rng=rng) < self.self_condition:
-            with torch.no_grad():
-                previous = trained(x_t, t)
+        previous = own_prediction(trained, x_t, t, self.self_condition, rng=rng)
         return self.regress(trained, x_t, t, previous, x_0)
 
     def regress(

@@ -43,7 +43,7 @@ from moldiff.diffusion.objective.base import TAUGHT, Loss, Objective, Sampled
 from moldiff.diffusion.objective.denoising import Denoising
 from moldiff.diffusion.objective.reflow import TEACHING
 from moldiff.diffusion.sampler import Sampler, State
-from moldiff.diffusion.time import batch_times
+from moldiff.diffusion.sampler.base import full
 from moldiff.errors import ConfigError
 from moldiff.registry import register
 from moldiff.seeds import uniform
@@ -108,7 +108,7 @@ class Endpoint(Objective):
     ) -> Loss:
         if uniform((), rng=rng) >= self.share:
             return self.objective(trained, x_0, rng=rng, noise=noise)
-        x_0 = Batch(x_0, trained.encode(x_0.context))
+        x_0 = trained.encoded(x_0)
         student, sampler = self.sampled(trained, self.rollout)
         last = self._draw_integer(1, sampler.steps - 1, rng)
         first = self._draw_integer(1, min(last, max(1, sampler.steps - 2)), rng)
@@ -119,7 +119,7 @@ class Endpoint(Objective):
             end = self.taught(trained, state, rng=rng)
             for s in sampler.grid.times(sampler.steps).tolist()[first + 1 : last + 1]:
                 state = advanced(student, state, s, end, rng=rng)
-        t = batch_times(x_0, torch.full((x_0.graphs,), state.t, device=x_0.device))
+        t = full(x_0, state.t)
         return self.objective.regress(trained, state.x, t, state.prediction, end)
 
     def taught(self, denoiser: NetworkDenoiser, state: State, *, rng: torch.Generator) -> Batch:
@@ -140,10 +140,7 @@ def advanced(
 ) -> State:
     """Return the state at time s: the student's coordinates, and the classes of ``end``, noised."""
     process = student.process
-    t, after = (
-        batch_times(end, torch.full((end.graphs,), time, device=end.device))
-        for time in (state.t, s)
-    )
+    t, after = (full(end, time) for time in (state.t, s))
     prediction = student(state.x, t, state.prediction)
     classes = process.categorical()
     certain = {f: SURE * F.one_hot(end[f], k).float() for f, k in classes.items()}

@@ -39,11 +39,11 @@ class Process(ABC):
         """Return why ``schedule`` does not take this field from data to noise, or None."""
         return None
 
-    @abstractmethod
     def prior(
         self, shape: tuple[int, ...], *, rng: torch.Generator, device: torch.device | str = "cpu"
     ) -> Tensor:
         """Draw the field at t = 1, or the noise z that :meth:`forward` mixes in."""
+        return self.space.prior(shape, rng=rng, device=device)
 
     @abstractmethod
     def forward(

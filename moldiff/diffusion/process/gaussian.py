@@ -82,6 +82,10 @@ class Gaussian(Flow):
 
     driven_by: ClassVar[Literal["eta", "churn"]] = "eta"
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.scale, PowerLaw) and not 0 < self.scale < math.inf:
+            raise ValueError(f"its 'scale' must be a number above 0, not {self.scale}")
+
     def freed(self) -> Gaussian:
         return self if self.space.freed() == self.space else replace(self, space=self.space.freed())
 

@@ -57,11 +57,6 @@ class Geodesic(Flow):
         w = self.way(t)
         return torch.log((1 - w) / w)
 
-    def prior(
-        self, shape: tuple[int, ...], *, rng: torch.Generator, device: torch.device | str = "cpu"
-    ) -> Tensor:
-        return self.space.prior(shape, rng=rng, device=device)
-
     def forward(
         self, x_s: State, s: Times, t: Times, *, rng: torch.Generator, noise: State | None = None
     ) -> State:

@@ -44,11 +44,6 @@ class Jump(Process):
             return None
         return f"at t = 1 a class is still kept with probability {alpha:.2g}"
 
-    def prior(
-        self, shape: tuple[int, ...], *, rng: torch.Generator, device: torch.device | str = "cpu"
-    ) -> Tensor:
-        return self.space.prior(shape, rng=rng, device=device)
-
     def forward(
         self, x_s: State, s: Times, t: Times, *, rng: torch.Generator, noise: State | None = None
     ) -> State:

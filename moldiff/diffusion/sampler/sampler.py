@@ -90,7 +90,7 @@ class Sampler:
             If the stepper cannot reverse the denoiser's process.
         """
         self.check(denoiser.process)
-        x_1 = Batch(x_1, denoiser.encode(x_1.context))
+        x_1 = denoiser.encoded(x_1)
         times = (start * self.grid.times(self.steps)).tolist()
         state = State(x_1, None, times[0], steps=self.steps)
         yield state

@@ -69,7 +69,7 @@ class Docking:
         return self.rmsd <= _GOOD
 
     @property
-    def telling(self) -> bool:
+    def informative(self) -> bool:
         """Whether there are both right and wrong poses, so that the docking informs the fit."""
         return 0 < int(self.good.sum()) < len(self.good)
 
@@ -155,7 +155,7 @@ def _fit(
 
     The figures of a docking come from weights and a regression fitted on other groups.
     """
-    if not any(d.telling for d in dockings):
+    if not any(d.informative for d in dockings):
         raise InputError(
             "No docking has both a pose within 2 Å and one beyond.",
             fix="Give more dockings, or more poses of each.",
@@ -166,7 +166,7 @@ def _fit(
     logit = [torch.zeros(len(d.rmsd), dtype=torch.float64) for d in dockings]
     for fold in set(fold_of.values()):
         rest = [d for d in dockings if fold_of[d.group] != fold]
-        if not any(d.telling for d in rest):
+        if not any(d.informative for d in rest):
             continue
         ranking = Ranking((Weighing(_weights(rest, names)),), power)
         weights, bias = regression(*_table(rest, ranking))
@@ -192,7 +192,9 @@ def _figures(
     first = [_first(d, ranking) for d, ranking in pairs]
     outcomes, chances = torch.cat([d.good for d in dockings]), torch.cat(confidences)
     right = torch.stack([d.good[k] for d, k in zip(dockings, first, strict=True)])
-    shares = [_share(d, ranking.score(d.evidence, d.fraction)) for d, ranking in pairs if d.telling]
+    shares = [
+        _share(d, ranking.score(d.evidence, d.fraction)) for d, ranking in pairs if d.informative
+    ]
     return {
         "dockings": len(dockings),
         "oracle": sum(bool(d.good.any()) for d in dockings) / len(dockings),
@@ -244,16 +246,16 @@ def _weights(dockings: list[Docking], names: tuple[str, ...]) -> dict[str, float
     right choices, shrunk by a ridge.  k dockings of one group count as sqrt(k).  While a
     weight has the wrong sign, the largest such one is dropped and the rest fitted again.
     """
-    telling = [d for d in dockings if d.telling]
-    count = Counter(d.group for d in telling)
-    importance = torch.tensor([count[d.group] ** -0.5 for d in telling]).double()
+    informative = [d for d in dockings if d.informative]
+    count = Counter(d.group for d in informative)
+    importance = torch.tensor([count[d.group] ** -0.5 for d in informative]).double()
     active = list(names)
     while True:
-        rows = [torch.stack([d.evidence[name] for name in active], 1).double() for d in telling]
+        rows = [torch.stack([d.evidence[name] for name in active], 1).double() for d in informative]
         rows = [x - x.mean(0) for x in rows]
         spread = torch.cat(rows).std(0, correction=0).clamp(min=1e-6)
         weights = (
-            choices([x / spread for x in rows], [d.good for d in telling], importance) / spread
+            choices([x / spread for x in rows], [d.good for d in informative], importance) / spread
         )
         fitted = dict(zip(active, weights.tolist(), strict=True))
         wrong = [name for name in active if fitted[name] * EVIDENCE[name] < 0]

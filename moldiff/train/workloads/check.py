@@ -12,13 +12,13 @@ from moldiff.chem.properties import check_properties
 from moldiff.data.store import Store
 from moldiff.diffusion.denoiser import GaussianDenoiser
 from moldiff.diffusion.guidance import guidances, with_settings
-from moldiff.diffusion.latent import check_classless, check_latent
 from moldiff.diffusion.objective import Objective
 from moldiff.diffusion.process import Product
+from moldiff.diffusion.process.latent import check_classless, check_latent
 from moldiff.errors import ConfigError
 from moldiff.methods import sampler_remarks
 from moldiff.nn import Interaction
-from moldiff.registry import build, describe, names, registered
+from moldiff.registry import build, describe, names, registered, settings
 from moldiff.train.config import TrainConfig
 from moldiff.train.statistics import Spread, Statistics
 from moldiff.train.workloads.latents import with_width
@@ -61,9 +61,9 @@ def check(config: TrainConfig) -> list[str]:
     ]
 
 
-def _symmetry(network: Mapping[str, Any]) -> list[str]:
+def _symmetry(network: Mapping[str, Any] | str) -> list[str]:
     """Warn about a network that is not equivariant."""
-    name = str(network.get("name"))
+    name = str(settings(network).get("name"))
     if name not in names("interaction"):
         return []
     kind: type[Interaction] = registered("interaction", name)

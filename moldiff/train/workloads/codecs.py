@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,14 +23,13 @@ from moldiff.train.config import TrainConfig
 from moldiff.train.data import molecule_store, prepare_molecules
 from moldiff.train.loader import SizeBuckets
 from moldiff.train.statistics import Statistics
-from moldiff.train.workloads.base import (
+from moldiff.train.workload import (
     Figures,
     Loss,
     Say,
     Workload,
     batches,
     build_objective,
-    load_weights,
     validation_sample,
 )
 from moldiff.train.workloads.check import ANY
@@ -70,8 +68,7 @@ class Codecs(Workload):
             },
             seed=generator(config.seed, 0).initial_seed(),
         )
-        if config.init is not None:
-            load_weights(self.model.network, Model.load(Path(config.init)).network, config.init)
+        self.initialise()
         self.objective = build_objective(config, "codec")
 
     @classmethod

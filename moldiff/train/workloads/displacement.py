@@ -182,7 +182,7 @@ class Displacement(Objective):
 
         ``error`` is the mean distance in Å of the predicted atoms from the bound ones.
         """
-        x_0 = Batch(x_0, trained.encode(x_0.context))
+        x_0 = trained.encoded(x_0)
         t = self.times.sample(x_0.graphs, rng=rng).to(x_0.device)
         noise = trained.process.noise_like(x_0, rng=rng) if noise is None else noise
         x_t = trained.process.forward(x_0, torch.zeros_like(t), t, rng=rng, noise=noise)

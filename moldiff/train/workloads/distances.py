@@ -32,13 +32,12 @@ from moldiff.nn.sites import Sites, join, nearest
 from moldiff.registry import register
 from moldiff.seeds import generator
 from moldiff.train.config import TrainConfig
-from moldiff.train.workloads.base import (
+from moldiff.train.workload import (
     Figures,
     Loss,
     Say,
     Workload,
     build_objective,
-    load_weights,
     validation_sample,
 )
 from moldiff.train.workloads.poses import ComplexBatches
@@ -212,9 +211,7 @@ class Distances(Workload):
             {"domain": {"name": "distances"}, "network": config.network},
             seed=generator(config.seed, 0).initial_seed(),
         )
-        if config.init is not None:
-            first = Model.load(Path(config.init), domain="distances")
-            load_weights(self.model.network, first.network, config.init)
+        self.initialise()
         self.objective = build_objective(config, "judge of distances")
 
     @classmethod

@@ -12,6 +12,7 @@ from moldiff.data.store import Store
 from moldiff.diffusion.latent import Codec
 from moldiff.errors import ConfigError, InputError, ModelFileError
 from moldiff.model import Model
+from moldiff.registry import settings
 from moldiff.seeds import generator
 from moldiff.train.config import TrainConfig
 from moldiff.train.loader import SizeBuckets
@@ -55,10 +56,10 @@ def load_codec(config: TrainConfig, store: Store) -> Codec:
     return model.network
 
 
-def codec_config(network: Mapping[str, Any], statistics: Statistics) -> dict[str, Any]:
+def codec_config(network: Mapping[str, Any] | str, statistics: Statistics) -> dict[str, Any]:
     """Return the settings of a codec with those from the data: classes, and ``scale: data``."""
     classes = {name: len(frequencies) for name, frequencies in statistics.marginals.items()}
-    config = {"scale": "data", **network, "classes": classes}
+    config = {"scale": "data", **settings(network), "classes": classes}
     return config | ({"scale": statistics.spread} if config["scale"] == "data" else {})
 
 
@@ -66,8 +67,7 @@ def with_width(process: Mapping[str, Any], width: int) -> dict[str, Any]:
     """Return a process whose spaces of vectors without a width have that of a codec."""
     resolved = {name: dict(part) for name, part in process.items()}
     for part in resolved.values():
-        space = part.get("space")
-        space = {"name": space} if isinstance(space, str) else space
+        space = settings(part.get("space", {}))
         if isinstance(space, Mapping) and space.get("name") == "vectors":
             part["space"] = {"width": width, **space}
     return resolved

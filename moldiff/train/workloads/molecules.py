@@ -21,24 +21,16 @@ from moldiff.model import Model
 from moldiff.models import bundled_models, find_model
 from moldiff.parallel import Progress
 from moldiff.precision import resolve
-from moldiff.registry import describe, register
+from moldiff.registry import describe, register, settings
 from moldiff.seeds import generator
 from moldiff.storage import weights_digest
 from moldiff.train.conditions import Labels
 from moldiff.train.config import TrainConfig
 from moldiff.train.data import molecule_store, prepare_molecules
 from moldiff.train.loader import SizeBuckets
-from moldiff.train.orientation import turned
+from moldiff.train.orientation import randomly_oriented
 from moldiff.train.statistics import Statistics
-from moldiff.train.workloads.base import (
-    Figures,
-    Loss,
-    Say,
-    Workload,
-    batches,
-    build_objective,
-    load_weights,
-)
+from moldiff.train.workload import Figures, Loss, Say, Workload, batches, build_objective
 from moldiff.train.workloads.check import check
 from moldiff.train.workloads.latents import load_codec, resolve_latent
 from moldiff.train.workloads.pairs import Pair, TeacherPairs
@@ -74,9 +66,7 @@ class Molecules(Workload):
         sampled(self.model, self.model.denoiser, config.sampling)
         name = _teacher_name(config)
         self.teacher = None if name is None else _teacher(name, self.model, config)
-        if config.init is not None:  # after the teacher: its errors about other data are clearer
-            first = Model.load(find_model(config.init), domain="molecules")
-            load_weights(self.model.network, first.network, config.init)
+        self.initialise()  # after the teacher: its errors about other data are clearer
         self.objective = build_objective(
             config,
             "denoiser",
@@ -121,7 +111,7 @@ class Molecules(Workload):
         x_0 = x_0.to(self.config.device)
         noise = None if noise is None else noise.to(self.config.device)
         if not self.model.network.symmetry.equivariant:
-            x_0, noise = turned(x_0, noise, rng=rng)
+            x_0, noise = randomly_oriented(x_0, noise, rng=rng)
         if "conditions" in x_0.context:
             x_0 = x_0.given(conditions=dropped(x_0.context["conditions"], self.drop, rng=rng))
         if self.config.parts.share and noise is None:
@@ -167,8 +157,7 @@ class Molecules(Workload):
 
 
 def _teacher_name(config: TrainConfig) -> str | None:
-    objective = config.objective
-    return None if isinstance(objective, str) else objective.get("teacher")
+    return settings(config.objective).get("teacher")
 
 
 def _teacher(name: str, student: Model, config: TrainConfig) -> Model:

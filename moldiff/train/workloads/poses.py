@@ -22,13 +22,12 @@ from moldiff.precision import resolve
 from moldiff.registry import register
 from moldiff.seeds import generator
 from moldiff.train.config import TrainConfig
-from moldiff.train.workloads.base import (
+from moldiff.train.workload import (
     Figures,
     Loss,
     Say,
     Workload,
     build_objective,
-    load_weights,
     validation_sample,
 )
 from moldiff.train.workloads.displacement import Displacement, example
@@ -92,9 +91,7 @@ class Poses(Workload):
             seed=generator(config.seed, 0).initial_seed(),
         )
         self.model = model.replace(precision=resolve(config.precision, config.device))
-        if config.init is not None:
-            first = Model.load(Path(config.init), domain="poses")
-            load_weights(self.model.network, first.network, config.init)
+        self.initialise()
         self.objective = build_objective(config, "denoiser of poses")
 
     @classmethod

@@ -259,6 +259,16 @@ def test_failures_are_listed_and_their_kinds_counted(
     assert "| element Br | 1 | 1 | 100.00 |" in (store.path / "card.md").read_text()
 
 
+def test_aromatic_bonds_may_be_a_class(whole: Store, own: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    prepare(tmp_path / "set", request(own), announce=said.append)
+    store = prepare(tmp_path / "set", request(own, aromatic=True), announce=said.append)
+    assert not any("there already" in line for line in said) and store.vocabulary.aromatic
+    for k in range(len(store)):
+        assert canonical_smiles(decode(store[k], store.vocabulary)) == whole.smiles(k)
+    assert max(store[k].bonds.max() for k in range(len(store))) == 4
+
+
 @installed
 @pytest.mark.usefixtures("small_shards")
 def test_refining_keeps_the_conformers_and_goes_on(whole: Store, own: Path, tmp_path: Path) -> None:

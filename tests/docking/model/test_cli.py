@@ -37,9 +37,10 @@ def test_from_folders_to_a_model(
     told = capfd.readouterr()
     assert "on 8 complexes" in told.err and "poses/s" in told.err and "moldiff dock" in told.out
     with (run / "log.csv").open() as table:
-        assert [row["step"] for row in csv.DictReader(table)] == ["4"]
+        assert [row["step"] for row in csv.DictReader(table)] == ["1", "2", "3", "4"]
     model = Model.load(run / "model.safetensors")
     assert model.card["training"]["steps"] == 4
+    assert model.card["training"]["complexes"] == 8 and "molecules" not in model.card["training"]
 
 
 def test_the_bundled_configuration_builds() -> None:

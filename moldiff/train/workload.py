@@ -7,6 +7,7 @@ registers its class under its name, the ``task`` of a configuration.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 from moldiff.diffusion.objective import Objective
 from moldiff.errors import ConfigError, ModelFileError
 from moldiff.model import Model
+from moldiff.models import find_model
 from moldiff.parallel import Progress
 from moldiff.registry import build, describe, names, registered
 from moldiff.train.config import TrainConfig
@@ -32,7 +34,6 @@ __all__ = [
     "Workload",
     "batches",
     "build_objective",
-    "load_weights",
     "task",
     "validation_sample",
 ]
@@ -113,6 +114,18 @@ class Workload(ABC):
         """
         return []
 
+    def initialise(self) -> None:
+        """Start from the weights of the model that ``init`` names, if it names one.
+
+        Raises
+        ------
+        InputError, ModelFileError
+            If there is no such model, or it has another subject or another network.
+        """
+        if (name := self.config.init) is not None:
+            first = Model.load(find_model(name), domain=self.model.subject)
+            _load_weights(self.model.network, first.network, name)
+
     def identity(self) -> dict[str, Any]:
         """Return what else, besides the settings, must not change when a run is resumed."""
         return {}
@@ -165,10 +178,11 @@ def batches(config: TrainConfig) -> dict[str, Any]:
     return {} if config.balance == "molecules" else {"batch": [config.batch, config.balance]}
 
 
-_NEW = "embedding.conditions."  # weights whose initial values have no effect
+# Weights whose initial values have no effect: those of conditions that a model gets now.
+_NEW = re.compile(r"embedding\.(conditions|tokens)\.|interaction\.stack\.\d+\.cross\.")
 
 
-def load_weights(module: nn.Module, first: nn.Module, name: str) -> None:
+def _load_weights(module: nn.Module, first: nn.Module, name: str) -> None:
     """Initialise a module with the weights of another, read from the file ``name``.
 
     Raises
@@ -179,7 +193,7 @@ def load_weights(module: nn.Module, first: nn.Module, name: str) -> None:
     try:
         weights = first.state_dict()
         # New conditions may be added to a model: their initial weights do not change its output.
-        new = {k: v for k, v in module.state_dict().items() if k.startswith(_NEW)}
+        new = {k: v for k, v in module.state_dict().items() if _NEW.match(k)}
         module.load_state_dict({**new, **weights})
     except RuntimeError as error:
         mismatch = " ".join(str(error).split("\n\t")[1:2])[:160]  # the first kind of several

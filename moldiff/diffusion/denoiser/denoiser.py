@@ -16,8 +16,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from moldiff.diffusion.batch import Batch
+from moldiff.diffusion.denoiser.precondition import Coefficients, Precondition
 from moldiff.diffusion.network import Network
-from moldiff.diffusion.precondition import Coefficients, Precondition
 from moldiff.diffusion.process import Product
 from moldiff.diffusion.readout import Direct, Readout
 from moldiff.diffusion.space import expand
@@ -53,6 +53,10 @@ class Denoiser(ABC):
     def encode(self, context: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return a context with batch-independent parts precomputed, see `Network.encode`."""
         return context
+
+    def encoded(self, x: Batch) -> Batch:
+        """Return the batch with its context encoded."""
+        return Batch(x, self.encode(x.context))
 
 
 @dataclass(frozen=True, eq=False)
