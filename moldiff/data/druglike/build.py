@@ -16,7 +16,7 @@ from moldiff.data.druglike.results import SIZE, Result, Results
 from moldiff.data.druglike.wheels import COMPONENTS, MOSES
 from moldiff.data.druglike.writing import write_set
 from moldiff.data.store import Store, check_destination
-from moldiff.errors import DataError, InputError
+from moldiff.errors import ConfigError, DataError, InputError
 from moldiff.journal import Journal
 from moldiff.parallel import Progress, completed
 
@@ -55,6 +55,8 @@ class Request:
 
     def inputs(self, announce: Callable[[str], None]) -> Inputs:
         """Return the files, the wheels being fetched first; see `Package.wheel`."""
+        if self.refine not in (None, "gfn2"):
+            raise ConfigError(f"Nothing is refined by '{self.refine}'.", fix="Known: gfn2.")
         if self.refine is not None and xtb.lacking() is not None:
             raise InputError(f"Refining needs the program xtb: {xtb.lacking()}.")
         if self.only and not self.smiles:

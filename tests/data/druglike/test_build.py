@@ -221,14 +221,30 @@ def test_a_killed_process_loses_what_it_was_working_on(
     assert content(store) == content(whole)
 
 
-def test_all_molecules_of_a_scaffold_are_in_one_split(whole: Store) -> None:
+def test_all_molecules_of_a_scaffold_are_in_one_split(whole: Store, tmp_path: Path) -> None:
     splits: dict[str, set[int]] = {}
     for k, split in enumerate(whole.split):
         smiles = whole.smiles(k)
         splits.setdefault(scaffold(smiles) or smiles, set()).add(int(split))
     assert len(splits) < 12 and all(len(of_one) == 1 for of_one in splits.values())
-    acyclic = [smiles for smiles in splits if not scaffold(smiles)]
-    assert len(acyclic) == 2
+    held_out = {
+        1: ("CCCCN1CCOCC1C", "OCCCCC1CNCCO1", "CC(C)C(=O)N1CCOCC1"),  # morpholine
+        2: ("CCOC(=O)c1cc[nH]c1C", "CC(=O)Nc1c[nH]cc1CC", "CCCCCCc1ccc[nH]1"),  # pyrrole
+    }
+    own = tmp_path / "own.smi"
+    own.write_text("".join(f"{smiles}\n" for some in held_out.values() for smiles in some))
+    store = prepare(tmp_path / "set", request(own))
+    found = {store.smiles(k): int(split) for k, split in enumerate(store.split)}
+    for split, molecules in held_out.items():
+        assert [found[canonical_smiles_of(smiles)] for smiles in molecules] == [split] * 3
+
+
+def test_molecules_without_rings_are_split_one_by_one(tmp_path: Path) -> None:
+    own = tmp_path / "own.smi"
+    own.write_text("".join(f"{'C' * k}{end}\n" for k in range(9, 17) for end in "ONFS"))
+    store = prepare(tmp_path / "set", request(own))
+    assert len(store) == 32 and len(set(store.split.tolist())) > 1
+    assert json.loads((store.path / "card.json").read_text())["scaffolds"] == 32
 
 
 def test_splits_have_their_shares_and_never_change() -> None:
