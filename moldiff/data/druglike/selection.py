@@ -124,11 +124,13 @@ def draw(
         Called now and then with the numbers of candidates looked at and of molecules taken.
     """
     drawn, of_scaffold = Drawn(), Counter[str]()
-    for judged, candidate in enumerate(candidates):
+    judged = 0
+    for candidate in candidates:
         if judged % _OFTEN == 0:
             tell(judged, len(drawn.smiles))
         if source.most is not None and len(drawn.smiles) >= source.most:
             break
+        judged += 1
         reason = candidate.reason
         if reason is None and candidate.smiles in seen:
             reason = "taken before"
@@ -143,6 +145,8 @@ def draw(
         drawn.left_out[reason_kind(reason)] += 1
         if source.listed:
             drawn.listed.append((candidate.name, reason))
+    if judged:
+        tell(judged, len(drawn.smiles))
     return drawn
 
 

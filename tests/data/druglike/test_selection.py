@@ -59,7 +59,7 @@ def test_no_more_than_some_of_a_scaffold_and_none_twice() -> None:
     assert drawn.left_out == {"taken before": 2, "too small": 1, "enough of its scaffold": 1}
     assert ("line 3", "too small: 9 heavy atoms") in drawn.listed
     assert ("line 5", "enough of its scaffold") in drawn.listed
-    assert told == [(0, 0)]
+    assert told == [(0, 0), (8, 4)]
     assert draw(Source("y", "", ""), candidates[:3], seen).listed == []
 
 
