@@ -1,14 +1,14 @@
-"""Ctrl-C during library calls that would swallow it, and in worker processes."""
+"""Ctrl-C: a stop in good order, library calls that would swallow it, worker processes."""
 
 from __future__ import annotations
 
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["follow_parent", "held"]
+__all__ = ["follow_parent", "held", "on_signal"]
 
 
 @contextmanager
@@ -49,3 +49,23 @@ def follow_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=follow, daemon=True).start()
+
+
+@contextmanager
+def on_signal(stop: Callable[[], None]) -> Iterator[None]:
+    """Call ``stop`` on Ctrl-C and on SIGTERM (of a batch system) instead of dying in a step."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may handle signals
+        return
+    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def handle(*_: object) -> None:
+        stop()
+
+    for number in previous:
+        signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

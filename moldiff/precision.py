@@ -17,7 +17,16 @@ from moldiff.errors import ConfigError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["PRECISIONS", "Precision", "fastest", "resolve", "speeds"]
+__all__ = [
+    "PRECISIONS",
+    "Precision",
+    "fastest",
+    "named",
+    "products",
+    "recorded",
+    "resolve",
+    "speeds",
+]
 
 Precision = Literal["auto", "float32", "bfloat16"]
 PRECISIONS: tuple[Precision, ...] = ("auto", "float32", "bfloat16")
@@ -50,11 +59,29 @@ def resolve(precision: str, device: str | torch.device = "cpu") -> torch.dtype:
     if precision == "auto":
         return fastest(device)
     if precision == "bfloat16" and not _has_bfloat16(device):
-        raise ConfigError(
-            f"The device '{device}' has no bfloat16.", fix="Use 'precision: auto', or float32."
-        )
+        raise ConfigError(f"The device '{device}' has no bfloat16.", fix="Use auto, or float32.")
     dtype: torch.dtype = getattr(torch, precision)
     return dtype
+
+
+def named(dtype: torch.dtype) -> Precision:
+    """Return the precision that stands for a type on every machine."""
+    import torch
+
+    return "bfloat16" if dtype is torch.bfloat16 else "float32"
+
+
+def products(dtype: torch.dtype, device: torch.device) -> torch.autocast:
+    """Return a context in which the large products on a device have a type."""
+    import torch
+
+    return torch.autocast(device.type, dtype=dtype, enabled=dtype is not torch.float32)
+
+
+def recorded(dtype: torch.dtype) -> str:
+    """Return a type's name for the record of a result; empty for float32, the usual one."""
+    name = named(dtype)
+    return "" if name == "float32" else name
 
 
 @functools.cache
@@ -95,9 +122,8 @@ def _block(dtype: torch.dtype, device: torch.device) -> Callable[[], None]:
         x = torch.ones(_ROWS, _WIDTH, device=device)
 
     def step() -> None:
-        lower = dtype is not torch.float32
         with torch.inference_mode(False), torch.enable_grad():
-            with torch.autocast(device.type, dtype=dtype, enabled=lower):
+            with products(dtype, device):
                 y = net(x)
             y.float().square().mean().backward()
 

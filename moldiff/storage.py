@@ -29,7 +29,8 @@ def weights_digest(tensors: Mapping[str, Tensor]) -> str:
     sha = hashlib.sha256()
     for name in sorted(tensors):
         sha.update(name.encode())
-        sha.update(tensors[name].contiguous().view(torch.uint8).numpy().tobytes())
+        flat = tensors[name].detach().cpu().flatten()
+        sha.update(flat.view(torch.uint8).numpy().tobytes())
     return sha.hexdigest()[:12]
 
 

@@ -36,8 +36,8 @@ def replace_text(path: Path, text: str) -> None:
 
 
 def plural(noun: str) -> str:
-    """Return the plural of an English noun: molecules, complexes."""
-    return f"{noun}es" if noun.endswith("x") else f"{noun}s"
+    """Return the plural of an English noun: molecules, complexes, processes."""
+    return f"{noun}es" if noun.endswith(("s", "x")) else f"{noun}s"
 
 
 def digest_of(path: str | Path) -> str:

@@ -57,6 +57,13 @@ MUTANTS = (
         "tests/train/test_trainer.py -k moving_average",
     ),
     Mutant(
+        "all processes take the first pieces of a step",
+        "train/processes.py",
+        "pieces[self.rank :: self.count]",
+        "pieces[:: self.count]",
+        "tests/train/test_processes.py -k as_one",
+    ),
+    Mutant(
         "Metropolis accepts what is worse",
         "docking/search.py",
         "torch.log(u) < (before - after)",

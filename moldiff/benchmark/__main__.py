@@ -1,16 +1,16 @@
-"""``python -m moldiff.benchmark speed | family | startup``: the command line of the benchmarks."""
+"""``python -m moldiff.benchmark speed | training | family | startup | processes``."""
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from moldiff.benchmark import picture, report, startup
+from moldiff.benchmark import picture, processes, report, startup
 from moldiff.benchmark.family import command as family
+from moldiff.benchmark.training import command as training
 from moldiff.errors import InputError, MoldiffError
 from moldiff.report import document
 from moldiff.report.picture import check
@@ -41,14 +41,16 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     speed = commands.add_parser(
         "speed",
-        help="time and memory: sampling, training, peers; three to five minutes",
-        description="Time and memory of sampling and training, against the networks of EDM and "
+        help="time and memory: sampling, against peers; three to five minutes",
+        description="Time and memory of sampling, against the networks of EDM and "
         "SemlaFlow at their published sizes (random weights), in one run on this processor. "
         "Takes three to five minutes on one idle core.",
     )
     speed.add_argument("--model", default="qm9", help="bundled model or model file [qm9]")
     speed.add_argument(
-        "--recipe", default="qm9", help="bundled training configuration or YAML file [qm9]"
+        "--recipe",
+        default="qm9",
+        help="bundled training configuration or YAML file, for the effect of the allocator [qm9]",
     )
     speed.add_argument("--threads", type=int, default=1, help="threads of one operation [1]")
     speed.add_argument(
@@ -58,8 +60,10 @@ def _parser() -> argparse.ArgumentParser:
     speed.add_argument(
         "--quick", action="store_true", help="try everything in seconds; the figures mean nothing"
     )
+    training.add(commands)
     family.add(commands)
     startup.add(commands)
+    processes.add(commands)
     return parser
 
 
@@ -73,23 +77,24 @@ def _speed(options: argparse.Namespace) -> None:
         check(options.picture)
     # Only now what is slow to import.
     from moldiff.benchmark.bench import PLAN, QUICK, Bench
+    from moldiff.benchmark.speed import document as of_speed
     from moldiff.benchmark.speed import measure
-    from moldiff.benchmark.workloads import training_recipe
     from moldiff.bundled import bundled_configs, find_model
     from moldiff.cpu import set_threads
     from moldiff.models import load
+    from moldiff.train import TrainConfig
 
-    load_before = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    load_before = report.load_average()
     set_threads(options.threads)
     path = find_model(options.model)
     recipe = bundled_configs().get(options.recipe, Path(options.recipe))
-    training_recipe(recipe)  # a bad one is refused before anything is measured
+    TrainConfig.from_yaml(recipe)  # a bad one is refused before anything is measured
     plan = QUICK if options.quick else PLAN
     bench = Bench(load(path), path, recipe, plan, options.threads)
     start = time.perf_counter()
     sections = measure(bench, lambda name: print(f"{name} ...", file=sys.stderr, flush=True))
     seconds = time.perf_counter() - start
-    result = report.document(bench, sections, seconds=seconds, load=load_before)
+    result = of_speed(bench, sections, seconds=seconds, load=load_before)
     report.show(result)
     document.write(result, options.output)
     print(f"Written: {options.output}")
@@ -98,7 +103,13 @@ def _speed(options: argparse.Namespace) -> None:
         print(f"Drawn: {options.picture}")
 
 
-_COMMANDS = {"speed": _speed, "family": family.run, "startup": startup.run}
+_COMMANDS = {
+    "speed": _speed,
+    "training": training.run,
+    "family": family.run,
+    "startup": startup.run,
+    "processes": processes.run,
+}
 
 
 if __name__ == "__main__":

@@ -96,20 +96,8 @@ def main(settings: dict[str, Any]) -> dict[str, Any]:
     result: dict[str, Any] = {"kept": keep_freed_memory() if settings["keep"] else False}
     model, b, n = Model.load(Path(settings["model"])), settings["batch"], settings["atoms"]
     step = workloads.sampling_step(model, b, n)
-    train = workloads.training_step(
-        model,
-        Path(settings["recipe"]),
-        b,
-        n,
-        precision=torch.float32,
-        self_condition=0.0,
-    )
-
-    def sample() -> object:
-        with torch.inference_mode():
-            return step()
-
-    for name, work in zip(_WORKS, (sample, train), strict=True):
+    train = workloads.training_step(model, Path(settings["recipe"]), b, n)
+    for name, work in zip(_WORKS, (workloads.inference(step), train), strict=True):
         seconds = interleaved({name: work}, turns=3)[name].median
         before = _page_faults()
         work()

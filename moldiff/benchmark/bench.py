@@ -34,8 +34,6 @@ class Plan:
         The cases of the sweeps; ``atoms_batch`` graphs in the sweep over atoms.
     loop_batch, peer_steps:
         Graphs in the real loops; steps of the peer's.
-    training_batch:
-        Molecules of a training step; None takes the recipe's.
     allocator_batch, allocator_turns:
         Molecules, and processes of each kind, for the effect of the allocator.
     """
@@ -50,7 +48,6 @@ class Plan:
     steps: tuple[int, ...] = (5, 10, 20)
     loop_batch: int = 8
     peer_steps: int = 10
-    training_batch: int | None = None
     allocator_batch: int = 96
     allocator_turns: int = 2
 
@@ -67,7 +64,6 @@ QUICK = Plan(
     steps=(1, 2),
     loop_batch=1,
     peer_steps=2,
-    training_batch=2,
     allocator_batch=2,
     allocator_turns=1,
 )
@@ -96,7 +92,7 @@ class Bench:
     model, path:
         The model, and its file (other processes load it again).
     recipe:
-        Training configuration whose objective and optimizer are timed.
+        Training configuration, for the effect of the allocator.
     peers:
         What the model is compared with; EDM comes first.
     best:

@@ -1,12 +1,12 @@
-"""How a speed benchmark is shown: one JSON document, tables on the terminal, a picture.
+"""How measured speed is shown: one JSON document, and tables on the terminal.
 
-The document is ``{"format", "date", "seconds", "versions", "machine", "model", "sections"}``;
-each section is a list of flat rows whose keys carry their units.  Numbers that do not apply
-are null.
+The document is ``{"format", "date", "seconds", "versions", "machine", "sections", ...}``; each
+section is a list of flat rows whose keys carry their units.  Numbers that do not apply are null.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,41 +17,43 @@ from moldiff.report.environment import machine, versions
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from moldiff.benchmark.bench import Bench
-
-__all__ = ["FORMAT", "document", "show"]
+__all__ = ["FORMAT", "document", "load_average", "show"]
 
 FORMAT = "moldiff-speed-1"
 _WIDTH = 132  # of tables that go to a file or a pipe
 
 
 def document(
-    bench: Bench,
-    sections: Mapping[str, list[dict[str, Any]]],
-    *,
-    seconds: float,
-    load: float | None,
+    form: str, values: Mapping[str, Any], *, threads: int, seconds: float, load: float | None
 ) -> dict[str, Any]:
-    """Return everything that was measured, and on what, as plain JSON values.
+    """Return what was measured, and on what, as plain JSON values.
 
-    ``load`` is the machine's load average before the run.
+    Parameters
+    ----------
+    form:
+        Name of the format.
+    values:
+        ``sections``, and what else belongs to it.
+    threads, seconds:
+        Threads of one operation, and how long it took.
+    load:
+        The machine's load average before the run.
     """
     whole = {
-        "format": FORMAT,
+        "format": form,
         "date": now(),
         "seconds": seconds,
         "versions": versions(),
-        "machine": machine(bench.threads) | {"load_before": load},
-        "model": {
-            "name": bench.model.card.get("name", "unnamed"),
-            "hash": bench.model.digest,
-            "network": bench.model.config()["network"],
-            "sampling": dict(bench.model.sampling),
-        },
-        "sections": dict(sections),
+        "machine": machine(threads) | {"load_before": load},
+        **values,
     }
     rounded: dict[str, Any] = plain(whole)
     return rounded
+
+
+def load_average() -> float | None:
+    """Return the machine's load average; None where there is none."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
 
 Cell = Callable[[Any], str]
@@ -90,6 +92,20 @@ class _Layout:
 
 _NETWORK = {"network": ("network", _text)}
 _BATCH = {"batch": ("batch", _text)}
+_BY_SITES = {
+    "sites": ("sites", _text),
+    **_NETWORK,
+    "precision": ("precision", _text),
+    **_BATCH,
+    "cpu_ms_per_molecule": ("ms", _PLAIN),
+    "molecules_per_cpu_s": ("molecules / s", _PLAIN),
+    "spread": ("spread", _PERCENT),
+    "ratio": ("moldiff faster by", _TIMES),
+    "ratio_low": ("from", _TIMES),
+    "ratio_high": ("to", _TIMES),
+    "gflop_per_molecule": ("GFLOP", _PLAIN),
+    "peak_share": ("of peak", _PERCENT),
+}
 _LAYOUTS: Mapping[str, _Layout] = {
     "sampling": _Layout(
         "Sampling (all times are CPU time)",
@@ -122,18 +138,15 @@ _LAYOUTS: Mapping[str, _Layout] = {
         },
     ),
     "training": _Layout(
-        "Training steps of moldiff",
-        {
-            "precision": ("precision", _text),
-            **_BATCH,
-            "molecules_per_cpu_s": ("molecules / s", _PLAIN),
-            "spread": ("spread", _PERCENT),
-            "ratio": ("against float32", _TIMES),
-            "gflop_per_molecule": ("GFLOP / molecule", _PLAIN),
-            "gflop_per_cpu_s": ("GFLOP / s", _PLAIN),
-            "peak_share": ("of peak", _PERCENT),
-            "peak_mib": ("peak MiB", _PLAIN),
-        },
+        "Training, CPU time per molecule",
+        _BY_SITES,
+        "dfa4b98: this network with that commit's settings. GFLOP: the network's matrix products; "
+        "the peak: that of float32.",
+    ),
+    "generating": _Layout(
+        "Sampling, CPU time per molecule",
+        _BY_SITES,
+        "Each network at its own or its published steps, without decoding.",
     ),
     "peak": _Layout(
         "Matrix-product peak of the machine",
@@ -198,11 +211,12 @@ def show(result: Mapping[str, Any]) -> None:
     from rich.console import Console
 
     console = Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False)
-    machine, model = result["machine"], result["model"]
+    machine, model = result["machine"], result.get("model")
+    subject = f", model {model['name']} {model['hash']}" if model else ""
     console.print(
         f"{machine['cpu']}, {machine['threads']} of {machine['cores']} cores, "
         f"{machine['instructions']}; torch {result['versions']['torch']}, "
-        f"moldiff {result['versions']['moldiff']}, model {model['name']} {model['hash']}; "
+        f"moldiff {result['versions']['moldiff']}{subject}; "
         f"{result['date']}, {result['seconds']:.0f} s",
         markup=False,
         soft_wrap=True,
@@ -224,13 +238,15 @@ def _table(layout: _Layout, rows: Sequence[Mapping[str, Any]]) -> Table:
     from rich.table import Table
 
     table = Table(title=layout.title, title_justify="left", box=box.SIMPLE_HEAD)
-    for k, (heading, cell) in enumerate(layout.columns.values()):
-        table.add_column(heading, justify="left" if cell is _text else "right", no_wrap=k == 0)
+    for heading, cell in layout.columns.values():
+        text = cell is _text
+        table.add_column(heading, justify="left" if text else "right", no_wrap=text)
     first = next(iter(layout.columns))
     before = None
     for row in rows:
         # A line between the groups of a sweep.
-        if before is not None and layout.title.startswith("One") and row[first] == rows[0][first]:
+        again = layout.title.startswith("One") and row[first] == rows[0][first]
+        if before is not None and (again or row.get("sites") != before.get("sites")):
             table.add_section()
         table.add_row(*(cell(row.get(key)) for key, (_, cell) in layout.columns.items()))
         before = row

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from moldiff.benchmark import workloads
+from moldiff.benchmark import report, workloads
 from moldiff.benchmark.allocator import effect
 from moldiff.benchmark.bench import OWN, Bench
 from moldiff.benchmark.timing import (
@@ -29,7 +29,9 @@ from moldiff.benchmark.timing import (
     ratio,
 )
 
-__all__ = ["SECTIONS", "Row", "Section", "measure"]
+__all__ = ["FORMAT", "SECTIONS", "Row", "Section", "document", "measure"]
+
+FORMAT = "moldiff-speed-2"
 
 Row = dict[str, Any]
 Section = Callable[[Bench], list[Row]]
@@ -37,16 +39,7 @@ PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def _inference(works: Mapping[str, Work]) -> dict[str, Work]:
-    """The works without records for gradients, as sampling runs them."""
-
-    def quiet(work: Work) -> Work:
-        def run() -> object:
-            with torch.inference_mode():
-                return work()
-
-        return run
-
-    return {name: quiet(work) for name, work in works.items()}
+    return {name: workloads.inference(work) for name, work in works.items()}
 
 
 def _memory(work: Work) -> float:
@@ -164,50 +157,6 @@ def loops(bench: Bench) -> list[Row]:
     return rows
 
 
-def training(bench: Bench) -> list[Row]:
-    """Training steps of a new network of the model's kind, by precision.
-
-    Steps with and without self-conditioning are timed apart and mixed as in training.
-    """
-    batch, share = workloads.training_recipe(bench.recipe)
-    batch = bench.plan.training_batch or batch
-    works = {
-        (name, conditioned): workloads.training_step(
-            bench.model,
-            bench.recipe,
-            batch,
-            bench.atoms,
-            precision=dtype,
-            self_condition=conditioned,
-        )
-        for name, dtype in PRECISIONS.items()
-        for conditioned in (0.0, 1.0)
-    }
-    named = {f"{name} {conditioned}": work for (name, conditioned), work in works.items()}
-    timings = interleaved(named, turns=bench.plan.turns)
-    mixed, rows = {}, []
-    for name in PRECISIONS:
-        without, within = timings[f"{name} 0.0"], timings[f"{name} 1.0"]
-        mixed[name] = without.times(1 - share).plus(within.times(share))
-        operations = (1 - share) * flops(works[name, 0.0]) + share * flops(works[name, 1.0])
-        seconds = mixed[name].median
-        rows.append(
-            {
-                "precision": name,
-                "batch": batch,
-                "atoms": bench.atoms,
-                "molecules_per_cpu_s": batch / seconds,
-                "spread": mixed[name].spread,
-                **_ratios(ratio(mixed["float32"], mixed[name])),
-                "gflop_per_molecule": operations / batch / 1e9,
-                "gflop_per_cpu_s": operations / seconds / 1e9,
-                "peak_share": operations / seconds / bench.peaks[name],
-                "peak_mib": LiveMemory.of(works[name, 1.0]) / 2**20,
-            }
-        )
-    return rows
-
-
 def precision(bench: Bench) -> list[Row]:
     """One evaluation in bfloat16 against float32, each network at its best batch."""
     rows = []
@@ -277,7 +226,6 @@ SECTIONS: Mapping[str, Section] = MappingProxyType(
         "batches": batches,
         "sampling": sampling,
         "loops": loops,
-        "training": training,
         "precision": precision,
         "allocator": allocator,
         "atoms": atoms,
@@ -293,3 +241,17 @@ def measure(bench: Bench, say: Callable[[str], None]) -> dict[str, list[Row]]:
         say(name)
         results[name] = section(bench)
     return results
+
+
+def document(
+    bench: Bench, sections: Mapping[str, list[Row]], *, seconds: float, load: float | None
+) -> dict[str, Any]:
+    """Return everything that was measured, and on what, as plain JSON values."""
+    model = {
+        "name": bench.model.card.get("name", "unnamed"),
+        "hash": bench.model.digest,
+        "network": bench.model.config()["network"],
+        "sampling": dict(bench.model.sampling),
+    }
+    values = {"model": model, "sections": dict(sections)}
+    return report.document(FORMAT, values, threads=bench.threads, seconds=seconds, load=load)

@@ -1,4 +1,4 @@
-"""What is timed: a sampling step, a training step and a whole generation of moldiff; peers.
+"""What is timed: a sampling step and a whole generation of moldiff, a training step; peers.
 
 Every function returns a call without arguments that does the same work each time.
 """
@@ -26,11 +26,11 @@ from moldiff.train.optimizer import Average, Optimizers
 __all__ = [
     "as_generated",
     "generation",
+    "inference",
     "peer_evaluation",
     "peer_loop",
     "sampling_loop",
     "sampling_step",
-    "training_recipe",
     "training_step",
     "typical_size",
     "with_autocast",
@@ -84,39 +84,24 @@ def generation(model: Model, b: int, n: int) -> Work:
     return lambda: list(generate(model, Request(b, size=n)))
 
 
-def training_recipe(recipe: Path) -> tuple[int, float]:
-    """Return the molecules per step, and the share of steps with self-conditioning."""
-    config = TrainConfig.from_yaml(recipe)
-    objective: Denoising = build("objective", config.objective)
-    return config.batch, objective.self_condition
+def training_step(model: Model, recipe: Path, b: int, n: int) -> Work:
+    """Return the arithmetic of a training step of a new network of the model's kind.
 
-
-def training_step(
-    model: Model,
-    recipe: Path,
-    b: int,
-    n: int,
-    *,
-    precision: torch.dtype,
-    self_condition: float,
-) -> Work:
-    """Return a training step of a new network of the model's kind, as the trainer does it.
-
-    The molecules are noise of the right sizes: reading them from disk is not included.
-    ``recipe`` is a training configuration; its objective and optimizer are used.
+    The `Trainer`, which ``scripts/benchmark training`` times, also sets the allocator, whose effect
+    is measured with this.  ``recipe`` is a training configuration; its objective, without
+    self-conditioning, and its optimizer are used.
     """
     config = TrainConfig.from_yaml(recipe)
     rng = torch.Generator().manual_seed(0)
-    fresh = Model.from_config(model.config()).replace(precision=precision)
-    network, denoiser = fresh.network, fresh.denoiser
+    fresh = Model.from_config(model.config())
     objective: Denoising = build("objective", config.objective)
-    objective = dataclasses.replace(objective, self_condition=self_condition)
-    optimizers = Optimizers(network, config.optimizer)
-    average = Average(network.parameters(), config.optimizer.ema)
+    objective = dataclasses.replace(objective, self_condition=0.0)
+    optimizers = Optimizers(fresh.network, config.optimizer)
+    average = Average(fresh.network.parameters(), config.optimizer.ema)
     x_0 = model.denoiser.process.prior(b, n, rng=rng)
 
     def step() -> float:
-        loss, _ = objective(denoiser, x_0, rng=rng)
+        loss, _ = objective(fresh.denoiser, x_0, rng=rng)
         loss.backward()
         norm = optimizers.step(config.optimizer.rate(1000, config.steps))
         average.update(1000)
@@ -152,6 +137,16 @@ def with_autocast(work: Work, dtype: torch.dtype) -> Work:
 
     def run() -> object:
         with torch.autocast("cpu", dtype=dtype, enabled=dtype is not torch.float32):
+            return work()
+
+    return run
+
+
+def inference(work: Work) -> Work:
+    """Return the work without records for gradients, as sampling does it."""
+
+    def run() -> object:
+        with torch.inference_mode():
             return work()
 
     return run

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from moldiff.cli import druglike
+from moldiff.cli.description import describe, describe_complexes
 from moldiff.cli.options import Jobs, command_line, processes
-from moldiff.cli.output import examples, pairs, remark, table
+from moldiff.cli.output import examples, remark
 from moldiff.cli.progress import preparing
 from moldiff.errors import InputError
 
 if TYPE_CHECKING:
-    from moldiff.data.complexes import ComplexStore
-    from moldiff.data.store import Store
+    pass
 
 app = typer.Typer(help="Prepare data sets for training, and look at them.")
 app.command("druglike", epilog=examples(*druglike.EXAMPLES))(druglike.command)
@@ -190,25 +190,6 @@ def complexes(
     describe_complexes(store)
 
 
-def describe_complexes(store: ComplexStore) -> None:
-    """Print the contents of a store of complexes, and the reasons for rejection."""
-    meta, sizes = store.meta, store.sizes.T
-    pocket, ligand, rotors = (f"{v.min()} to {v.max()}, mean {v.mean():.1f}" for v in sizes[:3])
-    values = {
-        "directory": store.path,
-        "source": meta["source"],
-        "complexes": len(store),
-        **{f"  {name}": count for name, count in meta["splits"].items()},
-        "pocket clusters": meta["clusters"],
-        "heavy atoms of a ligand": ligand,
-        "rotors": rotors,
-        "atoms of a pocket": pocket,
-        "rejected": sum(meta["rejected"].values()),
-        **{f"  {reason}": count for reason, count in meta["rejected"].items()},
-    }
-    table(pairs(values))
-
-
 def _lines(path: Path | None) -> frozenset[str]:
     """Return the lines of a text file except comments; empty without a file."""
     if path is None:
@@ -244,26 +225,3 @@ def _keep(output: Path, force: bool) -> None:
             f"{output} holds a data set already.",
             fix="Give another --output, or replace it with --force.",
         )
-
-
-def describe(store: Store) -> None:
-    """Print the contents of a store, and the reasons for rejection."""
-    sizes, facts = store.sizes, druglike.essentials(store)
-    values = {
-        "directory": store.path,
-        "source": store.meta.get("source", ""),
-        "molecules": len(store),
-        **{f"  {name}": count for name, count in store.meta["splits"].items()},
-        "elements": tuple(dict.fromkeys(store.vocabulary.elements)),
-        "charges": store.vocabulary.charges,
-        **({"aromatic bonds": "a class of their own"} if store.vocabulary.aromatic else {}),
-        "atoms": f"{sizes.min()} to {sizes.max()}, mean {sizes.mean():.1f}"
-        + (", hydrogens not counted" if store.vocabulary.hydrogens else ""),
-        "properties": store.property_names or "none",
-        **facts,
-        "rejected": sum(store.meta["rejected"].values()),
-        **{f"  {reason}": count for reason, count in store.meta["rejected"].items()},
-    }
-    table(pairs(values))
-    if store.meta["rejected"]:
-        remark(f"Each rejected molecule with its reason: {store.path / 'rejected.csv'}")

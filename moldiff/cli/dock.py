@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moldiff.cli.failure import Interrupted
+from moldiff.cli.options import Precision, Precisions
 from moldiff.cli.output import (
     bar,
     check_apart,
@@ -118,6 +119,7 @@ def command(
         Path | None, typer.Option(help="A known pose to compare with: .sdf, .mol2.")
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes for a library.")] = 1,
+    precision: Precisions = Precision.float32,
     threads: Annotated[int, typer.Option(min=1, help="Threads of one operation.")] = 1,
     restart: Annotated[
         bool, typer.Option("--restart", help="Begin a library again instead of going on.")
@@ -134,7 +136,7 @@ def command(
     _check(receptor, ligand, ligands, output, [pocket_ligand, reference])
     check_threads(threads)
     load_torch()
-    from moldiff.cpu import set_threads
+    from moldiff.cpu import using_threads
     from moldiff.docking import api as docking
 
     where = docking.Where(pocket_ligand, center, residues, autobox, size)
@@ -151,23 +153,24 @@ def command(
         posebusters=posebusters,
         model=None if model is None else str(model),
         judge=None if judge is None else str(judge),
+        precision=precision.value,
     )
     known = None if reference is None else docking.read_reference(reference)
     one = None if ligand is None else docking.read_ligand(ligand)
-    set_threads(threads)
-    words = [word.strip() for word in (exclude or "").split(",") if word.strip()]
-    site = docking.site(receptor, where, exclude=words)
-    for note in site.notes:
-        remark(f"Note: {note}")
-    page = output.with_suffix(".html") if html else None
-    if one is not None:
-        _one(site, one, settings, output, page, known)
-    else:
-        from moldiff.docking.library.screening import LibraryRun
+    with using_threads(threads):
+        words = [word.strip() for word in (exclude or "").split(",") if word.strip()]
+        site = docking.site(receptor, where, exclude=words)
+        for note in site.notes:
+            remark(f"Note: {note}")
+        page = output.with_suffix(".html") if html else None
+        if one is not None:
+            _one(site, one, settings, output, page, known)
+        else:
+            from moldiff.docking.library.screening import LibraryRun
 
-        assert ligands is not None
-        with LibraryRun.open(site, ligands, settings, output, restart=restart) as run:
-            _many(run, jobs, threads, page, known)
+            assert ligands is not None
+            with LibraryRun.open(site, ligands, settings, output, restart=restart) as run:
+                _many(run, jobs, threads, page, known)
 
 
 def _check(
@@ -214,9 +217,11 @@ def _one(
         remark(f"Note: {note}")
     _table_of(result, known)
     files = [*written, *([page] if page is not None else [])]
+    precision = result.provenance.get("precision")
     table(
         [
             ("proposals", result.proposals),
+            *([("precision", precision)] if precision else []),
             ("CPU-seconds", _seconds(result.seconds)),
             ("files", ", ".join(str(path) for path in files)),
         ]

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
+from moldiff.cli.description import describe
 from moldiff.cli.options import Jobs, command_line, processes
 from moldiff.cli.output import remark
 from moldiff.cli.progress import preparing
-
-if TYPE_CHECKING:
-    from moldiff.data.store import Store
 
 EXAMPLES = (
     "moldiff data druglike",
@@ -76,7 +73,6 @@ def command(
     folded, and all molecules of a scaffold are in one split. Interrupted or killed, the same
     command goes on where it stopped.
     """
-    from moldiff.cli.data import describe
     from moldiff.data.druglike import Request, conformers_folder, prepare
 
     request = Request(
@@ -113,13 +109,3 @@ def command(
             command=shlex.join(again),
         )
     describe(store)
-
-
-def essentials(store: Store) -> dict[str, Any]:
-    """Return what is shown of a store's data card; nothing without one."""
-    card = store.path / "card.json"
-    if not card.is_file():
-        return {}
-    from moldiff.data.druglike.card import essentials as shown
-
-    return shown(json.loads(card.read_text(encoding="utf-8")))

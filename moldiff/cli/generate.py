@@ -12,7 +12,14 @@ import typer
 
 from moldiff.bundled import usual_model
 from moldiff.cli.failure import Interrupted
-from moldiff.cli.options import Imports, conditions, import_all, temperatures
+from moldiff.cli.options import (
+    Imports,
+    Precision,
+    Precisions,
+    conditions,
+    import_all,
+    temperatures,
+)
 from moldiff.cli.output import (
     bar,
     check_apart,
@@ -136,6 +143,7 @@ def command(
         int, typer.Option(min=1, help="How many molecules --trajectory records.")
     ] = 1,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 or mps.")] = "cpu",
+    precision: Precisions = Precision.float32,
     threads: Annotated[int, typer.Option(min=1, help="Threads of one operation.")] = 1,
     imports: Imports = None,
 ) -> None:
@@ -156,13 +164,15 @@ def command(
         check_apart("--trajectory", trajectory, [output])
     load_torch()
     import_all(imports)
-    from moldiff.cpu import set_threads
+    from moldiff.cpu import using_threads
     from moldiff.generation.api import check_conditions, sampler_remarks, stream
     from moldiff.methods import parse_guidance
     from moldiff.models import load
+    from moldiff.precision import resolve
 
-    set_threads(threads)
-    loaded = load(usual_model(formula) if model is None else model, device)
+    with using_threads(threads):
+        loaded = load(usual_model(formula) if model is None else model, device)
+        loaded = loaded.replace(precision=resolve(precision, loaded.device))
     guides = parse_guidance(guidance or [])
     for text in check_conditions(loaded, wanted, guides):
         remark(text)
@@ -174,6 +184,7 @@ def command(
         lambda progress: stream(
             n,
             model=loaded,
+            threads=threads,
             seed=seed,
             size=size,
             formula=formula,
@@ -273,6 +284,8 @@ class _Run:
 
     def finish(self, model: Model) -> None:
         """Write the trajectory and print the closing table."""
+        from moldiff.precision import recorded
+
         seconds = time.perf_counter() - self.start
         rows: list[tuple[str, str]] = [
             ("molecules", f"{self.written}"),
@@ -284,6 +297,8 @@ class _Run:
             rows.append(("drawn", f"{round(self.drawn)}"))
         rows += [(f"  fails: {why}", f"{k}") for why, k in self.failures.most_common(4)]
         rows.append(("seconds", f"{seconds:.1f} ({self.drawn / seconds:.1f} molecules/s)"))
+        if used := recorded(model.precision):
+            rows.append(("precision", used))
         if not model.network.symmetry.equivariant:
             rows.append(("network", model.network.symmetry.label))
         rows.append(("file", f"{self.output}"))

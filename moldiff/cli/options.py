@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -16,11 +17,31 @@ __all__ = [
     "Imports",
     "Jobs",
     "Loggers",
+    "Precision",
+    "Precisions",
     "command_line",
     "conditions",
     "import_all",
     "processes",
     "temperatures",
+]
+
+
+class Precision(StrEnum):
+    """See `moldiff.precision.Precision`."""
+
+    auto = "auto"
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
+Precisions = Annotated[
+    Precision,
+    typer.Option(
+        "--precision",
+        help="Type of the network's large products. float32: same seed, same results on every "
+        "machine of a kind; auto: the one that is faster here, in large batches.",
+    ),
 ]
 
 Imports = Annotated[

@@ -25,6 +25,7 @@ __all__ = [
     "check_apart",
     "check_output",
     "check_positive",
+    "check_processes",
     "check_threads",
     "commonest",
     "counted",
@@ -194,6 +195,24 @@ def check_threads(threads: int | None, name: str = "--threads") -> None:
         raise InputError(
             f"{name} must be from 1 to {most} on this machine, not {threads}.",
             fix=f"Try --threads {os.cpu_count() or 1}, one for each core.",
+        )
+
+
+def check_processes(processes: int, threads: int) -> None:
+    """Raise ``InputError`` for more than four threads per core in all; remark on more than one."""
+    cores = os.cpu_count() or 1
+    threads_in_all = processes * threads
+    few = f"--processes {max(1, cores // threads)}"
+    if threads_in_all > 4 * cores:
+        raise InputError(
+            f"{counted(processes, 'process')} of {counted(threads, 'thread')} each are too many "
+            f"for the {counted(cores, 'core')} of this machine.",
+            fix=f"Try {few}.",
+        )
+    if processes > 1 and threads_in_all > cores:
+        remark(
+            f"{counted(processes, 'process')} of {counted(threads, 'thread')} each share "
+            f"{counted(cores, 'core')} and wait for each other: try {few}."
         )
 
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +16,7 @@ from moldiff.cli.log import Log
 from moldiff.cli.options import Imports, Loggers, import_all
 from moldiff.cli.output import (
     bar,
+    check_processes,
     check_threads,
     commonest,
     counted,
@@ -26,11 +24,13 @@ from moldiff.cli.output import (
     shown_directory,
 )
 from moldiff.cli.progress import preparing
+from moldiff.interrupts import on_signal
 
 if TYPE_CHECKING:
     import torch
 
     from moldiff.train import TrainConfig, Trainer
+    from moldiff.train.processes import Processes
     from moldiff.train.trainer import Progress
 
 EXAMPLES = (
@@ -38,6 +38,7 @@ EXAMPLES = (
     "moldiff train my.sdf --output runs/my --steps 20000",
     "moldiff data qm9 && moldiff train qm9",
     "moldiff train config.yaml --device cuda",
+    "moldiff train my.sdf --processes 2",
     "moldiff train my.sdf --method flow-matching --output runs/flow",
     "moldiff train my.sdf --method endpoint --teacher runs/my/model.safetensors --output runs/fast",
 )
@@ -74,6 +75,16 @@ def command(
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of one operation.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 or mps.")] = None,
     loggers: Loggers = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes on this machine that share each step (a GPU each)."),
+    ] = None,
+    devices: Annotated[
+        str | None, typer.Option(help="As in Fabric: how many, or which GPUs: 2; 0,3; auto.")
+    ] = None,
+    nodes: Annotated[
+        int | None, typer.Option(min=1, help="Machines, each with this command.")
+    ] = None,
     imports: Imports = None,
 ) -> None:
     """Train a model, or go on with it.
@@ -81,11 +92,13 @@ def command(
     The same command goes on from the last checkpoint; Ctrl-C saves and stops. The run's
     directory gets model.safetensors (averaged weights, ready to use), the checkpoint,
     config.yaml, log.csv, evaluation.csv and training.html, a page of their curves. Paths in a
-    configuration are relative to the current directory.
+    configuration are relative to the current directory. A run may go on with any number of
+    processes that divides the pieces of its steps.
     """
     from moldiff.cpu import set_threads
-    from moldiff.train.api import training_config
+    from moldiff.train.api import shared, training_config
     from moldiff.train.loggers import check_logger
+    from moldiff.train.processes import Processes
 
     overrides = {
         "output": None if output is None else str(output),
@@ -104,11 +117,35 @@ def command(
     check_threads(config.threads, f"'threads' in {source}")
     set_threads(config.threads)
     import_options = list(chain(*(("--import", one) for one in imports or [])))
+    chosen = {"processes": processes, "devices": devices, "nodes": nodes}
     more = list(chain(import_options, *(("--logger", one) for one in loggers or [])))
-    resume = _resume_command(source, {"method": method, "teacher": teacher, **overrides}, more)
-    _Run(config, source, resume, loggers or ()).train()
+    options = {"method": method, "teacher": teacher, **overrides, **chosen}
+    resume = _resume_command(source, options, more)
+    advice = f"Nothing is lost but the time since the last checkpoint. To go on: {resume}"
+    together = Processes(
+        processes, devices=devices, nodes=nodes or 1, device=config.device, advice=advice
+    )
+    check_processes(together.local, config.threads)
+    config = shared(config, together.count, remark if together.main else lambda text: None)
+    with together:
+        if not together.main:
+            _follow(config, together)
+            return
+        _Run(config, source, resume, together, loggers or ()).train()
     if import_options:
         print(f"Its own parts are needed there, too: {shlex.join(import_options)}")
+
+
+def _follow(config: TrainConfig, processes: Processes) -> None:
+    """Train in a process beside the main one, without a word."""
+    from moldiff.train.api import trainer, training_store
+
+    with processes.first():
+        store = training_store(config)
+    run = trainer(config, store, processes=processes)
+    with on_signal(run.stop):
+        for _ in run.fit():
+            pass
 
 
 def _resume_command(
@@ -127,7 +164,12 @@ class _Run:
     """Prepares, trains, logs and reports."""
 
     def __init__(
-        self, config: TrainConfig, source: str, again: str, loggers: Sequence[str] = ()
+        self,
+        config: TrainConfig,
+        source: str,
+        again: str,
+        processes: Processes,
+        loggers: Sequence[str] = (),
     ) -> None:
         from moldiff.data.preparation import shards_folder
         from moldiff.train.api import trainer, training_store
@@ -137,8 +179,8 @@ class _Run:
         self.config, self.source, self.again = config, source, again
         self.stopping, self.skipped = False, 0
         self.say: Callable[[str], None] = remark
-        # A file of molecules is prepared first.
-        with preparing(shards_folder(prepared_folder(config)), shlex.split(again)) as show:
+        show_in = preparing(shards_folder(prepared_folder(config)), shlex.split(again))
+        with processes.first(), show_in as show:  # a file of molecules is prepared first
             jobs = os.cpu_count() or 1
             store = training_store(config, announce=remark, jobs=jobs, progress=show)
         rejected = store.meta.get("rejected")
@@ -147,7 +189,7 @@ class _Run:
             things = counted(2, task(config).unit).removeprefix("2 ")
             finding = f"{sum(rejected.values())} of the data's {things} cannot be used: {kinds}"
             remark(f"{finding}; all are in {store.path / 'rejected.csv'}")
-        self.trainer: Trainer = trainer(config, store, judge=self.judge)
+        self.trainer: Trainer = trainer(config, store, judge=self.judge, processes=processes)
         self.log = Log(self.trainer, again, loggers)
 
     def train(self) -> None:
@@ -157,7 +199,7 @@ class _Run:
         if trainer.step <= config.steps:  # else it stays as it is
             self.fit()
         # After the loop: leaving it has saved the state.
-        if self.stopping and trainer.step < config.steps:
+        if trainer.step < config.steps:
             raise Interrupted(
                 f"Stopped and saved at step {trainer.step} of {config.steps}. "
                 f"To go on: {self.again}"
@@ -175,7 +217,7 @@ class _Run:
         with lock_directory(trainer.output):  # the files of a run that goes on stay as they are
             self.log.rewind()
             _write_config(config, self.source)
-        with _signals(self.stop), bar(*_COLUMNS, estimate=False) as shown, self.log:
+        with on_signal(self.stop), bar(*_COLUMNS, estimate=False) as shown, self.log:
             if not shown.disable:  # print above the bar
                 self.say = lambda text: shown.console.print(text, markup=False, highlight=False)
             line = shown.add_task(
@@ -190,10 +232,8 @@ class _Run:
                     if shown.disable and self.log.line_due:
                         rest = f", {left}" if left else ""
                         self.say(f"step {progress.step} of {config.steps}: {note}{rest}")
-                    if self.stopping:
-                        break
             except KeyboardInterrupt:  # from self.judge, when asked to stop
-                self.stopping = True
+                pass
 
     def greet(self) -> None:
         """Print whether the run starts, resumes or is finished."""
@@ -244,10 +284,14 @@ class _Run:
 
     def stop(self) -> None:
         """Stop after the step; the second time at once, keeping the last checkpoint."""
+        if self.trainer.processes.failed:
+            raise KeyboardInterrupt  # there are no more steps; leaving says which process failed
         if self.stopping:
+            self.trainer.processes.leave(KeyboardInterrupt())
             remark("Stopped at once; the last checkpoint is untouched.")
             os._exit(130)  # unwinding would save a state from the middle of a step
         self.stopping = True
+        self.trainer.stop()
         self.say("Stopping after this step ...")
 
 
@@ -265,23 +309,3 @@ def _write_config(config: TrainConfig, source: str) -> None:
     if target.resolve() == Path(source).resolve():
         return
     replace_text(target, notation.to_yaml(config.to_dict()))
-
-
-@contextmanager
-def _signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Call ``stop`` on Ctrl-C and on SIGTERM (of a batch system) instead of dying in a step."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may handle signals
-        return
-    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def handle(*_: Any) -> None:
-        stop()
-
-    for number in previous:
-        signal.signal(number, handle)
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from moldiff.cpu import using_threads
 from moldiff.docking.ligands import read_ligand, read_reference
 from moldiff.docking.site import Progress, Site, Where, site
 
@@ -37,6 +38,7 @@ def dock(
     autobox: bool = False,
     size: float | Sequence[float] | None = None,
     exclude: Sequence[str] = (),
+    threads: int = 1,
     progress: Progress | None = None,
     **settings: Any,
 ) -> DockingResult:
@@ -52,6 +54,8 @@ def dock(
         Location of the pocket, see `Where`.
     exclude:
         Groups to leave out of the receptor, such as ``"LIG"`` or ``"A:401"``.
+    threads:
+        Threads of one operation, for the time of the call.
     progress:
         Called with the stage and the fraction of the work that is done, 0 to 1.
     settings:
@@ -67,7 +71,8 @@ def dock(
     chosen = Settings(**settings)
     where = Where(pocket_ligand, center, residues, autobox, size)
     molecule = read_ligand(ligand) if isinstance(ligand, str | Path) else (ligand, "ligand")
-    return site(receptor, where, exclude=exclude).dock(molecule, chosen, progress=progress)
+    with using_threads(threads):
+        return site(receptor, where, exclude=exclude).dock(molecule, chosen, progress=progress)
 
 
 def distance_text(mol: Chem.Mol, known: Chem.Mol) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from moldiff.docking.judge.ranking import Ranking
 from moldiff.errors import InputError
+from moldiff.precision import resolve
 
 if TYPE_CHECKING:
     from moldiff.docking.proposals import Proposer
@@ -58,7 +59,7 @@ def proposer(settings: Settings) -> tuple[Proposer, str]:
                 fix="Give one with --model, or use --proposals random.",
             )
         return RandomProposer(), "random (no docking model is bundled)"
-    model = _model(path, "poses")
+    model = _model(path, "poses").replace(precision=resolve(settings.precision))
     return DiffusionProposer(model, steps=settings.steps), f"diffusion {model.digest}"
 
 

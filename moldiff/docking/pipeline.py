@@ -31,6 +31,7 @@ from moldiff.docking.result import DockedPose, DockingResult
 from moldiff.docking.search import cluster, search
 from moldiff.docking.settings import Settings
 from moldiff.domain.kinematics import Pose, random_poses
+from moldiff.precision import recorded, resolve
 from moldiff.protein.write import write_pdb
 from moldiff.seeds import generator
 from moldiff.version import __version__
@@ -91,8 +92,10 @@ def dock(
     ------
     InputError, ModelFileError
         If a model in the settings is missing or cannot be used.
+    ConfigError
+        If this device lacks the precision.
     """
-    settings = settings or Settings()
+    settings = (settings or Settings()).resolved()
     clock = _Clock(problem.seconds, progress)
     rng = generator(settings.seed, _STREAM)
     proposer, origin = bundled.proposer(settings)
@@ -269,11 +272,13 @@ def _with_posebusters(
 
 
 def _provenance(problem: Problem, settings: Settings) -> dict[str, str]:
+    precision = recorded(resolve(settings.precision))
     return {
         **problem.pocket.origin,
         "pocket": problem.pocket.digest,
         "seed": f"{settings.seed}",
         "settings": settings.digest(),
+        **({"precision": precision} if precision else {}),
         "moldiff_version": __version__,
         "versions": f"RDKit {rdBase.rdkitVersion}, torch {torch.__version__}, "
         f"Python {platform.python_version()}",

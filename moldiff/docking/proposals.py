@@ -20,6 +20,7 @@ from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.guidance import with_settings
 from moldiff.domain.kinematics import Pose, random_poses
 from moldiff.domain.poses import MARGIN, crop_radius, ligand_input, pocket_input, to_pose
+from moldiff.precision import products
 from moldiff.protein.tokens import atom_tokens
 
 if TYPE_CHECKING:
@@ -116,13 +117,15 @@ class _Diffusion(Proposals):
     @torch.no_grad()
     def moves(self, x: Float[Tensor, "p n 3"]) -> tuple[Tensor, Tensor] | None:
         """Return the network's displacement of the centres, and the rms of the rest."""
-        network, centre = self.proposer.model.network, self.context["pocket"].centre
-        parts = [
-            network(
-                Batch({"positions": part}, self.context), part.new_full((len(part),), _MOVE_TIME)
-            )
-            for part in (x - centre).split(self.proposer.batch)
-        ]
+        model, centre = self.proposer.model, self.context["pocket"].centre
+        with products(model.precision, x.device):
+            parts = [
+                model.network(
+                    Batch({"positions": part}, self.context),
+                    part.new_full((len(part),), _MOVE_TIME),
+                )
+                for part in (x - centre).split(self.proposer.batch)
+            ]
         displacement = torch.cat([part["positions"] for part in parts])
         shift = displacement.mean(1, keepdim=True)
         turn = (displacement - shift).square().sum(-1).mean(1).sqrt()

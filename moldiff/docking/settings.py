@@ -6,16 +6,18 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from moldiff.configuration import Range, check_fields
 from moldiff.errors import ConfigError
+from moldiff.precision import Precision, recorded, resolve
 
 __all__ = ["Proposals", "Settings"]
 
 #: Source of the first poses; "auto" is diffusion if its weights are available.
 Proposals = Literal["auto", "diffusion", "random"]
 _PH = 7.4  # the only pH with protonation rules
+_LATER = {"judge": None, "precision": "float32"}  # settings of later versions: their usual values
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,10 @@ class Settings:
         File of a model of poses; None takes the bundled one.
     judge:
         File of a model of distances, which scores poses; None takes the bundled one.
+    precision:
+        Type of the large products of the model of poses: ``float32``, ``bfloat16``, or ``auto``,
+        the faster one by measurement (`moldiff.precision`).  Same seed, same poses only in the
+        same type.
     """
 
     draws: Annotated[int, Range(1, 10_000)] = 40
@@ -77,6 +83,7 @@ class Settings:
     posebusters: bool = False
     model: str | None = None
     judge: str | None = None
+    precision: Precision = "float32"
 
     def __post_init__(self) -> None:
         """Refuse invalid values (``ConfigError``)."""
@@ -90,8 +97,19 @@ class Settings:
     def as_dict(self) -> dict[str, int | float | str | None]:
         """Return the settings by name, JSON-ready."""
         values = dataclasses.asdict(self)
-        # Omitted if unset, so that results of earlier versions keep their digest.
-        return {k: v for k, v in values.items() if k != "judge" or v is not None}
+        # Omitted if usual, so that results of earlier versions keep their digest.
+        return {k: v for k, v in values.items() if k not in _LATER or v != _LATER[k]}
+
+    def resolved(self) -> Settings:
+        """Return the settings with the type that ``precision: auto`` stands for here.
+
+        Raises
+        ------
+        ConfigError
+            If this device lacks the precision.
+        """
+        chosen: Any = recorded(resolve(self.precision)) or "float32"
+        return dataclasses.replace(self, precision=chosen)
 
     def digest(self) -> str:
         """Return twelve characters that identify the settings."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from moldiff.bundled import usual_model
+from moldiff.cpu import with_threads
 from moldiff.models import conditional_models, load
+from moldiff.precision import resolve
 
 if TYPE_CHECKING:
     from moldiff.diffusion.sampler import Sampler, Stepper
     from moldiff.generation.request import Generated
     from moldiff.model import Model
+    from moldiff.precision import Precision
     from moldiff.view import Frame
 
 __all__ = [
@@ -41,6 +44,12 @@ class Options(TypedDict, total=False):
         "qm9"), or a path.
     device:
         Device for a model given by name or path.
+    precision:
+        Type of the network's large products: "float32", "bfloat16", or "auto", the faster one by
+        measurement (`moldiff.precision`).  None takes the model's own, float32 unless replaced:
+        the same seed gives the same molecules only in the same type.
+    threads:
+        Threads of one operation while molecules are made (default: 1).
     seed, size, formula, keep_valid, conditions:
         See `moldiff.generation.request.Request`.
     steps, temperature, early_temperature:
@@ -66,6 +75,8 @@ class Options(TypedDict, total=False):
 
     model: Model | str | Path
     device: str
+    precision: Precision | None
+    threads: int
     seed: int
     size: int | None
     formula: str | None
@@ -88,20 +99,31 @@ def generate(n: int, **options: Unpack[Options]) -> list[Generated]:
     ------
     InputError, ModelFileError
         If the request cannot be met, or the model cannot be loaded.
+    ConfigError
+        If a setting is wrong, or the device lacks the precision.
     """
     return list(stream(n, **options))
 
 
 def stream(n: int, **options: Unpack[Options]) -> Iterator[Generated]:
-    """Yield molecules as they are finished; otherwise as :func:`generate`."""
+    """Yield molecules as they are finished; otherwise as :func:`generate`.
+
+    The threads are the consumer's own between two molecules.
+    """
+    remaining: dict[str, Any] = dict(options)
+    return with_threads(remaining.pop("threads", 1), _stream(n, remaining))
+
+
+def _stream(n: int, remaining: dict[str, Any]) -> Generator[Generated, None, None]:
     from moldiff.generation.request import Request
     from moldiff.generation.run import generate as run
 
-    remaining: dict[str, Any] = dict(options)
     model = remaining.pop("model", usual_model(remaining.get("formula")))
     device = remaining.pop("device", "cpu")
     if isinstance(model, str | Path):
         model = load(model, device)
+    if (precision := remaining.pop("precision", None)) is not None:
+        model = model.replace(precision=resolve(precision, model.device))
     check_conditions(model, remaining.get("conditions") or {}, remaining.get("guidance"))
     settings = ("steps", "temperature", "early_temperature", "valence", "guidance")
     sampling = {key: remaining.pop(key, None) for key in settings}

@@ -33,6 +33,7 @@ from moldiff.errors import InputError
 from moldiff.generation.request import Frame, Generated, Request
 from moldiff.generation.sampling import molecules_of, provenance, sampled
 from moldiff.model import Model
+from moldiff.precision import recorded
 from moldiff.seeds import generator
 from moldiff.version import __version__
 
@@ -233,6 +234,7 @@ class _Job:
             "seed": str(self.request.seed),
             "steps": str(self.sampler.steps),
             "sampling": provenance(self.sampling),
+            "precision": recorded(self.model.precision),
             "request": json.dumps(self.request.to_dict(), sort_keys=True),
             "hydrogens": "placed by rule, relaxed with MMFF94 (or UFF)" if folded else "",
             "moldiff_version": __version__,

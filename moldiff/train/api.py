@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
     from moldiff.parallel import Progress
     from moldiff.train import TrainConfig, Trainer
+    from moldiff.train.processes import Processes
     from moldiff.train.workload import Data
 
-__all__ = ["trainer", "training_config", "training_store"]
+__all__ = ["shared", "trainer", "training_config", "training_store"]
 
 _CONFIG_SUFFIXES = (".yaml", ".yml")
 _STUDENT_RATE = (
@@ -184,11 +185,38 @@ def training_store(
     return work.open(config, say)
 
 
+def shared(config: TrainConfig, processes: int, announce: Callable[[str], None]) -> TrainConfig:
+    """Return a configuration whose steps have pieces for several processes.
+
+    A run keeps the pieces that it began with.  A new one whose ``pieces`` are left at 1 gets as
+    many as there are processes.
+
+    Raises
+    ------
+    ConfigError
+        If the processes cannot share the pieces, or the batch cannot be divided into them.
+    """
+    from moldiff.train import checkpoint
+    from moldiff.train.processes import check_share
+
+    if config.pieces == 1:
+        kept = checkpoint.identity_of(Path(config.output) / "checkpoint.safetensors")
+        pieces = processes if kept is None else kept["pieces"]
+        if kept is None or not config.batch % pieces:  # else it is the checkpoint of another run
+            config = replace(config, pieces=pieces)
+        if config.pieces > 1:
+            why = "for as many processes" if kept is None else "as before in this run"
+            announce(f"The batch of a step is divided into {config.pieces} pieces, {why}.")
+    check_share(config.pieces, processes)
+    return config
+
+
 def trainer(
     config: TrainConfig,
     store: Data,
     *,
     judge: Callable[[Any, torch.Generator], dict[str, float]] | None = None,
+    processes: Processes | None = None,
 ) -> Trainer:
     """Return the trainer of a run, resumed from its checkpoint if there is one.
 
@@ -202,4 +230,4 @@ def trainer(
     check_device(config.device)
     if not len(store.indices("train")):
         raise ConfigError(f"The data of '{config.data}' holds nothing to train on.")
-    return Trainer(config, store, judge=judge)
+    return Trainer(config, store, judge=judge, processes=processes)

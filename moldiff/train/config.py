@@ -139,7 +139,9 @@ class TrainConfig:
     pieces:
         Parts of equal size into which the batch of a step is divided; their gradients are
         averaged.  Each has molecules of one size and random numbers of its own, so several pieces
-        mix sizes in a step, take less memory, and can be shared by as many processes.
+        mix sizes in a step, take less memory, and can be shared by processes (at 1, a run that
+        begins with several processes gets as many pieces).  With several pieces for each, the
+        processes wait less for the one with the largest molecules.
     balance:
         ``molecules``: every step has ``batch`` of them.  ``cost``: fewer large and more small ones,
         so that steps take about the same memory and time, and ``batch`` at the mean size of the

@@ -8,13 +8,16 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from moldiff.errors import InputError
 from moldiff.registry import names, registered
 from moldiff.text import replace_text
 
-__all__ = ["append_csv", "best", "completed", "lock_directory", "table"]
+if TYPE_CHECKING:
+    from moldiff.diffusion.process import Product
+
+__all__ = ["append_csv", "best", "completed", "fitting_weights", "lock_directory", "table"]
 
 
 @contextmanager
@@ -77,3 +80,13 @@ def completed(identity: dict[str, Any]) -> dict[str, Any]:
         defaults = {k: p.default for k, p in parameters.items() if p.default is not p.empty}
         identity = {**identity, "network": {**defaults, **network}}
     return {"pieces": 1, **identity}
+
+
+def fitting_weights(objective: dict[str, Any], process: Product | None) -> dict[str, Any]:
+    """Return the settings of an objective, with weights only of fields that a model has."""
+    if process is not None and "weights" in objective:
+        weights = {k: w for k, w in objective["weights"].items() if k in process.processes}
+        objective = {**objective, "weights": weights}
+    if isinstance(inner := objective.get("objective"), dict):
+        objective = {**objective, "objective": fitting_weights(inner, process)}
+    return objective

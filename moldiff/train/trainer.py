@@ -3,7 +3,8 @@
     config -> store -> workload -> [batch -> losses -> update -> average]* -> model
 
 All randomness of step k derives from (seed, k), so a checkpoint is the tensors and one number,
-and a killed run resumes with bitwise the same result.
+and a killed run resumes with bitwise the same result.  A step is divided into pieces, and these
+among the processes that train together (`moldiff.train.processes`).
 """
 
 from __future__ import annotations
@@ -12,32 +13,31 @@ import json
 import math
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from moldiff.cpu import set_threads
-from moldiff.errors import ConfigError, ModelFileError, MoldiffError
-from moldiff.methods import changes
+from moldiff.errors import ConfigError, MoldiffError
 from moldiff.model import Model
-from moldiff.precision import resolve
+from moldiff.precision import named, resolve
 from moldiff.registry import describe
 from moldiff.seeds import generator
-from moldiff.storage import read_tensors, replace_copy, write_tensors
+from moldiff.storage import replace_copy, weights_digest
 from moldiff.text import plural
+from moldiff.train import checkpoint
 from moldiff.train.config import TrainConfig
 from moldiff.train.optimizer import Average, Optimizers
-from moldiff.train.records import append_csv, best, completed, lock_directory
+from moldiff.train.processes import Processes, check_share
+from moldiff.train.records import append_csv, best, fitting_weights, lock_directory
 from moldiff.train.workload import Data, Workload, task
 
 __all__ = ["Progress", "Trainer"]
 
-CHECKPOINT_FORMAT = "moldiff-checkpoint-1"
 _NOISE, _EVALUATION = 1, 2  # streams of random numbers
-_SHORT = 30  # characters of a setting's value in a message
 _PATIENCE = 20  # consecutive steps with a non-finite gradient that end a run
 
 
@@ -79,6 +79,10 @@ class Trainer:
     judge:
         Called as ``judge(model, rng)`` at the evaluation interval; returns figures for
         the log.  Usually the `Workload.judge` of the task.
+    processes:
+        The processes that train together, already started (``with Processes(2) as processes``);
+        each has a trainer with the same settings and data.  The main one alone judges and writes
+        files.  By default this process trains alone.
     """
 
     def __init__(
@@ -87,12 +91,27 @@ class Trainer:
         store: Data,
         *,
         judge: Callable[[Any, torch.Generator], dict[str, float]] | None = None,
+        processes: Processes | None = None,
     ) -> None:
-        self.config, self.store, self.judge = config, store, judge
-        self.output = Path(config.output)
-        self.precision = resolve(config.precision, config.device)
+        self.processes = processes = processes or Processes(device=config.device)
+        check_share(config.pieces, processes.count)
+        # Decided once: processes that measure for themselves might differ.
+        self.precision = processes.from_main(lambda: resolve(config.precision, config.device))
+        self.config = config = replace(
+            config, precision=named(self.precision), device=processes.device
+        )
+        self.store, self.judge, self.output = store, judge, Path(config.output)
+        self.step = self.judged = self.samples = self.skipped = self._diverging = 0
+        self.seconds = self.cpu_seconds = 0.0
+        self._asked = self._agreed = False
         set_threads(config.threads)
-        self.work: Workload = task(config)(config, store)
+        with processes.first():  # an error of the settings is reported once
+            self._build()
+
+    def _build(self) -> None:
+        """Make the parts of the run, as in its checkpoint if there is one."""
+        config = self.config
+        self.work: Workload = task(config)(config, self.store)
         self.loader, self.model = self.work.loader, self.work.model
         try:
             self.network = self.model.network.to(config.device)
@@ -104,11 +123,6 @@ class Trainer:
         self.objective: Any = self.work.objective
         self.optimizers = Optimizers(self.network, config.optimizer)
         self.average = Average(self.network.parameters(), config.optimizer.ema)
-        self.step = 0
-        self.judged = 0
-        self.skipped = self._diverging = 0
-        self.seconds = self.cpu_seconds = 0.0
-        self.samples = 0
         if self.checkpoint.exists():
             self.restore()
 
@@ -129,8 +143,7 @@ class Trainer:
         optimizer = {k: v for k, v in config["optimizer"].items() if k != "decay"}
         model = {k: v for k, v in self.model.config().items() if k != "sampling"}
         data = self.store.meta["sha256"]
-        identity = run | {"optimizer": optimizer, "data": data} | model
-        identity |= self.work.identity()
+        identity = run | {"optimizer": optimizer, "data": data} | model | self.work.identity()
         plain: dict[str, Any] = json.loads(json.dumps(identity))
         return plain
 
@@ -138,11 +151,24 @@ class Trainer:
         """Train to the last step; a generator, so that the caller shows progress and may stop it.
 
         A checkpoint is written at intervals, at the end, and when the consumer closes the
-        generator; never after an error, when an update may be half applied.
+        generator; never after an error, when an update may be half applied.  Of several
+        processes, call :meth:`stop` instead of closing it: all then end after the same step.
         """
-        self.output.mkdir(parents=True, exist_ok=True)
-        with lock_directory(self.output):
+        weights = self.network.state_dict()
+        self.processes.check_same(lambda: (self.step, weights_digest(weights)))
+        if self.processes.main:
+            self.output.mkdir(parents=True, exist_ok=True)
+        with lock_directory(self.output) if self.processes.main else nullcontext():
             yield from self._loop()
+
+    def stop(self) -> None:
+        """End the run with a checkpoint, after this step or the next; for signal handlers, too."""
+        self._asked = True
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the run ends after this step, as all its processes know."""
+        return self._agreed or (self._asked and self.processes.count == 1)
 
     def _loop(self) -> Iterator[Progress]:
         if self.step > self.config.steps:  # of a longer run, which stays as it is
@@ -153,13 +179,16 @@ class Trainer:
             # The state before the first step needs no file: the seed makes it.
             if self.step == self.config.optimizer.decay_start(self.config.steps) > 0:
                 self.save()
-                replace_copy(self.checkpoint, self.before_decay)
+                if self.processes.main:
+                    replace_copy(self.checkpoint, self.before_decay)
             progress = self._advance()
             try:
                 yield progress
             except GeneratorExit:
                 self.save()
                 raise
+            if self.stopping:
+                break
             self._judge_if_due()
             if time.monotonic() - last_save > 60 * self.config.checkpoint_minutes:
                 self.save()
@@ -169,13 +198,19 @@ class Trainer:
     def _advance(self) -> Progress:
         start, cpu = time.perf_counter(), time.process_time()
         parts: list[dict[str, torch.Tensor]] = []
-        samples = 0
-        for piece in range(self.step * self.config.pieces, (self.step + 1) * self.config.pieces):
+        mine, pieces = 0, self.config.pieces
+        for piece in self.processes.share(range(self.step * pieces, (self.step + 1) * pieces)):
             rng = generator(self.config.seed, _NOISE, piece)
             for loss, part, count in self.work.losses(self.loader[piece], rng=rng):
-                (loss / self.config.pieces).backward()
+                (loss / pieces).backward()
                 parts.append(part)
-                samples += count
+                mine += count
+        sums = [sum(float(p[name]) for p in parts) for name in parts[0]]
+        middle = time.process_time()
+        asked, terms, samples, cpu, *sums = self.processes.sum(
+            self.optimizers.parameters, [self._asked, len(parts), mine, middle - cpu, *sums]
+        )
+        self._agreed = asked > 0
         rate = self.config.optimizer.rate(self.step, self.config.steps)
         norm = self.optimizers.step(rate)
         self._check_finite(norm)
@@ -183,9 +218,9 @@ class Trainer:
         self.step += 1
         elapsed = time.perf_counter() - start
         self.seconds += elapsed
-        self.cpu_seconds += time.process_time() - cpu
-        self.samples += samples
-        losses = {name: sum(float(p[name]) for p in parts) / len(parts) for name in parts[0]}
+        self.cpu_seconds += cpu + self.processes.count * (time.process_time() - middle)
+        self.samples += round(samples)
+        losses = {name: total / terms for name, total in zip(parts[0], sums, strict=True)}
         return Progress(self.step, losses, rate, norm, samples / elapsed, self.skipped)
 
     def _check_finite(self, norm: float) -> None:
@@ -219,14 +254,14 @@ class Trainer:
     def _judge_if_due(self) -> None:
         """Judge samples once per interval; an interrupted judgement is repeated on resuming."""
         every = self.config.evaluation.every
-        if not (self.judge and every) or self.step % every or self.step <= self.judged:
+        due = every and not self.step % every and self.step > self.judged
+        if not (due and self.judge and self.processes.main):
             return
         self.save()
         table = self.output / "evaluation.csv"
         with self.averaged() as model:
             figures = self.judge(model, generator(self.config.seed, _EVALUATION, self.step))
-            score = self.work.score
-            if figures.get(score, 0.0) >= best(table, score):
+            if figures.get(self.work.score, 0.0) >= best(table, self.work.score):
                 card = self.card() | {"samples": figures}
                 model.save(self.output / "best.safetensors", card=card)
         append_csv(table, {"step": self.step, **figures})
@@ -246,40 +281,19 @@ class Trainer:
                 "epochs": round(self.step * self.config.pieces / self.loader.per_epoch, 2),
                 "hours": round(self.seconds / 3600, 3),
                 "parameters": sum(p.numel() for p in self.network.parameters()),
-                "precision": str(self.precision).removeprefix("torch."),
+                "precision": named(self.precision),
                 "optimizer": self.config.to_dict()["optimizer"],
-                "objective": self._objective(describe(self.objective)),
+                "objective": fitting_weights(describe(self.objective), self.model.process),
             },
         }
 
-    def _objective(self, settings: dict[str, Any]) -> dict[str, Any]:
-        """The settings of the objective, with weights only of fields that the model has."""
-        if self.model.process is not None and "weights" in settings:
-            fields = self.model.process.processes
-            weights = {name: w for name, w in settings["weights"].items() if name in fields}
-            settings = {**settings, "weights": weights}
-        if isinstance(settings.get("objective"), dict):  # the one inside
-            settings = {**settings, "objective": self._objective(settings["objective"])}
-        return settings
-
     def save(self) -> None:
         """Write the checkpoint and the model with averaged weights, each atomically."""
-        tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
-        tensors |= {f"optimizer.{k}": v for k, v in self.optimizers.state().items()}
-        tensors |= {f"average.{i}": v for i, v in enumerate(self.average.values)}
-        header = {
-            "format": CHECKPOINT_FORMAT,
-            "identity": json.dumps(self.identity()),
-            "step": str(self.step),
-            "judged": str(self.judged),
-            "steps": str(self.config.steps),
-            "decay_start": str(self.config.optimizer.decay_start(self.config.steps)),
-            "seconds": repr(self.seconds),
-            "cpu_seconds": repr(self.cpu_seconds),
-            "samples": str(self.samples),
-            "skipped": str(self.skipped),
-        }
-        write_tensors(self.checkpoint, tensors, header)
+        if not self.processes.main:
+            return
+        average = {str(i): v for i, v in enumerate(self.average.values)}
+        parts = {"network": self.network.state_dict(), "optimizer": self.optimizers.state()}
+        checkpoint.write(self.checkpoint, parts | {"average": average}, self, self.identity())
         with self.averaged() as model:
             model.save(self.output / "model.safetensors", card=self.card())
 
@@ -291,59 +305,16 @@ class Trainer:
         ModelFileError
             If the checkpoint is damaged or belongs to another run.
         """
-        fix = f"Choose another 'output', or delete '{self.checkpoint}' to start again."
-        try:
-            header, tensors = read_tensors(self.checkpoint, CHECKPOINT_FORMAT)
-        except ModelFileError as error:
-            raise ModelFileError(error.what, fix=fix) from error
-        try:
-            extended = int(header["decay_start"]) < int(header["step"])
-            extended &= int(header["steps"]) < self.config.steps
-            if extended and self.before_decay.exists():
-                header, tensors = read_tensors(self.before_decay, CHECKPOINT_FORMAT)
-            identity = completed(json.loads(header["identity"]))
-            differences: dict[str, str] = {}  # the first of each group of settings
-            for key, values in changes(identity, self.identity()):
-                differences.setdefault(key.partition(".")[0], _told(key, values))
-            if differences:
-                raise ModelFileError(
-                    f"'{self.checkpoint}' belongs to another run: different "
-                    f"{', '.join(differences.values())}.",
-                    fix=fix,
-                )
-            if extended and int(header["decay_start"]) == 0:  # all of it was decay
-                return
-            self._load(tensors, fix)
-            self.step, self.judged = int(header["step"]), int(header["judged"])
-            self.seconds = float(header["seconds"])
-            self.cpu_seconds = float(header.get("cpu_seconds", "0"))  # absent in older checkpoints
-            self.samples = int(header.get("samples", "0"))
-            self.skipped = int(header.get("skipped", "0"))
-        except (KeyError, RuntimeError, ValueError) as error:
-            raise ModelFileError(f"'{self.checkpoint}' is damaged: {error}", fix=fix) from error
-
-    def _load(self, tensors: dict[str, torch.Tensor], fix: str) -> None:
-        parts: dict[str, dict[str, torch.Tensor]] = {"network": {}, "optimizer": {}, "average": {}}
-        for key, value in tensors.items():
-            kind, name = key.split(".", 1)
-            parts[kind][name] = value
-        for name, value in self.network.state_dict().items():
-            found = parts["network"].get(name)
-            if found is None or found.shape != value.shape:
-                was = "nothing" if found is None else f"the shape {tuple(found.shape)}"
-                raise ModelFileError(
-                    f"'{self.checkpoint}' is of another network: '{name}' has the shape "
-                    f"{tuple(value.shape)} here and {was} there.",
-                    fix=f"Train with the code that wrote it, or {fix[0].lower()}{fix[1:]}",
-                )
-        self.network.load_state_dict(parts["network"])
-        self.optimizers.load(parts["optimizer"])
-        for i, value in enumerate(self.average.values):
-            value.copy_(parts["average"][str(i)])
-
-
-def _told(key: str, values: tuple[Any, Any]) -> str:
-    """A setting that differs, (there, here): with its values if they are short."""
-    if any(not isinstance(v, str | int | float) or len(str(v)) > _SHORT for v in values):
-        return key.partition(".")[0]
-    return "{} ({} there, {} here)".format(key, *values)
+        numbers, parts = checkpoint.read(
+            self.checkpoint, self.before_decay, self.config, self.identity()
+        )
+        if not numbers:
+            return
+        with checkpoint.undamaged(self.checkpoint):
+            checkpoint.check_network(self.checkpoint, parts["network"], self.network.state_dict())
+            self.network.load_state_dict(parts["network"])
+            self.optimizers.load(parts["optimizer"])
+            for i, value in enumerate(self.average.values):
+                value.copy_(parts["average"][str(i)])
+        for name, number in numbers.items():
+            setattr(self, name, number)

@@ -56,6 +56,7 @@ CASES = {
     "valence": ((*GENERATE, "--valence", "2"), 2, ["--valence", "less than or equal to 1|x<=1"]),
     "unknown filter": ((*GENERATE, "--filter", "stric"), 2, ["stric"]),
     "device": ((*GENERATE, "--device", "warp"), 2, ["'warp' is not available", "cpu"]),
+    "precision": ((*GENERATE, "--precision", "float16"), 2, ["--precision", "float16", "auto"]),
     "absent device": ((*GENERATE, "--device", "cuda:99"), 2, ["'cuda:99' is not available"]),
     "unknown option": ((*GENERATE, "--sede", "1"), 2, ["--sede", "moldiff generate --help"]),
     "suffix": (("generate", "-o", "out.pdb"), 2, ["'.pdb'", ".sdf"]),

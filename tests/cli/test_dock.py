@@ -77,6 +77,7 @@ CASES = {
     "pH": ((*ONE, "--ph", "5"), ["pH 5", "7.4"]),
     "poses": ((*ONE, "--poses", "0"), ["--poses"]),
     "threads": ((*ONE, "--threads", "100000"), ["--threads must be from 1 to"]),
+    "precision": ((*ONE, "--precision", "float16"), ["--precision", "float16", "auto"]),
     "no reference": ((*ONE, "--reference", "no.sdf"), ["no.sdf"]),
 }  # fmt: skip
 
@@ -179,6 +180,20 @@ def test_the_same_seed_gives_the_same_poses(run: Run, folder: Path) -> None:
         assert done.status == 0, done.err
     assert (folder / "a.sdf").read_text() == (folder / "b.sdf").read_text()
     assert not list(folder.glob("*.html"))
+
+
+def test_another_type_of_products_is_recorded(run: Run, folder: Path) -> None:
+    assert run(*ONE).status == 0
+    usual = json.loads((folder / "out.json").read_text())["provenance"]
+    done = run(*ONE, "--precision", "bfloat16")
+    assert done.status == 0 and "bfloat16" in done.out
+    lower = json.loads((folder / "out.json").read_text())["provenance"]
+    assert "precision" not in usual and lower["precision"] == "bfloat16"
+    assert {r.tags["precision"] for r in read_molecules(folder / "out.sdf")} == {"bfloat16"}
+    many = (*DOCK, "--ligands", "good.csv", "-o", "many.sdf")
+    assert run(*many).status == 0
+    refused = run(*many, "--precision", "bfloat16")
+    assert refused.status != 0 and "precision was unset, is now" in refused.err
 
 
 def test_a_library_has_a_row_for_every_record(run: Run, folder: Path) -> None:

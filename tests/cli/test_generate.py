@@ -59,6 +59,19 @@ def test_same_seed_same_file(run: Run, model_file: Path, tmp_path: Path) -> None
     assert texts[0] == texts[1] != texts[2]
 
 
+def test_another_type_of_products_is_said_and_recorded(
+    run: Run, model_file: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "out.sdf"
+    command = ("generate", "-n", 2, "--steps", 2, "--model", model_file, "-o", path)
+    usual = run(*command)
+    assert usual.status == 0 and "bfloat16" not in usual.out + path.read_text()
+    lower = run(*command, "--precision", "bfloat16")
+    assert lower.status == 0 and "bfloat16" in lower.out
+    assert [r.tags["precision"] for r in read_molecules(path)] == ["bfloat16"] * 2
+    assert run(*command, "--precision", "auto").status == 0
+
+
 @pytest.mark.parametrize("suffix", ["smi", "xyz", "json"])
 def test_formats(run: Run, model_file: Path, tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"out.{suffix}"

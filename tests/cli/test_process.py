@@ -17,7 +17,7 @@ import pytest
 from moldiff.cli.failure import terminable
 from moldiff.io import read_molecules
 from moldiff.storage import read_tensors
-from moldiff.train.trainer import CHECKPOINT_FORMAT
+from moldiff.train.checkpoint import FORMAT as CHECKPOINT_FORMAT
 
 ROOT = Path(__file__).parents[2]
 START = "import sys; from moldiff.cli import main; sys.exit(main(sys.argv[1:]))"

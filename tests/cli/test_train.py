@@ -218,11 +218,14 @@ def test_going_on_repeats_every_option(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = ["train", "my file.sdf", "--output", "a b", "--data", "d.sdf", "--steps", "5"]
-    words += ["--batch", "2", "--threads", "1", "--device", "cpu", "--logger", "tensorboard"]
+    words += ["--batch", "2", "--threads", "1", "--device", "cpu", "--processes", "1"]
+    words += ["--logger", "tensorboard"]
     seen: list[str] = []
 
     class Run_:
-        def __init__(self, config: object, source: str, again: str, loggers: object) -> None:
+        def __init__(
+            self, config: object, source: str, again: str, processes: object, loggers: object
+        ) -> None:
             seen.append(again)
 
         def train(self) -> None:

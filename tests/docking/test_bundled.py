@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,14 @@ def test_the_network_leaves_the_bound_pose_where_it_is() -> None:
     known = evidence(problem, x, terms, proposals, bundled.judge())
     assert set(known) == set(EVIDENCE)
     assert all(values.shape == (3,) for values in known.values())
+    lower = bundled.proposer(Settings(precision="bfloat16"))[0].prepare(problem)
+    approximate = lower.moves(x)
+    assert approximate is not None and approximate[0].dtype is torch.float32
+    for other in (proposals, dataclasses.replace(lower, proposer=proposer)):  # type: ignore[type-var]
+        assert not torch.equal(approximate[0], other.moves(x)[0])  # type: ignore[index]
+    torch.testing.assert_close(approximate, moves, atol=0.2, rtol=0.1)
+    drawn = lower.propose(2, rng=torch.Generator().manual_seed(0))
+    assert problem.kinematics.place(drawn).isfinite().all()
     alone = evidence(problem, x, terms, RandomProposer().prepare(problem), None)
     assert set(alone) == {"energy", "hydrophobic"}
 

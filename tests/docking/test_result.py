@@ -185,6 +185,7 @@ def test_settings_refuse_nonsense() -> None:
         {"proposals": "magic"},
         {"posebusters": 1},
         {"model": 5},
+        {"precision": "float16"},
     ):
         with pytest.raises(ConfigError, match=f"(?i){next(iter(wrong))}") as caught:
             Settings(**wrong)  # type: ignore[arg-type]
@@ -195,6 +196,13 @@ def test_settings_refuse_nonsense() -> None:
         "In the settings of a docking, 'draws' must be from 1 to 10000, not 0. The default is 40."
     )
     assert Settings().digest() == Settings().digest() != Settings(seed=1).digest()
+
+
+def test_the_usual_type_of_products_leaves_the_digest() -> None:
+    usual, lower = Settings(), Settings(precision="bfloat16")
+    assert "precision" not in usual.as_dict() and usual.resolved() == usual
+    assert lower.resolved() == lower and lower.digest() != usual.digest()
+    assert Settings(precision="auto").resolved() in (usual, lower)
 
 
 def test_the_python_function_says_what_is_wrong(tmp_path: Path) -> None:
@@ -210,3 +218,17 @@ def test_the_python_function_docks() -> None:
     given = {"draws": 4, "starts": 0, "conformers": 1, "rounds": 1, "proposals": "random"}
     result = moldiff.dock(CAGE, "CCO", center=(10, 20, 30), size=12, **given)
     assert result.best.rank == 1 and result.best.mol.GetNumAtoms() == 9
+
+
+def test_threads_are_those_asked_for_while_a_ligand_is_docked() -> None:
+    before, seen = torch.get_num_threads(), set[int]()
+
+    def progress(stage: str, done: float) -> None:
+        seen.add(torch.get_num_threads())
+
+    given = {"draws": 2, "starts": 0, "conformers": 1, "rounds": 0, "proposals": "random"}
+    given |= {"center": (10, 20, 30), "size": 12, "progress": progress}
+    moldiff.dock(CAGE, "CCO", threads=before + 1, **given)
+    assert seen == {before + 1} and torch.get_num_threads() == before
+    with pytest.raises(InputError, match="cannot be 0 threads"):
+        moldiff.dock(CAGE, "CCO", threads=0, **given)

@@ -14,14 +14,17 @@ import moldiff
 from moldiff import load, registry
 from moldiff.chem import QM9
 from moldiff.chem.vocabulary import Vocabulary
+from moldiff.cpu import using_threads
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.denoiser import Denoiser
 from moldiff.diffusion.sampler import Ancestral, Heun, Power, Sampler, State, Stepper
 from moldiff.errors import ConfigError, InputError
+from moldiff.generation.api import stream
 from moldiff.generation.request import Generated, Request
 from moldiff.generation.run import generate, sample_batch
 from moldiff.metrics import lookup, samples
 from moldiff.model import Model
+from moldiff.precision import resolve
 
 NETWORK = {"name": "transformer", "width": 16, "layers": 1, "heads": 2, "channels": 2}
 
@@ -251,3 +254,49 @@ def test_a_stepper_that_is_not_registered_is_recorded_by_its_class() -> None:
 def test_what_is_no_sampler_is_refused(wrong: Any) -> None:
     with pytest.raises(InputError, match="is a name, a stepper or a Sampler"):
         moldiff.generate(1, model=small(), sampler=wrong)
+
+
+def coordinates(items: list[Generated]) -> list[list[float]]:
+    return [item.mol.GetConformer().GetPositions().ravel().tolist() for item in items]
+
+
+def test_a_type_of_products_is_used_and_recorded() -> None:
+    model = small()
+    model.network.heads.points.fill_(1.0)  # 0 in a new network
+    usual = moldiff.generate(2, model=model, size=5)
+    exact = moldiff.generate(2, model=model, size=5, precision="float32")
+    lower = moldiff.generate(2, model=model, size=5, precision="bfloat16")
+    assert coordinates(usual) == coordinates(exact) != coordinates(lower)
+    assert usual[0].tags == exact[0].tags and "precision" not in usual[0].tags
+    assert lower[0].tags["precision"] == "bfloat16"
+    own = moldiff.generate(2, model=model.replace(precision=torch.bfloat16), size=5)
+    assert coordinates(own) == coordinates(lower) and own[0].tags == lower[0].tags
+
+
+def test_the_faster_type_is_recorded_by_its_name() -> None:
+    (item,) = moldiff.generate(1, model=small(), size=5, precision="auto")
+    chosen = str(resolve("auto")).removeprefix("torch.")
+    assert item.tags.get("precision", "float32") == chosen
+
+
+def test_a_type_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ConfigError, match="no precision 'float16'"):
+        moldiff.generate(1, model=small(), precision="float16")  # type: ignore[arg-type]
+
+
+def test_threads_are_those_asked_for_while_molecules_are_made() -> None:
+    before, seen = torch.get_num_threads(), set[int]()
+
+    def progress(amount: float) -> None:
+        seen.add(torch.get_num_threads())
+
+    with using_threads(before + 1):
+        moldiff.generate(1, model=small(), progress=progress)
+        assert seen == {1}
+        items = stream(3, model=small(), threads=before + 2, progress=progress)
+        next(items)
+        assert seen == {1, before + 2} and torch.get_num_threads() == before + 1
+        del items  # half-way
+        assert torch.get_num_threads() == before + 1
+    with pytest.raises(InputError, match="cannot be 0 threads"):
+        moldiff.generate(1, model=small(), threads=0)

@@ -106,6 +106,9 @@ def test_pairs_are_made_once_and_mended(
     assert all(torch.equal(first.x_0[f], again.x_0[f]) for f in first.x_0)
     assert torch.equal(first.noise["positions"], again.noise["positions"])
     assert files[1].stat().st_mtime_ns == stamp
+    # A pass has whole steps: two processes that share a step never need the same chunk.
+    several = Trainer(config(objective=objectives(teacher)["reflow"], batch=8, pieces=2), store)
+    assert several.loader.per_epoch == 4
 
 
 def test_a_teacher_that_does_not_fit(

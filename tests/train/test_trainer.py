@@ -20,7 +20,8 @@ from moldiff.errors import ConfigError, ModelFileError, MoldiffError
 from moldiff.model import Model
 from moldiff.storage import read_tensors, write_tensors
 from moldiff.train import TrainConfig, Trainer
-from moldiff.train.trainer import CHECKPOINT_FORMAT, Progress
+from moldiff.train.checkpoint import FORMAT as CHECKPOINT_FORMAT
+from moldiff.train.trainer import Progress
 
 ROOT = Path(__file__).parents[2]
 OPTIMIZER = {"warmup": 3, "decay": 3, "ema": 0.9}

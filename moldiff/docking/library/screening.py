@@ -85,7 +85,8 @@ class LibraryRun:
         Raises
         ------
         InputError, ConfigError
-            If the library cannot be read, or an existing manifest belongs to another batch.
+            If the library cannot be read, an existing manifest belongs to another batch, or this
+            device lacks the precision.
         """
         from moldiff.docking.library.entries import read_library
         from moldiff.docking.library.manifest import Manifest
@@ -96,6 +97,7 @@ class LibraryRun:
                 f"The table of the results would overwrite the library '{path}'.",
                 fix="Give another --output.",
             )
+        settings = settings.resolved()  # once, not in every process
         entries: Sequence[Entry] = read_library(path)
         manifest_path = output.with_suffix(".manifest.jsonl")
         if restart:

@@ -80,6 +80,7 @@ class Molecules(Workload):
                 Path(config.output) / "pairs",
                 batch=config.piece_size,
                 seed=config.seed,
+                pieces=config.pieces,
             )
 
     @classmethod

@@ -52,14 +52,24 @@ class TeacherPairs:
         Pairs per chunk, which is a batch.
     seed:
         Seed of the noise and the order.
+    pieces:
+        Batches of a training step.  A pass has a whole number of steps, so that no two processes
+        that share a step need the same chunk.
     """
 
     def __init__(
-        self, objective: Reflow, teacher: Model, path: Path, *, batch: int, seed: int
+        self,
+        objective: Reflow,
+        teacher: Model,
+        path: Path,
+        *,
+        batch: int,
+        seed: int,
+        pieces: int = 1,
     ) -> None:
         self.objective, self.teacher, self.path = objective, teacher, path
         self.batch, self.seed = batch, seed
-        self.per_epoch = -(-objective.pairs // batch)
+        self.per_epoch = -(-objective.pairs // (batch * pieces)) * pieces
         sizes = {n: weight for n, weight in _sizes(teacher).items() if n > 1}
         self._sizes, self._weights = list(sizes), torch.tensor(list(sizes.values()))
 

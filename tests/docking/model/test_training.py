@@ -18,7 +18,7 @@ from moldiff.errors import ConfigError, ModelFileError
 from moldiff.model import Model
 from moldiff.storage import read_tensors
 from moldiff.train import TrainConfig, Trainer
-from moldiff.train.trainer import CHECKPOINT_FORMAT
+from moldiff.train.checkpoint import FORMAT as CHECKPOINT_FORMAT
 from moldiff.train.workloads.displacement import Displacement, example, nearest
 from moldiff.train.workloads.poses import Poses, trials
 from tests.one_device import META, on_meta, watched
