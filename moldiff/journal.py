@@ -47,8 +47,10 @@ class Journal:
         line = json.dumps(content, ensure_ascii=True, allow_nan=False).encode() + b"\n"
         place = self._file.seek(0, os.SEEK_END)
         try:
-            self._file.write(line)
-            self._file.flush()
+            # Not through the file's buffer: what does not fit would be written when it is closed.
+            rest = memoryview(line)
+            while rest:
+                rest = rest[os.write(self._file.fileno(), rest) :]
             os.fsync(self._file.fileno())
         except OSError as error:  # a full disk: half a line would corrupt the next one
             os.truncate(self.path, place)

@@ -12,7 +12,7 @@ from moldiff.interrupts import follow_parent
 if TYPE_CHECKING:
     from concurrent.futures import Future, ProcessPoolExecutor
 
-__all__ = ["Progress", "abandon", "completed"]
+__all__ = ["Progress", "abandon", "completed", "in_order"]
 
 #: Called as ``progress(stage, done, total)``.
 Progress = Callable[[str, int, int], None]
@@ -78,6 +78,17 @@ def completed(
                 fix="Use fewer processes (--jobs).",
             ) from error
         raise
+
+
+def in_order(results: Iterable[tuple[int, R]]) -> Iterator[R]:
+    """Yield the results of `completed` in the order of their tasks; early ones wait in memory."""
+    early: dict[int, R] = {}
+    due = 0
+    for number, result in results:
+        early[number] = result
+        while due in early:
+            yield early.pop(due)
+            due += 1
 
 
 def abandon(pool: ProcessPoolExecutor) -> None:

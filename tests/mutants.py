@@ -352,6 +352,41 @@ MUTANTS = (
         "title",
         "tests/test_io.py",
     ),
+    Mutant(
+        "drug-like molecules are split one by one",
+        "data/druglike/writing.py",
+        "group = scaffold(smiles) or smiles",
+        "group = smiles",
+        "tests/data/druglike/test_build.py -k scaffold",
+    ),
+    Mutant(
+        "drug-like molecules without rings are split together",
+        "data/druglike/writing.py",
+        "group = scaffold(smiles) or smiles",
+        "group = scaffold(smiles)",
+        "tests/data/druglike/test_build.py -k without_rings",
+    ),
+    Mutant(
+        "one molecule more of a scaffold than allowed",
+        "data/druglike/selection.py",
+        "> source.of_a_scaffold",
+        "> source.of_a_scaffold + 1",
+        "tests/data/druglike/test_selection.py",
+    ),
+    Mutant(
+        "results of a list's last rows are never complete",
+        "data/druglike/results.py",
+        "self._range(number, self._rows))",
+        "range(SIZE))",
+        "tests/data/druglike/test_results.py",
+    ),
+    Mutant(
+        "what a full disk cut off stays in the file's buffer",
+        "journal.py",
+        "rest = rest[os.write(self._file.fileno(), rest) :]",
+        "rest = rest[self._file.write(rest) :]",
+        "tests/test_journal.py",
+    ),
 )
 
 

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from moldiff.cli.output import examples, pairs, remark, table
+from moldiff.cli import druglike
+from moldiff.cli.description import describe, describe_complexes
+from moldiff.cli.options import Jobs, command_line, processes
+from moldiff.cli.output import examples, remark
 from moldiff.cli.progress import preparing
 from moldiff.errors import InputError
 
 if TYPE_CHECKING:
-    from moldiff.data.complexes import ComplexStore
-    from moldiff.data.store import Store
+    pass
 
 app = typer.Typer(help="Prepare data sets for training, and look at them.")
-
-Jobs = Annotated[int | None, typer.Option(min=1, help="Processes. [default: one per core]")]
+app.command("druglike", epilog=examples(*druglike.EXAMPLES))(druglike.command)
 
 
 @app.command(epilog=examples("moldiff data qm9", "moldiff data qm9 --output /scratch/qm9 --jobs 8"))
@@ -43,7 +43,7 @@ def qm9(
     from moldiff.data.qm9 import prepare
     from moldiff.data.store import Store
 
-    again = _command("qm9", output=output, jobs=jobs, limit=limit, force=force)
+    again = command_line("data", "qm9", output=output, jobs=jobs, limit=limit, force=force)
     if output is None:  # configurations expect all of QM9 at data/qm9
         output = Path("data/qm9" if limit is None else f"data/qm9-{limit}")
     if (output / "store.json").is_file() and not force:
@@ -58,7 +58,7 @@ def qm9(
         describe(existing)
         return
     with preparing(shards_folder(output), again) as show:
-        store = prepare(output, jobs=_jobs(jobs), limit=limit, progress=show, announce=remark)
+        store = prepare(output, jobs=processes(jobs), limit=limit, progress=show, announce=remark)
     describe(store)
 
 
@@ -88,9 +88,11 @@ def prepare(
     from moldiff.data.skeleton import folding_advice
 
     _keep(output, force)
-    again = _command("prepare", *files, output=output, jobs=jobs, seed=seed or None, force=force)
+    again = command_line(
+        "data", "prepare", *files, output=output, jobs=jobs, seed=seed or None, force=force
+    )
     with preparing(shards_folder(output), again) as show:
-        store = run(files, output, seed=seed, jobs=_jobs(jobs), progress=show, announce=remark)
+        store = run(files, output, seed=seed, jobs=processes(jobs), progress=show, announce=remark)
     describe(store)
     advice = folding_advice(store, f"{output}-skeleton")
     if advice is not None:
@@ -119,10 +121,17 @@ def fold(
 
     source = Store.open(directory)
     _keep(output, force)
-    again = _command("fold", directory, output=output, aromatic=aromatic, jobs=jobs, force=force)
+    again = command_line(
+        "data", "fold", directory, output=output, aromatic=aromatic, jobs=jobs, force=force
+    )
     with preparing(shards_folder(output), again) as show:
         store = fold_store(
-            source, output, aromatic=aromatic, jobs=_jobs(jobs), progress=show, announce=remark
+            source,
+            output,
+            aromatic=aromatic,
+            jobs=processes(jobs),
+            progress=show,
+            announce=remark,
         )
     describe(store)
 
@@ -158,7 +167,8 @@ def complexes(
     """
     from moldiff.data.prepare_complexes import parts_folder, prepare_complexes
 
-    again = _command(
+    again = command_line(
+        "data",
         "complexes",
         *folders,
         output=output,
@@ -171,32 +181,13 @@ def complexes(
         store = prepare_complexes(
             folders,
             output,
-            jobs=_jobs(jobs),
+            jobs=processes(jobs),
             seed=seed,
             limit=limit,
             exclude=_lines(exclude),
             progress=show,
         )
     describe_complexes(store)
-
-
-def describe_complexes(store: ComplexStore) -> None:
-    """Print the contents of a store of complexes, and the reasons for rejection."""
-    meta, sizes = store.meta, store.sizes.T
-    pocket, ligand, rotors = (f"{v.min()} to {v.max()}, mean {v.mean():.1f}" for v in sizes[:3])
-    values = {
-        "directory": store.path,
-        "source": meta["source"],
-        "complexes": len(store),
-        **{f"  {name}": count for name, count in meta["splits"].items()},
-        "pocket clusters": meta["clusters"],
-        "heavy atoms of a ligand": ligand,
-        "rotors": rotors,
-        "atoms of a pocket": pocket,
-        "rejected": sum(meta["rejected"].values()),
-        **{f"  {reason}": count for reason, count in meta["rejected"].items()},
-    }
-    table(pairs(values))
 
 
 def _lines(path: Path | None) -> frozenset[str]:
@@ -227,21 +218,6 @@ def info(
         remark("All checksums match.")
 
 
-def _jobs(wanted: int | None) -> int:
-    return wanted or os.cpu_count() or 1
-
-
-def _command(name: str, *arguments: Path, **options: Path | int | None) -> list[str]:
-    """Return the command of this group with arguments and options, those that are set."""
-    words = ["moldiff", "data", name, *map(str, arguments)]
-    for option, value in options.items():
-        if value is True:
-            words.append(f"--{option}")
-        elif value is not None and value is not False:
-            words += [f"--{option}", str(value)]
-    return words
-
-
 def _keep(output: Path, force: bool) -> None:
     """Raise ``InputError`` before replacing a data set without ``force``."""
     if (output / "store.json").is_file() and not force:
@@ -249,25 +225,3 @@ def _keep(output: Path, force: bool) -> None:
             f"{output} holds a data set already.",
             fix="Give another --output, or replace it with --force.",
         )
-
-
-def describe(store: Store) -> None:
-    """Print the contents of a store, and the reasons for rejection."""
-    sizes = store.sizes
-    values = {
-        "directory": store.path,
-        "source": store.meta.get("source", ""),
-        "molecules": len(store),
-        **{f"  {name}": count for name, count in store.meta["splits"].items()},
-        "elements": tuple(dict.fromkeys(store.vocabulary.elements)),
-        "charges": store.vocabulary.charges,
-        **({"aromatic bonds": "a class of their own"} if store.vocabulary.aromatic else {}),
-        "atoms": f"{sizes.min()} to {sizes.max()}, mean {sizes.mean():.1f}"
-        + (", hydrogens not counted" if store.vocabulary.hydrogens else ""),
-        "properties": store.property_names or "none",
-        "rejected": sum(store.meta["rejected"].values()),
-        **{f"  {reason}": count for reason, count in store.meta["rejected"].items()},
-    }
-    table(pairs(values))
-    if store.meta["rejected"]:
-        remark(f"Each rejected molecule with its reason: {store.path / 'rejected.csv'}")

@@ -1,8 +1,11 @@
-"""Parsers of structured option values."""
+"""Options that several commands have, and parsers of structured values."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,11 +15,14 @@ from moldiff.errors import InputError
 
 __all__ = [
     "Imports",
+    "Jobs",
     "Loggers",
     "Precision",
     "Precisions",
+    "command_line",
     "conditions",
     "import_all",
+    "processes",
     "temperatures",
 ]
 
@@ -55,6 +61,29 @@ Loggers = Annotated[
         help="Log there as well, besides log.csv and the page; repeatable.",
     ),
 ]
+
+
+Jobs = Annotated[int | None, typer.Option(min=1, help="Processes. [default: one per core]")]
+
+
+def processes(wanted: int | None) -> int:
+    """Return the number of processes for a value of `Jobs`."""
+    return wanted or os.cpu_count() or 1
+
+
+def command_line(
+    group: str, name: str, *arguments: Path, **options: Path | str | int | Sequence[Path] | None
+) -> list[str]:
+    """Return the words of a command with arguments and options, those that are set."""
+    words = ["moldiff", group, name, *map(str, arguments)]
+    for option, value in options.items():
+        if value is True:
+            words.append(f"--{option}")
+        elif isinstance(value, list | tuple):
+            words += [word for one in value for word in (f"--{option}", str(one))]
+        elif value is not None and value is not False:
+            words += [f"--{option}", str(value)]
+    return words
 
 
 def import_all(sources: list[str] | None) -> None:

@@ -37,6 +37,8 @@ def stages(patience: float = _PATIENT) -> Iterator[Show]:
 def preparing(folder: Path, again: Sequence[str]) -> Iterator[Show]:
     """Show the progress of preparing data; on Ctrl-C say what is kept and how to go on.
 
+    Nothing is kept of stages that draw from a source, and nothing more of those that write.
+
     Parameters
     ----------
     folder:
@@ -53,7 +55,7 @@ def preparing(folder: Path, again: Sequence[str]) -> Iterator[Show]:
 
     def show(stage: str, done: int, total: int) -> None:
         if not stage.startswith("writing"):
-            prepared[:] = [done]
+            prepared[:] = [0 if stage.startswith("drawing") else done]
         told(stage, done, total)
 
     with stages(_PREPARING) as told:

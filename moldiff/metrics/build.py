@@ -8,8 +8,9 @@ from typing import Any
 
 from rdkit import Chem, rdBase
 
+from moldiff.chem import xtb
 from moldiff.errors import InputError
-from moldiff.metrics import graph, lookup, xtb
+from moldiff.metrics import graph, lookup
 from moldiff.metrics.distributions import Distributions, pool
 from moldiff.metrics.geometry import features
 from moldiff.metrics.novelty import SmilesSet

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from rdkit import rdBase
 
-from moldiff.metrics import xtb
+from moldiff.chem import xtb
 from moldiff.report.machine import cpu_name, installed
 from moldiff.version import __version__
 

@@ -2,8 +2,8 @@
 
 Measured for each method that can minimise: the drop of the energy in kcal/mol and the RMSD of
 the heavy atoms after superposition (W. Kabsch, Acta Cryst. A 32, 922, 1976).  Only strictly
-valid molecules can be relaxed.  The method here is the force field MMFF94 (T. A. Halgren,
-J. Comput. Chem. 17, 490, 1996) as implemented in RDKit; `moldiff.metrics.xtb` has GFN2-xTB.
+valid molecules can be relaxed.  The methods are the force field MMFF94 (T. A. Halgren,
+J. Comput. Chem. 17, 490, 1996) as implemented in RDKit, and GFN2-xTB (`moldiff.chem.xtb`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import numpy.typing as npt
 from rdkit import Chem
 from rdkit.Chem import rdForceFieldHelpers
 
+from moldiff.chem import xtb
+from moldiff.chem.minimum import Minimum
 from moldiff.chem.quiet import quiet
 from moldiff.chem.validity import sanitised
 from moldiff.geometry.arrays import superposed_rmsd
@@ -23,7 +25,7 @@ from moldiff.metrics.parallel import Progress, each
 from moldiff.metrics.sample import Sample
 from moldiff.metrics.value import Value, bootstrap
 
-__all__ = ["MMFF94", "Method", "Minimum", "Relaxation", "Relaxed", "measure"]
+__all__ = ["GFN2", "MMFF94", "Method", "Relaxation", "Relaxed", "measure"]
 
 _MAX_STEPS = 2000
 
@@ -37,14 +39,6 @@ class Relaxed:
     drop: float
     rmsd: float
     reason: str | None = None
-
-
-@dataclass(frozen=True)
-class Minimum:
-    """Where a minimisation ended: energy drop in kcal/mol, positions (n, 3) in Å."""
-
-    drop: float
-    positions: Array
 
 
 @dataclass(frozen=True)
@@ -105,6 +99,8 @@ def _mmff94(mol: Chem.Mol) -> Minimum | str:
 
 #: The force field of RDKit.
 MMFF94 = Method("relaxation", _mmff94)
+#: GFN2-xTB in vacuum, with the program's normal thresholds.
+GFN2 = Method("xtb", xtb.optimise, xtb.lacking)
 
 
 @dataclass(frozen=True)

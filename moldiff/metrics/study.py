@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from moldiff.chem.validity import reason_kind
-from moldiff.metrics import distributions, graph, lookup, poses, relaxation, xtb
+from moldiff.metrics import distributions, graph, lookup, poses, relaxation
 from moldiff.metrics.parallel import Progress
 from moldiff.metrics.reference_data import Reference
 from moldiff.metrics.sample import Sample, draw
@@ -137,7 +137,7 @@ def _relaxation(study: Study) -> Any:
 
 
 def _xtb(study: Study) -> Any:
-    return relaxation.measure(study.chosen(study.settings.xtb), xtb.GFN2, **study.options)
+    return relaxation.measure(study.chosen(study.settings.xtb), relaxation.GFN2, **study.options)
 
 
 def _distributions(study: Study) -> Any:

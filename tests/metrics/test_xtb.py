@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from rdkit import Chem
 
+from moldiff.chem import xtb
 from moldiff.io import Record
-from moldiff.metrics import METRICS, Settings, Study, samples, xtb
+from moldiff.metrics import METRICS, Settings, Study, samples
 from moldiff.metrics.provenance import versions
-from moldiff.metrics.relaxation import MMFF94, Relaxation, measure
-from moldiff.metrics.xtb import GFN2
+from moldiff.metrics.relaxation import GFN2, MMFF94, Relaxation, measure
 
 installed = pytest.mark.skipif(
     shutil.which("xtb") is None, reason="the program xtb is not installed"

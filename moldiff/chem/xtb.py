@@ -1,7 +1,7 @@
 """GFN2-xTB, a semi-empirical quantum method, by running the program ``xtb``.
 
 C. Bannwarth, S. Ehlert, S. Grimme, J. Chem. Theory Comput. 15, 1652 (2019).  The program is no
-Python package and not required; where it is not on PATH, its metrics say so.
+Python package and not required; where it is not on PATH, `lacking` says so.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from rdkit import Chem
 
-from moldiff.metrics.relaxation import Method, Minimum
+from moldiff.chem.minimum import Minimum
 
-__all__ = ["GFN2", "version"]
+__all__ = ["lacking", "optimise", "version"]
 
 _PROGRAM = "xtb"
 _KCAL = 627.509474  # kcal/mol in one Hartree
@@ -45,19 +45,34 @@ def version() -> str | None:
     return found[1] if found else None
 
 
-def _lacking() -> str | None:
+def lacking() -> str | None:
+    """Say why the program cannot be used; None where it can."""
     if shutil.which(_PROGRAM) is not None:
         return None
     return "xtb is not installed: conda install -c conda-forge xtb, or apt install xtb"
 
 
-def _gfn2(mol: Chem.Mol) -> Minimum | str:
-    """Minimise one molecule as the closed-shell species of its formal charge in vacuum."""
+def optimise(mol: Chem.Mol, level: str = "normal") -> Minimum | str:
+    """Minimise one molecule as the closed-shell species of its formal charge in vacuum.
+
+    Parameters
+    ----------
+    mol:
+        With all hydrogens and a conformer; unchanged.
+    level:
+        The program's name for its thresholds, from "crude" (changes of the energy below 5e-4
+        Hartree) over "normal" (5e-6) to "extreme".
+
+    Returns
+    -------
+    Minimum or str
+        Or the reason why there is none.
+    """
     program = shutil.which(_PROGRAM)
     if program is None:
         return "xtb is not installed"
     charge = str(Chem.GetFormalCharge(mol))
-    command = [program, "in.xyz", "--gfn", "2", "--opt", "--chrg", charge, "--uhf", "0"]
+    command = [program, "in.xyz", "--gfn", "2", "--opt", level, "--chrg", charge, "--uhf", "0"]
     try:
         # The program leaves a dozen files, and reads some if they lie where it runs.
         with TemporaryDirectory(prefix="moldiff-xtb-", ignore_cleanup_errors=True) as folder:
@@ -107,7 +122,3 @@ def _minimum(output: str, optimised: str) -> Minimum:
     if positions.shape != (number, 3):
         raise ValueError("the optimised structure is incomplete")
     return Minimum((energies[0] - energies[-1]) * _KCAL, positions)
-
-
-#: GFN2-xTB in vacuum, with the program's normal thresholds.
-GFN2 = Method("xtb", _gfn2, _lacking)

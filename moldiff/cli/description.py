@@ -1,0 +1,66 @@
+"""What is shown of a prepared data set."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from moldiff.cli.output import pairs, remark, table
+
+if TYPE_CHECKING:
+    from moldiff.data.complexes import ComplexStore
+    from moldiff.data.store import Store
+
+__all__ = ["describe", "describe_complexes"]
+
+
+def describe(store: Store) -> None:
+    """Print the contents of a store, and the reasons for rejection."""
+    sizes, facts = store.sizes, _card(store)
+    values = {
+        "directory": store.path,
+        "source": store.meta.get("source", ""),
+        "molecules": len(store),
+        **{f"  {name}": count for name, count in store.meta["splits"].items()},
+        "elements": tuple(dict.fromkeys(store.vocabulary.elements)),
+        "charges": store.vocabulary.charges,
+        **({"aromatic bonds": "a class of their own"} if store.vocabulary.aromatic else {}),
+        "atoms": f"{sizes.min()} to {sizes.max()}, mean {sizes.mean():.1f}"
+        + (", hydrogens not counted" if store.vocabulary.hydrogens else ""),
+        "properties": store.property_names or "none",
+        **facts,
+        "rejected": sum(store.meta["rejected"].values()),
+        **{f"  {reason}": count for reason, count in store.meta["rejected"].items()},
+    }
+    table(pairs(values))
+    if store.meta["rejected"]:
+        remark(f"Each rejected molecule with its reason: {store.path / 'rejected.csv'}")
+
+
+def _card(store: Store) -> dict[str, Any]:
+    """Return what is shown of a store's data card; nothing without one."""
+    card = store.path / "card.json"
+    if not card.is_file():
+        return {}
+    from moldiff.data.druglike.card import essentials
+
+    return essentials(json.loads(card.read_text(encoding="utf-8")))
+
+
+def describe_complexes(store: ComplexStore) -> None:
+    """Print the contents of a store of complexes, and the reasons for rejection."""
+    meta, sizes = store.meta, store.sizes.T
+    pocket, ligand, rotors = (f"{v.min()} to {v.max()}, mean {v.mean():.1f}" for v in sizes[:3])
+    values = {
+        "directory": store.path,
+        "source": meta["source"],
+        "complexes": len(store),
+        **{f"  {name}": count for name, count in meta["splits"].items()},
+        "pocket clusters": meta["clusters"],
+        "heavy atoms of a ligand": ligand,
+        "rotors": rotors,
+        "atoms of a pocket": pocket,
+        "rejected": sum(meta["rejected"].values()),
+        **{f"  {reason}": count for reason, count in meta["rejected"].items()},
+    }
+    table(pairs(values))
