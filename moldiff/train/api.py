@@ -123,10 +123,12 @@ def _with_teacher(
             fix=f"Leave out --teacher, or choose a --method that has one: {distilled}.",
         )
     name = objective["teacher"] if teacher is None else teacher
-    network = read_header(find_model(name))[0].get("network")
+    networks = config.network, read_header(find_model(name))[0].get("network")
     first = config.init
     if teacher is not None or first is None:
-        first = name if describe(build("interaction", config.network)) == network else None
+        # Built, because a file from before a setting existed lacks it.
+        own, its = (describe(build("interaction", network)) for network in networks)
+        first = name if own == its else None
     beginning = "at random: its network is another" if first is None else f"with '{first}'"
     say(f"It learns from '{name}', and begins {beginning}.")
     return replace(config, objective={**objective, "teacher": name}, init=first)

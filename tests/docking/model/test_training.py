@@ -146,7 +146,7 @@ def test_symmetric_images_are_no_error() -> None:
 
 
 def test_the_file_of_a_model(config: Config, complexes: ComplexStore, tmp_path: Path) -> None:
-    model = Poses(config(), complexes).model
+    model = Poses(config(precision="float32"), complexes).model  # that of a loaded model
     model.save(tmp_path / "model.safetensors", card={"name": "x"})
     loaded = Model.load(tmp_path / "model.safetensors")
     assert loaded.config() == model.config() and loaded.card["name"] == "x" and loaded.digest
