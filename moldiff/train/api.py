@@ -123,7 +123,7 @@ def _with_teacher(
             fix=f"Leave out --teacher, or choose a --method that has one: {distilled}.",
         )
     name = objective["teacher"] if teacher is None else teacher
-    networks = config.network, read_header(find_model(name))[0].get("network")
+    networks = config.network, read_header(find_model(name))[0]["network"]
     first = config.init
     if teacher is not None or first is None:
         # Built, because a file from before a setting existed lacks it.
