@@ -23,13 +23,14 @@ is scalable for LLM training" (2025), eq. 4.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-__all__ = ["Muon", "orthogonalised"]
+__all__ = ["Muon", "Sharing", "orthogonalised"]
 
 _A, _B, _C = 3.4445, -4.7750, 2.0315
 _STEPS = 5
@@ -58,6 +59,17 @@ def _factor(identity: Tensor, gram: Tensor) -> Tensor:
     return torch.baddbmm(_A * identity + _B * gram, gram, gram, alpha=_C)
 
 
+@runtime_checkable
+class Sharing(Protocol):
+    """Processes that share work; see `moldiff.train.processes.Processes`."""
+
+    rank: int
+    count: int
+
+    def add_up(self, tensors: Sequence[Tensor]) -> None:
+        """Replace tensors by their sums over all processes."""
+
+
 class Muon(torch.optim.Optimizer):
     """Muon with Nesterov momentum and decoupled weight decay; its state is torch.optim.Muon's.
 
@@ -69,6 +81,8 @@ class Muon(torch.optim.Optimizer):
         Learning rate, on AdamW's scale.
     weight_decay, momentum:
         Decay per step relative to ``lr``; share of the momentum that is kept.
+    sharing:
+        Processes with the same parameters and gradients, each of which orthogonalises its share.
     """
 
     def __init__(
@@ -78,7 +92,9 @@ class Muon(torch.optim.Optimizer):
         lr: float,
         weight_decay: float,
         momentum: float = 0.95,
+        sharing: Sharing | None = None,
     ) -> None:
+        self._sharing = sharing
         defaults = {"lr": lr, "weight_decay": weight_decay, "momentum": momentum}
         super().__init__(matrices, defaults)
 
@@ -90,13 +106,28 @@ class Muon(torch.optim.Optimizer):
             for p in group["params"]:
                 if p.grad is not None:
                     by_shape[p.shape].append(p)
-            for (rows, columns), matrices in by_shape.items():
-                size = 0.2 * max(rows, columns) ** 0.5
-                updates = orthogonalised(
-                    torch.stack([self._ahead(p, group["momentum"]) for p in matrices])
-                )
+            momentum = group["momentum"]
+            updates = self._orthogonalised(
+                [
+                    torch.stack([self._ahead(p, momentum) for p in same])
+                    for same in by_shape.values()
+                ]
+            )
+            for (shape, matrices), update in zip(by_shape.items(), updates, strict=True):
+                size = 0.2 * max(shape) ** 0.5
                 torch._foreach_mul_(matrices, 1 - group["lr"] * group["weight_decay"])
-                torch._foreach_add_(matrices, updates.unbind(), alpha=-group["lr"] * size)
+                torch._foreach_add_(matrices, update.unbind(), alpha=-group["lr"] * size)
+
+    def _orthogonalised(self, stacks: list[Tensor]) -> list[Tensor]:
+        """Orthogonalise stacks of matrices, each process every ``count``-th of a stack."""
+        if self._sharing is None or self._sharing.count == 1:
+            return [orthogonalised(stack) for stack in stacks]
+        updates = [torch.zeros_like(stack) for stack in stacks]
+        mine = slice(self._sharing.rank, None, self._sharing.count)
+        for update, stack in zip(updates, stacks, strict=True):
+            update[mine] = orthogonalised(stack[mine])
+        self._sharing.add_up(updates)
+        return updates
 
     def _ahead(self, p: Tensor, momentum: float) -> Tensor:
         """Add the gradient to a parameter's momentum; return the momentum one step ahead."""

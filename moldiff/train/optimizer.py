@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from moldiff.errors import ConfigError, did_you_mean
 from moldiff.train.config import OptimizerConfig
-from moldiff.train.muon import Muon
+from moldiff.train.muon import Muon, Sharing
 
 __all__ = ["Average", "Optimizers"]
 
@@ -23,7 +23,7 @@ class Optimizers:
 
     ``muon`` orthogonalises the updates of the inner weight matrices of the network, which may be
     wrapped (`moldiff.diffusion.network.Network.matrices`); AdamW updates the embeddings, heads,
-    biases and scales.
+    biases and scales.  Processes that train together divide the work of ``muon``.
 
     Raises
     ------
@@ -31,7 +31,9 @@ class Optimizers:
         If there is no such optimizer, or no matrix is large enough for ``muon``.
     """
 
-    def __init__(self, network: nn.Module, config: OptimizerConfig) -> None:
+    def __init__(
+        self, network: nn.Module, config: OptimizerConfig, sharing: Sharing | None = None
+    ) -> None:
         if config.name not in ("adamw", "muon"):
             raise ConfigError(
                 f"There is no optimizer '{config.name}'.",
@@ -49,7 +51,7 @@ class Optimizers:
         )
         self.parts: list[torch.optim.Optimizer] = [adamw]
         if hidden:
-            self.parts.append(Muon(hidden, lr=config.lr, weight_decay=decay))
+            self.parts.append(Muon(hidden, lr=config.lr, weight_decay=decay, sharing=sharing))
 
     def step(self, rate: float) -> float:
         """Clip, update at a learning rate, clear the gradients; return the gradient norm."""

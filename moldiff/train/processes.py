@@ -171,16 +171,22 @@ class Processes:
         if self.count == 1:
             return list(values)
         present = [p.grad is not None for p in parameters]
-        numbers = [*present, *values]
-        sizes = [p.numel() for p in parameters]
-        gradients = [p.new_zeros(p.numel()) if p.grad is None else p.grad for p in parameters]
-        flat = torch.cat([*(g.flatten() for g in gradients), gradients[0].new_tensor(numbers)])
-        self._reduce(flat)
-        *parts, tail = flat.split([*sizes, len(numbers)])
-        summed: list[float] = tail.tolist()
-        for p, part, found in zip(parameters, parts, summed, strict=False):
-            p.grad = part.view_as(p) if found else None
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+        numbers = gradients[0].new_tensor([*present, *values])
+        self.add_up([*gradients, numbers])
+        summed: list[float] = numbers.tolist()
+        for p, gradient, found in zip(parameters, gradients, summed, strict=False):
+            p.grad = gradient if found else None
         return summed[len(present) :]
+
+    def add_up(self, tensors: Sequence[Tensor]) -> None:
+        """Replace tensors by their sums over all processes; one message."""
+        flat = torch.cat([tensor.flatten() for tensor in tensors])
+        self._reduce(flat)
+        parts = flat.split([tensor.numel() for tensor in tensors])
+        torch._foreach_copy_(
+            list(tensors), [part.view_as(t) for part, t in zip(parts, tensors, strict=True)]
+        )
 
     def from_main(self, make: Callable[[], T]) -> T:
         """Return what ``make`` returns in the main process; the others do not call it."""

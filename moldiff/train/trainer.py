@@ -121,7 +121,7 @@ class Trainer:
                 fix="Use 'cpu', or 'cuda' where torch finds a GPU.",
             ) from error
         self.objective: Any = self.work.objective
-        self.optimizers = Optimizers(self.network, config.optimizer)
+        self.optimizers = Optimizers(self.network, config.optimizer, self.processes)
         self.average = Average(self.network.parameters(), config.optimizer.ema)
         if self.checkpoint.exists():
             self.restore()

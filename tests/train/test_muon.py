@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import pytest
 import torch
 from torch import nn
@@ -67,3 +70,39 @@ def test_a_parameter_without_gradient_is_left_alone() -> None:
     Muon([idle, moved], lr=0.1, weight_decay=0.1).step()
     assert torch.equal(idle, torch.ones(32, 32))
     assert not torch.equal(moved, torch.eye(32))
+
+
+class Pair:
+    """One of two threads that stand for two processes."""
+
+    def __init__(
+        self, rank: int, barrier: Barrier, messages: dict[int, list[torch.Tensor]]
+    ) -> None:
+        self.rank, self.count = rank, 2
+        self.barrier, self.messages = barrier, messages
+
+    def add_up(self, tensors: list[torch.Tensor]) -> None:
+        self.messages[self.rank] = [tensor.clone() for tensor in tensors]
+        self.barrier.wait(10)
+        for tensor, *parts in zip(tensors, *self.messages.values(), strict=True):
+            tensor.copy_(sum(parts))
+
+
+def test_two_processes_divide_the_work_and_make_the_same_update() -> None:
+    shapes = [(32, 40), (40, 32), (32, 40), (32, 40), (64, 64)]
+
+    def updated(sharing: Pair | None) -> list[nn.Parameter]:
+        parameters = [nn.Parameter(matrices(1, *shape)[0].float()) for shape in shapes]
+        for k, p in enumerate(parameters):
+            p.grad = torch.randn(p.shape, generator=torch.Generator().manual_seed(k))
+        Muon(parameters, lr=0.02, weight_decay=0.1, sharing=sharing).step()
+        return parameters
+
+    barrier, messages = Barrier(2), dict[int, list[torch.Tensor]]()
+    with ThreadPoolExecutor(2) as pool:
+        halves = list(pool.map(updated, [Pair(rank, barrier, messages) for rank in range(2)]))
+    for alone, *shared in zip(updated(None), *halves, strict=True):
+        torch.testing.assert_close(alone, shared[0])
+        assert torch.equal(*shared)
+    nonzero = [[bool(m.any()) for stack in messages[rank] for m in stack] for rank in range(2)]
+    assert all(a != b for a, b in zip(*nonzero, strict=True))  # each matrix in one of them

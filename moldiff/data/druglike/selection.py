@@ -98,6 +98,7 @@ def neutral_form(smiles: str) -> str | Rejected:
             return Rejected(f"cannot be neutralised: {str(error).splitlines()[0]}")
         for atom in mol.GetAtoms():
             atom.SetIsotope(0)
+        mol = Chem.RemoveHs(mol)  # deuterium is an atom of its own when it is read
         reason = _unwanted(mol)
         return str(Chem.MolToSmiles(mol)) if reason is None else Rejected(reason)
 

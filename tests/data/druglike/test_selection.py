@@ -21,7 +21,7 @@ from moldiff.data.druglike.selection import (
         ("CC(=O)[O-].C1CCCCC1", "more than one piece"),
         ("[O-]C(=O)c1ccc(cc1)C[NH3+]", "NCc1ccc(C(=O)O)cc1"),
         ("c1ccccc1CCCC[N+](=O)[O-]", "O=[N+]([O-])CCCCc1ccccc1"),
-        ("[2H]C([2H])([2H])c1ccc(cc1)C(=O)O", "[H]C([H])([H])c1ccc(C(=O)O)cc1"),
+        ("[2H]C([2H])([2H])c1ccc(cc1)C(=O)O", "Cc1ccc(C(=O)O)cc1"),
         ("C[C@H](N)c1ccccc1C", "Cc1ccccc1[C@H](C)N"),
         ("CCCCCCCCC", "too small: 9 heavy atoms"),
         ("C" * 41, "too large: 41 heavy atoms"),
