@@ -33,11 +33,20 @@ PRECISIONS: tuple[Precision, ...] = ("auto", "float32", "bfloat16")
 
 _ROWS, _WIDTH = 1024, 64  # a block of this size costs a millisecond or two
 _TURNS = 5
-_WORTH = 1.15  # bfloat16 must be this much faster: a tie goes to the exacter type
+# By the precision before: bfloat16 must be this much faster. A tie goes to the exacter type.
+_WORTH: dict[str | None, float] = {None: 1.15, "float32": 1.5, "bfloat16": 1 / 1.5}
 
 
-def resolve(precision: str, device: str | torch.device = "cpu") -> torch.dtype:
+def resolve(
+    precision: str, device: str | torch.device = "cpu", *, before: str | None = None
+) -> torch.dtype:
     """Return the type that a ``precision`` stands for on a device.
+
+    Parameters
+    ----------
+    before:
+        The precision of what goes on, which ``auto`` keeps unless the other is faster by half:
+        where they are close, a busy machine measures now this and now that.
 
     Raises
     ------
@@ -57,7 +66,7 @@ def resolve(precision: str, device: str | torch.device = "cpu") -> torch.dtype:
             f"There is no device '{device}'.", fix="Use 'cpu', or 'cuda' where torch finds a GPU."
         ) from error
     if precision == "auto":
-        return fastest(device)
+        return fastest(device, before)
     if precision == "bfloat16" and not _has_bfloat16(device):
         raise ConfigError(f"The device '{device}' has no bfloat16.", fix="Use auto, or float32.")
     dtype: torch.dtype = getattr(torch, precision)
@@ -84,20 +93,23 @@ def recorded(dtype: torch.dtype) -> str:
     return "" if name == "float32" else name
 
 
-@functools.cache
-def fastest(device: torch.device) -> torch.dtype:
-    """Return float32, or bfloat16 if it is clearly faster; measured once per process."""
+def fastest(device: torch.device, before: str | None = None) -> torch.dtype:
+    """Return float32, or bfloat16 if it is clearly faster; see `resolve` for ``before``."""
     import torch
 
     if not _has_bfloat16(device):
         return torch.float32
     seconds = speeds(device)
-    faster = seconds[torch.float32] > _WORTH * seconds[torch.bfloat16]
-    return torch.bfloat16 if faster else torch.float32
+    gain = seconds[torch.float32] / seconds[torch.bfloat16]
+    return torch.bfloat16 if gain > _WORTH.get(before, _WORTH[None]) else torch.float32
 
 
+@functools.cache
 def speeds(device: torch.device) -> dict[torch.dtype, float]:
-    """Return the seconds that a step of a small network takes in each type, the best of some."""
+    """Return the seconds that a step of a small network takes in each type, the best of some.
+
+    Measured once per process.
+    """
     import torch
 
     blocks = {dtype: _block(dtype, device) for dtype in (torch.float32, torch.bfloat16)}

@@ -7,7 +7,7 @@ import torch
 
 from moldiff import precision
 from moldiff.errors import ConfigError
-from moldiff.precision import fastest, resolve, speeds
+from moldiff.precision import resolve, speeds
 
 CPU = torch.device("cpu")
 
@@ -32,7 +32,9 @@ def test_auto_is_the_faster_type(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measured again at ten times the size, where the choice must still be right."""
     chosen = resolve("auto")
     monkeypatch.setattr(precision, "_ROWS", 4096)
+    speeds.cache_clear()
     seconds = speeds(CPU)
+    speeds.cache_clear()
     ratio = seconds[torch.float32] / seconds[torch.bfloat16]
     if chosen is torch.bfloat16:
         assert ratio > 1.0
@@ -40,15 +42,37 @@ def test_auto_is_the_faster_type(monkeypatch: pytest.MonkeyPatch) -> None:
         assert ratio < 1.6
 
 
+def measured(monkeypatch: pytest.MonkeyPatch, ratio: float) -> None:
+    """Let bfloat16 be so many times as fast."""
+    seconds = {torch.float32: ratio, torch.bfloat16: 1.0}
+    monkeypatch.setattr(precision, "speeds", lambda device: seconds)
+
+
 def test_a_tie_goes_to_float32_and_a_clear_gain_to_bfloat16(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for ratio, expected in ((1.05, torch.float32), (0.1, torch.float32), (1.5, torch.bfloat16)):
-        fastest.cache_clear()
-        seconds = {torch.float32: ratio, torch.bfloat16: 1.0}
-        monkeypatch.setattr(precision, "speeds", lambda device, s=seconds: s)
+        measured(monkeypatch, ratio)
         assert resolve("auto") is expected
-    fastest.cache_clear()
+
+
+def test_what_goes_on_keeps_its_type_unless_the_other_is_much_faster(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    f, b = torch.float32, torch.bfloat16
+    for ratio, after_f, after_b in ((1.3, f, b), (0.9, f, b), (1.7, b, b), (0.4, f, f)):
+        measured(monkeypatch, ratio)
+        assert resolve("auto", before="float32") is after_f
+        assert resolve("auto", before="bfloat16") is after_b
+    assert resolve("float32", before="bfloat16") is f
+
+
+def test_large_products_have_the_type_and_others_not() -> None:
+    a = torch.ones(4, 4)
+    with precision.products(torch.bfloat16, CPU):
+        assert (a @ a).dtype is torch.bfloat16
+    with precision.products(torch.float32, CPU):
+        assert (a @ a).dtype is torch.float32
 
 
 def test_measuring_takes_no_random_numbers_and_works_in_inference() -> None:

@@ -57,12 +57,13 @@ class Log:
         self.line_due = False
         self._names = loggers
         self._loggers: list[Logger] = []
-        self._told = -_LINES
+        self._shown_at = -_LINES
         self._smooth: dict[str, float] = {}
         self._sums: dict[str, float] = {}
         self._steps = 0
         self._molecules = 0.0
         self._since = self._last = trainer.seconds
+        self._progress: Progress | None = None  # not in a row yet
 
     def __enter__(self) -> Log:
         from moldiff.train.loggers import open_logger
@@ -85,6 +86,8 @@ class Log:
         if error is not None:
             state, message = "failed", f"{str(error) or type(error).__name__}"
         elif state == "stopped":
+            if self._progress is not None:
+                self._write(self._progress, self._speed)
             message = f"Saved at step {trainer.step}. To go on: {self.again}"
         self.page.write(state, message)
         ends = {"finished": "success", "stopped": "aborted", "failed": "failed"}
@@ -106,16 +109,16 @@ class Log:
             before = self._smooth.get(name, value)
             self._smooth[name] = _MEMORY * before + (1 - _MEMORY) * value
         text = " ".join(f"{name} {value:.3f}" for name, value in self._smooth.items())
-        speed = self._molecules / max(1e-9, seconds - self._since)
         self.left.add(progress.step)
+        self._progress, speed = progress, self._speed
         last = progress.step == self.trainer.config.steps
         row = progress.step % self.every == 0 or last
         if row:
             self._write(progress, speed)
         self.page.update(fresh=row)
         now = time.monotonic()
-        self.line_due = last or (row and now - self._told >= _LINES)
-        self._told = now if self.line_due else self._told
+        self.line_due = last or (row and now - self._shown_at >= _LINES)
+        self._shown_at = now if self.line_due else self._shown_at
         return f"{text} rate {progress.rate:.1e} {speed:.0f} {self.samples}/s"
 
     @contextmanager
@@ -130,6 +133,11 @@ class Log:
         step = self.trainer.step
         metrics = {f"judged/{name}": float(value) for name, value in figures.items()}
         self._send(lambda logger: logger.log_metrics(metrics, step))
+
+    @property
+    def _speed(self) -> float:
+        """Samples per second since the last row."""
+        return self._molecules / max(1e-9, self._last - self._since)
 
     def _write(self, progress: Progress, speed: float) -> None:
         from moldiff.train.records import append_csv
@@ -152,7 +160,7 @@ class Log:
         metrics = {f"loss/{name}": value for name, value in losses.items()} | statistics
         self._send(lambda logger: logger.log_metrics(metrics, progress.step))
         self._sums, self._steps, self._molecules = {}, 0, 0.0
-        self._since = self._last
+        self._since, self._progress = self._last, None
 
     def _send(self, call: Callable[[Logger], None]) -> None:
         """Call all loggers; one that fails is left out from then on, and the run goes on."""

@@ -142,13 +142,13 @@ class Preparation:
             Number of processes.
         """
         done, share, begun = 0, 0.0, False
-        told: tuple[int, int] | None = None
+        reported: tuple[int, int] | None = None
 
         def tell(total: int) -> None:
-            nonlocal told
-            if told != (done, total):
+            nonlocal reported
+            if reported != (done, total):
                 self._report(stage, done, total)
-            told = done, total
+            reported = done, total
 
         def estimate() -> int:
             return max(done, round(done / share)) if share else 0

@@ -83,7 +83,7 @@ class _Layer(nn.Module):
         weight = torch.cat([self.message.weight, self.metric.weight], 1)
         inputs = torch.cat([x.pairs, square.log1p().to(x.pairs.dtype)], -1)
         m = F.linear(inputs, weight, self.message.bias)
-        m = F.silu(torch.baddbmm(m, both, self.sum_atoms(h)))
+        m = F.silu(m + both @ self.sum_atoms(h))
         pair_update, bias, gate = self.spread(m).split(self.split, -1)
         message_sum = (both.mT @ m) / n**0.5
         attended = pair_attention(self.qkv(h), bias)

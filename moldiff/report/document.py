@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from moldiff.errors import InputError
+from moldiff.text import replace_text
 
 __all__ = ["now", "plain", "write"]
 
@@ -32,9 +32,4 @@ def plain(value: Any, *, digits: int = 5) -> Any:
 
 def write(result: Mapping[str, Any], path: Path) -> None:
     """Write a document as JSON."""
-    try:
-        Path(path).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise InputError(
-            f"Cannot write '{path}': {error.strerror}.", fix="Choose another --output."
-        ) from error
+    replace_text(Path(path), json.dumps(result, indent=1) + "\n")

@@ -95,8 +95,9 @@ def _with_method(config: TrainConfig, method: str, say: Callable[[str], None]) -
     """Apply a method to a configuration, and report the settings it changes."""
     from moldiff.methods import apply
     from moldiff.train import TrainConfig
+    from moldiff.train.workload import require
 
-    _require_molecules(config, "--method")
+    require(config, "method", "--method")
     values, changes = apply(method, config.to_dict())
     settings = [
         f"{key} {_text(before)} -> {_text(after)}" for key, (before, after) in changes.items()
@@ -112,8 +113,9 @@ def _with_teacher(
     from moldiff.methods import METHODS
     from moldiff.model import read_header
     from moldiff.registry import build, describe, registered, settings
+    from moldiff.train.workload import require
 
-    _require_molecules(config, "--teacher")
+    require(config, "method", "--teacher")
     objective = settings(config.objective)
     parameters = fields(registered("objective", objective["name"]))
     if "teacher" not in {parameter.name for parameter in parameters}:
@@ -140,14 +142,6 @@ def _at_student_rate(config: TrainConfig, say: Callable[[str], None]) -> TrainCo
         return config
     say(f"It learns at the rate {_STUDENT_RATE:g} for what it begins with to be kept.")
     return replace(config, optimizer=replace(config.optimizer, lr=_STUDENT_RATE))
-
-
-def _require_molecules(config: TrainConfig, option: str) -> None:
-    if config.task != "molecules":
-        raise ConfigError(
-            f"{option} is for the task 'molecules', not for '{config.task}'.",
-            fix=f"Leave out {option}.",
-        )
 
 
 def _text(value: Any) -> str:

@@ -12,11 +12,12 @@ from torch import Tensor
 
 from moldiff.errors import ModelFileError
 from moldiff.methods import changes
+from moldiff.precision import named
 from moldiff.storage import read_tensors, write_tensors
 from moldiff.train.config import TrainConfig
 from moldiff.train.records import completed
 
-__all__ = ["FORMAT", "check_network", "identity_of", "read", "undamaged", "write"]
+__all__ = ["FORMAT", "check_network", "identity_of", "precision_of", "read", "undamaged", "write"]
 
 FORMAT = "moldiff-checkpoint-1"
 _SHORT = 30  # characters of a setting's value in a message
@@ -36,6 +37,7 @@ def write(path: Path, parts: Parts, run: Any, identity: Mapping[str, Any]) -> No
         "identity": json.dumps(identity),
         "steps": str(config.steps),
         "decay_start": str(config.optimizer.decay_start(config.steps)),
+        "precision": named(run.precision),
         **{name: repr(getattr(run, name)) for name in (*_COUNTS, *_SECONDS)},
     }
     tensors = {f"{part}.{k}": v for part, named in parts.items() for k, v in named.items()}
@@ -64,7 +66,7 @@ def read(
         saved = completed(json.loads(header["identity"]))
         differences: dict[str, str] = {}  # the first of each group of settings
         for key, values in changes(saved, identity):
-            differences.setdefault(key.partition(".")[0], _told(key, values))
+            differences.setdefault(key.partition(".")[0], _difference(key, values))
         anew = extended and int(header["decay_start"]) == 0  # all of it was decay
         header = _ABSENT | header
         numbers: dict[str, Any] = {name: int(header[name]) for name in _COUNTS}
@@ -84,9 +86,9 @@ def read(
 def check_network(path: Path, saved: Mapping[str, Tensor], here: Mapping[str, Tensor]) -> None:
     """Raise ``ModelFileError`` if saved weights do not have the shapes of those of a network."""
     for name, value in here.items():
-        found = saved.get(name)
-        if found is None or found.shape != value.shape:
-            was = "nothing" if found is None else f"the shape {tuple(found.shape)}"
+        stored = saved.get(name)
+        if stored is None or stored.shape != value.shape:
+            was = "nothing" if stored is None else f"the shape {tuple(stored.shape)}"
             fix = _fix(path)
             raise ModelFileError(
                 f"'{path}' is of another network: '{name}' has the shape {tuple(value.shape)} here "
@@ -95,7 +97,7 @@ def check_network(path: Path, saved: Mapping[str, Tensor], here: Mapping[str, Te
             )
 
 
-def _told(key: str, values: tuple[Any, Any]) -> str:
+def _difference(key: str, values: tuple[Any, Any]) -> str:
     """A setting that differs, (there, here): with its values if they are short."""
     if any(not isinstance(v, str | int | float) or len(str(v)) > _SHORT for v in values):
         return key.partition(".")[0]
@@ -119,12 +121,23 @@ def _fix(path: Path) -> str:
 
 def identity_of(path: Path) -> dict[str, Any] | None:
     """Return the settings that a run keeps, or None if it has no readable checkpoint."""
+    try:
+        identity: dict[str, Any] = json.loads(_header(path)["identity"])
+    except (KeyError, ValueError):
+        return None
+    return completed(identity)
+
+
+def precision_of(path: Path) -> str | None:
+    """Return the precision that a run was in, or None if it has no checkpoint that says so."""
+    return _header(path).get("precision")
+
+
+def _header(path: Path) -> dict[str, str]:
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(str(path), framework="pt") as file:
-            header = file.metadata() or {}
-        identity: dict[str, Any] = json.loads(header["identity"])
-    except (SafetensorError, OSError, KeyError, ValueError):
-        return None
-    return completed(identity)
+            return file.metadata() or {}
+    except (SafetensorError, OSError):
+        return {}

@@ -64,7 +64,7 @@ class Children:
         self.advice = advice
         self.failure: MoldiffError | None = None
         self._lock = threading.RLock()  # a signal handler may dismiss them
-        self._told, self._left = threading.Event(), threading.Event()
+        self._heard, self._left = threading.Event(), threading.Event()
         self._dismissed = False
         self._ready = {rank: threading.Event() for rank in ranks.values()}
         self._processes = {
@@ -89,7 +89,7 @@ class Children:
 
     def explain(self, seconds: float = 0.0) -> MoldiffError | None:
         """Return why a child failed, or None if none did within ``seconds``."""
-        self._told.wait(seconds)
+        self._heard.wait(seconds)
         return self.failure
 
     def dismiss(self) -> None:
@@ -128,7 +128,7 @@ class Children:
         for other in self._processes.values():
             other.kill()
         _thread.interrupt_main()  # before the main thread may know, so that it comes not too late
-        self._told.set()
+        self._heard.set()
         if not self._left.wait(_GRACE):
             print(f"Error: {self.failure}", file=sys.stderr, flush=True)
             os._exit(1)
@@ -174,8 +174,8 @@ def _ending(rank: int, status: int, output: str) -> str:
         memory = ", as by a system that runs out of memory" if name == "SIGKILL" else ""
         return f"The process of rank {rank} was ended by a signal ({name}{memory})."
     lines = output.splitlines() or [f"it gave no reason (exit status {status})."]
-    told = [line.removeprefix("Error: ") for line in lines if line.startswith("Error: ")]
-    return f"The process of rank {rank} ended: {(told or lines)[-1]}"
+    errors = [line.removeprefix("Error: ") for line in lines if line.startswith("Error: ")]
+    return f"The process of rank {rank} ended: {(errors or lines)[-1]}"
 
 
 def spawned() -> bool:

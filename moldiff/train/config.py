@@ -192,25 +192,15 @@ class TrainConfig:
                 raise ConfigError(f"The '{key}' of the configuration is empty.", fix="Give a path.")
         for key, value in vars(self).items():
             _refuse_nan(key, value)
-        if self.conditions.properties and self.task != "molecules":
+        if self.parts.share and self.codec is not None:
             raise ConfigError(
-                f"'conditions' are for the task 'molecules', not for '{self.task}'.",
-                fix="Leave them out.",
-            )
-        if self.parts.share and (self.task != "molecules" or self.codec is not None):
-            raise ConfigError(
-                "'parts' are for the task 'molecules' without a codec: latents have no parts.",
+                "'parts' are for models without a codec: latents have no parts.",
                 fix="Leave them out.",
             )
         if self.batch % self.pieces:
             raise ConfigError(
                 f"A batch of {self.batch} cannot be divided into {self.pieces} equal pieces.",
                 fix=f"Use a 'batch' of {self.pieces * -(-self.batch // self.pieces)}.",
-            )
-        if self.balance == "cost" and self.task not in ("molecules", "codec"):
-            raise ConfigError(
-                f"'balance: cost' is for the tasks 'molecules' and 'codec', not for '{self.task}'.",
-                fix="Leave it out.",
             )
 
     @property

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from moldiff.errors import ConfigError, did_you_mean
+from moldiff.errors import ConfigError, MoldiffError, did_you_mean
 from moldiff.train.config import OptimizerConfig
 from moldiff.train.muon import Muon, Sharing
 
 __all__ = ["Average", "Optimizers"]
 
+_PATIENCE = 20  # steps in a row without an update that end a run
 _LARGE = 32
 """Smallest number of rows and columns of a matrix that Muon optimises."""
 
@@ -43,6 +45,7 @@ class Optimizers:
         chosen = {id(p) for p in hidden}
         rest = [p for p in network.parameters() if id(p) not in chosen]
         self.clip = config.clip
+        self._skipped = 0  # steps in a row
         self.parameters: list[Tensor] = [*hidden, *rest]
         decay = config.weight_decay
         # Fused: on a CPU the other implementations loop over the parameters in Python.
@@ -66,9 +69,30 @@ class Optimizers:
             part.zero_grad(set_to_none=True)
         return float(norm)
 
-    def finite(self) -> bool:
-        """Return whether all parameters are finite numbers."""
-        return bool(torch.stack(torch._foreach_norm(self.parameters)).isfinite().all())
+    def updated(self, norm: float, step: int) -> bool:
+        """Return whether a step with a gradient of this norm made an update.
+
+        Raises
+        ------
+        MoldiffError
+            If 20 in a row did not, or the weights are not finite numbers any more.
+        """
+        if not math.isfinite(norm):
+            self._skipped += 1
+            if self._skipped < _PATIENCE:
+                return False
+            raise MoldiffError(
+                f"The loss was not finite in {_PATIENCE} steps in a row, at step {step}.",
+                fix="Lower 'lr' of the optimizer; the last checkpoint is untouched.",
+            )
+        self._skipped = 0
+        if not torch.stack(torch._foreach_norm(self.parameters)).isfinite().all():
+            raise MoldiffError(
+                f"The update of step {step} made weights that are not finite numbers.",
+                fix="The last checkpoint is untouched: the same command goes on from it, with a "
+                "lower 'lr' if this happens again.",
+            )
+        return True
 
     def state(self) -> dict[str, Tensor]:
         """Return the state as a flat mapping of tensors."""

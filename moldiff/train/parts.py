@@ -130,7 +130,7 @@ def _bridges(bonded: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
     # reaches without the bond it came by.
     order: dict[int, int] = {}
     low: dict[int, int] = {}
-    found: list[tuple[int, int]] = []
+    bridges: list[tuple[int, int]] = []
     for root in range(len(bonded)):
         if root in order:
             continue
@@ -150,8 +150,8 @@ def _bridges(bonded: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
                 if parent >= 0:
                     low[parent] = min(low[parent], low[atom])
                     if low[atom] > order[parent]:
-                        found.append((parent, atom))
-    return np.array(found, np.int64).reshape(-1, 2)
+                        bridges.append((parent, atom))
+    return np.array(bridges, np.int64).reshape(-1, 2)
 
 
 def _without(bonded: npt.NDArray[np.bool_], bonds: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:

@@ -175,8 +175,8 @@ class Processes:
         numbers = gradients[0].new_tensor([*present, *values])
         self.add_up([*gradients, numbers])
         summed: list[float] = numbers.tolist()
-        for p, gradient, found in zip(parameters, gradients, summed, strict=False):
-            p.grad = gradient if found else None
+        for p, gradient, count in zip(parameters, gradients, summed, strict=False):
+            p.grad = gradient if count else None
         return summed[len(present) :]
 
     def add_up(self, tensors: Sequence[Tensor]) -> None:

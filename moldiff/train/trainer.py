@@ -3,14 +3,13 @@
     config -> store -> workload -> [batch -> losses -> update -> average]* -> model
 
 All randomness of step k derives from (seed, k), so a checkpoint is the tensors and one number,
-and a killed run resumes with bitwise the same result.  A step is divided into pieces, and these
-among the processes that train together (`moldiff.train.processes`).
+and a killed run resumes with bitwise the same result, in the same precision.  A step is divided
+into pieces, and these among the processes that train together (`moldiff.train.processes`).
 """
 
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, nullcontext
@@ -21,7 +20,7 @@ from typing import Any
 import torch
 
 from moldiff.cpu import set_threads
-from moldiff.errors import ConfigError, MoldiffError
+from moldiff.errors import ConfigError
 from moldiff.model import Model
 from moldiff.precision import named, resolve
 from moldiff.registry import describe
@@ -38,7 +37,6 @@ from moldiff.train.workload import Data, Workload, task
 __all__ = ["Progress", "Trainer"]
 
 _NOISE, _EVALUATION = 1, 2  # streams of random numbers
-_PATIENCE = 20  # consecutive steps with a non-finite gradient that end a run
 
 
 @dataclass(frozen=True)
@@ -93,18 +91,21 @@ class Trainer:
         judge: Callable[[Any, torch.Generator], dict[str, float]] | None = None,
         processes: Processes | None = None,
     ) -> None:
+        set_threads(config.threads)  # first: what is faster depends on them
         self.processes = processes = processes or Processes(device=config.device)
         check_share(config.pieces, processes.count)
+        before = checkpoint.precision_of(Path(config.output, "checkpoint.safetensors"))
         # Decided once: processes that measure for themselves might differ.
-        self.precision = processes.from_main(lambda: resolve(config.precision, config.device))
+        self.precision = processes.from_main(
+            lambda: resolve(config.precision, config.device, before=before)
+        )
         self.config = config = replace(
             config, precision=named(self.precision), device=processes.device
         )
         self.store, self.judge, self.output = store, judge, Path(config.output)
-        self.step = self.judged = self.samples = self.skipped = self._diverging = 0
+        self.step = self.judged = self.samples = self.skipped = 0
         self.seconds = self.cpu_seconds = 0.0
         self._asked = self._agreed = False
-        set_threads(config.threads)
         with processes.first():  # an error of the settings is reported once
             self._build()
 
@@ -112,6 +113,8 @@ class Trainer:
         """Make the parts of the run, as in its checkpoint if there is one."""
         config = self.config
         self.work: Workload = task(config)(config, self.store)
+        if not self.checkpoint.exists():
+            self.work.initialise()
         self.loader, self.model = self.work.loader, self.work.model
         try:
             self.network = self.model.network.to(config.device)
@@ -213,7 +216,7 @@ class Trainer:
         self._agreed = asked > 0
         rate = self.config.optimizer.rate(self.step, self.config.steps)
         norm = self.optimizers.step(rate)
-        self._check_finite(norm)
+        self.skipped += not self.optimizers.updated(norm, self.step)
         self.average.update(self.step)
         self.step += 1
         elapsed = time.perf_counter() - start
@@ -222,23 +225,6 @@ class Trainer:
         self.samples += round(samples)
         losses = {name: total / terms for name, total in zip(parts[0], sums, strict=True)}
         return Progress(self.step, losses, rate, norm, samples / elapsed, self.skipped)
-
-    def _check_finite(self, norm: float) -> None:
-        """Count steps without an update; end the run if it cannot recover."""
-        skipped = not math.isfinite(norm)
-        self.skipped += skipped
-        self._diverging = self._diverging + 1 if skipped else 0
-        if self._diverging >= _PATIENCE:
-            raise MoldiffError(
-                f"The loss was not finite in {_PATIENCE} steps in a row, at step {self.step}.",
-                fix="Lower 'lr' of the optimizer; the last checkpoint is untouched.",
-            )
-        if not skipped and not self.optimizers.finite():
-            raise MoldiffError(
-                f"The update of step {self.step} made weights that are not finite numbers.",
-                fix="The last checkpoint is untouched: the same command goes on from it, with a "
-                "lower 'lr' if this happens again.",
-            )
 
     @contextmanager
     def averaged(self) -> Iterator[Model]:

@@ -81,6 +81,8 @@ class Workload(ABC):
     """Plural noun for the training samples counted per second."""
     use: ClassVar[str]
     """The command that uses the model; ``{model}`` stands for its file."""
+    options: ClassVar[frozenset[str]] = frozenset()
+    """Which it takes of what some tasks do: "conditions", "parts", "balance", "method"."""
 
     config: TrainConfig
     model: Model
@@ -117,6 +119,8 @@ class Workload(ABC):
     def initialise(self) -> None:
         """Start from the weights of the model that ``init`` names, if it names one.
 
+        Called by the trainer of a new run.
+
         Raises
         ------
         InputError, ModelFileError
@@ -147,10 +151,31 @@ def task(config: TrainConfig) -> type[Workload]:
     Raises
     ------
     ConfigError
-        If the task is unknown.
+        If the task is unknown, or does not take an option that the configuration uses.
     """
     workload: type[Workload] = registered("task", config.task)
+    used = {
+        "conditions": bool(config.conditions.properties),
+        "parts": bool(config.parts.share),
+        "balance": config.balance == "cost",
+    }
+    for option in (option for option, is_used in used.items() if is_used):
+        require(config, option, option)
     return workload
+
+
+def require(config: TrainConfig, option: str, name: str) -> None:
+    """Raise ``ConfigError`` unless a run's task takes an option, which the user knows by a name."""
+    if option not in registered("task", config.task).options:  # type: ignore[attr-defined]
+        takers = [
+            task
+            for task in names("task")
+            if option in registered("task", task).options  # type: ignore[attr-defined]
+        ]
+        raise ConfigError(
+            f"The task '{config.task}' takes no '{name}'.",
+            fix=f"Leave it out; tasks that take it: {', '.join(takers)}.",
+        )
 
 
 def build_objective(config: TrainConfig, trains: str, **context: Any) -> Any:

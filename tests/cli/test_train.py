@@ -20,6 +20,7 @@ from moldiff.data.store import Store
 from moldiff.errors import ConfigError
 from moldiff.io import read_molecules
 from moldiff.train.api import training_config, training_store
+from moldiff.train.trainer import Progress, Trainer
 
 Run = Callable[..., Any]
 SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
@@ -69,6 +70,24 @@ def test_resuming_is_said_and_the_log_stays_clean(
     kept = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
     assert kept["steps"] == 6 and kept["name"] == "tiny"
     assert run("train", tmp_path / "run" / "config.yaml").status == 0
+
+
+def test_a_stopped_run_has_its_last_steps_in_the_log(
+    run: Run, tiny_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("moldiff.cli.log.log_every", lambda steps: 4)
+    done = Trainer._advance
+
+    def stopping(self: Trainer) -> Progress:
+        progress = done(self)
+        if progress.step == 6:
+            self.stop()
+        return progress
+
+    monkeypatch.setattr(Trainer, "_advance", stopping)
+    stopped = run("train", tiny_config, "--steps", 50)
+    assert "step 6" in stopped.err
+    assert [row["step"] for row in rows(tmp_path / "run" / "log.csv")] == ["4", "6"]
 
 
 def test_own_molecules_in_one_command(

@@ -55,6 +55,23 @@ def learned(process: Product, precondition: str = "karras") -> NetworkDenoiser:
     return NetworkDenoiser(network, registry.build("precondition", precondition), process)
 
 
+def test_the_times_of_a_field_go_before_those_of_its_scope() -> None:
+    graph, atoms, types = (
+        torch.tensor([0.5]),
+        torch.tensor([[0.1, 0.2]]),
+        torch.tensor([[0.3, 0.4]]),
+    )
+    t = SiteTimes(graph, {"atom": atoms, "types": types})
+    assert torch.equal(field_times(t, "types"), types)
+    assert torch.equal(field_times(t, "positions"), atoms)
+    assert torch.equal(field_times(t, "bonds"), graph)
+    assert field_times(graph, "types") is graph
+    halved = t.map(lambda x: x / 2)
+    assert torch.equal(halved.graph, graph / 2)
+    assert torch.equal(field_times(halved, "types"), types / 2)
+    assert torch.equal(field_times(halved, "positions"), atoms / 2)
+
+
 def clean(shared: bool = False) -> Clean:
     """Some atoms and the pairs between them; of the last graph nothing, unless all share it."""
     i, j = torch.triu_indices(N, N, 1)

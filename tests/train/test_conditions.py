@@ -111,7 +111,6 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "no names": ({"conditions": {"properties": [3]}}, "'properties' must be text, not 3", ""),
     "a word": ({"conditions": {"properties": "logp"}}, "'properties'", ""),
     "misspelt": ({"conditions": {"property": ["logp"]}}, "'property'", "'properties'"),
-    "docking": ({**LOGP, "task": "poses"}, "not for 'poses'", "out"),
 }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import yaml
 from moldiff.errors import ConfigError, InputError
 from moldiff.train import TrainConfig, notation
 from moldiff.train.config import Conditions, Evaluation, OptimizerConfig
+from moldiff.train.workload import task
 
 LEAST = {"data": "store", "output": "run"}
 
@@ -74,7 +76,6 @@ def test_misspelt_keys(wrong: dict[Any, Any], told: str, fix: str) -> None:
         {"batch": -1},
         {"balance": "atoms"},
         {"balance": None},
-        {"balance": "cost", "task": "poses"},
         {"threads": 0},
         {"threads": -2},
         {"threads": 1.5},
@@ -262,3 +263,20 @@ def test_learning_rate() -> None:
 def test_a_longer_run_begins_like_a_shorter_one() -> None:
     config = OptimizerConfig(warmup=10, decay=20)
     assert [config.rate(k, 100) for k in range(80)] == [config.rate(k, 300) for k in range(80)]
+
+
+@pytest.mark.parametrize(
+    ("option", "settings", "takers"),
+    [
+        ("balance", {"balance": "cost"}, "codec, molecules"),
+        ("parts", {"parts": {"share": 0.5}}, "molecules"),
+        ("conditions", {"conditions": {"properties": ["logp"]}}, "molecules"),
+    ],
+)
+def test_a_task_refuses_options_that_it_does_not_take(
+    option: str, settings: dict[str, Any], takers: str
+) -> None:
+    made = TrainConfig.from_dict({"data": "d", "output": "o", "task": "poses", **settings})
+    with pytest.raises(ConfigError, match=f"'poses' takes no '{option}'.*: {takers}"):
+        task(made)
+    assert task(replace(made, task="molecules"))

@@ -112,6 +112,34 @@ def test_attachments_keep_their_position_and_lose_their_class() -> None:
         torch.testing.assert_close(centre, torch.zeros(3), atol=1e-5, rtol=0)
 
 
+def test_pairs_between_two_parts_are_not_clean() -> None:
+    bonds = bonded("c1ccccc1CCCCCCc1ccccc1")  # two rings are two thirds of it
+    n = len(bonds)
+    i, j = pair_indices(n, torch.device("cpu"))
+    x = Batch(
+        {
+            "positions": torch.randn(1, n, 3, generator=torch.Generator().manual_seed(0)),
+            "types": torch.zeros(1, n, dtype=torch.int64),
+            "bonds": torch.from_numpy(bonds)[i, j].long().unsqueeze(0),
+        }
+    )
+    several = 0
+    for seed in range(20):
+        parts = Parts(share=1.0, two=1.0).given(x, rng=torch.Generator().manual_seed(seed))
+        mask = parts.context["clean"].of("bonds")[0].numpy()
+        within = np.zeros((n, n), bool)
+        within[i[mask], j[mask]] = within[j[mask], i[mask]] = True
+        inside = parts.context["clean"].of("positions")[0].numpy()
+        pieces = {
+            frozenset(np.flatnonzero(row | (np.arange(n) == k)))
+            for k, row in enumerate(within)
+            if inside[k]
+        }
+        assert all(connected(np.isin(np.arange(n), list(piece)), bonds) for piece in pieces)
+        several += len(pieces) == 2
+    assert several > 5
+
+
 def test_the_share_of_batches_with_parts() -> None:
     rng = torch.Generator().manual_seed(0)
     found = sum("clean" in Parts(share=0.3).given(batch(1), rng=rng).context for _ in range(300))

@@ -31,6 +31,7 @@ import torch
 from torch import Tensor
 
 from moldiff.errors import ModelFileError
+from moldiff.text import replace_text
 
 __all__ = ["EVIDENCE", "FEATURES", "Confidence", "Ranking", "Weighing", "features", "reliability"]
 
@@ -159,7 +160,7 @@ class Ranking:
     def save(self, path: Path) -> None:
         """Write the coefficients as JSON."""
         text = json.dumps({"format": FORMAT, **asdict(self)}, indent=1)
-        Path(path).write_text(text + "\n", encoding="utf-8")
+        replace_text(Path(path), text + "\n")
 
     @classmethod
     def load(cls, path: Path) -> Ranking:

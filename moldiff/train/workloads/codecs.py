@@ -50,6 +50,7 @@ class Codecs(Workload):
     score = "graphs"
     unit, samples = "molecule", "molecules"
     use = CODEC_USE
+    options = frozenset({"balance"})
     loader: SizeBuckets
     objective: Reconstruction
 
@@ -68,7 +69,6 @@ class Codecs(Workload):
             },
             seed=generator(config.seed, 0).initial_seed(),
         )
-        self.initialise()
         self.objective = build_objective(config, "codec")
 
     @classmethod

@@ -211,7 +211,6 @@ class Distances(Workload):
             {"domain": {"name": "distances"}, "network": config.network},
             seed=generator(config.seed, 0).initial_seed(),
         )
-        self.initialise()
         self.objective = build_objective(config, "judge of distances")
 
     @classmethod

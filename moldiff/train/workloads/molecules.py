@@ -45,6 +45,7 @@ class Molecules(Workload):
     score = "strict_validity"
     unit, samples = "molecule", "molecules"
     use = "moldiff generate -n 32 --model {model} -o molecules.sdf"
+    options = frozenset({"conditions", "parts", "balance", "method"})
     loader: SizeBuckets | TeacherPairs
     objective: Objective
 
@@ -66,7 +67,6 @@ class Molecules(Workload):
         sampled(self.model, self.model.denoiser, config.sampling)
         name = _teacher_name(config)
         self.teacher = None if name is None else _teacher(name, self.model, config)
-        self.initialise()  # after the teacher: its errors about other data are clearer
         self.objective = build_objective(
             config,
             "denoiser",

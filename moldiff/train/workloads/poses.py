@@ -91,7 +91,6 @@ class Poses(Workload):
             seed=generator(config.seed, 0).initial_seed(),
         )
         self.model = model.replace(precision=resolve(config.precision, config.device))
-        self.initialise()
         self.objective = build_objective(config, "denoiser of poses")
 
     @classmethod
