@@ -10,11 +10,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
-from rdkit import Chem
+from rdkit import Chem, RDConfig
+from rdkit.Chem import QED
 from rdkit.Chem import rdMolDescriptors as descriptors
 
+from moldiff.chem.fragments import FRAGMENTS, count
 from moldiff.chem.quiet import quiet
 from moldiff.errors import ConfigError, did_you_mean
 
@@ -35,6 +41,25 @@ def _count(symbol: str) -> Callable[[Chem.Mol], float]:
     return lambda mol: sum(atom.GetAtomicNum() == number for atom in mol.GetAtoms())
 
 
+@cache
+def _sascorer() -> Any:
+    """Return RDKit's implementation of the score, which lies beside RDKit, not in it."""
+    path = Path(RDConfig.RDContribDir, "SA_Score", "sascorer.py")
+    spec = spec_from_file_location("sascorer", path)
+    if not path.is_file() or spec is None or spec.loader is None:
+        raise ConfigError(
+            f"RDKit comes without {path}, so 'sa' cannot be computed.",
+            fix="Leave it out, or take RDKit from PyPI: pip install rdkit.",
+        )
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _sa(mol: Chem.Mol) -> float:
+    return float(_sascorer().calculateScore(mol))
+
+
 PROPERTIES: Mapping[str, Property] = MappingProxyType(
     {
         "logp": Property(
@@ -52,9 +77,15 @@ PROPERTIES: Mapping[str, Property] = MappingProxyType(
         "fsp3": Property("share of sp3 among the carbons", "", descriptors.CalcFractionCSP3),
         "donors": Property("hydrogen-bond donors", "", descriptors.CalcNumHBD),
         "acceptors": Property("hydrogen-bond acceptors", "", descriptors.CalcNumHBA),
+        "qed": Property("drug-likeness, Bickerton et al. 2012, from 0 to 1", "", QED.qed),
+        "sa": Property("synthetic accessibility, Ertl and Schuffenhauer 2009, 1 easy", "", _sa),
         **{
             f"n_{symbol}": Property(f"atoms of {symbol}", "", _count(symbol))
-            for symbol in ("C", "N", "O", "F", "P", "S", "Cl", "Br")
+            for symbol in ("C", "N", "O", "F", "P", "S", "Cl", "Br", "I")
+        },
+        **{
+            name: Property(line, "", partial(count, name=name))
+            for name, (line, _) in FRAGMENTS.items()
         },
     }
 )

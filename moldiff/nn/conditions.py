@@ -94,7 +94,8 @@ class ConditionTokens(nn.Module):
         elif values.shape[-1] != count:
             raise ValueError(f"the network has {count} conditions")
         values = values.to(self.slope.device).expand(b, -1)
-        scaled = values.nan_to_num().unsqueeze(-1) * self.slope
+        # Of a rare group a molecule has none, or one and thus many deviations above the mean.
+        scaled = values.nan_to_num().asinh().unsqueeze(-1) * self.slope
         tokens = F.silu(self.hidden(F.silu(F.pad(scaled, (0, 0, 0, 1)) + self.kind)))
         return tokens, F.pad(values.isfinite(), (0, 1), value=True)
 

@@ -11,6 +11,7 @@ import pytest
 from rdkit import Chem
 from rdkit.Chem import Crippen, Descriptors
 
+from moldiff.chem.fragments import FRAGMENTS
 from moldiff.chem.properties import PROPERTIES, properties, property_tags
 from moldiff.data.store import Store
 from moldiff.errors import ConfigError
@@ -22,14 +23,15 @@ from moldiff.train.workloads.check import check
 TOLUENE = {
     "weight": 92.141, "heavy_atoms": 7, "heteroatoms": 0, "rings": 1, "aromatic_rings": 1,
     "rotatable": 0, "fsp3": 1 / 7, "donors": 0, "acceptors": 0, "tpsa": 0, "n_C": 7, "n_N": 0,
-    "n_O": 0, "n_F": 0, "n_P": 0, "n_S": 0, "n_Cl": 0, "n_Br": 0,
+    "n_O": 0, "n_F": 0, "n_P": 0, "n_S": 0, "n_Cl": 0, "n_Br": 0, "n_I": 0, "qed": 0.459,
+    "sa": 1.0,
 }  # fmt: skip
 
 
 def test_properties_of_a_molecule_one_knows() -> None:
     values = dict(zip(TOLUENE, properties("Cc1ccccc1", list(TOLUENE)), strict=True))
     assert values == pytest.approx(TOLUENE, abs=1e-3)
-    assert set(PROPERTIES) == {*TOLUENE, "logp"}
+    assert set(PROPERTIES) == {*TOLUENE, "logp", *FRAGMENTS}
     ethanol = Chem.MolFromSmiles("CCO")
     assert properties("CCO", ["logp", "weight", "rotatable", "donors"]) == pytest.approx(
         [Crippen.MolLogP(ethanol), Descriptors.MolWt(ethanol), 0, 1]

@@ -180,11 +180,11 @@ def dropped(
     """Hide conditions (b, k) at random behind NaN, so that the network learns to do without.
 
     All conditions of a graph are hidden with probability ``drop`` (Ho & Salimans 2022, algorithm
-    1).  If there are several, each is also hidden on its own, so that any subset can be requested.
+    1).  Otherwise a random subset is left, of log-uniform size from 1 to k: users ask for a few of
+    many, which would hardly ever be seen if each were hidden on its own.
     """
     b, k = conditions.shape
-    u = uniform((b, k + 1), rng=rng, device=conditions.device)
-    hidden = u[:, :1] < drop
-    if k > 1:
-        hidden = hidden | (u[:, 1:] < drop)
+    u = uniform((b, k + 2), rng=rng, device=conditions.device)
+    size = (k + 1.0) ** u[:, 1:2]
+    hidden = (u[:, :1] < drop) | (u[:, 2:].argsort(1).argsort(1) >= size.floor().clamp_max(k))
     return conditions.masked_fill(hidden, math.nan)

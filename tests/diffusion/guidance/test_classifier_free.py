@@ -157,13 +157,17 @@ def test_sizes_follow_the_condition() -> None:
 
 
 def test_conditions_are_left_out_as_often_as_said() -> None:
-    rng, given = torch.Generator().manual_seed(0), torch.ones(20_000, 2)
-    hidden = dropped(given, 0.3, rng=rng).isnan()
-    assert float(hidden.all(1).float().mean()) == pytest.approx(0.3 + 0.7 * 0.09, abs=0.02)
-    assert float(hidden.float().mean()) == pytest.approx(1 - 0.7 * 0.7, abs=0.02)
+    rng, given = torch.Generator().manual_seed(0), torch.ones(20_000, 7)
+    left = 7 - dropped(given, 0.3, rng=rng).isnan().sum(1)
+    shares = torch.bincount(left, minlength=8) / len(left)
+    expected = [0.3] + [0.7 * math.log((m + 1) / m) / math.log(8) for m in range(1, 8)]
+    assert shares.tolist() == pytest.approx(expected, abs=0.015)
+    single = dropped(given, 0.0, rng=rng).isnan()
+    each = (~single[single.sum(1) == 6]).float().mean(0)  # any one of them
+    assert each.tolist() == pytest.approx([1 / 7] * 7, abs=0.02)
     alone = dropped(given[:, :1], 0.3, rng=rng).isnan()
     assert float(alone.float().mean()) == pytest.approx(0.3, abs=0.02)
-    assert (given == 1).all() and not dropped(given, 0.0, rng=rng).isnan().any()
+    assert (given == 1).all() and not dropped(given[:, :1], 0.0, rng=rng).isnan().any()
 
 
 # Fluorine and hydrogen, and a number y that is 1 of the one and -1 of the other, with an error of
