@@ -165,9 +165,7 @@ def drawn(
     return [{name: of[i] for name, of in values.items()} for i in range(b if choices else 1)]
 
 
-def _log_densities(
-    c: Condition, values: Sequence[float], n: int
-) -> Float64[Tensor, " values"]:
+def _log_densities(c: Condition, values: Sequence[float], n: int) -> Float64[Tensor, " values"]:
     """Log of the density of each value among data of size n, up to a constant."""
     mean, std = c.by_size.get(n, (c.mean, c.std))
     z = (torch.tensor(values, dtype=torch.float64) - mean) / std
