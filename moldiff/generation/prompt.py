@@ -239,10 +239,7 @@ def _counted(phrase: str, name: str, relation: str, numbers: Sequence[str]) -> W
 
 def _interval(phrase: str, name: str, relation: str, words: Sequence[str]) -> Interval:
     """The values in a relation to numbers given as words."""
-    numbers = [
-        float(NUMBERS[word.lower()]) if word.lower() in NUMBERS else float(word.replace("−", "-"))
-        for word in words
-    ]
+    numbers = [float(_VALUES.get(word.lower(), word.replace("−", "-"))) for word in words]
     if relation == "or":
         if not is_count(name) or numbers[1] - numbers[0] != 1:
             raise InputError(

@@ -83,6 +83,7 @@ def nouns(names: Iterable[str] = ()) -> dict[str, str]:
     found: dict[str, str] = {}
     for z in range(1, 119):
         symbol = table.GetElementSymbol(z)
+        found[_normal(f"n_{symbol}")] = f"n_{symbol}"
         for name in (element_name(symbol), *_SPELLINGS.get(symbol, ())):
             for noun in (name, f"{name} atom"):
                 found[noun] = found[plural(noun)] = f"n_{symbol}"
