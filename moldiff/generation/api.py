@@ -55,7 +55,8 @@ class Options(TypedDict, total=False):
         Symbols of the only elements that molecules may have, besides hydrogen.
     prompt:
         What the molecules are to be, in words: ``"two aromatic rings, logP below 3, no bromine"``,
-        see `moldiff.generation.prompt`.
+        see `moldiff.generation.prompt`; `moldiff.generation.demands.demanded` tells how it is
+        understood.
     steps, temperature, early_temperature:
         Sampling steps; sharpness of the classes (below 1: more valid, less diverse), and the
         same at the start of a trajectory (above 1: more novel), for all or by field, as in

@@ -144,7 +144,7 @@ def help_text() -> str:
         f"  {name:16} {', '.join(spoken(name))}{'' if is_count(name) else ' (measured)'}"
         for name in PROPERTIES
     ]
-    about = (__doc__ or "").replace("::\n\n", "\n")
+    about = (__doc__ or "").replace("::\n\n", "")
     return "\n".join([about, "Properties and their nouns:", "", *lines])
 
 
