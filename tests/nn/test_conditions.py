@@ -93,5 +93,20 @@ def test_one_row_serves_all_graphs_and_a_wrong_number_is_refused() -> None:
 
 def test_there_is_always_a_token() -> None:
     tokens, present = ConditionTokens(K, 8)(None, B)
-    assert tokens.shape == (B, K + 1, 8)
-    assert present.tolist() == [[False] * K + [True]] * B
+    assert tokens.shape == (B, 1, 8)
+    assert present.tolist() == [[True]] * B
+
+
+def test_tokens_are_those_that_are_asked_for() -> None:
+    embed = ConditionTokens(K, 8)
+    values = torch.tensor([[NAN, 2.0, NAN, -1.0], [NAN, NAN, 0.5, NAN]])
+    tokens, present = embed(values, 2)
+    assert present.tolist() == [[True, True, True], [True, False, True]]
+    for graph, place, k in ((0, 0, 1), (0, 1, 3), (1, 0, 2)):
+        alone = torch.full((1, K), NAN)
+        alone[0, k] = values[graph, k]
+        torch.testing.assert_close(tokens[graph, place], embed(alone, 1)[0][0, 0])
+    different = {
+        tuple(embed(row, 1)[0][0, 0].tolist()) for row in torch.eye(K).log().add(1)[:, None]
+    }
+    assert len(different) == K  # the same value of another condition is another token

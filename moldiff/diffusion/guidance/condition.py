@@ -30,6 +30,8 @@ from moldiff.seeds import uniform
 
 __all__ = ["Condition", "drawn", "dropped", "remarks", "standardised", "weighed_sizes"]
 
+_MOST = 12  # conditions of a molecule in training
+
 
 @dataclass(frozen=True)
 class Condition:
@@ -178,11 +180,12 @@ def dropped(
     """Hide conditions (b, k) at random behind NaN, so that the network learns to do without.
 
     All conditions of a graph are hidden with probability ``drop`` (Ho & Salimans 2022, algorithm
-    1).  Otherwise a random subset is left, of log-uniform size from 1 to k: users ask for a few of
-    many, which would hardly ever be seen if each were hidden on its own.
+    1).  Otherwise a random subset is left, of log-uniform size from 1 to k, at most 12: users ask
+    for a few of many, which would hardly ever be seen if each were hidden on its own.
     """
     b, k = conditions.shape
+    most = min(k, _MOST)
     u = uniform((b, k + 2), rng=rng, device=conditions.device)
-    size = (k + 1.0) ** u[:, 1:2]
-    hidden = (u[:, :1] < drop) | (u[:, 2:].argsort(1).argsort(1) >= size.floor().clamp_max(k))
+    size = ((most + 1.0) ** u[:, 1:2]).floor().clamp_max(most)
+    hidden = (u[:, :1] < drop) | (u[:, 2:].argsort(1).argsort(1) >= size)
     return conditions.masked_fill(hidden, math.nan)

@@ -165,6 +165,8 @@ def test_conditions_are_left_out_as_often_as_said() -> None:
     single = dropped(given, 0.0, rng=rng).isnan()
     each = (~single[single.sum(1) == 6]).float().mean(0)  # any one of them
     assert each.tolist() == pytest.approx([1 / 7] * 7, abs=0.02)
+    many = dropped(torch.ones(2000, 50), 0.0, rng=rng).isfinite().sum(1)
+    assert int(many.max()) == 12 and int(many.min()) == 1
     alone = dropped(given[:, :1], 0.3, rng=rng).isnan()
     assert float(alone.float().mean()) == pytest.approx(0.3, abs=0.02)
     assert (given == 1).all() and not dropped(given[:, :1], 0.0, rng=rng).isnan().any()
