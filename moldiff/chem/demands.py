@@ -23,6 +23,7 @@ __all__ = [
     "as_interval",
     "compared",
     "demand_line",
+    "element_of",
     "is_count",
     "parse_demand",
 ]
@@ -96,7 +97,13 @@ def is_count(name: str) -> bool:
     """Return whether a property has whole values from 0; columns of data are taken as measured."""
     if name in PROPERTIES:
         return PROPERTIES[name].whole
-    return name == ATOMS or re.fullmatch("n_[A-Z][a-z]?", name) is not None
+    return name == ATOMS or element_of(name) is not None
+
+
+def element_of(name: str) -> str | None:
+    """Return the symbol of the element that a property counts, as in ``n_Br``; None for others."""
+    match = re.fullmatch("n_([A-Z][a-z]?)", name)
+    return match[1] if match else None
 
 
 def compared(name: str, relation: str, *numbers: float) -> Interval:

@@ -15,7 +15,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from moldiff.chem.demands import ATOMS, Interval, as_interval, demand_line, is_count
+from moldiff.chem.demands import ATOMS, Interval, as_interval, demand_line, element_of, is_count
 from moldiff.chem.elements import classes_without, others
 from moldiff.diffusion.guidance import guidances
 from moldiff.diffusion.guidance.condition import Condition, remarks, standardised
@@ -106,11 +106,10 @@ def demanded(
     if (sized := merged.pop(_SIZE, None)) is not None:
         size = int(sized.interval.low) if sized.interval.exact else sized.interval
     forbidden = {f"n_{symbol}": symbol for symbol in without}
-    forbidden |= {
-        wish.name: wish.name.removeprefix("n_")
-        for wish in asked
-        if wish.name.startswith("n_") and merged[wish.name].interval == Interval(0, 0)
-    }
+    for wish in asked:
+        symbol = element_of(wish.name)
+        if symbol is not None and merged[wish.name].interval == Interval(0, 0):
+            forbidden[wish.name] = symbol
     if forbidden:
         classes_without(tuple(forbidden.values()), domain.vocabulary)
     for name, wish in merged.items():

@@ -186,6 +186,11 @@ def test_a_model_without_conditions_does_without_elements() -> None:
         demanded(model, conditions={"logp": 1.0})
 
 
+def test_a_column_of_the_data_is_no_element() -> None:
+    column = Condition("n_turns", 1.0, 1.0, 0.0, 3.0)
+    assert demanded(small(conditions=(column,)), prompt="n_turns = 0").without == ()
+
+
 def test_atoms_are_counted_with_hydrogens_where_these_are_atoms() -> None:
     model = small(EXPLICIT)
     assert demanded(model, prompt="6 atoms, no H") == Demands({}, 6, ("H",), "atoms")
