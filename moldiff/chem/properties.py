@@ -29,11 +29,15 @@ __all__ = ["PROPERTIES", "Property", "check_properties", "properties", "property
 
 @dataclass(frozen=True)
 class Property:
-    """A number of a molecule: what it is, its unit ("" for none), and how RDKit computes it."""
+    """A number of a molecule: what it is, its unit ("" for none), and how RDKit computes it.
+
+    ``whole`` tells counts from measured numbers.
+    """
 
     line: str
     unit: str
     of: Callable[[Chem.Mol], float]
+    whole: bool = True
 
 
 def _count(symbol: str) -> Callable[[Chem.Mol], float]:
@@ -66,19 +70,22 @@ PROPERTIES: Mapping[str, Property] = MappingProxyType(
             "octanol-water partition, Wildman and Crippen",
             "",
             lambda mol: descriptors.CalcCrippenDescriptors(mol)[0],
+            False,
         ),
-        "tpsa": Property("topological polar surface area", "Å^2", descriptors.CalcTPSA),
-        "weight": Property("molecular weight", "Da", descriptors._CalcMolWt),
+        "tpsa": Property("topological polar surface area", "Å^2", descriptors.CalcTPSA, False),
+        "weight": Property("molecular weight", "Da", descriptors._CalcMolWt, False),
         "heavy_atoms": Property("atoms without hydrogens", "", Chem.Mol.GetNumHeavyAtoms),
         "heteroatoms": Property("atoms but C and H", "", descriptors.CalcNumHeteroatoms),
         "rings": Property("rings (smallest set)", "", descriptors.CalcNumRings),
         "aromatic_rings": Property("aromatic rings", "", descriptors.CalcNumAromaticRings),
         "rotatable": Property("rotatable bonds", "", descriptors.CalcNumRotatableBonds),
-        "fsp3": Property("share of sp3 among the carbons", "", descriptors.CalcFractionCSP3),
+        "fsp3": Property("share of sp3 among the carbons", "", descriptors.CalcFractionCSP3, False),
         "donors": Property("hydrogen-bond donors", "", descriptors.CalcNumHBD),
         "acceptors": Property("hydrogen-bond acceptors", "", descriptors.CalcNumHBA),
-        "qed": Property("drug-likeness, Bickerton et al. 2012, from 0 to 1", "", QED.qed),
-        "sa": Property("synthetic accessibility, Ertl and Schuffenhauer 2009, 1 easy", "", _sa),
+        "qed": Property("drug-likeness, Bickerton et al. 2012, from 0 to 1", "", QED.qed, False),
+        "sa": Property(
+            "synthetic accessibility, Ertl and Schuffenhauer 2009, 1 easy", "", _sa, False
+        ),
         **{
             f"n_{symbol}": Property(f"atoms of {symbol}", "", _count(symbol))
             for symbol in ("C", "N", "O", "F", "P", "S", "Cl", "Br", "I")

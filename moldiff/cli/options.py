@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from moldiff.cli.output import check_positive
 from moldiff.errors import InputError
+
+if TYPE_CHECKING:
+    from moldiff.chem.demands import Interval
 
 __all__ = [
     "Imports",
@@ -23,6 +27,8 @@ __all__ = [
     "conditions",
     "import_all",
     "processes",
+    "sizes",
+    "symbols",
     "temperatures",
 ]
 
@@ -116,18 +122,34 @@ def temperatures(text: str) -> float | dict[str, float]:
     return values.get("", values)
 
 
-def conditions(texts: list[str]) -> dict[str, float]:
-    """Parse ``NAME=VALUE`` texts; raise ``InputError`` for anything else."""
-    values: dict[str, float] = {}
+def conditions(texts: list[str]) -> dict[str, Interval]:
+    """Parse ``NAME=VALUE`` and comparisons; raise ``InputError`` for anything else."""
+    from moldiff.chem.demands import parse_demand
+
+    values: dict[str, Interval] = {}
     for text in texts:
-        name, _, value = (part.strip() for part in text.partition("="))
-        try:
-            number = float(value)
-        except ValueError:
-            raise InputError(
-                f"'{text}' is not a condition.", fix="Write it as in --condition logp=1.5."
-            ) from None
+        name, interval = parse_demand(text)
         if name in values:
-            raise InputError(f"--condition {name} is given twice.", fix="Give it once.")
-        values[name] = number
+            raise InputError(
+                f"--condition {name} is given twice.", fix="Give it once, as in logp=1..3."
+            )
+        values[name] = interval
     return values
+
+
+def sizes(text: str | None) -> int | Interval | None:
+    """Parse ``NUMBER`` or ``LOW..HIGH``; raise ``InputError`` for anything else."""
+    from moldiff.chem.demands import Interval
+
+    if text is None:
+        return None
+    numbers = text.split("..")
+    if not all(re.fullmatch(r"[1-9]\d{0,5}", number) for number in numbers) or len(numbers) > 2:
+        raise InputError(f"--size is a number of atoms, not '{text}'.", fix="Write 9, or 7..9.")
+    low, high = int(numbers[0]), int(numbers[-1])
+    return low if low == high else Interval(low, high)
+
+
+def symbols(texts: list[str] | None) -> list[str]:
+    """Parse lists of element symbols, ``Br,I``."""
+    return [symbol.strip() for text in texts or [] for symbol in text.split(",")]

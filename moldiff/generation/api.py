@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from moldiff.bundled import usual_model
 from moldiff.cpu import with_threads
-from moldiff.models import conditional_models, load
+from moldiff.models import load
 from moldiff.precision import resolve
 
 if TYPE_CHECKING:
     from moldiff.diffusion.sampler import Sampler, Stepper
-    from moldiff.generation.request import Generated
+    from moldiff.generation.request import Conditions, Generated, Size
     from moldiff.model import Model
     from moldiff.precision import Precision
     from moldiff.view import Frame
 
 __all__ = [
     "Options",
-    "check_conditions",
     "generate",
     "sampler_remarks",
     "stepper_of",
@@ -50,8 +49,14 @@ class Options(TypedDict, total=False):
         the same seed gives the same molecules only in the same type.
     threads:
         Threads of one operation while molecules are made (default: 1).
-    seed, size, formula, keep_valid, conditions:
+    seed, size, formula, keep_valid, conditions, without:
         See `moldiff.generation.request.Request`.
+    only:
+        Symbols of the only elements that molecules may have, besides hydrogen.
+    prompt:
+        What the molecules are to be, in words: ``"two aromatic rings, logP below 3, no bromine"``,
+        see `moldiff.generation.prompt`; `moldiff.generation.demands.demanded` tells how it is
+        understood.
     steps, temperature, early_temperature:
         Sampling steps; sharpness of the classes (below 1: more valid, less diverse), and the
         same at the start of a trajectory (above 1: more novel), for all or by field, as in
@@ -78,10 +83,13 @@ class Options(TypedDict, total=False):
     precision: Precision | None
     threads: int
     seed: int
-    size: int | None
+    size: Size
     formula: str | None
     keep_valid: bool
-    conditions: Mapping[str, float]
+    conditions: Conditions
+    without: Sequence[str]
+    only: Sequence[str]
+    prompt: str | None
     steps: int | None
     temperature: float | None
     early_temperature: float | Mapping[str, float] | None
@@ -115,6 +123,7 @@ def stream(n: int, **options: Unpack[Options]) -> Iterator[Generated]:
 
 
 def _stream(n: int, remaining: dict[str, Any]) -> Generator[Generated, None, None]:
+    from moldiff.generation.demands import check_conditions, demanded
     from moldiff.generation.request import Request
     from moldiff.generation.run import generate as run
 
@@ -124,7 +133,10 @@ def _stream(n: int, remaining: dict[str, Any]) -> Generator[Generated, None, Non
         model = load(model, device)
     if (precision := remaining.pop("precision", None)) is not None:
         model = model.replace(precision=resolve(precision, model.device))
-    check_conditions(model, remaining.get("conditions") or {}, remaining.get("guidance"))
+    keys = ("prompt", "conditions", "without", "only", "size")
+    demands = demanded(model, **{key: remaining.pop(key) for key in keys if key in remaining})
+    check_conditions(model, demands.conditions, remaining.get("guidance"))
+    remaining |= {key: getattr(demands, key) for key in ("conditions", "without", "size")}
     settings = ("steps", "temperature", "early_temperature", "valence", "guidance")
     sampling = {key: remaining.pop(key, None) for key in settings}
     sampling = {key: value for key, value in sampling.items() if value is not None}
@@ -152,40 +164,6 @@ def _settings_of(sampler: str | Stepper | Sampler, model: Model) -> dict[str, An
         f"A sampler is a name, a stepper or a Sampler, not {sampler!r}.",
         fix="Give a name (moldiff methods), or make one: Heun(s_churn=2).",
     )
-
-
-def check_conditions(
-    model: Model, conditions: Mapping[str, float], guidance: Guidances | None = None
-) -> list[str]:
-    """Return warnings about values that are rare in the model's training data.
-
-    Raises
-    ------
-    InputError
-        If the model lacks the condition (the error lists models that have it), or classifier-free
-        guidance is given without a condition.
-    """
-    from moldiff.diffusion.guidance import guidances
-    from moldiff.diffusion.guidance.condition import remarks, standardised
-    from moldiff.errors import InputError
-    from moldiff.generation.sampling import molecules_of
-
-    name, available = model.card.get("name", ""), molecules_of(model).conditions
-    guided = "classifier_free" in {part["name"] for part in guidances({"guidance": guidance})}
-    if not available and (conditions or guided):
-        listed = [f"{m} ({', '.join(has)})" for m, has in conditional_models().items()]
-        train = "Train one: moldiff train my.sdf --method classifier-free."
-        raise InputError(
-            f"The model '{name}' was trained without conditions.",
-            fix=f"Bundled models with conditions: {'; '.join(listed) or 'none'}. {train}",
-        )
-    if guided and not conditions:
-        raise InputError(
-            "There is guidance, but no condition to be guided to.",
-            fix=f"Add one: --condition {available[0].name}={available[0].mean:g}.",
-        )
-    standardised(available, conditions)
-    return list(remarks(available, conditions))
 
 
 def stepper_of(sampler: str, model: Model) -> dict[str, Any]:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from rdkit import Chem
 
+from moldiff.chem.demands import Interval
 from moldiff.chem.encoded import Encoded
 
-__all__ = ["Frame", "Generated", "Request"]
+__all__ = ["Conditions", "Frame", "Generated", "Request", "Size"]
+
+Conditions: TypeAlias = Mapping[str, float | Interval]
+"""Wanted values of properties: one, or an interval any value of which will do."""
+
+Size: TypeAlias = int | Interval | None
+"""Number of atoms: one, an interval, or any."""
 
 
 @dataclass(frozen=True)
@@ -25,27 +32,38 @@ class Request:
     seed:
         The same request, settings and seed give the same molecules (on the same kind of machine).
     size:
-        Number of atoms of every molecule, hydrogens included unless the model folds them;
-        None draws sizes with their frequencies in the training data.
+        Number of atoms of every molecule, hydrogens included unless the model folds them, or an
+        interval of numbers; sizes are drawn with their frequencies in the training data.
     formula:
         Molecular formula every molecule must have, e.g. ``C7H8O``; fixes the size.
     keep_valid:
         Continue until n strictly valid molecules are found, and leave out the others.
     conditions:
-        Target values of properties with which the model was trained.
+        Target values of properties with which the model was trained.  From an interval, each
+        molecule's target is drawn with the frequencies of the training data.
+    without:
+        Symbols of elements that no molecule may have.
     """
 
     n: int
     seed: int = 0
-    size: int | None = None
+    size: Size = None
     formula: str | None = None
     keep_valid: bool = False
-    conditions: Mapping[str, float] = field(default_factory=dict)
+    conditions: Conditions = field(default_factory=dict)
+    without: Sequence[str] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values; conditions only if there are any."""
-        values = dataclasses.asdict(self)
-        return values if self.conditions else {k: v for k, v in values.items() if k != "conditions"}
+        """Return plain values; conditions and excluded elements only if there are any."""
+        values: dict[str, Any] = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        values["size"] = _plain(self.size)
+        values["conditions"] = {name: _plain(value) for name, value in self.conditions.items()}
+        values["without"] = list(self.without)
+        return {k: v for k, v in values.items() if v or k not in ("conditions", "without")}
+
+
+def _plain(value: float | Interval | None) -> float | str | None:
+    return value.plain() if isinstance(value, Interval) else value
 
 
 @dataclass(frozen=True, eq=False)

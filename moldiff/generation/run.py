@@ -7,7 +7,7 @@ request (n, size | formula, seed) -> groups of equal size -> Sampler.trajectory
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from moldiff.chem.demands import Interval, as_interval
+from moldiff.chem.elements import classes_without
 from moldiff.chem.formula import parse_formula
 from moldiff.chem.hydrogens import hydrogens_last, relax_hydrogens
 from moldiff.chem.properties import property_tags
@@ -24,13 +26,15 @@ from moldiff.chem.quiet import quiet
 from moldiff.chem.validity import canonical_smiles, strict_failure
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.denoiser import Denoiser
-from moldiff.diffusion.guidance import Inpaint, laid_over
-from moldiff.diffusion.guidance.condition import standardised, weighed_sizes
+from moldiff.diffusion.guidance import Inpaint, Restrict, laid_over
+from moldiff.diffusion.guidance.condition import drawn, standardised, weighed_sizes
+from moldiff.diffusion.process import Product
 from moldiff.diffusion.process.latent import check_classless
 from moldiff.diffusion.sampler import Sampler, State
 from moldiff.domain.molecules import Molecules, encoded
 from moldiff.errors import InputError
-from moldiff.generation.request import Frame, Generated, Request
+from moldiff.generation.demands import choices
+from moldiff.generation.request import Frame, Generated, Request, Size
 from moldiff.generation.sampling import molecules_of, provenance, sampled
 from moldiff.model import Model
 from moldiff.precision import recorded
@@ -41,7 +45,7 @@ __all__ = ["generate", "sample_batch"]
 
 _MAX_GROUP = 64  # graphs sampled together: enough to be fast, few enough to report often
 _MAX_ROUNDS = 20  # with a filter: give up on a molecule after so many attempts
-_STREAM_SIZES, _STREAM_NOISE = 11, 12
+_STREAM_SIZES, _STREAM_NOISE, _STREAM_TARGETS = 11, 12, 13
 
 
 def sample_batch(
@@ -52,12 +56,13 @@ def sample_batch(
     n: int,
     *,
     rng: torch.Generator,
-    conditions: Float[Tensor, "1 k"] | None = None,
+    conditions: Float[Tensor, "_ k"] | None = None,
     watch: Callable[[State], None] | None = None,
 ) -> Batch:
     """Sample b graphs of n atoms; ``watch`` sees every state of the trajectory.
 
-    ``conditions`` are standardised; NaN, or None for all, leaves a property open.
+    ``conditions`` are standardised, (b, k), or (1, k) for all graphs; NaN, or None for all, leaves
+    a property open.
     """
     context = {} if conditions is None else {"conditions": conditions}
     x_1 = denoiser.process.prior(b, n, rng=rng, device=model.device, context=context)
@@ -122,8 +127,8 @@ class _Job:
     request: Request
     sampler: Sampler
     denoiser: Denoiser
-    conditions: Float[Tensor, "1 k"] | None
-    fixed_size: int | None
+    wanted: Mapping[str, Sequence[float]]
+    frequencies: Mapping[int, float]
     sampling: Mapping[str, Any]
 
     @classmethod
@@ -132,42 +137,30 @@ class _Job:
             raise InputError(f"Cannot generate {request.n} molecules.", fix="Ask for at least 1.")
         domain, process = molecules_of(model), model.denoiser.process
         check_classless(process, sampling)
-        conditions = (
-            standardised(domain.conditions, request.conditions) if request.conditions else None
-        )
-        denoiser, sampler = sampled(model, model.denoiser, sampling)
+        wanted = choices(domain.conditions, request.conditions)
+        allowed = _allowed(request, domain, process)
+        # Inside of the other guidances, so that they judge what can come; and around them, so that
+        # nothing they do to the logits brings back what must not come.
+        denoiser, sampler = sampled(model, _restricted(model.denoiser, allowed), sampling)
+        denoiser = _restricted(denoiser, allowed)
         size = request.size
         if request.formula is not None:
-            types = parse_formula(request.formula, domain.vocabulary)
-            if "types" not in process.processes:
+            types = _types(request.formula, domain, process, allowed)
+            if size is not None and len(types) not in as_interval(size):
                 raise InputError(
-                    "A latent model cannot be held to a formula: its latents have no elements.",
-                    fix="Give a --size, or use a model of the molecules themselves.",
-                )
-            if size not in (None, len(types)):
-                raise InputError(
-                    f"{request.formula} has {len(types)} atoms, not {size}.",
+                    f"{request.formula} has {len(types)} atoms, not {as_interval(size).plain()}.",
                     fix="Give a formula or a size, not both.",
                 )
             size = len(types)
             denoiser = Inpaint(denoiser, {"types": torch.from_numpy(types)})
-        low, high = min(domain.sizes), max(domain.sizes)
-        if size is not None and not low <= size <= high:
-            folded = domain.vocabulary.hydrogens
-            kind = "heavy atoms" if folded else "atoms (hydrogens included)"
-            raise InputError(
-                f"The model generates molecules of {low} to {high} {kind}, not of {size}.",
-                fix=f"Choose a size from {low} to {high}.",
-            )
-        return cls(model, domain, request, sampler, denoiser, conditions, size, sampling)
+        frequencies = _frequencies(domain, size)
+        return cls(model, domain, request, sampler, denoiser, wanted, frequencies, sampling)
 
     def sizes(self) -> npt.NDArray[np.int64]:
         """Draw the number of atoms of each molecule, (n,)."""
-        if self.fixed_size is not None:
-            return np.full(self.request.n, self.fixed_size)
-        frequencies = weighed_sizes(
-            self.domain.sizes, self.domain.conditions, self.request.conditions
-        )
+        if len(self.frequencies) == 1:
+            return np.full(self.request.n, next(iter(self.frequencies)))
+        frequencies = weighed_sizes(self.frequencies, self.domain.conditions, self.wanted)
         weights = torch.tensor(list(frequencies.values()), dtype=torch.float64)
         rng = generator(self.request.seed, _STREAM_SIZES)
         indices = torch.multinomial(weights, self.request.n, replacement=True, generator=rng)
@@ -187,18 +180,26 @@ class _Job:
             total = int((sizes == n).sum())
             for start in range(0, total, _MAX_GROUP):
                 b = min(_MAX_GROUP, total - start)
-                rng = generator(self.request.seed, _STREAM_NOISE, round_number, n, start)
+                key = (round_number, n, start)
+                targets = self._targets(n, b, key)
                 recorder = _Recorder(min(record, b))
-                batch = self._run(b, n, rng, recorder, progress)
+                batch = self._run(b, n, key, targets, recorder, progress)
                 record -= recorder.count
                 for i in range(b):
-                    yield self._finished(batch, i, recorder.frames(i))
+                    target = targets[min(i, len(targets) - 1)]
+                    yield self._finished(batch, i, target, recorder.frames(i))
+
+    def _targets(self, n: int, b: int, key: tuple[int, ...]) -> list[dict[str, float]]:
+        """The values that b molecules of n atoms are asked for; one row if all are alike."""
+        rng = generator(self.request.seed, _STREAM_TARGETS, *key)
+        return drawn(self.domain.conditions, self.wanted, n, b, rng=rng)
 
     def _run(
         self,
         b: int,
         n: int,
-        rng: torch.Generator,
+        key: tuple[int, ...],
+        targets: Sequence[Mapping[str, float]],
         recorder: _Recorder,
         progress: Callable[[float], None] | None,
     ) -> Batch:
@@ -207,18 +208,21 @@ class _Job:
             if progress is not None and state.step:
                 progress(b / self.sampler.steps)
 
+        rows = [standardised(self.domain.conditions, target) for target in targets]
         return sample_batch(
             self.model,
             self.denoiser,
             self.sampler,
             b,
             n,
-            rng=rng,
-            conditions=self.conditions,
+            rng=generator(self.request.seed, _STREAM_NOISE, *key),
+            conditions=torch.cat(rows) if self.wanted else None,
             watch=watch,
         )
 
-    def _finished(self, batch: Batch, i: int, frames: tuple[Frame, ...]) -> Generated:
+    def _finished(
+        self, batch: Batch, i: int, target: Mapping[str, float], frames: tuple[Frame, ...]
+    ) -> Generated:
         mol = self.domain.decode(batch, i)
         # For folded hydrogens the model gives the number, not the positions.
         folded = bool(self.domain.vocabulary.hydrogens)
@@ -238,9 +242,63 @@ class _Job:
             "request": json.dumps(self.request.to_dict(), sort_keys=True),
             "hydrogens": "placed by rule, relaxed with MMFF94 (or UFF)" if folded else "",
             "moldiff_version": __version__,
-            **property_tags(self.request.conditions, smiles),
+            **property_tags(target, smiles),
         }
         return Generated(mol, failure, {k: v for k, v in tags.items() if v}, frames)
+
+
+def _allowed(request: Request, domain: Molecules, process: Product) -> list[int] | None:
+    """The classes of ``types`` that may come, or None for all."""
+    if not request.without:
+        return None
+    if "types" not in process.processes:
+        raise InputError(
+            "A latent model cannot be forbidden an element: its latents have none.",
+            fix="Use a model of the molecules themselves.",
+        )
+    return classes_without(request.without, domain.vocabulary)
+
+
+def _restricted(denoiser: Denoiser, allowed: Sequence[int] | None) -> Denoiser:
+    return denoiser if allowed is None else Restrict(denoiser, {"types": allowed})
+
+
+def _types(
+    formula: str, domain: Molecules, process: Product, allowed: Sequence[int] | None
+) -> npt.NDArray[np.int64]:
+    """The class of each atom of a formula, (n,)."""
+    types = parse_formula(formula, domain.vocabulary)
+    if "types" not in process.processes:
+        raise InputError(
+            "A latent model cannot be held to a formula: its latents have no elements.",
+            fix="Give a --size, or use a model of the molecules themselves.",
+        )
+    if allowed is not None and not np.isin(types, allowed).all():
+        raise InputError(
+            f"{formula} has an element that the molecules are to be without.",
+            fix="Give another formula, or allow its elements.",
+        )
+    return types
+
+
+def _frequencies(domain: Molecules, size: Size) -> dict[int, float]:
+    """The frequency of each size that may come."""
+    low, high = min(domain.sizes), max(domain.sizes)
+    if isinstance(size, int) and low <= size <= high:
+        return {size: 1.0}
+    interval = Interval(low, high) if size is None else as_interval(size)
+    frequencies = {
+        n: weight
+        for n, weight in domain.sizes.items()
+        if n in interval and (size is None or weight > 0)
+    }
+    if not frequencies:
+        kind = "heavy atoms" if domain.vocabulary.hydrogens else "atoms (hydrogens included)"
+        raise InputError(
+            f"The model generates molecules of {low} to {high} {kind}, not of {interval.plain()}.",
+            fix=f"Choose a size from {low} to {high}.",
+        )
+    return frequencies
 
 
 class _Recorder:

@@ -57,6 +57,15 @@ def test_a_request_is_in_the_tags(run: Run, conditional: Path, tmp_path: Path) -
         (("--condition", "logp=1", "--condition", "logp=2"), "given twice"),
         (("--guidance", "2"), "no condition to be guided to"),
         (("--condition", "logp=1", "--guidance", "inf"), "finite number"),
+        (("--condition", "rings<0"), "No value of 'rings' is below 0"),
+        (("--condition", "logp=3..1"), "smaller bound first"),
+        (("--prompt", "two rings, soluble"), "'soluble' is not understood"),
+        (("--prompt", "two rings, QED over 0.7"), "It can be asked for logp, rings, atoms from"),
+        (("--prompt", "two rings", "--condition", "rings=1"), "'rings = 1' and 'two rings'"),
+        (("--prompt", "no Br"), "no element 'Br'. Its elements are H, C, N, O, F"),
+        (("--without", "F,Br"), "no element 'Br'"),
+        (("--only", "C", "--only", "X"), "no element 'X'"),
+        (("--size", "9..x"), "--size is a number of atoms, not '9..x'"),
     ],
 )
 def test_what_cannot_be_is_refused(
@@ -75,6 +84,44 @@ def test_a_model_without_conditions_says_which_have_some(
     told = " ".join(done.err.split())
     assert done.status == 2 and "'qm9-skeleton' was trained without conditions" in told
     assert "Bundled models with conditions:" in told and "--method classifier-free" in told
+
+
+def test_a_prompt_is_understood_aloud_and_what_is_met_is_counted(
+    run: Run, conditional: Path, tmp_path: Path
+) -> None:
+    words = ("--model", conditional, "-n", 6, "-o", tmp_path / "a.sdf", "--size", "9..14")
+    prompt = "at most two rings, logP below 2, no fluorine, up to 12 atoms"
+    done = run("generate", *words, "--prompt", prompt)
+    assert done.status == 0, done.err
+    assert "Understood: rings <= 2, logp <= 2, without F, atoms = 9..12." in done.err
+    told = " ".join(done.out.split())
+    mols = list(Chem.SDMolSupplier(str(tmp_path / "a.sdf"), sanitize=False))
+    reached = [float(mol.GetProp("reached_rings")) for mol in mols if mol.HasProp("reached_rings")]
+    met = sum(value <= 2 for value in reached)
+    assert f"rings <= 2 met by {met} ({100 * met / 6:.1f} %)" in told and "logp <= 2 met by" in told
+    for mol in mols:
+        assert 9 <= mol.GetNumAtoms() <= 12
+        assert float(mol.GetProp("target_rings")) in (0, 1, 2)
+        assert float(mol.GetProp("target_logp")) <= 2
+        assert "F" not in {atom.GetSymbol() for atom in mol.GetAtoms()}
+        request = json.loads(mol.GetProp("request"))
+        assert request["conditions"] == {"rings": "<= 2", "logp": "<= 2"}
+        assert request["without"] == ["F"] and request["size"] == "9..12"
+    same = ("--condition", "rings<3", "--condition", "logp<2", "--without", "F", "--size", "9..12")
+    again = run("generate", *words[:-2], *same)
+    assert again.status == 0 and "Understood" not in again.err
+    smiles = [mol.GetProp("SMILES") if mol.HasProp("SMILES") else "" for mol in mols]
+    other = list(Chem.SDMolSupplier(str(tmp_path / "a.sdf"), sanitize=False))
+    assert smiles == [mol.GetProp("SMILES") if mol.HasProp("SMILES") else "" for mol in other]
+    exact = run("generate", *words[:-2], "--condition", "logp=1").out
+    assert "logp = 1" in exact and "met within" in exact
+
+
+def test_the_grammar_is_printed(run: Run, tmp_path: Path) -> None:
+    done = run("generate", "--prompt", "help")
+    assert done.status == 0
+    assert "HOW MANY and COMPARISON are" in done.out and "polar surface area" in done.out
+    assert "hydrogen-bond donor" in done.out and "basic amine" in done.out
 
 
 def test_info_and_cite_speak_of_the_conditions(run: Run, conditional: Path) -> None:

@@ -32,6 +32,7 @@ EXAMPLES: dict[tuple[str, str], dict[str, Any]] = {
         "schedule": "rectified",
         "space": {"name": "categorical", "probabilities": [0.5, 0.3, 0.2]},
     },
+    ("guidance", "restrict"): {"classes": {"types": [0, 2], "bonds": [1]}},
     ("network", "contacts"): {"layers": 1},
     ("network", "mixture"): {"pocket_layers": 1},
     **{("interaction", name): {"layers": 1} for name in registry.names("interaction")},

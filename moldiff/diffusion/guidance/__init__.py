@@ -6,6 +6,7 @@ from moldiff.diffusion.guidance.base import Guidance
 from moldiff.diffusion.guidance.classifier_free import ClassifierFree
 from moldiff.diffusion.guidance.condition import Condition
 from moldiff.diffusion.guidance.inpaint import Inpaint
+from moldiff.diffusion.guidance.restrict import Restrict
 from moldiff.diffusion.guidance.settings import SHORT, guidances, laid_over, with_settings
 from moldiff.diffusion.guidance.temperature import Temperature
 from moldiff.diffusion.guidance.valence import Valence
@@ -17,6 +18,7 @@ __all__ = [
     "Condition",
     "Guidance",
     "Inpaint",
+    "Restrict",
     "Temperature",
     "Valence",
     "Watched",

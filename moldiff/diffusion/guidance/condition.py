@@ -8,7 +8,10 @@ How frequent a target value c is depends on the size of the molecule, so sizes a
 
 .. math:: p(n | c) \propto p(n) \prod_k \mathcal{N}(c_k; \mu_{k,n}, s_{k,n}^2)
 
-with the mean and standard deviation of the property among the training data of size n.
+with the mean and standard deviation of the property among the training data of size n.  Where any
+of several values will do, C_k, the sum over them takes the place of the density, and each graph's
+target is drawn from them in proportion to :math:`\mathcal{N}(c_k; \mu_{k,n}, s_{k,n}^2)`: sizes
+and targets then have the distribution of the data restricted to C_k.
 """
 
 from __future__ import annotations
@@ -19,13 +22,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float64
 from torch import Tensor
 
 from moldiff.errors import ConfigError, InputError, did_you_mean
 from moldiff.seeds import uniform
 
-__all__ = ["Condition", "dropped", "remarks", "standardised", "weighed_sizes"]
+__all__ = ["Condition", "drawn", "dropped", "remarks", "standardised", "weighed_sizes"]
 
 _MOST = 12  # conditions of a molecule in training
 
@@ -104,20 +107,32 @@ def standardised(
     return torch.tensor([row], dtype=torch.float32)
 
 
-def remarks(conditions: Sequence[Condition], wanted: Mapping[str, float]) -> Iterator[str]:
-    """Yield warnings about target values that are rare or absent in the training data."""
+def remarks(
+    conditions: Sequence[Condition], wanted: Mapping[str, Sequence[float]]
+) -> Iterator[str]:
+    """Yield warnings about target values that are rare or absent in the training data.
+
+    ``wanted`` holds the values any of which will do.
+    """
     for c in conditions:
-        if c.name in wanted and not c.low <= wanted[c.name] <= c.high:
+        values = wanted.get(c.name, ())
+        if values and not any(c.low <= value <= c.high for value in values):
+            last = f" to {values[-1]:g}" if len(values) > 1 else ""
             yield (
-                f"{c.name} = {wanted[c.name]:g} is outside of what the model has learned: 98 % of "
+                f"{c.name} = {values[0]:g}{last} is outside of what the model has learned: 98 % of "
                 f"its training molecules lie from {c.low:g} to {c.high:g}."
             )
 
 
 def weighed_sizes(
-    sizes: Mapping[int, float], conditions: Sequence[Condition], wanted: Mapping[str, float]
+    sizes: Mapping[int, float],
+    conditions: Sequence[Condition],
+    wanted: Mapping[str, Sequence[float]],
 ) -> dict[int, float]:
-    """Return p(n | wanted) from the frequency p(n) of each size n, up to a factor."""
+    """Return p(n | wanted) from the frequency p(n) of each size n, up to a factor.
+
+    ``wanted`` holds the values any of which will do.
+    """
     if not wanted:
         return dict(sizes)
     logs: dict[int, float] = {}
@@ -125,11 +140,38 @@ def weighed_sizes(
         total = math.log(weight) if weight > 0 else -math.inf
         for c in conditions:
             if c.name in wanted:
-                mean, std = c.by_size.get(n, (c.mean, c.std))
-                total -= 0.5 * ((wanted[c.name] - mean) / std) ** 2 + math.log(std)
+                total += float(_log_densities(c, wanted[c.name], n).logsumexp(0))
         logs[n] = total
     top = max(logs.values())
     return {n: math.exp(value - top) for n, value in logs.items()}
+
+
+def drawn(
+    conditions: Sequence[Condition],
+    wanted: Mapping[str, Sequence[float]],
+    n: int,
+    b: int,
+    *,
+    rng: torch.Generator,
+) -> list[dict[str, float]]:
+    """Draw the target values of b graphs of n atoms from the values any of which will do.
+
+    Returns one row for all graphs if there is nothing to choose.
+    """
+    choices = [c for c in conditions if len(wanted.get(c.name, ())) > 1]
+    values = {name: [value] * b for name, (value, *_) in wanted.items()}
+    for c in choices:
+        weights = _log_densities(c, wanted[c.name], n).softmax(0)
+        taken = torch.multinomial(weights, b, replacement=True, generator=rng)
+        values[c.name] = [wanted[c.name][k] for k in taken.tolist()]
+    return [{name: of[i] for name, of in values.items()} for i in range(b if choices else 1)]
+
+
+def _log_densities(c: Condition, values: Sequence[float], n: int) -> Float64[Tensor, " values"]:
+    """Log of the density of each value among data of size n, up to a constant."""
+    mean, std = c.by_size.get(n, (c.mean, c.std))
+    z = (torch.tensor(values, dtype=torch.float64) - mean) / std
+    return -0.5 * z.square() - math.log(std)
 
 
 def dropped(

@@ -124,8 +124,8 @@ def test_values_in_units_of_the_spread() -> None:
     other = Condition("rings", 2.0, 0.5, 0.0, 4.0)
     row = standardised((LOGP, other), {"rings": 3.0})
     assert row.shape == (1, 2) and row[0, 0].isnan() and float(row[0, 1]) == 2.0
-    assert list(remarks((LOGP, other), {"rings": 4.0})) == []
-    (told,) = remarks((LOGP, other), {"logp": 5.0})
+    assert list(remarks((LOGP, other), {"rings": [4.0]})) == []
+    (told,) = remarks((LOGP, other), {"logp": [5.0]})
     assert "logp = 5" in told and "-3 to 4" in told
     plain = json.loads(json.dumps(LOGP.to_config()))
     assert Condition.from_config(plain) == LOGP
@@ -150,9 +150,9 @@ def test_what_cannot_be_asked_for(wanted: dict[str, float], words: str) -> None:
 def test_sizes_follow_the_condition() -> None:
     sizes = {3: 0.75, 5: 0.25}
     assert weighed_sizes(sizes, (LOGP,), {}) == sizes
-    found = weighed_sizes(sizes, (LOGP,), {"logp": 2.0})
+    found = weighed_sizes(sizes, (LOGP,), {"logp": [2.0]})
     assert found[5] / found[3] == pytest.approx(math.exp(2.0) / 3)  # Bayes' rule, by hand
-    far = weighed_sizes(sizes, (LOGP,), {"logp": 1e4})
+    far = weighed_sizes(sizes, (LOGP,), {"logp": [1e4]})
     assert far[5] == 1 and far[3] == 0
 
 

@@ -1,0 +1,153 @@
+"""What ``moldiff generate`` writes and counts while molecules arrive, and its closing table."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from moldiff.cli.failure import Interrupted
+from moldiff.cli.output import bar, counted, percent, remark, table
+from moldiff.errors import MoldiffError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from moldiff.generation.demands import Demands
+    from moldiff.generation.request import Generated
+    from moldiff.model import Model
+
+__all__ = ["Run"]
+
+
+class Run:
+    """What is written and counted while molecules arrive."""
+
+    def __init__(
+        self,
+        n: int,
+        output: Path,
+        strict: bool,
+        trajectory: Path | None,
+        record: int,
+        demands: Demands,
+    ) -> None:
+        self.n, self.output, self.strict, self.demands = n, output, strict, demands
+        self.trajectory, self.record = trajectory, record
+        self.recorded: list[Generated] = []
+        self.failures: Counter[str] = Counter()
+        self.smiles: set[str] = set()
+        self.reached: dict[str, list[float]] = {}
+        self.written = self.valid = 0
+        self.drawn = 0.0
+        self.start = time.perf_counter()
+
+    def consume(self, source: Callable[[Callable[[float], None]], object]) -> None:
+        """Write the molecules as they come; Ctrl-C and full disks keep the complete ones."""
+        from moldiff.io import Writer
+
+        try:
+            with Writer(self.output) as writer, bar("{task.fields[note]}") as shown:
+                line = shown.add_task("generating", total=self.n, note="")
+
+                def progress(amount: float) -> None:
+                    self.drawn += amount
+                    note = f"{self.drawn / (time.perf_counter() - self.start):.1f}/s"
+                    if self.strict:
+                        note += f", {self.written} of {self.n} found"
+                    ahead = round(self.drawn) + self.n - self.written
+                    total = max(self.n, ahead) if self.strict else self.n
+                    shown.update(line, completed=self.drawn, total=total, note=note)
+
+                for item in source(progress):  # type: ignore[attr-defined]
+                    name = f"moldiff-{item.tags['seed']}-{writer.count + 1}"
+                    writer.write(item.mol, item.tags, name)
+                    self.count(item)
+                if writer.count < self.n:
+                    raise self.shortage()
+        except KeyboardInterrupt:
+            verb = "is" if self.n == 1 else "are"
+            kept = f"{self.written} of {counted(self.n, 'molecule')} {verb} complete"
+            where = f" and in {self.output}." if self.written else "; nothing was written."
+            raise Interrupted(f"Interrupted: {kept}{where}") from None
+
+    def count(self, item: Generated) -> None:
+        """Take one written molecule into the statistics."""
+        from moldiff.chem import reason_kind
+
+        self.written += 1
+        self.valid += item.failure is None
+        if item.failure is None:
+            self.smiles.add(item.tags["SMILES"])
+            for tag in (tag for tag in item.tags if tag.startswith("reached_")):
+                name = tag.removeprefix("reached_")
+                self.reached.setdefault(name, []).append(float(item.tags[tag]))
+        else:
+            self.failures[reason_kind(item.failure)] += 1
+        if self.trajectory is not None and len(self.recorded) < self.written <= self.record:
+            self.recorded.append(item)
+
+    def shortage(self) -> MoldiffError:
+        """Why there are fewer molecules than asked for."""
+        where = f"; they are in {self.output}" if self.written else ", nothing was written"
+        return MoldiffError(
+            f"Only {self.written} of {round(self.drawn)} molecules drawn are strictly valid, "
+            f"{self.n} were asked for{where}.",
+            fix="Use a better model or more --steps, or leave out --filter.",
+        )
+
+    def finish(self, model: Model) -> None:
+        """Write the trajectory and print the closing table."""
+        from moldiff.precision import recorded
+
+        seconds = time.perf_counter() - self.start
+        rows: list[tuple[str, str]] = [
+            ("molecules", f"{self.written}"),
+            ("strictly valid", percent(self.valid, self.written)),
+            ("distinct among them", percent(len(self.smiles), self.valid)),
+        ]
+        rows += self.met(model)
+        if self.strict:
+            rows.append(("drawn", f"{round(self.drawn)}"))
+        rows += [(f"  fails: {why}", f"{k}") for why, k in self.failures.most_common(4)]
+        rows.append(("seconds", f"{seconds:.1f} ({self.drawn / seconds:.1f} molecules/s)"))
+        if used := recorded(model.precision):
+            rows.append(("precision", used))
+        if not model.network.symmetry.equivariant:
+            rows.append(("network", model.network.symmetry.label))
+        rows.append(("file", f"{self.output}"))
+        if self.trajectory is not None:
+            rows.append(("trajectory", self.write_trajectory(model)))
+        table(rows)
+
+    def met(self, model: Model) -> Iterator[tuple[str, str]]:
+        """Yield each condition, and how many of the molecules meet it."""
+        from moldiff.chem.demands import demand_line
+        from moldiff.chem.properties import PROPERTIES
+        from moldiff.generation.demands import accepted
+
+        for name, interval in accepted(model, self.demands).items():
+            wanted = self.demands.conditions[name]
+            if name not in PROPERTIES:
+                yield demand_line(name, wanted), "unknown: no property that can be computed"
+                continue
+            values = self.reached.get(name, [])
+            count = sum(value in interval for value in values)
+            about = "" if interval == wanted else f" within {interval.high - wanted.high:.2g}"
+            mean = f"; {sum(values) / len(values):.3g} on average" if values else ""
+            met = percent(count, self.written)
+            yield demand_line(name, wanted), f"met{about} by {met}{mean}"
+
+    def write_trajectory(self, model: Model) -> str:
+        """Write the recorded trajectories; return what to say about it."""
+        from moldiff.generation.api import trajectories
+        from moldiff.view import write_trajectories
+
+        assert self.trajectory is not None
+        recorded = trajectories(self.recorded, model)
+        if not recorded:
+            remark("None of the molecules that were kept has been recorded; try another --seed.")
+            return "none"
+        write_trajectories(self.trajectory, recorded)
+        return f"{self.trajectory} ({len(recorded)} of {counted(self.written, 'molecule')})"
