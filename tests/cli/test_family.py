@@ -138,7 +138,7 @@ def test_train_refuses(run: Run, tiny_config: Path, tmp_path: Path) -> None:
     poses = tmp_path / "poses.yaml"
     poses.write_text(f"data: {tmp_path}\noutput: {tmp_path / 'run'}\ntask: poses\n")
     done = run("train", poses, "--method", "ddpm")
-    assert done.status == 2 and "'molecules', not for 'poses'" in done.err
+    assert done.status == 2 and "'poses' takes no '--method'" in done.err
 
 
 def test_generate_with_a_sampler(run: Run, model_file: Path, tmp_path: Path) -> None:
