@@ -1,7 +1,8 @@
 """Build the reference that ships with the package: build_reference.py STORE [--out DIR]
 
 The store is made by `moldiff data qm9`. Takes about half an hour on one core. With --only the
-data's own row is measured again under some protocols, and nothing else is touched.
+data's own row is measured again under some protocols, and nothing else is touched but, with
+--distributions, those of the test split.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 from moldiff.chem import decode
 from moldiff.data.store import Store
 from moldiff.metrics import PROTOCOLS, Reference, Settings
-from moldiff.metrics.build import build_reference, refresh_row
+from moldiff.metrics.build import build_reference, refresh_distributions, refresh_row
 
 FOLDER = Path(__file__).parents[1] / "moldiff" / "metrics" / "reference"
 
@@ -36,6 +37,9 @@ def options() -> argparse.Namespace:
     parser.add_argument(
         "--only", nargs="+", choices=PROTOCOLS, help="measure the row again, under these protocols"
     )
+    parser.add_argument(
+        "--distributions", action="store_true", help="with --only: these again, too"
+    )
     return parser.parse_args()
 
 
@@ -49,6 +53,9 @@ def main() -> None:
     settings = Settings(args.posebusters, args.relax, args.xtb, jobs=args.jobs)
     if args.only:
         old = Reference.load(args.name, args.out)
+        if args.distributions:
+            old = refresh_distributions(old, splits["test"])
+            old.save(args.out)
         row = splits["validation"]
         refresh_row(old, row=row, protocols=args.only, settings=settings).save_row(args.out)
         return

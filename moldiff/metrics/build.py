@@ -10,7 +10,7 @@ from rdkit import Chem, rdBase
 
 from moldiff.chem import xtb
 from moldiff.errors import InputError
-from moldiff.metrics import graph, lookup
+from moldiff.metrics import composition, graph, lookup
 from moldiff.metrics.distributions import Distributions, pool
 from moldiff.metrics.geometry import features
 from moldiff.metrics.novelty import SmilesSet
@@ -19,7 +19,7 @@ from moldiff.metrics.sample import Sample, samples
 from moldiff.metrics.study import DETAILS, PROTOCOLS, Settings, Study
 from moldiff.metrics.table import METRICS
 
-__all__ = ["build_reference", "refresh_row"]
+__all__ = ["build_reference", "refresh_distributions", "refresh_row"]
 
 _CHUNK = 1000
 
@@ -75,6 +75,11 @@ def refresh_row(
     return _measured(reference, judged, protocols, settings)
 
 
+def refresh_distributions(reference: Reference, test: Iterable[Chem.Mol]) -> Reference:
+    """Measure the distributions of the test split again; all else stays as it is."""
+    return replace(reference, distributions=_distribution(test))
+
+
 def _measured(
     reference: Reference, row: Sequence[Sample], protocols: Collection[str], settings: Settings
 ) -> Reference:
@@ -99,7 +104,10 @@ def _identities(name: str, train: Iterable[Chem.Mol]) -> Reference:
 
 
 def _distribution(test: Iterable[Chem.Mol]) -> Distributions:
-    return pool([features(sample) for sample in _samples(test)]).distributions()
+    rows = [(features(sample), composition.count(sample)) for sample in _samples(test)]
+    found = pool([row for row, _ in rows]).distributions()
+    counts = {**found.counts, **composition.histograms([counted for _, counted in rows])}
+    return replace(found, counts=counts)
 
 
 def _samples(mols: Iterable[Chem.Mol]) -> Iterator[Sample]:

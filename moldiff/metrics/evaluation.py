@@ -14,14 +14,14 @@ JSON Schema.  Its keys:
 - ``versions``: of the software (null: not installed), and under "cpu" the processor's model name;
 - ``settings``, ``seconds``, ``warnings``;
 - ``protocols``: name ("lookup", "graph", "posebusters", "relaxation" with MMFF94, "xtb" for
-  relaxation with GFN2-xTB, "distributions") -> ``title``, ``description``, ``seconds`` and
-  ``failures`` (reason -> count);
+  relaxation with GFN2-xTB, "distributions", "composition") -> ``title``, ``description``,
+  ``seconds`` and ``failures`` (reason -> count);
 - ``metrics``: name -> ``protocol``, ``label``, ``description``, ``unit``, ``direction``,
   ``value``, ``n``, ``low``, ``high`` (95 % interval or null), ``reason`` (why ``value`` is null)
   and ``data`` (the same five numbers for the data itself, or null);
 - ``details``: "posebusters" (check -> result) and "distributions" (class -> result).
 
-Rates are fractions from 0 to 1; null stands for "not applicable".
+Rates are fractions from 0 to 1, and "points" differences of them; null stands for "not applicable".
 """
 
 from __future__ import annotations
@@ -248,13 +248,14 @@ def _warnings(bonds: Mapping[str, int], reference: Reference | None) -> Iterator
         )
 
 
-_DIGITS = {"rate": 1, "kcal/mol": 2, "Å": 4, "degrees": 2, "count": 3}
+_PERCENT = ("rate", "points")
+_DIGITS = {"rate": 1, "points": 1, "kcal/mol": 2, "Å": 4, "degrees": 2, "count": 3}
 
 
 def _number(value: float | None, unit: str) -> str:
     if value is None or not np.isfinite(value):
         return "–"
-    return f"{value * (100 if unit == 'rate' else 1):.{_DIGITS[unit]}f}"
+    return f"{value * (100 if unit in _PERCENT else 1):.{_DIGITS[unit]}f}"
 
 
 def _cells(value: Value, unit: str) -> list[str]:
@@ -264,5 +265,5 @@ def _cells(value: Value, unit: str) -> list[str]:
 
 
 def _title(label: str, unit: str) -> str:
-    shown = {"rate": "%", "count": ""}.get(unit, unit)
+    shown = {"rate": "%", "points": "percentage points", "count": ""}.get(unit, unit)
     return f"{label}, {shown}" if shown else label

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from moldiff.chem.validity import reason_kind
-from moldiff.metrics import distributions, graph, lookup, poses, relaxation
+from moldiff.metrics import composition, distributions, graph, lookup, poses, relaxation
 from moldiff.metrics.parallel import Progress
 from moldiff.metrics.reference_data import Reference
 from moldiff.metrics.sample import Sample, draw
@@ -145,6 +145,11 @@ def _distributions(study: Study) -> Any:
     return distributions.measure(study.samples, reference, **study.options)
 
 
+def _composition(study: Study) -> Any:
+    data = study.reference.distributions.counts if study.reference else None
+    return composition.measure(study.samples, data, **study.options)
+
+
 #: Protocol name -> title, one sentence, how it is run.
 PROTOCOLS: dict[str, Protocol] = {
     "lookup": Protocol(
@@ -176,6 +181,11 @@ PROTOCOLS: dict[str, Protocol] = {
         "F. Distributions (Wasserstein-1)",
         "Wasserstein-1 distances to the reference's test split; no filter.",
         _distributions,
+    ),
+    "composition": Protocol(
+        "G. Composition",
+        "Shares, means and total variation distances of the molecules RDKit sanitises.",
+        _composition,
     ),
 }
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from moldiff.metrics.composition import COLUMNS
 from moldiff.metrics.distributions import Distances
 from moldiff.metrics.graph import Graph
 from moldiff.metrics.lookup import Lookup
@@ -31,7 +32,8 @@ class Metric:
     function:
         From the protocol's measurement to the result.
     unit:
-        "rate" (a fraction from 0 to 1), "Å", "degrees", "kcal/mol" or "count".
+        "rate" (a fraction from 0 to 1), "points" (a difference of two), "Å", "degrees",
+        "kcal/mol" or "count".
     direction:
         Which is better: "higher", "lower" or "neither" (compare with the data's own value).
     description:
@@ -99,4 +101,16 @@ def _metric(
 
 
 #: Metric name -> metric, in the order of the report.
-METRICS: dict[str, Metric] = {metric.name: metric for metric in (_metric(*row) for row in _ROWS)}
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        *(_metric(*row) for row in _ROWS),
+        *(
+            Metric(
+                f"composition.{c.name}", "composition", c.label, c.function, c.unit, c.direction,
+                c.description,
+            )
+            for c in COLUMNS
+        ),
+    )
+}  # fmt: skip

@@ -149,7 +149,9 @@ def test_warns_of_another_rdkit() -> None:
 def test_progress_and_bad_requests() -> None:
     seen: list[tuple[str, int, int]] = []
     evaluate(SAMPLE, posebusters=0, relax=2, xtb=0, progress=lambda *step: seen.append(step))
-    assert {step[0] for step in seen} == {"look-up", "graph", "relaxation", "distributions"}
+    assert {step[0] for step in seen} == {
+        "look-up", "graph", "relaxation", "distributions", "composition",
+    }  # fmt: skip
     assert all(done <= total for _, done, total in seen)
     with pytest.raises(InputError):
         evaluate("missing.sdf")
