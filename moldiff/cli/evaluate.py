@@ -24,6 +24,7 @@ EXAMPLES = (
     "moldiff evaluate a.sdf b.xyz -o report.json",
     "moldiff evaluate big.sdf --posebusters 500 --relax 0 --xtb 0 --jobs 4",
     "moldiff evaluate mine.sdf --reference none --any-charge",
+    "moldiff evaluate mine.sdf --bands 1-10,11-20,21-50",
 )
 
 
@@ -52,6 +53,14 @@ def command(
     reference: Annotated[
         str, typer.Option(help="Training data for novelty and distributions: qm9 or none.")
     ] = "qm9",
+    bands: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LOW-HIGH,...",
+            help="Heavy atoms: results for molecules of each of these sizes, too. "
+            "[default: 10-18,19-26,27-40, if there are molecules in two of them]",
+        ),
+    ] = None,
     any_charge: Annotated[
         bool, typer.Option("--any-charge", help="Ions may be strictly valid too.")
     ] = False,
@@ -67,6 +76,9 @@ def command(
         check_output(output, (".json",))
         check_apart("--output", output, files)
     _check_reference(reference)
+    from moldiff.metrics.bands import parse_bands
+
+    parted = None if bands is None else parse_bands(bands)
     records = [record for file in files for record in Readable(file)]
     from moldiff.metrics.evaluation import evaluate
 
@@ -78,6 +90,7 @@ def command(
             relax=relax,
             xtb=xtb,
             net_charge=None if any_charge else 0,
+            bands=parted,
             jobs=jobs,
             progress=progress,
         )
@@ -88,6 +101,9 @@ def command(
     table = report.table()
     table.title = counted(report.n, "molecule")
     print_wide(table)
+    by_size = report.bands_table()
+    if by_size is not None:
+        print_wide(by_size)
     reasons = commonest(report.failures["graph"], _SHOWN)
     if reasons:
         print(f"Not strictly valid: {reasons}")

@@ -11,6 +11,7 @@ from rdkit import Chem, rdBase
 from moldiff.chem import xtb
 from moldiff.errors import InputError
 from moldiff.metrics import composition, graph, lookup
+from moldiff.metrics.bands import DEFAULT, by_band
 from moldiff.metrics.distributions import Distributions, pool
 from moldiff.metrics.geometry import features
 from moldiff.metrics.novelty import SmilesSet
@@ -18,6 +19,7 @@ from moldiff.metrics.reference_data import Reference
 from moldiff.metrics.sample import Sample, samples
 from moldiff.metrics.study import DETAILS, PROTOCOLS, Settings, Study
 from moldiff.metrics.table import METRICS
+from moldiff.metrics.value import Value
 
 __all__ = ["build_reference", "refresh_distributions", "refresh_row"]
 
@@ -89,9 +91,22 @@ def _measured(
     details = {name: study.detail(name) for name in DETAILS if name in protocols}
     return replace(
         reference,
+        bands=_bands(reference, study, protocols),
         row={name: values[name] for name in METRICS if name in values},
         details={**reference.details, **details},
     )
+
+
+def _bands(
+    reference: Reference, study: Study, protocols: Collection[str]
+) -> dict[str, dict[str, Value]]:
+    """The bands of sizes in which the data has molecules."""
+    found: dict[str, dict[str, Value]] = {}
+    for band, values in by_band(study, DEFAULT, protocols).items():
+        known = {**reference.bands.get(band, {}), **values}
+        if any(value.n for value in known.values()):
+            found[band] = {name: known[name] for name in METRICS if name in known}
+    return found
 
 
 def _identities(name: str, train: Iterable[Chem.Mol]) -> Reference:

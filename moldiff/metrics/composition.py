@@ -91,10 +91,6 @@ class Composition:
         """One entry for each molecule that could not be counted."""
         return ["cannot be sanitised"] * (len(self.rows) - len(self.known))
 
-    def select(self, indices: Sequence[int]) -> Composition:
-        """Some of the molecules."""
-        return replace(self, rows=tuple(self.rows[k] for k in indices))
-
     def share(self, has: Callable[[Counts], bool]) -> Value:
         """Molecules that have something, over all."""
         return rate(sum(map(has, self.known)), len(self.known), _NOBODY)

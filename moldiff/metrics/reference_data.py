@@ -43,6 +43,8 @@ class Reference:
         Metric name -> what the data itself scores.
     details:
         Finer results of the data itself, as in a report's ``details``.
+    bands:
+        Band of sizes -> metric name -> what the data of that band scores.
     info:
         Where all this comes from, with which versions (plain JSON values).
     """
@@ -53,6 +55,7 @@ class Reference:
     distributions: Distributions
     row: Mapping[str, Value] = field(default_factory=dict)
     details: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+    bands: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     info: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -81,10 +84,8 @@ class Reference:
                 SmilesSet.from_deltas(arrays["smiles"]["lookup"]),
                 _distributions(arrays["distributions"], meta["sizes"]),
                 {key: Value.from_dict(value) for key, value in meta["row"].items()},
-                {
-                    group: {key: Value.from_dict(value) for key, value in entries.items()}
-                    for group, entries in meta["details"].items()
-                },
+                _groups(meta["details"]),
+                _groups(meta.get("bands", {})),
                 meta["info"],
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -117,13 +118,25 @@ class Reference:
                 for part in ("smiles", "distributions")
             },
             "row": {key: value.to_dict() for key, value in self.row.items()},
-            "details": {
-                group: {key: value.to_dict() for key, value in entries.items()}
-                for group, entries in self.details.items()
-            },
+            "details": _plain(self.details),
+            "bands": _plain(self.bands),
         }
         text = json.dumps(meta, indent=1, ensure_ascii=False) + "\n"
         (place / f"{self.name}.json").write_text(text, encoding="utf-8")
+
+
+def _groups(data: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Value]]:
+    return {
+        group: {key: Value.from_dict(value) for key, value in entries.items()}
+        for group, entries in data.items()
+    }
+
+
+def _plain(groups: Mapping[str, Mapping[str, Value]]) -> dict[str, dict[str, Any]]:
+    return {
+        group: {key: value.to_dict() for key, value in entries.items()}
+        for group, entries in groups.items()
+    }
 
 
 def _save(path: Path, arrays: dict[str, Any]) -> None:

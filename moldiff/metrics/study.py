@@ -94,6 +94,10 @@ class Study:
         pairs = zip(self.samples, (row.failure is None for row in rows), strict=True)
         return draw(list(pairs), size)
 
+    def places(self, protocol: str) -> list[int]:
+        """Index of the sample of each row of a protocol's measurement."""
+        return draw(range(len(self.samples)), getattr(self.settings, SLOW.get(protocol, ""), None))
+
     def _failures(self, protocol: str) -> dict[str, int]:
         measured = self.measurement(protocol)
         if isinstance(measured, str):
@@ -188,6 +192,9 @@ PROTOCOLS: dict[str, Protocol] = {
         _composition,
     ),
 }
+
+#: Protocols that are measured of some molecules only -> the setting that says of how many.
+SLOW = {"posebusters": "posebusters"}
 
 #: Protocols with finer results -> how to get them from the measurement.
 DETAILS: dict[str, Callable[[Any], Mapping[str, Value]]] = {

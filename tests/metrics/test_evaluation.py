@@ -49,13 +49,14 @@ def conforms(data: object, schema: dict, path: str = "$") -> None:
 
 @pytest.fixture(scope="module")
 def report() -> Report:
-    return evaluate(SAMPLE, posebusters=2, relax=5, xtb=3)
+    return evaluate(SAMPLE, posebusters=2, relax=5, xtb=3, bands=[(1, 4), (5, 9)])
 
 
 def test_json_follows_its_schema(report: Report) -> None:
     data = json.loads(report.to_json(), parse_constant=pytest.fail)
     conforms(data, SCHEMA)
     assert set(data["metrics"]) == set(METRICS) and data["n"] == report.n > 40
+    assert list(data["bands"]) == ["1-4", "5-9"]
     assert set(data["protocols"]) == {name.split(".")[0] for name in METRICS}
     assert set(data["protocols"]) == set(
         SCHEMA["properties"]["metrics"]["additionalProperties"]["properties"]["protocol"]["enum"]
