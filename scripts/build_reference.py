@@ -2,7 +2,7 @@
 
 The store is made by `moldiff data qm9`. Takes about half an hour on one core. With --only the
 data's own row is measured again under some protocols, and nothing else is touched but, with
---distributions, those of the test split.
+--data, the training split's ring systems and the test split's distributions.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from moldiff.chem import decode
 from moldiff.data.store import Store
 from moldiff.metrics import PROTOCOLS, Reference, Settings
-from moldiff.metrics.build import build_reference, refresh_distributions, refresh_row
+from moldiff.metrics.build import build_reference, refresh_data, refresh_row
 
 FOLDER = Path(__file__).parents[1] / "moldiff" / "metrics" / "reference"
 
@@ -38,7 +38,7 @@ def options() -> argparse.Namespace:
         "--only", nargs="+", choices=PROTOCOLS, help="measure the row again, under these protocols"
     )
     parser.add_argument(
-        "--distributions", action="store_true", help="with --only: these again, too"
+        "--data", action="store_true", help="with --only: ring systems and distributions, too"
     )
     return parser.parse_args()
 
@@ -53,8 +53,8 @@ def main() -> None:
     settings = Settings(args.posebusters, args.relax, args.xtb, jobs=args.jobs)
     if args.only:
         old = Reference.load(args.name, args.out)
-        if args.distributions:
-            old = refresh_distributions(old, splits["test"])
+        if args.data:
+            old = refresh_data(old, train=splits["train"], test=splits["test"])
             old.save(args.out)
         row = splits["validation"]
         refresh_row(old, row=row, protocols=args.only, settings=settings).save_row(args.out)

@@ -9,6 +9,8 @@ from typing import Any
 from rdkit import Chem, rdBase
 
 from moldiff.chem import xtb
+from moldiff.chem.ring_systems import ring_systems
+from moldiff.chem.validity import sanitised
 from moldiff.errors import InputError
 from moldiff.metrics import composition, graph, lookup
 from moldiff.metrics.bands import DEFAULT, by_band
@@ -21,7 +23,7 @@ from moldiff.metrics.study import DETAILS, PROTOCOLS, Settings, Study
 from moldiff.metrics.table import METRICS
 from moldiff.metrics.value import Value
 
-__all__ = ["build_reference", "refresh_distributions", "refresh_row"]
+__all__ = ["build_reference", "refresh_data", "refresh_row"]
 
 _CHUNK = 1000
 
@@ -77,9 +79,15 @@ def refresh_row(
     return _measured(reference, judged, protocols, settings)
 
 
-def refresh_distributions(reference: Reference, test: Iterable[Chem.Mol]) -> Reference:
-    """Measure the distributions of the test split again; all else stays as it is."""
-    return replace(reference, distributions=_distribution(test))
+def refresh_data(
+    reference: Reference, *, train: Iterable[Chem.Mol], test: Iterable[Chem.Mol]
+) -> Reference:
+    """Find the ring systems of ``train`` and the distributions of ``test`` again.
+
+    All else stays as it is, the training set's identities too.
+    """
+    rings = SmilesSet.of({system for sample in _samples(train) for system in _rings(sample)})
+    return replace(reference, rings=rings, distributions=_distribution(test))
 
 
 def _measured(
@@ -110,12 +118,26 @@ def _bands(
 
 
 def _identities(name: str, train: Iterable[Chem.Mol]) -> Reference:
-    graphs, looks = set(), set()
+    graphs: set[str] = set()
+    looks: set[str] = set()
+    rings: set[str] = set()
     for sample in _samples(train):
         judged, looked = graph.judge((sample, None)), lookup.look_up(sample)
         graphs.update([judged.smiles] if judged.smiles else [])
         looks.update([looked.smiles] if looked.smiles else [])
-    return Reference(name, SmilesSet.of(graphs), SmilesSet.of(looks), Distributions({}, {}))
+        rings.update(_rings(sample))
+    return Reference(
+        name,
+        SmilesSet.of(graphs),
+        SmilesSet.of(looks),
+        Distributions({}, {}),
+        SmilesSet.of(rings),
+    )
+
+
+def _rings(sample: Sample) -> frozenset[str]:
+    mol = sanitised(sample.mol)
+    return frozenset() if mol is None else ring_systems(mol)
 
 
 def _distribution(test: Iterable[Chem.Mol]) -> Distributions:

@@ -20,7 +20,9 @@ import numpy as np
 import numpy.typing as npt
 from rdkit import Chem
 
+from moldiff.chem.ring_systems import ring_systems
 from moldiff.chem.validity import sanitised
+from moldiff.metrics.novelty import SmilesSet
 from moldiff.metrics.parallel import Progress, each
 from moldiff.metrics.sample import Sample
 from moldiff.metrics.value import Value, bootstrap, bootstrap_distance, missing, rate
@@ -44,6 +46,8 @@ class Counts:
         Atomic number, and formal charge -> heavy atoms.
     rings:
         Size -> rings.
+    systems:
+        Its ring systems (`moldiff.chem.ring_systems`).
     aromatic, triple:
         Whether it has an aromatic atom, and a triple bond.
     """
@@ -51,6 +55,7 @@ class Counts:
     elements: Counter[int]
     charges: Counter[int]
     rings: Counter[int]
+    systems: frozenset[str]
     aromatic: bool
     triple: bool
 
@@ -70,6 +75,7 @@ def count(sample: Sample) -> Counts | None:
         Counter(atom.GetAtomicNum() for atom in heavy),
         Counter(atom.GetFormalCharge() for atom in heavy),
         Counter(len(ring) for ring in Chem.GetSymmSSSR(mol)),
+        ring_systems(mol),
         any(atom.GetIsAromatic() for atom in heavy),
         any(bond.GetBondType() == Chem.BondType.TRIPLE for bond in mol.GetBonds()),
     )
@@ -77,10 +83,21 @@ def count(sample: Sample) -> Counts | None:
 
 @dataclass(frozen=True)
 class Composition:
-    """The counted molecules (None: cannot be sanitised), and the reference's histograms."""
+    """The counted molecules, and what the reference knows.
+
+    Attributes
+    ----------
+    rows:
+        None stands for a molecule that cannot be sanitised.
+    data:
+        Histograms of the reference's test split, among others.
+    systems:
+        Ring systems of the reference's training split.
+    """
 
     rows: tuple[Counts | None, ...]
-    data: Mapping[str, Array] | None
+    data: Mapping[str, Array] | None = None
+    systems: SmilesSet | None = None
 
     @property
     def known(self) -> list[Counts]:
@@ -127,6 +144,16 @@ class Composition:
 
         nothing = "no rings" if name == "ring_size" and self.known else _NOBODY
         return bootstrap_distance(counted, variation, nothing)
+
+    def unseen_ring_system(self) -> Value:
+        """Molecules with a ring system that no molecule of the training set has."""
+        known = self.systems
+        if known is None:
+            return missing("no reference")
+        # Each system is looked up once: there are far fewer than molecules.
+        unseen = {s for row in self.known for s in row.systems}
+        unseen = {system for system in unseen if system not in known}
+        return self.share(lambda row: not unseen.isdisjoint(row.systems))
 
     def aromatic_difference(self) -> Value:
         """Share of aromatic molecules minus that of the reference, which is taken as exact."""
@@ -252,6 +279,9 @@ COLUMNS: tuple[Column, ...] = (
            "Standard deviation of the number of heavy atoms."),
     _mean("rings", "rings per molecule", lambda row: row.rings.total()),
     *(column for ring in _RINGS for column in _of_rings(*ring)),
+    Column("unseen_ring_system", "with a ring system that the data lacks",
+           Composition.unseen_ring_system, "rate",
+           "Molecules with a ring system that no molecule of the reference's training set has."),
     _distance("element", "elements of heavy atoms"),
     _distance("charge", "charges of heavy atoms"),
     _distance("ring_size", "ring sizes"),
@@ -261,12 +291,12 @@ COLUMNS: tuple[Column, ...] = (
 
 def measure(
     items: Sequence[Sample],
-    data: Mapping[str, Array] | None,
+    data: Mapping[str, Array] | None = None,
+    systems: SmilesSet | None = None,
     *,
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> Composition:
-    """Count all molecules, beside histograms of the reference."""
-    return Composition(
-        tuple(each(count, items, jobs=jobs, stage="composition", progress=progress)), data
-    )
+    """Count all molecules, beside the reference's histograms and ring systems."""
+    rows = each(count, items, jobs=jobs, stage="composition", progress=progress)
+    return Composition(tuple(rows), data, systems)

@@ -2,7 +2,7 @@
 
 A reference is three files in one folder, made by ``scripts/build_reference.py``:
 ``NAME.json`` (provenance, versions, checksums, the row), ``NAME-smiles.npz`` (hashes of the
-training set in both protocols) and ``NAME-distributions.npz``.
+training set in both protocols, and of its ring systems) and ``NAME-distributions.npz``.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ class Reference:
         The training set's identities in protocol B and in protocol A.
     distributions:
         Of the test split.
+    rings:
+        The training set's ring systems; None in a reference of an older version.
     row:
         Metric name -> what the data itself scores.
     details:
@@ -53,6 +55,7 @@ class Reference:
     graph: SmilesSet
     lookup: SmilesSet
     distributions: Distributions
+    rings: SmilesSet | None = None
     row: Mapping[str, Value] = field(default_factory=dict)
     details: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     bands: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
@@ -83,6 +86,9 @@ class Reference:
                 SmilesSet.from_deltas(arrays["smiles"]["graph"]),
                 SmilesSet.from_deltas(arrays["smiles"]["lookup"]),
                 _distributions(arrays["distributions"], meta["sizes"]),
+                SmilesSet.from_deltas(arrays["smiles"]["rings"])
+                if "rings" in arrays["smiles"]
+                else None,
                 {key: Value.from_dict(value) for key, value in meta["row"].items()},
                 _groups(meta["details"]),
                 _groups(meta.get("bands", {})),
@@ -98,6 +104,8 @@ class Reference:
         """Write the three files into an existing folder."""
         place = Path(folder)
         sets = {"graph": self.graph.to_deltas(), "lookup": self.lookup.to_deltas()}
+        if self.rings is not None:
+            sets["rings"] = self.rings.to_deltas()
         # Mean distance of 1e5 hashes in 2^40 is 1e7, so that differences fit 32 bits.
         small = {key: _shrunk(value) for key, value in sets.items()}
         _save(place / f"{self.name}-smiles.npz", small)

@@ -150,8 +150,11 @@ def _distributions(study: Study) -> Any:
 
 
 def _composition(study: Study) -> Any:
-    data = study.reference.distributions.counts if study.reference else None
-    return composition.measure(study.samples, data, **study.options)
+    known = study.reference
+    if known is None:
+        return composition.measure(study.samples, **study.options)
+    data = known.distributions.counts
+    return composition.measure(study.samples, data, known.rings, **study.options)
 
 
 #: Protocol name -> title, one sentence, how it is run.

@@ -14,7 +14,7 @@ from rich.console import Console
 from moldiff.errors import InputError
 from moldiff.metrics import METRICS, Reference, Settings, Study, samples
 from moldiff.metrics.bands import BANDED, by_band, parse_bands
-from moldiff.metrics.build import build_reference, refresh_row
+from moldiff.metrics.build import build_reference, refresh_data, refresh_row
 from moldiff.metrics.evaluation import Report, evaluate
 from moldiff.metrics.value import rate
 
@@ -91,6 +91,8 @@ def test_the_data_of_the_same_band_stands_beside(tmp_path: Path) -> None:
         "small", train=mols[:1], test=mols, row=mols[1:], settings=settings, info={}
     )
     assert list(reference.bands) == ["10-18", "19-26"]  # no molecule in the third
+    assert reference.rings is not None and "c1ccc2ccccc2c1" in reference.rings
+    assert len(reference.rings) == 1 and reference.info["row_molecules"] == 3
     reference.save(tmp_path)
     known = Reference.load("small", tmp_path)
     assert {k: dict(v) for k, v in known.bands.items()} == reference.bands
@@ -125,3 +127,13 @@ def test_bands_are_read() -> None:
     for text in ("", "10", "18-10", "a-b", "10-18,", "10-18-20", "-5-8"):
         with pytest.raises(InputError, match="no band"):
             parse_bands(text)
+
+
+def test_the_data_is_measured_again_but_its_identities() -> None:
+    mols, settings = flat(*SIZES), Settings(0, 0, 0)
+    old = build_reference("a", train=mols[:1], test=mols, row=mols, settings=settings, info={})
+    new = refresh_data(old, train=flat("C1CC1", "C1CCC1C"), test=mols[:2])
+    assert new.rings is not None and len(new.rings) == 2 and "C1CC1" in new.rings
+    assert new.graph is old.graph and new.lookup is old.lookup and new.row is old.row
+    assert new.distributions.counts["composition/heavy_atoms"][[10, 18]].tolist() == [0.5, 0.5]
+    assert len(old.distributions.counts["composition/heavy_atoms"]) == 42

@@ -9,6 +9,7 @@ import pytest
 from rdkit import Chem
 
 from moldiff.metrics.composition import COLUMNS, Composition, Counts, count, histograms, measure
+from moldiff.metrics.novelty import SmilesSet
 from moldiff.metrics.sample import samples
 from moldiff.metrics.value import Value, bootstrap_distance
 
@@ -127,9 +128,25 @@ def test_without_a_reference_or_with_one_that_is_older() -> None:
         assert value(name).reason == value(name, data={}).reason == "no reference"
 
 
+def test_ring_systems_that_the_data_lacks() -> None:
+    known = SmilesSet.of(
+        system for row in composition("Cc1ccccc1", "C1CC1").known for system in row.systems
+    )
+    mols = [
+        Chem.AddHs(Chem.MolFromSmiles(s))
+        for s in ("c1ccccc1C1CC1", "C1CCC1c1ccccc1", "CC", "C1CNC1")
+    ]
+    found = NAMES["unseen_ring_system"].function(measure(samples(mols), None, known))
+    assert found.value == 2 / 4 and found.n == 4
+    assert value("unseen_ring_system").reason == "no reference"
+
+
 def test_charges_have_places_of_their_own_and_end_at_eight() -> None:
     charges = (-20, -8, -1, 0, 1, 8, 20)
-    rows = [Counts(Counter({6: 1}), Counter({q: 1}), Counter(), False, False) for q in charges]
+    rows = [
+        Counts(Counter({6: 1}), Counter({q: 1}), Counter(), frozenset(), False, False)
+        for q in charges
+    ]
     found = histograms(rows)["composition/charge"]
     assert found[[0, 7, 8, 9, 16]] == pytest.approx(np.array([2, 1, 1, 1, 2]) / 7)
     assert len(found) == 17

@@ -36,7 +36,7 @@ def real(qm9: list[Record], reference: Reference) -> dict[str, Value]:
 
 
 def test_names_are_unique_and_described() -> None:
-    assert len(METRICS) == 68
+    assert len(METRICS) == 69
     for name, metric in METRICS.items():
         assert name == metric.name and metric.protocol in PROTOCOLS
         assert metric.description.endswith(".") and metric.direction in {
@@ -165,6 +165,10 @@ def test_reference_ships_and_is_small(tmp_path, reference: Reference) -> None:
     reference.save(tmp_path)
     again = Reference.load("qm9", tmp_path)
     assert np.array_equal(again.graph.hashes, reference.graph.hashes)
+    assert again.rings is not None and reference.rings is not None and len(again.rings) > 9000
+    assert np.array_equal(again.rings.hashes, reference.rings.hashes)
+    replace(reference, rings=None).save(tmp_path)  # as an older version did
+    assert Reference.load("qm9", tmp_path).rings is None
     assert {k: v.to_dict() for k, v in again.row.items()} == {
         k: v.to_dict() for k, v in reference.row.items()
     }
