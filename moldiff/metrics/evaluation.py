@@ -13,9 +13,9 @@ JSON Schema.  Its keys:
   that no record has are left out;
 - ``versions``: of the software (null: not installed), and under "cpu" the processor's model name;
 - ``settings``, ``seconds``, ``warnings``;
-- ``protocols``: name ("lookup", "graph", "posebusters", "relaxation" with MMFF94, "xtb" for
-  relaxation with GFN2-xTB, "distributions", "composition") -> ``title``, ``description``,
-  ``seconds`` and ``failures`` (reason -> count);
+- ``protocols``: name ("lookup", "graph", "corrected", "posebusters", "relaxation" with MMFF94,
+  "xtb" for relaxation with GFN2-xTB, "distributions", "composition") -> ``title``,
+  ``description``, ``seconds`` and ``failures`` (reason -> count);
 - ``metrics``: name -> ``protocol``, ``label``, ``description``, ``unit``, ``direction``,
   ``value``, ``n``, ``low``, ``high`` (95 % interval or null), ``reason`` (why ``value`` is null)
   and ``data`` (the same five numbers for the data itself, or null);

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from moldiff.chem.validity import reason_kind
-from moldiff.metrics import composition, distributions, graph, lookup, poses, relaxation
+from moldiff.metrics import composition, corrected, distributions, graph, lookup, poses, relaxation
 from moldiff.metrics.parallel import Progress
 from moldiff.metrics.reference_data import Reference
 from moldiff.metrics.sample import Sample, draw
@@ -132,6 +132,11 @@ def _graph(study: Study) -> Any:
     return graph.measure(study.samples, training, net_charge=charge, **study.options)
 
 
+def _corrected(study: Study) -> Any:
+    training = study.reference.graph if study.reference else None
+    return corrected.measure(study.samples, training, **study.options)
+
+
 def _posebusters(study: Study) -> Any:
     return poses.measure(study.chosen(study.settings.posebusters), **study.options)
 
@@ -169,28 +174,33 @@ PROTOCOLS: dict[str, Protocol] = {
         "The file's bonds and charges, kekulised, against a table of real valences.",
         _graph,
     ),
+    "corrected": Protocol(
+        "C. GEOM-Drugs, corrected",
+        "Valences as aromatic bonds and sum of other orders, against those of drug-like molecules.",
+        _corrected,
+    ),
     "posebusters": Protocol(
-        "C. PoseBusters",
+        "D. PoseBusters",
         "Configuration 'mol'; a molecule that is not strictly valid fails.",
         _posebusters,
     ),
     "relaxation": Protocol(
-        "D. Relaxation with MMFF94",
+        "E. Relaxation with MMFF94",
         "MMFF94 energy drop and heavy-atom RMSD of the strictly valid molecules.",
         _relaxation,
     ),
     "xtb": Protocol(
-        "E. Relaxation with GFN2-xTB",
+        "F. Relaxation with GFN2-xTB",
         "GFN2-xTB energy drop and heavy-atom RMSD of the strictly valid molecules, by xtb.",
         _xtb,
     ),
     "distributions": Protocol(
-        "F. Distributions (Wasserstein-1)",
+        "G. Distributions (Wasserstein-1)",
         "Wasserstein-1 distances to the reference's test split; no filter.",
         _distributions,
     ),
     "composition": Protocol(
-        "G. Composition",
+        "H. Composition",
         "Shares, means and total variation distances of the molecules RDKit sanitises.",
         _composition,
     ),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from moldiff.metrics.composition import COLUMNS
+from moldiff.metrics.corrected import Corrected
 from moldiff.metrics.distributions import Distances
 from moldiff.metrics.graph import Graph
 from moldiff.metrics.lookup import Lookup
@@ -67,6 +68,10 @@ _ROWS: tuple[tuple[str, Callable[[Any], Value], str, str, str], ...] = (
     ("graph", Graph.strict_unique, "strictly valid × unique", "rate", "higher"),
     ("graph", Graph.novelty, "novel among unique", "rate", "neither"),
     ("graph", Graph.valid_unique_novel, "valid × unique × novel", "rate", "neither"),
+    ("corrected", Corrected.atom_stability, "atom stability", "rate", "higher"),
+    ("corrected", Corrected.molecule_stability, "molecule stability", "rate", "higher"),
+    ("corrected", Corrected.validity, "valid, one fragment", "rate", "higher"),
+    ("corrected", Corrected.valid_stable, "valid and stable", "rate", "higher"),
     ("posebusters", Poses.pass_rate, "pass", "rate", "higher"),
     ("posebusters", Poses.pass_of_valid, "pass among strictly valid", "rate", "higher"),
     ("posebusters", Poses.pass_complete, "pass, every check computed", "rate", "higher"),

@@ -36,7 +36,7 @@ def real(qm9: list[Record], reference: Reference) -> dict[str, Value]:
 
 
 def test_names_are_unique_and_described() -> None:
-    assert len(METRICS) == 69
+    assert len(METRICS) == 73
     for name, metric in METRICS.items():
         assert name == metric.name and metric.protocol in PROTOCOLS
         assert metric.description.endswith(".") and metric.direction in {
@@ -98,7 +98,7 @@ def test_all_hand_made_together(
     failures = study.failures()
     assert failures["graph"]["radical"] == 2 and failures["graph"]["empty"] == 1
     assert not any("valence table" in reason for reason in failures["graph"])
-    assert failures["lookup"]["element outside the table: Cl"] == 1
+    assert not any("outside" in reason for reason in failures["lookup"])
 
 
 def moved(mol: Chem.Mol, rng: np.random.Generator) -> Chem.Mol:

@@ -87,7 +87,7 @@ def test_table_shows_every_metric_beside_the_data(report: Report) -> None:
     for metric in METRICS.values():
         assert metric.label in text
     for part in (
-        "E. Relaxation with GFN2-xTB",
+        "F. Relaxation with GFN2-xTB",
         "A. EDM look-up",
         "B. Predicted graph",
         "data",
@@ -151,7 +151,7 @@ def test_progress_and_bad_requests() -> None:
     seen: list[tuple[str, int, int]] = []
     evaluate(SAMPLE, posebusters=0, relax=2, xtb=0, progress=lambda *step: seen.append(step))
     assert {step[0] for step in seen} == {
-        "look-up", "graph", "relaxation", "distributions", "composition",
+        "look-up", "graph", "corrected valences", "relaxation", "distributions", "composition",
     }  # fmt: skip
     assert all(done <= total for _, done, total in seen)
     with pytest.raises(InputError):
