@@ -25,7 +25,8 @@ DEFAULT: tuple[Band, ...] = ((10, 18), (19, 26), (27, 40))
 
 _WHOLE = {"graph.molecule_stability", "graph.validity", "graph.strict_validity",
           "graph.connectedness", "corrected.molecule_stability", "corrected.validity",
-          "posebusters.pass_rate", "posebusters.pass_of_valid"}  # fmt: skip
+          "posebusters.pass_rate", "posebusters.pass_of_valid", "relaxation.drop_median",
+          "xtb.drop_median", "xtb.drop_per_atom"}  # fmt: skip
 
 #: The metrics that are parted; distances to the reference's molecules of all sizes are none.
 BANDED: tuple[str, ...] = tuple(

@@ -19,7 +19,8 @@ JSON Schema.  Its keys:
 - ``metrics``: name -> ``protocol``, ``label``, ``description``, ``unit``, ``direction``,
   ``value``, ``n``, ``low``, ``high`` (95 % interval or null), ``reason`` (why ``value`` is null)
   and ``data`` (the same five numbers for the data itself, or null);
-- ``details``: "posebusters" (check -> result) and "distributions" (class -> result);
+- ``details``: "posebusters" (check -> result), "relaxation" and "xtb" ("drop_median.mean" and
+  "drop_median.deviation" over five subsets, and so on) and "distributions" (class -> result);
 - ``bands``: "10-18" (heavy atoms) -> ``n`` and ``metrics`` (name -> the five numbers and ``data``);
   empty where the molecules are in one band at most and none were asked for.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from moldiff.metrics.study import PROTOCOLS
-from moldiff.metrics.table import METRICS
+from moldiff.metrics.table import METRICS, Metric
 from moldiff.metrics.value import Value
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["bands_table", "metrics_table"]
 
+_OVER_SUBSETS = ("mean", "deviation")
 _PERCENT = ("rate", "points")
 _DIGITS = {"rate": 1, "points": 1, "kcal/mol": 2, "Å": 4, "degrees": 2, "count": 3}
 
@@ -38,7 +39,25 @@ def metrics_table(report: Report) -> Table:
                 cells = _cells(report.values[name], metric.unit)
                 data = [_number(row[name].value, metric.unit)] if name in row else []
                 table.add_row(f"  {_title(metric.label, metric.unit)}", *cells, *data)
+                _add_subsets(table, report, metric)
     return table
+
+
+def _add_subsets(table: Table, report: Report, metric: Metric) -> None:
+    """Mean and standard deviation over subsets, where there are any."""
+    own = metric.name.split(".")[1]
+    ours = report.details.get(metric.protocol, {})
+    theirs = {} if report.reference is None else report.reference.details.get(metric.protocol, {})
+    if f"{own}.mean" not in ours or ours[f"{own}.mean"].reason:
+        return
+    cells = [
+        " ± ".join(_number(found[f"{own}.{word}"].value, metric.unit) for word in _OVER_SUBSETS)
+        if f"{own}.mean" in found
+        else ""
+        for found in (ours, theirs)
+    ]
+    n = str(ours[f"{own}.mean"].n)
+    table.add_row("    over five subsets", cells[0], "", n, *cells[1 : 1 + bool(report.reference)])
 
 
 def bands_table(report: Report) -> Table:

@@ -80,7 +80,7 @@ class Study:
         return {name: self._failures(name) for name in PROTOCOLS}
 
     def details(self) -> dict[str, Mapping[str, Value]]:
-        """Finer results: PoseBusters per check, distances per class."""
+        """Finer results: PoseBusters per check, relaxation over subsets, distances per class."""
         return {protocol: self.detail(protocol) for protocol in DETAILS}
 
     def detail(self, protocol: str) -> Mapping[str, Value]:
@@ -186,12 +186,12 @@ PROTOCOLS: dict[str, Protocol] = {
     ),
     "relaxation": Protocol(
         "E. Relaxation with MMFF94",
-        "MMFF94 energy drop and heavy-atom RMSD of the strictly valid molecules.",
+        "What relaxing with MMFF94 changes in the strictly valid molecules.",
         _relaxation,
     ),
     "xtb": Protocol(
         "F. Relaxation with GFN2-xTB",
-        "GFN2-xTB energy drop and heavy-atom RMSD of the strictly valid molecules, by xtb.",
+        "What relaxing with GFN2-xTB changes in the strictly valid molecules, by xtb.",
         _xtb,
     ),
     "distributions": Protocol(
@@ -207,10 +207,12 @@ PROTOCOLS: dict[str, Protocol] = {
 }
 
 #: Protocols that are measured of some molecules only -> the setting that says of how many.
-SLOW = {"posebusters": "posebusters"}
+SLOW = {"posebusters": "posebusters", "relaxation": "relax", "xtb": "xtb"}
 
 #: Protocols with finer results -> how to get them from the measurement.
 DETAILS: dict[str, Callable[[Any], Mapping[str, Value]]] = {
     "posebusters": poses.Poses.per_check,
+    "relaxation": relaxation.Relaxation.subsets,
+    "xtb": relaxation.Relaxation.subsets,
     "distributions": distributions.Distances.per_class,
 }

@@ -84,6 +84,15 @@ def test_rows_are_those_of_the_molecules_that_were_chosen(
     assert found["1-1"]["graph.strict_validity"] == rate(2, 2)
 
 
+def test_strain_is_parted_too(hand_made: dict[str, Chem.Mol | None]) -> None:
+    names = ["ethanol", "five-valent", "methane", "ethanol"]
+    mols = [hand_made[n] for n in names]
+    study = Study(samples(mols), None, Settings(posebusters=0, relax=None, xtb=0))
+    found = by_band(study, [(1, 1), (2, 2), (3, 3)])
+    key = "relaxation.drop_median"
+    assert [found[name][key].n for name in ("1-1", "2-2", "3-3")] == [1, 0, 2]
+
+
 def test_the_data_of_the_same_band_stands_beside(tmp_path: Path) -> None:
     mols = flat(*SIZES)
     settings = Settings(0, 0, 0)

@@ -49,7 +49,7 @@ def conforms(data: object, schema: dict, path: str = "$") -> None:
 
 @pytest.fixture(scope="module")
 def report() -> Report:
-    return evaluate(SAMPLE, posebusters=2, relax=5, xtb=3, bands=[(1, 4), (5, 9)])
+    return evaluate(SAMPLE, posebusters=2, relax=12, xtb=3, bands=[(1, 4), (5, 9)])
 
 
 def test_json_follows_its_schema(report: Report) -> None:
@@ -70,6 +70,13 @@ def test_json_follows_its_schema(report: Report) -> None:
     )
 
 
+def test_subsets_stand_in_json_and_table(report: Report) -> None:
+    own = report.to_dict()["details"]["relaxation"]
+    assert own["drop_median.mean"]["n"] == 12 and own["angle_change.deviation"]["value"] > 0
+    lines = [line for line in shown(report).split("\n") if "over five subsets" in line]
+    assert len(lines) == 6 and all(line.count("±") == 2 for line in lines)  # beside the data's
+
+
 def test_schema_check_can_fail(report: Report) -> None:
     data = report.to_dict()
     with pytest.raises(AssertionError):
@@ -78,12 +85,16 @@ def test_schema_check_can_fail(report: Report) -> None:
         conforms({**data, "n": "3"}, SCHEMA)
 
 
-def test_table_shows_every_metric_beside_the_data(report: Report) -> None:
+def shown(report: Report) -> str:
     from rich.console import Console
 
     console = Console(width=140, record=True, file=io.StringIO())
     console.print(report.table())
-    text = console.export_text()
+    return console.export_text()
+
+
+def test_table_shows_every_metric_beside_the_data(report: Report) -> None:
+    text = shown(report)
     for metric in METRICS.values():
         assert metric.label in text
     for part in (
