@@ -17,7 +17,6 @@ from moldiff.cli.output import (
 )
 from moldiff.cli.progress import stages
 from moldiff.cli.records import Readable
-from moldiff.errors import InputError, did_you_mean
 
 EXAMPLES = (
     "moldiff evaluate molecules.sdf",
@@ -25,6 +24,7 @@ EXAMPLES = (
     "moldiff evaluate big.sdf --posebusters 500 --relax 0 --xtb 0 --jobs 4",
     "moldiff evaluate mine.sdf --reference none --any-charge",
     "moldiff evaluate mine.sdf --bands 1-10,11-20,21-50",
+    "moldiff evaluate mine.sdf --reference data/druglike",
 )
 
 
@@ -51,7 +51,11 @@ def command(
         ),
     ] = 100,
     reference: Annotated[
-        str, typer.Option(help="Training data for novelty and distributions: qm9 or none.")
+        str,
+        typer.Option(
+            help="Training data for novelty and distributions: qm9, none, or a data set that "
+            "`moldiff data reference` has measured."
+        ),
     ] = "qm9",
     bands: Annotated[
         str | None,
@@ -75,9 +79,11 @@ def command(
     if output is not None:
         check_output(output, (".json",))
         check_apart("--output", output, files)
-    _check_reference(reference)
     from moldiff.metrics.bands import parse_bands
+    from moldiff.metrics.reference_data import located
 
+    if reference != "none":  # before any work
+        located(reference)
     parted = None if bands is None else parse_bands(bands)
     records = [record for file in files for record in Readable(file)]
     from moldiff.metrics.evaluation import evaluate
@@ -112,13 +118,3 @@ def command(
 
 
 _SHOWN = 6  # kinds of failure in the closing line
-
-
-def _check_reference(name: str) -> None:
-    """Raise an error for an unknown reference, before any work."""
-    from importlib.resources import files
-
-    place = Path(str(files("moldiff.metrics") / "reference"))
-    names = ["none", *(path.stem for path in place.glob("*.json"))]
-    if name not in names:
-        raise InputError(f"There is no reference '{name}'.", fix=did_you_mean(name, names))

@@ -1,4 +1,4 @@
-"""Make a `Reference` from molecules: done once per data set, see scripts/build_reference.py."""
+"""Make a `Reference` from molecules: done once per data set, see `moldiff data reference`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from moldiff.metrics.bands import DEFAULT, by_band
 from moldiff.metrics.distributions import Distributions, pool
 from moldiff.metrics.geometry import features
 from moldiff.metrics.novelty import SmilesSet
+from moldiff.metrics.parallel import Progress
 from moldiff.metrics.reference_data import Reference
 from moldiff.metrics.sample import Sample, samples
 from moldiff.metrics.study import DETAILS, PROTOCOLS, Settings, Study
@@ -36,6 +37,7 @@ def build_reference(
     row: Iterable[Chem.Mol],
     settings: Settings,
     info: Mapping[str, Any],
+    progress: Progress | None = None,
 ) -> Reference:
     """Measure the data: identities of ``train``, distributions of ``test``, metrics of ``row``.
 
@@ -47,7 +49,7 @@ def build_reference(
     judged = samples(row)
     facts = {**info, "rdkit": rdBase.rdkitVersion, "xtb": xtb.version()}
     reference = replace(reference, info={**facts, "row_molecules": len(judged)})
-    return _measured(reference, judged, tuple(PROTOCOLS), settings)
+    return _measured(reference, judged, tuple(PROTOCOLS), settings, progress)
 
 
 def refresh_row(
@@ -91,9 +93,13 @@ def refresh_data(
 
 
 def _measured(
-    reference: Reference, row: Sequence[Sample], protocols: Collection[str], settings: Settings
+    reference: Reference,
+    row: Sequence[Sample],
+    protocols: Collection[str],
+    settings: Settings,
+    progress: Progress | None = None,
 ) -> Reference:
-    study = Study(row, reference, settings)
+    study = Study(row, reference, settings, progress)
     chosen = [metric for metric in METRICS.values() if metric.protocol in protocols]
     values = {**reference.row, **{metric.name: study.value(metric) for metric in chosen}}
     details = {name: study.detail(name) for name in DETAILS if name in protocols}

@@ -44,6 +44,7 @@ from moldiff.metrics import METRICS, PROTOCOLS, Reference, Settings, Study, Valu
 from moldiff.metrics.bands import DEFAULT, Band, by_band
 from moldiff.metrics.parallel import Progress
 from moldiff.metrics.provenance import provenance, versions
+from moldiff.metrics.reference_data import located
 from moldiff.metrics.show import bands_table, metrics_table
 
 if TYPE_CHECKING:
@@ -184,7 +185,8 @@ def evaluate(
         A file or many; records of `moldiff.io.read_molecules`; or RDKit molecules (None for
         one that could not be made).  They are not changed.
     reference:
-        What to compare with: a name, a `Reference`, or None for nothing.
+        What to compare with: a name, a data set or its reference's folder (see
+        `moldiff.metrics.reference_data.located`), a `Reference`, or None for nothing.
     posebusters, relax, xtb:
         At most so many molecules for the three slow protocols (PoseBusters; relaxation with
         MMFF94 and with GFN2-xTB, if the program xtb is there); None for all, 0 for none.
@@ -201,12 +203,12 @@ def evaluate(
     Raises
     ------
     InputError
-        For a file that is missing, unreadable, empty or of unknown kind.
+        For a file that is missing, unreadable, empty or of unknown kind, or an unknown reference.
     DataError
-        For an unknown or damaged reference.
+        For a damaged reference.
     """
     start = time.perf_counter()
-    known = Reference.load(reference) if isinstance(reference, str) else reference
+    known = Reference.load(*located(reference)) if isinstance(reference, str) else reference
     settings = Settings(posebusters, relax, xtb, net_charge, jobs)
     items = list(_records(records))
     study = Study(samples(items, net_charge=net_charge), known, settings, progress)

@@ -1,6 +1,6 @@
 """What ships with the package to compare with: training set, distributions, the data's own row.
 
-A reference is three files in one folder, made by ``scripts/build_reference.py``:
+A reference is three files in one folder, made by ``moldiff data reference``:
 ``NAME.json`` (provenance, versions, checksums, the row), ``NAME-smiles.npz`` (hashes of the
 training set in both protocols, and of its ring systems) and ``NAME-distributions.npz``.
 """
@@ -17,14 +17,54 @@ from typing import Any
 
 import numpy as np
 
-from moldiff.errors import DataError, did_you_mean
+from moldiff.errors import DataError, InputError, did_you_mean
 from moldiff.metrics.distributions import Distribution, Distributions
 from moldiff.metrics.novelty import SmilesSet
 from moldiff.metrics.value import Value
 
-__all__ = ["Reference"]
+__all__ = ["Reference", "beside", "located"]
 
 _SCHEMA = 1
+
+
+def beside(store: Path) -> Path:
+    """Return the folder of a data set's reference, where no other is given."""
+    return store.resolve().with_name(f"{store.resolve().name}.reference")
+
+
+def located(text: str) -> tuple[str, Path]:
+    """Return name and folder of a reference.
+
+    Parameters
+    ----------
+    text:
+        The name of one that ships with the package; the folder of one that ``moldiff data
+        reference`` made; or the data set that it was made of.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    place, shipped = Path(text), Path(str(files("moldiff.metrics") / "reference"))
+    if (shipped / f"{text}.json").is_file():
+        return text, shipped
+    store = (place / "store.json").is_file()
+    folder = beside(place) if store else place
+    names = sorted(path.stem for path in folder.glob("*.json")) if folder.is_dir() else []
+    if len(names) == 1:
+        return names[0], folder
+    if store:
+        raise InputError(
+            f"The data set {place} has not been measured.", fix=f"moldiff data reference {place}"
+        )
+    if place.is_dir():
+        raise InputError(
+            f"The folder {place} holds {len(names)} references, not one.",
+            fix="Give a data set, or the folder that moldiff data reference wrote.",
+        )
+    known = [path.stem for path in shipped.glob("*.json")]
+    raise InputError(f"There is no reference '{text}'.", fix=did_you_mean(text, ["none", *known]))
 
 
 @dataclass(frozen=True)

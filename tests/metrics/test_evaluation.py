@@ -11,7 +11,7 @@ import pytest
 from rdkit import Chem
 
 import moldiff.metrics
-from moldiff.errors import DataError, InputError
+from moldiff.errors import InputError
 from moldiff.io import Record, read_molecules, write_molecules
 from moldiff.metrics import METRICS, Reference
 from moldiff.metrics.evaluation import Report, evaluate
@@ -167,7 +167,7 @@ def test_progress_and_bad_requests() -> None:
     assert all(done <= total for _, done, total in seen)
     with pytest.raises(InputError):
         evaluate("missing.sdf")
-    with pytest.raises(DataError):
+    with pytest.raises(InputError, match="'qm8'"):
         evaluate(SAMPLE, reference="qm8")
 
 
