@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from moldiff.cli import druglike
+from moldiff.cli import druglike, reference
 from moldiff.cli.description import describe, describe_complexes
 from moldiff.cli.options import Jobs, command_line, processes
 from moldiff.cli.output import examples, remark
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Prepare data sets for training, and look at them.")
 app.command("druglike", epilog=examples(*druglike.EXAMPLES))(druglike.command)
+app.command("reference", epilog=examples(*reference.EXAMPLES))(reference.command)
 
 
 @app.command(epilog=examples("moldiff data qm9", "moldiff data qm9 --output /scratch/qm9 --jobs 8"))

@@ -17,13 +17,14 @@ from moldiff.cli.output import (
 )
 from moldiff.cli.progress import stages
 from moldiff.cli.records import Readable
-from moldiff.errors import InputError, did_you_mean
 
 EXAMPLES = (
     "moldiff evaluate molecules.sdf",
     "moldiff evaluate a.sdf b.xyz -o report.json",
     "moldiff evaluate big.sdf --posebusters 500 --relax 0 --xtb 0 --jobs 4",
     "moldiff evaluate mine.sdf --reference none --any-charge",
+    "moldiff evaluate mine.sdf --bands 1-10,11-20,21-50",
+    "moldiff evaluate mine.sdf --reference data/druglike",
 )
 
 
@@ -50,8 +51,20 @@ def command(
         ),
     ] = 100,
     reference: Annotated[
-        str, typer.Option(help="Training data for novelty and distributions: qm9 or none.")
+        str,
+        typer.Option(
+            help="Training data for novelty and distributions: qm9, none, or a data set that "
+            "`moldiff data reference` has measured."
+        ),
     ] = "qm9",
+    bands: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LOW-HIGH,...",
+            help="Heavy atoms: results for molecules of each of these sizes, too. "
+            "[default: 10-18,19-26,27-40, if there are molecules in two of them]",
+        ),
+    ] = None,
     any_charge: Annotated[
         bool, typer.Option("--any-charge", help="Ions may be strictly valid too.")
     ] = False,
@@ -66,7 +79,12 @@ def command(
     if output is not None:
         check_output(output, (".json",))
         check_apart("--output", output, files)
-    _check_reference(reference)
+    from moldiff.metrics.bands import parse_bands
+    from moldiff.metrics.reference_data import located
+
+    if reference != "none":  # before any work
+        located(reference)
+    parted = None if bands is None else parse_bands(bands)
     records = [record for file in files for record in Readable(file)]
     from moldiff.metrics.evaluation import evaluate
 
@@ -78,6 +96,7 @@ def command(
             relax=relax,
             xtb=xtb,
             net_charge=None if any_charge else 0,
+            bands=parted,
             jobs=jobs,
             progress=progress,
         )
@@ -88,6 +107,9 @@ def command(
     table = report.table()
     table.title = counted(report.n, "molecule")
     print_wide(table)
+    by_size = report.bands_table()
+    if by_size is not None:
+        print_wide(by_size)
     reasons = commonest(report.failures["graph"], _SHOWN)
     if reasons:
         print(f"Not strictly valid: {reasons}")
@@ -96,13 +118,3 @@ def command(
 
 
 _SHOWN = 6  # kinds of failure in the closing line
-
-
-def _check_reference(name: str) -> None:
-    """Raise an error for an unknown reference, before any work."""
-    from importlib.resources import files
-
-    place = Path(str(files("moldiff.metrics") / "reference"))
-    names = ["none", *(path.stem for path in place.glob("*.json"))]
-    if name not in names:
-        raise InputError(f"There is no reference '{name}'.", fix=did_you_mean(name, names))

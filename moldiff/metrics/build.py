@@ -1,4 +1,4 @@
-"""Make a `Reference` from molecules: done once per data set, see scripts/build_reference.py."""
+"""Make a `Reference` from molecules: done once per data set, see `moldiff data reference`."""
 
 from __future__ import annotations
 
@@ -9,17 +9,22 @@ from typing import Any
 from rdkit import Chem, rdBase
 
 from moldiff.chem import xtb
+from moldiff.chem.ring_systems import ring_systems
+from moldiff.chem.validity import sanitised
 from moldiff.errors import InputError
-from moldiff.metrics import graph, lookup
+from moldiff.metrics import composition, graph, lookup
+from moldiff.metrics.bands import DEFAULT, by_band
 from moldiff.metrics.distributions import Distributions, pool
 from moldiff.metrics.geometry import features
 from moldiff.metrics.novelty import SmilesSet
+from moldiff.metrics.parallel import Progress
 from moldiff.metrics.reference_data import Reference
 from moldiff.metrics.sample import Sample, samples
 from moldiff.metrics.study import DETAILS, PROTOCOLS, Settings, Study
 from moldiff.metrics.table import METRICS
+from moldiff.metrics.value import Value
 
-__all__ = ["build_reference", "refresh_row"]
+__all__ = ["build_reference", "refresh_data", "refresh_row"]
 
 _CHUNK = 1000
 
@@ -32,6 +37,7 @@ def build_reference(
     row: Iterable[Chem.Mol],
     settings: Settings,
     info: Mapping[str, Any],
+    progress: Progress | None = None,
 ) -> Reference:
     """Measure the data: identities of ``train``, distributions of ``test``, metrics of ``row``.
 
@@ -43,7 +49,7 @@ def build_reference(
     judged = samples(row)
     facts = {**info, "rdkit": rdBase.rdkitVersion, "xtb": xtb.version()}
     reference = replace(reference, info={**facts, "row_molecules": len(judged)})
-    return _measured(reference, judged, tuple(PROTOCOLS), settings)
+    return _measured(reference, judged, tuple(PROTOCOLS), settings, progress)
 
 
 def refresh_row(
@@ -75,31 +81,76 @@ def refresh_row(
     return _measured(reference, judged, protocols, settings)
 
 
-def _measured(
-    reference: Reference, row: Sequence[Sample], protocols: Collection[str], settings: Settings
+def refresh_data(
+    reference: Reference, *, train: Iterable[Chem.Mol], test: Iterable[Chem.Mol]
 ) -> Reference:
-    study = Study(row, reference, settings)
+    """Find the ring systems of ``train`` and the distributions of ``test`` again.
+
+    All else stays as it is, the training set's identities too.
+    """
+    rings = SmilesSet.of({system for sample in _samples(train) for system in _rings(sample)})
+    return replace(reference, rings=rings, distributions=_distribution(test))
+
+
+def _measured(
+    reference: Reference,
+    row: Sequence[Sample],
+    protocols: Collection[str],
+    settings: Settings,
+    progress: Progress | None = None,
+) -> Reference:
+    study = Study(row, reference, settings, progress)
     chosen = [metric for metric in METRICS.values() if metric.protocol in protocols]
     values = {**reference.row, **{metric.name: study.value(metric) for metric in chosen}}
     details = {name: study.detail(name) for name in DETAILS if name in protocols}
     return replace(
         reference,
+        bands=_bands(reference, study, protocols),
         row={name: values[name] for name in METRICS if name in values},
         details={**reference.details, **details},
     )
 
 
+def _bands(
+    reference: Reference, study: Study, protocols: Collection[str]
+) -> dict[str, dict[str, Value]]:
+    """The bands of sizes in which the data has molecules."""
+    found: dict[str, dict[str, Value]] = {}
+    for band, values in by_band(study, DEFAULT, protocols).items():
+        known = {**reference.bands.get(band, {}), **values}
+        if any(value.n for value in known.values()):
+            found[band] = {name: known[name] for name in METRICS if name in known}
+    return found
+
+
 def _identities(name: str, train: Iterable[Chem.Mol]) -> Reference:
-    graphs, looks = set(), set()
+    graphs: set[str] = set()
+    looks: set[str] = set()
+    rings: set[str] = set()
     for sample in _samples(train):
         judged, looked = graph.judge((sample, None)), lookup.look_up(sample)
         graphs.update([judged.smiles] if judged.smiles else [])
         looks.update([looked.smiles] if looked.smiles else [])
-    return Reference(name, SmilesSet.of(graphs), SmilesSet.of(looks), Distributions({}, {}))
+        rings.update(_rings(sample))
+    return Reference(
+        name,
+        SmilesSet.of(graphs),
+        SmilesSet.of(looks),
+        Distributions({}, {}),
+        SmilesSet.of(rings),
+    )
+
+
+def _rings(sample: Sample) -> frozenset[str]:
+    mol = sanitised(sample.mol)
+    return frozenset() if mol is None else ring_systems(mol)
 
 
 def _distribution(test: Iterable[Chem.Mol]) -> Distributions:
-    return pool([features(sample) for sample in _samples(test)]).distributions()
+    rows = [(features(sample), composition.count(sample)) for sample in _samples(test)]
+    found = pool([row for row, _ in rows]).distributions()
+    counts = {**found.counts, **composition.histograms([counted for _, counted in rows])}
+    return replace(found, counts=counts)
 
 
 def _samples(mols: Iterable[Chem.Mol]) -> Iterator[Sample]:

@@ -13,15 +13,18 @@ JSON Schema.  Its keys:
   that no record has are left out;
 - ``versions``: of the software (null: not installed), and under "cpu" the processor's model name;
 - ``settings``, ``seconds``, ``warnings``;
-- ``protocols``: name ("lookup", "graph", "posebusters", "relaxation" with MMFF94, "xtb" for
-  relaxation with GFN2-xTB, "distributions") -> ``title``, ``description``, ``seconds`` and
-  ``failures`` (reason -> count);
+- ``protocols``: name ("lookup", "graph", "corrected", "posebusters", "relaxation" with MMFF94,
+  "xtb" for relaxation with GFN2-xTB, "distributions", "composition") -> ``title``,
+  ``description``, ``seconds`` and ``failures`` (reason -> count);
 - ``metrics``: name -> ``protocol``, ``label``, ``description``, ``unit``, ``direction``,
   ``value``, ``n``, ``low``, ``high`` (95 % interval or null), ``reason`` (why ``value`` is null)
   and ``data`` (the same five numbers for the data itself, or null);
-- ``details``: "posebusters" (check -> result) and "distributions" (class -> result).
+- ``details``: "posebusters" (check -> result), "relaxation" and "xtb" ("drop_median.mean" and
+  "drop_median.deviation" over five subsets, and so on) and "distributions" (class -> result);
+- ``bands``: "10-18" (heavy atoms) -> ``n`` and ``metrics`` (name -> the five numbers and ``data``);
+  empty where the molecules are in one band at most and none were asked for.
 
-Rates are fractions from 0 to 1; null stands for "not applicable".
+Rates are fractions from 0 to 1, and "points" differences of them; null stands for "not applicable".
 """
 
 from __future__ import annotations
@@ -29,18 +32,20 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
 from rdkit import Chem, rdBase
 
 from moldiff.io import Record, read_molecules
 from moldiff.metrics import METRICS, PROTOCOLS, Reference, Settings, Study, Value, samples
+from moldiff.metrics.bands import DEFAULT, Band, by_band
 from moldiff.metrics.parallel import Progress
 from moldiff.metrics.provenance import provenance, versions
+from moldiff.metrics.reference_data import located
+from moldiff.metrics.show import bands_table, metrics_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -69,6 +74,8 @@ class Report:
         Counts of "given", "inferred" and "none".
     provenance:
         Tag -> its distinct values, see `moldiff.metrics.provenance`.
+    bands:
+        Results of the molecules of each band of sizes, see `moldiff.metrics.bands`.
     reference:
         What it was compared with; None without.
     """
@@ -78,6 +85,7 @@ class Report:
     bonds: Mapping[str, int]
     values: Mapping[str, Value]
     details: Mapping[str, Mapping[str, Value]]
+    bands: Mapping[str, Mapping[str, Value]]
     failures: Mapping[str, Mapping[str, int]]
     seconds: Mapping[str, float]
     provenance: Mapping[str, tuple[str, ...]]
@@ -128,6 +136,20 @@ class Report:
                 group: {name: value.to_dict() for name, value in entries.items()}
                 for group, entries in self.details.items()
             },
+            "bands": {band: self._band(band) for band in self.bands},
+        }
+
+    def _band(self, band: str) -> dict[str, Any]:
+        known = {} if self.reference is None else self.reference.bands.get(band, {})
+        return {
+            "n": self.bands[band]["graph.validity"].n,
+            "metrics": {
+                name: {
+                    **value.to_dict(),
+                    "data": known[name].to_dict() if name in known else None,
+                }
+                for name, value in self.bands[band].items()
+            },
         }
 
     def to_json(self) -> str:
@@ -136,31 +158,11 @@ class Report:
 
     def table(self) -> Table:
         """Return a rich table of all metrics beside the data's own row."""
-        from rich.table import Table
+        return metrics_table(self)
 
-        table = Table(title=f"{self.n} molecules", caption=self._caption())
-        table.add_column("metric")
-        for head in ("value", "95 %", "of", *(["data"] if self.reference else [])):
-            table.add_column(head, justify="right")
-        row = {} if self.reference is None else self.reference.row
-        for protocol, about in PROTOCOLS.items():
-            table.add_section()
-            table.add_row(f"[bold]{about.title}[/bold]")
-            for name, metric in METRICS.items():
-                if metric.protocol == protocol:
-                    cells = _cells(self.values[name], metric.unit)
-                    data = [_number(row[name].value, metric.unit)] if name in row else []
-                    table.add_row(f"  {_title(metric.label, metric.unit)}", *cells, *data)
-        return table
-
-    def _caption(self) -> str:
-        used = ", ".join(f"{name} {number}" for name, number in self.versions.items() if number)
-        lines = [f"{self.seconds['total']:.1f} s; {used}"]
-        if self.reference is not None:
-            lines.append(f"data: {self.reference.info.get('row', self.reference.name)}")
-        reasons = {v.reason for v in self.values.values() if v.reason}
-        lines += [f"–: {reason}" for reason in sorted(reasons)]
-        return "\n".join([*lines, *self.warnings])
+    def bands_table(self) -> Table | None:
+        """Return a rich table of the bands of sizes; None without any."""
+        return bands_table(self) if self.bands else None
 
 
 def evaluate(
@@ -171,6 +173,7 @@ def evaluate(
     relax: int | None = 1000,
     xtb: int | None = 100,
     net_charge: int | None = 0,
+    bands: Sequence[Band] | None = None,
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> Report:
@@ -182,12 +185,16 @@ def evaluate(
         A file or many; records of `moldiff.io.read_molecules`; or RDKit molecules (None for
         one that could not be made).  They are not changed.
     reference:
-        What to compare with: a name, a `Reference`, or None for nothing.
+        What to compare with: a name, a data set or its reference's folder (see
+        `moldiff.metrics.reference_data.located`), a `Reference`, or None for nothing.
     posebusters, relax, xtb:
         At most so many molecules for the three slow protocols (PoseBusters; relaxation with
         MMFF94 and with GFN2-xTB, if the program xtb is there); None for all, 0 for none.
     net_charge:
         Charge a strictly valid molecule must have (and that of inferred graphs); None: any.
+    bands:
+        Smallest and largest numbers of heavy atoms: some metrics are given for the molecules of
+        each band, too.  By default those of drug-like molecules, if these are in two at least.
     jobs:
         Number of processes.
     progress:
@@ -196,16 +203,19 @@ def evaluate(
     Raises
     ------
     InputError
-        For a file that is missing, unreadable, empty or of unknown kind.
+        For a file that is missing, unreadable, empty or of unknown kind, or an unknown reference.
     DataError
-        For an unknown or damaged reference.
+        For a damaged reference.
     """
     start = time.perf_counter()
-    known = Reference.load(reference) if isinstance(reference, str) else reference
+    known = Reference.load(*located(reference)) if isinstance(reference, str) else reference
     settings = Settings(posebusters, relax, xtb, net_charge, jobs)
     items = list(_records(records))
     study = Study(samples(items, net_charge=net_charge), known, settings, progress)
     values, details = study.values(), study.details()
+    parted = by_band(study, DEFAULT if bands is None else bands)
+    if bands is None and sum(part["graph.validity"].n > 0 for part in parted.values()) < 2:
+        parted = {}
     bonds = Counter(sample.bonds for sample in study.samples)
     sources = dict.fromkeys(r.source for r in items if isinstance(r, Record) and r.source)
     return Report(
@@ -214,6 +224,7 @@ def evaluate(
         bonds={kind: bonds.get(kind, 0) for kind in ("given", "inferred", "none")},
         values=values,
         details=details,
+        bands=parted,
         failures=study.failures(),
         seconds={**study.seconds, "total": round(time.perf_counter() - start, 3)},
         provenance=provenance(item.tags for item in items if isinstance(item, Record)),
@@ -246,23 +257,3 @@ def _warnings(bonds: Mapping[str, int], reference: Reference | None) -> Iterator
             f"the reference was built with RDKit {built}, this is {rdBase.rdkitVersion}: "
             "canonical SMILES may differ, and novelty with them"
         )
-
-
-_DIGITS = {"rate": 1, "kcal/mol": 2, "Å": 4, "degrees": 2, "count": 3}
-
-
-def _number(value: float | None, unit: str) -> str:
-    if value is None or not np.isfinite(value):
-        return "–"
-    return f"{value * (100 if unit == 'rate' else 1):.{_DIGITS[unit]}f}"
-
-
-def _cells(value: Value, unit: str) -> list[str]:
-    known = value.low is not None and value.high is not None
-    interval = f"{_number(value.low, unit)} to {_number(value.high, unit)}" if known else ""
-    return [_number(value.value, unit), interval, str(value.n) if value.n else ""]
-
-
-def _title(label: str, unit: str) -> str:
-    shown = {"rate": "%", "count": ""}.get(unit, unit)
-    return f"{label}, {shown}" if shown else label

@@ -4,7 +4,8 @@ E. Hoogeboom et al., "Equivariant diffusion for molecule generation in 3D", ICML
 and after it GeoLDM, EquiFM, UniGEM and others.  Only elements and coordinates count; bonds
 and charges the file may hold are ignored.  Two atoms are bonded where their distance is below
 the table's length plus a margin, with the largest order that fits.  An atom is stable if its
-orders sum exactly to its valence (H 1, C 4, N 3, O 2, F 1; no charges).  A molecule is valid
+orders sum exactly to its valence (H 1, C 4, N 3, O 2, F 1, and those of EDM's further elements,
+among them P, S, Cl, Br and I; no charges).  A molecule is valid
 if RDKit sanitises it, implicit hydrogens allowed; its identity is the SMILES of its largest
 fragment.
 """
@@ -27,15 +28,32 @@ from moldiff.metrics.sample import Sample
 
 __all__ = ["VALENCES", "Looked", "Lookup", "bond_orders", "look_up", "measure"]
 
-ELEMENTS = ("H", "C", "N", "O", "F")
-VALENCES = {"H": 1, "C": 4, "N": 3, "O": 2, "F": 1}  # EDM's: they define the metric
+#: EDM's valences: they define the metric. Sulfur's is four, so that thiols are not stable.
+VALENCES: dict[str, tuple[int, ...]] = {
+    "H": (1,), "C": (4,), "N": (3,), "O": (2,), "F": (1,), "B": (3,), "Si": (4,), "P": (3, 5),
+    "S": (4,), "Cl": (1,), "As": (3,), "Br": (1,), "I": (1,),
+}  # fmt: skip
+ELEMENTS = tuple(VALENCES)
 
-# pm; single, double, triple
+# EDM's lengths in pm; single, double, triple. A pair that is not here is never bonded. Double bonds
+# of C and S, of which EDM knows one direction only, count in both.
 _LENGTHS: dict[str, tuple[int, ...]] = {
-    "HH": (74,), "HC": (109,), "HN": (101,), "HO": (96,), "HF": (92,),
-    "CC": (154, 134, 120), "CN": (147, 129, 116), "CO": (143, 120, 113), "CF": (135,),
-    "NN": (145, 125, 110), "NO": (140, 121), "NF": (136,),
-    "OO": (148, 121), "OF": (142,), "FF": (142,),
+    "H-H": (74,), "H-C": (109,), "H-N": (101,), "H-O": (96,), "H-F": (92,),
+    "C-C": (154, 134, 120), "C-N": (147, 129, 116), "C-O": (143, 120, 113), "C-F": (135,),
+    "N-N": (145, 125, 110), "N-O": (140, 121), "N-F": (136,),
+    "O-O": (148, 121), "O-F": (142,), "F-F": (142,),
+    "H-B": (119,), "H-Si": (148,), "H-P": (144,), "H-S": (134,), "H-Cl": (127,), "H-As": (152,),
+    "H-Br": (141,), "H-I": (161,),
+    "C-Si": (185,), "C-P": (184,), "C-S": (182, 160), "C-Cl": (177,), "C-Br": (194,),
+    "C-I": (214,),
+    "N-P": (177,), "N-S": (168,), "N-Cl": (175,), "N-Br": (214,), "N-I": (222,),
+    "O-Si": (163,), "O-P": (163, 150), "O-S": (151,), "O-Cl": (164,), "O-Br": (172,),
+    "O-I": (194,),
+    "F-Si": (160,), "F-P": (156,), "F-S": (158,), "F-Cl": (166,), "F-Br": (178,), "F-I": (187,),
+    "B-Cl": (175,), "Si-Si": (233,), "Si-S": (200,), "Si-Cl": (202,), "Si-Br": (215,),
+    "Si-I": (243,), "P-P": (221,), "P-S": (210, 186), "P-Cl": (203,), "P-Br": (222,),
+    "S-S": (204,), "S-Cl": (207,), "S-Br": (225,), "S-I": (234,), "Cl-Cl": (199,),
+    "Cl-Br": (214,), "Br-Br": (228,), "I-I": (266,),
 }  # fmt: skip
 _MARGINS = (10, 5, 3)
 
@@ -45,7 +63,7 @@ def _thresholds() -> npt.NDArray[np.float64]:
     k = len(ELEMENTS)
     table = np.zeros((3, k + 1, k + 1))
     for pair, lengths in _LENGTHS.items():
-        i, j = ELEMENTS.index(pair[0]), ELEMENTS.index(pair[1])
+        i, j = map(ELEMENTS.index, pair.split("-"))
         for order, length in enumerate(lengths):
             table[order, i, j] = table[order, j, i] = (length + _MARGINS[order]) / 100
     return table
@@ -53,7 +71,8 @@ def _thresholds() -> npt.NDArray[np.float64]:
 
 _THRESHOLDS = _thresholds()
 _INDEX = {symbol: k for k, symbol in enumerate(ELEMENTS)}
-_VALENCE = np.array([*(VALENCES[e] for e in ELEMENTS), -1])
+# (k + 1, 7) whether a sum of orders is a valence: 6 and more are none, as are other elements'.
+_STABLE = np.array([[v in VALENCES.get(e, ()) for v in range(7)] for e in (*ELEMENTS, "")])
 
 
 @dataclass(frozen=True)
@@ -102,7 +121,7 @@ def look_up(sample: Sample) -> Looked:
         return Looked(n, 0, False, None, "non-finite coordinates")
     kinds = np.array([_INDEX.get(symbol, len(ELEMENTS)) for symbol in sample.symbols])
     orders = bond_orders(kinds, sample.positions)
-    stable = orders.sum(axis=0) == _VALENCE[kinds]
+    stable = _STABLE[kinds, np.minimum(orders.sum(axis=0), 6)]
     count = int(stable.sum())
     other = sorted({symbol for symbol in sample.symbols if symbol not in _INDEX})
     if other:

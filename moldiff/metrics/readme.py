@@ -39,6 +39,29 @@ _GEOMETRY = (
     ("GFN2-xTB energy drop on relaxing, median", "xtb.drop_median", 1, " kcal/mol"),
     ("heavy-atom RMSD on relaxing with GFN2-xTB, median", "xtb.rmsd_median", 1, " Å"),
 )
+_COMPOSITION = tuple(
+    (label, f"composition.{name}", factor, " %" if factor == 100 else "")
+    for label, name, factor in (
+        ("aromatic", "aromatic", 100),
+        ("acyclic", "acyclic", 100),
+        ("with a triple bond", "triple_bond", 100),
+        ("with a formal charge", "charged", 100),
+        ("N atoms", "nitrogens", 1),
+        ("O atoms", "oxygens", 1),
+        ("F atoms", "fluorines", 1),
+        ("heavy atoms", "heavy_atoms", 1),
+        ("rings", "rings", 1),
+        ("rings of three", "rings_3", 1),
+        ("rings of four", "rings_4", 1),
+        ("rings of five", "rings_5", 1),
+        ("rings of six", "rings_6", 1),
+        ("larger rings", "rings_7_up", 1),
+        ("total variation distance of elements", "element_distance", 100),
+        ("total variation distance of charges", "charge_distance", 100),
+        ("total variation distance of ring sizes", "ring_size_distance", 100),
+        ("total variation distance of numbers of heavy atoms", "heavy_atoms_distance", 100),
+    )
+)
 
 
 _Report = Mapping[str, Any]
@@ -84,10 +107,8 @@ def results_section(reports: Sequence[_Report], published: Path) -> str:
             _GRAPH,
         ),
         "**Geometry**:",
-        markdown_table(
-            ("", *(_label(name, own) for name in own), "data", "molecules of each"),
-            (cells for row in _GEOMETRY if (cells := _geometry(own.values(), *row))),
-        ),
+        _columns(own, _GEOMETRY),
+        *_composition(own),
         "† quoted second-hand, not re-read in the paper. Sources of the published rows: "
         "`datasets/qm9/published.yaml`.",
     ]
@@ -204,10 +225,29 @@ def _table(
     return markdown_table(head, rows)
 
 
-def _geometry(
+def _composition(own: Mapping[str, Sequence[_Report]]) -> list[str]:
+    """What the molecules are made of; nothing where every report is older than that."""
+    keys = {key for reports in own.values() for report in reports for key in report["metrics"]}
+    if not keys & {key for _, key, *_ in _COMPOSITION}:
+        return []
+    heading = "**Composition** (shares of the molecules, and atoms and rings per molecule):"
+    return [heading, _columns(own, _COMPOSITION)]
+
+
+def _columns(
+    own: Mapping[str, Sequence[_Report]], rows: Iterable[tuple[str, str, float, str]]
+) -> str:
+    """A table with a column for each model beside the data's."""
+    return markdown_table(
+        ("", *(_label(name, own) for name in own), "data", "molecules of each"),
+        (cells for row in rows if (cells := _row(own.values(), *row))),
+    )
+
+
+def _row(
     models: Iterable[Sequence[_Report]], label: str, key: str, factor: float, unit: str
 ) -> tuple[str, ...]:
-    """A row of the geometry, one cell for each model; none where every report lacks the metric."""
+    """A row, one cell for each model; none where every report lacks the metric."""
     # reports of older versions lack some
     found = [[r["metrics"][key] for r in reports if key in r["metrics"]] for reports in models]
     known = [entry for entries in found for entry in entries]

@@ -1,8 +1,8 @@
 """What ships with the package to compare with: training set, distributions, the data's own row.
 
-A reference is three files in one folder, made by ``scripts/build_reference.py``:
+A reference is three files in one folder, made by ``moldiff data reference``:
 ``NAME.json`` (provenance, versions, checksums, the row), ``NAME-smiles.npz`` (hashes of the
-training set in both protocols) and ``NAME-distributions.npz``.
+training set in both protocols, and of its ring systems) and ``NAME-distributions.npz``.
 """
 
 from __future__ import annotations
@@ -17,14 +17,54 @@ from typing import Any
 
 import numpy as np
 
-from moldiff.errors import DataError, did_you_mean
+from moldiff.errors import DataError, InputError, did_you_mean
 from moldiff.metrics.distributions import Distribution, Distributions
 from moldiff.metrics.novelty import SmilesSet
 from moldiff.metrics.value import Value
 
-__all__ = ["Reference"]
+__all__ = ["Reference", "beside", "located"]
 
 _SCHEMA = 1
+
+
+def beside(store: Path) -> Path:
+    """Return the folder of a data set's reference, where no other is given."""
+    return store.resolve().with_name(f"{store.resolve().name}.reference")
+
+
+def located(text: str) -> tuple[str, Path]:
+    """Return name and folder of a reference.
+
+    Parameters
+    ----------
+    text:
+        The name of one that ships with the package; the folder of one that ``moldiff data
+        reference`` made; or the data set that it was made of.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    place, shipped = Path(text), Path(str(files("moldiff.metrics") / "reference"))
+    if (shipped / f"{text}.json").is_file():
+        return text, shipped
+    store = (place / "store.json").is_file()
+    folder = beside(place) if store else place
+    names = sorted(path.stem for path in folder.glob("*.json")) if folder.is_dir() else []
+    if len(names) == 1:
+        return names[0], folder
+    if store:
+        raise InputError(
+            f"The data set {place} has not been measured.", fix=f"moldiff data reference {place}"
+        )
+    if place.is_dir():
+        raise InputError(
+            f"The folder {place} holds {len(names)} references, not one.",
+            fix="Give a data set, or the folder that moldiff data reference wrote.",
+        )
+    known = [path.stem for path in shipped.glob("*.json")]
+    raise InputError(f"There is no reference '{text}'.", fix=did_you_mean(text, ["none", *known]))
 
 
 @dataclass(frozen=True)
@@ -39,10 +79,14 @@ class Reference:
         The training set's identities in protocol B and in protocol A.
     distributions:
         Of the test split.
+    rings:
+        The training set's ring systems; None in a reference of an older version.
     row:
         Metric name -> what the data itself scores.
     details:
         Finer results of the data itself, as in a report's ``details``.
+    bands:
+        Band of sizes -> metric name -> what the data of that band scores.
     info:
         Where all this comes from, with which versions (plain JSON values).
     """
@@ -51,8 +95,10 @@ class Reference:
     graph: SmilesSet
     lookup: SmilesSet
     distributions: Distributions
+    rings: SmilesSet | None = None
     row: Mapping[str, Value] = field(default_factory=dict)
     details: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+    bands: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     info: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -80,11 +126,12 @@ class Reference:
                 SmilesSet.from_deltas(arrays["smiles"]["graph"]),
                 SmilesSet.from_deltas(arrays["smiles"]["lookup"]),
                 _distributions(arrays["distributions"], meta["sizes"]),
+                SmilesSet.from_deltas(arrays["smiles"]["rings"])
+                if "rings" in arrays["smiles"]
+                else None,
                 {key: Value.from_dict(value) for key, value in meta["row"].items()},
-                {
-                    group: {key: Value.from_dict(value) for key, value in entries.items()}
-                    for group, entries in meta["details"].items()
-                },
+                _groups(meta["details"]),
+                _groups(meta.get("bands", {})),
                 meta["info"],
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -97,6 +144,8 @@ class Reference:
         """Write the three files into an existing folder."""
         place = Path(folder)
         sets = {"graph": self.graph.to_deltas(), "lookup": self.lookup.to_deltas()}
+        if self.rings is not None:
+            sets["rings"] = self.rings.to_deltas()
         # Mean distance of 1e5 hashes in 2^40 is 1e7, so that differences fit 32 bits.
         small = {key: _shrunk(value) for key, value in sets.items()}
         _save(place / f"{self.name}-smiles.npz", small)
@@ -117,13 +166,25 @@ class Reference:
                 for part in ("smiles", "distributions")
             },
             "row": {key: value.to_dict() for key, value in self.row.items()},
-            "details": {
-                group: {key: value.to_dict() for key, value in entries.items()}
-                for group, entries in self.details.items()
-            },
+            "details": _plain(self.details),
+            "bands": _plain(self.bands),
         }
         text = json.dumps(meta, indent=1, ensure_ascii=False) + "\n"
         (place / f"{self.name}.json").write_text(text, encoding="utf-8")
+
+
+def _groups(data: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Value]]:
+    return {
+        group: {key: Value.from_dict(value) for key, value in entries.items()}
+        for group, entries in data.items()
+    }
+
+
+def _plain(groups: Mapping[str, Mapping[str, Value]]) -> dict[str, dict[str, Any]]:
+    return {
+        group: {key: value.to_dict() for key, value in entries.items()}
+        for group, entries in groups.items()
+    }
 
 
 def _save(path: Path, arrays: dict[str, Any]) -> None:

@@ -1,15 +1,20 @@
 """Relaxation: how far is a molecule from the nearest minimum of an energy?
 
-Measured for each method that can minimise: the drop of the energy in kcal/mol and the RMSD of
-the heavy atoms after superposition (W. Kabsch, Acta Cryst. A 32, 922, 1976).  Only strictly
-valid molecules can be relaxed.  The methods are the force field MMFF94 (T. A. Halgren,
-J. Comput. Chem. 17, 490, 1996) as implemented in RDKit, and GFN2-xTB (`moldiff.chem.xtb`).
+Measured for each method that can minimise: the drop of the energy in kcal/mol, the RMSD of the
+heavy atoms after superposition (W. Kabsch, Acta Cryst. A 32, 922, 1976), and the absolute changes
+of bond lengths, angles and torsions, those of hydrogens included (as in F. Nikitin et al.,
+"GEOM-Drugs Revisited", 2025; their mean and standard deviation over five subsets are
+`Relaxation.subsets`).  Only strictly valid molecules can be relaxed.  The methods are the force
+field MMFF94 (T. A. Halgren, J. Comput. Chem. 17, 490, 1996) as implemented in RDKit, and GFN2-xTB
+(`moldiff.chem.xtb`).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,23 +26,41 @@ from moldiff.chem.minimum import Minimum
 from moldiff.chem.quiet import quiet
 from moldiff.chem.validity import sanitised
 from moldiff.geometry.arrays import superposed_rmsd
+from moldiff.metrics.internal import Internal, changes
 from moldiff.metrics.parallel import Progress, each
 from moldiff.metrics.sample import Sample
-from moldiff.metrics.value import Value, bootstrap
+from moldiff.metrics.value import Value, bootstrap, missing
 
 __all__ = ["GFN2", "MMFF94", "Method", "Relaxation", "Relaxed", "measure"]
 
 _MAX_STEPS = 2000
+_SUBSETS = 5  # of the corrected GEOM-Drugs protocol
 
 Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Relaxed:
-    """Energy drop (kcal/mol, positive) and heavy-atom RMSD (Å), or the reason for neither."""
+    """What relaxing a molecule changed, or the reason why that is not known.
 
-    drop: float
-    rmsd: float
+    Attributes
+    ----------
+    drop, rmsd:
+        Drop of the energy (kcal/mol, positive) and RMSD of the heavy atoms (Å).
+    heavy:
+        Number of heavy atoms.
+    bonds, angles, torsions:
+        Sum of the absolute changes (Å, degrees, degrees), and of how many.
+    reason:
+        None where all else is known.
+    """
+
+    drop: float = math.nan
+    rmsd: float = math.nan
+    heavy: int = 0
+    bonds: tuple[float, int] = (0.0, 0)
+    angles: tuple[float, int] = (0.0, 0)
+    torsions: tuple[float, int] = (0.0, 0)
     reason: str | None = None
 
 
@@ -74,11 +97,13 @@ class Method:
             return _failed("energy is not finite")
         heavy = [atom.GetIdx() for atom in copy.GetAtoms() if atom.GetAtomicNum() > 1]
         apart = superposed_rmsd(start[heavy], found.positions[heavy]) if heavy else 0.0
-        return Relaxed(float(found.drop), float(apart))
+        moved = changes(Internal.of(copy), start, found.positions)
+        bonds, angles, torsions = ((float(change.sum()), len(change)) for change in moved)
+        return Relaxed(float(found.drop), float(apart), len(heavy), bonds, angles, torsions)
 
 
 def _failed(reason: str) -> Relaxed:
-    return Relaxed(float("nan"), float("nan"), reason)
+    return Relaxed(reason=reason)
 
 
 def _mmff94(mol: Chem.Mol) -> Minimum | str:
@@ -105,37 +130,100 @@ GFN2 = Method("xtb", xtb.optimise, xtb.lacking)
 
 @dataclass(frozen=True)
 class Relaxation:
-    """All relaxed molecules."""
+    """All molecules considered: None stands for one that is not strictly valid."""
 
-    rows: tuple[Relaxed, ...]
+    rows: tuple[Relaxed | None, ...]
+
+    @property
+    def known(self) -> list[Relaxed]:
+        """Those that were relaxed."""
+        return [row for row in self.rows if row is not None and row.reason is None]
 
     def failures(self) -> list[str]:
         """Reasons of the molecules that could not be relaxed."""
-        return [row.reason for row in self.rows if row.reason is not None]
-
-    def _statistic(self, column: str, function: Callable[[Array], float]) -> Value:
-        known = np.array([getattr(row, column) for row in self.rows if row.reason is None])
-        return bootstrap(known, function, "no molecule could be relaxed")
+        return [row.reason for row in self.rows if row is not None and row.reason is not None]
 
     def drop_median(self) -> Value:
         """Median energy drop, kcal/mol."""
-        return self._statistic("drop", lambda x: float(np.median(x)))
+        return self._statistic(_drop, np.median)
 
     def drop_mean(self) -> Value:
         """Mean energy drop, kcal/mol."""
-        return self._statistic("drop", lambda x: float(np.mean(x)))
+        return self._statistic(_drop, np.mean)
 
     def drop_p90(self) -> Value:
         """90th percentile of the energy drop, kcal/mol."""
-        return self._statistic("drop", lambda x: float(np.quantile(x, 0.9)))
+        return self._statistic(_drop, lambda x: np.quantile(x, 0.9))
+
+    def drop_per_atom(self) -> Value:
+        """Median energy drop per heavy atom, kcal/mol."""
+        return self._statistic(lambda row: row.drop / max(row.heavy, 1), np.median)
 
     def rmsd_median(self) -> Value:
         """Median heavy-atom RMSD, Å."""
-        return self._statistic("rmsd", lambda x: float(np.median(x)))
+        return self._statistic(lambda row: row.rmsd, np.median)
 
     def rmsd_mean(self) -> Value:
         """Mean heavy-atom RMSD, Å."""
-        return self._statistic("rmsd", lambda x: float(np.mean(x)))
+        return self._statistic(lambda row: row.rmsd, np.mean)
+
+    def bond_change(self) -> Value:
+        """Mean absolute change of all bond lengths, Å; the interval resamples molecules."""
+        return self._change(lambda row: row.bonds, "bonds")
+
+    def angle_change(self) -> Value:
+        """Mean absolute change of all bond angles, degrees; the interval resamples molecules."""
+        return self._change(lambda row: row.angles, "angles")
+
+    def torsion_change(self) -> Value:
+        """Mean absolute change of all torsions, degrees; the interval resamples molecules."""
+        return self._change(lambda row: row.torsions, "torsions")
+
+    def subsets(self) -> dict[str, Value]:
+        """Mean and standard deviation of some of these over five subsets.
+
+        Names are ``drop_median.mean`` and ``drop_median.deviation``; n counts relaxed molecules.
+        """
+        # Every fifth molecule, so that subsets of a sorted file are alike.
+        parts = [Relaxation(tuple(self.known[k::_SUBSETS])) for k in range(_SUBSETS)]
+        found = {}
+        for name, measure_of in _OF_SUBSETS.items():
+            values = [measure_of(part) for part in parts]
+            lacking = next((value.reason for value in values if value.reason), None)
+            for word, function in (("mean", np.mean), ("deviation", np.std)):
+                number = float(function([value.value for value in values]))
+                found[f"{name}.{word}"] = (
+                    missing(f"a subset of five: {lacking}")
+                    if lacking
+                    else Value(number, len(self.known))
+                )
+        return found
+
+    def _statistic(self, of: Callable[[Relaxed], float], function: Callable[[Array], Any]) -> Value:
+        values = np.array([of(row) for row in self.known])
+        return bootstrap(values, lambda x: float(function(x)), "no molecule could be relaxed")
+
+    def _change(self, of: Callable[[Relaxed], tuple[float, int]], what: str) -> Value:
+        sums = np.array([of(row) for row in self.known if of(row)[1]])
+        reason = f"no relaxed molecule has {what}"
+        return bootstrap(sums, lambda x: float(x[:, 0].sum() / x[:, 1].sum()), reason)
+
+
+def _drop(row: Relaxed) -> float:
+    return row.drop
+
+
+_OF_SUBSETS: dict[str, Callable[[Relaxation], Value]] = {
+    function.__name__: function
+    for function in (
+        Relaxation.drop_median,
+        Relaxation.drop_mean,
+        Relaxation.rmsd_mean,
+        Relaxation.bond_change,
+        Relaxation.angle_change,
+        Relaxation.torsion_change,
+    )
+}
 
 
 def measure(
@@ -153,6 +241,18 @@ def measure(
         return lacking
     if all(sample.positions is None for sample, _ in items):
         return "no three-dimensional coordinates"
-    shown = [sample.mol for sample, valid in items if valid and sample.positions is not None]
-    rows = each(method.relax, shown, jobs=jobs, stage=method.stage, progress=progress)
-    return Relaxation(tuple(rows))
+    relaxed = iter(
+        each(
+            method.relax,
+            [sample.mol for sample, valid in items if valid and sample.positions is not None],
+            jobs=jobs,
+            stage=method.stage,
+            progress=progress,
+        )
+    )
+    return Relaxation(
+        tuple(
+            next(relaxed) if valid and sample.positions is not None else None
+            for sample, valid in items
+        )
+    )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from moldiff.chem.validity import reason_kind
-from moldiff.metrics import distributions, graph, lookup, poses, relaxation
+from moldiff.metrics import composition, corrected, distributions, graph, lookup, poses, relaxation
 from moldiff.metrics.parallel import Progress
 from moldiff.metrics.reference_data import Reference
 from moldiff.metrics.sample import Sample, draw
@@ -80,7 +80,7 @@ class Study:
         return {name: self._failures(name) for name in PROTOCOLS}
 
     def details(self) -> dict[str, Mapping[str, Value]]:
-        """Finer results: PoseBusters per check, distances per class."""
+        """Finer results: PoseBusters per check, relaxation over subsets, distances per class."""
         return {protocol: self.detail(protocol) for protocol in DETAILS}
 
     def detail(self, protocol: str) -> Mapping[str, Value]:
@@ -93,6 +93,10 @@ class Study:
         rows = self.measurement("graph").rows
         pairs = zip(self.samples, (row.failure is None for row in rows), strict=True)
         return draw(list(pairs), size)
+
+    def places(self, protocol: str) -> list[int]:
+        """Index of the sample of each row of a protocol's measurement."""
+        return draw(range(len(self.samples)), getattr(self.settings, SLOW.get(protocol, ""), None))
 
     def _failures(self, protocol: str) -> dict[str, int]:
         measured = self.measurement(protocol)
@@ -128,6 +132,11 @@ def _graph(study: Study) -> Any:
     return graph.measure(study.samples, training, net_charge=charge, **study.options)
 
 
+def _corrected(study: Study) -> Any:
+    training = study.reference.graph if study.reference else None
+    return corrected.measure(study.samples, training, **study.options)
+
+
 def _posebusters(study: Study) -> Any:
     return poses.measure(study.chosen(study.settings.posebusters), **study.options)
 
@@ -145,6 +154,14 @@ def _distributions(study: Study) -> Any:
     return distributions.measure(study.samples, reference, **study.options)
 
 
+def _composition(study: Study) -> Any:
+    known = study.reference
+    if known is None:
+        return composition.measure(study.samples, **study.options)
+    data = known.distributions.counts
+    return composition.measure(study.samples, data, known.rings, **study.options)
+
+
 #: Protocol name -> title, one sentence, how it is run.
 PROTOCOLS: dict[str, Protocol] = {
     "lookup": Protocol(
@@ -157,30 +174,45 @@ PROTOCOLS: dict[str, Protocol] = {
         "The file's bonds and charges, kekulised, against a table of real valences.",
         _graph,
     ),
+    "corrected": Protocol(
+        "C. GEOM-Drugs, corrected",
+        "Valences as aromatic bonds and sum of other orders, against those of drug-like molecules.",
+        _corrected,
+    ),
     "posebusters": Protocol(
-        "C. PoseBusters",
+        "D. PoseBusters",
         "Configuration 'mol'; a molecule that is not strictly valid fails.",
         _posebusters,
     ),
     "relaxation": Protocol(
-        "D. Relaxation with MMFF94",
-        "MMFF94 energy drop and heavy-atom RMSD of the strictly valid molecules.",
+        "E. Relaxation with MMFF94",
+        "What relaxing with MMFF94 changes in the strictly valid molecules.",
         _relaxation,
     ),
     "xtb": Protocol(
-        "E. Relaxation with GFN2-xTB",
-        "GFN2-xTB energy drop and heavy-atom RMSD of the strictly valid molecules, by xtb.",
+        "F. Relaxation with GFN2-xTB",
+        "What relaxing with GFN2-xTB changes in the strictly valid molecules, by xtb.",
         _xtb,
     ),
     "distributions": Protocol(
-        "F. Distributions (Wasserstein-1)",
+        "G. Distributions (Wasserstein-1)",
         "Wasserstein-1 distances to the reference's test split; no filter.",
         _distributions,
     ),
+    "composition": Protocol(
+        "H. Composition",
+        "Shares, means and total variation distances of the molecules RDKit sanitises.",
+        _composition,
+    ),
 }
+
+#: Protocols that are measured of some molecules only -> the setting that says of how many.
+SLOW = {"posebusters": "posebusters", "relaxation": "relax", "xtb": "xtb"}
 
 #: Protocols with finer results -> how to get them from the measurement.
 DETAILS: dict[str, Callable[[Any], Mapping[str, Value]]] = {
     "posebusters": poses.Poses.per_check,
+    "relaxation": relaxation.Relaxation.subsets,
+    "xtb": relaxation.Relaxation.subsets,
     "distributions": distributions.Distances.per_class,
 }

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Value", "bootstrap", "distinct_share", "missing", "rate"]
+__all__ = ["Value", "bootstrap", "bootstrap_distance", "distinct_share", "missing", "rate"]
 
 _Z95 = 1.959963984540054
 _RESAMPLES = 300
@@ -92,12 +92,33 @@ def bootstrap(
     rows: Array, statistic: Callable[[Array], float], reason: str = "no molecules"
 ) -> Value:
     """``statistic(rows)`` with a bootstrap interval over the n rows of ``rows`` (n,) or (n, k)."""
-    n = len(rows)
-    if n == 0:
+    if len(rows) == 0:
         return missing(reason)
-    order = np.lexsort(rows.reshape(n, -1).T[::-1])
-    rows = rows[order]
+    value, low, high = _resampled(rows, statistic)
+    return Value(value, len(rows), low, high)
+
+
+def bootstrap_distance(
+    rows: Array, statistic: Callable[[Array], float], reason: str = "no molecules"
+) -> Value:
+    """Like `bootstrap`, for a distance, which is never negative.
+
+    Noise only adds to a distance that is near 0: resampled ones lie above the value as the value
+    lies above the true distance.  So the interval is as wide below the value (down to 0) as the
+    resampled ones reach above it.
+    """
+    if len(rows) == 0:
+        return missing(reason)
+    value, _, high = _resampled(rows, statistic)
+    half = max(0.0, high - value)
+    return Value(value, len(rows), max(0.0, value - half), value + half)
+
+
+def _resampled(rows: Array, statistic: Callable[[Array], float]) -> tuple[float, float, float]:
+    """The statistic, and the quantiles 0.025 and 0.975 of those of resampled rows."""
+    n = len(rows)
+    rows = rows[np.lexsort(rows.reshape(n, -1).T[::-1])]
     rng = np.random.default_rng(0)
     draws = [statistic(rows[rng.integers(0, n, n)]) for _ in range(_RESAMPLES)]
     low, high = np.quantile(draws, [0.025, 0.975])
-    return Value(float(statistic(rows)), n, float(low), float(high))
+    return float(statistic(rows)), float(low), float(high)

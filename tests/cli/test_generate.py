@@ -32,11 +32,12 @@ def test_generate_evaluate_view_info(run: Run, model_file: Path, tmp_path: Path)
         assert record.tags["strictly_valid"] in ("yes", "no")
 
     report = tmp_path / "report.json"
-    skip = ("--posebusters", 0, "--relax", 2, "--xtb", 1, "--reference", "none")
+    skip = ("--posebusters", 0, "--relax", 2, "--xtb", 1, "--reference", "none", "--bands", "1-30")
     judged = run("evaluate", sdf, "-o", report, *skip)
     assert judged.status == 0, judged.err
-    assert json.loads(report.read_text())["n"] == 5
-    assert "strictly valid" in judged.out
+    told = json.loads(report.read_text())
+    assert told["n"] == told["bands"]["1-30"]["n"] == 5
+    assert "strictly valid" in judged.out and "1-30" in judged.out
 
     page = tmp_path / "out.html"
     shown = run("view", sdf, "--trajectory", frames)

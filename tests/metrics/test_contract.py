@@ -36,13 +36,13 @@ def real(qm9: list[Record], reference: Reference) -> dict[str, Value]:
 
 
 def test_names_are_unique_and_described() -> None:
-    assert len(METRICS) == 38
+    assert len(METRICS) == 81
     for name, metric in METRICS.items():
         assert name == metric.name and metric.protocol in PROTOCOLS
         assert metric.description.endswith(".") and metric.direction in {
             "higher", "lower", "neither",
         }  # fmt: skip
-        assert metric.unit in {"rate", "Å", "degrees", "kcal/mol", "count"}
+        assert metric.unit in {"rate", "points", "Å", "degrees", "kcal/mol", "count"}
 
 
 def well_formed(name: str, value: Value) -> None:
@@ -68,7 +68,9 @@ def test_real_molecules_are_near_the_data_row(
     assert data.reason is None
     if name.split(".")[-1] in ("novelty", "valid_unique_novel"):
         return  # the sample comes from all splits
-    if unit == "rate" and not name.startswith("posebusters"):
+    if METRICS[name].direction == "lower":
+        return
+    if unit == "rate" and not name.startswith(("posebusters", "composition")):
         # QM9's first molecules are small and unlike the bulk: a wide window
         assert ours.value > data.value - 0.2
     if name == "relaxation.drop_median":
@@ -96,7 +98,7 @@ def test_all_hand_made_together(
     failures = study.failures()
     assert failures["graph"]["radical"] == 2 and failures["graph"]["empty"] == 1
     assert not any("valence table" in reason for reason in failures["graph"])
-    assert failures["lookup"]["element outside the table: Cl"] == 1
+    assert not any("outside" in reason for reason in failures["lookup"])
 
 
 def moved(mol: Chem.Mol, rng: np.random.Generator) -> Chem.Mol:
@@ -163,6 +165,10 @@ def test_reference_ships_and_is_small(tmp_path, reference: Reference) -> None:
     reference.save(tmp_path)
     again = Reference.load("qm9", tmp_path)
     assert np.array_equal(again.graph.hashes, reference.graph.hashes)
+    assert again.rings is not None and reference.rings is not None and len(again.rings) > 9000
+    assert np.array_equal(again.rings.hashes, reference.rings.hashes)
+    replace(reference, rings=None).save(tmp_path)  # as an older version did
+    assert Reference.load("qm9", tmp_path).rings is None
     assert {k: v.to_dict() for k, v in again.row.items()} == {
         k: v.to_dict() for k, v in reference.row.items()
     }
@@ -179,10 +185,12 @@ def test_one_protocol_of_the_row_can_be_measured_again(
     refresh_row(old, row=row, protocols=["relaxation"], settings=settings).save_row(tmp_path)
     new = Reference.load("qm9", tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.glob("*.npz")} == arrays
-    assert list(new.row) == list(METRICS) and new.details == old.details
+    assert list(new.row) == list(METRICS)
+    for group, entries in new.details.items():
+        assert (entries == old.details[group]) is (group != "relaxation"), group
     for name, value in new.row.items():
         again = METRICS[name].protocol == "relaxation"
-        assert value.n == 4 if again else value == old.row[name], name
+        assert 1 <= value.n <= 4 if again else value == old.row[name], name
     assert set(new.info["refreshed"]) >= {"relaxation"} and new.info["rdkit"] == old.info["rdkit"]
     with pytest.raises(InputError, match="row of 'qm9'"):
         refresh_row(old, row=row[1:], protocols=["relaxation"], settings=settings)

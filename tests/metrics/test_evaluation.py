@@ -11,7 +11,7 @@ import pytest
 from rdkit import Chem
 
 import moldiff.metrics
-from moldiff.errors import DataError, InputError
+from moldiff.errors import InputError
 from moldiff.io import Record, read_molecules, write_molecules
 from moldiff.metrics import METRICS, Reference
 from moldiff.metrics.evaluation import Report, evaluate
@@ -49,13 +49,14 @@ def conforms(data: object, schema: dict, path: str = "$") -> None:
 
 @pytest.fixture(scope="module")
 def report() -> Report:
-    return evaluate(SAMPLE, posebusters=2, relax=5, xtb=3)
+    return evaluate(SAMPLE, posebusters=2, relax=12, xtb=3, bands=[(1, 4), (5, 9)])
 
 
 def test_json_follows_its_schema(report: Report) -> None:
     data = json.loads(report.to_json(), parse_constant=pytest.fail)
     conforms(data, SCHEMA)
     assert set(data["metrics"]) == set(METRICS) and data["n"] == report.n > 40
+    assert list(data["bands"]) == ["1-4", "5-9"]
     assert set(data["protocols"]) == {name.split(".")[0] for name in METRICS}
     assert set(data["protocols"]) == set(
         SCHEMA["properties"]["metrics"]["additionalProperties"]["properties"]["protocol"]["enum"]
@@ -69,6 +70,13 @@ def test_json_follows_its_schema(report: Report) -> None:
     )
 
 
+def test_subsets_stand_in_json_and_table(report: Report) -> None:
+    own = report.to_dict()["details"]["relaxation"]
+    assert own["drop_median.mean"]["n"] == 12 and own["angle_change.deviation"]["value"] > 0
+    lines = [line for line in shown(report).split("\n") if "over five subsets" in line]
+    assert len(lines) == 6 and all(line.count("±") == 2 for line in lines)  # beside the data's
+
+
 def test_schema_check_can_fail(report: Report) -> None:
     data = report.to_dict()
     with pytest.raises(AssertionError):
@@ -77,16 +85,20 @@ def test_schema_check_can_fail(report: Report) -> None:
         conforms({**data, "n": "3"}, SCHEMA)
 
 
-def test_table_shows_every_metric_beside_the_data(report: Report) -> None:
+def shown(report: Report) -> str:
     from rich.console import Console
 
     console = Console(width=140, record=True, file=io.StringIO())
     console.print(report.table())
-    text = console.export_text()
+    return console.export_text()
+
+
+def test_table_shows_every_metric_beside_the_data(report: Report) -> None:
+    text = shown(report)
     for metric in METRICS.values():
         assert metric.label in text
     for part in (
-        "E. Relaxation with GFN2-xTB",
+        "F. Relaxation with GFN2-xTB",
         "A. EDM look-up",
         "B. Predicted graph",
         "data",
@@ -149,11 +161,13 @@ def test_warns_of_another_rdkit() -> None:
 def test_progress_and_bad_requests() -> None:
     seen: list[tuple[str, int, int]] = []
     evaluate(SAMPLE, posebusters=0, relax=2, xtb=0, progress=lambda *step: seen.append(step))
-    assert {step[0] for step in seen} == {"look-up", "graph", "relaxation", "distributions"}
+    assert {step[0] for step in seen} == {
+        "look-up", "graph", "corrected valences", "relaxation", "distributions", "composition",
+    }  # fmt: skip
     assert all(done <= total for _, done, total in seen)
     with pytest.raises(InputError):
         evaluate("missing.sdf")
-    with pytest.raises(DataError):
+    with pytest.raises(InputError, match="'qm8'"):
         evaluate(SAMPLE, reference="qm8")
 
 

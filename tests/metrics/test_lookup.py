@@ -9,6 +9,7 @@ from rdkit import Chem
 from moldiff.metrics.lookup import ELEMENTS, bond_orders, look_up, measure
 from moldiff.metrics.novelty import SmilesSet
 from moldiff.metrics.sample import Sample, samples
+from tests.molecules import embedded
 
 
 def atoms(*places: tuple[str, float, float, float]) -> Sample:
@@ -29,6 +30,8 @@ def order(a: str, b: str, distance: float) -> int:
         ("C", "H", 1.1899, 1), ("C", "H", 1.1901, 0), ("H", "H", 0.8399, 1),
         ("N", "O", 1.2599, 2), ("N", "O", 1.0, 2), ("C", "O", 1.1599, 3),
         ("O", "O", 1.0, 2), ("F", "F", 1.5199, 1), ("H", "F", 1.0199, 1),
+        ("C", "Cl", 1.8699, 1), ("C", "Cl", 1.8701, 0), ("C", "S", 1.6499, 2), ("C", "S", 1.66, 1),
+        ("O", "P", 1.5499, 2), ("O", "S", 1.4, 1), ("Cl", "I", 1.0, 0), ("As", "H", 1.6199, 1),
     ],
 )  # fmt: skip
 def test_table(a: str, b: str, distance: float, expected: int) -> None:
@@ -65,12 +68,23 @@ def test_hand_made(hand_made: dict[str, Chem.Mol | None]) -> None:
     # charges do not exist here: nitro and ammonium fail though they are fine molecules
     assert {"methane", "ethanol", "two fragments"} <= stable
     assert stable.isdisjoint({"nitro", "ammonium", "missing hydrogen", "methyl radical"})
-    assert stable.isdisjoint({"not finite", "chlorine", "empty", "nothing"})
+    assert stable.isdisjoint({"not finite", "empty", "nothing"})
     assert looked["five-valent"].stable  # the file's bonds are ignored
     assert looked["not finite"].reason == "non-finite coordinates"
     assert looked["not finite"].stable_atoms == 0
-    assert looked["chlorine"].reason == "element outside the table: Cl"
+    assert looked["chlorine"].stable
     assert looked["empty"].reason == "empty" and looked["nothing"].reason == "no molecule"
+
+
+def test_further_elements_have_edms_valences() -> None:
+    def stable(smiles: str) -> bool:
+        return look_up(samples([embedded(smiles)])[0]).stable
+
+    for smiles in ("CBr", "CI", "ClC=C", "CP(C)C", "CP(C)(C)=O", "C[Si](C)(C)C", "C[AsH2]"):
+        assert stable(smiles) is (smiles != "C[AsH2]"), smiles  # no length of C-As
+    assert not stable("CSC")  # EDM's sulfur has four bonds
+    selenium = look_up(samples([embedded("C[SeH]")])[0])
+    assert selenium.reason == "element outside the table: Se" and selenium.stable_atoms == 3
 
 
 def test_rates() -> None:

@@ -109,3 +109,16 @@ def test_a_report_without_xtb_will_do(report: dict[str, Any]) -> None:
     assert "| GFN2-xTB energy drop on relaxing, median | – |" in section(report)
     old = {k: v for k, v in report["metrics"].items() if not k.startswith("xtb.")}
     assert "xTB" not in section(report, metrics=old)
+
+
+def test_the_composition_is_shown_beside_the_data(report: dict[str, Any]) -> None:
+    text = section(report)
+    share = report["metrics"]["composition.aromatic"]
+    cells = (
+        f"| {100 * share['value']:.1f} % | {100 * share['data']['value']:.1f} % | {share['n']} |"
+    )
+    assert f"| aromatic {cells}" in text
+    rings = report["metrics"]["composition.rings_4"]
+    assert f"| rings of four | {rings['value']:.3f} | {rings['data']['value']:.3f} |" in text
+    old = {k: v for k, v in report["metrics"].items() if not k.startswith("composition.")}
+    assert "omposition" not in section(report, metrics=old)

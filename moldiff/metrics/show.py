@@ -1,0 +1,116 @@
+"""Reports as tables for the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from moldiff.metrics.study import PROTOCOLS
+from moldiff.metrics.table import METRICS, Metric
+from moldiff.metrics.value import Value
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from moldiff.metrics.evaluation import Report
+
+__all__ = ["bands_table", "metrics_table"]
+
+_OVER_SUBSETS = ("mean", "deviation")
+_PERCENT = ("rate", "points")
+_DIGITS = {"rate": 1, "points": 1, "kcal/mol": 2, "Å": 4, "degrees": 2, "count": 3}
+
+
+def metrics_table(report: Report) -> Table:
+    """All metrics beside the data's own row."""
+    from rich.table import Table
+
+    table = Table(title=f"{report.n} molecules", caption=_caption(report))
+    table.add_column("metric")
+    for head in ("value", "95 %", "of", *(["data"] if report.reference else [])):
+        table.add_column(head, justify="right")
+    row = {} if report.reference is None else report.reference.row
+    for protocol, about in PROTOCOLS.items():
+        table.add_section()
+        table.add_row(f"[bold]{about.title}[/bold]")
+        for name, metric in METRICS.items():
+            if metric.protocol == protocol:
+                cells = _cells(report.values[name], metric.unit)
+                data = [_number(row[name].value, metric.unit)] if name in row else []
+                table.add_row(f"  {_title(metric.label, metric.unit)}", *cells, *data)
+                _add_subsets(table, report, metric)
+    return table
+
+
+def _add_subsets(table: Table, report: Report, metric: Metric) -> None:
+    """Mean and standard deviation over subsets, where there are any."""
+    own = metric.name.split(".")[1]
+    ours = report.details.get(metric.protocol, {})
+    theirs = {} if report.reference is None else report.reference.details.get(metric.protocol, {})
+    if f"{own}.mean" not in ours or ours[f"{own}.mean"].reason:
+        return
+    cells = [
+        " ± ".join(_number(found[f"{own}.{word}"].value, metric.unit) for word in _OVER_SUBSETS)
+        if f"{own}.mean" in found
+        else ""
+        for found in (ours, theirs)
+    ]
+    n = str(ours[f"{own}.mean"].n)
+    table.add_row("    over five subsets", cells[0], "", n, *cells[1 : 1 + bool(report.reference)])
+
+
+def bands_table(report: Report) -> Table:
+    """The metrics of each band of sizes, with their intervals, beside the data's of that band."""
+    from rich.table import Table
+
+    known = {} if report.reference is None else report.reference.bands
+    table = Table(title="By number of heavy atoms")
+    table.add_column("metric")
+    for band in report.bands:
+        for head in (band, *(["data"] if band in known else [])):
+            table.add_column(head, justify="right")
+    counts = [
+        [str(values["graph.validity"].n)]
+        + ([str(known[band]["graph.validity"].n)] if band in known else [])
+        for band, values in report.bands.items()
+    ]
+    table.add_row("molecules", *(cell for cells in counts for cell in cells))
+    for name in next(iter(report.bands.values()), {}):
+        metric = METRICS[name]
+        cells = []
+        for band, values in report.bands.items():
+            number, interval, _ = _cells(values[name], metric.unit)
+            cells.append(f"{number} ({interval})" if interval else number)
+            if band in known:
+                data = known[band].get(name)
+                cells.append(_number(None if data is None else data.value, metric.unit))
+        table.add_row(_title(metric.label, metric.unit), *cells)
+    return table
+
+
+def _caption(report: Report) -> str:
+    used = ", ".join(f"{name} {number}" for name, number in report.versions.items() if number)
+    lines = [f"{report.seconds['total']:.1f} s; {used}"]
+    if report.reference is not None:
+        lines.append(f"data: {report.reference.info.get('row', report.reference.name)}")
+    reasons = {v.reason for v in report.values.values() if v.reason}
+    lines += [f"–: {reason}" for reason in sorted(reasons)]
+    return "\n".join([*lines, *report.warnings])
+
+
+def _number(value: float | None, unit: str) -> str:
+    if value is None or not np.isfinite(value):
+        return "–"
+    return f"{value * (100 if unit in _PERCENT else 1):.{_DIGITS[unit]}f}"
+
+
+def _cells(value: Value, unit: str) -> list[str]:
+    known = value.low is not None and value.high is not None
+    interval = f"{_number(value.low, unit)} to {_number(value.high, unit)}" if known else ""
+    return [_number(value.value, unit), interval, str(value.n) if value.n else ""]
+
+
+def _title(label: str, unit: str) -> str:
+    shown = {"rate": "%", "points": "percentage points", "count": ""}.get(unit, unit)
+    return f"{label}, {shown}" if shown else label
