@@ -51,13 +51,20 @@ def follow_parent() -> None:
     threading.Thread(target=follow, daemon=True).start()
 
 
+_HANG_UP = ("SIGHUP",) if hasattr(signal, "SIGHUP") else ()  # not on Windows
+
+
 @contextmanager
 def on_signal(stop: Callable[[], None]) -> Iterator[None]:
-    """Call ``stop`` on Ctrl-C and on SIGTERM (of a batch system) instead of dying in a step."""
+    """Call ``stop`` on Ctrl-C, SIGTERM (of a batch system) and SIGHUP (of a terminal that closes).
+
+    The process would otherwise die in a step.  What is ignored, as SIGHUP is by ``nohup``, stays so.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may handle signals
         return
-    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM, *(getattr(signal, n) for n in _HANG_UP)]
+    previous = {n: signal.getsignal(n) for n in numbers if signal.getsignal(n) != signal.SIG_IGN}
 
     def handle(*_: object) -> None:
         stop()

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from moldiff.interrupts import on_signal
+
 SCRIPT = """
 import sys
 from rdkit import Chem
@@ -35,3 +37,21 @@ def test_ctrl_c_during_an_embedding_is_raised_after_it() -> None:
         rest = process.stdout.read().split()
         assert rest[-1] == "interrupted" and rest.count("embedded") <= 2
     assert process.returncode == 0
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP")
+def test_a_terminal_that_closes_asks_for_a_stop_unless_nohup_keeps_it_away() -> None:
+    asked: list[int] = []
+    before = signal.getsignal(signal.SIGHUP)
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
+            with on_signal(lambda: asked.append(1)):
+                signal.raise_signal(number)
+        assert len(asked) == 3 and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        with on_signal(lambda: asked.append(1)):
+            signal.raise_signal(signal.SIGHUP)
+        assert len(asked) == 3
+    finally:
+        signal.signal(signal.SIGHUP, before)
