@@ -58,7 +58,7 @@ _HANG_UP = ("SIGHUP",) if hasattr(signal, "SIGHUP") else ()  # not on Windows
 def on_signal(stop: Callable[[], None]) -> Iterator[None]:
     """Call ``stop`` on Ctrl-C, SIGTERM (of a batch system) and SIGHUP (of a terminal that closes).
 
-    The process would otherwise die in a step.  What is ignored, as SIGHUP is by ``nohup``, stays so.
+    The process would otherwise die in a step.  What is ignored, as SIGHUP by ``nohup``, stays so.
     """
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may handle signals
