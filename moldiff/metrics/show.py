@@ -76,17 +76,34 @@ def bands_table(report: Report) -> Table:
         for band, values in report.bands.items()
     ]
     table.add_row("molecules", *(cell for cells in counts for cell in cells))
-    for name in next(iter(report.bands.values()), {}):
-        metric = METRICS[name]
-        cells = []
-        for band, values in report.bands.items():
-            number, interval, _ = _cells(values[name], metric.unit)
-            cells.append(f"{number} ({interval})" if interval else number)
-            if band in known:
-                data = known[band].get(name)
-                cells.append(_number(None if data is None else data.value, metric.unit))
-        table.add_row(_title(metric.label, metric.unit), *cells)
+    names = next(iter(report.bands.values()), {})
+    for protocol, about in PROTOCOLS.items():
+        rows = [
+            _band_row(report, name)
+            for name in names
+            if METRICS[name].protocol == protocol
+            and any(values[name].reason is None for values in report.bands.values())
+        ]
+        if rows:
+            table.add_section()
+            table.add_row(f"[bold]{about.title}[/bold]")
+        for row in rows:
+            table.add_row(*row)
     return table
+
+
+def _band_row(report: Report, name: str) -> list[str]:
+    """A metric of each band, and of the data of that band."""
+    metric = METRICS[name]
+    known = {} if report.reference is None else report.reference.bands
+    cells = [f"  {_title(metric.label, metric.unit)}"]
+    for band, values in report.bands.items():
+        number, interval, _ = _cells(values[name], metric.unit)
+        cells.append(f"{number} ({interval})" if interval else number)
+        if band in known:
+            data = known[band].get(name)
+            cells.append(_number(None if data is None else data.value, metric.unit))
+    return cells
 
 
 def _caption(report: Report) -> str:

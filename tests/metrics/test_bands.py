@@ -115,6 +115,9 @@ def test_the_data_of_the_same_band_stands_beside(tmp_path: Path) -> None:
     console.print(report.bands_table())
     lines = [" ".join(line.replace("│", " ").split()) for line in console.export_text().split("\n")]
     assert "molecules 4 1 1 1 0" in lines
+    titles = [line for line in lines if line[1:3] == ". "]
+    assert [title[0] for title in titles] == ["B", "C", "H"]  # what was not measured is not there
+    assert not any("energy drop" in line for line in lines)
     assert "rings per molecule 1.000 (0.000 to 2.000) 0.000 0.000 (0.000 to 0.000) 0.000 –" in lines
 
 
