@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
+from moldiff.data.store import Store
+from moldiff.train import Trainer
 from moldiff.train.muon import Muon, orthogonalised
+from tests.train.test_trainer import Config
 
 
 def matrices(k: int, rows: int, columns: int, decades: float = 3.0) -> torch.Tensor:
@@ -62,6 +67,39 @@ def test_updates_are_those_of_torch() -> None:
         assert (b - before).norm() > 0.1 * before.norm()
         moments = [o.state[p]["momentum_buffer"] for o, p in zip(optimizers, (a, b), strict=True)]
         torch.testing.assert_close(*moments)
+
+
+class Theirs(torch.optim.Muon):
+    """torch's optimizer in the place of ours."""
+
+    def __init__(self, parameters: Any, *, lr: float, weight_decay: float, sharing: Any) -> None:
+        super().__init__(
+            parameters, lr=lr, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"
+        )
+
+
+@pytest.mark.slow
+def test_three_hundred_steps_of_a_training_are_as_good(
+    config: Config, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Means over 50 steps differ by no more than between two seeds."""
+
+    def curve(name: str, seed: int) -> torch.Tensor:
+        optimizer = {"name": "muon", "lr": 2e-3, "warmup": 20, "decay": 100}
+        network = {"name": "transformer", "width": 64, "pair_width": 32, "layers": 2, "heads": 4}
+        made = config(
+            steps=300, batch=16, seed=seed, output=str(tmp_path / f"{name}{seed}"),
+            optimizer=optimizer, network=network, evaluation={"every": 0},
+        )  # fmt: skip
+        losses = [sum(p.losses.values()) for p in Trainer(made, store).fit()]
+        return torch.tensor(losses).view(6, 50).mean(1)
+
+    ours = [curve("ours", seed) for seed in (0, 1)]
+    monkeypatch.setattr("moldiff.train.optimizer.Muon", Theirs)
+    theirs = curve("theirs", 0)
+    noise = (ours[0] / ours[1]).log().abs().max()
+    assert (ours[0] / theirs).log().abs().max() < max(0.05, 1.5 * noise)
+    assert theirs[-1] < 0.7 * theirs[0]
 
 
 def test_a_parameter_without_gradient_is_left_alone() -> None:
