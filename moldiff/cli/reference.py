@@ -125,9 +125,12 @@ def drawn(
 def _decoded(
     store: Store, indices: list[int], stage: str, progress: Progress | None
 ) -> Iterator[Chem.Mol]:
-    from moldiff.chem import decode
+    from moldiff.chem import decode, relax_hydrogens
 
+    folded = bool(store.vocabulary.hydrogens)
     for done, index in enumerate(indices, 1):
-        yield decode(store[index], store.vocabulary)
+        mol = decode(store[index], store.vocabulary)
+        # As in generated molecules, so that both rows say the same of the heavy atoms.
+        yield relax_hydrogens(mol) if folded else mol
         if progress is not None:
             progress(stage, done, len(indices))

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from moldiff.chem import decode, relax_hydrogens
 from moldiff.cli.reference import drawn
+from moldiff.data.skeleton import fold_store
 from moldiff.data.store import Store
 from moldiff.errors import DataError, InputError
 from moldiff.metrics import METRICS, Reference
@@ -76,3 +78,13 @@ def test_all_three_splits_are_needed(store: Store) -> None:
     opened._arrays["split"] = opened.split * 0
     with pytest.raises(DataError, match="no molecules in its test split"):
         drawn(opened, "test")
+
+
+def test_folded_hydrogens_are_relaxed_as_in_what_is_generated(store: Store, tmp_path: Path) -> None:
+    folded = fold_store(Store.open(store.path), tmp_path / "folded")
+    first = int(folded.indices("validation")[0])
+    placed = decode(folded[first], folded.vocabulary)
+    expected = relax_hydrogens(placed).GetConformer().GetPositions()
+    (mol,) = drawn(folded, "validation", 1)
+    assert abs(mol.GetConformer().GetPositions() - expected).max() < 1e-9
+    assert abs(placed.GetConformer().GetPositions() - expected).max() > 0.01
