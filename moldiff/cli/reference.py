@@ -92,7 +92,7 @@ def measured(
     }
     return build_reference(
         name,
-        train=drawn(store, "train", progress=progress),
+        train=drawn(store, "train", relaxed=False, progress=progress),  # their graphs alone count
         test=drawn(store, "test", progress=progress),
         row=drawn(store, "validation", row, progress=progress),
         settings=settings,
@@ -102,9 +102,17 @@ def measured(
 
 
 def drawn(
-    store: Store, split: str, size: int | None = None, progress: Progress | None = None
+    store: Store,
+    split: str,
+    size: int | None = None,
+    *,
+    relaxed: bool = True,
+    progress: Progress | None = None,
 ) -> Iterator[Chem.Mol]:
     """Molecules of a split, at most ``size``, evenly spaced: a store may be sorted by size.
+
+    Folded hydrogens are ``relaxed``, as in generated molecules, so that both rows say the same of
+    the heavy atoms.
 
     Raises
     ------
@@ -119,18 +127,17 @@ def drawn(
             f"The data set {store.path} has no molecules in its {split} split.",
             fix="A reference needs all three splits: prepare a larger data set.",
         )
-    return _decoded(store, indices, f"{split} split", progress)
+    folded = bool(store.vocabulary.hydrogens)
+    return _decoded(store, indices, relaxed and folded, f"{split} split", progress)
 
 
 def _decoded(
-    store: Store, indices: list[int], stage: str, progress: Progress | None
+    store: Store, indices: list[int], relaxed: bool, stage: str, progress: Progress | None
 ) -> Iterator[Chem.Mol]:
     from moldiff.chem import decode, relax_hydrogens
 
-    folded = bool(store.vocabulary.hydrogens)
     for done, index in enumerate(indices, 1):
         mol = decode(store[index], store.vocabulary)
-        # As in generated molecules, so that both rows say the same of the heavy atoms.
-        yield relax_hydrogens(mol) if folded else mol
+        yield relax_hydrogens(mol) if relaxed else mol
         if progress is not None:
             progress(stage, done, len(indices))
