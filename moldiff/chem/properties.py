@@ -17,7 +17,6 @@ from types import MappingProxyType
 from typing import Any
 
 from rdkit import Chem, RDConfig
-from rdkit.Chem import QED
 from rdkit.Chem import rdMolDescriptors as descriptors
 
 from moldiff.chem.fragments import FRAGMENTS, count
@@ -60,6 +59,12 @@ def _sascorer() -> Any:
     return module
 
 
+def _qed(mol: Chem.Mol) -> float:
+    from rdkit.Chem import QED  # a tenth of a second, which few commands need
+
+    return float(QED.qed(mol))
+
+
 def _sa(mol: Chem.Mol) -> float:
     return float(_sascorer().calculateScore(mol))
 
@@ -82,7 +87,7 @@ PROPERTIES: Mapping[str, Property] = MappingProxyType(
         "fsp3": Property("share of sp3 among the carbons", "", descriptors.CalcFractionCSP3, False),
         "donors": Property("hydrogen-bond donors", "", descriptors.CalcNumHBD),
         "acceptors": Property("hydrogen-bond acceptors", "", descriptors.CalcNumHBA),
-        "qed": Property("drug-likeness, Bickerton et al. 2012, from 0 to 1", "", QED.qed, False),
+        "qed": Property("drug-likeness, Bickerton et al. 2012, from 0 to 1", "", _qed, False),
         "sa": Property(
             "synthetic accessibility, Ertl and Schuffenhauer 2009, 1 easy", "", _sa, False
         ),
