@@ -330,13 +330,13 @@ def masked(store: Store) -> Model:
 
 def test_a_mask_is_one_class_more_and_never_predicted(masked: Model, store: Store) -> None:
     classes = Statistics.of(store, store.indices("train")).marginals
-    for name, space in masked.process.masked().items():
+    for name, space in masked.process.hiding({}).items():
         assert space.classes == len(classes[name]) + 1
         assert space.probabilities[-1] == 1
     rng = torch.Generator().manual_seed(3)
     x_1 = masked.process.prior(4, 6, rng=rng)
     predicted = masked.denoiser(x_1, torch.ones(4))
-    for name, space in masked.process.masked().items():
+    for name, space in masked.process.hiding({}).items():
         assert (x_1[name] == space.classes - 1).all()  # all is hidden at first
         p = torch.softmax(predicted[name], -1)
         assert (p[..., -1] == 0).all() and p.isfinite().all()

@@ -102,9 +102,10 @@ class Batch(Mapping[str, Tensor]):
     context:
         What the model is conditioned on, by name.  Values are tensors with b rows, tensors with
         one row for all graphs, or objects shared by all graphs; values with a method ``to`` move
-        between devices with the batch.  The engine itself reads two entries: ``conditions``,
-        (b, k) standardised properties with NaN for "unknown", and ``clean``, see
-        `moldiff.diffusion.time`.
+        between devices with the batch.  The engine itself reads three entries: ``conditions``,
+        (b, k) standardised properties with NaN for "unknown"; ``clean``, the sites that are known,
+        see `moldiff.diffusion.time`; and ``allowed``, what a site may be, see
+        `moldiff.diffusion.allowed`.
     """
 
     fields: Mapping[str, Tensor]

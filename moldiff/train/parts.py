@@ -3,7 +3,8 @@
 A part is what chemists keep: a ring system, what is left when a molecule is cut at bonds outside
 of its rings, or any connected set of atoms.  Its atoms and the bonds among them are clean and have
 no loss.  An attachment, an atom of the part that is bonded to the rest, keeps its position and
-charge; its class is noised, because hydrogens folded into it give way to the new bond.
+charge; its class is noised among those of its element, because hydrogens folded into it give way
+to the new bond.
 
 The frame is that of the part: coordinates are centred on it, as they will be when the rest is not
 known yet.
@@ -21,9 +22,11 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 import torch
+from jaxtyping import Bool
 from torch import Tensor
 
 from moldiff.configuration import Range, check_fields
+from moldiff.diffusion.allowed import Allowed
 from moldiff.diffusion.batch import Batch, pair_indices
 from moldiff.diffusion.time import Clean
 from moldiff.errors import ConfigError
@@ -66,13 +69,17 @@ class Parts:
                 fix="Write 'parts: {share: 0.5, smallest: 0.2, largest: 0.8}'.",
             )
 
-    def given(self, x_0: Batch, *, rng: torch.Generator) -> Batch:
+    def given(
+        self, x_0: Batch, *, alike: Bool[Tensor, "k k"] | None = None, rng: torch.Generator
+    ) -> Batch:
         """Return a clean batch with parts drawn for it, or, in 1 - ``share`` of the cases, as is.
 
         Parameters
         ----------
         x_0:
             Molecules with ``positions``, ``types`` and ``bonds``; class 0 is no bond.
+        alike:
+            Which types an attachment may be in place of which: those of its element.  None: all.
         """
         if float(uniform((), rng=rng)) >= self.share:
             return x_0
@@ -88,7 +95,12 @@ class Parts:
         masks = {"atom": inside, "types": inside & ~attached, "pair": together}
         clean = Clean({k: torch.from_numpy(v).to(x_0.device) for k, v in masks.items()})
         centred = x_0["positions"] - _centroid(x_0["positions"], clean["atom"])
-        return x_0.replace(positions=centred).given(clean=clean)
+        given = x_0.replace(positions=centred).given(clean=clean)
+        if alike is None:
+            return given
+        fixed = torch.from_numpy(attached).unsqueeze(-1).to(x_0.device)
+        allowed = ~fixed | alike.to(x_0.device)[x_0["types"]]
+        return given.given(allowed=Allowed({"types": allowed}))
 
     def draw(self, bonded: npt.NDArray[np.bool_], random: np.random.Generator) -> Labels:
         """Return a part, or two, of a molecule whose n atoms are bonded as in (n, n)."""

@@ -9,6 +9,7 @@ from rdkit import Chem
 
 from moldiff.data.store import Store
 from moldiff.diffusion.batch import Batch, pair_indices
+from moldiff.diffusion.process import Product
 from moldiff.errors import ConfigError
 from moldiff.model import Model
 from moldiff.train import TrainConfig, Trainer
@@ -110,6 +111,29 @@ def test_attachments_keep_their_position_and_lose_their_class() -> None:
         assert outward[inside].any()
         centre = x["positions"][g][inside].mean(0)
         torch.testing.assert_close(centre, torch.zeros(3), atol=1e-5, rtol=0)
+
+
+def test_the_element_of_an_attachment_is_known() -> None:
+    """It is noised among the classes of its element alone; other atoms among all."""
+    element = torch.tensor([0, 0, 0, 1, 1, 2, 2, 2])
+    alike = element.unsqueeze(1) == element
+    x = batch()
+    types = torch.arange(x["types"].numel()).view(x["types"].shape) % len(element)
+    part = Parts(share=1.0).given(
+        x.replace(types=types), alike=alike, rng=torch.Generator().manual_seed(2)
+    )
+    clean, allowed = part.context["clean"], part.context["allowed"].classes["types"]
+    attached = clean["atom"] & ~clean["types"]
+    assert attached.any()
+    for b, i in attached.nonzero().tolist():
+        assert torch.equal(allowed[b, i], alike[types[b, i]])
+    assert allowed[~attached].all()
+    jump = {"name": "jump", "schedule": "rectified"}
+    space = {"name": "categorical", "probabilities": [1 / 8] * 8}
+    process = Product.from_config({"types": {**jump, "space": space}})
+    for seed in range(20):
+        noise = process.noise_like(part, rng=torch.Generator().manual_seed(seed))
+        assert torch.equal(element[noise["types"]][attached], element[types][attached])
 
 
 def test_pairs_between_two_parts_are_not_clean() -> None:

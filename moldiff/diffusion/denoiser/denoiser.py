@@ -92,8 +92,8 @@ class NetworkDenoiser(Denoiser):
         shown = self.readout.show(x_t)
         coefficients = self._coefficients(shown, t)
         raw = self._output(shown, coefficients, t, previous)
-        masked = self.process.masked()
-        raw = raw.replace(**{f: space.visible(raw[f]) for f, space in masked.items()})
+        hiding = self.process.hiding(x_t.context)
+        raw = raw.replace(**{f: s.visible(raw[f]) for f, s in hiding.items() if f in raw})
         points = {
             f: expand(c.c_skip, raw[f]) * shown[f] + expand(c.c_out, raw[f]) * raw[f]
             for f, c in coefficients.items()
@@ -212,14 +212,16 @@ class GaussianDenoiser(Denoiser):
             gain = alpha * self.spread**2 / (alpha**2 * self.spread**2 + sigma**2)
             fields[field] = expand(gain, x_t[field]) * x_t[field]
         for field in self.process.categorical():
-            fields[field] = self._classes(field, x_t[field], field_times(t, field))
+            fields[field] = self._classes(field, x_t, field_times(t, field))
         return certain(self.process, Batch(fields, x_t.context), x_t, t)
 
-    def _classes(self, field: str, x_t: Tensor, t: Tensor) -> Tensor:
+    def _classes(self, field: str, x_t: Batch, t: Tensor) -> Tensor:
         """Log of p(x_0 | x_t), by Bayes' rule."""
-        process = self.process[field]
+        process, values = self.process.of(field, x_t.context), x_t[field]
+        space: Any = process.space
         p = torch.tensor(self.frequencies[field], device=x_t.device)
-        pi = torch.tensor(process.space.probabilities, device=x_t.device)  # type: ignore[attr-defined]
-        one_hot = nn.functional.one_hot(x_t, len(p)).to(p.dtype)
+        pi = space.weights(values).expand(*values.shape, -1).gather(-1, values.unsqueeze(-1))
+        one_hot = nn.functional.one_hot(values, len(p)).to(p.dtype)
         alpha = expand(process.schedule.alpha(t), one_hot)
-        return torch.log(p * (alpha * one_hot + (1 - alpha) * pi[x_t].unsqueeze(-1)) + 1e-30)
+        known: Tensor = space.visible(torch.log(p * (alpha * one_hot + (1 - alpha) * pi) + 1e-30))
+        return known

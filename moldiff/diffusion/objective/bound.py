@@ -109,10 +109,11 @@ def elbo(denoiser: Denoiser, x_0: Batch, *, steps: int = 256, rng: torch.Generat
 
 def _context(denoiser: Denoiser, x_0: Batch) -> Mapping[str, Any]:
     """The encoded context; a part of a graph has no bound of its own (``ConfigError``)."""
-    if "clean" in x_0.context:
-        raise ConfigError(
-            "There is no likelihood of a batch with clean sites.", fix="Leave out 'clean'."
-        )
+    for entry, what in (("clean", "with clean sites"), ("allowed", "of which a part is known")):
+        if entry in x_0.context:
+            raise ConfigError(
+                f"There is no likelihood of a batch {what}.", fix=f"Leave out '{entry}'."
+            )
     with torch.no_grad():
         return denoiser.encode(x_0.context)
 

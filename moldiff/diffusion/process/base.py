@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, Literal
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
 from moldiff.diffusion.schedule import Schedule
@@ -30,6 +30,16 @@ class Process(ABC):
     def freed(self) -> Process:
         """Return the process for graphs whose frame is fixed by clean sites."""
         return self
+
+    def among(self, allowed: Bool[Tensor, "_ _ k"]) -> Process:
+        """Return the process for sites that may have only some classes.
+
+        Raises
+        ------
+        ValueError
+            If the field has no classes.
+        """
+        raise ValueError("only a field of classes can be restricted to some of them")
 
     def sized(self, shape: tuple[int, ...]) -> Process:
         """Return the process for fields of one shape (b, n, ...): n fixes what depends on it."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
 from moldiff.diffusion.process.base import Guess, Process, State, Times
 from moldiff.diffusion.schedule import Schedule
-from moldiff.diffusion.space import Categorical, expand
+from moldiff.diffusion.space import Categorical, Subset, expand
 from moldiff.registry import register
 from moldiff.seeds import uniform
 
@@ -34,9 +34,13 @@ class Jump(Process):
     """
 
     schedule: Schedule
-    space: Categorical
+    space: Categorical | Subset
 
     driven_by: ClassVar[Literal["eta", "churn"]] = "churn"
+
+    def among(self, allowed: Bool[Tensor, "_ _ k"]) -> Jump:
+        assert isinstance(self.space, Categorical), "the classes are restricted once"
+        return replace(self, space=Subset(self.space, allowed))
 
     def refusal(self, schedule: Schedule) -> str | None:
         alpha = float(schedule.alpha(torch.ones(())))
@@ -64,7 +68,7 @@ class Jump(Process):
         alpha_s = expand(self.schedule.alpha(s), x0_hat)
         keep = alpha_t / alpha_s
         one_hot = F.one_hot(x_t, self.space.classes).to(x0_hat.dtype)
-        pi_t = pi[x_t].unsqueeze(-1)
+        pi_t = pi.expand(*x_t.shape, -1).gather(-1, x_t.unsqueeze(-1))
         evidence = alpha_t * one_hot + (1 - alpha_t) * pi_t  # q(x_t | x_0 = k) for each k
         # Classes that cannot have led to x_t (mask noise) are removed before the softmax, so
         # that even a prediction certain of one of them leaves the others nonzero weights.

@@ -13,7 +13,7 @@ from torch import Tensor
 from moldiff.diffusion.batch import FIELDS, Batch, pair_count
 from moldiff.diffusion.process.base import Flow, Process
 from moldiff.diffusion.process.gaussian import Gaussian, PowerLaw
-from moldiff.diffusion.space import Categorical, Vectors, ZeroCoM, expand
+from moldiff.diffusion.space import Categorical, Subset, Vectors, ZeroCoM, expand
 from moldiff.diffusion.time import Clean, SiteTimes, Time, batch_times, field_times
 from moldiff.errors import ConfigError, did_you_mean
 from moldiff.registry import build, describe, ready_made
@@ -71,6 +71,13 @@ class Product:
     def __getitem__(self, field: str) -> Process:
         return self.processes[field]
 
+    def of(self, field: str, context: Mapping[str, Any]) -> Process:
+        """Return the process of a field, among the classes that a context allows."""
+        process, allowed = self.processes[field], context.get("allowed")
+        if allowed is None or field not in allowed.classes:
+            return process
+        return process.among(allowed.classes[field])
+
     def only(self, fields: Iterable[str]) -> Product:
         """Return the product over some of the fields."""
         return Product({field: self.processes[field] for field in fields})
@@ -126,20 +133,27 @@ class Product:
                 "pure noise has no clean sites; give their values to start(x_0, rng=rng)"
             )
         shapes = {f: self.shape(f, b, n, r) for f in self.processes}
-        return Batch(self._draw(shapes, rng, device), context)
+        return Batch(self._among(context)._draw(shapes, rng, device), context)
 
     def noise_like(self, x: Batch, *, rng: torch.Generator) -> Batch:
         """Draw pure noise with the shapes of a batch, for :meth:`forward` to mix in."""
         shapes = {f: tuple(x[f].shape) for f in self.processes}
         clean = x.context.get("clean") or Clean({})
         fixed = {f for f in self.processes if (mask := clean.of(f)) is not None and mask.any()}
-        processes = {f: p.freed() if f in fixed else p for f, p in self.processes.items()}
+        among = self._among(x.context).processes
+        processes = {f: p.freed() if f in fixed else p for f, p in among.items()}
         return Batch(Product(processes)._draw(shapes, rng, x.device), x.context)
 
     def start(self, x_0: Batch, *, rng: torch.Generator) -> Batch:
         """Draw the batch at t = 1: pure noise, and the sites that the context keeps clean."""
         latest = batch_times(x_0, torch.ones(x_0.graphs, device=x_0.device))
         return self.kept(self.noise_like(x_0, rng=rng), x_0, latest)
+
+    def _among(self, context: Mapping[str, Any]) -> Product:
+        """The product over the classes that a context allows."""
+        if context.get("allowed") is None:
+            return self
+        return Product({field: self.of(field, context) for field in self.processes})
 
     def _draw(
         self,
@@ -212,7 +226,7 @@ class Product:
         The first of the ``times`` is the noisiest: sites whose time is 0 there are clean.
         """
         fields: dict[str, Tensor] = {}
-        for field, process in self.processes.items():
+        for field, process in self._among(x.context).processes.items():
             aligned = _broadcast([field_times(t, field) for t in times])
             clean = aligned[0] <= 0 if aligned[0].ndim > 1 else None
             if clean is None or not clean.any():
@@ -261,10 +275,11 @@ class Product:
         spaces = {f: p.space for f, p in self.processes.items()}
         return {f: s.width for f, s in spaces.items() if isinstance(s, Vectors)}
 
-    def masked(self) -> dict[str, Categorical]:
-        """Return the space of each field that has a mask class."""
-        spaces = {f: p.space for f, p in self.processes.items()}
-        return {f: s for f, s in spaces.items() if isinstance(s, Categorical) and s.mask}
+    def hiding(self, context: Mapping[str, Any]) -> dict[str, Categorical | Subset]:
+        """Return the space of each field with classes that predictions exclude."""
+        spaces = {f: p.space for f, p in self._among(context).processes.items()}
+        masked = {f: s for f, s in spaces.items() if isinstance(s, Categorical) and s.mask}
+        return masked | {f: s for f, s in spaces.items() if isinstance(s, Subset)}
 
     def check(self) -> None:
         """Check that every field's schedule takes it from data to noise.

@@ -8,7 +8,7 @@ guidance, multistep solvers and geodesic paths all build on it.
 from __future__ import annotations
 
 from moldiff.diffusion.space.base import Space, expand
-from moldiff.diffusion.space.categorical import Categorical
+from moldiff.diffusion.space.categorical import Categorical, Subset
 from moldiff.diffusion.space.flat import Euclidean, Flat, Vectors, ZeroCoM
 from moldiff.diffusion.space.manifold import SO3, Manifold, Torus
 
@@ -19,6 +19,7 @@ __all__ = [
     "Flat",
     "Manifold",
     "Space",
+    "Subset",
     "Torus",
     "Vectors",
     "ZeroCoM",

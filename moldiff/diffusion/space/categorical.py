@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -14,7 +14,7 @@ from moldiff.diffusion.space.base import Space
 from moldiff.registry import register
 from moldiff.seeds import uniform
 
-__all__ = ["Categorical"]
+__all__ = ["Categorical", "Subset"]
 
 _NEVER = -1e4  # a logit of probability 0 that can still be mixed and divided
 
@@ -87,3 +87,61 @@ class Categorical(Space):
     def distance(self, a: Float[Tensor, "b ..."], b: Float[Tensor, "b ..."]) -> Float[Tensor, " b"]:
         """Return the number of sites whose most probable class differs, shape (b,)."""
         return (a.argmax(-1) != b.argmax(-1)).flatten(1).sum(1).float()
+
+
+@dataclass(frozen=True, eq=False)
+class Subset(Space):
+    """Classes of which each site may have only some (`moldiff.diffusion.allowed`).
+
+    Parameters
+    ----------
+    space:
+        All classes.
+    allowed:
+        (b, sites, k), with 1 in place of b or of the sites for what they share.
+    """
+
+    space: Categorical
+    allowed: Bool[Tensor, "_ _ k"]
+
+    @property
+    def classes(self) -> int:
+        """Number of classes k, allowed or not."""
+        return self.space.classes
+
+    def weights(self, like: Tensor) -> Tensor:
+        """Return pi over the allowed classes of each site, (b, sites, k) or broadcastable to it.
+
+        Noise that is a mask stays a mask.  Classes without noise are equally probable.
+        """
+        if self.space.mask:
+            return self.space.weights(like)
+        allowed = self.allowed.to(like.device, torch.float32)
+        pi = allowed * self.space.weights(like)
+        pi = torch.where(pi.sum(-1, keepdim=True) > 0, pi, allowed)
+        return pi / pi.sum(-1, keepdim=True)
+
+    def visible(self, logits: Float[Tensor, "*s k"]) -> Float[Tensor, "*s k"]:
+        """Return logits that exclude what is not allowed."""
+        return self.space.visible(logits).masked_fill(~self.allowed.to(logits.device), _NEVER)
+
+    def draw(
+        self, probabilities: Float[Tensor, "*s k"], *, rng: torch.Generator
+    ) -> Int[Tensor, "*s"]:
+        """Draw class indices, see :meth:`Categorical.draw`."""
+        return self.space.draw(probabilities, rng=rng)
+
+    def prior(
+        self, shape: tuple[int, ...], *, rng: torch.Generator, device: torch.device | str = "cpu"
+    ) -> Tensor:
+        pi = self.weights(torch.empty(0, device=device))
+        return self.draw(pi.expand(*shape, self.classes), rng=rng)
+
+    def mix(self, a: Tensor, b: Tensor, w: Tensor | float) -> Tensor:
+        return self.space.mix(a, b, w)
+
+    def project(self, x: Tensor) -> Tensor:
+        return self.space.project(x)
+
+    def distance(self, a: Float[Tensor, "b ..."], b: Float[Tensor, "b ..."]) -> Float[Tensor, " b"]:
+        return self.space.distance(a, b)

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from moldiff.data.store import Store
@@ -62,6 +63,8 @@ class Molecules(Workload):
             labels=labels,
             balance=config.balance,
         )
+        elements = np.array(data.vocabulary.elements)
+        self.alike = torch.from_numpy(elements[:, None] == elements)
         self.model = _new_model(config, data, Statistics.of(data, train), labels)
         # Report a wrong setting before training, not after.
         sampled(self.model, self.model.denoiser, config.sampling)
@@ -116,7 +119,7 @@ class Molecules(Workload):
         if "conditions" in x_0.context:
             x_0 = x_0.given(conditions=dropped(x_0.context["conditions"], self.drop, rng=rng))
         if self.config.parts.share and noise is None:
-            x_0 = self.config.parts.given(x_0, rng=rng)
+            x_0 = self.config.parts.given(x_0, alike=self.alike, rng=rng)
         if not isinstance(batch, Pair):  # a latent teacher's pairs are latents already
             x_0 = self.model.encode(x_0, rng=rng)
         loss, parts = self.objective(self.model.denoiser, x_0, rng=rng, noise=noise)
