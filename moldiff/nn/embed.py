@@ -21,7 +21,6 @@ __all__ = [
     "Embedding",
     "Features",
     "distance_basis",
-    "gaussians",
     "pair_differences",
     "pair_forces",
     "squared_norm",
@@ -102,14 +101,7 @@ def distance_basis(
     differences: Float[Tensor, "b e 3"], centres: Float[Tensor, " k"]
 ) -> Float[Tensor, "b e k"]:
     """Expand pair distances in Gaussians, (b, e, 3) -> (b, e, len(centres))."""
-    return gaussians(differences.square().sum(-1, keepdim=True), centres)
-
-
-def gaussians(
-    square: Float[Tensor, "b e 1"], centres: Float[Tensor, " k"]
-) -> Float[Tensor, "b e k"]:
-    """Expand distances, given by their squares, in Gaussians as wide as their centres are apart."""
-    distance = (square + 1e-8).sqrt()
+    distance = (differences.square().sum(-1, keepdim=True) + 1e-8).sqrt()
     width = centres[1] - centres[0]
     exponent = -0.5 * ((distance - centres) / width).square()
     # Far centres would underflow, which is forty times as slow; e^-80 is nothing beside 1.
@@ -148,7 +140,7 @@ class Embedding(nn.Module):
         pair_width: int,
         channels: int,
         context_width: int,
-        basis: int,
+        basis: int = 24,
         reach: float = 4.0,
         vectors: Mapping[str, int] = MappingProxyType({}),
         conditions: int = 0,

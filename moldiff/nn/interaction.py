@@ -27,8 +27,6 @@ class Interaction(nn.Module, ABC):
     """Points per atom."""
     context_width: int
     """Features of the whole graph."""
-    basis: int = 24
-    """Gaussians that describe a distance at the input."""
     cross_attention: bool = False
     """Whether atoms read the graph's conditions as tokens (`Features.tokens`)."""
 

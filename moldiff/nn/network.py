@@ -99,7 +99,6 @@ class GraphNetwork(Network):
             classes=classes,
             vectors=vectors,
             context_width=interaction.context_width,
-            basis=interaction.basis,
             conditions=conditions,
             tokens=interaction.cross_attention,
             parts=parts,

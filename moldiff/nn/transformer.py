@@ -25,21 +25,18 @@ import dataclasses
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional as F
 
 from moldiff.diffusion.batch import pair_selector
 from moldiff.diffusion.network import Symmetry
 from moldiff.nn.attention import pair_attention
 from moldiff.nn.conditions import CrossAttention
-from moldiff.nn.embed import Features, gaussians, pair_differences, pair_forces, squared_norm
+from moldiff.nn.embed import Features, pair_differences, pair_forces, squared_norm
 from moldiff.nn.interaction import Interaction
 from moldiff.registry import register
 
 __all__ = ["Transformer"]
-
-
-_NEAR = 2.0  # largest distance that the Gaussians of a layer resolve, in units of the scale
 
 
 class _Layer(nn.Module):
@@ -52,7 +49,6 @@ class _Layer(nn.Module):
         channels: int,
         context_width: int,
         expansion: int,
-        near: int,
         cross_attention: bool,
     ) -> None:
         super().__init__()
@@ -64,7 +60,6 @@ class _Layer(nn.Module):
         self.sum_atoms = nn.Linear(width, message_width, bias=False)
         self.message = nn.Linear(pair_width, message_width)
         self.metric = nn.Linear(channels, message_width, bias=False)
-        self.near = nn.Linear(near, message_width, bias=False) if near else None
         self.split = (pair_width, heads, channels)
         self.spread = nn.Linear(message_width, sum(self.split))
         self.out = nn.Linear(width + message_width, width)
@@ -76,8 +71,6 @@ class _Layer(nn.Module):
         nn.init.zeros_(self.modulate.weight)
         nn.init.zeros_(self.contract.weight)
         nn.init.zeros_(self.out.weight)
-        self.centres: Tensor
-        self.register_buffer("centres", torch.linspace(0.0, _NEAR, max(2, near)), persistent=False)
 
     def forward(self, x: Features) -> Features:
         shift_a, scale_a, shift_f, scale_f = self.modulate(x.context).unsqueeze(1).chunk(4, -1)
@@ -87,12 +80,9 @@ class _Layer(nn.Module):
         square = squared_norm(differences)
         both = pair_selector(n, h.device, 1).expand(len(h), -1, -1)
         # One product for pairs and distances: a separate one with 8 columns would cost as much.
-        weights = [self.message.weight, self.metric.weight]
-        inputs = [x.pairs, square.log1p().to(x.pairs.dtype)]
-        if self.near is not None:
-            weights.append(self.near.weight)
-            inputs.append(gaussians(square[..., :1], self.centres).to(x.pairs.dtype))
-        m = F.linear(torch.cat(inputs, -1), torch.cat(weights, 1), self.message.bias)
+        weight = torch.cat([self.message.weight, self.metric.weight], 1)
+        inputs = torch.cat([x.pairs, square.log1p().to(x.pairs.dtype)], -1)
+        m = F.linear(inputs, weight, self.message.bias)
         m = F.silu(m + both @ self.sum_atoms(h))
         pair_update, bias, gate = self.spread(m).split(self.split, -1)
         message_sum = (both.mT @ m) / n**0.5
@@ -131,11 +121,6 @@ class Transformer(Interaction):
         Depth, attention heads, and coordinate channels.
     expansion:
         Width of the feed-forward network relative to ``width``.
-    basis:
-        Gaussians that describe a distance at the input.
-    near:
-        Gaussians that describe distances up to twice the coordinates' scale in every layer, of the
-        first channel; 0: none.
     cross_attention:
         Whether atoms read the conditions of their graph as tokens, in every layer, instead of as
         part of the context (`moldiff.nn.conditions`).
@@ -154,8 +139,6 @@ class Transformer(Interaction):
         channels: int = 8,
         context_width: int = 64,
         expansion: int = 3,
-        basis: int = 24,
-        near: int = 0,
         cross_attention: bool = False,
     ) -> None:
         super().__init__()
@@ -164,9 +147,8 @@ class Transformer(Interaction):
         self.width, self.pair_width, self.message_width = width, pair_width, message_width
         self.heads, self.channels, self.context_width = heads, channels, context_width
         self.layers, self.expansion = layers, expansion
-        self.basis, self.near = basis, near
         self.cross_attention = cross_attention
-        sizes = (width, pair_width, message_width, heads, channels, context_width, expansion, near)
+        sizes = (width, pair_width, message_width, heads, channels, context_width, expansion)
         self.stack = nn.ModuleList(_Layer(*sizes, cross_attention) for _ in range(layers))
 
     def forward(self, x: Features) -> Features:
