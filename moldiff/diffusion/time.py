@@ -70,11 +70,12 @@ class SiteTimes:
     graph:
         (b,) the time of the graph as a whole, for scopes without times of their own.
     sites:
-        By scope, or by field where its times differ from its scope's, (b, sites).
+        By scope, or by field where its times differ from its scope's, (b, sites); (b,) for a field
+        whose sites share a time that is not the graph's.
     """
 
     graph: Float[Tensor, " b"]
-    sites: Mapping[str, Float[Tensor, "b _"]]
+    sites: Mapping[str, Float[Tensor, "b *sites"]]
 
     def map(self, function: Callable[[Tensor], Tensor]) -> SiteTimes:
         """Return the times with ``function`` applied to all of them."""
