@@ -65,8 +65,9 @@ class Tally:
         with quiet():
             bare = Chem.RemoveHs(mol)
             self.made.update(_kinds(Chem.MolFromSmiles(listed), source))
-        self.sizes[f"{source} {_band(bare.GetNumAtoms())}"] += 1
-        self.heavy[str(bare.GetNumAtoms())] += 1
+        heavy = bare.GetNumHeavyAtoms()  # RDKit keeps a hydrogen that shows a double bond's stereo
+        self.sizes[f"{source} {_band(heavy)}"] += 1
+        self.heavy[str(heavy)] += 1
         for atom in mol.GetAtoms():
             charge = atom.GetFormalCharge()
             self.atoms[atom.GetSymbol() + (f" {charge:+d}" if charge else "")] += 1

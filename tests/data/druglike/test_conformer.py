@@ -11,6 +11,7 @@ from moldiff.chem import Rejected, xtb
 from moldiff.chem.minimum import Minimum
 from moldiff.data.druglike import conformer as module
 from moldiff.data.druglike.conformer import Conformer, conformer, molecule, refined
+from moldiff.data.druglike.statistics import Tally
 
 installed = pytest.mark.skipif(xtb.lacking() is not None, reason="the program xtb is not installed")
 
@@ -96,3 +97,12 @@ def test_a_bond_that_breaks_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None
     assert refined(start) == Rejected("a bond breaks in GFN2-xTB")
     monkeypatch.setattr(module.xtb, "optimise", lambda mol, level: f"{level}: no")
     assert refined(start) == Rejected("crude: no")
+
+
+def test_a_hydrogen_that_shows_stereo_is_no_heavy_atom() -> None:
+    """RDKit keeps it as an atom; a molecule of 40 heavy atoms used to count as one of 41."""
+    sulfonyl, pyrazole = "NS(=O)(=O)c1ccc(C(F)(F)F)cc1", "N1C[C@H](c2ccccc2)C(c2ccc(Cl)cc2)=N1"
+    smiles = f"[H]/N=C(/N=C(/{sulfonyl}){pyrazole})NC(C)=O"
+    tally = Tally()
+    tally.make(molecule(made(smiles)), smiles, "own", "train", 0.0)
+    assert tally.heavy == {"40": 1}
