@@ -16,16 +16,27 @@ from moldiff.errors import InputError
 
 if TYPE_CHECKING:
     from moldiff.chem.demands import Interval
+    from moldiff.chem.picking import Pick
+    from moldiff.filtering.criteria import Criteria
 
 __all__ = [
+    "Alerts",
     "Imports",
     "Jobs",
     "Loggers",
+    "Method",
+    "NovelTo",
+    "Picked",
+    "PickedBy",
     "Precision",
     "Precisions",
+    "SeenRings",
+    "Where",
     "command_line",
     "conditions",
+    "criteria",
     "import_all",
+    "picking",
     "processes",
     "sizes",
     "symbols",
@@ -69,12 +80,93 @@ Loggers = Annotated[
 ]
 
 
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where",
+        metavar="CONDITION",
+        help="Keep what fulfils it: 'mw>250 & n_Cl>=1 & (sa<4 | <gap>>5)'; <gap> is a data field; "
+        "repeatable.",
+    ),
+]
+
+Alerts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--alerts",
+        metavar="pains,brenk,nih,zinc,chembl,...",
+        help="Reject what has a structural alert of these catalogues; repeatable.",
+    ),
+]
+
+SeenRings = Annotated[
+    str | None,
+    typer.Option(
+        "--seen-rings",
+        metavar="druglike|qm9|DIR|FILE",
+        help="Reject what has a ring system that the data lack: a bundled table, a reference "
+        "(moldiff data reference), or a file of molecules.",
+    ),
+]
+
+NovelTo = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--novel-to",
+        metavar="FILE|qm9|DIR",
+        help="Reject molecules that are in this file or data, whatever their stereochemistry; "
+        "repeatable.",
+    ),
+]
+
+Picked = Annotated[
+    int | None,
+    typer.Option("--pick", min=1, help="Of what passes, choose so many different molecules."),
+]
+
+
+class Method(StrEnum):
+    """See `moldiff.chem.picking`."""
+
+    maxmin = "maxmin"
+    butina = "butina"
+
+
+PickedBy = Annotated[
+    Method,
+    typer.Option(
+        "--pick-by", help="maxmin: as far apart as can be; butina: centres of the largest clusters."
+    ),
+]
+
 Jobs = Annotated[int | None, typer.Option(min=1, help="Processes. [default: one per core]")]
 
 
 def processes(wanted: int | None) -> int:
     """Return the number of processes for a value of `Jobs`."""
     return wanted or os.cpu_count() or 1
+
+
+def criteria(
+    where: list[str] | None = None,
+    alerts: list[str] | None = None,
+    seen_rings: str | None = None,
+    novel_to: list[str] | None = None,
+    *,
+    strict: bool = False,
+    distinct: bool = False,
+) -> Criteria:
+    """Return what the options of these names ask for."""
+    from moldiff.filtering.criteria import Criteria
+
+    return Criteria(where or (), alerts or (), seen_rings, novel_to or (), strict, distinct)
+
+
+def picking(number: int | None, method: Method, seed: int) -> Pick | None:
+    """Return the choice that `Picked` and `PickedBy` ask for."""
+    from moldiff.chem.picking import Pick
+
+    return None if number is None else Pick(number, method.value, seed)
 
 
 def command_line(
