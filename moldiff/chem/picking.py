@@ -40,7 +40,7 @@ class Pick:
     method:
         "maxmin" or "butina".
     seed:
-        Of MaxMin's first pick; from 0.
+        Of MaxMin's first pick.
 
     Raises
     ------
@@ -81,7 +81,8 @@ def _maxmin(pick: Pick, prints: Sequence[ExplicitBitVect]) -> list[tuple[int, in
     from rdkit.SimDivFilters.rdSimDivPickers import MaxMinPicker
 
     number = min(pick.number, len(prints))
-    chosen = MaxMinPicker().LazyBitVectorPick(prints, len(prints), number, seed=pick.seed)
+    # -1 would be a random seed to RDKit.
+    chosen = MaxMinPicker().LazyBitVectorPick(prints, len(prints), number, seed=pick.seed % 2**31)
     return [(int(index), None) for index in chosen]
 
 

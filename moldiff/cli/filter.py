@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,12 +22,12 @@ from moldiff.cli.options import (
     criteria,
     picking,
     processes,
+    sifted,
 )
 from moldiff.cli.output import (
     check_apart,
     check_output,
     counted,
-    percent,
     remark,
     table,
 )
@@ -36,11 +35,7 @@ from moldiff.cli.progress import stages
 from moldiff.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from moldiff.filtering.sieve import Sieve
-
-__all__ = ["EXAMPLES", "command", "rejections"]
 
 EXAMPLES = (
     "moldiff filter molecules.sdf --where 'mw>250 & n_Cl>=1 & sa<4'",
@@ -49,8 +44,6 @@ EXAMPLES = (
     "moldiff filter poses.sdf --where '<energy_kcal_mol> < -8 & 2 <= rings <= 4' --no-html",
     "moldiff filter library.smi --where 'qed>0.6' --pick 100 --pick-by butina -o chosen.smi",
 )
-
-_SHOWN = 8  # filters in the closing table
 
 
 def command(
@@ -81,7 +74,7 @@ def command(
     ] = False,
     pick: Picked = None,
     pick_by: PickedBy = Method.maxmin,
-    seed: Annotated[int, typer.Option(min=0, help="Of --pick by maxmin.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of --pick by maxmin.")] = 0,
     jobs: Jobs = None,
     html: Annotated[bool, typer.Option("--html/--no-html", help="Write the page too.")] = True,
 ) -> None:
@@ -106,9 +99,8 @@ def command(
     start, stopped = time.perf_counter(), False
     with stages() as show:
         sieve = Sieve(asked.judge(show), output, picking(pick, pick_by, seed))
-        form = output.suffix.lower().removeprefix(".")
         source = items(
-            files, sieve.plan, sieve.filters.fields, form, jobs=processes(jobs), progress=show
+            files, sieve.plan, sieve.filters.fields, sieve.form, jobs=processes(jobs), progress=show
         )
         try:
             with sieve:
@@ -142,7 +134,7 @@ def _close(sieve: Sieve, first: Path, seconds: float, written: list[Path], stopp
     from moldiff.io import read_molecules
 
     outcome = sieve.outcome
-    for name in (name for name, number in sieve.missing.items() if number == outcome.read):
+    for name in sieve.absent:
         known = list(next(iter(read_molecules(first))).tags)
         remark(f"No record has a data field '{name}'. {did_you_mean(name, known)}")
     files = ", ".join(map(str, written))
@@ -154,20 +146,10 @@ def _close(sieve: Sieve, first: Path, seconds: float, written: list[Path], stopp
     table(
         [
             ("records", f"{outcome.read}"),
-            ("passed", percent(outcome.passed, outcome.read)),
-            *rejections(outcome.reasons, outcome.read),
-            *([("picked", f"{outcome.kept}, {sieve.pick.method}")] if sieve.pick else []),
+            *sifted(sieve),
             ("seconds", f"{seconds:.1f} ({outcome.read / seconds:.0f} records/s)"),
             ("files", files),
         ]
     )
     if not outcome.kept:
         remark(f"No molecule is kept: {sieve.output} is empty, and {sieve.table} says why.")
-
-
-def rejections(reasons: Counter[str], read: int) -> Iterator[tuple[str, str]]:
-    """Yield what each filter rejects, most first; one molecule may be rejected by several."""
-    for name, number in reasons.most_common(_SHOWN):
-        yield f"  {name}", percent(number, read)
-    if len(reasons) > _SHOWN:
-        yield "  more filters", f"{len(reasons) - _SHOWN}, see the summary (.json)"

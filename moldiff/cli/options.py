@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from moldiff.cli.output import check_positive
+from moldiff.cli.output import check_positive, counted, percent
 from moldiff.errors import InputError
 
 if TYPE_CHECKING:
     from moldiff.chem.demands import Interval
     from moldiff.chem.picking import Pick
     from moldiff.filtering.criteria import Criteria
+    from moldiff.filtering.sieve import Sieve
 
 __all__ = [
     "Alerts",
@@ -38,10 +39,14 @@ __all__ = [
     "import_all",
     "picking",
     "processes",
+    "sifted",
     "sizes",
     "symbols",
     "temperatures",
 ]
+
+
+_SHOWN = 8  # filters in a closing table
 
 
 class Precision(StrEnum):
@@ -167,6 +172,22 @@ def picking(number: int | None, method: Method, seed: int) -> Pick | None:
     from moldiff.chem.picking import Pick
 
     return None if number is None else Pick(number, method.value, seed)
+
+
+def sifted(sieve: Sieve) -> list[tuple[str, str]]:
+    """Return rows for a closing table: what passed, what each filter rejects, and what is picked.
+
+    A molecule that several filters reject counts in each.
+    """
+    outcome = sieve.outcome
+    rows = [("passed", percent(outcome.passed, outcome.read))]
+    commonest = outcome.reasons.most_common(_SHOWN)
+    rows += [(f"  {name}", percent(number, outcome.read)) for name, number in commonest]
+    if more := len(outcome.reasons) - len(commonest):
+        rows.append((f"  and {counted(more, 'more filter')}", f"see {sieve.table}"))
+    if sieve.pick is not None:
+        rows.append(("picked", f"{outcome.kept}, by {sieve.pick.method}"))
+    return rows
 
 
 def command_line(

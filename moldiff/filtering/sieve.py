@@ -16,15 +16,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from rdkit import Chem
 from rdkit.DataStructs import ExplicitBitVect
 
-from moldiff.chem.filters import Plan, Reason
+from moldiff.chem.filters import Plan, Reason, measure
 from moldiff.chem.picking import Pick, restored
 from moldiff.chem.where import field_of
 from moldiff.errors import InputError
 from moldiff.filtering.criteria import Judge
 from moldiff.filtering.records import Item
 from moldiff.io import Writer
+from moldiff.io.render import FORMATS
 from moldiff.text import replacing
 
 __all__ = ["KEPT", "NOT_PICKED", "REJECTED", "Outcome", "Row", "Sieve"]
@@ -113,7 +115,7 @@ class Sieve:
     def __init__(self, judge: Judge, output: Path, pick: Pick | None = None) -> None:
         self.judge, self.filters, self.output, self.pick = judge, judge.filters, output, pick
         self.outcome = Outcome()
-        self.missing: Counter[str] = Counter()
+        self._present: set[str] = set()
         self._prints: list[ExplicitBitVect] = []
         self._shown = 0
 
@@ -121,6 +123,11 @@ class Sieve:
     def plan(self) -> Plan:
         """What has to be measured of a molecule."""
         return self.filters.plan(picking=self.pick is not None)
+
+    @property
+    def absent(self) -> list[str]:
+        """Data fields that a condition compares, and no record has."""
+        return [name for name in self.filters.fields if name not in self._present]
 
     @property
     def table(self) -> Path:
@@ -136,19 +143,15 @@ class Sieve:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, _: TracebackType | None
     ) -> None:
-        try:
-            if kind is None or self.outcome.read:
-                self._finish()
-        finally:
-            if kind is not None:
-                self.close()
+        if kind is None or self.outcome.read:
+            self._finish()
 
     def add(self, item: Item) -> bool:
         """Take a record; return whether no filter rejects it."""
         reasons = self.judge(item.measured, item.fields)
         self.outcome.read += 1
         self.outcome.reasons.update({reason.filter for reason in reasons})
-        self.missing.update(name for name in self.filters.fields if name not in item.fields)
+        self._present.update(item.fields)
         shown = bool(reasons) and self._shown < _SHOWN
         self._shown += shown
         span = self._keep_text(item.text) if not reasons or shown else None
@@ -158,6 +161,22 @@ class Sieve:
                 self._prints.append(restored(item.measured.fingerprint))
         self._keep_row(item, reasons, span)
         return not reasons
+
+    def write(self, mol: Chem.Mol, tags: Mapping[str, str], name: str) -> None:
+        """Measure a molecule and take it, as a `Writer` would."""
+        measured = measure(mol, self.plan)
+        text = FORMATS[self.form].render(mol, name, tags) if measured.identity else ""
+        self.add(Item("", self.count, name, measured, tags, text))
+
+    @property
+    def count(self) -> int:
+        """Number of records taken."""
+        return self.outcome.read
+
+    @property
+    def form(self) -> str:
+        """The format of the texts, a key of `moldiff.io.render.FORMATS`."""
+        return self.output.suffix.lower().removeprefix(".")
 
     def rows(self) -> Iterator[Row]:
         """Yield the records in the end, in the order in which they were taken."""
@@ -177,11 +196,6 @@ class Sieve:
                 **content, status=status, reasons=reasons, place=place, cluster=cluster, text=text
             )
 
-    def close(self) -> None:
-        """Forget the records."""
-        self._rows.close()
-        self._texts.close()
-
     def _keep_text(self, text: str) -> tuple[int, int]:
         body = text.encode()
         return self._texts.seek(0, 2), self._texts.write(body)
@@ -200,7 +214,7 @@ class Sieve:
             "smiles": item.measured.smiles,
             "reasons": [str(reason) for reason in reasons],
             "values": dict(item.measured.values),
-            "fields": dict(item.fields),
+            "fields": {k: item.fields[k] for k in self.filters.fields if k in item.fields},
             "alerts": [" ".join(alert) for alert in item.measured.alerts],
             "unseen": self.filters.unseen(item.measured),
             "span": span,

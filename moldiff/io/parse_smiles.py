@@ -72,7 +72,8 @@ def table_blocks(lines: Iterator[str]) -> Iterator[Block]:
 def parse_table(block: Block) -> Iterator[Parsed]:
     """Parse a row behind its columns."""
     names = _columns(block[0])
-    values = next(csv.reader(block[1:], delimiter=_separator(block[0])), [])
+    row = (f"{line}\n" for line in block[1:])  # a quoted value keeps its lines
+    values = next(csv.reader(row, delimiter=_separator(block[0])), [])
     found = dict(zip(names, (value.strip() for value in values), strict=False))
     lower = {name.lower(): name for name in reversed(names)}
     smiles = found.pop(next(lower[c] for c in _SMILES_COLUMNS if c in lower), "")
