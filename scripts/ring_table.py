@@ -41,7 +41,7 @@ def main(source: Path, target: Path = TARGET) -> None:
     made = f"the first {molecules} molecules of {source.name} {digest_of(source)}, RDKit "
     np.savez_compressed(
         target,
-        rings=kept.to_deltas().astype(np.uint32),
+        rings=kept.to_deltas(),
         made=np.array(made + rdBase.rdkitVersion),
     )
     print(f"{target}: {len(kept)} of {len(counts)} ring systems, {target.stat().st_size} bytes")
