@@ -190,7 +190,8 @@ def command(
     strict validity. Ctrl-C keeps the molecules that are complete.
 
     With --where, --alerts, --seen-rings, --novel-to or --pick, N molecules are drawn and those
-    written that pass; a table beside them (.csv) has all, with the reasons of rejection.
+    written that are strictly valid and pass; a table beside them (.csv) has all, with the reasons
+    of rejection.
     """
     from moldiff.io import WRITABLE
 
@@ -256,6 +257,8 @@ def command(
 
 def _sieve(output: Path, asked: Criteria, pick: Pick | None, trajectory: Path | None) -> Sieve:
     """What stands between what is drawn and what is written."""
+    from dataclasses import replace
+
     from moldiff.filtering.sieve import Sieve
 
     if trajectory is not None:
@@ -264,7 +267,8 @@ def _sieve(output: Path, asked: Criteria, pick: Pick | None, trajectory: Path | 
             fix="Leave it out, or filter afterwards: moldiff filter.",
         )
     with stages() as show:
-        sieve = Sieve(asked.judge(show), output, pick)
+        # The properties of what is no whole molecule mean little.
+        sieve = Sieve(replace(asked, strict=True).judge(show), output, pick)
     known = [Path(source) for source in (*asked.novel_to, asked.seen_rings or "")]
     check_apart("The table of all molecules", sieve.table, known)
     return sieve
