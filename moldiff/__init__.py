@@ -20,6 +20,7 @@ from moldiff.version import __version__
 if TYPE_CHECKING:
     from moldiff.docking.api import dock
     from moldiff.docking.result import DockingResult
+    from moldiff.filtering.api import filter
     from moldiff.generation.api import generate
     from moldiff.generation.request import Generated, Request
     from moldiff.metrics.evaluation import evaluate
@@ -34,6 +35,7 @@ __all__ = [
     "__version__",
     "dock",
     "evaluate",
+    "filter",
     "generate",
     "load",
 ]
@@ -46,6 +48,7 @@ _HOME = {
     "Request": "moldiff.generation.request",
     "dock": "moldiff.docking.api",
     "evaluate": "moldiff.metrics.evaluation",
+    "filter": "moldiff.filtering.api",
     "generate": "moldiff.generation.api",
     "load": "moldiff.models",
 }

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from moldiff.errors import InputError
 
-__all__ = ["digest_of", "plural", "replace_text", "share"]
+__all__ = ["digest_of", "plural", "replace_text", "replacing", "share"]
 
 
 def replace_text(path: Path, text: str) -> None:
@@ -17,12 +20,22 @@ def replace_text(path: Path, text: str) -> None:
 
     Raises ``InputError`` if ``path`` cannot be written; an older file then survives.
     """
+    with replacing(path) as stream:
+        stream.write(text)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[TextIO]:
+    """Give a temporary text file that takes the place of ``path`` when the block ends well.
+
+    Errors as :func:`replace_text`.
+    """
     temporary: str | None = None
     try:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         # xmlcharrefreplace: a name read from a latin-1 file may hold lone surrogates
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="xmlcharrefreplace") as stream:
-            stream.write(text)
+            yield stream
         share(temporary)
         os.replace(temporary, path)
     except OSError as error:

@@ -131,6 +131,22 @@ def test_empty_files(tmp_path: Path, suffix: str) -> None:
         list(read_molecules(put(tmp_path / f"a{suffix}", "\n \n")))
 
 
+def test_tables_of_smiles(tmp_path: Path) -> None:
+    text = '\ufeffID;Smiles;gap;note\nm 1;CCO;7;"two\nlines; here"\n\n;C1CC(;;\n;;;\nlast;C'
+    records = list(read_molecules(put(tmp_path / "a.csv", text)))
+    assert [r.name for r in records] == ["m 1", "", "", "last"]
+    assert records[0].tags == {"gap": "7", "note": "two\nlines; here"}
+    assert [r.reason for r in records] == [
+        None,
+        "not SMILES: 'C1CC('",
+        "no SMILES in this row",
+        None,
+    ]
+    assert records[0].mol is not None and records[0].mol.GetNumAtoms() == 9
+    with pytest.raises(InputError, match=r"b\.csv.*no column 'smiles'; its columns are: a, b"):
+        list(read_molecules(put(tmp_path / "b.csv", "a,b\n1,2\n")))
+
+
 def test_request_errors_come_at_once(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no file"):
         read_molecules(tmp_path / "missing.sdf")

@@ -1,9 +1,9 @@
 """Strict validity: is this graph, exactly as written, a molecule?
 
 No hydrogen is added, no charge moved, no bond changed: every atom gets ``NoImplicit``, the
-molecule is sanitised without RDKit's clean-up and hydrogen-adjusting steps, and must have no
-radicals, one fragment, a Kekulé structure and the net charge asked for.  A reason names the
-atom by element and number, counted from 1 as in an SDF file.
+molecule is sanitised without RDKit's clean-up steps, and must have no radicals, one fragment, a
+Kekulé structure and the net charge asked for.  A reason names the atom by element and number,
+counted from 1 as in an SDF file.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from rdkit import Chem
 
 from moldiff.chem.quiet import quiet
 
-__all__ = ["canonical_smiles", "reason_kind", "sanitised", "strict_failure"]
+__all__ = ["canonical_smiles", "reason_kind", "sanitise_failure", "sanitised", "strict_failure"]
 
 # Clean-up would rewrite N(=O)=O as a nitro group: then it would not be the input that is judged.
 _AS_WRITTEN = Chem.SanitizeFlags.SANITIZE_ALL & ~(
@@ -21,7 +21,6 @@ _AS_WRITTEN = Chem.SanitizeFlags.SANITIZE_ALL & ~(
     | Chem.SanitizeFlags.SANITIZE_CLEANUP_ORGANOMETALLICS
     | Chem.SanitizeFlags.SANITIZE_CLEANUPATROPISOMERS
     | Chem.SanitizeFlags.SANITIZE_CLEANUPCHIRALITY
-    | Chem.SanitizeFlags.SANITIZE_ADJUSTHS
 )
 
 
@@ -79,6 +78,12 @@ def sanitised(mol: Chem.Mol | None) -> Chem.Mol | None:
     with quiet():
         copy = Chem.RWMol(mol)
         return copy.GetMol() if _sanitise(copy) is None else None
+
+
+def sanitise_failure(mol: Chem.Mol) -> str | None:
+    """Say why `sanitised` has no molecule to return; None if it has one."""
+    with quiet():
+        return _sanitise(Chem.RWMol(mol))
 
 
 def canonical_smiles(mol: Chem.Mol | None, *, stereo: bool = False) -> str | None:

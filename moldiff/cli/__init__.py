@@ -26,7 +26,10 @@ _SETTINGS = {"help_option_names": ["-h", "--help"]}
 
 # In the order of the help; each is a module of this package with a function ``command`` and
 # ``EXAMPLES``, or, for a group of commands, with ``app``.
-_SINGLE = ("generate", "dock", "evaluate", "view", "likelihood", "train", "info", "methods", "cite")
+_SINGLE = (
+    *("generate", "filter", "dock", "evaluate", "view", "likelihood"),
+    *("train", "info", "methods", "cite"),
+)
 _GROUPS = ("data", "benchmark")
 _COMMANDS = _SINGLE + _GROUPS
 _LONG = ("train", *_GROUPS)  # long commands, which use Python's garbage collection
@@ -63,6 +66,7 @@ def __getattr__(name: str) -> Any:
 
 _EXAMPLES = examples(
     "moldiff generate -n 32 -o molecules.sdf",
+    "moldiff filter molecules.sdf --where 'mw>250 & sa<4' --alerts pains --pick 30 -o kept.sdf",
     "moldiff dock --receptor 1abc.pdb --ligand a.sdf --pocket-ligand crystal.sdf",
     "moldiff evaluate molecules.sdf -o molecules.json",
     "moldiff view molecules.sdf -o molecules.html",
@@ -86,7 +90,7 @@ def _moldiff(
         bool, typer.Option("--debug", help="Show the traceback of an error (anywhere on the line).")
     ] = False,
 ) -> None:
-    """Generate, dock, evaluate and view three-dimensional molecules."""
+    """Generate, filter, dock, evaluate and view three-dimensional molecules."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -31,7 +31,7 @@ EXAMPLES = (
 def command(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE...", help="Molecules: .sdf, .mol, .mol2, .xyz, .smi, .json."),
+        typer.Argument(metavar="FILE...", help="Molecules: .sdf, .mol2, .xyz, .smi, .csv, .json."),
     ],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write the report here too (.json).")

@@ -11,11 +11,20 @@ import typer
 from moldiff.bundled import usual_model
 from moldiff.cli.generating import Run
 from moldiff.cli.options import (
+    Alerts,
     Imports,
+    Method,
+    NovelTo,
+    Picked,
+    PickedBy,
     Precision,
     Precisions,
+    SeenRings,
+    Where,
     conditions,
+    criteria,
     import_all,
+    picking,
     sizes,
     symbols,
     temperatures,
@@ -27,9 +36,14 @@ from moldiff.cli.output import (
     check_threads,
     remark,
 )
+from moldiff.cli.progress import stages
 from moldiff.cli.startup import load_torch
+from moldiff.errors import InputError
 
 if TYPE_CHECKING:
+    from moldiff.chem.picking import Pick
+    from moldiff.filtering.criteria import Criteria
+    from moldiff.filtering.sieve import Sieve
     from moldiff.generation.api import Guidances
     from moldiff.generation.demands import Demands
     from moldiff.model import Model
@@ -44,6 +58,7 @@ EXAMPLES = (
     "moldiff generate -n 20 --without F --size 7..9",
     "moldiff generate --model my.safetensors --prompt 'two aromatic rings, logP below 3, no Br'",
     "moldiff generate --prompt help",
+    "moldiff generate -n 200 --model druglike --where 'qed>0.6 & sa<4' --alerts pains --pick 20",
     "moldiff generate -n 1 --trajectory denoising.xyz -o one.sdf",
 )
 
@@ -130,6 +145,12 @@ def command(
         Filter,
         typer.Option("--filter", help="strict: draw on until N strictly valid ones are found."),
     ] = Filter.none,
+    where: Where = None,
+    alerts: Alerts = None,
+    seen_rings: SeenRings = None,
+    novel_to: NovelTo = None,
+    pick: Picked = None,
+    pick_by: PickedBy = Method.maxmin,
     temperature: Annotated[
         float | None,
         typer.Option(help="Below 1: more valid, less diverse. [default: the model's]"),
@@ -167,6 +188,10 @@ def command(
 
     Every molecule is written with its provenance (model, hash, seed, version) and with its
     strict validity. Ctrl-C keeps the molecules that are complete.
+
+    With --where, --alerts, --seen-rings, --novel-to or --pick, N molecules are drawn and those
+    written that are strictly valid and pass; a table beside them (.csv) has all, with the reasons
+    of rejection.
     """
     from moldiff.io import WRITABLE
 
@@ -185,6 +210,9 @@ def command(
     if trajectory is not None:
         check_output(trajectory, (".xyz",))
         check_apart("--trajectory", trajectory, [output])
+    choice = picking(pick, pick_by, seed)
+    asked = criteria(where, alerts, seen_rings, novel_to)
+    sieve = _sieve(output, asked, choice, trajectory) if asked or choice else None
     load_torch()
     import_all(imports)
     from moldiff.cpu import using_threads
@@ -201,7 +229,7 @@ def command(
     if sampler is not None:
         for text in sampler_remarks(sampler, loaded):
             remark(text)
-    run = Run(n, output, keep is Filter.strict, trajectory, record, demands)
+    run = Run(n, output, keep is Filter.strict, trajectory, record, demands, sieve)
     run.consume(
         lambda progress: stream(
             n,
@@ -225,6 +253,25 @@ def command(
         )
     )
     run.finish(loaded)
+
+
+def _sieve(output: Path, asked: Criteria, pick: Pick | None, trajectory: Path | None) -> Sieve:
+    """What stands between what is drawn and what is written."""
+    from dataclasses import replace
+
+    from moldiff.filtering.sieve import Sieve
+
+    if trajectory is not None:
+        raise InputError(
+            "--trajectory shows the first molecules drawn, which filters may reject.",
+            fix="Leave it out, or filter afterwards: moldiff filter.",
+        )
+    with stages() as show:
+        # The properties of what is no whole molecule mean little.
+        sieve = Sieve(replace(asked, strict=True).judge(show), output, pick)
+    known = [Path(source) for source in (*asked.novel_to, asked.seen_rings or "")]
+    check_apart("The table of all molecules", sieve.table, known)
+    return sieve
 
 
 def _demands(model: Model, said: dict[str, Any], guides: Guidances | None) -> Demands:

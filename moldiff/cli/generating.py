@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moldiff.cli.failure import Interrupted
+from moldiff.cli.options import sifted
 from moldiff.cli.output import bar, counted, percent, remark, table
 from moldiff.errors import MoldiffError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from moldiff.filtering.sieve import Sieve
     from moldiff.generation.demands import Demands
     from moldiff.generation.request import Generated
     from moldiff.model import Model
@@ -32,9 +34,10 @@ class Run:
         trajectory: Path | None,
         record: int,
         demands: Demands,
+        sieve: Sieve | None = None,
     ) -> None:
         self.n, self.output, self.strict, self.demands = n, output, strict, demands
-        self.trajectory, self.record = trajectory, record
+        self.trajectory, self.record, self.sieve = trajectory, record, sieve
         self.recorded: list[Generated] = []
         self.failures: Counter[str] = Counter()
         self.smiles: set[str] = set()
@@ -48,7 +51,7 @@ class Run:
         from moldiff.io import Writer
 
         try:
-            with Writer(self.output) as writer, bar("{task.fields[note]}") as shown:
+            with self.sieve or Writer(self.output) as writer, bar("{task.fields[note]}") as shown:
                 line = shown.add_task("generating", total=self.n, note="")
 
                 def progress(amount: float) -> None:
@@ -70,6 +73,8 @@ class Run:
             verb = "is" if self.n == 1 else "are"
             kept = f"{self.written} of {counted(self.n, 'molecule')} {verb} complete"
             where = f" and in {self.output}." if self.written else "; nothing was written."
+            if self.written and self.sieve is not None:
+                where = f", and {self.sieve.outcome.kept} that are kept in {self.output}."
             raise Interrupted(f"Interrupted: {kept}{where}") from None
 
     def count(self, item: Generated) -> None:
@@ -111,12 +116,14 @@ class Run:
         if self.strict:
             rows.append(("drawn", f"{round(self.drawn)}"))
         rows += [(f"  fails: {why}", f"{k}") for why, k in self.failures.most_common(4)]
+        rows += [] if self.sieve is None else sifted(self.sieve)
         rows.append(("seconds", f"{seconds:.1f} ({self.drawn / seconds:.1f} molecules/s)"))
         if used := recorded(model.precision):
             rows.append(("precision", used))
         if not model.network.symmetry.equivariant:
             rows.append(("network", model.network.symmetry.label))
-        rows.append(("file", f"{self.output}"))
+        table_of_all = [] if self.sieve is None else [self.sieve.table]
+        rows.append(("file", ", ".join(map(str, [self.output, *table_of_all]))))
         if self.trajectory is not None:
             rows.append(("trajectory", self.write_trajectory(model)))
         table(rows)

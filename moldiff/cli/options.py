@@ -11,26 +11,42 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from moldiff.cli.output import check_positive
+from moldiff.cli.output import check_positive, counted, percent
 from moldiff.errors import InputError
 
 if TYPE_CHECKING:
     from moldiff.chem.demands import Interval
+    from moldiff.chem.picking import Pick
+    from moldiff.filtering.criteria import Criteria
+    from moldiff.filtering.sieve import Sieve
 
 __all__ = [
+    "Alerts",
     "Imports",
     "Jobs",
     "Loggers",
+    "Method",
+    "NovelTo",
+    "Picked",
+    "PickedBy",
     "Precision",
     "Precisions",
+    "SeenRings",
+    "Where",
     "command_line",
     "conditions",
+    "criteria",
     "import_all",
+    "picking",
     "processes",
+    "sifted",
     "sizes",
     "symbols",
     "temperatures",
 ]
+
+
+_SHOWN = 8  # filters in a closing table
 
 
 class Precision(StrEnum):
@@ -69,12 +85,109 @@ Loggers = Annotated[
 ]
 
 
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where",
+        metavar="CONDITION",
+        help="Keep what fulfils it: 'mw>250 & n_Cl>=1 & (sa<4 | <gap>>5)'; <gap> is a data field; "
+        "repeatable.",
+    ),
+]
+
+Alerts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--alerts",
+        metavar="pains,brenk,nih,zinc,chembl,...",
+        help="Reject what has a structural alert of these catalogues; repeatable.",
+    ),
+]
+
+SeenRings = Annotated[
+    str | None,
+    typer.Option(
+        "--seen-rings",
+        metavar="druglike|qm9|DIR|FILE",
+        help="Reject what has a ring system that the data lack: a bundled table, a reference "
+        "(moldiff data reference), or a file of molecules.",
+    ),
+]
+
+NovelTo = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--novel-to",
+        metavar="FILE|qm9|DIR",
+        help="Reject molecules that are in this file or data, whatever their stereochemistry; "
+        "repeatable.",
+    ),
+]
+
+Picked = Annotated[
+    int | None,
+    typer.Option("--pick", min=1, help="Of what passes, choose so many different molecules."),
+]
+
+
+class Method(StrEnum):
+    """See `moldiff.chem.picking`."""
+
+    maxmin = "maxmin"
+    butina = "butina"
+
+
+PickedBy = Annotated[
+    Method,
+    typer.Option(
+        "--pick-by", help="maxmin: as far apart as can be; butina: centres of the largest clusters."
+    ),
+]
+
 Jobs = Annotated[int | None, typer.Option(min=1, help="Processes. [default: one per core]")]
 
 
 def processes(wanted: int | None) -> int:
     """Return the number of processes for a value of `Jobs`."""
     return wanted or os.cpu_count() or 1
+
+
+def criteria(
+    where: list[str] | None = None,
+    alerts: list[str] | None = None,
+    seen_rings: str | None = None,
+    novel_to: list[str] | None = None,
+    *,
+    strict: bool = False,
+    distinct: bool = False,
+) -> Criteria:
+    """Return what the options of these names ask for."""
+    from moldiff.filtering.criteria import Criteria
+
+    return Criteria(where or (), alerts or (), seen_rings, novel_to or (), strict, distinct)
+
+
+def picking(number: int | None, method: Method, seed: int) -> Pick | None:
+    """Return the choice that `Picked` and `PickedBy` ask for."""
+    from moldiff.chem.picking import Pick
+
+    return None if number is None else Pick(number, method.value, seed)
+
+
+def sifted(sieve: Sieve) -> list[tuple[str, str]]:
+    """Return rows for a closing table: what passed, what each filter rejects, and what is picked.
+
+    A molecule that several filters reject counts in each.
+    """
+    outcome = sieve.outcome
+    rows = [("passed", percent(outcome.passed, outcome.read))]
+    commonest = outcome.reasons.most_common(_SHOWN)
+    rows += [(f"  {name}", percent(number, outcome.read)) for name, number in commonest]
+    if more := len(outcome.reasons) - len(commonest):
+        rows.append((f"  and {counted(more, 'more filter')}", f"see {sieve.table}"))
+    if sieve.pick is not None:
+        rows.append(("picked", f"{outcome.kept}, by {sieve.pick.method}"))
+    return rows
 
 
 def command_line(

@@ -20,7 +20,7 @@ EXAMPLES = (
 
 
 def command(
-    file: Annotated[Path, typer.Argument(help="Molecules: .sdf, .mol, .mol2, .xyz, .smi, .json.")],
+    file: Annotated[Path, typer.Argument(help="Molecules: .sdf, .mol2, .xyz, .smi, .csv, .json.")],
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", help="The page. [default: FILE with the suffix .html]"),

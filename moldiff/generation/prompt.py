@@ -41,8 +41,7 @@ from dataclasses import dataclass
 
 from moldiff.chem.demands import Interval, compared, is_count
 from moldiff.chem.properties import PROPERTIES
-from moldiff.errors import InputError, did_you_mean
-from moldiff.generation.words import (
+from moldiff.chem.words import (
     HALOGENS,
     NUMBERS,
     UNITS,
@@ -51,6 +50,7 @@ from moldiff.generation.words import (
     nouns,
     spoken,
 )
+from moldiff.errors import InputError, did_you_mean
 
 __all__ = ["Wish", "help_text", "parse_prompt"]
 

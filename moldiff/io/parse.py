@@ -9,14 +9,15 @@ what it quotes of the file is ASCII, so that no control code reaches a terminal.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rdkit import Chem
 
 from moldiff.chem.quiet import quiet
 from moldiff.io.parse_json import parse_json
-from moldiff.io.parsed import SYMBOLS, Parsed, assemble
+from moldiff.io.parse_smiles import parse_smiles, parse_table, smiles_blocks, table_blocks
+from moldiff.io.parsed import SYMBOLS, Parsed, assemble, checked
 
 __all__ = ["PARSERS", "Parsed", "Parser"]
 
@@ -34,20 +35,6 @@ class Parser:
     """Divides the lines of a file into blocks."""
     parse: Callable[[Block], Iterator[Parsed]]
     """Parses a block."""
-
-
-def _checked(mol: Chem.Mol | None, name: str, reason: str, tags: Mapping[str, str]) -> Parsed:
-    """Refuse what RDKit refused (``reason``), and atoms that are no element."""
-    if mol is None:
-        return Parsed(None, name, reason, tags)
-    for atom in mol.GetAtoms():
-        if atom.GetAtomicNum() == 0:
-            return Parsed(None, name, f"unknown element: {_quoted(atom)}", tags)
-    return Parsed(mol, name, None, tags)
-
-
-def _quoted(atom: Chem.Atom) -> str:
-    return f"atom {atom.GetIdx() + 1}, {atom.GetSymbol()[:10]!a}"
 
 
 # --- SDF and MOL -----------------------------------------------------------------------------
@@ -76,7 +63,7 @@ def _sdf(block: Block) -> Iterator[Parsed]:
             mol = Chem.MolFromMolBlock(text, sanitize=False, removeHs=False, strictParsing=False)
     except (ValueError, RuntimeError):
         mol = None
-    yield _checked(mol, name, _sdf_problem(block[:end]) if mol is None else "", tags)
+    yield checked(mol, name, _sdf_problem(block[:end]) if mol is None else "", tags)
     for _ in ends[1:]:
         yield Parsed(None, "", "a record without its $$$$ line hides in the one before")
 
@@ -138,7 +125,7 @@ def _mol2(block: Block) -> Iterator[Parsed]:
             mol = Chem.MolFromMol2Block("\n".join(block) + "\n", sanitize=False, removeHs=False)
     except (ValueError, RuntimeError):
         mol = None
-    yield _checked(mol, name, "RDKit cannot parse the MOL2 block", {})
+    yield checked(mol, name, "RDKit cannot parse the MOL2 block", {})
 
 
 # --- XYZ -------------------------------------------------------------------------------------
@@ -198,43 +185,13 @@ def _xyz_frame(count: int, comment: str, lines: Sequence[str]) -> Parsed:
     return Parsed(assemble(elements, positions), comment)
 
 
-# --- SMILES ----------------------------------------------------------------------------------
-
-
-def _smi_blocks(lines: Iterator[str]) -> Iterator[Block]:
-    for number, line in enumerate(lines):
-        words = line.split(None, 1)
-        header = number == 0 and bool(words) and words[0].lower() == "smiles"
-        if words and not words[0].startswith("#") and not header:
-            yield [line]
-
-
-def _smi(block: Block) -> Iterator[Parsed]:
-    smiles, *name = block[0].split(None, 1)
-    mol, reason = _from_smiles(smiles), f"not SMILES: {smiles[:40]!a}"
-    yield _checked(mol, "".join(name).strip(), reason, {})
-
-
-def _from_smiles(smiles: str) -> Chem.Mol | None:
-    """A SMILES implies its hydrogens: they become atoms where the string is a valid molecule."""
-    with quiet():
-        mol = Chem.MolFromSmiles(smiles, sanitize=False)
-        if mol is None:
-            return None
-        complete = Chem.Mol(mol)
-        try:
-            Chem.SanitizeMol(complete)
-        except (ValueError, RuntimeError):
-            return mol
-        return Chem.AddHs(complete)
-
-
 #: Suffix -> parser.
 PARSERS: dict[str, Parser] = {
     ".sdf": Parser(_sdf_blocks, _sdf),
     ".mol": Parser(_sdf_blocks, _sdf),
     ".mol2": Parser(_mol2_blocks, _mol2),
     ".xyz": Parser(_xyz_blocks, _xyz),
-    ".smi": Parser(_smi_blocks, _smi),
+    ".smi": Parser(smiles_blocks, parse_smiles),
+    ".csv": Parser(table_blocks, parse_table),
     ".json": Parser(lambda lines: iter([list(lines)]), parse_json),  # read as a whole
 }

@@ -9,7 +9,7 @@ from rdkit import Chem
 
 from moldiff.chem.vocabulary import BOND_INDEX
 
-__all__ = ["ORDERS", "SYMBOLS", "Parsed", "assemble"]
+__all__ = ["ORDERS", "SYMBOLS", "Parsed", "assemble", "checked"]
 
 #: Bond order -> RDKit's bond type.
 ORDERS = {order: kind for kind, order in BOND_INDEX.items()}
@@ -25,6 +25,22 @@ class Parsed:
     name: str = ""
     reason: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def checked(
+    mol: Chem.Mol | None, name: str, reason: str, tags: Mapping[str, str] | None = None
+) -> Parsed:
+    """Refuse what RDKit refused (``reason``), and atoms that are no element."""
+    if mol is None:
+        return Parsed(None, name, reason, tags or {})
+    for atom in mol.GetAtoms():
+        if atom.GetAtomicNum() == 0:
+            return Parsed(None, name, f"unknown element: {_quoted(atom)}", tags or {})
+    return Parsed(mol, name, None, tags or {})
+
+
+def _quoted(atom: Chem.Atom) -> str:
+    return f"atom {atom.GetIdx() + 1}, {atom.GetSymbol()[:10]!a}"
 
 
 def assemble(

@@ -111,17 +111,18 @@ def read_chunks(path: str | Path, records: int = 1) -> Iterator[Chunk]:
 
 
 def read_molecules(path: str | Path) -> Iterator[Record]:
-    """Read the records of a ``.sdf``, ``.mol``, ``.mol2``, ``.xyz``, ``.smi`` or ``.json`` file.
+    """Read the records of a file of one of the kinds in `READABLE`.
 
     Any of them may be gzipped (``.sdf.gz``).  SDF is read without sanitising and with its
     hydrogens; XYZ (one or many frames) gives atoms and coordinates without bonds; SMILES
-    gives molecules without coordinates, with the hydrogens the string implies as atoms.
+    gives molecules without coordinates, with the hydrogens the string implies as atoms; CSV is a
+    table with a column "smiles", and the other columns are its data fields.
 
     Raises
     ------
     InputError
-        At once for a missing, unreadable or unknown kind of file; at the end for a file
-        without a single record.
+        At once for a missing, unreadable or unknown kind of file; at the beginning of a table
+        without SMILES; at the end for a file without a single record.
     """
     return _records(Path(path), read_chunks(path))
 
@@ -206,6 +207,8 @@ def _chunks(path: Path, suffix: str, gzipped: bool, records: int) -> Iterator[Ch
                 yield Chunk(suffix, tuple(blocks), raw.tell() - place)
     except OSError as error:
         raise _unreadable(path, error) from error
+    except InputError as error:  # a parser knows no files
+        raise InputError(f"{path} cannot be read: {error.what}", fix=error.fix) from None
 
 
 def _lines(raw: BinaryIO, gzipped: bool) -> Iterator[str]:
@@ -216,7 +219,8 @@ def _lines(raw: BinaryIO, gzipped: bool) -> Iterator[str]:
         while line := text.readline(_LINE_LIMIT):
             yield line.rstrip("\n")
     finally:
-        text.detach()  # otherwise it would close the file, whose place is asked for
+        if not raw.closed:
+            text.detach()  # otherwise it would close the file, whose place is asked for
 
 
 def _unreadable(path: Path, error: OSError) -> InputError:

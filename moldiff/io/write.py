@@ -79,7 +79,10 @@ class Writer:
         """
         title = name or (mol.GetProp("_Name") if mol.HasProp("_Name") else "")
         fields = {str(key): str(value) for key, value in (tags or {}).items()}
-        text = self._format.render(mol, " ".join(title.split()), fields)
+        self.copy(self._format.render(mol, " ".join(title.split()), fields))
+
+    def copy(self, text: str) -> None:
+        """Append one record that is text of the format already."""
         try:
             self._append((self._format.separator if self.count else "") + text)
         except OSError as error:

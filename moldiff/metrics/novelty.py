@@ -43,7 +43,9 @@ class SmilesSet:
     def __len__(self) -> int:
         return len(self.hashes)
 
-    def __contains__(self, smiles: str) -> bool:
+    def __contains__(self, smiles: object) -> bool:
+        if not isinstance(smiles, str):
+            return False
         value = np.uint64(smiles_hash(smiles))
         place = int(np.searchsorted(self.hashes, value))
         return place < len(self.hashes) and bool(self.hashes[place] == value)

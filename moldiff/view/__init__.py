@@ -10,12 +10,13 @@ without WebGL, so thousands of molecules stay usable.
 
 from __future__ import annotations
 
-from moldiff.view.render import DEFAULT_LIMIT, render_html, write_html
+from moldiff.view.render import DEFAULT_LIMIT, Verdicts, render_html, write_html
 from moldiff.view.trajectory import Frame, read_trajectories, write_trajectories
 
 __all__ = [
     "DEFAULT_LIMIT",
     "Frame",
+    "Verdicts",
     "read_trajectories",
     "render_html",
     "write_html",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from itertools import islice
 from pathlib import Path
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from moldiff.io import Record
     from moldiff.view.trajectory import Frame
 
-__all__ = ["DEFAULT_LIMIT", "assemble", "render_html", "write_html"]
+__all__ = ["DEFAULT_LIMIT", "Verdicts", "assemble", "render_html", "write_html"]
 
 #: Molecules shown at most unless asked otherwise: about 10 MB of page.
 DEFAULT_LIMIT = 2000
@@ -32,6 +33,23 @@ _SCRIPTS = ("molecule.js", "painter.js", "scene.js", "grid.js", "details.js", "a
 _ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 
+@dataclass(frozen=True)
+class Verdicts:
+    """Other verdicts on molecules than validity: the reason of a record alone says which it is.
+
+    Attributes
+    ----------
+    good, bad:
+        The word for records without and with a reason.
+    rule:
+        What the good ones have in common.
+    """
+
+    good: str
+    bad: str
+    rule: str
+
+
 def write_html(
     path: str | Path,
     records: Iterable[Record],
@@ -40,6 +58,7 @@ def write_html(
     trajectories: Mapping[int, Sequence[Frame]] | None = None,
     limit: int = DEFAULT_LIMIT,
     net_charge: int | None = 0,
+    verdicts: Verdicts | None = None,
 ) -> None:
     """Write the page of :func:`render_html` to ``path``, whole or not at all.
 
@@ -49,7 +68,12 @@ def write_html(
         When ``path`` cannot be written.
     """
     page = render_html(
-        records, title=title, trajectories=trajectories, limit=limit, net_charge=net_charge
+        records,
+        title=title,
+        trajectories=trajectories,
+        limit=limit,
+        net_charge=net_charge,
+        verdicts=verdicts,
     )
     replace_text(Path(path), page)
 
@@ -61,6 +85,7 @@ def render_html(
     trajectories: Mapping[int, Sequence[Frame]] | None = None,
     limit: int = DEFAULT_LIMIT,
     net_charge: int | None = 0,
+    verdicts: Verdicts | None = None,
 ) -> str:
     """Return one self-contained HTML page that shows ``records``.
 
@@ -76,6 +101,8 @@ def render_html(
         Molecules shown at most; the page says how many it leaves out.
     net_charge:
         Total charge a valid molecule must have; None accepts any.
+    verdicts:
+        What the records have been judged by, if not by validity.
 
     Notes
     -----
@@ -84,7 +111,7 @@ def render_html(
     """
     stream = iter(records)
     shown = list(islice(stream, limit))
-    data = _data(shown, dict(trajectories or {}), net_charge)
+    data = _data(shown, dict(trajectories or {}), net_charge, verdicts)
     data["total"] = len(shown) + sum(1 for _ in stream)
     return assemble("template.html", _SCRIPTS, title, data)
 
@@ -118,9 +145,10 @@ def _data(
     records: Sequence[Record],
     trajectories: Mapping[int, Sequence[Frame]],
     net_charge: int | None,
+    verdicts: Verdicts | None,
 ) -> dict[str, Any]:
     """Everything the page knows, JSON-ready."""
-    explicit = any(
+    explicit = verdicts is None and any(
         atom.GetAtomicNum() == 1
         for record in records
         if record.mol is not None
@@ -131,8 +159,14 @@ def _data(
     for position, frames in trajectories.items():
         if 0 <= position < len(cards) and (described := describe_frames(frames)):
             cards[position]["frames"] = described
+    words, rule = {"valid": "valid", "invalid": "invalid"}, "strict validity"
+    if verdicts is not None:
+        words, rule = {"valid": verdicts.good, "invalid": verdicts.bad}, verdicts.rule
+    elif not explicit:
+        rule = "RDKit sanitisation, hydrogens implicit"
     return {
-        "rule": "strict validity" if explicit else "RDKit sanitisation, hydrogens implicit",
+        "words": words,
+        "rule": rule,
         "columns": COLUMNS,
         "molecules": cards,
     }

@@ -149,6 +149,12 @@ def test_identity_ignores_hydrogens_and_stereo_unless_asked() -> None:
     assert canonical_smiles(None) is None and canonical_smiles(Chem.Mol()) is None
 
 
+def test_an_implied_hydrogen_of_an_aromatic_ring_stays() -> None:
+    block = Chem.MolToMolBlock(Chem.MolFromSmiles("c1cc[nH]c1"))
+    mol = Chem.MolFromMolBlock(block, sanitize=False, removeHs=False)
+    assert canonical_smiles(mol) == "c1cc[nH]c1"
+
+
 def test_reason_kind() -> None:
     assert reason_kind("valence: C3 has 5") == "valence"
     assert reason_kind("radical on C3") == "radical"

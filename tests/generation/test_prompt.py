@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from moldiff.chem.demands import ATOMS, Interval, compared, demand_line, is_count
 from moldiff.chem.properties import PROPERTIES
+from moldiff.chem.words import NUMBERS, noun_of, nouns, spoken
 from moldiff.errors import InputError
 from moldiff.generation.prompt import help_text, parse_prompt
-from moldiff.generation.words import NUMBERS, noun_of, nouns, spoken
 from moldiff.text import plural
 
 ELEMENTS = ("C", "N", "O", "F", "S", "Cl", "Br")

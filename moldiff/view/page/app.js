@@ -53,6 +53,8 @@ function refreshList() {
   writeAddress();
 }
 
+const capital = (word) => word[0].toUpperCase() + word.slice(1);
+
 function showCounts() {
   const counts = byId("counts"), all = data.molecules.length;
   const valid = data.molecules.filter(SHOW.valid).length, invalid = data.molecules.filter(SHOW.invalid).length;
@@ -60,7 +62,7 @@ function showCounts() {
   counts.replaceChildren(...part, make("b", "", String(all)), all === 1 ? " molecule" : " molecules");
   const numbers = { all, valid, invalid };
   byId("validity").replaceChildren(...Object.keys(SHOW).map((name) => {
-    const button = make("button", "", `${name[0].toUpperCase()}${name.slice(1)} ${numbers[name]}`);
+    const button = make("button", "", `${capital(data.words[name] || name)} ${numbers[name]}`);
     button.type = "button";
     button.dataset.value = name;
     button.setAttribute("aria-pressed", String(state.show === name));
@@ -94,7 +96,7 @@ function select(m, byHand) {
   if (m && !mol && !frames.length) note.append(m.svg ? drawingOf(m) : make("span", "", m.elements ? "no coordinates" : "this record could not be read"));
   byId("hover").textContent = "";
   player.load(frames, mol);
-  showDetails(byId("details"), m, keys, step);
+  showDetails(byId("details"), m, keys, step, data.words);
   document.body.dataset.selected = m ? m.number : "";
   document.body.dataset.atoms = scene.atoms();
   if (!byHand) return;
@@ -271,7 +273,7 @@ const left = data.total - data.molecules.length;
 byId("notice").hidden = left < 1;
 byId("notice").textContent = `Showing the first ${data.molecules.length.toLocaleString()} of ${data.total.toLocaleString()} molecules; the page leaves out ${left.toLocaleString()} to stay light.`;
 byId("pictures").hidden = !data.molecules.some((m) => m.xyz);
-byId("rule").textContent = `Valid means: ${data.rule}`;
+byId("rule").textContent = `${capital(data.words.valid)} means: ${data.rule}`;
 fillSort();
 listenToControls();
 document.addEventListener("keydown", onKey);

@@ -2,10 +2,10 @@
 
 const VERDICTS = new Map([[true, ["valid", "badge good"]], [false, ["invalid", "badge bad"]], [null, ["not judged", "badge"]]]);
 
-function showDetails(box, m, keys, step) {
+function showDetails(box, m, keys, step, words = {}) {
   box.replaceChildren();
   if (!m) return;
-  box.append(titleOf(m, step));
+  box.append(titleOf(m, step, words));
   if (m.reason) box.append(make("p", "reason", m.reason));
   if (m.guessed) box.append(make("p", "reason", "The file has no bonds: those shown are guessed from distances."));
   if (m.undrawn) box.append(make("p", "reason", m.undrawn));
@@ -18,9 +18,10 @@ function showDetails(box, m, keys, step) {
   box.scrollTop = 0;
 }
 
-function titleOf(m, step) {
+function titleOf(m, step, words) {
   const title = make("div", "title");
-  title.append(make("h2", "", m.name || `Molecule ${m.number}`), make("span", ...VERDICTS.get(m.valid).toReversed()));
+  const [word, badge] = VERDICTS.get(m.valid);
+  title.append(make("h2", "", m.name || `Molecule ${m.number}`), make("span", badge, words[word] || word));
   [["←", -1, "Previous molecule"], ["→", 1, "Next molecule"]].forEach(([text, by, hint]) => {
     const button = title.appendChild(make("button", "", text));
     button.type = "button";

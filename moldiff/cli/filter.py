@@ -1,0 +1,155 @@
+"""``moldiff filter``: the molecules of any file that pass filters, and some of these picked."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from moldiff.cli.failure import Interrupted
+from moldiff.cli.options import (
+    Alerts,
+    Jobs,
+    Method,
+    NovelTo,
+    Picked,
+    PickedBy,
+    SeenRings,
+    Where,
+    criteria,
+    picking,
+    processes,
+    sifted,
+)
+from moldiff.cli.output import (
+    check_apart,
+    check_output,
+    counted,
+    remark,
+    table,
+)
+from moldiff.cli.progress import stages
+from moldiff.errors import InputError, did_you_mean
+
+if TYPE_CHECKING:
+    from moldiff.filtering.sieve import Sieve
+
+EXAMPLES = (
+    "moldiff filter molecules.sdf --where 'mw>250 & n_Cl>=1 & sa<4'",
+    "moldiff filter a.sdf b.smi c.csv --alerts pains,brenk --distinct -o clean.sdf",
+    "moldiff filter made.sdf --seen-rings druglike --novel-to ours.smi --pick 30",
+    "moldiff filter poses.sdf --where '<energy_kcal_mol> < -8 & 2 <= rings <= 4' --no-html",
+    "moldiff filter library.smi --where 'qed>0.6' --pick 100 --pick-by butina -o chosen.smi",
+)
+
+
+def command(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...", help="Molecules: .sdf, .mol, .mol2, .xyz, .smi, .csv, .json."
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--output", help="What is kept: .sdf or .smi; table and page go beside it."
+        ),
+    ] = Path("kept.sdf"),
+    where: Where = None,
+    alerts: Alerts = None,
+    seen_rings: SeenRings = None,
+    novel_to: NovelTo = None,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict", help="Reject what is not strictly valid, as moldiff evaluate judges it."
+        ),
+    ] = False,
+    distinct: Annotated[
+        bool, typer.Option("--distinct", help="Of equal molecules keep the first.")
+    ] = False,
+    pick: Picked = None,
+    pick_by: PickedBy = Method.maxmin,
+    seed: Annotated[int, typer.Option(help="Of --pick by maxmin.")] = 0,
+    jobs: Jobs = None,
+    html: Annotated[bool, typer.Option("--html/--no-html", help="Write the page too.")] = True,
+) -> None:
+    """Keep the molecules that pass all filters, and say of the others why not.
+
+    Records are kept as they are, with coordinates and data fields. OUTPUT's name with .csv is a
+    table of all records with every reason of rejection, with .json a summary, with .html a page.
+    Properties in --where are those of moldiff generate --prompt help, atoms, charge, and n_ with
+    any element. Records that hold no molecule are rejected. Ctrl-C keeps what is done.
+    """
+    asked = criteria(where, alerts, seen_rings, novel_to, strict=strict, distinct=distinct)
+    if not asked and pick is None:
+        raise InputError(
+            "Nothing is asked of the molecules.",
+            fix="Give a filter, as in --where 'mw>250 & sa<4' or --alerts pains, or --pick 30.",
+        )
+    _check(output, files, novel_to or [], seen_rings)
+    from moldiff.filtering.records import items
+    from moldiff.filtering.report import summary, write_page
+    from moldiff.filtering.sieve import Sieve
+
+    start, stopped = time.perf_counter(), False
+    with stages() as show:
+        sieve = Sieve(asked.judge(show), output, picking(pick, pick_by, seed))
+        source = items(
+            files, sieve.plan, sieve.filters.fields, sieve.form, jobs=processes(jobs), progress=show
+        )
+        try:
+            with sieve:
+                for item in source:
+                    sieve.add(item)
+        except KeyboardInterrupt:
+            stopped = True
+    seconds = time.perf_counter() - start
+    if stopped and not sieve.outcome.read:
+        raise Interrupted("Interrupted: nothing was written.")
+    from moldiff.text import replace_text
+
+    told = summary(sieve, asked, files, complete=not stopped)
+    replace_text(output.with_suffix(".json"), json.dumps(told, indent=2) + "\n")
+    if html:
+        write_page(output.with_suffix(".html"), sieve, output.name)
+    written = [output, *(output.with_suffix(s) for s in (".csv", ".json", *([".html"] * html)))]
+    _close(sieve, files[0], seconds, written, stopped)
+
+
+def _check(output: Path, files: list[Path], known: list[str], rings: str | None) -> None:
+    """Refuse what can be refused before any work."""
+    check_output(output, (".sdf", ".smi"))
+    read = [*files, *map(Path, known), *([Path(rings)] if rings is not None else [])]
+    for suffix in (output.suffix, ".csv", ".json", ".html"):
+        check_apart("--output", output.with_suffix(suffix), read)
+
+
+def _close(sieve: Sieve, first: Path, seconds: float, written: list[Path], stopped: bool) -> None:
+    """Say what came of it; a misspelt data field shows beside those of the first record."""
+    from moldiff.io import read_molecules
+
+    outcome = sieve.outcome
+    for name in sieve.absent:
+        known = list(next(iter(read_molecules(first))).tags)
+        remark(f"No record has a data field '{name}'. {did_you_mean(name, known)}")
+    files = ", ".join(map(str, written))
+    if stopped:
+        raise Interrupted(
+            f"Interrupted: of {counted(outcome.read, 'record')} so far {outcome.kept} are kept, "
+            f"in {files}."
+        )
+    table(
+        [
+            ("records", f"{outcome.read}"),
+            *sifted(sieve),
+            ("seconds", f"{seconds:.1f} ({outcome.read / seconds:.0f} records/s)"),
+            ("files", files),
+        ]
+    )
+    if not outcome.kept:
+        remark(f"No molecule is kept: {sieve.output} is empty, and {sieve.table} says why.")

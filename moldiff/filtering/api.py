@@ -1,0 +1,141 @@
+"""Filter molecules from Python: files or molecules in, each with its reasons out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TypeAlias
+
+from rdkit import Chem
+
+from moldiff.chem.filters import Measured, Plan, Reason, measure
+from moldiff.chem.picking import MAXMIN, Pick, restored
+from moldiff.filtering.criteria import Criteria
+from moldiff.io import Record, read_molecules
+from moldiff.metrics import Sample, samples
+from moldiff.metrics.parallel import each
+from moldiff.parallel import Progress
+
+__all__ = ["Filtered", "Judged", "filter"]
+
+#: A record, a molecule (None: one that could not be made), or a file of molecules.
+Source: TypeAlias = "Record | Chem.Mol | str | Path | None"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A record, what was measured of it, and why it is rejected.
+
+    Attributes
+    ----------
+    record, measured:
+        The molecule, and values, alerts and ring systems.
+    reasons:
+        Nothing if no filter rejects it.
+    place, cluster:
+        Of a choice, both from 1; None for what is not picked.
+    """
+
+    record: Record
+    measured: Measured
+    reasons: tuple[Reason, ...] = ()
+    place: int | None = None
+    cluster: int | None = None
+
+
+@dataclass(frozen=True)
+class Filtered:
+    """All records in their order, and those that are kept, in the order of choice."""
+
+    all: tuple[Judged, ...]
+    kept: tuple[Judged, ...]
+    rejected: Counter[str] = field(default_factory=Counter)
+    """Filter -> molecules that it rejects; one that several reject counts in each."""
+
+
+def filter(
+    molecules: Source | Iterable[Source],
+    *,
+    where: str | Sequence[str] = (),
+    alerts: str | Sequence[str] = (),
+    seen_rings: str | None = None,
+    novel_to: str | Sequence[str] = (),
+    strict: bool = False,
+    distinct: bool = False,
+    pick: int | None = None,
+    pick_by: str = MAXMIN,
+    seed: int = 0,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> Filtered:
+    """Keep the molecules that pass all filters; of these, pick some.
+
+    Parameters
+    ----------
+    molecules:
+        Molecules, records or files of them, in any mixture.
+    where, alerts, seen_rings, novel_to, strict, distinct:
+        See `moldiff.filtering.criteria.Criteria`.
+    pick, pick_by, seed:
+        How many to choose, by "maxmin" or "butina" (`moldiff.chem.picking.Pick`).
+    jobs:
+        Processes.
+
+    Raises
+    ------
+    InputError, DataError
+        If a file cannot be read, a condition is not understood, or something is not there.
+    """
+    criteria = Criteria(_all(where), _all(alerts), seen_rings, _all(novel_to), strict, distinct)
+    choice = None if pick is None else Pick(pick, pick_by, seed)
+    judge = criteria.judge(progress)
+    records = list(_records(molecules))
+    plan = judge.filters.plan(picking=choice is not None)
+    found = each(
+        partial(_measure, plan=plan),
+        samples(records),
+        jobs=jobs,
+        stage="filtering",
+        progress=progress,
+    )
+    judged = [
+        Judged(record, measured, judge(measured, record.tags))
+        for record, measured in zip(records, found, strict=True)
+    ]
+    rejected = Counter(name for one in judged for name in {r.filter for r in one.reasons})
+    passed = [k for k, one in enumerate(judged) if not one.reasons]
+    if choice is None:
+        return Filtered(tuple(judged), tuple(judged[k] for k in passed), rejected)
+    prints = [restored(judged[k].measured.fingerprint or b"") for k in passed]
+    chosen = choice(prints)
+    for place, (k, cluster) in enumerate(chosen, 1):
+        judged[passed[k]] = replace(judged[passed[k]], place=place, cluster=cluster)
+    return Filtered(tuple(judged), tuple(judged[passed[k]] for k, _ in chosen), rejected)
+
+
+def _all(words: str | Sequence[str]) -> tuple[str, ...]:
+    return (words,) if isinstance(words, str) else tuple(words)
+
+
+def _records(molecules: Source | Iterable[Source]) -> Iterator[Record]:
+    sources = [molecules] if isinstance(molecules, str | Path | Record | Chem.Mol) else molecules
+    for index, source in enumerate(sources or []):
+        if isinstance(source, str | Path):
+            yield from read_molecules(source)
+        elif isinstance(source, Record):
+            yield source
+        else:
+            tags = {} if source is None else _tags(source)
+            yield Record(source, "", "no molecule" if source is None else None, "", index, tags)
+
+
+def _tags(mol: Chem.Mol) -> dict[str, str]:
+    """The data fields that RDKit's own readers leave on a molecule."""
+    return {name: str(value) for name, value in mol.GetPropsAsDict().items()}
+
+
+def _measure(sample: Sample, plan: Plan) -> Measured:
+    return measure(sample.mol, plan) if sample.mol is not None else Measured(failure=sample.reason)

@@ -1,0 +1,179 @@
+"""Records of molecule files, measured in processes, each with the text that it is written as.
+
+Where input and output have the same format that text is the record's own, so that nothing of it is
+lost or rounded; otherwise it is rendered: SMILES with stereochemistry, and what has no coordinates
+as a flat drawing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+
+from rdkit import Chem
+from rdkit.Chem import rdDepictor
+
+from moldiff.chem.filters import Measured, Plan, measure
+from moldiff.chem.quiet import quiet
+from moldiff.chem.validity import canonical_smiles, sanitised
+from moldiff.io import Chunk, Record, no_molecules, read_chunks
+from moldiff.io.parse import PARSERS, Parsed
+from moldiff.io.render import FORMATS
+from moldiff.metrics import samples
+from moldiff.parallel import Progress, completed, in_order
+
+__all__ = ["Item", "items", "text_of"]
+
+_CHUNK = 64  # records measured at once
+#: Format that is written -> suffixes of files whose records are in it.
+_SAME = {"sdf": (".sdf", ".mol"), "smi": (".smi",)}
+
+
+@dataclass(frozen=True)
+class Item:
+    """One record, measured.
+
+    Attributes
+    ----------
+    source, index, name:
+        Its file, its position there from 0, and its title.
+    measured:
+        What the plan asks for.
+    fields:
+        The data fields that are asked for, those it has.
+    text:
+        The record in the format that is written; empty if it holds no molecule.
+    """
+
+    source: str
+    index: int
+    name: str
+    measured: Measured
+    fields: Mapping[str, str] = field(default_factory=dict)
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class _Task:
+    file: int
+    chunk: Chunk
+    plan: Plan
+    fields: tuple[str, ...]
+    form: str
+
+
+def items(
+    files: Sequence[Path],
+    plan: Plan,
+    fields: Sequence[str],
+    form: str,
+    *,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> Iterator[Item]:
+    """Measure the records of files, in their order.
+
+    Parameters
+    ----------
+    fields:
+        Data fields that are asked for.
+    form:
+        The format of the texts, a key of `moldiff.io.render.FORMATS`.
+    progress:
+        Called with the number of records done, and an estimate of all.
+
+    Raises
+    ------
+    InputError
+        At once for a missing, unreadable or unknown kind of file; at its end for a file without a
+        single record.
+    """
+    opened = []
+    for path in files:  # all of them, before any work
+        chunks = read_chunks(path, _CHUNK)
+        first = next(chunks, None)
+        if first is None:
+            raise no_molecules(path)
+        opened.append(chain([first], chunks))
+    tasks = (
+        _Task(number, chunk, plan, tuple(fields), form)
+        for number, chunks in enumerate(opened)
+        for chunk in chunks
+    )
+    return _items(files, tasks, jobs, progress)
+
+
+def _items(
+    files: Sequence[Path], tasks: Iterator[_Task], jobs: int, progress: Progress | None
+) -> Iterator[Item]:
+    bytes_in_all, read = max(1, sum(path.stat().st_size for path in files)), 0
+    done, counts = 0, [0] * len(files)
+    for number, size, rows in in_order(completed(_measured, tasks, jobs)):
+        for name, measured, fields, text in rows:
+            yield Item(str(files[number]), counts[number], name, measured, fields, text)
+            counts[number] += 1
+        done, read = done + len(rows), read + size
+        if progress is not None:
+            progress("filtering", done, max(done, round(done * bytes_in_all / max(1, read))))
+
+
+_Row = tuple[str, Measured, dict[str, str], str]
+
+
+def _measured(task: _Task) -> tuple[int, int, list[_Row]]:
+    """Number of the file, bytes read of it, and its records."""
+    rows = []
+    for parsed, own in _parsed(task.chunk, task.form):
+        mol = _with_bonds(parsed, task.chunk.suffix)
+        measured = measure(mol, task.plan) if mol is not None else Measured(failure=parsed.reason)
+        fields = {name: parsed.tags[name] for name in task.fields if name in parsed.tags}
+        text = ""
+        if measured.identity and mol is not None:
+            text = own or text_of(mol, parsed.name, parsed.tags, task.form)
+        rows.append((parsed.name, measured, fields, text))
+    return task.file, task.chunk.size, rows
+
+
+def _parsed(chunk: Chunk, form: str) -> Iterator[tuple[Parsed, str]]:
+    """The records of a chunk, each with its own text where that is of the format asked for."""
+    same = chunk.suffix in _SAME.get(form, ())
+    for block in chunk.blocks:
+        found = list(PARSERS[chunk.suffix].parse(block.split("\n")))
+        own = block + ("\n$$$$\n" if form == "sdf" else "\n")
+        # The text of a block that hides further records is not that of its first one.
+        yield from ((parsed, own if same and len(found) == 1 else "") for parsed in found)
+    if chunk.damage is not None:
+        yield Parsed(None, "", chunk.damage), ""
+
+
+def _with_bonds(parsed: Parsed, suffix: str) -> Chem.Mol | None:
+    """The molecule; that of an XYZ file with bonds inferred from its coordinates."""
+    if suffix != ".xyz" or parsed.mol is None:
+        return parsed.mol
+    (sample,) = samples([Record(parsed.mol, parsed.name, None, suffix, 0)])
+    return sample.mol
+
+
+def text_of(mol: Chem.Mol, name: str, tags: Mapping[str, str], form: str) -> str:
+    """Return the record of a molecule that can be sanitised, in a format of `FORMATS`."""
+    title = " ".join(name.split())
+    if form == "smi":
+        return f"{canonical_smiles(mol, stereo=True)} {title}".rstrip() + "\n"
+    if form == "sdf" and not mol.GetNumConformers():
+        return _drawn(mol, title, tags)
+    return FORMATS[form].render(mol, title, tags)
+
+
+def _drawn(mol: Chem.Mol, title: str, tags: Mapping[str, str]) -> str:
+    """An SDF record with flat coordinates, in which wedges tell the stereochemistry."""
+    flat = Chem.Mol(sanitised(mol))
+    with quiet():
+        Chem.AssignStereochemistry(flat, cleanIt=True)
+        flat = Chem.RemoveHs(flat)
+        rdDepictor.Compute2DCoords(flat)
+        block = Chem.MolToMolBlock(flat)
+    body = FORMATS["sdf"].render(flat, title, tags)
+    drawn, end = block.index("\n"), "M  END\n"
+    return title + block[drawn:] + body[body.index(end) + len(end) :]

@@ -1,0 +1,94 @@
+"""`moldiff filter`, and the same options of `moldiff generate`."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from moldiff.io import read_molecules
+
+SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
+
+
+def test_files_and_summary(run: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "a.smi").write_text("CCO a\nc1ccccc1Cl b\n")
+    done = run(
+        *("filter", tmp_path / "a.smi", SAMPLE, "--where", "mw > 20", "--where", "rings < 2"),
+        *("--alerts", "zinc", "--novel-to", tmp_path / "a.smi", "--pick", 3, "--jobs", 1),
+        *("-o", tmp_path / "kept.sdf"),
+    )
+    assert done.status == 0, done.err
+    assert sorted(os.listdir(tmp_path)) == ["a.smi"] + [
+        f"kept.{suffix}" for suffix in ("csv", "html", "json", "sdf")
+    ]
+    told = json.loads((tmp_path / "kept.json").read_text())
+    with (tmp_path / "kept.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert told["records"] == len(rows) and told["kept"] == 3 and told["complete"]
+    assert told["rejected"]["known molecule"] >= 2 and "known molecule" in done.out
+    assert all(row["reason"] for row in rows if row["status"] != "kept")
+    assert len(list(read_molecules(tmp_path / "kept.sdf"))) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "Nothing is asked"),
+        (["--where", "mww>3"], "Did you mean 'mw'"),
+        (["--alerts", "pain"], "Did you mean 'pains'"),
+        (["--novel-to", "no.smi"], "no file"),
+        (["--seen-rings", "qm8"], "no reference"),
+        (["--where", "mw>3", "-o", "a.csv"], "unknown suffix"),
+        (["--where", "mw>3", "-o", "a.sdf"], "overwrite"),
+        (["--where", "mw>3", "no.sdf"], "no file"),
+        (["--where", "mw>3", "--pick", "0"], "--pick"),
+    ],
+)
+def test_what_cannot_be(
+    run: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    told: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.csv").write_text("smiles,gap\nCCO,3\n")
+    done = run("filter", "a.csv", *words)
+    assert done.status == 2 and told in done.err and "--debug" not in done.err
+    assert os.listdir(tmp_path) == ["a.csv"]
+
+
+def test_a_misspelt_field_and_nothing_left(run: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("smiles,gap\nCCO,3\n")
+    words = ("filter", tmp_path / "in.csv", "-o", tmp_path / "o.sdf", "--no-html", "--jobs", 1)
+    done = run(*words, "--where", "<gab> > 1")
+    assert done.status == 0 and "Did you mean 'gap'" in done.err and "is empty" in done.err
+    assert (tmp_path / "o.sdf").read_text() == "" and not (tmp_path / "o.html").exists()
+    assert run(*words, "--where", "<gap> > 1").err == ""
+
+
+def test_generated_molecules_are_filtered(
+    run: Callable[..., Any], model_file: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.sdf"
+    words = ("generate", "-n", 12, "--model", model_file, "--steps", 2, "-o", output)
+    done = run(*words, "--where", "atoms > 4", "--pick", 2)
+    assert done.status == 0, done.err
+    with (tmp_path / "out.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 12 and all(row["reason"] for row in rows if row["status"] != "kept")
+    kept = [row for row in rows if row["status"] == "kept"]
+    assert len(kept) <= 2 and "passed" in done.out
+    assert any(row["reason"].startswith(("not strictly valid", "no molecule")) for row in rows)
+    records = list(read_molecules(output)) if kept else []
+    assert [r.name for r in records] == [
+        row["name"] for row in sorted(kept, key=lambda row: row["place"])
+    ]
+    refused = run(*words, "--where", "atoms > 4", "--trajectory", tmp_path / "t.xyz")
+    assert refused.status == 2 and "--trajectory" in refused.err
