@@ -12,6 +12,7 @@ import numpy.typing as npt
 from rdkit import Chem
 from rdkit.Chem import rdDetermineBonds
 
+from moldiff.chem.coordinates import is_drawing
 from moldiff.chem.quiet import quiet
 from moldiff.io import Record
 
@@ -107,10 +108,8 @@ def _positions(mol: Chem.Mol) -> npt.NDArray[np.float64] | None:
     """(n, 3) coordinates, or None where there are none or they are a flat drawing."""
     if mol.GetNumAtoms() == 0 or mol.GetNumConformers() == 0:
         return np.zeros((0, 3)) if mol.GetNumAtoms() == 0 else None
-    conformer = mol.GetConformer()
-    positions = np.array(conformer.GetPositions(), dtype=np.float64)
-    drawing = not conformer.Is3D() and len(positions) > 3 and not positions[:, 2].any()
-    return None if drawing else positions
+    positions = np.array(mol.GetConformer().GetPositions(), dtype=np.float64)
+    return None if is_drawing(mol) else positions
 
 
 def _inferred(
