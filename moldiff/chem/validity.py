@@ -93,15 +93,19 @@ def canonical_smiles(mol: Chem.Mol | None, *, stereo: bool = False) -> str | Non
     """Return the molecule's identity: canonical SMILES without explicit hydrogens.
 
     With ``stereo`` the stereochemistry is taken from the conformer (where there is one) and
-    written; without it, stereoisomers share one SMILES.  None if the molecule is empty or cannot be sanitised.
+    written, and so are isotopes; without it, stereoisomers and isotopologues share one SMILES.
+    None if the molecule is empty or cannot be sanitised.
     """
     copy = sanitised(mol)
     if copy is None or copy.GetNumAtoms() == 0:
         return None
     with quiet():
         if not stereo:
-            # Otherwise a hydrogen that marks the side of a double bond would not be removed.
+            # Otherwise a hydrogen that marks the side of a double bond, or is deuterium, would not
+            # be removed.
             _clear_stereo(copy)
+            for atom in copy.GetAtoms():
+                atom.SetIsotope(0)
         elif copy.GetNumConformers() > 0 and copy.GetConformer().Is3D():
             # A file's "either" marks on double bonds would win over the coordinates.
             _clear_stereo(copy)

@@ -225,6 +225,9 @@ def test_identity_ignores_hydrogens_and_stereo_unless_asked() -> None:
     assert canonical_smiles(Chem.MolFromSmiles("OCC")) == canonical_smiles(full("CCO")) == "CCO"
     imine = Chem.MolFromSmiles("[H]/N=C/OC")
     assert canonical_smiles(imine) == canonical_smiles(full("COC=N")) == "COC=N"
+    labelled = full("[2H]C([2H])([2H])[13CH2]O[3H]")
+    assert canonical_smiles(labelled) == "CCO"
+    assert canonical_smiles(labelled, stereo=True) != "CCO"  # as it is shown
     assert canonical_smiles(None) is None and canonical_smiles(Chem.Mol()) is None
 
 
