@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from rdkit import Chem
 
-__all__ = ["geometry_failure", "is_drawing", "overlap"]
+__all__ = ["geometry_failure", "is_drawing"]
 
 # Times the sum of covalent radii.
-_CLOSEST, _LONGEST = 0.5, 1.8
+_CLOSEST, _LONGEST = 0.6, 1.5
+_RADII = np.array([Chem.GetPeriodicTable().GetRcovalent(number) for number in range(119)])
 
 
 def is_drawing(mol: Chem.Mol) -> bool:
@@ -22,11 +23,13 @@ def is_drawing(mol: Chem.Mol) -> bool:
 
     Three atoms always lie in a plane, so fewer than four are taken at their word.
     """
-    return mol.GetNumAtoms() > 3 and _flat(mol)
+    conformer = mol.GetConformer()
+    positions = conformer.GetPositions()
+    return not conformer.Is3D() and len(positions) > 3 and not positions[:, 2].any()
 
 
 def geometry_failure(mol: Chem.Mol) -> str | None:
-    """Say why no conformer of a molecule can be a geometry of it; None if all can, or are drawings.
+    """Say why a conformer of a molecule can be no geometry of it; None if all can, or are drawings.
 
     Returns
     -------
@@ -34,54 +37,33 @@ def geometry_failure(mol: Chem.Mol) -> str | None:
         "non-finite coordinates", "overlapping atoms: C1 and C2 are 0.02 Å apart" or
         "stretched bond: C2 and O3 are 39.28 Å apart"; atoms are counted from 1.
     """
-    for conformer in mol.GetConformers():
-        single = Chem.Mol(mol, False, conformer.GetId())
-        if (reason := overlap(single)) is not None:
-            return reason
-        if not _flat(single) and (reason := _stretched(single)) is not None:
-            return reason
+    conformers = [(c.GetPositions(), c.Is3D()) for c in mol.GetConformers()]
+    if not all(np.isfinite(positions).all() for positions, _ in conformers):
+        return "non-finite coordinates"
+    if mol.GetNumAtoms() < 2 or not conformers:
+        return None
+    limits = _reach(mol)
+    bonded = np.triu(Chem.GetAdjacencyMatrix(mol)) > 0
+    for positions, solid in conformers:
+        if not solid and not positions[:, 2].any():
+            continue  # a drawing
+        gaps = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
+        ratios = gaps / limits
+        near = np.where(np.eye(len(gaps), dtype=bool), np.inf, ratios)
+        far = np.where(bonded, ratios, 0.0)
+        i, j = divmod(int(near.argmin()), len(gaps))
+        if near[i, j] < _CLOSEST:
+            return f"overlapping atoms: {_apart(mol, i, j, gaps[i, j])}"
+        i, j = divmod(int(far.argmax()), len(gaps))
+        if far[i, j] > _LONGEST:
+            return f"stretched bond: {_apart(mol, i, j, gaps[i, j])}"
     return None
 
 
-def overlap(mol: Chem.Mol) -> str | None:
-    """Say whether the coordinates are not finite, or which atoms lie in one another."""
-    positions = mol.GetConformer().GetPositions()
-    if not np.isfinite(positions).all():
-        return "non-finite coordinates"
-    if len(positions) < 2 or _flat(mol):
-        return None
-    radii = _radii(mol)
-    gaps = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
-    ratio = gaps / (radii[:, None] + radii[None])
-    np.fill_diagonal(ratio, np.inf)
-    i, j = np.unravel_index(int(ratio.argmin()), ratio.shape)
-    if ratio[i, j] >= _CLOSEST:
-        return None
-    return f"overlapping atoms: {_apart(mol, int(i), int(j), float(gaps[i, j]))}"
-
-
-def _flat(mol: Chem.Mol) -> bool:
-    conformer = mol.GetConformer()
-    return not conformer.Is3D() and not conformer.GetPositions()[:, 2].any()
-
-
-def _stretched(mol: Chem.Mol) -> str | None:
-    ends = np.array([(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in mol.GetBonds()], int)
-    if not len(ends):
-        return None
-    positions, radii = mol.GetConformer().GetPositions(), _radii(mol)
-    i, j = ends.T
-    lengths = np.linalg.norm(positions[i] - positions[j], axis=-1)
-    k = int((lengths / (radii[i] + radii[j])).argmax())
-    if lengths[k] <= _LONGEST * (radii[i[k]] + radii[j[k]]):
-        return None
-    return f"stretched bond: {_apart(mol, *sorted(map(int, ends[k])), float(lengths[k]))}"
-
-
-def _radii(mol: Chem.Mol) -> npt.NDArray[np.float64]:
-    """Covalent radii, (n,), Å."""
-    table = Chem.GetPeriodicTable()
-    return np.array([table.GetRcovalent(atom.GetAtomicNum()) for atom in mol.GetAtoms()])
+def _reach(mol: Chem.Mol) -> npt.NDArray[np.float64]:
+    """(n, n) sums of covalent radii, Å."""
+    radii = _RADII[[atom.GetAtomicNum() for atom in mol.GetAtoms()]]
+    return radii[:, None] + radii[None]
 
 
 def _apart(mol: Chem.Mol, i: int, j: int, distance: float) -> str:

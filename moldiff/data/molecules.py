@@ -2,7 +2,8 @@
 
 Every record is either stored or listed in ``rejected.csv`` with the reason.  A molecule is
 stored if it has 3D coordinates and explicit hydrogens, and is strictly valid after an
-encode-decode round trip; ions are accepted, fragments and radicals are rejected.
+encode-decode round trip; ions are accepted, fragments and radicals are rejected.  Bonds of XYZ
+files are inferred, for the charge that a record's comment states or for none.
 
 The files are read once, and encoded by atomic numbers and formal charges: which of them the
 vocabulary needs is known at the end, and the class indices are found while the store is written.
@@ -30,6 +31,7 @@ from moldiff.chem import (
     reason_kind,
     strict_failure,
 )
+from moldiff.chem.bonds import infer_bonds
 from moldiff.data.preparation import Preparation
 from moldiff.data.shards import SIZE, Entry, Refused, Shard
 from moldiff.data.split import check_fractions, hashes, split_hashes
@@ -37,6 +39,7 @@ from moldiff.data.store import Store
 from moldiff.data.write import sha256
 from moldiff.errors import DataError, InputError
 from moldiff.io import Chunk, no_molecules, read_chunks
+from moldiff.io.parsed import Parsed, stated_charge
 from moldiff.parallel import Progress
 
 __all__ = ["prepare", "prepared_from"]
@@ -49,6 +52,10 @@ _HINTS = {
     "no coordinates": "Use a format with coordinates, such as SDF.",
     "two-dimensional coordinates": "Generate 3D coordinates first.",
     "fragments": "Remove salts and solvents first.",
+    "no bonds": "Give them: only those of XYZ files are inferred from the coordinates.",
+    "bonds cannot be inferred": "State the charge of ions in the comment line, as in charge=1.",
+    "overlapping atoms": "Give the coordinates of optimised geometries, in Å.",
+    "stretched bond": "Give the coordinates of optimised geometries, in Å.",
 }
 
 
@@ -157,7 +164,8 @@ def _encode_chunk(task: tuple[int, Chunk], vocabulary: Vocabulary | None) -> Sha
     results = list[Entry | Refused]()
     elements, charges = set[int](), set[int]()
     for index, record in enumerate(chunk.parse()):
-        result = _judge(record.mol, record.reason, vocabulary)
+        mol, reason = _with_bonds(record, chunk.suffix)
+        result = _judge(mol, reason, vocabulary)
         if isinstance(result, Rejected):
             results.append(Refused(index, record.name, result.reason))
             continue
@@ -167,6 +175,17 @@ def _encode_chunk(task: tuple[int, Chunk], vocabulary: Vocabulary | None) -> Sha
         results.append(Entry(encoded, smiles, 0, index))
     notes = {"file": number, "elements": sorted(elements), "charges": sorted(charges)}
     return Shard.of(results, notes)
+
+
+def _with_bonds(record: Parsed, suffix: str) -> tuple[Chem.Mol | None, str | None]:
+    """The molecule, with bonds inferred where its format has none, or why there is none."""
+    mol = record.mol
+    if mol is None or mol.GetNumAtoms() < 2 or mol.GetNumBonds():
+        return mol, record.reason
+    if suffix != ".xyz":
+        return None, "no bonds"
+    found = infer_bonds(mol, stated_charge(record.tags) or 0)
+    return (None, found) if isinstance(found, str) else (found, None)
 
 
 def _judge(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -9,12 +10,15 @@ from rdkit import Chem
 
 from moldiff.chem.vocabulary import BOND_INDEX
 
-__all__ = ["ORDERS", "SYMBOLS", "Parsed", "assemble"]
+__all__ = ["ORDERS", "SYMBOLS", "Parsed", "assemble", "stated_charge"]
 
 #: Bond order -> RDKit's bond type.
 ORDERS = {order: kind for kind, order in BOND_INDEX.items()}
 #: Element symbol -> atomic number.
 SYMBOLS = {Chem.GetPeriodicTable().GetElementSymbol(z): z for z in range(1, 119)}
+
+
+_CHARGE = re.compile(r"[+-]?\d{1,3}")
 
 
 @dataclass(frozen=True)
@@ -27,18 +31,29 @@ class Parsed:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
+def stated_charge(tags: Mapping[str, str]) -> int | None:
+    """The total charge that a record's tags state (units of e); None without one."""
+    text = tags.get("charge", "").strip()
+    return int(text) if _CHARGE.fullmatch(text) else None
+
+
 def assemble(
     elements: Sequence[int | str],
     positions: Sequence[Sequence[float]] | None,
     charges: Sequence[int] = (),
     bonds: Iterable[Sequence[int]] = (),
+    isotopes: Sequence[int] = (),
 ) -> Chem.Mol:
-    """Build the unsanitised molecule that says exactly this, ``NoImplicit`` on every atom."""
+    """Build the unsanitised molecule that says exactly this, ``NoImplicit`` on every atom.
+
+    ``isotopes`` are mass numbers, 0 where the composition is natural.
+    """
     mol = Chem.RWMol()
     for k, element in enumerate(elements):
         atom = Chem.Atom(element)
         atom.SetNoImplicit(True)
         atom.SetFormalCharge(charges[k] if charges else 0)
+        atom.SetIsotope(isotopes[k] if isotopes else 0)
         mol.AddAtom(atom)
     for i, j, order in bonds:
         mol.AddBond(i, j, ORDERS[order])

@@ -6,14 +6,16 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from rdkit import Chem
 
+from moldiff.chem.bonds import infer_bonds
 from moldiff.errors import InputError, did_you_mean
 from moldiff.io.parse import PARSERS, Parsed
+from moldiff.io.parsed import stated_charge
 
 __all__ = [
     "READABLE",
@@ -58,6 +60,30 @@ class Record:
     source: str
     index: int
     tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def charge(self) -> int | None:
+        """The total charge that a tag states; None without one."""
+        return stated_charge(self.tags)
+
+    @property
+    def bondless(self) -> bool:
+        """Whether the molecule's format has no bonds (XYZ)."""
+        suffixes = [suffix.lower() for suffix in Path(self.source).suffixes[-2:]]
+        return self.mol is not None and ".xyz" in suffixes and not self.mol.GetNumBonds()
+
+    def with_bonds(self, charge: int | None = 0) -> Record:
+        """Return the record with bonds inferred where its format has none.
+
+        ``charge`` is that of the whole molecule (None: any), unless the record states its own.
+        """
+        if not self.bondless:
+            return self
+        assert self.mol is not None
+        found = infer_bonds(self.mol, charge if self.charge is None else self.charge)
+        if isinstance(found, str):
+            return replace(self, mol=None, reason=found)
+        return replace(self, mol=found)
 
 
 @dataclass(frozen=True)
@@ -114,8 +140,9 @@ def read_molecules(path: str | Path) -> Iterator[Record]:
     """Read the records of a ``.sdf``, ``.mol``, ``.mol2``, ``.xyz``, ``.smi`` or ``.json`` file.
 
     Any of them may be gzipped (``.sdf.gz``).  SDF is read without sanitising and with its
-    hydrogens; XYZ (one or many frames) gives atoms and coordinates without bonds; SMILES
-    gives molecules without coordinates, with the hydrogens the string implies as atoms.
+    hydrogens; XYZ (one or many frames) gives atoms and coordinates without bonds, which
+    `Record.with_bonds` infers; SMILES gives molecules without coordinates, with the hydrogens the
+    string implies as atoms.
 
     Raises
     ------

@@ -249,7 +249,7 @@ def _warnings(bonds: Mapping[str, int], reference: Reference | None) -> Iterator
     if bonds.get("inferred", 0):
         yield (
             f"bonds: inferred from the coordinates for {bonds['inferred']} molecules "
-            "(RDKit rdDetermineBonds); protocol B judges those"
+            "(moldiff.chem.bonds); protocols B to H judge those"
         )
     built = str(reference.info.get("rdkit", "")) if reference else ""
     if built and built.split(".")[:2] != rdBase.rdkitVersion.split(".")[:2]:

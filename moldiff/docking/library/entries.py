@@ -46,7 +46,8 @@ def read_library(path: str | Path) -> list[Entry]:
     if path.suffix.lower() == ".csv":
         records = _from_csv(path)
     elif any(suffix.lower() in READABLE for suffix in path.suffixes[-2:]):
-        records = ((r.name, r.mol, r.reason or "") for r in read_molecules(path))
+        bonded = (record.with_bonds() for record in read_molecules(path))
+        records = ((r.name, r.mol, r.reason or "") for r in bonded)
     else:
         raise InputError(
             f"The library '{path}' has the unknown suffix '{path.suffix}'.",
