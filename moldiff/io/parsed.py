@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rdkit import Chem
 
+from moldiff.chem.bonds import infer_bonds
 from moldiff.chem.vocabulary import BOND_INDEX
 
 __all__ = ["ORDERS", "SYMBOLS", "Parsed", "assemble", "stated_charge"]
@@ -29,6 +30,19 @@ class Parsed:
     name: str = ""
     reason: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    def with_bonds(self, charge: int | None = 0) -> Parsed:
+        """Infer the bonds of a molecule without any; without a molecule where that fails.
+
+        ``charge`` is that of the whole molecule (None: any), unless the tags state another.
+        """
+        if self.mol is None or self.mol.GetNumBonds():
+            return self
+        stated = stated_charge(self.tags)
+        found = infer_bonds(self.mol, charge if stated is None else stated)
+        if isinstance(found, str):
+            return replace(self, mol=None, reason=found)
+        return replace(self, mol=found)
 
 
 def stated_charge(tags: Mapping[str, str]) -> int | None:

@@ -12,7 +12,6 @@ from typing import BinaryIO
 
 from rdkit import Chem
 
-from moldiff.chem.bonds import infer_bonds
 from moldiff.errors import InputError, did_you_mean
 from moldiff.io.parse import PARSERS, Parsed
 from moldiff.io.parsed import stated_charge
@@ -79,11 +78,8 @@ class Record:
         """
         if not self.bondless:
             return self
-        assert self.mol is not None
-        found = infer_bonds(self.mol, charge if self.charge is None else self.charge)
-        if isinstance(found, str):
-            return replace(self, mol=None, reason=found)
-        return replace(self, mol=found)
+        bonded = Parsed(self.mol, tags=self.tags).with_bonds(charge)
+        return replace(self, mol=bonded.mol, reason=bonded.reason)
 
 
 @dataclass(frozen=True)
