@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
 from rdkit import Chem
 from rdkit.Chem import rdDetermineBonds
 
@@ -27,6 +28,7 @@ _FACTORS = (1.2, 1.15, 1.3)
 # Bond orders of a hopeless geometry are a combinatorial search; real molecules need a few dozen.
 _MAX_ITERATIONS = 5000
 _CHARGES = (0, 1, -1, 2, -2)  # tried in this order where any will do
+_AT_MOST = {Chem.BondType.DOUBLE: 1.47, Chem.BondType.TRIPLE: 1.3}  # Å, of C, N, O and F
 _LONGEST = 12  # bonds of a conjugated path along which charges may cancel
 
 
@@ -50,6 +52,15 @@ def infer_bonds(mol: Chem.Mol, charge: int | None = 0) -> Chem.Mol | str:
         return close
     if mol.GetNumAtoms() == 1:
         return _atom(mol, charge or 0)
+    found = _search(mol, charge)
+    elements = {atom.GetAtomicNum() for atom in mol.GetAtoms()}
+    skeleton = 6 in elements and 1 not in elements
+    if skeleton and (isinstance(found, str) or _too_long(found)):
+        return "missing hydrogens: there is none"
+    return found
+
+
+def _search(mol: Chem.Mol, charge: int | None) -> Chem.Mol | str:
     parity = sum(atom.GetAtomicNum() for atom in mol.GetAtoms()) % 2
     if charge is not None and (charge - parity) % 2:
         return f"{_NONE}: an odd number of electrons at charge {charge}, a radical or another ion"
@@ -66,6 +77,17 @@ def infer_bonds(mol: Chem.Mol, charge: int | None = 0) -> Chem.Mol | str:
         asked = "up to 2" if charge is None else f"{charge}"
         return f"{_NONE}: no bond orders give a molecule of charge {asked}"
     return found
+
+
+def _too_long(mol: Chem.Mol) -> bool:
+    """Whether multiple bonds of carbon are as long as single ones: their hydrogens are lacking."""
+    positions = mol.GetConformer().GetPositions()
+    ends = [(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in mol.GetBonds()]
+    return any(
+        np.linalg.norm(positions[i] - positions[j]) > _AT_MOST.get(bond.GetBondType(), np.inf)
+        for (i, j), bond in zip(ends, mol.GetBonds(), strict=True)
+        if 6 in (bond.GetBeginAtom().GetAtomicNum(), bond.GetEndAtom().GetAtomicNum())
+    )
 
 
 def _atom(mol: Chem.Mol, charge: int) -> Chem.Mol:

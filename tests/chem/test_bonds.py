@@ -78,6 +78,23 @@ def test_reasons() -> None:
     assert str(infer_bonds(bare("[CH3]"))).startswith("bonds cannot be inferred: an odd number")
 
 
+def skeleton(smiles: str) -> Chem.Mol:
+    mol = Chem.RWMol(bare(smiles))
+    for k in reversed(range(mol.GetNumAtoms())):
+        if mol.GetAtomWithIdx(k).GetAtomicNum() == 1:
+            mol.RemoveAtom(k)
+    return mol.GetMol()
+
+
+def test_hydrogens_that_are_lacking_are_not_made_up_for() -> None:
+    for smiles in ("c1ccccc1", "C1CCCCC1", "CCO", "CC(=O)Nc1ccc(O)cc1"):
+        assert infer_bonds(skeleton(smiles)) == "missing hydrogens: there is none"
+    for smiles in ("N#CC#N", "FC(F)=C(F)F", "Fc1c(F)c(F)c(F)c(F)c1F", "ClC(Cl)(Cl)Cl"):
+        found = infer_bonds(skeleton(smiles))
+        assert not isinstance(found, str)
+        assert canonical_smiles(found) == Chem.CanonSmiles(smiles)
+
+
 def test_a_single_atom_has_the_charge_of_the_whole() -> None:
     found = infer_bonds(bare("[Na+]"), 1)
     assert not isinstance(found, str) and found.GetAtomWithIdx(0).GetFormalCharge() == 1
