@@ -130,8 +130,8 @@ def prepare(
                     fix="Run the same again.",
                 )
             survey = _survey(work.shards(arrays=False), paths, seed)
-        for text in survey.fields.remarks() if announce else ():
-            announce(text)
+        for text in survey.fields.remarks():
+            (announce or (lambda text: None))(text)
         split, distinct = split_hashes(survey.hashes, fractions)
         return work.finish(
             _final(work.shards(), paths, split, survey, narrow=vocabulary is None),
