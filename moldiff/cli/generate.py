@@ -166,7 +166,8 @@ def command(
     """Generate molecules: coordinates, elements, bonds and charges.
 
     Every molecule is written with its provenance (model, hash, seed, version) and with its
-    strict validity. Ctrl-C keeps the molecules that are complete.
+    strict validity, in the order they are drawn: the first 10 of a seed are the same with -n 10
+    and -n 1000. Ctrl-C keeps the molecules that are complete.
     """
     from moldiff.io import WRITABLE
 
@@ -219,8 +220,7 @@ def command(
             temperature=temperature,
             early_temperature=early,
             valence=valence,
-            # With a filter some of the recorded molecules are not kept: record a few more.
-            record=0 if trajectory is None else record * (8 if run.strict else 1),
+            record=0 if trajectory is None else record,
             progress=progress,
         )
     )
