@@ -14,7 +14,8 @@ from pathlib import Path
 from moldiff.cli.reference import drawn, measured
 from moldiff.data.store import Store
 from moldiff.metrics import PROTOCOLS, Reference, Settings
-from moldiff.metrics.build import refresh_data, refresh_row
+from moldiff.metrics.build import refresh_data, refresh_row, with_inferred
+from moldiff.metrics.sample import samples
 
 FOLDER = Path(__file__).parents[1] / "moldiff" / "metrics" / "reference"
 NAME, ROW = "qm9", 10_000
@@ -31,6 +32,12 @@ def options() -> argparse.Namespace:
     parser.add_argument(
         "--data", action="store_true", help="with --only: ring systems and distributions, too"
     )
+    parser.add_argument(
+        "--inferred",
+        type=int,
+        metavar="N",
+        help="measure the graphs of N molecules of the row with inferred bonds, nothing else",
+    )
     return parser.parse_args()
 
 
@@ -38,6 +45,11 @@ def main() -> None:
     args = options()
     store = Store.open(args.store, verify=True)
     settings = Settings(posebusters=1000, relax=1000, xtb=300, jobs=args.jobs)
+    if args.inferred:
+        old = Reference.load(NAME, args.out)
+        row = samples(drawn(store, "validation", args.inferred))
+        with_inferred(old, row, settings).save_row(args.out)
+        return
     if not args.only:
         args.out.mkdir(parents=True, exist_ok=True)
         measured(store, NAME, ROW, settings).save(args.out)

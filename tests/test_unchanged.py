@@ -179,7 +179,7 @@ def known() -> dict[str, Any]:
 @pytest.mark.parametrize("what", OF_A_MACHINE)
 def test_bit_for_bit(what: str) -> None:
     here = known()["machines"].get(machine())
-    if here is None:
+    if here is None or what not in here:
         pytest.skip("digests of this kind of machine have not been recorded")
     assert dict(OF_A_MACHINE[what]()) == here[what]
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from rdkit import Chem
 
 from moldiff.chem.aromatic import aromatised
+from moldiff.chem.coordinates import is_drawing
 from moldiff.chem.encoded import Encoded, Rejected, pair_indices
 from moldiff.chem.quiet import quiet
 from moldiff.chem.vocabulary import BOND_INDEX, Vocabulary
@@ -95,9 +96,7 @@ def _prepare(mol: Chem.RWMol) -> str | None:
 def _geometry_problem(mol: Chem.Mol, positions: npt.NDArray[np.float64]) -> str | None:
     if not np.isfinite(positions).all():
         return "non-finite coordinates"
-    # Three atoms always lie in a plane; four or more with z = 0 throughout and a conformer
-    # not marked 3D are a drawing.
-    if not mol.GetConformer().Is3D() and len(positions) > 3 and not positions[:, 2].any():
+    if is_drawing(mol):
         return "two-dimensional coordinates"
     return None
 

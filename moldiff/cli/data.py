@@ -79,10 +79,12 @@ def prepare(
 ) -> None:
     """Prepare your own molecules.
 
-    They need 3D coordinates and explicit hydrogens. What cannot be used is listed with its
-    reason in OUTPUT/rejected.csv. Interrupted or killed, the same command goes on where it
-    stopped. There may be more molecules than fit into memory; their number, and with it the time
-    left, is estimated from the bytes read.
+    They need 3D coordinates and explicit hydrogens; bonds of .xyz files are inferred. What cannot
+    be used is listed with its reason in OUTPUT/rejected.csv. Numeric fields of the records, such as
+    <gap> in an SDF, are kept as properties that a model can be trained to aim at
+    (conditions: {properties: [gap]}); molecules may lack them. Interrupted or killed, the same
+    command goes on where it stopped. There may be more molecules than fit into memory; their
+    number, and with it the time left, is estimated from the bytes read.
     """
     from moldiff.data.molecules import prepare as run
     from moldiff.data.preparation import shards_folder

@@ -187,7 +187,8 @@ def command(
     """Generate molecules: coordinates, elements, bonds and charges.
 
     Every molecule is written with its provenance (model, hash, seed, version) and with its
-    strict validity. Ctrl-C keeps the molecules that are complete.
+    strict validity, in the order they are drawn: the first 10 of a seed are the same with -n 10
+    and -n 1000. Ctrl-C keeps the molecules that are complete.
 
     With --where, --alerts, --seen-rings, --novel-to or --pick, N molecules are drawn and those
     written that are strictly valid and pass; a table beside them (.csv) has all, with the reasons
@@ -247,8 +248,7 @@ def command(
             temperature=temperature,
             early_temperature=early,
             valence=valence,
-            # With a filter some of the recorded molecules are not kept: record a few more.
-            record=0 if trajectory is None else record * (8 if run.strict else 1),
+            record=0 if trajectory is None else record,
             progress=progress,
         )
     )

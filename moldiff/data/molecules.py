@@ -2,7 +2,8 @@
 
 Every record is either stored or listed in ``rejected.csv`` with the reason.  A molecule is
 stored if it has 3D coordinates and explicit hydrogens, and is strictly valid after an
-encode-decode round trip; ions are accepted, fragments and radicals are rejected.
+encode-decode round trip; ions are accepted, fragments and radicals are rejected.  Bonds of XYZ
+files are inferred, for the charge that a record's comment states or for none.
 
 The files are read once, and encoded by atomic numbers and formal charges: which of them the
 vocabulary needs is known at the end, and the class indices are found while the store is written.
@@ -11,7 +12,7 @@ vocabulary needs is known at the end, and the class indices are found while the 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -30,6 +31,7 @@ from moldiff.chem import (
     reason_kind,
     strict_failure,
 )
+from moldiff.data.fields import Fields, columns, placed
 from moldiff.data.preparation import Preparation
 from moldiff.data.shards import SIZE, Entry, Refused, Shard
 from moldiff.data.split import check_fractions, hashes, split_hashes
@@ -49,6 +51,10 @@ _HINTS = {
     "no coordinates": "Use a format with coordinates, such as SDF.",
     "two-dimensional coordinates": "Generate 3D coordinates first.",
     "fragments": "Remove salts and solvents first.",
+    "no bonds": "Give them: only those of XYZ files are inferred from the coordinates.",
+    "bonds cannot be inferred": "State the charge of ions in the comment line, as in charge=1.",
+    "overlapping atoms": "Give the coordinates of optimised geometries, in Å.",
+    "stretched bond": "Give the coordinates of optimised geometries, in Å.",
 }
 
 
@@ -86,7 +92,8 @@ def prepare(
         Called as ``progress(stage, done, total)``; the total is estimated: the records so far over
         the share of the bytes they took (compressed, where a file is).
     announce:
-        Called with what is reused of an interrupted preparation, or discarded.
+        Called with what is reused of an interrupted preparation, or discarded, and with the fields
+        of the records that became properties (`moldiff.data.fields`), or did not.
 
     Raises
     ------
@@ -123,11 +130,14 @@ def prepare(
                     fix="Run the same again.",
                 )
             survey = _survey(work.shards(arrays=False), paths, seed)
+        for text in survey.fields.remarks():
+            (announce or (lambda text: None))(text)
         split, distinct = split_hashes(survey.hashes, fractions)
         return work.finish(
-            _final(work.shards(), paths, split, survey if vocabulary is None else None),
+            _final(work.shards(), paths, split, survey, narrow=vocabulary is None),
             vocabulary=vocabulary or _vocabulary(survey.elements, survey.charges),
             source=", ".join(path.name for path in paths),
+            properties=[(name, "") for name in survey.fields.kept],
             notes={
                 "split": f"by hash of the canonical SMILES, seed {seed}",
                 "fractions": list(fractions),
@@ -155,9 +165,11 @@ def _encode_chunk(task: tuple[int, Chunk], vocabulary: Vocabulary | None) -> Sha
     """
     number, chunk = task
     results = list[Entry | Refused]()
+    tags = list[Mapping[str, str]]()
     elements, charges = set[int](), set[int]()
     for index, record in enumerate(chunk.parse()):
-        result = _judge(record.mol, record.reason, vocabulary)
+        bonded = record.with_bonds() if chunk.suffix == ".xyz" else record
+        result = _judge(bonded.mol, bonded.reason, vocabulary)
         if isinstance(result, Rejected):
             results.append(Refused(index, record.name, result.reason))
             continue
@@ -165,8 +177,17 @@ def _encode_chunk(task: tuple[int, Chunk], vocabulary: Vocabulary | None) -> Sha
         elements.update(encoded.types.tolist())
         charges.update(encoded.charges.tolist())
         results.append(Entry(encoded, smiles, 0, index))
-    notes = {"file": number, "elements": sorted(elements), "charges": sorted(charges)}
-    return Shard.of(results, notes)
+        tags.append(record.tags)
+    names, values = columns(tags)
+    notes = {
+        "file": number,
+        "elements": sorted(elements),
+        "charges": sorted(charges),
+        "fields": Fields.of(tags).counts,
+        "columns": names,
+    }
+    shard = Shard.of(results, notes)
+    return replace(shard, arrays={**shard.arrays, "properties": values})
 
 
 def _judge(
@@ -180,6 +201,8 @@ def _judge(
     numbers = sorted({atom.GetAtomicNum() for atom in mol.GetAtoms()})
     if numbers[0] == 0:
         return Rejected("dummy atom")
+    if mol.GetNumAtoms() > 1 and not mol.GetNumBonds():
+        return Rejected("no bonds")
     charges = sorted({0, *(atom.GetFormalCharge() for atom in mol.GetAtoms())})
     allowed = vocabulary or _vocabulary(tuple(numbers), tuple(charges))
     encoded = encode(mol, allowed)
@@ -216,14 +239,16 @@ class _Survey:
     elements: tuple[int, ...]
     charges: tuple[int, ...]
     hashes: npt.NDArray[np.bytes_]
+    fields: Fields
 
 
 def _survey(shards: Iterable[Shard], paths: Sequence[Path], seed: int) -> _Survey:
     """Look at all shards; their arrays are not needed."""
     elements, charges = set[int](), {0}
     records, reasons = Counter[int](), Counter[str]()
-    digests = []
+    digests, fields = [], list[Fields]()
     for shard in shards:
+        fields.append(Fields(shard.notes["fields"]))
         elements.update(shard.notes["elements"])
         charges.update(shard.notes["charges"])
         records[shard.notes["file"]] += shard.records
@@ -234,16 +259,22 @@ def _survey(shards: Iterable[Shard], paths: Sequence[Path], seed: int) -> _Surve
             raise no_molecules(path)
     if not elements:
         raise _nothing_left(paths, reasons)
-    return _Survey(tuple(sorted(elements)), tuple(sorted(charges)), np.concatenate(digests))
+    return _Survey(
+        tuple(sorted(elements)),
+        tuple(sorted(charges)),
+        np.concatenate(digests),
+        Fields.union(fields),
+    )
 
 
 def _final(
     shards: Iterable[Shard],
     paths: Sequence[Path],
     split: npt.NDArray[np.int8],
-    classes: _Survey | None,
+    survey: _Survey,
+    narrow: bool,
 ) -> Iterator[Shard]:
-    """Yield the shards as they are stored; ``classes`` are those of atomic numbers and charges."""
+    """Yield the shards as they are stored; ``narrow``: as classes of the elements that occur."""
     molecules = records = 0
     of_file = Counter[int]()
     for shard in shards:
@@ -251,9 +282,12 @@ def _final(
         arrays = dict(shard.arrays)
         arrays["split"] = split[molecules : molecules + count]
         arrays["source_index"] = arrays["source_index"] + records
-        if count and classes is not None:
-            arrays["types"] = np.searchsorted(classes.elements, arrays["types"])
-            arrays["charges"] = np.searchsorted(classes.charges, arrays["charges"])
+        arrays["properties"] = placed(
+            arrays["properties"], shard.notes["columns"], survey.fields.kept
+        )
+        if count and narrow:
+            arrays["types"] = np.searchsorted(survey.elements, arrays["types"])
+            arrays["charges"] = np.searchsorted(survey.charges, arrays["charges"])
         rejected = [
             Refused(
                 records + r.source_index,

@@ -31,7 +31,7 @@ __all__ = ["Preparation", "shards_folder"]
 
 T = TypeVar("T")
 
-_LAYOUT = 1  # to be raised when the same input would give other shards
+_LAYOUT = 2  # to be raised when the same input would give other shards
 _JOURNAL = "journal.jsonl"
 
 

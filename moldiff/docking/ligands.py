@@ -39,7 +39,7 @@ def read_ligand(text: str | Path) -> tuple[Chem.Mol, str]:
             f"{path} holds {len(records)} molecules, --ligand takes one.",
             fix="Use --ligands for many, or give a file with one.",
         )
-    record = records[0]
+    record = records[0].with_bonds()
     if record.mol is None:
         raise InputError(
             f"The ligand in {path} cannot be read: {record.reason}.", fix="Check what it holds."

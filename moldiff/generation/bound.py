@@ -114,6 +114,7 @@ def _encoded(record: Record, model: Model) -> Encoded | str:
     from moldiff.chem import Rejected, encode
     from moldiff.generation.sampling import molecules_of
 
+    record = record.with_bonds()
     if record.mol is None:
         return record.reason or "unreadable record"
     domain = molecules_of(model)

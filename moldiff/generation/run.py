@@ -1,6 +1,6 @@
 """Generation: sizes -> noise -> trajectory -> molecules with provenance.
 
-request (n, size | formula, seed) -> groups of equal size -> Sampler.trajectory
+request (n, size | formula, seed) -> groups of equal size (`order`) -> Sampler.trajectory
 -> decode -> strict validity -> Generated (molecule, reason, tags)
 """
 
@@ -11,15 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from moldiff.chem.demands import Interval, as_interval
-from moldiff.chem.elements import classes_without
-from moldiff.chem.formula import parse_formula
+from moldiff.chem.demands import as_interval
 from moldiff.chem.hydrogens import hydrogens_last, relax_hydrogens
 from moldiff.chem.properties import property_tags
 from moldiff.chem.quiet import quiet
@@ -28,13 +24,14 @@ from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.denoiser import Denoiser
 from moldiff.diffusion.guidance import Inpaint, Restrict, laid_over
 from moldiff.diffusion.guidance.condition import drawn, standardised, weighed_sizes
-from moldiff.diffusion.process import Product
 from moldiff.diffusion.process.latent import check_classless
 from moldiff.diffusion.sampler import Sampler, State
 from moldiff.domain.molecules import Molecules, encoded
 from moldiff.errors import InputError
 from moldiff.generation.demands import choices
-from moldiff.generation.request import Frame, Generated, Request, Size
+from moldiff.generation.limits import allowed, frequencies, types_of
+from moldiff.generation.order import Group, blocks, groups
+from moldiff.generation.request import Frame, Generated, Request
 from moldiff.generation.sampling import molecules_of, provenance, sampled
 from moldiff.model import Model
 from moldiff.precision import recorded
@@ -43,7 +40,6 @@ from moldiff.version import __version__
 
 __all__ = ["generate", "sample_batch"]
 
-_MAX_GROUP = 64  # graphs sampled together: enough to be fast, few enough to report often
 _MAX_ROUNDS = 20  # with a filter: give up on a molecule after so many attempts
 _STREAM_SIZES, _STREAM_NOISE, _STREAM_TARGETS = 11, 12, 13
 
@@ -81,7 +77,10 @@ def generate(
     record: int = 0,
     progress: Callable[[float], None] | None = None,
 ) -> Iterator[Generated]:
-    """Generate molecules, one after another as groups are finished.
+    """Generate molecules in the order they are drawn, which n has no part in.
+
+    Of two requests that differ in n alone the shorter gives the first molecules of the longer, to
+    the last bit (on the same kind of machine).  Interrupted, those that are complete come out.
 
     Parameters
     ----------
@@ -105,19 +104,21 @@ def generate(
         If a sampling setting is wrong, such as guidance for a model without conditions.
     """
     job = _Job.of(model, request, laid_over(model.sampling, sampling or {}))
-    sizes, yielded = job.sizes(), 0
-    for round_number in range(_MAX_ROUNDS):
-        failed: list[int] = []  # retried at the same size: a filter must not favour easy sizes
-        for item in job.sample(sizes, round_number, max(0, record - yielded), progress):
-            if item.failure is None or not request.keep_valid:
-                yielded += 1
-                yield item
-            else:
-                explicit = bool(job.domain.vocabulary.hydrogens)  # explicit atoms in the molecule
-                failed.append(item.mol.GetNumHeavyAtoms() if explicit else item.mol.GetNumAtoms())
-        if not failed:
-            return
-        sizes = np.asarray(failed)
+    waiting: dict[int, Generated | None] = {}  # made, but not an earlier one
+    following = 0
+    try:
+        for block in blocks(request.n):
+            for group in groups(block, job.sizes(block), request.n):
+                for place, item in job.make(group, record, progress):
+                    waiting[place] = item
+                while following in waiting:
+                    ready = waiting.pop(following)
+                    following += 1
+                    if ready is not None:
+                        yield ready
+    except KeyboardInterrupt:  # what is complete is not lost
+        yield from (item for _, item in sorted(waiting.items()) if item is not None)
+        raise
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,56 +139,71 @@ class _Job:
         domain, process = molecules_of(model), model.denoiser.process
         check_classless(process, sampling)
         wanted = choices(domain.conditions, request.conditions)
-        allowed = _allowed(request, domain, process)
+        classes = allowed(request, domain, process)
         # Inside of the other guidances, so that they judge what can come; and around them, so that
         # nothing they do to the logits brings back what must not come.
-        denoiser, sampler = sampled(model, _restricted(model.denoiser, allowed), sampling)
-        denoiser = _restricted(denoiser, allowed)
+        denoiser, sampler = sampled(model, _restricted(model.denoiser, classes), sampling)
+        denoiser = _restricted(denoiser, classes)
         size = request.size
         if request.formula is not None:
-            types = _types(request.formula, domain, process, allowed)
-            if size is not None and len(types) not in as_interval(size):
+            held = types_of(request.formula, domain, process, classes)
+            if size is not None and len(held) not in as_interval(size):
                 raise InputError(
-                    f"{request.formula} has {len(types)} atoms, not {as_interval(size).plain()}.",
+                    f"{request.formula} has {len(held)} atoms, not {as_interval(size).plain()}.",
                     fix="Give a formula or a size, not both.",
                 )
-            size = len(types)
-            denoiser = Inpaint(denoiser, {"types": torch.from_numpy(types)})
-        frequencies = _frequencies(domain, size)
-        return cls(model, domain, request, sampler, denoiser, wanted, frequencies, sampling)
+            size = len(held)
+            denoiser = Inpaint(denoiser, {"types": torch.from_numpy(held)})
+        of_sizes = frequencies(domain, size)
+        return cls(model, domain, request, sampler, denoiser, wanted, of_sizes, sampling)
 
-    def sizes(self) -> npt.NDArray[np.int64]:
-        """Draw the number of atoms of each molecule, (n,)."""
+    def sizes(self, block: range) -> list[int]:
+        """Draw the number of atoms of each molecule of a block."""
         if len(self.frequencies) == 1:
-            return np.full(self.request.n, next(iter(self.frequencies)))
+            return [next(iter(self.frequencies))] * len(block)
         frequencies = weighed_sizes(self.frequencies, self.domain.conditions, self.wanted)
         weights = torch.tensor(list(frequencies.values()), dtype=torch.float64)
-        rng = generator(self.request.seed, _STREAM_SIZES)
-        indices = torch.multinomial(weights, self.request.n, replacement=True, generator=rng)
-        return np.asarray(list(frequencies))[indices.numpy()]
+        rng = generator(self.request.seed, _STREAM_SIZES, block.start)
+        indices = torch.multinomial(weights, len(block), replacement=True, generator=rng)
+        return [list(frequencies)[k] for k in indices.tolist()]
 
-    def sample(
+    def make(
+        self, group: Group, record: int, progress: Callable[[float], None] | None
+    ) -> Iterator[tuple[int, Generated | None]]:
+        """Make the wanted molecules of a group; None in the place of one that the filter refuses.
+
+        With a filter, those that fail are drawn again at the same size: it must not favour easy
+        sizes.  They are drawn with the unwanted ones that fail, see `moldiff.generation.order`.
+        """
+        n, rest = self.request.n, group
+        for round_number in range(_MAX_ROUNDS if self.request.keep_valid else 1):
+            failed: list[tuple[int, Generated]] = []
+            for place, item in self._drawn(rest, round_number, record, progress):
+                if item.failure is None or not self.request.keep_valid:
+                    if place < n:
+                        yield place, item
+                else:
+                    failed.append((place, item))
+            rest = Group(group.size, tuple(place for place, _ in failed))
+            if not rest.before(n):
+                return
+        yield from ((place, None) for place in rest.places if place < n)
+
+    def _drawn(
         self,
-        sizes: npt.NDArray[np.int64],
+        group: Group,
         round_number: int,
         record: int,
         progress: Callable[[float], None] | None,
-    ) -> Iterator[Generated]:
-        """Sample molecules of the given sizes, grouped by size."""
-        # In the random order of the draw, so that the first molecules of an interrupted
-        # run have different sizes.
-        for n in dict.fromkeys(int(n) for n in sizes):
-            total = int((sizes == n).sum())
-            for start in range(0, total, _MAX_GROUP):
-                b = min(_MAX_GROUP, total - start)
-                key = (round_number, n, start)
-                targets = self._targets(n, b, key)
-                recorder = _Recorder(min(record, b))
-                batch = self._run(b, n, key, targets, recorder, progress)
-                record -= recorder.count
-                for i in range(b):
-                    target = targets[min(i, len(targets) - 1)]
-                    yield self._finished(batch, i, target, recorder.frames(i))
+    ) -> Iterator[tuple[int, Generated]]:
+        key = (round_number, group.size, group.places[0])
+        targets = self._targets(group.size, len(group.places), key)
+        recorder = _Recorder(group.before(record))
+        batch = self._run(group, key, targets, recorder, progress)
+        for i, place in enumerate(group.places):
+            if place < self.request.n or self.request.keep_valid:
+                target = targets[min(i, len(targets) - 1)]
+                yield place, self._finished(batch, i, target, recorder.frames(i))
 
     def _targets(self, n: int, b: int, key: tuple[int, ...]) -> list[dict[str, float]]:
         """The values that b molecules of n atoms are asked for; one row if all are alike."""
@@ -196,8 +212,7 @@ class _Job:
 
     def _run(
         self,
-        b: int,
-        n: int,
+        group: Group,
         key: tuple[int, ...],
         targets: Sequence[Mapping[str, float]],
         recorder: _Recorder,
@@ -206,15 +221,15 @@ class _Job:
         def watch(state: State) -> None:
             recorder.watch(self.model, state)
             if progress is not None and state.step:
-                progress(b / self.sampler.steps)
+                progress(group.before(self.request.n) / self.sampler.steps)
 
         rows = [standardised(self.domain.conditions, target) for target in targets]
         return sample_batch(
             self.model,
             self.denoiser,
             self.sampler,
-            b,
-            n,
+            len(group.places),
+            group.size,
             rng=generator(self.request.seed, _STREAM_NOISE, *key),
             conditions=torch.cat(rows) if self.wanted else None,
             watch=watch,
@@ -247,58 +262,8 @@ class _Job:
         return Generated(mol, failure, {k: v for k, v in tags.items() if v}, frames)
 
 
-def _allowed(request: Request, domain: Molecules, process: Product) -> list[int] | None:
-    """The classes of ``types`` that may come, or None for all."""
-    if not request.without:
-        return None
-    if "types" not in process.processes:
-        raise InputError(
-            "A latent model cannot be forbidden an element: its latents have none.",
-            fix="Use a model of the molecules themselves.",
-        )
-    return classes_without(request.without, domain.vocabulary)
-
-
 def _restricted(denoiser: Denoiser, allowed: Sequence[int] | None) -> Denoiser:
     return denoiser if allowed is None else Restrict(denoiser, {"types": allowed})
-
-
-def _types(
-    formula: str, domain: Molecules, process: Product, allowed: Sequence[int] | None
-) -> npt.NDArray[np.int64]:
-    """The class of each atom of a formula, (n,)."""
-    types = parse_formula(formula, domain.vocabulary)
-    if "types" not in process.processes:
-        raise InputError(
-            "A latent model cannot be held to a formula: its latents have no elements.",
-            fix="Give a --size, or use a model of the molecules themselves.",
-        )
-    if allowed is not None and not np.isin(types, allowed).all():
-        raise InputError(
-            f"{formula} has an element that the molecules are to be without.",
-            fix="Give another formula, or allow its elements.",
-        )
-    return types
-
-
-def _frequencies(domain: Molecules, size: Size) -> dict[int, float]:
-    """The frequency of each size that may come."""
-    low, high = min(domain.sizes), max(domain.sizes)
-    if isinstance(size, int) and low <= size <= high:
-        return {size: 1.0}
-    interval = Interval(low, high) if size is None else as_interval(size)
-    frequencies = {
-        n: weight
-        for n, weight in domain.sizes.items()
-        if n in interval and (size is None or weight > 0)
-    }
-    if not frequencies:
-        kind = "heavy atoms" if domain.vocabulary.hydrogens else "atoms (hydrogens included)"
-        raise InputError(
-            f"The model generates molecules of {low} to {high} {kind}, not of {interval.plain()}.",
-            fix=f"Choose a size from {low} to {high}.",
-        )
-    return frequencies
 
 
 class _Recorder:

@@ -17,12 +17,12 @@ from rdkit import Chem
 from moldiff.chem.quiet import quiet
 from moldiff.io.parse_json import parse_json
 from moldiff.io.parse_smiles import parse_smiles, parse_table, smiles_blocks, table_blocks
-from moldiff.io.parsed import SYMBOLS, Parsed, assemble, checked
+from moldiff.io.parse_xyz import parse_xyz, xyz_blocks
+from moldiff.io.parsed import Parsed, checked
 
 __all__ = ["PARSERS", "Parsed", "Parser"]
 
 _MAX_LINES = 1_000_000
-_MAX_DIGITS = 9  # int() refuses thousands of digits with an exception
 
 Block = list[str]
 
@@ -128,69 +128,12 @@ def _mol2(block: Block) -> Iterator[Parsed]:
     yield checked(mol, name, "RDKit cannot parse the MOL2 block", {})
 
 
-# --- XYZ -------------------------------------------------------------------------------------
-
-
-def _xyz_blocks(lines: Iterator[str]) -> Iterator[Block]:
-    """A frame is a count, a comment, and the atom lines up to the next count or blank line.
-
-    Of what is no frame, the first line is a block of its own.
-    """
-    pending: str | None = next(lines, None)
-    while pending is not None:
-        if not pending.strip():
-            pending = next(lines, None)
-            continue
-        if not _is_number(pending.strip()):
-            yield [pending]
-            while pending is not None and not _is_number(pending.strip()):
-                pending = next(lines, None)
-            continue
-        block = [pending, next(lines, "")]
-        pending = next(lines, None)
-        while pending is not None and pending.strip() and not _is_number(pending.strip()):
-            block.append(pending)
-            pending = next(lines, None)
-        yield block
-
-
-def _xyz(block: Block) -> Iterator[Parsed]:
-    count = block[0].strip()
-    if _is_number(count):
-        yield _xyz_frame(int(count), block[1].strip(), block[2:])
-    else:
-        yield Parsed(None, "", f"not XYZ: {count[:40]!a} is no atom count")
-
-
-def _is_number(word: str) -> bool:
-    return word.isdecimal() and len(word) <= _MAX_DIGITS
-
-
-def _xyz_frame(count: int, comment: str, lines: Sequence[str]) -> Parsed:
-    if len(lines) != count:
-        return Parsed(None, comment, f"wrong atom count: {count} announced, {len(lines)} found")
-    elements, positions = [], []
-    for k, line in enumerate(lines):
-        words = line.split()
-        symbol = words[0].capitalize()
-        number = int(symbol) if _is_number(symbol) else SYMBOLS.get(symbol, 0)
-        if not 1 <= number <= 118:
-            return Parsed(None, comment, f"unknown element: atom {k + 1}, {words[0][:10]!a}")
-        try:
-            x, y, z = (float(word) for word in words[1:4])
-        except ValueError:
-            return Parsed(None, comment, f"bad coordinates: atom {k + 1} has no three")
-        elements.append(number)
-        positions.append((x, y, z))
-    return Parsed(assemble(elements, positions), comment)
-
-
 #: Suffix -> parser.
 PARSERS: dict[str, Parser] = {
     ".sdf": Parser(_sdf_blocks, _sdf),
     ".mol": Parser(_sdf_blocks, _sdf),
     ".mol2": Parser(_mol2_blocks, _mol2),
-    ".xyz": Parser(_xyz_blocks, _xyz),
+    ".xyz": Parser(xyz_blocks, parse_xyz),
     ".smi": Parser(smiles_blocks, parse_smiles),
     ".csv": Parser(table_blocks, parse_table),
     ".json": Parser(lambda lines: iter([list(lines)]), parse_json),  # read as a whole

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rdkit import Chem
 
+from moldiff.chem.bonds import infer_bonds
 from moldiff.chem.vocabulary import BOND_INDEX
 
-__all__ = ["ORDERS", "SYMBOLS", "Parsed", "assemble", "checked"]
+__all__ = ["ORDERS", "SYMBOLS", "Parsed", "assemble", "checked", "stated_charge"]
 
 #: Bond order -> RDKit's bond type.
 ORDERS = {order: kind for kind, order in BOND_INDEX.items()}
 #: Element symbol -> atomic number.
 SYMBOLS = {Chem.GetPeriodicTable().GetElementSymbol(z): z for z in range(1, 119)}
+
+
+_CHARGE = re.compile(r"[+-]?\d{1,3}")
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,25 @@ class Parsed:
     name: str = ""
     reason: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    def with_bonds(self, charge: int | None = 0) -> Parsed:
+        """Infer the bonds of a molecule without any; without a molecule where that fails.
+
+        ``charge`` is that of the whole molecule (None: any), unless the tags state another.
+        """
+        if self.mol is None or self.mol.GetNumBonds():
+            return self
+        stated = stated_charge(self.tags)
+        found = infer_bonds(self.mol, charge if stated is None else stated)
+        if isinstance(found, str):
+            return replace(self, mol=None, reason=found)
+        return replace(self, mol=found)
+
+
+def stated_charge(tags: Mapping[str, str]) -> int | None:
+    """The total charge that a record's tags state (units of e); None without one."""
+    text = tags.get("charge", "").strip()
+    return int(text) if _CHARGE.fullmatch(text) else None
 
 
 def checked(
@@ -48,13 +72,18 @@ def assemble(
     positions: Sequence[Sequence[float]] | None,
     charges: Sequence[int] = (),
     bonds: Iterable[Sequence[int]] = (),
+    isotopes: Sequence[int] = (),
 ) -> Chem.Mol:
-    """Build the unsanitised molecule that says exactly this, ``NoImplicit`` on every atom."""
+    """Build the unsanitised molecule that says exactly this, ``NoImplicit`` on every atom.
+
+    ``isotopes`` are mass numbers, 0 where the composition is natural.
+    """
     mol = Chem.RWMol()
     for k, element in enumerate(elements):
         atom = Chem.Atom(element)
         atom.SetNoImplicit(True)
         atom.SetFormalCharge(charges[k] if charges else 0)
+        atom.SetIsotope(isotopes[k] if isotopes else 0)
         mol.AddAtom(atom)
     for i, j, order in bonds:
         mol.AddBond(i, j, ORDERS[order])

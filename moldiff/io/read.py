@@ -6,7 +6,7 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,6 +14,7 @@ from rdkit import Chem
 
 from moldiff.errors import InputError, did_you_mean
 from moldiff.io.parse import PARSERS, Parsed
+from moldiff.io.parsed import stated_charge
 
 __all__ = [
     "READABLE",
@@ -58,6 +59,27 @@ class Record:
     source: str
     index: int
     tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def charge(self) -> int | None:
+        """The total charge that a tag states; None without one."""
+        return stated_charge(self.tags)
+
+    @property
+    def bondless(self) -> bool:
+        """Whether the molecule's format has no bonds (XYZ)."""
+        suffixes = [suffix.lower() for suffix in Path(self.source).suffixes[-2:]]
+        return self.mol is not None and ".xyz" in suffixes and not self.mol.GetNumBonds()
+
+    def with_bonds(self, charge: int | None = 0) -> Record:
+        """Return the record with bonds inferred where its format has none.
+
+        ``charge`` is that of the whole molecule (None: any), unless the record states its own.
+        """
+        if not self.bondless:
+            return self
+        bonded = Parsed(self.mol, tags=self.tags).with_bonds(charge)
+        return replace(self, mol=bonded.mol, reason=bonded.reason)
 
 
 @dataclass(frozen=True)
@@ -114,9 +136,10 @@ def read_molecules(path: str | Path) -> Iterator[Record]:
     """Read the records of a file of one of the kinds in `READABLE`.
 
     Any of them may be gzipped (``.sdf.gz``).  SDF is read without sanitising and with its
-    hydrogens; XYZ (one or many frames) gives atoms and coordinates without bonds; SMILES
-    gives molecules without coordinates, with the hydrogens the string implies as atoms; CSV is a
-    table with a column "smiles", and the other columns are its data fields.
+    hydrogens; XYZ (one or many frames) gives atoms and coordinates without bonds, which
+    `Record.with_bonds` infers; SMILES gives molecules without coordinates, with the hydrogens the
+    string implies as atoms; CSV is a table with a column "smiles", and the other columns are its
+    data fields.
 
     Raises
     ------

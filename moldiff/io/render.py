@@ -67,12 +67,21 @@ def _smi(mol: Chem.Mol, name: str, tags: Mapping[str, str]) -> str:
 
 
 def _xyz(mol: Chem.Mol, name: str, tags: Mapping[str, str]) -> str:
-    comment = " ".join([name, *(f"{k}={' '.join(v.split())}" for k, v in tags.items())]).strip()
+    comment = " ".join([name, *(_pair(key, value) for key, value in tags.items())]).strip()
     lines = [str(mol.GetNumAtoms()), comment]
     positions = _positions(mol) or [[0.0, 0.0, 0.0]] * mol.GetNumAtoms()
     for atom, (x, y, z) in zip(mol.GetAtoms(), positions, strict=True):
         lines.append(f"{atom.GetSymbol():<2} {x:12.6f} {y:12.6f} {z:12.6f}")
     return "\n".join([*lines, ""])
+
+
+def _pair(key: str, value: str) -> str:
+    """``key=value`` of extended XYZ, quoted where it must be."""
+    plain = " ".join(value.split())
+    if not plain or any(letter in plain for letter in ' "{['):
+        escaped = plain.replace("\\", r"\\").replace('"', r"\"")
+        plain = f'"{escaped}"'
+    return f"{'_'.join(key.split())}={plain}"
 
 
 def _positions(mol: Chem.Mol) -> list[list[float]] | None:

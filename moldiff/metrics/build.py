@@ -12,6 +12,7 @@ from moldiff.chem import xtb
 from moldiff.chem.ring_systems import ring_systems
 from moldiff.chem.validity import sanitised
 from moldiff.errors import InputError
+from moldiff.io.parsed import assemble
 from moldiff.metrics import composition, graph, lookup
 from moldiff.metrics.bands import DEFAULT, by_band
 from moldiff.metrics.distributions import Distributions, pool
@@ -24,9 +25,10 @@ from moldiff.metrics.study import DETAILS, PROTOCOLS, Settings, Study
 from moldiff.metrics.table import METRICS
 from moldiff.metrics.value import Value
 
-__all__ = ["build_reference", "refresh_data", "refresh_row"]
+__all__ = ["build_reference", "refresh_data", "refresh_row", "with_inferred"]
 
 _CHUNK = 1000
+_OF_GRAPHS = ("graph", "corrected")  # protocols that judge nothing but the graph
 
 
 def build_reference(
@@ -49,7 +51,29 @@ def build_reference(
     judged = samples(row)
     facts = {**info, "rdkit": rdBase.rdkitVersion, "xtb": xtb.version()}
     reference = replace(reference, info={**facts, "row_molecules": len(judged)})
-    return _measured(reference, judged, tuple(PROTOCOLS), settings, progress)
+    reference = _measured(reference, judged, tuple(PROTOCOLS), settings, progress)
+    return with_inferred(reference, judged, settings, progress)
+
+
+def with_inferred(
+    reference: Reference,
+    row: Sequence[Sample],
+    settings: Settings,
+    progress: Progress | None = None,
+) -> Reference:
+    """Measure the graphs of ``row`` as if its file had no bonds, which are inferred instead.
+
+    The data's row of a file without bonds is measured as the file is.
+    """
+    bare = [_atoms(sample) for sample in row if sample.positions is not None]
+    study = Study(samples(bare, net_charge=settings.net_charge), reference, settings, progress)
+    found = {m.name: study.value(m) for m in METRICS.values() if m.protocol in _OF_GRAPHS}
+    return replace(reference, inferred=found)
+
+
+def _atoms(sample: Sample) -> Chem.Mol:
+    assert sample.positions is not None
+    return assemble(sample.symbols, sample.positions.tolist())
 
 
 def refresh_row(

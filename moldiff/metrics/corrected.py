@@ -71,7 +71,7 @@ class Judged:
     """One molecule.
 
     ``smiles`` is the identity (None if it is not valid); ``unknown`` names the kinds of atoms
-    that are not in the table.
+    that are not in the table, ``outside`` the elements that it lacks altogether.
     """
 
     atoms: int
@@ -79,6 +79,7 @@ class Judged:
     stable: bool
     smiles: str | None
     unknown: tuple[str, ...]
+    outside: tuple[str, ...] = ()
 
 
 def judge(sample: Sample) -> Judged:
@@ -92,7 +93,8 @@ def judge(sample: Sample) -> Judged:
     connected = len(Chem.GetMolFrags(sample.mol)) == 1
     smiles = canonical_smiles(whole) if connected else None
     names = tuple(sorted({_name(*kind) for kind in unknown}))
-    return Judged(n, n - len(unknown), not unknown, smiles, names)
+    outside = tuple(sorted(set(sample.symbols) - {element for element, _ in allowed()}))
+    return Judged(n, n - len(unknown), not unknown, smiles, names, outside)
 
 
 def _name(element: str, charge: int, valence: Tuple) -> str:

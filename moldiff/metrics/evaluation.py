@@ -211,12 +211,15 @@ def evaluate(
     known = Reference.load(*located(reference)) if isinstance(reference, str) else reference
     settings = Settings(posebusters, relax, xtb, net_charge, jobs)
     items = list(_records(records))
-    study = Study(samples(items, net_charge=net_charge), known, settings, progress)
+    judged = samples(items, net_charge=net_charge)
+    bonds = Counter(sample.bonds for sample in judged)
+    if known is not None and bonds["inferred"] > bonds["given"]:
+        known = known.without_bonds()
+    study = Study(judged, known, settings, progress)
     values, details = study.values(), study.details()
     parted = by_band(study, DEFAULT if bands is None else bands)
     if bands is None and sum(part["graph.validity"].n > 0 for part in parted.values()) < 2:
         parted = {}
-    bonds = Counter(sample.bonds for sample in study.samples)
     sources = dict.fromkeys(r.source for r in items if isinstance(r, Record) and r.source)
     return Report(
         n=len(study.samples),
@@ -231,7 +234,7 @@ def evaluate(
         versions=versions(),
         settings=settings,
         reference=known,
-        warnings=tuple(_warnings(bonds, known)),
+        warnings=(*_warnings(bonds, known), *_left_out(study)),
     )
 
 
@@ -245,11 +248,24 @@ def _records(records: Item | Iterable[Item]) -> Iterator[Record | Chem.Mol | Non
             yield item
 
 
+def _left_out(study: Study) -> Iterator[str]:
+    """Say to which molecules a protocol does not apply: its table lacks their elements."""
+    for protocol, what in (("lookup", ""), ("graph", " stability"), ("corrected", " stability")):
+        measured = study.measurement(protocol)
+        rows = [] if isinstance(measured, str) else [r for r in measured.rows if r.outside]
+        if rows:
+            elements = ", ".join(sorted({element for row in rows for element in row.outside}))
+            yield (
+                f"{PROTOCOLS[protocol].title}:{what} not applicable to {len(rows)} molecules of "
+                f"elements that its table lacks: {elements}"
+            )
+
+
 def _warnings(bonds: Mapping[str, int], reference: Reference | None) -> Iterator[str]:
     if bonds.get("inferred", 0):
         yield (
             f"bonds: inferred from the coordinates for {bonds['inferred']} molecules "
-            "(RDKit rdDetermineBonds); protocol B judges those"
+            "(moldiff.chem.bonds); protocols B to H judge those"
         )
     built = str(reference.info.get("rdkit", "")) if reference else ""
     if built and built.split(".")[:2] != rdBase.rdkitVersion.split(".")[:2]:

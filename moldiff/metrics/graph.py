@@ -26,17 +26,21 @@ from moldiff.metrics.value import Value, distinct_share, rate
 __all__ = ["Graph", "Judged", "allowed", "judge", "measure"]
 
 _NEUTRAL = frozenset({"H", "F"})  # bound without a charge only
+# As RDKit writes perchlorates, with Cl3+; others have charges of -1 to 1.
+_EXPANDED = frozenset({"P", "S", "Cl", "As", "Se", "Br", "Te", "I"})
+_MOST = 3
 
 
 @functools.cache
 def allowed(element: str, charge: int) -> frozenset[int]:
     """Return the allowed sums of kekulised bond orders of an atom in a molecule; empty for none.
 
-    Those of `moldiff.chem.valence` for charges of -1 to 1, which makes H 1, C 4 (3 as an ion), N 3
-    (4, 2), O 2 (3, 1) and F 1.  An atom without a bond is no molecule, so 0 is not among them, and
-    metals, of which RDKit allows any valence, have none.
+    Those of `moldiff.chem.valence` for charges of -1 to 1 (to 3 for P, S, Cl and below), which
+    makes H 1, C 4 (3 as an ion), N 3 (4, 2), O 2 (3, 1) and F 1.  An atom without a bond is no
+    molecule, so 0 is not among them, and metals, of which RDKit allows any valence, have none.
     """
-    if abs(charge) > 1 or (charge and element in _NEUTRAL):
+    expanded = element in _EXPANDED and 1 < charge <= _MOST
+    if (abs(charge) > 1 and not expanded) or (charge and element in _NEUTRAL):
         return frozenset()
     try:
         found = valences(element, charge)
@@ -119,10 +123,8 @@ class Graph(Identities):
         return [r.smiles for r in self.rows if r.failure is None and r.smiles is not None]
 
     def failures(self) -> list[str]:
-        """Why molecules are not strictly valid, and which elements the table lacks."""
-        strict = [row.failure for row in self.rows if row.failure is not None]
-        outside = [f"element outside the valence table: {e}" for r in self.rows for e in r.outside]
-        return strict + outside
+        """Why molecules are not strictly valid."""
+        return [row.failure for row in self.rows if row.failure is not None]
 
     def strict_validity(self) -> Value:
         """Strictly valid molecules over all."""

@@ -33,6 +33,10 @@ class Identity(Protocol):
     def smiles(self) -> str | None:
         """What it is; None if it is not valid."""
 
+    @property
+    def outside(self) -> tuple[str, ...]:
+        """Elements that the protocol's table of valences lacks."""
+
 
 class Identities(ABC):
     """The molecules of a protocol, and the training set seen the same way.
@@ -49,22 +53,38 @@ class Identities(ABC):
     training: SmilesSet | None
 
     @property
+    def applicable(self) -> Sequence[Identity]:
+        """The molecules of elements whose valences the protocol knows: stability is theirs."""
+        return [row for row in self.rows if not row.outside]
+
+    @property
+    def counted(self) -> Sequence[Identity]:
+        """The molecules that validity and what builds on it are shares of."""
+        return self.rows
+
+    @property
+    def _none(self) -> str:
+        return "no molecules of elements in the table" if self.rows else "no molecules"
+
+    @property
     def smiles(self) -> list[str]:
         """Identities of the valid molecules."""
         return [row.smiles for row in self.rows if row.smiles is not None]
 
     def atom_stability(self) -> Value:
         """Stable atoms over all atoms; the interval resamples molecules."""
-        counts = np.array([(r.stable_atoms, r.atoms) for r in self.rows if r.atoms], dtype=float)
-        return bootstrap(counts, lambda c: float(c[:, 0].sum() / c[:, 1].sum()))
+        rows = [(r.stable_atoms, r.atoms) for r in self.applicable if r.atoms]
+        counts = np.array(rows, dtype=float)
+        return bootstrap(counts, lambda c: float(c[:, 0].sum() / c[:, 1].sum()), self._none)
 
     def molecule_stability(self) -> Value:
         """Molecules all of whose atoms are stable, over all."""
-        return rate(sum(row.stable for row in self.rows), len(self.rows))
+        rows = self.applicable
+        return rate(sum(row.stable for row in rows), len(rows), self._none)
 
     def validity(self) -> Value:
         """Molecules RDKit sanitises, over all."""
-        return rate(len(self.smiles), len(self.rows))
+        return rate(len(self.smiles), len(self.counted), self._none)
 
     def uniqueness(self) -> Value:
         """Distinct over valid."""
@@ -72,7 +92,7 @@ class Identities(ABC):
 
     def valid_unique(self) -> Value:
         """Distinct valid molecules over all."""
-        return distinct_share(len(set(self.smiles)), len(self.rows))
+        return distinct_share(len(set(self.smiles)), len(self.counted), self._none)
 
     def novelty(self) -> Value:
         """Distinct valid molecules that are not in the training set, over distinct valid."""
@@ -85,4 +105,4 @@ class Identities(ABC):
         """Distinct valid molecules that are not in the training set, over all."""
         if self.training is None:
             return missing("no reference")
-        return distinct_share(self.training.novel(self.smiles), len(self.rows))
+        return distinct_share(self.training.novel(self.smiles), len(self.counted), self._none)

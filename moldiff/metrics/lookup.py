@@ -7,7 +7,7 @@ the table's length plus a margin, with the largest order that fits.  An atom is 
 orders sum exactly to its valence (H 1, C 4, N 3, O 2, F 1, and those of EDM's further elements,
 among them P, S, Cl, Br and I; no charges).  A molecule is valid
 if RDKit sanitises it, implicit hydrogens allowed; its identity is the SMILES of its largest
-fragment.
+fragment.  To molecules of other elements the protocol does not apply.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rdkit import Chem
 
 from moldiff.chem.quiet import quiet
 from moldiff.chem.vocabulary import BOND_TYPES
-from moldiff.metrics.identities import Identities
+from moldiff.metrics.identities import Identities, Identity
 from moldiff.metrics.novelty import SmilesSet
 from moldiff.metrics.parallel import Progress, each
 from moldiff.metrics.sample import Sample
@@ -80,7 +80,7 @@ class Looked:
     """One molecule after the look-up.
 
     ``smiles`` is the identity (None if invalid); ``reason`` says why it is not stable or not
-    valid, whichever comes first (None if both).
+    valid, whichever comes first (None if both); ``outside`` the elements that the table lacks.
     """
 
     atoms: int
@@ -88,6 +88,7 @@ class Looked:
     stable: bool
     smiles: str | None
     reason: str | None
+    outside: tuple[str, ...] = ()
 
 
 def bond_orders(
@@ -123,9 +124,10 @@ def look_up(sample: Sample) -> Looked:
     orders = bond_orders(kinds, sample.positions)
     stable = _STABLE[kinds, np.minimum(orders.sum(axis=0), 6)]
     count = int(stable.sum())
-    other = sorted({symbol for symbol in sample.symbols if symbol not in _INDEX})
+    other = tuple(sorted({symbol for symbol in sample.symbols if symbol not in _INDEX}))
     if other:
-        return Looked(n, count, False, None, f"element outside the table: {', '.join(other)}")
+        told = f"element outside the table: {', '.join(other)}"
+        return Looked(n, count, False, None, told, other)
     smiles = _identity(sample.symbols, orders)
     reason = "cannot be sanitised" if smiles is None else "unstable atoms"
     return Looked(n, count, count == n, smiles, None if count == n and smiles else reason)
@@ -155,6 +157,11 @@ class Lookup(Identities):
 
     rows: tuple[Looked, ...]
     training: SmilesSet | None
+
+    @property
+    def counted(self) -> Sequence[Identity]:
+        """All but those with other elements: without lengths there are no bonds to judge."""
+        return self.applicable
 
     def failures(self) -> list[str]:
         """Reasons of all molecules that are not both stable and valid."""

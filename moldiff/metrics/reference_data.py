@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -87,6 +87,8 @@ class Reference:
         Finer results of the data itself, as in a report's ``details``.
     bands:
         Band of sizes -> metric name -> what the data of that band scores.
+    inferred:
+        Metric name -> what the data scores where its bonds are inferred from its coordinates.
     info:
         Where all this comes from, with which versions (plain JSON values).
     """
@@ -99,6 +101,7 @@ class Reference:
     row: Mapping[str, Value] = field(default_factory=dict)
     details: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     bands: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+    inferred: Mapping[str, Value] = field(default_factory=dict)
     info: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -132,6 +135,7 @@ class Reference:
                 {key: Value.from_dict(value) for key, value in meta["row"].items()},
                 _groups(meta["details"]),
                 _groups(meta.get("bands", {})),
+                {key: Value.from_dict(value) for key, value in meta.get("inferred", {}).items()},
                 meta["info"],
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -139,6 +143,15 @@ class Reference:
                 f"The reference '{name}' in {place} is damaged: {error}.",
                 fix="Reinstall moldiff, or build the reference again.",
             ) from error
+
+    def without_bonds(self) -> Reference:
+        """The same with the row of the data whose bonds were inferred, for files without bonds."""
+        if not self.inferred:
+            return self
+        graphs = max(value.n for value in self.inferred.values())
+        row = f"{self.info.get('row', self.name)}; graphs: {graphs} of them, bonds inferred, too"
+        info = {**self.info, "row": row}
+        return replace(self, row={**self.row, **self.inferred}, info=info)
 
     def save(self, folder: str | Path) -> None:
         """Write the three files into an existing folder."""
@@ -168,6 +181,7 @@ class Reference:
             "row": {key: value.to_dict() for key, value in self.row.items()},
             "details": _plain(self.details),
             "bands": _plain(self.bands),
+            "inferred": {key: value.to_dict() for key, value in self.inferred.items()},
         }
         text = json.dumps(meta, indent=1, ensure_ascii=False) + "\n"
         (place / f"{self.name}.json").write_text(text, encoding="utf-8")

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from rdkit import Chem
-from rdkit.Chem import rdDetermineBonds
 
-from moldiff.chem.quiet import quiet
+from moldiff.chem.bonds import infer_bonds
+from moldiff.chem.coordinates import is_drawing
 from moldiff.io import Record
 
 __all__ = ["Sample", "draw", "samples"]
 
-# Bond orders of a hopeless geometry are a combinatorial search; real molecules need a few dozen.
-_MAX_ITERATIONS = 5000
 _ALL_PROPERTIES = int(
     Chem.PropertyPickleOptions.AllProps | Chem.PropertyPickleOptions.CoordsAsDouble
 )
@@ -73,13 +70,13 @@ def samples(
 ) -> list[Sample]:
     """Prepare records or molecules for the metrics; the input is not changed.
 
-    Bonds are inferred (RDKit's `rdDetermineBonds`, J. H. Jensen's xyz2mol) with the total
-    charge ``net_charge`` (None: 0) for XYZ files and for files in which no molecule has any
-    bond; elsewhere a molecule without bonds is taken at its word.
+    Bonds are inferred (`moldiff.chem.bonds`) for XYZ files and for files in which no molecule has
+    any bond; elsewhere a molecule without bonds is taken at its word.  The total charge is that
+    which a record states, or ``net_charge`` (None: any).
     """
     items = [_as_record(item) for item in records]
     bonded = {r.source for r in items if r.mol is not None and r.mol.GetNumBonds() > 0}
-    return [_sample(r, r.source not in bonded or _is_xyz(r.source), net_charge or 0) for r in items]
+    return [_sample(r, r.source not in bonded or r.bondless, net_charge) for r in items]
 
 
 def _as_record(item: Record | Chem.Mol | None) -> Record:
@@ -88,48 +85,27 @@ def _as_record(item: Record | Chem.Mol | None) -> Record:
     return Record(item, "", "no molecule" if item is None else None, "", 0)
 
 
-def _is_xyz(source: str) -> bool:
-    return ".xyz" in [suffix.lower() for suffix in Path(source).suffixes[-2:]]
-
-
-def _sample(record: Record, infer: bool, charge: int) -> Sample:
+def _sample(record: Record, infer: bool, charge: int | None) -> Sample:
     mol = record.mol
     if mol is None:
         return Sample(None, (), None, "none", record.reason or "no molecule")
     symbols = tuple(atom.GetSymbol() for atom in mol.GetAtoms())
     positions = _positions(mol)
-    if not infer or mol.GetNumBonds() > 0 or len(symbols) < 2 or positions is None:
+    alone = len(symbols) < 2 and record.charge is None
+    if not infer or mol.GetNumBonds() > 0 or alone or positions is None:
         return Sample(mol, symbols, positions, "given")
-    return _inferred(mol, symbols, positions, charge)
+    found = infer_bonds(mol, charge if record.charge is None else record.charge)
+    if isinstance(found, str):
+        return Sample(None, symbols, positions, "none", found)
+    return Sample(found, symbols, positions, "inferred")
 
 
 def _positions(mol: Chem.Mol) -> npt.NDArray[np.float64] | None:
     """(n, 3) coordinates, or None where there are none or they are a flat drawing."""
     if mol.GetNumAtoms() == 0 or mol.GetNumConformers() == 0:
         return np.zeros((0, 3)) if mol.GetNumAtoms() == 0 else None
-    conformer = mol.GetConformer()
-    positions = np.array(conformer.GetPositions(), dtype=np.float64)
-    drawing = not conformer.Is3D() and len(positions) > 3 and not positions[:, 2].any()
-    return None if drawing else positions
-
-
-def _inferred(
-    mol: Chem.Mol, symbols: tuple[str, ...], positions: npt.NDArray[np.float64], charge: int
-) -> Sample:
-    if not np.isfinite(positions).all():
-        return Sample(None, symbols, positions, "none", "non-finite coordinates")
-    copy = Chem.RWMol(mol)
-    try:
-        with quiet():
-            rdDetermineBonds.DetermineBonds(
-                copy, charge=charge, embedChiral=False, maxIterations=_MAX_ITERATIONS
-            )
-            Chem.Kekulize(copy, clearAromaticFlags=True)
-    except (ValueError, RuntimeError):
-        return Sample(None, symbols, positions, "none", "bonds cannot be inferred")
-    for atom in copy.GetAtoms():
-        atom.SetNoImplicit(True)
-    return Sample(copy.GetMol(), symbols, positions, "inferred")
+    positions = np.array(mol.GetConformer().GetPositions(), dtype=np.float64)
+    return None if is_drawing(mol) else positions
 
 
 def draw(items: Sequence[T], size: int | None) -> list[T]:

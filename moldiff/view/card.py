@@ -6,7 +6,6 @@ import contextlib
 import math
 import re
 from collections.abc import Callable, Sequence
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -120,9 +119,11 @@ def _with_bonds(record: Record) -> tuple[Chem.Mol, bool]:
     """The molecule to show and whether its bonds were guessed from distances (XYZ only)."""
     mol = record.mol
     assert mol is not None
-    bare = mol.GetNumAtoms() > 1 and mol.GetNumBonds() == 0 and mol.GetNumConformers() > 0
-    if not bare or ".xyz" not in PurePath(record.source.lower()).suffixes:
+    if mol.GetNumAtoms() < 2 or not record.bondless:
         return mol, False
+    bonded = record.with_bonds().mol
+    if bonded is not None:
+        return bonded, True
     guess = Chem.Mol(mol)
     with contextlib.suppress(RuntimeError, ValueError):  # shown as loose atoms then
         rdDetermineBonds.DetermineConnectivity(guess)

@@ -8,6 +8,7 @@ from rdkit import Chem
 from rdkit.Chem import AllChem
 
 from moldiff.chem import canonical_smiles, quiet, reason_kind, sanitised, strict_failure
+from tests.molecules import embedded
 
 METHANE = "C", "H", "H", "H", "H"
 
@@ -121,6 +122,84 @@ def test_non_finite_coordinates() -> None:
     assert strict_failure(mol) == "non-finite coordinates"
 
 
+def polar_only(smiles: str) -> Chem.Mol:
+    """A molecule with the hydrogens of N and O alone, as in files for docking."""
+    mol = Chem.RWMol(full(smiles))
+    for atom in [a.GetIdx() for a in mol.GetAtoms() if a.GetAtomicNum() == 1][::-1]:
+        if mol.GetAtomWithIdx(atom).GetNeighbors()[0].GetAtomicNum() == 6:
+            mol.RemoveAtom(atom)
+    return mol.GetMol()
+
+
+@pytest.mark.parametrize(
+    ("mol", "kind"),
+    [
+        (graph(("N", "O"), [(0, 1, 2)]), "radical"),
+        (graph(("O", "N", "O"), [(0, 1, 2), (1, 2, 1)]), "radical"),
+        (full("[CH2]"), "radical"),
+        (full("[CH2]C"), "radical"),
+        (full("c1cccc[c]1"), "radical"),
+        (polar_only("CCO"), "missing hydrogens"),
+        (polar_only("NC=O"), "missing hydrogens"),
+        (polar_only("OCC(N)C(=O)O"), "missing hydrogens"),
+        (graph(("C", "C"), [(0, 1, 1)]), "missing hydrogens"),
+        (graph(("O",), []), "missing hydrogens"),
+    ],
+)
+def test_radicals_are_told_from_hydrogens_left_out(mol: Chem.Mol, kind: str) -> None:
+    assert reason_kind(strict_failure(mol) or "") == kind
+
+
+def test_a_radical_that_the_file_marks_is_one() -> None:
+    oxygen = graph(("O", "O"), [(0, 1, 1)])
+    assert strict_failure(oxygen) == "missing hydrogens on O1"
+    for atom in oxygen.GetAtoms():
+        atom.SetNumRadicalElectrons(1)
+    assert strict_failure(oxygen) == "radical on O1"
+
+
+@pytest.mark.parametrize(
+    "smiles", ["[H]:O:[H]", "[CH2]1:[CH2]:[CH2]:1", "[CH3]:[CH3]", "C1=C:[CH2][CH2]1"]
+)
+def test_aromatic_bonds_that_cannot_be(smiles: str) -> None:
+    mol = Chem.MolFromSmiles(smiles, sanitize=False)
+    mol.UpdatePropertyCache(strict=False)
+    failure = strict_failure(Chem.AddHs(mol) if "H:" not in smiles else mol)
+    assert failure is not None
+
+
+def test_aromatic_bonds_of_any_kekule_structure_are_fine() -> None:
+    for smiles in ("c1ccccc1", "c1ccoc1", "c1ccc1", "c1cc[nH]c(=O)c1", "c1ccc2c(c1)C=CC2"):
+        mol = Chem.MolFromSmiles(smiles, sanitize=False)
+        mol.UpdatePropertyCache(strict=False)
+        assert strict_failure(Chem.AddHs(mol)) is None
+
+
+def test_absurd_geometry_is_named() -> None:
+    mol = embedded("CCO")
+    assert strict_failure(mol) is None
+    place = mol.GetConformer().SetAtomPosition
+    start = [list(p) for p in mol.GetConformer().GetPositions()]
+    place(2, [40.0, 0.0, 0.0])
+    assert str(strict_failure(mol)).startswith("stretched bond: O3 and H9 are ")
+    place(2, start[2])
+    place(0, start[1])
+    assert str(strict_failure(mol)) == "overlapping atoms: C1 and C2 are 0.00 Å apart"
+    for k in range(mol.GetNumAtoms()):
+        place(k, [0.0, 0.0, 0.0])
+    assert reason_kind(str(strict_failure(mol))) == "overlapping atoms"
+    mol.GetConformer().Set3D(False)  # a drawing without coordinates says nothing of a geometry
+    assert strict_failure(mol) is None
+
+
+def test_drawings_are_no_absurd_geometry() -> None:
+    for smiles in ("[H][H]", "O", "CCO", "c1ccccc1"):
+        mol = full(smiles)
+        AllChem.Compute2DCoords(mol)
+        mol.GetConformer().SetPositions(100 * mol.GetConformer().GetPositions())
+        assert strict_failure(mol) is None
+
+
 @pytest.mark.parametrize("smiles", ["c1ccccc1O", "[NH4+]", "F/C=C/F", "O.O"])
 def test_nothing_changes_its_input(smiles: str) -> None:
     for mol in (
@@ -146,6 +225,9 @@ def test_identity_ignores_hydrogens_and_stereo_unless_asked() -> None:
     assert canonical_smiles(Chem.MolFromSmiles("OCC")) == canonical_smiles(full("CCO")) == "CCO"
     imine = Chem.MolFromSmiles("[H]/N=C/OC")
     assert canonical_smiles(imine) == canonical_smiles(full("COC=N")) == "COC=N"
+    labelled = full("[2H]C([2H])([2H])[13CH2]O[3H]")
+    assert canonical_smiles(labelled) == "CCO"
+    assert canonical_smiles(labelled, stereo=True) != "CCO"  # as it is shown
     assert canonical_smiles(None) is None and canonical_smiles(Chem.Mol()) is None
 
 

@@ -13,7 +13,8 @@ from rdkit import Chem
 import moldiff.metrics
 from moldiff.errors import InputError
 from moldiff.io import Record, read_molecules, write_molecules
-from moldiff.metrics import METRICS, Reference
+from moldiff.metrics import METRICS, Reference, Settings, samples
+from moldiff.metrics.build import with_inferred
 from moldiff.metrics.evaluation import Report, evaluate
 
 SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
@@ -112,14 +113,31 @@ def test_xyz_has_its_bonds_inferred_and_says_so(tmp_path: Path) -> None:
     mols = [r.mol for r in read_molecules(SAMPLE) if r.mol is not None]
     write_molecules(tmp_path / "a.xyz", mols)
     report = evaluate(tmp_path / "a.xyz", posebusters=0, relax=0, xtb=0)
-    assert report.bonds["inferred"] > 0.8 * len(mols)
+    assert report.bonds["inferred"] == len(mols)
     assert any("bonds: inferred" in warning for warning in report.warnings)
-    assert report.values["graph.strict_validity"].value > 0.8
+    assert report.values["graph.strict_validity"].value == 1.0
     both = evaluate(mols, posebusters=0, relax=0, xtb=0)
     key = "lookup.molecule_stability"
     assert report.values[key].value == pytest.approx(both.values[key].value, abs=0.05)
     assert report.values["posebusters.pass_rate"].reason
     conforms(report.to_dict(), SCHEMA)
+
+
+def test_the_data_of_a_file_without_bonds_had_its_bonds_inferred(tmp_path: Path) -> None:
+    mols = [r.mol for r in read_molecules(SAMPLE) if r.mol is not None][:12]
+    reference = with_inferred(Reference.load("qm9"), samples(mols), Settings(0, 0, 0))
+    reference.save(tmp_path)
+    reference = Reference.load("qm9", tmp_path)
+    write_molecules(tmp_path / "a.xyz", mols)
+    off = {"posebusters": 0, "relax": 0, "xtb": 0}
+    bare = evaluate(tmp_path / "a.xyz", reference=reference, **off).to_dict()
+    given = evaluate(mols, reference=reference, **off).to_dict()
+    name = "graph.strict_validity"
+    assert bare["metrics"][name]["data"]["n"] == 12  # as in the file, and measured alike
+    assert bare["metrics"][name]["data"]["value"] == bare["metrics"][name]["value"] == 1.0
+    assert given["metrics"][name]["data"]["n"] == 10_000
+    assert "bonds inferred" in bare["reference"]["row"]
+    assert "bonds inferred" not in given["reference"]["row"]
 
 
 def test_smiles_have_no_geometry(tmp_path: Path) -> None:

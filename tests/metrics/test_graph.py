@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 from rdkit import Chem
+from rdkit.Chem import AllChem
 
 from moldiff.io import read_molecules, write_molecules
+from moldiff.metrics.evaluation import evaluate
 from moldiff.metrics.graph import Graph, judge, measure
 from moldiff.metrics.novelty import SmilesSet
 from moldiff.metrics.sample import samples
+from tests.molecules import embedded
 
 # name -> (all valences fit, sanitises, connected, why it is not strictly valid)
 EXPECTED: dict[str, tuple[bool, bool, bool, str | None]] = {
@@ -61,10 +64,35 @@ def test_molecules_of_drugs_elements_are_stable(smiles: str) -> None:
     assert judge((samples([Chem.AddHs(Chem.MolFromSmiles(smiles))])[0], 0)).stable
 
 
-def test_elements_outside_the_table_are_named(hand_made: dict[str, Chem.Mol | None]) -> None:
-    ferrous = Chem.MolFromSmiles("[CH3][Fe][CH3]")
-    result = measure(samples([Chem.AddHs(ferrous), hand_made["methane"]]), None)
-    assert result.failures()[-1] == "element outside the valence table: Fe"
+def test_perchloric_acid_is_stable_as_rdkit_writes_it() -> None:
+    assert judge(
+        (samples([Chem.AddHs(Chem.MolFromSmiles("O[Cl+3]([O-])([O-])[O-]"))])[0], 0)
+    ).stable
+
+
+def test_elements_outside_the_table_are_not_applicable(
+    hand_made: dict[str, Chem.Mol | None],
+) -> None:
+    ferrous = Chem.AddHs(Chem.MolFromSmiles("[CH3][Fe][CH3]"))
+    result = measure(samples([ferrous, hand_made["methane"]]), None)
+    assert result.rows[0].outside == ("Fe",) and not result.failures()
+    assert (result.molecule_stability().value, result.molecule_stability().n) == (1.0, 1)
+    assert (result.atom_stability().value, result.validity().n) == (1.0, 2)
+    alone = measure(samples([ferrous]), None)
+    assert alone.molecule_stability().reason == "no molecules of elements in the table"
+    assert alone.strict_validity().value == 1.0
+
+
+def test_reports_say_what_is_not_applicable() -> None:
+    helium = Chem.MolFromSmiles("[He]")
+    AllChem.EmbedMolecule(helium)
+    report = evaluate([helium, embedded("CS(C)=O")], posebusters=0, relax=0, xtb=0)
+    assert [w.split(":")[0] for w in report.warnings if "not applicable" in w and "He" in w] == [
+        "A. EDM look-up",
+        "B. Predicted graph",
+        "C. GEOM-Drugs, corrected",
+    ]
+    assert report.values["lookup.validity"].n == 1 and not report.failures["graph"]
 
 
 def test_rates(hand_made: dict[str, Chem.Mol | None]) -> None:

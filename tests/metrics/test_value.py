@@ -82,7 +82,7 @@ def test_bonds_are_inferred_where_a_file_has_none(hand_made: dict[str, Chem.Mol 
     first, second = samples([Record(m, "", None, "a.xyz", 0) for m in (cloud, radical)])
     assert first.bonds == "inferred" and first.mol is not None
     assert Chem.MolToSmiles(Chem.RemoveHs(first.mol)) == "C[N+](=O)[O-]"
-    assert second.mol is None and second.reason == "bonds cannot be inferred"
+    assert second.mol is None and "odd number of electrons" in str(second.reason)
     assert cloud.GetNumBonds() == 0
     # in a file with bonds, a molecule without any is taken at its word
     mixed = samples([Record(m, "", None, "a.sdf", 0) for m in (cloud, hand_made["ethanol"])])

@@ -35,8 +35,8 @@ def read_library(path: str | Path) -> list[Entry]:
     InputError
         If the file is missing, of an unknown kind, empty, or a CSV without SMILES.
     """
-    records = read_molecules(path)
-    return list(_named((record.name, record.mol, record.reason or "") for record in records))
+    bonded = (record.with_bonds() for record in read_molecules(path))
+    return list(_named((record.name, record.mol, record.reason or "") for record in bonded))
 
 
 def _named(records: Iterable[tuple[str, Chem.Mol | None, str]]) -> Iterator[Entry]:
