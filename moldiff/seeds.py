@@ -6,14 +6,14 @@ seed gives the same numbers on every target device.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["generator", "normal", "uniform"]
+__all__ = ["Generators", "generator", "normal", "uniform"]
 
 
 def generator(*key: int) -> torch.Generator:
@@ -21,6 +21,30 @@ def generator(*key: int) -> torch.Generator:
     words = [word for k in key for word in (k & 0xFFFFFFFF, k >> 32 & 0xFFFFFFFF)]
     seed = np.random.SeedSequence(words).generate_state(2, np.uint32)
     return torch.Generator().manual_seed((int(seed[0]) << 31) ^ int(seed[1]))
+
+
+class Generators(torch.Generator):
+    """A generator for each graph of a batch: what is drawn for a graph does not depend on others.
+
+    It stands in for a generator wherever numbers are drawn by `uniform` and `normal`, whose first
+    dimension is then the graphs.
+    """
+
+    def __new__(cls, each: Sequence[torch.Generator]) -> Generators:
+        return super().__new__(cls)
+
+    def __init__(self, each: Sequence[torch.Generator]) -> None:
+        self.each = tuple(each)
+
+
+def _drawn(
+    function: Callable[..., Tensor], shape: Sequence[int], rng: torch.Generator
+) -> Float[Tensor, "..."]:
+    if not isinstance(rng, Generators):
+        return function(tuple(shape), generator=rng, device=rng.device)
+    if not shape or shape[0] != len(rng.each):
+        raise ValueError(f"{len(rng.each)} generators cannot draw the shape {tuple(shape)}")
+    return torch.stack([function(tuple(shape[1:]), generator=one) for one in rng.each])
 
 
 def uniform(
@@ -41,7 +65,7 @@ def uniform(
     device, dtype:
         Target device and type; by default those of the draw.
     """
-    numbers = torch.rand(tuple(shape), generator=rng, device=rng.device)
+    numbers = _drawn(torch.rand, shape, rng)
     return numbers.to(device=rng.device if device is None else device, dtype=dtype)
 
 
@@ -53,5 +77,5 @@ def normal(
     dtype: torch.dtype | None = None,
 ) -> Float[Tensor, "..."]:
     """Draw standard normal numbers, in single precision; see `uniform`."""
-    numbers = torch.randn(tuple(shape), generator=rng, device=rng.device)
+    numbers = _drawn(torch.randn, shape, rng)
     return numbers.to(device=rng.device if device is None else device, dtype=dtype)

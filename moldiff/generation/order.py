@@ -1,10 +1,10 @@
-"""Which molecules are made together, so that the first k of n do not depend on n.
+"""Which molecules are made together, and in which order they come out.
 
-Molecules are drawn one after another, and made in batches of one size, which is fast.  A batch
-shares its random numbers, and sums are rounded by its shape; so who is in it must not depend on how
-many were asked for.  The drawn order is divided into blocks that are always the same, and a block
-into batches; a batch is made as a whole if one of its molecules is wanted.  Blocks grow, so that
-few molecules cost little and many go fast.
+Molecules are drawn one after another, and made in batches of one size, which is fast.  Each has
+random numbers of its own (`moldiff.seeds.Generators`), so that it does not matter who is made
+beside it: the first k of n molecules do not depend on n, but for rounding where a machine sums
+batches of different shapes differently.  Results wait for those that were drawn before them, within
+blocks of the drawn order, so that many molecules do not all wait for the last.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Group", "blocks", "groups"]
+__all__ = ["BLOCK", "Group", "blocks", "groups"]
 
-_FIRST, _GROWTH = 8, 4
-_LARGEST = 1024
+BLOCK = 512
+"""Molecules whose sizes are drawn together."""
 _TOGETHER = 64  # molecules of a batch: enough to be fast, few enough to report often
 
 
@@ -34,21 +34,15 @@ class Group:
     size: int
     places: tuple[int, ...]
 
-    def before(self, n: int) -> int:
-        """How many of them are among the first n."""
-        return sum(place < n for place in self.places)
-
 
 def blocks(n: int) -> Iterator[range]:
-    """Yield the blocks that hold the first n molecules; the last may end beyond them."""
-    start, end = 0, _FIRST
-    while start < n:
-        yield range(start, end)
-        start, end = end, min(_GROWTH * end, end + _LARGEST)
+    """Yield the blocks of the first n molecules; the last may be shorter."""
+    for start in range(0, n, BLOCK):
+        yield range(start, min(start + BLOCK, n))
 
 
-def groups(block: range, sizes: Sequence[int], n: int) -> list[Group]:
-    """Return the batches of a block that hold one of the first n, the earliest molecule first.
+def groups(block: range, sizes: Sequence[int]) -> list[Group]:
+    """Return the batches of a block, that of the earliest molecule first.
 
     Parameters
     ----------
@@ -58,9 +52,9 @@ def groups(block: range, sizes: Sequence[int], n: int) -> list[Group]:
     of_size: dict[int, list[int]] = {}
     for place, size in zip(block, sizes, strict=True):
         of_size.setdefault(int(size), []).append(place)
-    found = [
+    made = [
         Group(size, tuple(places[k : k + _TOGETHER]))
         for size, places in of_size.items()
         for k in range(0, len(places), _TOGETHER)
     ]
-    return sorted((g for g in found if g.places[0] < n), key=lambda group: group.places[0])
+    return sorted(made, key=lambda group: group.places[0])

@@ -30,12 +30,12 @@ from moldiff.domain.molecules import Molecules, encoded
 from moldiff.errors import InputError
 from moldiff.generation.demands import choices
 from moldiff.generation.limits import allowed, frequencies, types_of
-from moldiff.generation.order import Group, blocks, groups
+from moldiff.generation.order import BLOCK, Group, blocks, groups
 from moldiff.generation.request import Frame, Generated, Request
 from moldiff.generation.sampling import molecules_of, provenance, sampled
 from moldiff.model import Model
 from moldiff.precision import recorded
-from moldiff.seeds import generator
+from moldiff.seeds import Generators, generator
 from moldiff.version import __version__
 
 __all__ = ["generate", "sample_batch"]
@@ -79,8 +79,8 @@ def generate(
 ) -> Iterator[Generated]:
     """Generate molecules in the order they are drawn, which n has no part in.
 
-    Of two requests that differ in n alone the shorter gives the first molecules of the longer, to
-    the last bit (on the same kind of machine).  Interrupted, those that are complete come out.
+    Of two requests that differ in n alone the shorter gives the first molecules of the longer
+    (`moldiff.generation.order`).  Interrupted, those that are complete come out.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def generate(
     following = 0
     try:
         for block in blocks(request.n):
-            for group in groups(block, job.sizes(block), request.n):
+            for group in groups(block, job.sizes(block)):
                 for place, item in job.make(group, record, progress):
                     waiting[place] = item
                 while following in waiting:
@@ -164,30 +164,29 @@ class _Job:
         frequencies = weighed_sizes(self.frequencies, self.domain.conditions, self.wanted)
         weights = torch.tensor(list(frequencies.values()), dtype=torch.float64)
         rng = generator(self.request.seed, _STREAM_SIZES, block.start)
-        indices = torch.multinomial(weights, len(block), replacement=True, generator=rng)
-        return [list(frequencies)[k] for k in indices.tolist()]
+        indices = torch.multinomial(weights, BLOCK, replacement=True, generator=rng)
+        return [list(frequencies)[k] for k in indices[: len(block)].tolist()]
 
     def make(
         self, group: Group, record: int, progress: Callable[[float], None] | None
     ) -> Iterator[tuple[int, Generated | None]]:
-        """Make the wanted molecules of a group; None in the place of one that the filter refuses.
+        """Make the molecules of a group; None in the place of one that the filter refuses.
 
         With a filter, those that fail are drawn again at the same size: it must not favour easy
-        sizes.  They are drawn with the unwanted ones that fail, see `moldiff.generation.order`.
+        sizes.
         """
-        n, rest = self.request.n, group
+        rest = group
         for round_number in range(_MAX_ROUNDS if self.request.keep_valid else 1):
-            failed: list[tuple[int, Generated]] = []
+            failed: list[int] = []
             for place, item in self._drawn(rest, round_number, record, progress):
                 if item.failure is None or not self.request.keep_valid:
-                    if place < n:
-                        yield place, item
+                    yield place, item
                 else:
-                    failed.append((place, item))
-            rest = Group(group.size, tuple(place for place, _ in failed))
-            if not rest.before(n):
+                    failed.append(place)
+            if not failed:
                 return
-        yield from ((place, None) for place in rest.places if place < n)
+            rest = Group(group.size, tuple(failed))
+        yield from ((place, None) for place in rest.places)
 
     def _drawn(
         self,
@@ -196,24 +195,22 @@ class _Job:
         record: int,
         progress: Callable[[float], None] | None,
     ) -> Iterator[tuple[int, Generated]]:
-        key = (round_number, group.size, group.places[0])
-        targets = self._targets(group.size, len(group.places), key)
-        recorder = _Recorder(group.before(record))
-        batch = self._run(group, key, targets, recorder, progress)
+        rngs = self._generators(_STREAM_TARGETS, round_number, group)
+        targets = drawn(self.domain.conditions, self.wanted, group.size, rngs)
+        recorder = _Recorder(sum(place < record for place in group.places))
+        batch = self._run(group, round_number, targets, recorder, progress)
         for i, place in enumerate(group.places):
-            if place < self.request.n or self.request.keep_valid:
-                target = targets[min(i, len(targets) - 1)]
-                yield place, self._finished(batch, i, target, recorder.frames(i))
+            target = targets[min(i, len(targets) - 1)]
+            yield place, self._finished(batch, i, target, recorder.frames(i))
 
-    def _targets(self, n: int, b: int, key: tuple[int, ...]) -> list[dict[str, float]]:
-        """The values that b molecules of n atoms are asked for; one row if all are alike."""
-        rng = generator(self.request.seed, _STREAM_TARGETS, *key)
-        return drawn(self.domain.conditions, self.wanted, n, b, rng=rng)
+    def _generators(self, stream: int, round_number: int, group: Group) -> list[torch.Generator]:
+        seed = self.request.seed
+        return [generator(seed, stream, round_number, place) for place in group.places]
 
     def _run(
         self,
         group: Group,
-        key: tuple[int, ...],
+        round_number: int,
         targets: Sequence[Mapping[str, float]],
         recorder: _Recorder,
         progress: Callable[[float], None] | None,
@@ -221,7 +218,7 @@ class _Job:
         def watch(state: State) -> None:
             recorder.watch(self.model, state)
             if progress is not None and state.step:
-                progress(group.before(self.request.n) / self.sampler.steps)
+                progress(len(group.places) / self.sampler.steps)
 
         rows = [standardised(self.domain.conditions, target) for target in targets]
         return sample_batch(
@@ -230,7 +227,7 @@ class _Job:
             self.sampler,
             len(group.places),
             group.size,
-            rng=generator(self.request.seed, _STREAM_NOISE, *key),
+            rng=Generators(self._generators(_STREAM_NOISE, round_number, group)),
             conditions=torch.cat(rows) if self.wanted else None,
             watch=watch,
         )

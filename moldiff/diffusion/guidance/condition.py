@@ -150,21 +150,26 @@ def drawn(
     conditions: Sequence[Condition],
     wanted: Mapping[str, Sequence[float]],
     n: int,
-    b: int,
-    *,
-    rng: torch.Generator,
+    rngs: Sequence[torch.Generator],
 ) -> list[dict[str, float]]:
-    """Draw the target values of b graphs of n atoms from the values any of which will do.
+    """Draw the target values of graphs of n atoms from the values any of which will do.
 
-    Returns one row for all graphs if there is nothing to choose.
+    Each graph has a generator of its own.  Returns one row for all graphs if there is nothing to
+    choose.
     """
     choices = [c for c in conditions if len(wanted.get(c.name, ())) > 1]
-    values = {name: [value] * b for name, (value, *_) in wanted.items()}
-    for c in choices:
-        weights = _log_densities(c, wanted[c.name], n).softmax(0)
-        taken = torch.multinomial(weights, b, replacement=True, generator=rng)
-        values[c.name] = [wanted[c.name][k] for k in taken.tolist()]
-    return [{name: of[i] for name, of in values.items()} for i in range(b if choices else 1)]
+    alike = {name: value for name, (value, *_) in wanted.items()}
+    if not choices:
+        return [alike]
+    weights = {c.name: _log_densities(c, wanted[c.name], n).softmax(0) for c in choices}
+    return [
+        alike
+        | {
+            name: wanted[name][int(torch.multinomial(weight, 1, generator=rng))]
+            for name, weight in weights.items()
+        }
+        for rng in rngs
+    ]
 
 
 def _log_densities(c: Condition, values: Sequence[float], n: int) -> Float64[Tensor, " values"]:
