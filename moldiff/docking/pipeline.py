@@ -27,7 +27,7 @@ from moldiff.docking.hydrogens import molecules, relax
 from moldiff.docking.judge.checks import Checks, check_poses, posebust
 from moldiff.docking.judge.evidence import evidence
 from moldiff.docking.minimise import minimise
-from moldiff.docking.requirement import Requirement, lacking
+from moldiff.docking.requirement import lacking, unmet
 from moldiff.docking.result import DockedPose, DockingResult
 from moldiff.docking.search import cluster, search
 from moldiff.docking.settings import Settings
@@ -121,7 +121,7 @@ def dock(
             measures = _measure(problem, poses, proposals, judge)
             ranked = _rank(problem, poses, measures, settings, ranking or bundled.ranking())
             docked = _poses(problem, ranked, settings)
-    notes = [*problem.notes, *_unmet(docked)]
+    notes = [*problem.notes, *unmet(docked[0].lacks)]
     if settings.posebusters:
         with clock("PoseBusters"):
             docked = _with_posebusters(problem, docked, notes)
@@ -242,23 +242,13 @@ def _lacks(problem: Problem, poses: Pose, settings: Settings) -> Tensor:
     """How many of the required interactions each pose lacks, (p,)."""
     if not settings.require:
         return torch.zeros(len(poses))
-    wanted = [Requirement.parse(text) for text in settings.require]
-    mols = molecules(problem.ligand, problem.rotors, poses)
-    found = (find_interactions(relax(mol), problem.receptor) for mol in mols)
-    return torch.tensor([float(len(lacking(wanted, one))) for one in found])
-
-
-def _unmet(docked: tuple[DockedPose, ...]) -> list[str]:
-    """A note if even the first pose, which lacks least, lacks something required."""
-    lacks = docked[0].lacks
-    if not lacks:
-        return []
-    return [f"no pose has all that is required; the first lacks {', '.join(lacks)}"]
+    mols = map(relax, molecules(problem.ligand, problem.rotors, poses))
+    found = (find_interactions(mol, problem.receptor) for mol in mols)
+    return torch.tensor([float(len(lacking(settings.require, one) or ())) for one in found])
 
 
 def _poses(problem: Problem, ranked: _Ranked, settings: Settings) -> tuple[DockedPose, ...]:
     """Return the poses as molecules."""
-    wanted = [Requirement.parse(text) for text in settings.require]
     docked = []
     for k, placed in enumerate(molecules(problem.ligand, problem.rotors, ranked.pose)):
         mol = relax(placed)
@@ -274,7 +264,7 @@ def _poses(problem: Problem, ranked: _Ranked, settings: Settings) -> tuple[Docke
                 checks=dict(ranked.checks.row(k)),
                 terms=terms,
                 interactions=found,
-                lacks=lacking(wanted, found) if wanted else None,
+                lacks=lacking(settings.require, found),
             )
         )
     return tuple(docked)

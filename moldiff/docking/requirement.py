@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from moldiff.protein.interactions import Interaction
     from moldiff.protein.structure import Residue, Structure
 
-__all__ = ["Requirement", "lacking", "requirements"]
+__all__ = ["Requirement", "lacking", "requirements", "unmet"]
 
 _NUMBER = re.compile(r"\d[A-Za-z]?$")  # how every residue ends, and no kind
 
@@ -90,6 +90,15 @@ def requirements(texts: Sequence[str], structure: Structure) -> tuple[Requiremen
     return found
 
 
-def lacking(wanted: Sequence[Requirement], found: Sequence[Interaction]) -> tuple[str, ...]:
-    """Return which of the requirements the interactions of a pose do not meet, as written."""
-    return tuple(one.text for one in wanted if not one.met_by(found))
+def lacking(texts: Sequence[str], found: Sequence[Interaction]) -> tuple[str, ...] | None:
+    """Return which requirements the interactions of a pose do not meet; None if there are none."""
+    if not texts:
+        return None
+    return tuple(text for text in texts if not Requirement.parse(text).met_by(found))
+
+
+def unmet(lacks: Sequence[str] | None) -> list[str]:
+    """Return a note if even the first pose, which lacks least, lacks something."""
+    if not lacks:
+        return []
+    return [f"no pose has all that is required; the first lacks {', '.join(lacks)}"]

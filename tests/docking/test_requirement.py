@@ -66,9 +66,10 @@ def test_residues_by_any_of_their_names(text: str) -> None:
 
 def test_met_by_the_kind_or_by_any_but_a_clash() -> None:
     found = [interaction("clash"), interaction("hydrophobic")]
-    wanted = [Requirement.parse(text) for text in ("A:611", "A:611:hbond", "A:611:clash")]
+    wanted = ("A:611", "A:611:hbond", "A:611:clash")
     assert lacking(wanted, found) == ("A:611:hbond",)
     assert lacking(wanted[:1], found[:1]) == ("A:611",)
+    assert lacking((), found) is None
 
 
 # --- docking ---------------------------------------------------------------------------------

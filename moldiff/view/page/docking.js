@@ -14,10 +14,10 @@ const COLUMNS = [
   { key: "number", label: "No.", of: (m) => m.number, number: true },
   ...(library ? [{ key: "structure", label: "Structure", of: (m) => m.smiles, picture: true }] : []),
   { key: "name", label: "Ligand", of: (m) => m.name },
-  { key: "rank", label: "Rank", of: tagged("rank"), number: true },
+  ...(data.poses.some((m) => m.tags.rank !== "1") || data.poses.length === 1 ? [{ key: "rank", label: "Rank", of: tagged("rank"), number: true }] : []),
   { key: "energy", label: "kcal/mol", of: tagged("energy_kcal_mol"), number: true, digits: 2 },
   { key: "confidence", label: "Confidence", of: tagged("confidence"), number: true, digits: 2 },
-  { key: "rmsd", label: "RMSD to reference, Å", of: (m) => m.rmsd, number: true, digits: 2 },
+  { key: "rmsd", label: "RMSD, Å", title: "To the reference: heavy atoms, not superposed", of: (m) => m.rmsd, number: true, digits: 2 },
   { key: "hbond", label: "H bonds", of: countOf("hbond"), number: true },
   { key: "clash", label: "Clashes", of: countOf("clash"), number: true },
   { key: "required", label: "Required", of: (m) => m.tags.required },
@@ -43,8 +43,8 @@ function cellOf(m, column) {
     return cell;
   }
   const text = typeof value === "number" && column.digits !== undefined ? value.toFixed(column.digits) : String(value ?? "–");
-  const cell = make("td", column.number ? "number" : "", text);
-  if (column.key === "checks" || column.key === "required") cell.className = /^(passed|met)/.test(text) ? "good" : "bad";
+  const cell = make("td", column.number ? "number" : "words", text);
+  if (column.key === "checks" || column.key === "required") cell.className += /^(passed|met)/.test(text) ? " good" : " bad";
   if (column.key === "clash" && value > 0) cell.classList.add("bad");
   return cell;
 }
@@ -63,6 +63,7 @@ function headOf() {
   COLUMNS.forEach((column) => {
     const mark = state.sort === column.key ? (state.order === "desc" ? " ↓" : " ↑") : "";
     const cell = row.appendChild(make("th", column.number ? "number" : "", column.label + mark));
+    cell.title = column.title || "";
     cell.addEventListener("click", () => {
       state.order = state.sort === column.key && state.order === "asc" ? "desc" : "asc";
       state.sort = column.key;
@@ -102,9 +103,9 @@ function select(m, byHand) {
   writeAddress();
 }
 
-/** The tags that say how good a pose is; what is shown elsewhere; the rest is provenance. */
-const RESULTS = ["energy_kcal_mol", "confidence", "checks", "required", "rank"];
-const ELSEWHERE = ["SMILES", ...Object.keys(data.kinds)];
+/** The columns that say how good a pose is; tags shown elsewhere; the other tags are provenance. */
+const RESULTS = ["rank", "energy", "confidence", "rmsd", "required", "checks"];
+const ELSEWHERE = ["SMILES", "rank", "energy_kcal_mol", "confidence", "checks", "required", ...Object.keys(data.kinds)];
 
 function showPose(m) {
   const box = byId("details");
@@ -113,22 +114,30 @@ function showPose(m) {
   box.append(titleOf(m, step));
   box.querySelector(".badge")?.remove(); // validity is not the question here
   if (m.reason) box.append(make("p", "reason", m.reason));
-  const results = listOf(RESULTS.filter((key) => key in m.tags).map((key) => [key, m.tags[key]]));
-  if (m.rmsd !== null) results.append(make("dt", "", "RMSD to reference"), make("dd", "", `${m.rmsd.toFixed(2)} Å`));
-  box.append(results);
+  box.append(resultsOf(m));
   if (m.diagram) box.append(diagramOf(m));
   if (m.contacts.length) box.append(legendOf(m), contactTable(m));
   else if (m.xyz) box.append(make("p", "none", "No interactions found."));
-  const more = box.appendChild(make("details")), rest = Object.entries(m.tags).filter(([key]) => ![...RESULTS, ...ELSEWHERE].includes(key));
+  const more = box.appendChild(make("details")), rest = Object.entries(m.tags).filter(([key]) => !ELSEWHERE.includes(key));
   more.open = shownMore;
   more.addEventListener("toggle", () => { shownMore = more.open; });
   const columns = data.columns.filter((c) => m.properties && c.key in m.properties).map((c) => [c.label, m.properties[c.key].toFixed(c.digits)]);
   more.append(make("summary", "", "Properties and provenance"), ...(m.smiles ? [smilesOf(m)] : []));
   more.append(listOf([["Formula", m.formula || "–"], ...columns, ...rest]));
-  box.append(actionsOf(m));
+  const actions = box.appendChild(actionsOf(m));
+  if (m.diagram) actions.append(diagramButton(m));
   box.scrollTop = 0;
 }
 let shownMore = false;
+
+function resultsOf(m) {
+  const results = make("p", "results");
+  COLUMNS.filter((column) => RESULTS.includes(column.key) && ![undefined, null, ""].includes(column.of(m))).forEach((column) => {
+    const cell = cellOf(m, column);
+    results.append(make("span", "", column.label), make("b", cell.className, cell.textContent));
+  });
+  return results;
+}
 
 function listOf(entries) {
   const list = make("dl");

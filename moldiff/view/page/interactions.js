@@ -20,6 +20,7 @@ function residueTest(word) {
 
 /** A test for "hbond", "ARG611" or "A:611:hbond"; undefined for a word that is none of these. */
 function interactionTest(word) {
+  if (/[<>=]/.test(word)) return undefined;
   const kind = kindOf(word.split(":").pop());
   const rest = kind ? word.split(":").slice(0, -1).join(":") : word;
   if (kind && !rest) return (m) => m.contacts.some((contact) => contact.kind === kind);
@@ -49,11 +50,15 @@ function legendOf(m) {
 function diagramOf(m) {
   const box = make("figure", "diagram");
   box.innerHTML = m.diagram;
-  const button = box.appendChild(make("button", "", "Download SVG"));
+  return box;
+}
+
+function diagramButton(m) {
+  const button = make("button", "", "Download diagram (SVG)");
   button.type = "button";
   button.id = "diagram";
   button.addEventListener("click", () => download(`${m.name || "pose"}-${m.number}.svg`, m.diagram, "image/svg+xml"));
-  return box;
+  return button;
 }
 
 function contactTable(m) {
