@@ -38,6 +38,8 @@ EXAMPLES = (
     "moldiff dock --receptor 1abc.pdb --ligands library.csv --autobox --jobs 4 -o hits.sdf",
 )
 
+_BESIDE = (".sdf", ".json", ".csv", ".interactions.csv", ".html")  # all that may be written
+
 
 class Proposals(StrEnum):
     """Where the first poses come from."""
@@ -200,13 +202,7 @@ def _check(
     check_output(output, (".sdf",))
     read = [receptor, *(path for path in [ligands, *others] if path is not None)]
     read += [Path(ligand)] if ligand is not None else []
-    for suffix in (
-        ".sdf",
-        ".json",
-        ".interactions.csv",
-        ".csv",
-        ".html",
-    ):  # all that is written beside it
+    for suffix in _BESIDE:
         check_apart("--output", output.with_suffix(suffix), read)
 
 

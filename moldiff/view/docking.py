@@ -162,7 +162,7 @@ def _pose(record: Record, receptor: Receptor, reference: Chem.Mol | None) -> dic
     usable = mol is not None and "xyz" in card
     found = find_interactions(mol, receptor) if usable else []
     card["contacts"] = [_contact(one, mol, receptor) for one in found]
-    card["diagram"] = diagram(mol, found) if found else None
+    card["diagram"] = diagram(mol, found) if found and card["svg"] else None
     card["rmsd"] = pose_rmsd(mol, reference) if usable and reference is not None else None
     return card
 
@@ -174,7 +174,7 @@ def _contact(one: Interaction, mol: Chem.Mol, receptor: Receptor) -> dict[str, A
     return {
         "kind": one.kind,
         "role": one.role,
-        "atom": " ".join(atoms) if len(atoms) == 1 else f"ring {atoms[0]}",
+        "atom": atoms[0] if len(atoms) == 1 else f"ring {atoms[0]}",
         "residue": label(one.residue),
         "place": place(one.residue),
         "name": one.names[0] if len(one.names) == 1 else "ring",

@@ -24,7 +24,7 @@ function interactionTest(word) {
   const kind = kindOf(word.split(":").pop());
   const rest = kind ? word.split(":").slice(0, -1).join(":") : word;
   if (kind && !rest) return (m) => m.contacts.some((contact) => contact.kind === kind);
-  const meant = /\d/.test(rest) ? residueTest(rest) : undefined;
+  const meant = /[a-z:]/i.test(rest) && /\d/.test(rest) ? residueTest(rest) : undefined; // 12 may be a ligand
   return meant && ((m) => m.contacts.some((contact) => (!kind || contact.kind === kind) && meant(contact)));
 }
 
