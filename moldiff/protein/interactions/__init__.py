@@ -16,14 +16,21 @@ halogen_bond   halogen and acceptor                      3.5     carbon-halogen-
                                                                  180, at the acceptor 80 to 140
 metal          metal and what binds it                   2.8
 hydrophobic    hydrophobic atoms                         4.5
-clash          heavy atoms                               0.75 of the sum of their radii
+clash          heavy atoms                               0.75 of the sum of their radii, 1 Å of a
+                                                         metal; no hydrogen bond nor metal's bond
 =============  ========================================  ======  =================================
 
-The offset is the angle between a ring's normal and the line to the other centre.  Where this
-module departs from ProLIF: a hydrogen that turns freely (hydroxyl, thiol, ammonium, water) is
-turned to the acceptor, so that nothing depends on where it was put; a metal ion forms no salt
-bridge, its bonds are `metal` (of all metals); clashes are not ProLIF's but those of PoseBusters
-(Buttenschoen et al., Chem. Sci. 15 (2024) 3130).  What the atoms are is in `features`.
+The offset is the angle between a ring's normal and the line to the other centre.  What the atoms
+are is in `ligand` and `receptor`.  Where this departs from ProLIF:
+
+- a hydrogen that turns freely (hydroxyl, thiol, ammonium, amine, water) is turned to the acceptor,
+  so that nothing depends on where it was put;
+- every neighbour of a halogen bond's acceptor is tried (ProLIF tries one of two acceptors that are
+  bonded to each other);
+- a metal ion forms no salt bridge; its bonds are `metal`, whichever metal it is;
+- halogens of a receptor and metals of a ligand are not looked at;
+- clashes are those of PoseBusters (Buttenschoen et al., Chem. Sci. 15 (2024) 3130), and a pair that
+  clashes is not hydrophobic.
 """
 
 from __future__ import annotations
