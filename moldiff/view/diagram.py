@@ -86,9 +86,10 @@ def diagram(mol: Chem.Mol, found: Sequence[Interaction]) -> str | None:
     labels = [_label(*pair) for pair in zip(residues, places, strict=True)]
     width, height = high - low
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{low[0]:.0f} {low[1]:.0f} '
-        f'{width:.0f} {height:.0f}" font-family="system-ui, Helvetica, Arial, sans-serif" '
-        f'font-size="{_FONT:g}" text-anchor="middle">{"".join([*lines, shapes, *labels])}</svg>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
+        f'viewBox="{low[0]:.0f} {low[1]:.0f} {width:.0f} {height:.0f}" '
+        f'font-family="system-ui, Helvetica, Arial, sans-serif" font-size="{_FONT:g}" '
+        f'text-anchor="middle">{"".join([*lines, shapes, *labels])}</svg>'
     )
 
 
