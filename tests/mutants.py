@@ -185,10 +185,10 @@ MUTANTS = (
         "tests/protein",
     ),
     Mutant(
-        "contacts: hydrogen bonds count as clashes",
-        "protein/contacts.py",
-        'close & ~found["hydrogen bond"] & ~found["metal"]',
-        'close & ~found["metal"]',
+        "interactions: hydrogen bonds count as clashes",
+        "protein/interactions/search.py",
+        '_SHORTEST = {"hbond": 2.1, ',
+        "_SHORTEST = {",
         "tests/view/test_docking.py",
     ),
     Mutant(

@@ -34,8 +34,11 @@ EXAMPLES = (
     "moldiff dock --receptor 1abc.pdb --ligand ligand.sdf --pocket-ligand crystal.sdf",
     "moldiff dock --receptor 1abc.cif --ligand 'CC(=O)Nc1ccc(O)cc1' --center 12.5,-3,40.1",
     "moldiff dock --receptor 1abc.pdb --ligand a.sdf --residues A:123,A:145 --ph 7.4 -o poses.sdf",
+    "moldiff dock --receptor 1abc.pdb --ligand a.sdf --autobox --require A:611:hbond",
     "moldiff dock --receptor 1abc.pdb --ligands library.csv --autobox --jobs 4 -o hits.sdf",
 )
+
+_BESIDE = (".sdf", ".json", ".csv", ".interactions.csv", ".html")  # all that may be written
 
 
 class Proposals(StrEnum):
@@ -112,6 +115,14 @@ def command(
         float | None,
         typer.Option(help="7.4: protonate the ligand by rules. [default: as given]"),
     ] = None,
+    require: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="A:611:hbond",
+            help="An interaction poses should have: residue, or residue and kind; those without "
+            "it come last and say so. Repeatable.",
+        ),
+    ] = None,
     posebusters: Annotated[
         bool, typer.Option("--posebusters", help="Run PoseBusters on the poses too: slower.")
     ] = False,
@@ -150,6 +161,7 @@ def command(
         conformers=conformers,
         proposals=proposals.value,
         ph=ph,
+        require=tuple(require or ()),
         posebusters=posebusters,
         model=None if model is None else str(model),
         judge=None if judge is None else str(judge),
@@ -190,7 +202,7 @@ def _check(
     check_output(output, (".sdf",))
     read = [receptor, *(path for path in [ligands, *others] if path is not None)]
     read += [Path(ligand)] if ligand is not None else []
-    for suffix in (".sdf", ".json", ".csv", ".html"):  # all that is written beside it
+    for suffix in _BESIDE:
         check_apart("--output", output.with_suffix(suffix), read)
 
 
@@ -238,6 +250,10 @@ def _table_of(result: DockingResult, known: Any) -> None:
         header.insert(4, "Å from reference")
         for row, pose in zip(rows, result.poses, strict=True):
             row.insert(4, docking.distance_text(pose.mol, known))
+    if result.best.required:
+        header.append("required")
+        for row, pose in zip(rows, result.poses, strict=True):
+            row.append(pose.required)
     table(rows, header=header, title=f"{counted(len(rows), 'pose')} of {result.name}")
 
 

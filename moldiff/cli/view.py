@@ -31,7 +31,7 @@ def command(
     ] = None,
     receptor: Annotated[
         Path | None,
-        typer.Option(help="Show FILE as poses in this protein, with contacts: .pdb or .cif."),
+        typer.Option(help="Show FILE as poses in this protein, with interactions: .pdb or .cif."),
     ] = None,
     reference: Annotated[
         Path | None, typer.Option(help="With --receptor: a known pose to compare with.")
@@ -45,7 +45,7 @@ def command(
     """Show molecules in 3D on an HTML page, or poses in their pocket.
 
     One file that needs no network: rotate, sort, filter, play the denoising; with --receptor
-    the pocket, the poses, a known pose and the contacts.
+    the pocket, the poses, a known pose and the interactions.
     """
     from moldiff.io import molecule_stem
 

@@ -84,13 +84,17 @@ def distance_text(mol: Chem.Mol, known: Chem.Mol) -> str:
 
 
 def write_result(result: DockingResult, path: Path) -> list[Path]:
-    """Write the poses and, beside them, the record as JSON; return the files."""
+    """Write the poses; beside them the record as JSON and the interactions as CSV.
+
+    Returns the files.
+    """
     from moldiff.text import replace_text
 
     result.write(path)
-    record = path.with_suffix(".json")
+    record, interactions = path.with_suffix(".json"), path.with_suffix(".interactions.csv")
     replace_text(record, result.to_json())
-    return [path, record]
+    replace_text(interactions, result.interactions_table())
+    return [path, record, interactions]
 
 
 def write_page(

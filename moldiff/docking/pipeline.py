@@ -27,11 +27,13 @@ from moldiff.docking.hydrogens import molecules, relax
 from moldiff.docking.judge.checks import Checks, check_poses, posebust
 from moldiff.docking.judge.evidence import evidence
 from moldiff.docking.minimise import minimise
+from moldiff.docking.requirement import lacking, unmet
 from moldiff.docking.result import DockedPose, DockingResult
 from moldiff.docking.search import cluster, search
 from moldiff.docking.settings import Settings
 from moldiff.domain.kinematics import Pose, random_poses
 from moldiff.precision import recorded, resolve
+from moldiff.protein.interactions import find_interactions
 from moldiff.protein.write import write_pdb
 from moldiff.seeds import generator
 from moldiff.version import __version__
@@ -118,8 +120,8 @@ def dock(
         with clock("ranking"):
             measures = _measure(problem, poses, proposals, judge)
             ranked = _rank(problem, poses, measures, settings, ranking or bundled.ranking())
-            docked = _poses(problem, ranked)
-    notes = list(problem.notes)
+            docked = _poses(problem, ranked, settings)
+    notes = [*problem.notes, *unmet(docked[0].lacks)]
     if settings.posebusters:
         with clock("PoseBusters"):
             docked = _with_posebusters(problem, docked, notes)
@@ -214,6 +216,7 @@ def _rank(
     fraction = checks.fraction()
     score = ranking.score(measures, fraction)
     place = ranking.order(score, fraction).argsort().float()
+    place += len(place) * _lacks(problem, poses, settings)
     leaders = cluster(x, place, threshold=settings.separation)
     confidence = ranking.confidence(
         {name: values[leaders] for name, values in measures.items()},
@@ -235,20 +238,33 @@ def _rank(
     )
 
 
-def _poses(problem: Problem, ranked: _Ranked) -> tuple[DockedPose, ...]:
+def _lacks(problem: Problem, poses: Pose, settings: Settings) -> Tensor:
+    """How many of the required interactions each pose lacks, (p,)."""
+    if not settings.require:
+        return torch.zeros(len(poses))
+    mols = map(relax, molecules(problem.ligand, problem.rotors, poses))
+    found = (find_interactions(mol, problem.receptor) for mol in mols)
+    return torch.tensor([float(len(lacking(settings.require, one) or ())) for one in found])
+
+
+def _poses(problem: Problem, ranked: _Ranked, settings: Settings) -> tuple[DockedPose, ...]:
     """Return the poses as molecules."""
     docked = []
-    for k, mol in enumerate(molecules(problem.ligand, problem.rotors, ranked.pose)):
+    for k, placed in enumerate(molecules(problem.ligand, problem.rotors, ranked.pose)):
+        mol = relax(placed)
+        found = tuple(find_interactions(mol, problem.receptor))
         terms = {name: float(values[k]) for name, values in ranked.measures.items()}
         docked.append(
             DockedPose(
                 rank=k + 1,
-                mol=relax(mol),
+                mol=mol,
                 energy=terms.pop("energy"),
                 score=float(ranked.score[k]),
                 confidence=None if ranked.confidence is None else float(ranked.confidence[k]),
                 checks=dict(ranked.checks.row(k)),
                 terms=terms,
+                interactions=found,
+                lacks=lacking(settings.require, found),
             )
         )
     return tuple(docked)

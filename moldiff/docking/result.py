@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -16,6 +18,7 @@ from rdkit import Chem
 from moldiff.chem.quiet import quiet
 from moldiff.geometry.arrays import rmsd
 from moldiff.io import Writer
+from moldiff.protein.interactions import FIELDS, Interaction, by_kind
 
 if TYPE_CHECKING:
     from moldiff.protein.pocket import Box
@@ -48,6 +51,10 @@ class DockedPose:
         Name of a check -> passed (True), failed (False), or None if it could not be computed.
     terms:
         Parts of the energy and of the score, by name.
+    interactions:
+        With the receptor, by kind; see `moldiff.protein.interactions`.
+    lacks:
+        The required interactions that it lacks; None if nothing was required.
     """
 
     rank: int
@@ -57,6 +64,15 @@ class DockedPose:
     confidence: float | None = None
     checks: Mapping[str, bool | None] = field(default_factory=dict)
     terms: Mapping[str, float] = field(default_factory=dict)
+    interactions: tuple[Interaction, ...] = ()
+    lacks: tuple[str, ...] | None = None
+
+    @property
+    def required(self) -> str:
+        """``met``, or which required interactions are lacking; empty if none was required."""
+        if not self.lacks:
+            return "" if self.lacks is None else "met"
+        return f"lacks {', '.join(self.lacks)}"
 
     @property
     def passes(self) -> bool:
@@ -107,6 +123,8 @@ class DockingResult:
             "energy_kcal_mol": f"{pose.energy:.3f}",
             "confidence": "" if pose.confidence is None else f"{pose.confidence:.3f}",
             "checks": check_words(pose.checks),
+            "required": pose.required,
+            **by_kind(pose.interactions),
             "score": f"{pose.score:.4f}",
             "SMILES": self.smiles,
             "box_center": _triple(self.box.centre),
@@ -152,6 +170,8 @@ class DockingResult:
                     "passes": pose.passes,
                     "checks": dict(pose.checks),
                     "terms": {k: round(v, 4) for k, v in pose.terms.items() if math.isfinite(v)},
+                    **({} if pose.lacks is None else {"lacks": list(pose.lacks)}),
+                    "interactions": [one.to_dict() for one in pose.interactions],
                 }
                 for pose in self.poses
             ],
@@ -160,6 +180,18 @@ class DockingResult:
     def to_json(self) -> str:
         """Return `to_dict` as text."""
         return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
+
+    def interactions_table(self) -> str:
+        """Return the interactions of all poses as CSV, a row each with the rank of its pose."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["rank", *FIELDS])
+        for pose in self.poses:
+            for one in pose.interactions:
+                values = one.to_dict().values()
+                words = (" ".join(map(str, v)) if isinstance(v, list) else v for v in values)
+                writer.writerow([pose.rank, *words])
+        return text.getvalue()
 
     def table(self) -> list[tuple[str, str, str, str, str]]:
         """Return rows for a terminal: rank, energy, confidence, RMSD to the first, checks."""

@@ -17,7 +17,8 @@ __all__ = ["Proposals", "Settings"]
 #: Source of the first poses; "auto" is diffusion if its weights are available.
 Proposals = Literal["auto", "diffusion", "random"]
 _PH = 7.4  # the only pH with protonation rules
-_LATER = {"judge": None, "precision": "float32"}  # settings of later versions: their usual values
+# Settings of later versions: their usual values.
+_LATER = {"judge": None, "precision": "float32", "require": ()}
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,9 @@ class Settings:
         Type of the large products of the model of poses: ``float32``, ``bfloat16``, or ``auto``,
         the faster one by measurement (`moldiff.precision`).  Same seed, same poses only in the
         same type.
+    require:
+        Interactions that poses should have, as ``A:611:hbond`` or ``A:611`` (of any kind).  Poses
+        that have more of them come first, whatever their score; nothing is left out.
     """
 
     draws: Annotated[int, Range(1, 10_000)] = 40
@@ -84,9 +88,13 @@ class Settings:
     model: str | None = None
     judge: str | None = None
     precision: Precision = "float32"
+    require: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse invalid values (``ConfigError``)."""
+        given: Any = self.require
+        words = [given] if isinstance(given, str) else given
+        object.__setattr__(self, "require", tuple(words) if isinstance(words, list) else words)
         check_fields(self, "the settings of a docking")
         if self.ph not in (None, _PH):
             raise ConfigError(
@@ -94,7 +102,7 @@ class Settings:
                 fix=f"Give pH {_PH}, or omit it and give the ligand in the wanted state.",
             )
 
-    def as_dict(self) -> dict[str, int | float | str | None]:
+    def as_dict(self) -> dict[str, Any]:
         """Return the settings by name, JSON-ready."""
         values = dataclasses.asdict(self)
         # Omitted if usual, so that results of earlier versions keep their digest.

@@ -109,7 +109,9 @@ class Site:
         """
         from moldiff.docking.pipeline import dock
         from moldiff.docking.problem import make_problem
+        from moldiff.docking.requirement import requirements
 
+        requirements(settings.require, self.receptor.structure)
         mol, name = ligand
         problem = make_problem(
             mol,

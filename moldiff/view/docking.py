@@ -1,4 +1,4 @@
-"""The page of docked poses: the pocket, one pose at a time, the reference, and the contacts.
+"""The page of docked poses: the pocket, one pose at a time, the reference, its interactions.
 
 Works on any SDF of poses in the frame of a receptor, whoever made it; tags named ``rank``,
 ``energy_kcal_mol``, ``confidence`` and ``checks`` are shown as columns where they are there.
@@ -18,14 +18,16 @@ from rdkit import Chem
 from moldiff.chem.quiet import quiet
 from moldiff.chem.rmsd import pose_rmsd
 from moldiff.chem.validity import sanitised
-from moldiff.protein.contacts import contacts
+from moldiff.protein.interactions import KINDS, find_interactions, label, place
 from moldiff.protein.write import pdb_text
 from moldiff.text import replace_text
-from moldiff.view.card import describe
+from moldiff.view.card import COLUMNS, describe
+from moldiff.view.diagram import COLOURS, diagram
 from moldiff.view.render import assemble
 
 if TYPE_CHECKING:
     from moldiff.io import Record
+    from moldiff.protein.interactions import Interaction
     from moldiff.protein.receptor import Receptor
     from moldiff.protein.structure import Structure
 
@@ -41,6 +43,9 @@ _SCRIPTS = (
     "scene.js",
     "grid.js",
     "details.js",
+    "docking_data.js",
+    "interactions.js",
+    "labels.js",
     "docking_scene.js",
     "docking.js",
 )
@@ -113,12 +118,19 @@ def render_docking(
         points = [_points(card) for card in [*poses, *([known] if known else [])]]
     around = np.concatenate(points) if points else np.zeros((0, 3))
     drawn, pocket = _near(receptor.structure, around)
+    serial = np.cumsum(drawn)  # of the atoms as they are written
+    for card in poses:
+        for contact in card["contacts"]:
+            contact["serials"] = [int(serial[atom]) for atom in contact.pop("atoms")]
     data = {
         "receptor": pdb_text(receptor.subset(drawn), hydrogens=False),
         "pocket": (np.flatnonzero(pocket[drawn]) + 1).tolist(),
         "poses": poses,
         "reference": known,
         "notes": list(notes),
+        "kinds": KINDS,
+        "colours": COLOURS,
+        "columns": COLUMNS,
     }
     return assemble("docking.html", _SCRIPTS, title, data, styles=_STYLES)
 
@@ -144,34 +156,34 @@ def _near(
 
 
 def _pose(record: Record, receptor: Receptor, reference: Chem.Mol | None) -> dict[str, Any]:
-    """The card of a pose, with its contacts and its distance from the reference."""
+    """The card of a pose, with its interactions and its distance from the reference."""
     card = describe(record, explicit=False, net_charge=None)
     mol = None if record.mol is None else sanitised(record.mol)
     usable = mol is not None and "xyz" in card
-    card["contacts"] = _contacts(mol, receptor) if usable else []
+    found = find_interactions(mol, receptor) if usable else []
+    card["contacts"] = [_contact(one, mol, receptor) for one in found]
+    card["diagram"] = diagram(mol, found) if found and card["svg"] else None
     card["rmsd"] = pose_rmsd(mol, reference) if usable and reference is not None else None
     return card
 
 
-def _contacts(mol: Chem.Mol, receptor: Receptor) -> list[dict[str, Any]]:
-    structure, positions = receptor.structure, mol.GetConformer().GetPositions()
-    cards = []
-    for contact in contacts(mol, receptor):
-        residue = structure.residues[int(structure.residue[contact.receptor])]
-        number = f"{residue.number}{residue.insertion.strip()}"
-        atom = mol.GetAtomWithIdx(contact.ligand)
-        cards.append(
-            {
-                "kind": contact.kind,
-                "atom": f"{atom.GetSymbol()}{contact.ligand + 1}",
-                "residue": f"{residue.name} {residue.chain}:{number}",
-                "name": structure.names[contact.receptor],
-                "d": round(contact.distance, 2),
-                "a": _flat(positions[contact.ligand]),
-                "b": _flat(structure.positions[contact.receptor]),
-            }
-        )
-    return cards
+def _contact(one: Interaction, mol: Chem.Mol, receptor: Receptor) -> dict[str, Any]:
+    """An interaction, JSON-ready; from a to b, which are atoms or centres of rings."""
+    x, y = mol.GetConformer().GetPositions(), receptor.structure.positions
+    atoms = [f"{mol.GetAtomWithIdx(i).GetSymbol()}{i + 1}" for i in one.ligand]
+    return {
+        "kind": one.kind,
+        "role": one.role,
+        "atom": atoms[0] if len(atoms) == 1 else f"ring {atoms[0]}",
+        "residue": label(one.residue),
+        "place": place(one.residue),
+        "name": one.names[0] if len(one.names) == 1 else "ring",
+        "d": round(one.distance, 2),
+        "angle": None if one.angle is None else round(one.angle),
+        "a": _flat(x[list(one.ligand)].mean(0)),
+        "b": _flat(y[list(one.receptor)].mean(0)),
+        "atoms": one.receptor,
+    }
 
 
 def _card_of(mol: Chem.Mol) -> Mapping[str, Any]:

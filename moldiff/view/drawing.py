@@ -15,7 +15,7 @@ from rdkit import Chem
 from rdkit.Chem import rdDepictor
 from rdkit.Chem.Draw import rdMolDraw2D
 
-__all__ = ["draw", "without_plain_hydrogens"]
+__all__ = ["draw", "drawn_shapes", "style_drawer", "without_plain_hydrogens"]
 
 WIDTH, HEIGHT = 160, 120
 
@@ -50,20 +50,26 @@ def draw(mol: Chem.Mol, problem_atoms: Collection[int] = ()) -> str | None:
     try:
         flat = _prepare(mol, frozenset(problem_atoms))
         drawer = rdMolDraw2D.MolDraw2DSVG(WIDTH, HEIGHT)
-        options = drawer.drawOptions()
-        options.clearBackground = False
-        options.prepareMolsBeforeDrawing = False
-        options.padding = 0.05
-        options.bondLineWidth = 1.3
-        options.fixedBondLength = 27.0
-        options.setHighlightColour(_rgb(_PROBLEM))
-        options.updateAtomPalette({number: _rgb(c) for number, c in _PALETTE.items()})
+        style_drawer(drawer, bond=27.0)
         marked = [a.GetIdx() for a in flat.GetAtoms() if a.HasProp("_problem")]
         drawer.DrawMolecule(flat, highlightAtoms=marked, highlightBonds=[])
         drawer.FinishDrawing()
-        return _compact(drawer.GetDrawingText())
+        shapes = drawn_shapes(drawer.GetDrawingText())
+        return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}">{shapes}</svg>'
     except (RuntimeError, ValueError):  # RDKit's own failures; a drawing is never worth a crash
         return None
+
+
+def style_drawer(drawer: rdMolDraw2D.MolDraw2DSVG, *, bond: float) -> None:
+    """Set the options of a drawer for `drawn_shapes`; bonds are ``bond`` px long at most."""
+    options = drawer.drawOptions()
+    options.clearBackground = False
+    options.prepareMolsBeforeDrawing = False
+    options.padding = 0.05
+    options.bondLineWidth = 1.3
+    options.fixedBondLength = bond
+    options.setHighlightColour(_rgb(_PROBLEM))
+    options.updateAtomPalette({number: _rgb(c) for number, c in _PALETTE.items()})
 
 
 def _prepare(mol: Chem.Mol, problem_atoms: frozenset[int]) -> Chem.Mol:
@@ -126,7 +132,7 @@ def _rgb(colour: str) -> tuple[float, float, float]:
     return red / 255, green / 255, blue / 255
 
 
-def _compact(svg: str) -> str:
+def drawn_shapes(svg: str) -> str:
     """Join the shapes of RDKit's SVG by style; only numbers and known words survive."""
     paths: dict[str, list[str]] = {}
     for kind, body in _SHAPE.findall(svg):
@@ -136,8 +142,7 @@ def _compact(svg: str) -> str:
         paths.setdefault(_paint(style), []).append(data)
     # highlights first, so that the atoms they mark stay readable
     ordered = sorted(paths.items(), key=lambda item: "bad" not in item[0])
-    shapes = "".join(f'<path {paint} d="{"".join(data)}"/>' for paint, data in ordered)
-    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}">{shapes}</svg>'
+    return "".join(f'<path {paint} d="{"".join(data)}"/>' for paint, data in ordered)
 
 
 def _paint(style: dict[str, str]) -> str:

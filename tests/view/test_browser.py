@@ -14,7 +14,11 @@ import pytest
 from rdkit import Chem
 
 from moldiff.io import Record
+from moldiff.protein.read import read_structure
+from moldiff.protein.receptor import prepare_receptor
 from moldiff.view import Frame, write_html
+from moldiff.view.docking import write_docking
+from tests.molecules import embedded
 
 
 def _load_webdriver() -> ModuleType:
@@ -180,3 +184,91 @@ def test_without_webgl_it_paints(page: Path, tmp_path: Path) -> None:
         assert browser.data("error") is None
     finally:
         browser.close()
+
+
+# --- docked poses ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def docked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Dexamethasone in its crystal's pocket, and phenol moved to its middle: a library of two."""
+    place = Path(__file__).parents[2] / "datasets" / "docking" / "1m2z"
+    known = Chem.AddHs(Chem.MolFromMolFile(str(place / "ligand.sdf")), addCoords=True)
+    middle = known.GetConformer().GetPositions().mean(0)
+    phenol = embedded("Oc1ccccc1")
+    x = phenol.GetConformer().GetPositions()
+    phenol.GetConformer().SetPositions(x - x.mean(0) + middle)
+    poses = [
+        Record(known, "dexamethasone", None, "a.sdf", 0, {"energy_kcal_mol": "-11.5", "seed": "0"}),
+        Record(phenol, "phenol", None, "a.sdf", 1, {"energy_kcal_mol": "-4.5", "seed": "0"}),
+    ]
+    path = tmp_path_factory.mktemp("docked") / "poses.html"
+    receptor = prepare_receptor(read_structure(place / "receptor.pdb"))
+    write_docking(path, poses, receptor, title="Poses", reference=known)
+    return path
+
+
+def test_poses_are_found_by_what_they_meet(browser: Browser, docked: Path) -> None:
+    browser.open(docked)
+    assert (browser.data("scene"), browser.data("listed")) == ("webgl", "2")
+    for query, listed in (
+        ("ARG611", "1"),
+        ("arg61", "1"),
+        ("A:611:hbond", "1"),
+        ("A:611:clash", "0"),
+        ("hbond", "1"),
+        ("hbond>3", "1"),
+        ("clash<1", "2"),
+        ("energy<-8", "1"),
+        ("energy>-20", "2"),
+        ("mw<100 energy<0", "1"),
+        ("phenol", "1"),
+        ("zzz", "0"),
+    ):
+        browser.run(f"(document.querySelector('#search').value = {query!r}, 0)")
+        browser.run("document.querySelector('#search').dispatchEvent(new Event('input'))")
+        assert browser.data("listed") == listed, query
+    assert browser.run("location.hash").count("zzz") == 1
+    browser.open(docked, "q=energy<-8")
+    assert browser.data("listed") == "1"
+
+
+OVERLAP = """(() => {
+  const shown = [...document.querySelectorAll('#tags .tag:not([hidden])')];
+  const boxes = shown.map((e) => e.getBoundingClientRect());
+  const across = (a, b) => a.left < b.right && b.left < a.right;
+  const meet = (a, b) => across(a, b) && a.top < b.bottom && b.top < a.bottom;
+  return [boxes.length, boxes.filter((a, i) => boxes.some((b, k) => k < i && meet(a, b))).length];
+})()"""
+
+
+def test_labels_do_not_overlap_whichever_way_it_is_turned(browser: Browser, docked: Path) -> None:
+    browser.open(docked)
+    before = browser.run("document.querySelector('#tags .tag').style.transform")
+    for _ in range(3):
+        shown, overlapping = browser.run(OVERLAP)
+        assert shown >= 4 and overlapping == 0
+        browser.drag(700, 200, by=60)
+    assert browser.run("document.querySelector('#tags .tag').style.transform") != before
+
+
+def test_interactions_come_before_provenance(browser: Browser, docked: Path) -> None:
+    browser.open(docked)
+    order = browser.run(
+        "[...document.querySelectorAll('#details :is(figure svg, .contacts, details)')]"
+        ".map((e) => e.tagName.toLowerCase())"
+    )
+    assert order == ["svg", "table", "details"]
+    assert browser.run("document.querySelector('#details details').open") is False
+    assert "seed" in browser.run("document.querySelector('#details details').textContent")
+    assert browser.run("document.querySelectorAll('#poses .structure svg').length") == 2
+    assert "hydrogen bond" in browser.run("document.querySelector('#key').textContent")
+
+
+def test_the_stage_alone(browser: Browser, docked: Path) -> None:
+    browser.open(docked)
+    browser.click("#full")
+    whole = "document.querySelector('#stage').getBoundingClientRect().width === innerWidth"
+    browser.wait(whole)
+    browser.press("f")
+    browser.wait(f"!({whole})")

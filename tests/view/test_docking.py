@@ -14,7 +14,7 @@ import pytest
 from rdkit import Chem
 
 from moldiff.io import Record
-from moldiff.protein.contacts import KINDS, contacts
+from moldiff.protein.interactions import KINDS, find_interactions
 from moldiff.protein.read import read_structure
 from moldiff.protein.receptor import Receptor, prepare_receptor
 from moldiff.view.docking import render_docking, write_docking
@@ -102,6 +102,14 @@ def test_a_hydrogen_bond_is_found_and_is_no_clash(receptor: Receptor, distance: 
 
     2.2 Å is less than three quarters of the radii's sum, which is a clash of other atoms.
     """
+    found = find_interactions(water(receptor, distance), receptor)
+    found = [one for one in found if one.names == ("O",) and one.residue.name == "GLY"]
+    assert [one.kind for one in found] == ["hbond"]
+    assert found[0].distance == pytest.approx(distance, abs=1e-3)
+
+
+def water(receptor: Receptor, distance: float) -> Chem.Mol:
+    """Water in line with the C=O bond of the first glycine."""
     structure = receptor.structure
     o = next(
         k
@@ -116,9 +124,23 @@ def test_a_hydrogen_bond_is_found_and_is_no_clash(receptor: Receptor, distance: 
     conformer = Chem.Conformer(3)
     conformer.SetPositions(at + np.diag([0.9, 0.9, 0.0])[[2, 0, 1]].astype(np.float64))
     mol.AddConformer(conformer)
-    found = [x for x in contacts(mol, receptor) if x.receptor == o]
-    assert [x.kind for x in found] == ["hydrogen bond"]
-    assert found[0].distance == pytest.approx(distance, abs=1e-3)
+    return mol
+
+
+def test_the_page_says_where_interactions_are(receptor: Receptor) -> None:
+    """The serials of a contact are those of its residue's atoms in the page's own receptor."""
+    shown = data(render_docking([record(water(receptor, 2.9))], receptor, title="t"))
+    mol = Chem.MolFromPDBBlock(shown["receptor"], sanitize=False)
+    serials = {atom.GetPDBResidueInfo().GetSerialNumber(): atom for atom in mol.GetAtoms()}
+    contacts = shown["poses"][0]["contacts"]
+    assert {contact["kind"] for contact in contacts} <= set(shown["kinds"]) == set(shown["colours"])
+    for contact in contacts:
+        info = serials[contact["serials"][0]].GetPDBResidueInfo()
+        named = f"{info.GetResidueName()}{info.GetResidueNumber()}"
+        assert contact["residue"].endswith(named) and info.GetName().strip() == contact["name"]
+        assert contact["place"].endswith(str(info.GetResidueNumber()))
+    svg = shown["poses"][0]["diagram"]
+    assert all(contact["residue"] in svg for contact in contacts)
 
 
 def test_what_is_left_out_is_said(tmp_path: Path, receptor: Receptor) -> None:
@@ -129,7 +151,7 @@ def test_what_is_left_out_is_said(tmp_path: Path, receptor: Receptor) -> None:
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="no node to parse the code")
-@pytest.mark.parametrize("name", ["docking.js", "docking_scene.js"])
+@pytest.mark.parametrize("name", ["docking.js", "docking_scene.js", "interactions.js", "labels.js"])
 def test_the_code_parses(name: str) -> None:
     done = subprocess.run(["node", "--check", str(PAGE / name)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -22,6 +22,7 @@ from moldiff.docking.settings import Settings
 from moldiff.interrupts import follow_parent
 from moldiff.io.render import FORMATS
 from moldiff.parallel import abandon
+from moldiff.protein.interactions import by_kind
 
 if TYPE_CHECKING:
     from moldiff.docking.problem import Pocket
@@ -105,6 +106,8 @@ def dock_entry(entry: Entry, pocket: Pocket, settings: Settings) -> Row:
         energy=best.energy,
         confidence=best.confidence,
         checks=result.tags(best).get("checks", ""),
+        required=best.required,
+        interactions=by_kind(best.interactions),
         seconds=round(now.user - start.user + now.system - start.system, 3),
         notes=(*entry.notes, *result.notes),
         sdf="".join(records),

@@ -10,7 +10,7 @@ import dataclasses
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from moldiff.errors import ConfigError, InputError
@@ -41,6 +41,9 @@ class Row:
         The ligand as docked.
     energy, confidence, checks:
         Of the best pose: kcal/mol, probability or None, "passed" or the failed checks.
+    required, interactions:
+        Of the best pose: "met" or what is lacking, empty if nothing was required; its residues by
+        kind of interaction.
     seconds:
         CPU time.
     notes:
@@ -57,9 +60,16 @@ class Row:
     energy: float | None = None
     confidence: float | None = None
     checks: str = ""
+    required: str = ""
+    interactions: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
     sdf: str = ""
+
+    @property
+    def lacks(self) -> bool:
+        """Whether the best pose lacks a required interaction."""
+        return self.required not in ("", "met")
 
 
 class Manifest:
@@ -116,9 +126,12 @@ class Manifest:
         return row
 
     def ranked(self) -> Iterator[Row]:
-        """Yield the docked rows with their poses, the lowest energy first."""
+        """Yield the docked rows with their poses, the lowest energy first.
+
+        Rows that lack something required come behind all others.
+        """
         docked = [row for row in self.rows.values() if row.status == DOCKED]
-        for row in sorted(docked, key=lambda row: (row.energy or 0.0, row.index)):
+        for row in sorted(docked, key=lambda row: (row.lacks, row.energy or 0.0, row.index)):
             yield self.row(row.index)
 
     def _load(self) -> None:

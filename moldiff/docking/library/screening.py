@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moldiff.errors import InputError
+from moldiff.protein.interactions import KINDS
 from moldiff.version import __version__
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ COLUMNS = (
     "energy_kcal_mol",
     "confidence",
     "checks",
+    "required",
+    *KINDS,
     "smiles",
     "cpu_seconds",
     "notes",
@@ -90,6 +93,7 @@ class LibraryRun:
         """
         from moldiff.docking.library.entries import read_library
         from moldiff.docking.library.manifest import Manifest
+        from moldiff.docking.requirement import requirements
         from moldiff.text import digest_of
 
         if _table_path(output).resolve() == path.resolve():
@@ -98,6 +102,7 @@ class LibraryRun:
                 fix="Give another --output.",
             )
         settings = settings.resolved()  # once, not in every process
+        requirements(settings.require, site.receptor.structure)
         entries: Sequence[Entry] = read_library(path)
         manifest_path = output.with_suffix(".manifest.jsonl")
         if restart:
@@ -166,9 +171,12 @@ class LibraryRun:
         summary += [(status, f"{count}") for status, count in counts.most_common()]
         reasons = Counter(row.reason.split(":")[0] for row in rows if row.reason)
         summary += [(f"  {reason}", f"{count}") for reason, count in reasons.most_common(_SHOWN)]
-        energies = [(row.energy, row.name) for row in rows if row.energy is not None]
+        if self.settings.require:
+            met = sum(row.required == "met" for row in rows)
+            summary.append(("with what is required", f"{met}"))
+        energies = [(row.lacks, row.energy, row.name) for row in rows if row.energy is not None]
         if energies:
-            energy, name = min(energies)
+            _, energy, name = min(energies)
             summary.append(("best", f"{name}, {energy:.2f} kcal/mol"))
         return summary
 
@@ -193,6 +201,8 @@ class LibraryRun:
                     "" if row.energy is None else f"{row.energy:.3f}",
                     "" if row.confidence is None else f"{row.confidence:.3f}",
                     row.checks,
+                    row.required,
+                    *(row.interactions.get(kind, "") for kind in KINDS),
                     row.smiles,
                     f"{row.seconds:.2f}",
                     "; ".join(row.notes),

@@ -1,7 +1,7 @@
 // The stage of a docking: receptor, pose, reference and contacts in one 3Dmol viewer.
 // Where WebGL is missing the pose alone is painted.
 
-const CONTACT_COLOURS = { "hydrogen bond": "#2f7de1", metal: "#8a4fd0", hydrophobic: "#d9a514", clash: "#e0323a" };
+const BACKBONE = new Set(["N", "C", "O", "OXT"]);
 const POSE_CARBON = "#16a37b", REFERENCE_CARBON = "#c3468f", POCKET_CARBON = "#9aa5b4";
 
 /** Colours by element, carbon in a colour of its own, so that molecules are told apart. */
@@ -11,24 +11,38 @@ const elementOf = (atom) => (atom.elem.length === 2 ? atom.elem[0] + atom.elem[1
 /** A molecule in the receptor's frame: unlike on the page of molecules nothing is turned. */
 const inPlace = (m) => (m && m.xyz ? { ...solid({ ...m, pose: IDENTITY_POSE }) } : null);
 
-function makeDockingScene(host, { receptor, pocket, reference }, onHover) {
+function makeDockingScene(host, { receptor, pocket, reference }, labels, onHover) {
   if (!hasWebgl()) return paintedDocking(host);
   const viewer = $3Dmol.createViewer(host, { backgroundAlpha: 0, antialias: true });
   if (!viewer) return paintedDocking(host);
   $3Dmol.setSyncSurface(true); // the page's policy allows no workers
-  const options = { cartoon: true, sticks: true, surface: false, reference: true, contacts: true, labels: true, hydrogens: false };
+  const options = { cartoon: true, sidechains: true, sticks: false, surface: false, reference: true, contacts: true, labels: true, hydrogens: false };
   const protein = viewer.addModel(receptor, "pdb");
+  const names = new Map(protein.selectedAtoms({}).map((atom) => [atom.serial, atom.atom]));
   let shown = null, poseModel = null, referenceModel = null, count = 0;
 
+  const ribbon = { cartoon: { color: "#b9c4d3", opacity: 0.72, thickness: 0.3 } };
   function drawReceptor() {
     protein.setStyle({}, {});
-    if (options.cartoon) protein.setStyle({ hetflag: false }, { cartoon: { color: "#b9c4d3", opacity: 0.72, thickness: 0.3 } });
-    if (options.sticks) protein.setStyle({ predicate: inPocket }, { stick: { radius: 0.11, ...byElement(POCKET_CARBON) }, ...(options.cartoon ? { cartoon: { color: "#b9c4d3", opacity: 0.72, thickness: 0.3 } } : {}) });
+    if (options.cartoon) protein.setStyle({ hetflag: false }, ribbon);
+    const chosen = options.sticks ? inPocket : options.sidechains ? touched() : null;
+    if (chosen) protein.setStyle({ predicate: chosen }, { stick: { radius: 0.11, ...byElement(POCKET_CARBON) }, ...(options.cartoon ? ribbon : {}) });
     protein.setStyle({ predicate: isMetal }, { sphere: { scale: 0.45, colorfunc: (atom) => colourOf(elementOf(atom)) } });
   }
   const serials = new Set(pocket); // of the atoms of residues near a pose; the rest is backbone
   const inPocket = (atom) => serials.has(atom.serial);
   const isMetal = (atom) => atom.hetflag && atom.bonds.length === 0;
+  const residueOf = (atom) => [atom.chain, atom.resi, atom.icode, atom.resn].join(" ");
+  const residues = new Map(protein.selectedAtoms({}).map((atom) => [atom.serial, residueOf(atom)]));
+  /** Side chains of the residues in contact, and their backbone where it is what is touched. */
+  function touched() {
+    const met = new Set(), whole = new Set();
+    (shown ? shown.contacts : []).flatMap((contact) => contact.serials).forEach((serial) => {
+      met.add(residues.get(serial));
+      if (BACKBONE.has(names.get(serial))) whole.add(residues.get(serial));
+    });
+    return (atom) => whole.has(residueOf(atom)) || (met.has(residueOf(atom)) && !(BACKBONE.has(atom.atom) && !atom.hetflag));
+  }
 
   function drawSurface() {
     viewer.removeAllSurfaces();
@@ -43,7 +57,7 @@ function makeDockingScene(host, { receptor, pocket, reference }, onHover) {
   function refresh() {
     [poseModel, referenceModel].filter(Boolean).forEach((model) => viewer.removeModel(model));
     viewer.removeAllShapes();
-    viewer.removeAllLabels();
+    if (options.sidechains && !options.sticks) drawReceptor();
     poseModel = referenceModel = null;
     const mol = inPlace(shown), known = inPlace(reference);
     const seen = mol && (options.hydrogens ? mol : withoutHydrogens(mol));
@@ -51,17 +65,28 @@ function makeDockingScene(host, { receptor, pocket, reference }, onHover) {
     if (known && options.reference) referenceModel = addMolecule(withoutHydrogens(known), REFERENCE_CARBON, 0.12);
     if (seen) poseModel = addMolecule(seen, POSE_CARBON, 0.2);
     if (options.contacts && shown) drawContacts(shown.contacts);
+    labels.show(options.labels && shown ? labelsOf(shown.contacts) : []);
     viewer.setHoverable({}, true, (atom) => onHover(nameOf(atom)), () => onHover(""));
     viewer.render();
   }
   function drawContacts(contacts) {
-    const named = new Set();
-    contacts.forEach(({ kind, a, b, residue }) => {
-      const [start, end] = [a, b].map(([x, y, z]) => ({ x, y, z }));
+    contacts.forEach(({ kind, a, b }) => {
+      const [start, end] = [a, b].map(pointOf);
       viewer.addCylinder({ start, end, radius: kind === "clash" ? 0.09 : 0.05, dashed: true, dashLength: 0.22, gapLength: 0.16, fromCap: 1, toCap: 1, color: CONTACT_COLOURS[kind] });
-      if (!options.labels || kind === "hydrophobic" || named.has(residue)) return;
-      named.add(residue);
-      viewer.addLabel(residue, { position: end, inFront: true, fontSize: 11, fontColor: "#fff", backgroundColor: "#1c2430", backgroundOpacity: 0.65, alignment: "center" });
+    });
+  }
+  /** One label for each residue, at its most telling contact. */
+  function labelsOf(contacts) {
+    const named = new Map();
+    contacts.forEach(({ kind, b, residue }) => { if (!named.has(residue)) named.set(residue, { text: residue, point: pointOf(b), colour: CONTACT_COLOURS[kind] }); });
+    return [...named.values()];
+  }
+  const pointOf = ([x, y, z]) => ({ x, y, z });
+  function placeLabels() {
+    const { left, top } = host.getBoundingClientRect();
+    labels.place((point) => {
+      const at = viewer.modelToScreen(point);
+      return { x: at.x - left - window.scrollX, y: at.y - top - window.scrollY };
     });
   }
   const nameOf = (atom) => (atom.resn ? `${atom.resn} ${atom.chain}:${atom.resi} ${atom.atom}` : `${atom.elem}${atom.serial + 1}`);
@@ -71,6 +96,7 @@ function makeDockingScene(host, { receptor, pocket, reference }, onHover) {
     viewer.zoom(0.55);
     viewer.render();
   }
+  viewer.setViewChangeCallback(placeLabels);
   drawReceptor();
   return {
     kind: "webgl", reset, atoms: () => count,
@@ -78,7 +104,7 @@ function makeDockingScene(host, { receptor, pocket, reference }, onHover) {
     option(name, value) {
       options[name] = value;
       if (name === "surface") drawSurface();
-      else if (name === "cartoon" || name === "sticks") drawReceptor();
+      else if (["cartoon", "sidechains", "sticks"].includes(name)) drawReceptor();
       refresh();
     },
   };

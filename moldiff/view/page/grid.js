@@ -37,15 +37,16 @@ function compare(a, b, direction) {
 const COMPARISON = /^([\w.:-]+)(<=|>=|<|>|=)(-?\d+(?:\.\d+)?)$/;
 const COMPARE = { "<": (a, b) => a < b, ">": (a, b) => a > b, "<=": (a, b) => a <= b, ">=": (a, b) => a >= b, "=": (a, b) => a === b };
 
-/** A test from a query: every word must be found; key>number compares a property or a tag. */
-function matcher(query, keys) {
+/** A test from a query: every word must be found; key>number compares a property or a tag.
+ * special(word) gives the test of a word with a meaning of its own. */
+function matcher(query, keys, special = () => undefined) {
   const byName = new Map(keys.flatMap((k) => [[k.key.toLowerCase(), k], [k.label.toLowerCase().replace(/\s+/g, ""), k], [(k.tag || k.key).toLowerCase(), k]]));
   const tests = query.trim().split(/\s+/).filter(Boolean).map((word) => {
     const [, name, sign, number] = word.match(COMPARISON) || [];
     const key = name && byName.get(name.toLowerCase());
     if (key) return (m) => { const v = key.of(m); return typeof v === "number" && COMPARE[sign](v, Number(number)); };
     const low = word.toLowerCase();
-    return (m) => m.text.includes(low);
+    return special(word) || ((m) => m.text.includes(low));
   });
   return (m) => tests.every((test) => test(m));
 }

@@ -137,9 +137,9 @@ function fileOf(m) {
   return m.smiles ? { suffix: "smi", text: toSmi(m) } : null;
 }
 
-function download(name, text) {
+function download(name, text, type = "chemical/x-mdl-sdfile") {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: "chemical/x-mdl-sdfile" }));
+  link.href = URL.createObjectURL(new Blob([text], { type }));
   link.download = name.replace(/[^\w.-]+/g, "_");
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
