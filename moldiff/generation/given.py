@@ -1,0 +1,97 @@
+"""What is given of molecules: of each group that is sampled together its clean part, its allowed
+classes, and how its molecules are finished.
+
+Of free generation nothing is given (`Nothing`); `moldiff.design` gives a part of a molecule.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Bool
+from rdkit import Chem
+from torch import Tensor
+
+from moldiff.chem.hydrogens import hydrogens_last, relax_hydrogens
+from moldiff.chem.quiet import quiet
+from moldiff.chem.validity import strict_failure
+from moldiff.diffusion.batch import Batch
+from moldiff.domain.molecules import Molecules
+
+__all__ = ["Allowed", "Finished", "Given", "Group", "Nothing"]
+
+Allowed = Mapping[str, Bool[Tensor, "_ _ k"]]
+"""Allowed classes by field, see `moldiff.diffusion.guidance.Keep`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """A finished molecule, why it is not what was asked for (or None), and tags about it."""
+
+    mol: Chem.Mol
+    failure: str | None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+class Group(ABC):
+    """What is given of b molecules of n atoms.
+
+    Attributes
+    ----------
+    x_0:
+        Their fields with the values of the clean sites, which its context marks; None if no site
+        is clean.
+    allowed:
+        The allowed classes of the other sites.
+    """
+
+    x_0: Batch | None
+    allowed: Allowed
+
+    @abstractmethod
+    def finished(self, i: int, mol: Chem.Mol) -> Finished:
+        """Finish molecule i as decoded: hydrogens, frame, checks."""
+
+
+class Given(ABC):
+    """What is given of every molecule of a request."""
+
+    @abstractmethod
+    def group(
+        self, domain: Molecules, b: int, n: int, allowed: Allowed, *, rng: torch.Generator
+    ) -> Group:
+        """Return what is given of b molecules of n atoms.
+
+        Parameters
+        ----------
+        domain:
+            Of the model.
+        allowed:
+            Classes that are allowed at sites of which nothing is given.
+        rng:
+            Source of what differs between the molecules.
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class Nothing(Given, Group):
+    """Nothing is given: free generation."""
+
+    domain: Molecules
+    allowed: Allowed = field(default_factory=dict)
+    x_0: Batch | None = None
+
+    def group(
+        self, domain: Molecules, b: int, n: int, allowed: Allowed, *, rng: torch.Generator
+    ) -> Group:
+        return Nothing(domain, allowed)
+
+    def finished(self, i: int, mol: Chem.Mol) -> Finished:
+        # For folded hydrogens the model gives the number, not the positions.
+        folded = bool(self.domain.vocabulary.hydrogens)
+        mol = relax_hydrogens(mol) if folded else hydrogens_last(mol)
+        with quiet():
+            return Finished(mol, strict_failure(mol))
