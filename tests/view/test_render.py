@@ -211,7 +211,7 @@ def test_a_large_molecule_is_shown_without_a_drawing(
     make_record: Callable[..., Record], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chains = [Chem.AddHs(Chem.MolFromSmiles("C" * k)) for k in (66, 67)]  # 200 and 203 atoms
-    monkeypatch.setattr("moldiff.view.card.draw", lambda mol, problem: "<svg></svg>")
+    monkeypatch.setattr("moldiff.view.card.draw", lambda mol, problem, kept: "<svg></svg>")
     small, large = molecules(
         render_html([make_record(mol, str(mol.GetNumAtoms())) for mol in chains], title="t")
     )
