@@ -43,6 +43,8 @@ from moldiff.cli.startup import load_torch
 from moldiff.errors import InputError
 
 if TYPE_CHECKING:
+    from rdkit import Chem
+
     from moldiff.design.tasks import Task
 
 Scaffold = Annotated[
@@ -64,9 +66,9 @@ At = Annotated[
 
 def grow(scaffold: Scaffold, at: At = None, *, seed: int = 0) -> Task:
     """Grow a scaffold at all of its points, or at one drawn for each molecule."""
-    from moldiff.design.api import growing, read_parts
+    from moldiff.design.api import growing
 
-    return growing(read_parts(scaffold), at, seed=seed)
+    return growing(_first(scaffold), at, seed=seed)
 
 
 def link(
@@ -88,7 +90,7 @@ def link(
     """
     from moldiff.design.api import linking, read_parts
 
-    return linking(read_parts(fragments), at, seed=seed)
+    return linking(read_parts(fragments, all_records=True), at, seed=seed)
 
 
 def replace(
@@ -105,13 +107,13 @@ def replace(
     seed: int = 0,
 ) -> Task:
     """Replace a part of a molecule; the kept atoms have as many bonds to the new ones as before."""
-    from moldiff.design.api import read_parts, replacing
+    from moldiff.design.api import replacing
 
     if (keep is None) == (keep_smarts is None):
         raise InputError(
             "What stays is given by --keep or by --keep-smarts.", fix="Give one of them."
         )
-    return replacing(read_parts(ligand), keep or keep_smarts or "", seed=seed)
+    return replacing(_first(ligand), keep or keep_smarts or "", seed=seed)
 
 
 def decorate(
@@ -122,9 +124,9 @@ def decorate(
     seed: int = 0,
 ) -> Task:
     """Grow a scaffold at 1 to --points of its points, drawn for each molecule."""
-    from moldiff.design.api import decorating, read_parts
+    from moldiff.design.api import decorating
 
-    return decorating(read_parts(scaffold), at, points=points, seed=seed)
+    return decorating(_first(scaffold), at, points=points, seed=seed)
 
 
 EXAMPLES = {
@@ -234,6 +236,16 @@ def _carry_out(
     run.finish(loaded)
     if page is not None:
         _show(output, page)
+
+
+def _first(source: str) -> list[Chem.Mol]:
+    """The molecule of a SMILES, or the first of a file: the best of the poses of a docking."""
+    from moldiff.design.api import read_parts
+
+    molecules = read_parts(source, all_records=True)
+    if len(molecules) > 1:
+        remark(f"{source}: the first of the {len(molecules)} molecules is taken.")
+    return molecules[:1]
 
 
 def _added(text: str | None) -> Any:

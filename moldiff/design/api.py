@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias, Unpack
 from rdkit import Chem
 
 from moldiff.chem.demands import Interval, as_interval
+from moldiff.chem.quiet import quiet
 from moldiff.cpu import with_threads
 from moldiff.design.part import check_scaffold
 from moldiff.design.tasks import Task, decorating, growing, linking, replacing
@@ -56,7 +57,8 @@ def grow(
     Parameters
     ----------
     scaffold:
-        What is kept, in its pose.  Dummy atoms, as in ``c1ccc([*:1])cc1``, are points.
+        What is kept, in its pose; of a file the first record.  Dummy atoms, as in
+        ``c1ccc([*:1])cc1``, are points.
     n:
         Number of molecules.
     at:
@@ -104,7 +106,7 @@ def link(
     Atom numbers run on through all fragments.  Of a fragment without a named point, one of the
     three atoms nearest to the others is drawn.
     """
-    task = linking(read_parts(fragments), at, seed=options.get("seed", 0))
+    task = linking(read_parts(fragments, all_records=True), at, seed=options.get("seed", 0))
     return list(stream(task, n, add=add, **options))
 
 
@@ -193,38 +195,41 @@ def sized(task: Task, add: Size, size: Size = None) -> Interval:
     return both
 
 
-def read_parts(source: Molecules) -> list[Chem.Mol]:
+def read_parts(source: Molecules, *, all_records: bool = False) -> list[Chem.Mol]:
     """Return the molecules of files, SMILES or molecules, with their dummy atoms.
+
+    Of a file with several records it is the first, the best pose of a docking, unless
+    ``all_records`` of it are wanted, as fragments.
 
     Raises
     ------
     InputError
         If one of them cannot be read.
     """
-    if isinstance(source, Chem.Mol | str | Path):
-        return [source] if isinstance(source, Chem.Mol) else _read(source)
-    return [mol for one in source for mol in read_parts(one)]
+    if isinstance(source, Chem.Mol):
+        return [source]
+    if isinstance(source, str | Path):
+        found = _read(source)
+        return found if all_records else found[:1]
+    return [mol for one in source for mol in read_parts(one, all_records=all_records)]
 
 
 def _read(source: str | Path) -> list[Chem.Mol]:
-    text, path = str(source), Path(source)
-    suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
+    suffixes = [suffix.lower() for suffix in Path(source).suffixes[-2:]]
     if isinstance(source, str) and not any(suffix in READABLE for suffix in suffixes):
-        from moldiff.chem.quiet import quiet
-
         with quiet():
-            mol = Chem.MolFromSmiles(text)
+            mol = Chem.MolFromSmiles(source)
         if mol is None or not mol.GetNumAtoms():
             raise InputError(
-                f"'{text[:60]}' is neither a file nor a valid SMILES.",
+                f"'{source[:60]}' is neither a file nor a valid SMILES.",
                 fix="Give a path that ends in .sdf, .mol, .mol2 or .smi, or quote the SMILES.",
             )
         return [mol]
     molecules = []
-    for record in read_molecules(path):
+    for record in read_molecules(source):
         if record.mol is None:
             raise InputError(
-                f"Record {record.index + 1} of {path} cannot be read: {record.reason}.",
+                f"Record {record.index + 1} of {source} cannot be read: {record.reason}.",
                 fix="Check what the file holds.",
             )
         molecules.append(record.mol)

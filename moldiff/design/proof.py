@@ -9,14 +9,14 @@ kept if its Kekulé order is the same.  Nothing is repaired: a molecule that lac
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from rdkit import Chem
 
 from moldiff.chem.quiet import quiet
+from moldiff.chem.stereo import same_stereo
 from moldiff.design.scaffold import Scaffold
 
 __all__ = ["Proof", "prove"]
@@ -80,11 +80,10 @@ def prove(mol: Chem.Mol, scaffold: Scaffold, points: Collection[int]) -> Proof:
     for i, j, kind in bonds:
         bond = written.GetBondBetweenAtoms(i, j)
         found += bond is not None and bond.GetBondType() == kind
-    signs = list(_signs(scaffold, written))
     return Proof(
         (atoms, scaffold.size),
         (found, len(bonds)),
-        all(signs) if signs else None,
+        same_stereo(scaffold.mol, written, {i: i for i in range(scaffold.size)}),
         _displacement(written, scaffold, points),
     )
 
@@ -127,65 +126,3 @@ def _displacement(written: Chem.Mol, scaffold: Scaffold, points: Collection[int]
 def _hydrogens(mol: Chem.Mol, i: int) -> list[int]:
     neighbours = mol.GetAtomWithIdx(i).GetNeighbors()
     return sorted(a.GetIdx() for a in neighbours if a.GetAtomicNum() == 1)
-
-
-def _signs(scaffold: Scaffold, written: Chem.Mol) -> Iterator[bool]:
-    """Whether each stereocentre and double bond of the scaffold has the same hand or side."""
-    with quiet():
-        perceived = Chem.Mol(scaffold.mol)
-        Chem.SanitizeMol(perceived)
-        Chem.AssignStereochemistryFrom3D(perceived)
-        elements = list(Chem.FindPotentialStereo(perceived))
-    old, new = scaffold.positions, written.GetConformer().GetPositions()
-    for element in elements:
-        if element.specified != Chem.StereoSpecified.Specified:
-            continue
-        atoms = [a for a in element.controllingAtoms if a != Chem.StereoInfo.NOATOM]
-        if element.type == Chem.StereoType.Atom_Tetrahedral:
-            centre = int(element.centeredOn)
-            pairs = _matched(scaffold, written, centre, atoms)
-            if len(pairs) >= 3:
-                yield _hand(old, centre, [a for a, _ in pairs[:3]]) == _hand(
-                    new, centre, [b for _, b in pairs[:3]]
-                )
-        elif element.type == Chem.StereoType.Bond_Double:
-            bond = scaffold.mol.GetBondWithIdx(int(element.centeredOn))
-            ends = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
-            sides = [
-                _matched(scaffold, written, end, [a for a in atoms if _joined(scaffold, end, a)])
-                for end in ends
-            ]
-            if all(sides):
-                (a, b), (c, d) = sides[0][0], sides[1][0]
-                yield _side(old, ends, (a, c)) == _side(new, ends, (b, d))
-
-
-def _joined(scaffold: Scaffold, i: int, j: int) -> bool:
-    return scaffold.mol.GetBondBetweenAtoms(int(i), int(j)) is not None
-
-
-def _matched(
-    scaffold: Scaffold, written: Chem.Mol, centre: int, atoms: Collection[int]
-) -> list[tuple[int, int]]:
-    """Neighbours of an atom before and after: a new atom stands for the hydrogen it replaced."""
-    neighbours = [a.GetIdx() for a in written.GetAtomWithIdx(centre).GetNeighbors()]
-    others = [a for a in neighbours if a >= scaffold.size]
-    pairs = [(int(a), int(a)) for a in atoms if a < scaffold.size]
-    hydrogens = [int(a) for a in atoms if a >= scaffold.size]
-    return pairs + (
-        list(zip(hydrogens, others, strict=True)) if len(hydrogens) == len(others) == 1 else []
-    )
-
-
-def _hand(x: npt.NDArray[np.float64], centre: int, atoms: list[int]) -> bool:
-    a, b, c = (x[atom] - x[centre] for atom in atoms)
-    return bool(np.dot(a, np.cross(b, c)) > 0)
-
-
-def _side(x: npt.NDArray[np.float64], ends: tuple[int, int], atoms: tuple[int, int]) -> bool:
-    """Whether two substituents of a double bond are on one side of it."""
-    axis = x[ends[1]] - x[ends[0]]
-    axis = axis / np.linalg.norm(axis)
-    first, second = (x[atom] - x[end] for atom, end in zip(atoms, ends, strict=True))
-    first, second = (v - np.dot(v, axis) * axis for v in (first, second))
-    return bool(np.dot(first, second) > 0)

@@ -49,7 +49,7 @@ def parse(record: str) -> Table:
 
 def records(text: str) -> list[str]:
     """Split a file."""
-    return [part.removeprefix("\n") for part in text.split("$$$$") if part.strip()]
+    return [part for part in text.split("$$$$\n") if part.strip()]
 
 
 def faults(part: str, whole: str, points: Collection[int]) -> list[str]:
