@@ -117,7 +117,7 @@ class Scaffold:
                 raise InputError(
                     f"Atom {number} ({symbol}) has no free valence: no hydrogen to give for a "
                     "new bond.",
-                    fix=f"Atoms that have one: {ranges(free)}." if free else None,
+                    fix=f"Atoms that have one: {ranges(free)}." if free else "",
                 )
             points[atom] = self.open[atom]
         return replace(self, named={**self.named, **points})
