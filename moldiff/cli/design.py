@@ -178,9 +178,13 @@ def _carry_out(
     keep_valid: FilterOption = Filter.none,
     temperature: Temperature = None,
     valence: Annotated[
-        float,
-        typer.Option(min=0.0, max=1.0, help="As in moldiff generate; here it makes points used."),
-    ] = 1.0,
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="As in moldiff generate; it makes points used. [default: 1, always]",
+        ),
+    ] = None,
     device: Device = "cpu",
     precision: Precisions = Precision.float32,
     threads: Threads = 1,

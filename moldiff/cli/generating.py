@@ -78,7 +78,7 @@ class Run:
         from moldiff.chem import reason_kind
 
         self.written += 1
-        self.valid += item.failure is None
+        self.valid += item.tags["strictly_valid"] == "yes"
         self.designed |= "kept" in item.tags
         self.kept += item.tags.get("part_kept") == "yes"
         if item.failure is None:

@@ -11,9 +11,9 @@ from rdkit import Chem
 
 from moldiff.chem.demands import Interval, as_interval
 from moldiff.chem.quiet import quiet
-from moldiff.cpu import with_threads
 from moldiff.design.part import check_scaffold
 from moldiff.design.tasks import Task, decorating, growing, linking, replacing
+from moldiff.diffusion.guidance import guidances
 from moldiff.errors import InputError
 from moldiff.generation.api import Options
 from moldiff.generation.api import stream as generated
@@ -68,7 +68,8 @@ def grow(
         Number of heavy atoms that are added, or an interval; by default as many as make molecules
         of the sizes of the training data.
     options:
-        As for `moldiff.generate`; the model is "druglike".
+        As for `moldiff.generate`; the model is "druglike", and valence guidance always applies
+        unless it is set.
 
     Raises
     ------
@@ -128,24 +129,19 @@ def stream(
     task: Task, n: int, *, add: Size = None, **options: Unpack[Options]
 ) -> Iterator[Generated]:
     """Yield the molecules of a task as they are finished, see `grow`."""
-    threads = options.get("threads", 1)
-    return with_threads(threads, _stream(task, n, add, options))
-
-
-def _stream(task: Task, n: int, add: Size, options: Options) -> Iterator[Generated]:
     model = options.get("model", MODEL)
     loaded = load(model, options.get("device", "cpu")) if isinstance(model, str | Path) else model
     usable(task, loaded)
-    size = sized(task, add, options.get("size"))
-    # Each point must be used: an atom with fewer hydrogens has to have a new bond.
-    valence = options.get("valence")
     changed: Options = {
         **options,
         "model": loaded,
-        "size": size,
-        "valence": 1.0 if valence is None else valence,
+        "size": sized(task, add, options.get("size")),
         "given": task.part,
     }
+    listed = {part["name"] for part in guidances({"guidance": options.get("guidance")})}
+    if options.get("valence") is None and "valence" not in listed:
+        # Each point must be used: an atom with fewer hydrogens has to have a new bond.
+        changed["valence"] = 1.0
     return generated(n, **changed)
 
 
@@ -226,7 +222,7 @@ def _read(source: str | Path) -> list[Chem.Mol]:
             )
         return [mol]
     molecules = []
-    for record in read_molecules(source):
+    for record in read_molecules(source, dummies=True):
         if record.mol is None:
             raise InputError(
                 f"Record {record.index + 1} of {source} cannot be read: {record.reason}.",

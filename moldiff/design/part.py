@@ -127,7 +127,7 @@ class _Completion(Group):
         moved, fixed = self._placed(mol, chosen)
         moved = relax_hydrogens(moved, fixed=fixed)
         with quiet():
-            failure = strict_failure(moved, net_charge=scaffold.charge)
+            invalid = strict_failure(moved, net_charge=scaffold.charge)
         proof = prove(moved, scaffold, chosen)
         tags = {
             "design": self.part.task,
@@ -136,7 +136,7 @@ class _Completion(Group):
             "kept_atoms": ranges(range(1, scaffold.size + 1)),
             "attachments": ranges(sorted(atom + 1 for atom in chosen)),
         }
-        return Finished(moved, failure or proof.failure, tags)
+        return Finished(moved, invalid, proof.failure, tags)
 
     def _placed(self, mol: Chem.Mol, chosen: Points) -> tuple[Chem.Mol, list[int]]:
         """The molecule in the scaffold's frame, and the hydrogens that the input places."""

@@ -262,11 +262,11 @@ def _cut(whole: Chem.Mol, kept: Sequence[int]) -> Scaffold:
         if index not in inside:
             part.RemoveAtom(index)
     part.CommitBatchEdit()
+    if not any(whole.GetAtomWithIdx(i).GetAtomicNum() > 1 for i in inside):
+        raise InputError("The scaffold has no heavy atoms.", fix="Give at least one to build on.")
     mol = hydrogens_last(place_hydrogens(part.GetMol()))
     for atom in mol.GetAtoms():
         atom.SetNumExplicitHs(0)
-    if not mol.GetNumHeavyAtoms():
-        raise InputError("The scaffold has no heavy atoms.", fix="Give at least one to build on.")
     empty = Scaffold(mol)
     place = {number: i for i, number in enumerate(empty.numbers)}
     return Scaffold(mol, {place[number]: allowed for number, allowed in points.items()})
@@ -276,6 +276,10 @@ def _embedded(mol: Chem.Mol, seed: int) -> Chem.Mol:
     """The scaffold with a conformer, relaxed with MMFF94 where that knows its atoms."""
     from rdkit.Chem import AllChem
 
+    if len(Chem.GetMolFrags(mol)) > 1:
+        raise InputError(
+            "Fragments without coordinates have no poses.", fix="Give them in one frame, as SDF."
+        )
     made = Chem.Mol(mol)
     with quiet():
         Chem.SanitizeMol(made)

@@ -29,10 +29,23 @@ Allowed = Mapping[str, Bool[Tensor, "_ _ k"]]
 
 @dataclass(frozen=True, eq=False)
 class Finished:
-    """A finished molecule, why it is not what was asked for (or None), and tags about it."""
+    """A finished molecule.
+
+    Attributes
+    ----------
+    mol:
+        With all hydrogens, and one conformer.
+    invalid:
+        Why it is not strictly valid, or None.
+    lacking:
+        What else was asked for and is not there, or None.
+    tags:
+        What there is to say about it.
+    """
 
     mol: Chem.Mol
-    failure: str | None
+    invalid: str | None
+    lacking: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
 
 

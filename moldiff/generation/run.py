@@ -243,14 +243,14 @@ class _Job:
     def _tagged(
         self, item: Finished, target: Mapping[str, float], frames: tuple[Frame, ...]
     ) -> Generated:
-        mol, failure = item.mol, item.failure
+        mol, invalid = item.mol, item.invalid
         with quiet():
-            smiles = canonical_smiles(mol) if failure is None else None
+            smiles = canonical_smiles(mol) if invalid is None else None
         folded = bool(self.domain.vocabulary.hydrogens)
         tags = {
             "SMILES": smiles or "",
-            "strictly_valid": "yes" if failure is None else "no",
-            "invalid_reason": failure or "",
+            "strictly_valid": "yes" if invalid is None else "no",
+            "invalid_reason": invalid or "",
             "model": f"{self.model.card.get('name', 'unnamed')} {self.model.digest}".strip(),
             "seed": str(self.request.seed),
             "steps": str(self.steps),
@@ -262,7 +262,7 @@ class _Job:
             **item.tags,
             **property_tags(target, smiles),
         }
-        return Generated(mol, failure, {k: v for k, v in tags.items() if v}, frames)
+        return Generated(mol, invalid or item.lacking, {k: v for k, v in tags.items() if v}, frames)
 
 
 def _kept(denoiser: Denoiser, allowed: Allowed) -> Denoiser:

@@ -10,7 +10,7 @@ what it quotes of the file is ASCII, so that no control code reaches a terminal.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rdkit import Chem
 
@@ -18,7 +18,7 @@ from moldiff.chem.quiet import quiet
 from moldiff.io.parse_json import parse_json
 from moldiff.io.parsed import SYMBOLS, Parsed, assemble
 
-__all__ = ["PARSERS", "Parsed", "Parser"]
+__all__ = ["PARSERS", "Parsed", "Parser", "without_dummies"]
 
 _MAX_LINES = 1_000_000
 _MAX_DIGITS = 9  # int() refuses thousands of digits with an exception
@@ -37,13 +37,16 @@ class Parser:
 
 
 def _checked(mol: Chem.Mol | None, name: str, reason: str, tags: Mapping[str, str]) -> Parsed:
-    """Refuse what RDKit refused (``reason``), and atoms that are no element."""
-    if mol is None:
-        return Parsed(None, name, reason, tags)
-    for atom in mol.GetAtoms():
+    """Refuse what RDKit refused (``reason``)."""
+    return Parsed(mol, name, reason if mol is None else None, tags)
+
+
+def without_dummies(parsed: Parsed) -> Parsed:
+    """Refuse a molecule with atoms that are no element."""
+    for atom in parsed.mol.GetAtoms() if parsed.mol is not None else ():
         if atom.GetAtomicNum() == 0:
-            return Parsed(None, name, f"unknown element: {_quoted(atom)}", tags)
-    return Parsed(mol, name, None, tags)
+            return replace(parsed, mol=None, reason=f"unknown element: {_quoted(atom)}")
+    return parsed
 
 
 def _quoted(atom: Chem.Atom) -> str:

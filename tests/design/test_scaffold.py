@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -136,3 +137,23 @@ def test_what_cannot_be_used_is_refused_with_a_reason(posed: Posed) -> None:
     assert "fragments overlap" in refused(lambda: linking([*ligand, *ligand]))
     assert "one fragment only" in refused(lambda: linking(ligand))
     assert "without coordinates" in refused(lambda: linking(read_parts("C.C")))
+    assert "without coordinates" in refused(lambda: growing(read_parts("C.[Cl-]")))
+    assert "no heavy atoms" in refused(lambda: growing(read_parts("[*:1]")))
+
+
+def test_attachment_points_and_aromatic_bonds_of_files(tmp_path: Path, posed: Posed) -> None:
+    """R# of an SDF is a point, in its pose; "ar" of a MOL2 becomes a Kekulé structure."""
+    mol = Chem.RWMol(posed("c1ccncc1"))
+    mol.GetAtomWithIdx(mol.GetNumAtoms() - 1).SetAtomicNum(0)
+    sdf, mol2 = tmp_path / "core.sdf", tmp_path / "core.mol2"
+    sdf.write_text(Chem.MolToMolBlock(mol) + "$$$$\n")
+    scaffold = scaffold_of(read_parts(sdf))
+    assert scaffold.size == 6 and list(scaffold.named) == [5]
+    atoms = [f"{i} C{i} {1.39 * np.cos(a):.4f} {1.39 * np.sin(a):.4f} 0.0 C.ar" for i, a in
+             enumerate(np.arange(6) * np.pi / 3, start=1)]  # fmt: skip
+    bonds = [f"{i} {i} {i % 6 + 1} ar" for i in range(1, 7)]
+    counts = ["@<TRIPOS>MOLECULE", "benzene", "6 6", "SMALL", "NO_CHARGES"]
+    lines = [*counts, "@<TRIPOS>ATOM", *atoms, "@<TRIPOS>BOND", *bonds]
+    mol2.write_text("\n".join(lines) + "\n")
+    benzene = scaffold_of(read_parts(mol2))
+    assert benzene.size == 6 and orders(benzene.mol) == [1.0] * 9 + [2.0] * 3
