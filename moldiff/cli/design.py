@@ -217,6 +217,7 @@ def _carry_out(
     demands = demands_of(
         loaded, {**said, "without": symbols(without), "only": symbols(only)}, guides
     )
+    demands = demands.around(chosen.part.elements)
     run = Run(n, output, keep_valid is Filter.strict, None, 1, demands)
     run.consume(
         lambda progress: stream(

@@ -53,6 +53,10 @@ class Part(Given):
     scaffold: Scaffold
     choose: Callable[[np.random.Generator, int], Points]
 
+    @property
+    def elements(self) -> frozenset[str]:  # type: ignore[override]
+        return frozenset(atom.GetSymbol() for atom in self.scaffold.mol.GetAtoms())
+
     def group(
         self, domain: Molecules, b: int, n: int, allowed: Allowed, *, rng: torch.Generator
     ) -> Group:
@@ -134,6 +138,7 @@ class _Completion(Group):
             "kept": proof.line,
             "part_kept": "no" if proof.failure else "yes",
             "kept_atoms": ranges(range(1, scaffold.size + 1)),
+            "hydrogens": "as given, or placed by rule and relaxed with MMFF94 (or UFF)",
             "attachments": ranges(sorted(atom + 1 for atom in chosen)),
         }
         return Finished(moved, invalid, proof.failure, tags)

@@ -139,6 +139,8 @@ def _stream(n: int, remaining: dict[str, Any]) -> Generator[Generated, None, Non
         model = model.replace(precision=resolve(precision, model.device))
     keys = ("prompt", "conditions", "without", "only", "size")
     demands = demanded(model, **{key: remaining.pop(key) for key in keys if key in remaining})
+    if (given := remaining.get("given")) is not None:
+        demands = demands.around(given.elements)
     check_conditions(model, demands.conditions, remaining.get("guidance"))
     remaining |= {key: getattr(demands, key) for key in ("conditions", "without", "size")}
     settings = ("steps", "temperature", "early_temperature", "valence", "guidance")

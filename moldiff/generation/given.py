@@ -70,7 +70,15 @@ class Group(ABC):
 
 
 class Given(ABC):
-    """What is given of every molecule of a request."""
+    """What is given of every molecule of a request.
+
+    Attributes
+    ----------
+    elements:
+        Symbols of the elements of what is given.
+    """
+
+    elements: frozenset[str]
 
     @abstractmethod
     def group(
@@ -96,6 +104,7 @@ class Nothing(Given, Group):
     domain: Molecules
     allowed: Allowed = field(default_factory=dict)
     x_0: Batch | None = None
+    elements: frozenset[str] = frozenset()
 
     def group(
         self, domain: Molecules, b: int, n: int, allowed: Allowed, *, rng: torch.Generator
