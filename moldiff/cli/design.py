@@ -66,7 +66,7 @@ At = Annotated[
 
 def grow(scaffold: Scaffold, at: At = None, *, seed: int = 0) -> Task:
     """Grow a scaffold at all of its points, or at one drawn for each molecule."""
-    from moldiff.design.api import growing
+    from moldiff.design.tasks import growing
 
     return growing(_first(scaffold), at, seed=seed)
 
@@ -88,7 +88,8 @@ def link(
     Atom numbers run on through all fragments. Without --at, one of the three atoms nearest to the
     other fragments is drawn for each molecule.
     """
-    from moldiff.design.api import linking, read_parts
+    from moldiff.design.api import read_parts
+    from moldiff.design.tasks import linking
 
     return linking(read_parts(fragments, all_records=True), at, seed=seed)
 
@@ -107,7 +108,7 @@ def replace(
     seed: int = 0,
 ) -> Task:
     """Replace a part of a molecule; the kept atoms have as many bonds to the new ones as before."""
-    from moldiff.design.api import replacing
+    from moldiff.design.tasks import replacing
 
     if (keep is None) == (keep_smarts is None):
         raise InputError(
@@ -124,12 +125,12 @@ def decorate(
     seed: int = 0,
 ) -> Task:
     """Grow a scaffold at 1 to --points of its points, drawn for each molecule."""
-    from moldiff.design.api import decorating
+    from moldiff.design.tasks import decorating
 
     return decorating(_first(scaffold), at, points=points, seed=seed)
 
 
-EXAMPLES = {
+EXAMPLES: dict[Callable[..., Task], tuple[str, ...]] = {
     grow: (
         "moldiff design grow --scaffold core.sdf --at 7,12 --add 3-10 -n 200 -o grown.sdf",
         "moldiff design grow --scaffold 'c1ccc([*:1])nc1' --prompt 'logP below 3'",

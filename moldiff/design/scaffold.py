@@ -226,6 +226,9 @@ def _numbered(molecules: Iterable[Chem.Mol]) -> Chem.Mol:
         atom.SetIntProp(_NUMBER, number)
         if atom.GetAtomicNum() == 1 and together.GetNumConformers():
             atom.SetBoolProp(_GIVEN, True)
+    if together.GetNumConformers() and all(a.GetAtomicNum() != 1 for a in together.GetAtoms()):
+        for atom in together.GetAtoms():  # a file without any hydrogens leaves them out
+            atom.SetNoImplicit(False)
     with quiet():
         together.UpdatePropertyCache(strict=False)
         try:

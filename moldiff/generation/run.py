@@ -148,7 +148,8 @@ class _Job:
         wanted = choices(domain.conditions, request.conditions)
         elements = elements_allowed(request, domain, process)
         _, sampler = sampled(model, model.denoiser, sampling)  # before any work
-        size, formula = request.size, {}
+        size = request.size
+        formula: Allowed = {}
         if request.formula is not None:
             formula = formula_allowed(request.formula, size, domain, process, elements)
             size = formula["types"].shape[1]
