@@ -1,18 +1,19 @@
-"""Text files, written completely or not at all, and plurals."""
+"""Text files, written completely or not at all, plurals, and lists of numbers."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
 from moldiff.errors import InputError
 
-__all__ = ["digest_of", "plural", "replace_text", "replacing", "share"]
+__all__ = ["digest_of", "numbers_of", "plural", "ranges", "replace_text", "replacing", "share"]
 
 
 def replace_text(path: Path, text: str) -> None:
@@ -51,6 +52,29 @@ def replacing(path: Path) -> Iterator[TextIO]:
 def plural(noun: str) -> str:
     """Return the plural of an English noun: molecules, complexes, processes."""
     return f"{noun}es" if noun.endswith(("s", "x")) else f"{noun}s"
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """Return rising whole numbers as text: ``1-14, 16``."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+
+
+def numbers_of(text: str) -> list[int] | None:
+    """Read numbers and ranges of them, ``1-14, 16``; None if that is not what it is."""
+    words = [word.strip() for word in text.split(",")]
+    if not all(re.fullmatch(r"\d{1,6}(\s*-\s*\d{1,6})?", word) for word in words):
+        return None
+    numbers: list[int] = []
+    for word in words:
+        low, _, high = word.partition("-")
+        numbers += range(int(low), int(high or low) + 1)
+    return numbers
 
 
 def digest_of(path: str | Path) -> str:

@@ -1,4 +1,4 @@
-"""Text files written whole or not at all."""
+"""Text files written whole or not at all, and lists of numbers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from moldiff.errors import InputError
-from moldiff.text import replace_text
+from moldiff.text import numbers_of, ranges, replace_text
 
 
 def test_a_file_is_written_whole_or_not_at_all(
@@ -25,3 +25,10 @@ def test_a_file_is_written_whole_or_not_at_all(
     with pytest.raises(InputError, match="No space left"):
         replace_text(path, "second")
     assert path.read_text() == before and [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_numbers_are_written_as_ranges_and_read_again() -> None:
+    assert ranges([1, 2, 3, 5, 8, 9]) == "1-3, 5, 8-9" and ranges([]) == ""
+    assert numbers_of("1-3, 5,8 - 9") == [1, 2, 3, 5, 8, 9]
+    for other in ("", "c1ccccc1", "1-", "1,,2", "-3"):
+        assert numbers_of(other) is None

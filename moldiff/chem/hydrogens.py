@@ -6,6 +6,8 @@ methyl group or a hydroxyl) is arbitrary until the hydrogens are relaxed.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 from rdkit import Chem
 
@@ -41,15 +43,22 @@ def place_hydrogens(mol: Chem.Mol) -> Chem.Mol:
     return full
 
 
-def relax_hydrogens(mol: Chem.Mol, steps: int = 200, permittivity: float = 1.0) -> Chem.Mol:
+def relax_hydrogens(
+    mol: Chem.Mol, steps: int = 200, permittivity: float = 1.0, fixed: Collection[int] = ()
+) -> Chem.Mol:
     """Return a copy whose hydrogens are relaxed in its force field while all other atoms stay.
+
+    Hydrogens that are ``fixed`` (indices) stay as well.
 
     Unchanged where the molecule cannot be sanitised, no force field knows its atoms, or its
     geometry is beyond minimising; at most ``steps`` iterations.  Stereocentres that a hydrogen
     makes are safe: the barrier is far above what a minimisation climbs.
     """
     result, clean = Chem.Mol(mol), sanitised(mol)
-    if clean is None or all(atom.GetAtomicNum() > 1 for atom in clean.GetAtoms()):
+    if clean is None:
+        return result
+    still = {atom.GetIdx() for atom in clean.GetAtoms() if atom.GetAtomicNum() > 1} | set(fixed)
+    if len(still) == clean.GetNumAtoms():
         return result
     with quiet(), held():
         build = force_field(clean, permittivity)
@@ -57,14 +66,15 @@ def relax_hydrogens(mol: Chem.Mol, steps: int = 200, permittivity: float = 1.0) 
             return result
         field = build(clean.GetConformer().GetId())
         field.Initialize()
-        for atom in clean.GetAtoms():
-            if atom.GetAtomicNum() > 1:
-                field.AddFixedPoint(atom.GetIdx())
+        for index in sorted(still):
+            field.AddFixedPoint(index)
         try:
             field.Minimize(maxIts=steps)
         except RuntimeError:  # RDKit's line search gives up on absurd geometries
             return result
     relaxed = clean.GetConformer().GetPositions()
+    before = result.GetConformer().GetPositions()
+    relaxed[sorted(still)] = before[sorted(still)]  # to the last bit
     if np.isfinite(relaxed).all():
         result.GetConformer().SetPositions(relaxed)
     return result

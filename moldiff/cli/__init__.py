@@ -30,9 +30,9 @@ _SINGLE = (
     *("generate", "filter", "dock", "evaluate", "view", "likelihood"),
     *("train", "info", "methods", "cite"),
 )
-_GROUPS = ("data", "benchmark")
+_GROUPS = ("design", "data", "benchmark")
 _COMMANDS = _SINGLE + _GROUPS
-_LONG = ("train", *_GROUPS)  # long commands, which use Python's garbage collection
+_LONG = ("train", "data", "benchmark")  # long commands, which use Python's garbage collection
 
 
 def application(names: Sequence[str] = _COMMANDS) -> typer.Typer:
@@ -67,6 +67,7 @@ def __getattr__(name: str) -> Any:
 _EXAMPLES = examples(
     "moldiff generate -n 32 -o molecules.sdf",
     "moldiff filter molecules.sdf --where 'mw>250 & sa<4' --alerts pains --pick 30 -o kept.sdf",
+    "moldiff design grow --scaffold core.sdf --at 7,12 --add 3-10 -o grown.sdf",
     "moldiff dock --receptor 1abc.pdb --ligand a.sdf --pocket-ligand crystal.sdf",
     "moldiff evaluate molecules.sdf -o molecules.json",
     "moldiff view molecules.sdf -o molecules.html",

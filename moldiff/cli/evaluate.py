@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,9 @@ from moldiff.cli.output import (
 from moldiff.cli.progress import stages
 from moldiff.cli.records import Readable
 
+if TYPE_CHECKING:
+    from rdkit import Chem
+
 EXAMPLES = (
     "moldiff evaluate molecules.sdf",
     "moldiff evaluate a.sdf b.xyz -o report.json",
@@ -25,6 +28,7 @@ EXAMPLES = (
     "moldiff evaluate mine.sdf --reference none --any-charge",
     "moldiff evaluate mine.sdf --bands 1-10,11-20,21-50",
     "moldiff evaluate mine.sdf --reference data/druglike",
+    "moldiff evaluate grown.sdf --kept core.sdf --reference none",
 )
 
 
@@ -65,6 +69,14 @@ def command(
             "[default: 10-18,19-26,27-40, if there are molecules in two of them]",
         ),
     ] = None,
+    kept: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Also whether the molecules have kept this part (.sdf, .mol, .mol2, .smi), by "
+            "substructure and superposition; a file of several, or several files, are fragments.",
+        ),
+    ] = None,
     any_charge: Annotated[
         bool, typer.Option("--any-charge", help="Ions may be strictly valid too.")
     ] = False,
@@ -84,6 +96,7 @@ def command(
 
     if reference != "none":  # before any work
         located(reference)
+    part = None if not kept else [mol for file in kept for mol in _molecules(file)]
     parted = None if bands is None else parse_bands(bands)
     records = [record for file in files for record in Readable(file)]
     from moldiff.metrics.evaluation import evaluate
@@ -97,6 +110,7 @@ def command(
             xtb=xtb,
             net_charge=None if any_charge else 0,
             bands=parted,
+            part=part,
             jobs=jobs,
             progress=progress,
         )
@@ -107,14 +121,18 @@ def command(
     table = report.table()
     table.title = counted(report.n, "molecule")
     print_wide(table)
-    by_size = report.bands_table()
-    if by_size is not None:
-        print_wide(by_size)
+    for further in (report.bands_table(), report.kept_table()):
+        if further is not None:
+            print_wide(further)
     reasons = commonest(report.failures["graph"], _SHOWN)
     if reasons:
         print(f"Not strictly valid: {reasons}")
     if output is not None:
         remark(f"The report is in {output}.")
+
+
+def _molecules(path: Path) -> list[Chem.Mol]:
+    return [record.mol for record in Readable(path) if record.mol is not None]
 
 
 _SHOWN = 6  # kinds of failure in the closing line

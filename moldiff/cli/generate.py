@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,6 +36,25 @@ from moldiff.cli.output import (
     remark,
 )
 from moldiff.cli.progress import stages
+from moldiff.cli.requests import (
+    ConditionOption,
+    Device,
+    Filter,
+    FilterOption,
+    GuidanceOption,
+    Number,
+    Only,
+    Prompt,
+    SamplerOption,
+    Seed,
+    SizeOption,
+    Steps,
+    Temperature,
+    Threads,
+    Without,
+    demands_of,
+    show_grammar,
+)
 from moldiff.cli.startup import load_torch
 from moldiff.errors import InputError
 
@@ -44,9 +62,6 @@ if TYPE_CHECKING:
     from moldiff.chem.picking import Pick
     from moldiff.filtering.criteria import Criteria
     from moldiff.filtering.sieve import Sieve
-    from moldiff.generation.api import Guidances
-    from moldiff.generation.demands import Demands
-    from moldiff.model import Model
 
 EXAMPLES = (
     "moldiff generate -n 32",
@@ -63,17 +78,8 @@ EXAMPLES = (
 )
 
 
-class Filter(StrEnum):
-    """What may be kept."""
-
-    none = "none"
-    strict = "strict"
-
-
 def command(
-    n: Annotated[
-        int, typer.Option("-n", "--number", min=1, max=10_000_000, help="How many molecules.")
-    ] = 32,
+    n: Number = 32,
     output: Annotated[
         Path,
         typer.Option("-o", "--output", help="Where to: .sdf, .smi, .xyz or .json; replaced."),
@@ -85,76 +91,26 @@ def command(
             f"[default: {usual_model()}; with --formula: {usual_model('')}]"
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Same seed, same molecules.")] = 0,
-    steps: Annotated[
-        int | None,
-        typer.Option(min=1, help="Sampling steps: slower, better. [default: the model's]"),
-    ] = None,
-    sampler: Annotated[
-        str | None,
-        typer.Option(
-            help="Another sampler: ddim, heun,s_churn=2, ... (moldiff methods), or a stepper of "
-            "your own (--import). "
-            "[default: the model's]"
-        ),
-    ] = None,
-    size: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NUMBER|LOW..HIGH",
-            help="Atoms of each molecule, heavy ones if the model folds hydrogens.",
-        ),
-    ] = None,
+    seed: Seed = 0,
+    steps: Steps = None,
+    sampler: SamplerOption = None,
+    size: SizeOption = None,
     formula: Annotated[
         str | None, typer.Option(help="Molecular formula of every molecule, such as C7H8O.")
     ] = None,
-    prompt: Annotated[
-        str | None,
-        typer.Option(
-            help="What is wanted, in words, as in 'two aromatic rings, logP below 3, no bromine'; "
-            "'help' prints the grammar."
-        ),
-    ] = None,
-    condition: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=VALUE",
-            help="A property that is wanted, if the model has it (moldiff info MODEL): logp=1.5, "
-            "'logp<3' or tpsa=60..90; repeatable.",
-        ),
-    ] = None,
-    without: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="ELEMENTS", help="Elements that no molecule may have: Br,I; repeatable."
-        ),
-    ] = None,
-    only: Annotated[
-        list[str] | None,
-        typer.Option(metavar="ELEMENTS", help="The only elements besides H: C,N,O; repeatable."),
-    ] = None,
-    guidance: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NUMBER|NAME,KEY=VALUE",
-            help="How sharply to aim at --condition (1: as the data do), or a guidance with "
-            "settings, as in valence,below=0.6; repeatable. [default: the model's]",
-        ),
-    ] = None,
-    keep: Annotated[
-        Filter,
-        typer.Option("--filter", help="strict: draw on until N strictly valid ones are found."),
-    ] = Filter.none,
+    prompt: Prompt = None,
+    condition: ConditionOption = None,
+    without: Without = None,
+    only: Only = None,
+    guidance: GuidanceOption = None,
+    keep: FilterOption = Filter.none,
     where: Where = None,
     alerts: Alerts = None,
     seen_rings: SeenRings = None,
     novel_to: NovelTo = None,
     pick: Picked = None,
     pick_by: PickedBy = Method.maxmin,
-    temperature: Annotated[
-        float | None,
-        typer.Option(help="Below 1: more valid, less diverse. [default: the model's]"),
-    ] = None,
+    temperature: Temperature = None,
     early_temperature: Annotated[
         str | None,
         typer.Option(
@@ -179,9 +135,9 @@ def command(
     record: Annotated[
         int, typer.Option(min=1, help="How many molecules --trajectory records.")
     ] = 1,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 or mps.")] = "cpu",
+    device: Device = "cpu",
     precision: Precisions = Precision.float32,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of one operation.")] = 1,
+    threads: Threads = 1,
     imports: Imports = None,
 ) -> None:
     """Generate molecules: coordinates, elements, bonds and charges.
@@ -197,7 +153,7 @@ def command(
     from moldiff.io import WRITABLE
 
     if prompt == "help":
-        return _show_grammar()
+        return show_grammar()
     check_output(output, WRITABLE)
     check_positive("--temperature", temperature)
     early = None if early_temperature is None else temperatures(early_temperature)
@@ -226,7 +182,7 @@ def command(
         loaded = load(usual_model(formula) if model is None else model, device)
         loaded = loaded.replace(precision=resolve(precision, loaded.device))
     guides = parse_guidance(guidance or [])
-    demands = _demands(loaded, said, guides)
+    demands = demands_of(loaded, said, guides)
     if sampler is not None:
         for text in sampler_remarks(sampler, loaded):
             remark(text)
@@ -272,21 +228,3 @@ def _sieve(output: Path, asked: Criteria, pick: Pick | None, trajectory: Path | 
     known = [Path(source) for source in (*asked.novel_to, asked.seen_rings or "")]
     check_apart("The table of all molecules", sieve.table, known)
     return sieve
-
-
-def _demands(model: Model, said: dict[str, Any], guides: Guidances | None) -> Demands:
-    """What is demanded of the molecules; tells what was understood, and what is rare."""
-    from moldiff.generation.demands import check_conditions, demanded
-
-    demands = demanded(model, **said)
-    if said["prompt"] is not None:
-        remark(f"Understood: {', '.join(demands.lines())}.")
-    for text in check_conditions(model, demands.conditions, guides):
-        remark(text)
-    return demands
-
-
-def _show_grammar() -> None:
-    from moldiff.generation.prompt import help_text
-
-    typer.echo(help_text())

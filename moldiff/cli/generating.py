@@ -42,7 +42,8 @@ class Run:
         self.failures: Counter[str] = Counter()
         self.smiles: set[str] = set()
         self.reached: dict[str, list[float]] = {}
-        self.written = self.valid = 0
+        self.written = self.valid = self.kept = 0
+        self.designed = False
         self.drawn = 0.0
         self.start = time.perf_counter()
 
@@ -82,7 +83,9 @@ class Run:
         from moldiff.chem import reason_kind
 
         self.written += 1
-        self.valid += item.failure is None
+        self.valid += item.tags["strictly_valid"] == "yes"
+        self.designed |= "kept" in item.tags
+        self.kept += item.tags.get("part_kept") == "yes"
         if item.failure is None:
             self.smiles.add(item.tags["SMILES"])
             for tag in (tag for tag in item.tags if tag.startswith("reached_")):
@@ -112,6 +115,8 @@ class Run:
             ("strictly valid", percent(self.valid, self.written)),
             ("distinct among them", percent(len(self.smiles), self.valid)),
         ]
+        if self.designed:
+            rows.append(("part kept exactly", percent(self.kept, self.written)))
         rows += self.met(model)
         if self.strict:
             rows.append(("drawn", f"{round(self.drawn)}"))

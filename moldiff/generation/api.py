@@ -14,6 +14,7 @@ from moldiff.precision import resolve
 
 if TYPE_CHECKING:
     from moldiff.diffusion.sampler import Sampler, Stepper
+    from moldiff.generation.given import Given
     from moldiff.generation.request import Conditions, Generated, Size
     from moldiff.model import Model
     from moldiff.precision import Precision
@@ -72,6 +73,8 @@ class Options(TypedDict, total=False):
         registered stepper, with settings as in ``heun,s_churn=2`` (the churn of classes stays the
         model's); or a `Stepper`, which takes the model's steps and grid; or a
         `Sampler`.
+    given:
+        What is given of every molecule, as `moldiff.design` makes it; by default nothing.
     record:
         Keep the denoising trajectory of the first ``record`` molecules.
     progress:
@@ -96,6 +99,7 @@ class Options(TypedDict, total=False):
     valence: float | None
     guidance: Guidances | None
     sampler: str | Stepper | Sampler | None
+    given: Given | None
     record: int
     progress: Callable[[float], None] | None
 
@@ -135,6 +139,8 @@ def _stream(n: int, remaining: dict[str, Any]) -> Generator[Generated, None, Non
         model = model.replace(precision=resolve(precision, model.device))
     keys = ("prompt", "conditions", "without", "only", "size")
     demands = demanded(model, **{key: remaining.pop(key) for key in keys if key in remaining})
+    if (given := remaining.get("given")) is not None:
+        demands = demands.around(given.elements)
     check_conditions(model, demands.conditions, remaining.get("guidance"))
     remaining |= {key: getattr(demands, key) for key in ("conditions", "without", "size")}
     settings = ("steps", "temperature", "early_temperature", "valence", "guidance")
@@ -142,7 +148,7 @@ def _stream(n: int, remaining: dict[str, Any]) -> Generator[Generated, None, Non
     sampling = {key: value for key, value in sampling.items() if value is not None}
     if (sampler := remaining.pop("sampler", None)) is not None:
         sampling = {**_settings_of(sampler, model), **sampling}
-    watch = {key: remaining.pop(key) for key in ("record", "progress") if key in remaining}
+    watch = {key: remaining.pop(key) for key in ("given", "record", "progress") if key in remaining}
     unknown = set(remaining) - {field.name for field in dataclasses.fields(Request)}
     if unknown:
         raise TypeError(f"generate() got an unexpected keyword argument '{min(unknown)}'")

@@ -12,7 +12,7 @@ and where the model has its number as a condition, the network is told 0 as well
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from moldiff.chem.demands import ATOMS, Interval, as_interval, demand_line, element_of, is_count
@@ -68,6 +68,18 @@ class Demands:
         return lines + (
             [] if self.size is None else [demand_line(self.counted, as_interval(self.size))]
         )
+
+    def around(self, elements: Collection[str]) -> Demands:
+        """Return the demands on molecules that have a part with some elements.
+
+        That other atoms are without them is not said of the whole molecule.
+        """
+        told = {
+            name: interval
+            for name, interval in self.conditions.items()
+            if interval != Interval(0, 0) or element_of(name) not in elements
+        }
+        return replace(self, conditions=told)
 
 
 def demanded(

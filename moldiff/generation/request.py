@@ -83,7 +83,7 @@ class Generated:
     mol:
         Unsanitised molecule with explicit hydrogens, formal charges and one conformer.
     failure:
-        Why it is not strictly valid, or None.
+        Why it is not strictly valid, or lacks a part that it was to keep; or None.
     tags:
         Provenance: canonical SMILES, validity, model, seed, version.
     frames:

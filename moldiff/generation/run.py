@@ -15,21 +15,21 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from moldiff.chem.demands import as_interval
-from moldiff.chem.hydrogens import hydrogens_last, relax_hydrogens
 from moldiff.chem.properties import property_tags
 from moldiff.chem.quiet import quiet
-from moldiff.chem.validity import canonical_smiles, strict_failure
+from moldiff.chem.validity import canonical_smiles
+from moldiff.diffusion.allowed import Allowed
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.denoiser import Denoiser
-from moldiff.diffusion.guidance import Inpaint, Restrict, laid_over
+from moldiff.diffusion.guidance import Keep, laid_over
 from moldiff.diffusion.guidance.condition import drawn, standardised, weighed_sizes
 from moldiff.diffusion.process.latent import check_classless
 from moldiff.diffusion.sampler import Sampler, State
 from moldiff.domain.molecules import Molecules, encoded
 from moldiff.errors import InputError
+from moldiff.generation.allowed import elements_allowed, formula_allowed, frequencies
 from moldiff.generation.demands import choices
-from moldiff.generation.limits import allowed, frequencies, types_of
+from moldiff.generation.given import Classes, Finished, Given, GivenBatch, Nothing
 from moldiff.generation.order import BLOCK, Group, blocks, groups
 from moldiff.generation.request import Frame, Generated, Request
 from moldiff.generation.sampling import molecules_of, provenance, sampled
@@ -41,7 +41,7 @@ from moldiff.version import __version__
 __all__ = ["generate", "sample_batch"]
 
 _MAX_ROUNDS = 20  # with a filter: give up on a molecule after so many attempts
-_STREAM_SIZES, _STREAM_NOISE, _STREAM_TARGETS = 11, 12, 13
+_STREAM_SIZES, _STREAM_NOISE, _STREAM_TARGETS, _STREAM_GIVEN = 11, 12, 13, 14
 
 
 def sample_batch(
@@ -53,15 +53,22 @@ def sample_batch(
     *,
     rng: torch.Generator,
     conditions: Float[Tensor, "_ k"] | None = None,
+    allowed: Allowed | None = None,
+    given: Batch | None = None,
     watch: Callable[[State], None] | None = None,
 ) -> Batch:
     """Sample b graphs of n atoms; ``watch`` sees every state of the trajectory.
 
     ``conditions`` are standardised, (b, k), or (1, k) for all graphs; NaN, or None for all, leaves
-    a property open.
+    a property open.  ``allowed`` are the classes that sites may have.  ``given`` has the values of
+    the sites that its context marks as clean.
     """
-    context = {} if conditions is None else {"conditions": conditions}
-    x_1 = denoiser.process.prior(b, n, rng=rng, device=model.device, context=context)
+    entries = {"conditions": conditions, "allowed": allowed}
+    context = {name: entry for name, entry in entries.items() if entry is not None}
+    if given is None:
+        x_1 = denoiser.process.prior(b, n, rng=rng, device=model.device, context=context)
+    else:
+        x_1 = denoiser.process.start(given.given(**context).to(model.device), rng=rng)
     with torch.inference_mode():
         for state in sampler.trajectory(denoiser, x_1, rng=rng):
             if watch is not None:
@@ -74,6 +81,7 @@ def generate(
     request: Request,
     *,
     sampling: Mapping[str, Any] | None = None,
+    given: Given | None = None,
     record: int = 0,
     progress: Callable[[float], None] | None = None,
 ) -> Iterator[Generated]:
@@ -91,6 +99,8 @@ def generate(
     sampling:
         Changes to the model's own sampler settings (steps, stepper, grid, temperature,
         early_temperature, guidance, valence).  A temperature without an early one applies always.
+    given:
+        What is given of every molecule; by default nothing.
     record:
         Keep the denoising trajectory of the first ``record`` molecules.
     progress:
@@ -103,7 +113,7 @@ def generate(
     ConfigError
         If a sampling setting is wrong, such as guidance for a model without conditions.
     """
-    job = _Job.of(model, request, laid_over(model.sampling, sampling or {}))
+    job = _Job.of(model, request, laid_over(model.sampling, sampling or {}), given)
     waiting: dict[int, Generated | None] = {}  # made, but not an earlier one
     following = 0
     try:
@@ -126,46 +136,52 @@ class _Job:
     model: Model
     domain: Molecules
     request: Request
-    sampler: Sampler
-    denoiser: Denoiser
+    given: Given
+    steps: int
     wanted: Mapping[str, Sequence[float]]
     frequencies: Mapping[int, float]
     sampling: Mapping[str, Any]
+    elements: Classes
+    formula: Classes
 
     @classmethod
-    def of(cls, model: Model, request: Request, sampling: Mapping[str, Any]) -> _Job:
+    def of(
+        cls, model: Model, request: Request, sampling: Mapping[str, Any], given: Given | None
+    ) -> _Job:
         if request.n < 1:
             raise InputError(f"Cannot generate {request.n} molecules.", fix="Ask for at least 1.")
         domain, process = molecules_of(model), model.denoiser.process
         check_classless(process, sampling)
         wanted = choices(domain.conditions, request.conditions)
-        classes = allowed(request, domain, process)
-        # Inside of the other guidances, so that they judge what can come; and around them, so that
-        # nothing they do to the logits brings back what must not come.
-        denoiser, sampler = sampled(model, _restricted(model.denoiser, classes), sampling)
-        denoiser = _restricted(denoiser, classes)
+        elements = elements_allowed(request, domain, process)
+        _, sampler = sampled(model, model.denoiser, sampling)  # before any work
         size = request.size
+        formula: Classes = {}
         if request.formula is not None:
-            held = types_of(request.formula, domain, process, classes)
-            if size is not None and len(held) not in as_interval(size):
-                raise InputError(
-                    f"{request.formula} has {len(held)} atoms, not {as_interval(size).plain()}.",
-                    fix="Give a formula or a size, not both.",
-                )
-            size = len(held)
-            denoiser = Inpaint(denoiser, {"types": torch.from_numpy(held)})
-        of_sizes = frequencies(domain, size)
-        return cls(model, domain, request, sampler, denoiser, wanted, of_sizes, sampling)
+            formula = formula_allowed(request.formula, size, domain, process, elements)
+            size = formula["types"].shape[1]
+        return cls(
+            model=model,
+            domain=domain,
+            request=request,
+            given=Nothing(domain) if given is None else given,
+            steps=sampler.steps,
+            wanted=wanted,
+            frequencies=frequencies(domain, size),
+            sampling=sampling,
+            elements=elements,
+            formula=formula,
+        )
 
     def sizes(self, block: range) -> list[int]:
         """Draw the number of atoms of each molecule of a block."""
         if len(self.frequencies) == 1:
             return [next(iter(self.frequencies))] * len(block)
-        frequencies = weighed_sizes(self.frequencies, self.domain.conditions, self.wanted)
-        weights = torch.tensor(list(frequencies.values()), dtype=torch.float64)
+        weighed = weighed_sizes(self.frequencies, self.domain.conditions, self.wanted)
+        weights = torch.tensor(list(weighed.values()), dtype=torch.float64)
         rng = generator(self.request.seed, _STREAM_SIZES, block.start)
         indices = torch.multinomial(weights, BLOCK, replacement=True, generator=rng)
-        return [list(frequencies)[k] for k in indices[: len(block)].tolist()]
+        return [list(weighed)[k] for k in indices[: len(block)].tolist()]
 
     def make(
         self, group: Group, record: int, progress: Callable[[float], None] | None
@@ -197,19 +213,30 @@ class _Job:
     ) -> Iterator[tuple[int, Generated]]:
         rngs = self._generators(_STREAM_TARGETS, round_number, group)
         targets = drawn(self.domain.conditions, self.wanted, group.size, rngs)
+        rngs = self._generators(_STREAM_GIVEN, round_number, group)
+        part = self.given.batch(self.domain, group.size, self.elements, rngs)
         recorder = _Recorder(sum(place < record for place in group.places))
-        batch = self._run(group, round_number, targets, recorder, progress)
+        batch = self._run(group, part, round_number, targets, recorder, progress)
         for i, place in enumerate(group.places):
             target = targets[min(i, len(targets) - 1)]
-            yield place, self._finished(batch, i, target, recorder.frames(i))
+            finished = part.finished(i, self.domain.decode(batch, i))
+            yield place, self._tagged(finished, target, recorder.frames(i))
 
     def _generators(self, stream: int, round_number: int, group: Group) -> list[torch.Generator]:
         seed = self.request.seed
         return [generator(seed, stream, round_number, place) for place in group.places]
 
+    def _guided(self, allowed: Classes) -> tuple[Denoiser, Sampler]:
+        # Inside of the other guidances, so that they judge what can come; and around them, so that
+        # nothing they do to the logits brings back what must not come.
+        denoiser = _kept(self.model.denoiser, allowed)
+        denoiser, sampler = sampled(self.model, denoiser, self.sampling)
+        return _kept(_kept(denoiser, allowed), self.formula), sampler
+
     def _run(
         self,
         group: Group,
+        part: GivenBatch,
         round_number: int,
         targets: Sequence[Mapping[str, float]],
         recorder: _Recorder,
@@ -218,49 +245,49 @@ class _Job:
         def watch(state: State) -> None:
             recorder.watch(self.model, state)
             if progress is not None and state.step:
-                progress(len(group.places) / self.sampler.steps)
+                progress(len(group.places) / self.steps)
 
         rows = [standardised(self.domain.conditions, target) for target in targets]
+        classes = {**part.allowed, **self.formula}
         return sample_batch(
             self.model,
-            self.denoiser,
-            self.sampler,
+            *self._guided(part.allowed),
             len(group.places),
             group.size,
             rng=Generators(self._generators(_STREAM_NOISE, round_number, group)),
             conditions=torch.cat(rows) if self.wanted else None,
+            allowed=Allowed(classes) if classes else None,
+            given=part.x_0,
             watch=watch,
         )
 
-    def _finished(
-        self, batch: Batch, i: int, target: Mapping[str, float], frames: tuple[Frame, ...]
+    def _tagged(
+        self, item: Finished, target: Mapping[str, float], frames: tuple[Frame, ...]
     ) -> Generated:
-        mol = self.domain.decode(batch, i)
-        # For folded hydrogens the model gives the number, not the positions.
-        folded = bool(self.domain.vocabulary.hydrogens)
-        mol = relax_hydrogens(mol) if folded else hydrogens_last(mol)
+        mol, invalid = item.mol, item.invalid
         with quiet():
-            failure = strict_failure(mol)
-            smiles = canonical_smiles(mol) if failure is None else None
+            smiles = canonical_smiles(mol) if invalid is None else None
+        folded = bool(self.domain.vocabulary.hydrogens)
         tags = {
             "SMILES": smiles or "",
-            "strictly_valid": "yes" if failure is None else "no",
-            "invalid_reason": failure or "",
+            "strictly_valid": "yes" if invalid is None else "no",
+            "invalid_reason": invalid or "",
             "model": f"{self.model.card.get('name', 'unnamed')} {self.model.digest}".strip(),
             "seed": str(self.request.seed),
-            "steps": str(self.sampler.steps),
+            "steps": str(self.steps),
             "sampling": provenance(self.sampling),
             "precision": recorded(self.model.precision),
             "request": json.dumps(self.request.to_dict(), sort_keys=True),
             "hydrogens": "placed by rule, relaxed with MMFF94 (or UFF)" if folded else "",
             "moldiff_version": __version__,
+            **item.tags,
             **property_tags(target, smiles),
         }
-        return Generated(mol, failure, {k: v for k, v in tags.items() if v}, frames)
+        return Generated(mol, invalid or item.lacking, {k: v for k, v in tags.items() if v}, frames)
 
 
-def _restricted(denoiser: Denoiser, allowed: Sequence[int] | None) -> Denoiser:
-    return denoiser if allowed is None else Restrict(denoiser, {"types": allowed})
+def _kept(denoiser: Denoiser, allowed: Classes) -> Denoiser:
+    return Keep(denoiser, allowed) if allowed else denoiser
 
 
 class _Recorder:

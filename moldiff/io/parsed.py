@@ -11,7 +11,7 @@ from rdkit import Chem
 from moldiff.chem.bonds import infer_bonds
 from moldiff.chem.vocabulary import BOND_INDEX
 
-__all__ = ["ORDERS", "SYMBOLS", "Parsed", "assemble", "checked", "stated_charge"]
+__all__ = ["ORDERS", "SYMBOLS", "Parsed", "assemble", "checked", "stated_charge", "without_dummies"]
 
 #: Bond order -> RDKit's bond type.
 ORDERS = {order: kind for kind, order in BOND_INDEX.items()}
@@ -54,13 +54,16 @@ def stated_charge(tags: Mapping[str, str]) -> int | None:
 def checked(
     mol: Chem.Mol | None, name: str, reason: str, tags: Mapping[str, str] | None = None
 ) -> Parsed:
-    """Refuse what RDKit refused (``reason``), and atoms that are no element."""
-    if mol is None:
-        return Parsed(None, name, reason, tags or {})
-    for atom in mol.GetAtoms():
+    """Refuse what RDKit refused (``reason``)."""
+    return Parsed(mol, name, reason if mol is None else None, tags or {})
+
+
+def without_dummies(parsed: Parsed) -> Parsed:
+    """Refuse a molecule with atoms that are no element."""
+    for atom in parsed.mol.GetAtoms() if parsed.mol is not None else ():
         if atom.GetAtomicNum() == 0:
-            return Parsed(None, name, f"unknown element: {_quoted(atom)}", tags or {})
-    return Parsed(mol, name, None, tags or {})
+            return replace(parsed, mol=None, reason=f"unknown element: {_quoted(atom)}")
+    return parsed
 
 
 def _quoted(atom: Chem.Atom) -> str:

@@ -14,7 +14,7 @@ from rdkit import Chem
 
 from moldiff.errors import InputError, did_you_mean
 from moldiff.io.parse import PARSERS, Parsed
-from moldiff.io.parsed import stated_charge
+from moldiff.io.parsed import stated_charge, without_dummies
 
 __all__ = [
     "READABLE",
@@ -103,11 +103,15 @@ class Chunk:
     size: int
     damage: str | None = None
 
-    def parse(self) -> Iterator[Parsed]:
-        """Parse the records; the damage counts as one."""
+    def parse(self, *, dummies: bool = False) -> Iterator[Parsed]:
+        """Parse the records; the damage counts as one.
+
+        Dummy atoms (attachment points) are refused, as no element, unless ``dummies`` may be.
+        """
         parser = PARSERS[self.suffix]
         for block in self.blocks:
-            yield from parser.parse(block.split("\n"))
+            for parsed in parser.parse(block.split("\n")):
+                yield parsed if dummies else without_dummies(parsed)
         if self.damage is not None:
             yield Parsed(None, "", self.damage)
 
@@ -132,14 +136,15 @@ def read_chunks(path: str | Path, records: int = 1) -> Iterator[Chunk]:
     return _chunks(path, suffix, gzipped, records)
 
 
-def read_molecules(path: str | Path) -> Iterator[Record]:
+def read_molecules(path: str | Path, *, dummies: bool = False) -> Iterator[Record]:
     """Read the records of a file of one of the kinds in `READABLE`.
 
     Any of them may be gzipped (``.sdf.gz``).  SDF is read without sanitising and with its
     hydrogens; XYZ (one or many frames) gives atoms and coordinates without bonds, which
     `Record.with_bonds` infers; SMILES gives molecules without coordinates, with the hydrogens the
     string implies as atoms; CSV is a table with a column "smiles", and the other columns are its
-    data fields.
+    data fields.  Records with dummy atoms (attachment points) have no molecule unless ``dummies``
+    may be.
 
     Raises
     ------
@@ -147,7 +152,7 @@ def read_molecules(path: str | Path) -> Iterator[Record]:
         At once for a missing, unreadable or unknown kind of file; at the beginning of a table
         without SMILES; at the end for a file without a single record.
     """
-    return _records(Path(path), read_chunks(path))
+    return _records(Path(path), read_chunks(path), dummies)
 
 
 def _check(path: Path) -> tuple[str, bool]:
@@ -191,10 +196,10 @@ def _suffix(path: Path) -> str:
     return suffix
 
 
-def _records(path: Path, chunks: Iterator[Chunk]) -> Iterator[Record]:
+def _records(path: Path, chunks: Iterator[Chunk], dummies: bool) -> Iterator[Record]:
     index = 0
     for chunk in chunks:
-        for parsed in chunk.parse():
+        for parsed in chunk.parse(dummies=dummies):
             yield Record(
                 parsed.mol, parsed.name, parsed.reason, str(path), index, dict(parsed.tags)
             )

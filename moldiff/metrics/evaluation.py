@@ -22,7 +22,9 @@ JSON Schema.  Its keys:
 - ``details``: "posebusters" (check -> result), "relaxation" and "xtb" ("drop_median.mean" and
   "drop_median.deviation" over five subsets, and so on) and "distributions" (class -> result);
 - ``bands``: "10-18" (heavy atoms) -> ``n`` and ``metrics`` (name -> the five numbers and ``data``);
-  empty where the molecules are in one band at most and none were asked for.
+  empty where the molecules are in one band at most and none were asked for;
+- ``kept``: "part", "stereo", "rmsd", "in_place" -> the five numbers, see `moldiff.metrics.kept`;
+  empty where no part was to be kept.
 
 Rates are fractions from 0 to 1, and "points" differences of them; null stands for "not applicable".
 """
@@ -42,10 +44,11 @@ from rdkit import Chem, rdBase
 from moldiff.io import Record, read_molecules
 from moldiff.metrics import METRICS, PROTOCOLS, Reference, Settings, Study, Value, samples
 from moldiff.metrics.bands import DEFAULT, Band, by_band
+from moldiff.metrics.kept import Kept, kept, part_of
 from moldiff.metrics.parallel import Progress
 from moldiff.metrics.provenance import provenance, versions
 from moldiff.metrics.reference_data import located
-from moldiff.metrics.show import bands_table, metrics_table
+from moldiff.metrics.show import bands_table, kept_table, metrics_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -76,6 +79,8 @@ class Report:
         Tag -> its distinct values, see `moldiff.metrics.provenance`.
     bands:
         Results of the molecules of each band of sizes, see `moldiff.metrics.bands`.
+    kept:
+        What of a part is kept, see `moldiff.metrics.kept`; empty without one.
     reference:
         What it was compared with; None without.
     """
@@ -86,6 +91,7 @@ class Report:
     values: Mapping[str, Value]
     details: Mapping[str, Mapping[str, Value]]
     bands: Mapping[str, Mapping[str, Value]]
+    kept: Kept
     failures: Mapping[str, Mapping[str, int]]
     seconds: Mapping[str, float]
     provenance: Mapping[str, tuple[str, ...]]
@@ -137,6 +143,7 @@ class Report:
                 for group, entries in self.details.items()
             },
             "bands": {band: self._band(band) for band in self.bands},
+            "kept": {name: value.to_dict() for name, value in self.kept.items()},
         }
 
     def _band(self, band: str) -> dict[str, Any]:
@@ -164,6 +171,10 @@ class Report:
         """Return a rich table of the bands of sizes; None without any."""
         return bands_table(self) if self.bands else None
 
+    def kept_table(self) -> Table | None:
+        """Return a rich table of what of a part is kept; None without one."""
+        return kept_table(self) if self.kept else None
+
 
 def evaluate(
     records: Item | Iterable[Item],
@@ -174,6 +185,7 @@ def evaluate(
     xtb: int | None = 100,
     net_charge: int | None = 0,
     bands: Sequence[Band] | None = None,
+    part: Sequence[Chem.Mol] | None = None,
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> Report:
@@ -195,6 +207,8 @@ def evaluate(
     bands:
         Smallest and largest numbers of heavy atoms: some metrics are given for the molecules of
         each band, too.  By default those of drug-like molecules, if these are in two at least.
+    part:
+        What every molecule is to have kept: a molecule, or several that are its fragments.
     jobs:
         Number of processes.
     progress:
@@ -203,11 +217,13 @@ def evaluate(
     Raises
     ------
     InputError
-        For a file that is missing, unreadable, empty or of unknown kind, or an unknown reference.
+        For a file that is missing, unreadable, empty or of unknown kind, an unknown reference, or
+        a part that cannot be sanitised.
     DataError
         For a damaged reference.
     """
     start = time.perf_counter()
+    wanted = None if part is None else part_of(part)
     known = Reference.load(*located(reference)) if isinstance(reference, str) else reference
     settings = Settings(posebusters, relax, xtb, net_charge, jobs)
     items = list(_records(records))
@@ -228,6 +244,7 @@ def evaluate(
         values=values,
         details=details,
         bands=parted,
+        kept={} if wanted is None else kept([sample.mol for sample in study.samples], wanted),
         failures=study.failures(),
         seconds={**study.seconds, "total": round(time.perf_counter() - start, 3)},
         provenance=provenance(item.tags for item in items if isinstance(item, Record)),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from moldiff.metrics.kept import LABELS
 from moldiff.metrics.study import PROTOCOLS
 from moldiff.metrics.table import METRICS, Metric
 from moldiff.metrics.value import Value
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from moldiff.metrics.evaluation import Report
 
-__all__ = ["bands_table", "metrics_table"]
+__all__ = ["bands_table", "kept_table", "metrics_table"]
 
 _OVER_SUBSETS = ("mean", "deviation")
 _PERCENT = ("rate", "points")
@@ -89,6 +90,20 @@ def bands_table(report: Report) -> Table:
             table.add_row(f"[bold]{about.title}[/bold]")
         for row in rows:
             table.add_row(*row)
+    return table
+
+
+def kept_table(report: Report) -> Table:
+    """What of a part is kept, with intervals."""
+    from rich.table import Table
+
+    table = Table(title="The part that was to be kept")
+    table.add_column("")
+    for head in ("value", "95 %", "of"):
+        table.add_column(head, justify="right")
+    for name, value in report.kept.items():
+        label, unit = LABELS[name]
+        table.add_row(_title(label, unit), *_cells(value, unit))
     return table
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from rdkit import Chem
 from rdkit.Chem import QED, Crippen, Descriptors, rdDetermineBonds, rdMolDescriptors
 
 from moldiff.chem.validity import canonical_smiles, reason_kind, sanitised, strict_failure
+from moldiff.text import numbers_of
 from moldiff.view.drawing import draw, without_plain_hydrogens
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def describe(record: Record, *, explicit: bool, net_charge: int | None) -> dict[
     if reason is None and not guessed:
         lenient = None if sane is not None else "cannot be sanitised"
         reason = strict_failure(mol, net_charge=net_charge) if explicit else lenient
-    problem = _problem_atoms(mol, reason)
+    problem, kept = _problem_atoms(mol, reason), _kept_atoms(mol, record.tags)
     card |= {
         "valid": None if guessed and reason is None else reason is None,
         "reason": reason,
@@ -83,7 +84,8 @@ def describe(record: Record, *, explicit: bool, net_charge: int | None) -> dict[
         "smiles": None if guessed else _smiles(mol),
         "formula": _formula(mol),
         "problem": problem,
-        "svg": draw(mol, problem) if mol.GetNumAtoms() <= _MAX_DRAWN else None,
+        "kept": kept,
+        "svg": draw(mol, problem, kept) if mol.GetNumAtoms() <= _MAX_DRAWN else None,
         "undrawn": "" if mol.GetNumAtoms() <= _MAX_DRAWN else _too_large(mol),
         "properties": _properties(mol, sane),
     }
@@ -185,6 +187,12 @@ def _problem_atoms(mol: Chem.Mol, reason: str | None) -> list[int]:
         for symbol, index in named
         if 0 <= index < mol.GetNumAtoms() and mol.GetAtomWithIdx(index).GetSymbol() == symbol
     ]
+
+
+def _kept_atoms(mol: Chem.Mol, tags: Mapping[str, str]) -> list[int]:
+    """0-based atoms of the part that a design kept, which its records tell."""
+    numbers = numbers_of(str(tags.get("kept_atoms", ""))) or []
+    return [number - 1 for number in numbers if 1 <= number <= mol.GetNumAtoms()]
 
 
 def _smiles(mol: Chem.Mol) -> str | None:

@@ -31,7 +31,8 @@ _PALETTE = {
     53: "#8A4FD0",
 }
 _PROBLEM = "#E5484D"
-_CLASS_OF_COLOUR = {"#000000": "ink", _PROBLEM: "bad"}
+_KEPT = "#2F62D9"
+_CLASS_OF_COLOUR = {"#000000": "ink", _PROBLEM: "bad", _KEPT: "kept"}
 
 _SHAPE = re.compile(r"<(path|ellipse)\s(.*?)/>", re.DOTALL)
 _ATTRIBUTE = re.compile(r"([\w-]+)='([^']*)'")
@@ -40,19 +41,20 @@ _COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
 _COMMAND = re.compile(r"[MLQCZ]|-?\d+(?:\.\d+)?")
 
 
-def draw(mol: Chem.Mol, problem_atoms: Collection[int] = ()) -> str | None:
+def draw(
+    mol: Chem.Mol, problem_atoms: Collection[int] = (), kept_atoms: Collection[int] = ()
+) -> str | None:
     """Return a compact inline ``<svg>`` of ``mol`` without its plain hydrogens.
 
     The molecule may break every rule of valence: it is drawn unsanitised when RDKit's
-    own preparation fails.  Atoms of ``problem_atoms`` (0-based) are marked.  None when
-    nothing can be drawn.  ``mol`` is not changed.
+    own preparation fails.  Atoms of ``problem_atoms`` (0-based) are marked, and so is the part of
+    ``kept_atoms``, in another colour.  None when nothing can be drawn.  ``mol`` is not changed.
     """
     try:
-        flat = _prepare(mol, frozenset(problem_atoms))
+        flat = _prepare(mol, frozenset(problem_atoms), frozenset(kept_atoms))
         drawer = rdMolDraw2D.MolDraw2DSVG(WIDTH, HEIGHT)
         style_drawer(drawer, bond=27.0)
-        marked = [a.GetIdx() for a in flat.GetAtoms() if a.HasProp("_problem")]
-        drawer.DrawMolecule(flat, highlightAtoms=marked, highlightBonds=[])
+        _draw_marked(drawer, flat)
         drawer.FinishDrawing()
         shapes = drawn_shapes(drawer.GetDrawingText())
         return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}">{shapes}</svg>'
@@ -68,11 +70,33 @@ def style_drawer(drawer: rdMolDraw2D.MolDraw2DSVG, *, bond: float) -> None:
     options.padding = 0.05
     options.bondLineWidth = 1.3
     options.fixedBondLength = bond
-    options.setHighlightColour(_rgb(_PROBLEM))
     options.updateAtomPalette({number: _rgb(c) for number, c in _PALETTE.items()})
 
 
-def _prepare(mol: Chem.Mol, problem_atoms: frozenset[int]) -> Chem.Mol:
+def _draw_marked(drawer: rdMolDraw2D.MolDraw2DSVG, flat: Chem.Mol) -> None:
+    """Draw a prepared molecule with its problems and its kept part behind it."""
+    marks = {"_kept": _rgb(_KEPT), "_problem": _rgb(_PROBLEM)}
+    atoms = {
+        atom.GetIdx(): colour
+        for name, colour in marks.items()
+        for atom in flat.GetAtoms()
+        if atom.HasProp(name)
+    }
+    bonds = {
+        bond.GetIdx(): marks["_kept"]
+        for bond in flat.GetBonds()
+        if bond.GetBeginAtom().HasProp("_kept") and bond.GetEndAtom().HasProp("_kept")
+    }
+    drawer.DrawMolecule(
+        flat,
+        highlightAtoms=list(atoms),
+        highlightBonds=list(bonds),
+        highlightAtomColors=atoms,
+        highlightBondColors=bonds,
+    )
+
+
+def _prepare(mol: Chem.Mol, problem_atoms: frozenset[int], kept_atoms: frozenset[int]) -> Chem.Mol:
     """Copy without hydrogens, conformers and labels, with 2D coordinates."""
     flat = Chem.RWMol(mol)
     for atom in flat.GetAtoms():
@@ -80,6 +104,8 @@ def _prepare(mol: Chem.Mol, problem_atoms: frozenset[int]) -> Chem.Mol:
             atom.ClearProp(name)
         if atom.GetIdx() in problem_atoms:
             atom.SetBoolProp("_problem", True)
+        if atom.GetIdx() in kept_atoms:
+            atom.SetBoolProp("_kept", True)
     try:
         whole = Chem.Mol(flat)
         Chem.SanitizeMol(whole)
@@ -141,7 +167,9 @@ def drawn_shapes(svg: str) -> str:
         data = _path(attributes.get("d", "")) if kind == "path" else _circle(attributes)
         paths.setdefault(_paint(style), []).append(data)
     # highlights first, so that the atoms they mark stay readable
-    ordered = sorted(paths.items(), key=lambda item: "bad" not in item[0])
+    ordered = sorted(
+        paths.items(), key=lambda item: not any(name in item[0] for name in ("bad", "kept"))
+    )
     return "".join(f'<path {paint} d="{"".join(data)}"/>' for paint, data in ordered)
 
 

@@ -277,3 +277,11 @@ def test_what_meets_a_demand() -> None:
     assert accepted(small(), demands) == {
         "logp": Interval(1.75, 2.25), "gap": Interval(high=0.3), "rings": Interval(2, 2),
     }  # fmt: skip
+
+
+def test_a_part_with_an_element_is_not_told_to_be_without_it() -> None:
+    demands = demanded(small(), without=["Br"], conditions={"rings": 2.0})
+    assert demands.conditions["n_Br"] == Interval(0, 0)
+    around = demands.around({"C", "Br"})
+    assert set(around.conditions) == {"rings"} and around.without == ("Br",)
+    assert demands.around({"C"}) == demands

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from rdkit import Chem
 from moldiff.errors import InputError
 from moldiff.io import Record, read_molecules, write_molecules
 from moldiff.view import Frame, render_html, write_html
+from moldiff.view.card import describe
+from moldiff.view.drawing import draw
 
 
 class Page(HTMLParser):
@@ -211,7 +214,7 @@ def test_a_large_molecule_is_shown_without_a_drawing(
     make_record: Callable[..., Record], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chains = [Chem.AddHs(Chem.MolFromSmiles("C" * k)) for k in (66, 67)]  # 200 and 203 atoms
-    monkeypatch.setattr("moldiff.view.card.draw", lambda mol, problem: "<svg></svg>")
+    monkeypatch.setattr("moldiff.view.card.draw", lambda mol, problem, kept: "<svg></svg>")
     small, large = molecules(
         render_html([make_record(mol, str(mol.GetNumAtoms())) for mol in chains], title="t")
     )
@@ -222,3 +225,12 @@ def test_a_large_molecule_is_shown_without_a_drawing(
 def test_the_stage_leaves_a_margin(text: str) -> None:
     factor = re.search(r"viewer\.zoomTo\(\);\s*viewer\.zoom\(([\d.]+)", text)
     assert factor is not None and float(factor[1]) < 1
+
+
+def test_the_part_that_a_design_kept_is_marked() -> None:
+    mol = Chem.AddHs(Chem.MolFromSmiles("c1ccncc1CO"))
+    kept = Record(mol, "grown", None, "", 0, {"kept_atoms": "1-6, 90"})
+    card, marked = describe(kept, explicit=True, net_charge=0), draw(mol, (), range(6))
+    assert card["kept"] == [0, 1, 2, 3, 4, 5]
+    assert marked is not None and card["svg"] == marked and "f kept" in marked
+    assert describe(replace(kept, tags={}), explicit=True, net_charge=0)["kept"] == []

@@ -1,7 +1,7 @@
 """Denoisers: (x_t, t) -> prediction of x_0.  Everything else wraps one of these.
 
 A prediction is a :class:`~moldiff.diffusion.batch.Batch` like x_t, in which categorical fields
-carry logits.  Guidance, inpainting and temperature are denoisers that hold a denoiser.
+carry logits.  Guidance and temperature are denoisers that hold a denoiser.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ from __future__ import annotations
 from moldiff.diffusion.guidance.base import Guidance
 from moldiff.diffusion.guidance.classifier_free import ClassifierFree
 from moldiff.diffusion.guidance.condition import Condition
-from moldiff.diffusion.guidance.inpaint import Inpaint
-from moldiff.diffusion.guidance.restrict import Restrict
+from moldiff.diffusion.guidance.keep import Keep
+from moldiff.diffusion.guidance.restrict import Restrict, one_of
 from moldiff.diffusion.guidance.settings import SHORT, guidances, laid_over, with_settings
 from moldiff.diffusion.guidance.temperature import Temperature
 from moldiff.diffusion.guidance.valence import Valence
@@ -17,12 +17,13 @@ __all__ = [
     "ClassifierFree",
     "Condition",
     "Guidance",
-    "Inpaint",
+    "Keep",
     "Restrict",
     "Temperature",
     "Valence",
     "Watched",
     "guidances",
     "laid_over",
+    "one_of",
     "with_settings",
 ]

@@ -1,4 +1,4 @@
-"""Restrict the predicted classes to some of them."""
+"""Restrict the predicted classes of whole fields to some of them."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Bool
 from torch import Tensor
 
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.denoiser import Denoiser
 from moldiff.diffusion.guidance.base import Guidance
-from moldiff.diffusion.space import expand
-from moldiff.diffusion.time import Time, field_times
+from moldiff.diffusion.guidance.keep import Keep
+from moldiff.diffusion.time import Time
 from moldiff.errors import ConfigError
 from moldiff.registry import register
 
-__all__ = ["Restrict"]
-
-_NEVER = -1e4  # a logit of probability 0 that other guidances can still mix and divide
+__all__ = ["Restrict", "one_of"]
 
 
 @register(
@@ -29,15 +28,9 @@ _NEVER = -1e4  # a logit of probability 0 that other guidances can still mix and
 )
 @dataclass(frozen=True, eq=False)
 class Restrict(Guidance):
-    r"""Predict only allowed classes of some fields.
+    """Predict only allowed classes of some fields, the same at all sites that are not clean.
 
-    The other classes have probability 0, and the probabilities of the allowed ones are normalised.
-    The reverse kernel of a jump process is :math:`\sum_{x_0} q(x_s | x_t, x_0)\, p(x_0 | x_t)`, so
-    that x_s comes from allowed classes and from noise, which may still be of any class.  A
-    trajectory ends in the most probable class of its last prediction, so that no sampler ends in
-    another one: of the normalised logits the largest is at least -log k.
-
-    Clean sites keep the values they are given.
+    `Keep`, by settings.
 
     Parameters
     ----------
@@ -70,19 +63,13 @@ class Restrict(Guidance):
                 )
 
     def __call__(self, x_t: Batch, t: Time, previous: Batch | None = None) -> Batch:
-        prediction = self.denoiser(x_t, t, previous)
-        return prediction.replace(
-            **{
-                field: _restricted(prediction[field], allowed, field_times(t, field))
-                for field, allowed in self.classes.items()
-            }
-        )
+        counts = self.process.categorical()
+        masks = {f: one_of(allowed, counts[f]) for f, allowed in self.classes.items()}
+        return Keep(self.denoiser, masks)(x_t, t, previous)
 
 
-def _restricted(logits: Tensor, allowed: Sequence[int], t: Tensor) -> Tensor:
-    """Normalised logits (b, sites, k) of the allowed classes; at clean sites those of before."""
-    excluded = torch.ones(logits.shape[-1], dtype=torch.bool, device=logits.device)
-    excluded[list(allowed)] = False
-    among = torch.log_softmax(logits.masked_fill(excluded, -torch.inf), dim=-1)
-    among = among.clamp_min(_NEVER / 2).masked_fill(excluded, _NEVER)
-    return torch.where(expand(t > 0, logits), among, logits) if t.ndim > 1 else among
+def one_of(classes: Sequence[int], count: int) -> Bool[Tensor, "1 1 k"]:
+    """Return which of ``count`` classes are among some, for all sites of all graphs."""
+    mask = torch.zeros(1, 1, count, dtype=torch.bool)
+    mask[..., list(classes)] = True
+    return mask

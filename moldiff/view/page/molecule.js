@@ -43,7 +43,7 @@ const IDENTITY_POSE = [1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0];
 function solid(molecule) {
   if (!molecule.xyz) return null;
   return {
-    elements: molecule.elements, bonds: molecule.bonds, problem: molecule.problem || [],
+    elements: molecule.elements, bonds: molecule.bonds, problem: molecule.problem || [], kept: molecule.kept || [],
     charges: molecule.charges || {}, points: posed(molecule.xyz, molecule.pose),
   };
 }
@@ -56,7 +56,7 @@ function solidFrames(molecule) {
     bonds = frame.b || bonds;
     const points = posed(frame.x, molecule.pose || IDENTITY_POSE);
     const drawn = bonds.length ? bonds : bondsByDistance(elements, points);
-    return { t: frame.t, elements, points, bonds: drawn, problem: [], charges: {} };
+    return { t: frame.t, elements, points, bonds: drawn, problem: [], kept: [], charges: {} };
   });
 }
 
@@ -69,11 +69,12 @@ function withoutHydrogens(mol) {
     const [a, b] = [place.get(mol.bonds[k]), place.get(mol.bonds[k + 1])];
     if (a !== undefined && b !== undefined) bonds.push(a, b, mol.bonds[k + 2]);
   }
+  const placed = (atoms) => atoms.map((i) => place.get(i)).filter((i) => i !== undefined);
   kept.forEach((i, k) => { if (mol.charges[i]) charges[k] = mol.charges[i]; });
   return {
     ...mol, bonds, charges, numbers: kept.map((i) => i + 1),
     elements: kept.map((i) => mol.elements[i]), points: kept.map((i) => mol.points[i]),
-    problem: mol.problem.map((i) => place.get(i)).filter((i) => i !== undefined),
+    problem: placed(mol.problem), kept: placed(mol.kept),
   };
 }
 

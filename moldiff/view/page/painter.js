@@ -66,8 +66,9 @@ function paintAtom(context, [x, y], radius, mol, i) {
   context.beginPath();
   context.arc(x, y, radius, 0, 2 * Math.PI);
   context.fill();
-  if (mol.problem.includes(i)) {
-    context.strokeStyle = "#e5484d";
+  const problem = mol.problem.includes(i);
+  if (problem || mol.kept.includes(i)) {
+    context.strokeStyle = problem ? "#e5484d" : "rgb(47 98 217 / 45%)";
     context.lineWidth = Math.max(2, radius * 0.25);
     context.beginPath();
     context.arc(x, y, radius * 1.45, 0, 2 * Math.PI);

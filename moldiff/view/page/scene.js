@@ -57,6 +57,7 @@ function webglScene(host, onHover) {
       model.addAtoms(atomsFor3Dmol(mol));
       viewer.setStyle({}, SCENE_STYLES[options.style](BY_ELEMENT));
       mol.problem.forEach((i) => viewer.addSphere({ center: at(mol, i), radius: 0.7, color: "#ff3b40", opacity: 0.6 }));
+      mol.kept.forEach((i) => viewer.addSphere({ center: at(mol, i), radius: 0.6, color: "#4f8cff", opacity: 0.5 }));
       if (options.labels) mol.elements.forEach((_, i) => viewer.addLabel(atomLabel(mol, i), labelStyle(at(mol, i))));
       viewer.setHoverable({}, true, (atom) => onHover(atomLabel(mol, atom.serial)), () => onHover(""));
     }

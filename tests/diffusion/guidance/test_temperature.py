@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from moldiff.diffusion.denoiser import GaussianDenoiser
-from moldiff.diffusion.guidance import Inpaint, Temperature, with_settings
+from moldiff.diffusion.guidance import Keep, Temperature, with_settings
 from moldiff.diffusion.process import Product
 from moldiff.diffusion.sampler import Sampler
 from moldiff.errors import ConfigError
@@ -49,10 +49,12 @@ def test_one_changes_nothing() -> None:
 
 
 def test_wrappers_compose() -> None:
-    known = {"types": torch.tensor([2, -1, -1, 2])}
+    classes = torch.ones(1, 4, 3, dtype=torch.bool)
+    classes[:, [0, 3], :2] = False
+    known = {"types": classes}
     for denoiser in (
-        Temperature(Inpaint(truth(), known), 0.1),
-        Inpaint(Temperature(truth(), 0.1), known),
+        Temperature(Keep(truth(), known), 0.1),
+        Keep(Temperature(truth(), 0.1), known),
     ):
         rng = torch.Generator().manual_seed(0)
         x = Sampler(20).sample(denoiser, denoiser.process.prior(50, 4, rng=rng), rng=rng)

@@ -1,0 +1,131 @@
+"""Options of the commands that generate molecules, and what they demand of a model."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from moldiff.cli.output import remark
+
+if TYPE_CHECKING:
+    from moldiff.generation.api import Guidances
+    from moldiff.generation.demands import Demands
+    from moldiff.model import Model
+
+__all__ = [
+    "ConditionOption",
+    "Device",
+    "Filter",
+    "FilterOption",
+    "GuidanceOption",
+    "Number",
+    "Only",
+    "Prompt",
+    "SamplerOption",
+    "Seed",
+    "SizeOption",
+    "Steps",
+    "Temperature",
+    "Threads",
+    "Without",
+    "demands_of",
+    "show_grammar",
+]
+
+
+class Filter(StrEnum):
+    """What may be kept."""
+
+    none = "none"
+    strict = "strict"
+
+
+Number = Annotated[
+    int, typer.Option("-n", "--number", min=1, max=10_000_000, help="How many molecules.")
+]
+Seed = Annotated[int, typer.Option(help="Same seed, same molecules.")]
+Steps = Annotated[
+    int | None,
+    typer.Option(min=1, help="Sampling steps: slower, better. [default: the model's]"),
+]
+SamplerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--sampler",
+        help="Another sampler: ddim, heun,s_churn=2, ... (moldiff methods), or a stepper of "
+        "your own (--import). "
+        "[default: the model's]",
+    ),
+]
+SizeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--size",
+        metavar="NUMBER|LOW..HIGH",
+        help="Atoms of each molecule, heavy ones if the model folds hydrogens.",
+    ),
+]
+Prompt = Annotated[
+    str | None,
+    typer.Option(
+        help="What is wanted, in words, as in 'two aromatic rings, logP below 3, no bromine'; "
+        "'help' prints the grammar."
+    ),
+]
+ConditionOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--condition",
+        metavar="NAME=VALUE",
+        help="A property that is wanted, if the model has it (moldiff info MODEL): logp=1.5, "
+        "'logp<3' or tpsa=60..90; repeatable.",
+    ),
+]
+Without = Annotated[
+    list[str] | None,
+    typer.Option(metavar="ELEMENTS", help="Elements that no molecule may have: Br,I; repeatable."),
+]
+Only = Annotated[
+    list[str] | None,
+    typer.Option(metavar="ELEMENTS", help="The only elements besides H: C,N,O; repeatable."),
+]
+GuidanceOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--guidance",
+        metavar="NUMBER|NAME,KEY=VALUE",
+        help="How sharply to aim at --condition (1: as the data do), or a guidance with "
+        "settings, as in valence,below=0.6; repeatable. [default: the model's]",
+    ),
+]
+FilterOption = Annotated[
+    Filter,
+    typer.Option("--filter", help="strict: draw on until N strictly valid ones are found."),
+]
+Temperature = Annotated[
+    float | None,
+    typer.Option(help="Below 1: more valid, less diverse. [default: the model's]"),
+]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 or mps.")]
+Threads = Annotated[int, typer.Option(min=1, help="Threads of one operation.")]
+
+
+def demands_of(model: Model, said: dict[str, Any], guides: Guidances | None) -> Demands:
+    """Return what is demanded of the molecules; tell what was understood, and what is rare."""
+    from moldiff.generation.demands import check_conditions, demanded
+
+    demands = demanded(model, **said)
+    if said["prompt"] is not None:
+        remark(f"Understood: {', '.join(demands.lines())}.")
+    for text in check_conditions(model, demands.conditions, guides):
+        remark(text)
+    return demands
+
+
+def show_grammar() -> None:
+    """Print what a prompt may say."""
+    from moldiff.generation.prompt import help_text
+
+    typer.echo(help_text())

@@ -1,0 +1,232 @@
+"""Design around a part that is kept: tasks from files or molecules, and molecules from tasks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias, Unpack
+
+from rdkit import Chem
+
+from moldiff.chem.demands import Interval, as_interval
+from moldiff.chem.quiet import quiet
+from moldiff.design.part import check_scaffold
+from moldiff.design.tasks import Task, decorating, growing, linking, replacing
+from moldiff.diffusion.guidance import guidances
+from moldiff.errors import InputError
+from moldiff.generation.api import Options
+from moldiff.generation.api import stream as generated
+from moldiff.io import READABLE, read_molecules
+from moldiff.models import load
+
+if TYPE_CHECKING:
+    from moldiff.generation.request import Generated, Size
+    from moldiff.model import Model
+
+__all__ = [
+    "MODEL",
+    "Molecules",
+    "decorate",
+    "grow",
+    "link",
+    "read_parts",
+    "replace",
+    "sized",
+    "stream",
+    "usable",
+]
+
+MODEL = "druglike"
+"""The bundled model that completes molecules."""
+
+Molecules: TypeAlias = "Chem.Mol | str | Path | Sequence[Chem.Mol | str | Path]"
+"""Molecules, files of them, or SMILES; several are fragments in one frame."""
+
+
+def grow(
+    scaffold: Molecules,
+    n: int = 32,
+    *,
+    at: str | None = None,
+    add: Size = None,
+    **options: Unpack[Options],
+) -> list[Generated]:
+    """Grow a scaffold at points.
+
+    Parameters
+    ----------
+    scaffold:
+        What is kept, in its pose; of a file the first record.  Dummy atoms, as in
+        ``c1ccc([*:1])cc1``, are points.
+    n:
+        Number of molecules.
+    at:
+        Points as atom numbers, ``"7,12"``, or as a SMARTS, of which each match's first atom is one.
+        All are used in every molecule; without any, one is drawn for each molecule.
+    add:
+        Number of heavy atoms that are added, or an interval; by default as many as make molecules
+        of the sizes of the training data.
+    options:
+        As for `moldiff.generate`; the model is "druglike", and valence guidance always applies
+        unless it is set.
+
+    Raises
+    ------
+    InputError
+        If the scaffold, the points or the sizes cannot be used, or the model completes no parts.
+    """
+    task = growing(read_parts(scaffold), at, seed=options.get("seed", 0))
+    return list(stream(task, n, add=add, **options))
+
+
+def decorate(
+    scaffold: Molecules,
+    n: int = 32,
+    *,
+    at: str | None = None,
+    points: int = 3,
+    add: Size = None,
+    **options: Unpack[Options],
+) -> list[Generated]:
+    """Grow a scaffold at 1 to ``points`` points, drawn for each molecule; otherwise as `grow`."""
+    task = decorating(read_parts(scaffold), at, points=points, seed=options.get("seed", 0))
+    return list(stream(task, n, add=add, **options))
+
+
+def link(
+    fragments: Molecules,
+    n: int = 32,
+    *,
+    at: str | None = None,
+    add: Size = None,
+    **options: Unpack[Options],
+) -> list[Generated]:
+    """Link fragments, which keep their poses; otherwise as `grow`.
+
+    Atom numbers run on through all fragments.  Of a fragment without a named point, one of the
+    three atoms nearest to the others is drawn.
+    """
+    task = linking(read_parts(fragments, all_records=True), at, seed=options.get("seed", 0))
+    return list(stream(task, n, add=add, **options))
+
+
+def replace(
+    ligand: Molecules, n: int = 32, *, keep: str, add: Size = None, **options: Unpack[Options]
+) -> list[Generated]:
+    """Replace a part of a ligand; otherwise as `grow`.
+
+    Parameters
+    ----------
+    keep:
+        The atoms that stay, as numbers, ``"1-6,9"``, or as a SMARTS.
+    """
+    task = replacing(read_parts(ligand), keep, seed=options.get("seed", 0))
+    return list(stream(task, n, add=add, **options))
+
+
+def stream(
+    task: Task, n: int, *, add: Size = None, **options: Unpack[Options]
+) -> Iterator[Generated]:
+    """Yield the molecules of a task as they are finished, see `grow`."""
+    model = options.get("model", MODEL)
+    loaded = load(model, options.get("device", "cpu")) if isinstance(model, str | Path) else model
+    usable(task, loaded)
+    changed: Options = {
+        **options,
+        "model": loaded,
+        "size": sized(task, add, options.get("size")),
+        "given": task.part,
+    }
+    listed = {part["name"] for part in guidances({"guidance": options.get("guidance")})}
+    if options.get("valence") is None and "valence" not in listed:
+        # Each point must be used: an atom with fewer hydrogens has to have a new bond.
+        changed["valence"] = 1.0
+    return generated(n, **changed)
+
+
+def usable(task: Task, model: Model) -> None:
+    """Raise ``InputError`` if a model cannot complete the part of a task."""
+    from moldiff.generation.sampling import molecules_of
+
+    domain, scaffold = molecules_of(model), task.part.scaffold
+    if not domain.parts:
+        raise InputError(
+            f"The model '{model.card.get('name', '')}' was not trained to complete molecules.",
+            fix=f"Use {MODEL}, or train one with 'parts: {{share: 0.5}}'.",
+        )
+    check_scaffold(scaffold, domain.vocabulary)
+    if scaffold.size >= max(domain.sizes):
+        raise InputError(
+            f"The scaffold has {scaffold.size} heavy atoms; the model makes molecules of "
+            f"{max(domain.sizes)} at most.",
+            fix="Keep a smaller part.",
+        )
+
+
+def sized(task: Task, add: Size, size: Size = None) -> Interval:
+    """Return the numbers of heavy atoms that molecules may have.
+
+    Raises
+    ------
+    InputError
+        If nothing is added, or ``add`` and ``size`` contradict each other.
+    """
+    added, k = task.added if add is None else as_interval(add), task.part.scaffold.size
+    if added.low < 1:
+        raise InputError(
+            f"At least one atom has to be added, not {added.low:g}.", fix="Write --add 3-10."
+        )
+    found = Interval(k + added.low, k + added.high)
+    if size is None:
+        return found
+    wanted = as_interval(size)
+    both = (Interval(k + 1, math.inf) if add is None else found).meet(wanted)
+    if both is None:
+        raise InputError(
+            f"Molecules of {wanted.plain()} atoms cannot have the scaffold's {k} and "
+            f"{added.plain()} more.",
+            fix="Give --size or --add, not both.",
+        )
+    return both
+
+
+def read_parts(source: Molecules, *, all_records: bool = False) -> list[Chem.Mol]:
+    """Return the molecules of files, SMILES or molecules, with their dummy atoms.
+
+    Of a file with several records it is the first, the best pose of a docking, unless
+    ``all_records`` of it are wanted, as fragments.
+
+    Raises
+    ------
+    InputError
+        If one of them cannot be read.
+    """
+    if isinstance(source, Chem.Mol):
+        return [source]
+    if isinstance(source, str | Path):
+        found = _read(source)
+        return found if all_records else found[:1]
+    return [mol for one in source for mol in read_parts(one, all_records=all_records)]
+
+
+def _read(source: str | Path) -> list[Chem.Mol]:
+    suffixes = [suffix.lower() for suffix in Path(source).suffixes[-2:]]
+    if isinstance(source, str) and not any(suffix in READABLE for suffix in suffixes):
+        with quiet():
+            mol = Chem.MolFromSmiles(source)
+        if mol is None or not mol.GetNumAtoms():
+            raise InputError(
+                f"'{source[:60]}' is neither a file nor a valid SMILES.",
+                fix="Give a path that ends in .sdf, .mol, .mol2 or .smi, or quote the SMILES.",
+            )
+        return [mol]
+    molecules = []
+    for record in read_molecules(source, dummies=True):
+        if record.mol is None:
+            raise InputError(
+                f"Record {record.index + 1} of {source} cannot be read: {record.reason}.",
+                fix="Check what the file holds.",
+            )
+        molecules.append(record.mol)
+    return molecules
