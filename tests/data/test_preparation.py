@@ -38,6 +38,7 @@ NAMELESS = "\n\n\nnothing\n$$$$\n"
 
 # The sample's store, as it was made when all molecules were encoded in memory.
 DIGESTS = {
+    "properties.npy": "0384b45c5adabbfafb8fa1755795f5924acde2da93e99e3ff57fd8afc0f70265",
     "bonds.npy": "baa1b4952d870e062651a50219cd6e2f7fd9f690179d4101c4378b0b36dbc73b",
     "charges.npy": "53748672c29efd52956352b61560dd56806bdf37fc6a13702bf453f544823537",
     "positions.npy": "01be3c6fa3eee0e91ad793dc282b4697938a420eb41beddbf84d1d31aa8ed2c0",
@@ -153,7 +154,8 @@ def test_an_interrupted_preparation_goes_on(tmp_path: Path, jobs: int) -> None:
         progress=lambda stage, done, total: told.append(done),
         announce=said.append,
     )
-    (line,) = said
+    line, *about_fields = said
+    assert all("ields" in text for text in about_fields)
     assert line.startswith(f"Going on with {shards_folder(destination)}: ")
     assert int(line.split(": ")[1].split()[0]) >= 24
     # Of several processes the first shard need not be the first to be finished.
@@ -196,7 +198,7 @@ def test_shards_of_anything_else_are_discarded(tmp_path: Path) -> None:
             announce=said.append,
             **options,  # type: ignore[arg-type]
         )
-        assert said == [
+        assert said[:1] == [
             f"{tmp_path / '.store.shards'} is of other input, settings or versions: discarded."
         ]
         assert told[0] == 0
