@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from moldiff.cli import druglike, reference
-from moldiff.cli.description import describe, describe_complexes
+from moldiff.cli.description import describe, describe_backbones, describe_complexes
 from moldiff.cli.options import Jobs, command_line, processes
 from moldiff.cli.output import examples, remark
-from moldiff.cli.progress import preparing
+from moldiff.cli.progress import preparing, stages
 from moldiff.errors import InputError
 
 if TYPE_CHECKING:
@@ -193,6 +193,38 @@ def complexes(
     describe_complexes(store)
 
 
+@app.command(
+    epilog=examples(
+        "moldiff data backbones /usr/share/promod3/loop_data/structure_db.dat -o data/backbones",
+        "moldiff train backbones",
+    )
+)
+def backbones(
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="ProMod3's structure_db.dat, or .npz of chains."),
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Directory of the data set.")],
+    seed: Annotated[int, typer.Option(help="Changes which chains are held out.")] = 0,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only the first chains of each file.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a data set there.")] = False,
+) -> None:
+    """Prepare protein backbones for training a model of gaps.
+
+    Debian's package promod3-data has 21,119 chains: sudo apt install promod3-data. Chains of the
+    same topology (of similar sequence, where no file tells the topologies) are kept together when
+    some are held out.
+    """
+    from moldiff.data.prepare_backbones import prepare_backbones
+
+    _keep(output, force)
+    with stages() as show:
+        store = prepare_backbones(files, output, seed=seed, limit=limit, progress=show)
+    describe_backbones(store)
+
+
 def _lines(path: Path | None) -> frozenset[str]:
     """Return the lines of a text file except comments; empty without a file."""
     if path is None:
@@ -210,10 +242,13 @@ def info(
     verify: Annotated[bool, typer.Option("--verify", help="Check every file's checksum.")] = False,
 ) -> None:
     """Describe a prepared data set."""
+    from moldiff.data.backbones import BackboneStore
     from moldiff.data.complexes import ComplexStore
     from moldiff.data.store import Store
 
-    if ComplexStore.at(directory):
+    if BackboneStore.at(directory):
+        describe_backbones(BackboneStore.open(directory, verify=verify))
+    elif ComplexStore.at(directory):
         describe_complexes(ComplexStore.open(directory, verify=verify))
     else:
         describe(Store.open(directory, verify=verify))

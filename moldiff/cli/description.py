@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from moldiff.cli.output import pairs, remark, table
 
 if TYPE_CHECKING:
+    from moldiff.data.backbones import BackboneStore
     from moldiff.data.complexes import ComplexStore
     from moldiff.data.store import Store
 
-__all__ = ["describe", "describe_complexes"]
+__all__ = ["describe", "describe_backbones", "describe_complexes"]
 
 
 def describe(store: Store) -> None:
@@ -60,6 +61,22 @@ def describe_complexes(store: ComplexStore) -> None:
         "heavy atoms of a ligand": ligand,
         "rotors": rotors,
         "atoms of a pocket": pocket,
+        "rejected": sum(meta["rejected"].values()),
+        **{f"  {reason}": count for reason, count in meta["rejected"].items()},
+    }
+    table(pairs(values))
+
+
+def describe_backbones(store: BackboneStore) -> None:
+    """Print the contents of a store of backbones, and the reasons for rejection."""
+    meta, sizes = store.meta, store.sizes
+    values = {
+        "directory": store.path,
+        "source": meta["source"],
+        "chains": len(store),
+        **{f"  {name}": count for name, count in meta["splits"].items()},
+        "clusters": meta["clusters"],
+        "residues": f"{sizes.min()} to {sizes.max()}, mean {sizes.mean():.1f}",
         "rejected": sum(meta["rejected"].values()),
         **{f"  {reason}": count for reason, count in meta["rejected"].items()},
     }

@@ -21,15 +21,15 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from moldiff.data.clusters import linked, split_clusters
 from moldiff.data.complex_files import read_complex
 from moldiff.data.complexes import FIELDS, SCHEMA, SPLITS, Complex, ComplexStore, columns, shape_of
 from moldiff.data.write import new_store, sha256
 from moldiff.errors import DataError, InputError
 from moldiff.parallel import Progress, completed
 
-__all__ = ["parts_folder", "pocket_clusters", "prepare_complexes", "split_clusters"]
+__all__ = ["parts_folder", "prepare_complexes"]
 
 _PART = 64
 _EXCLUDED = "excluded by request"
@@ -164,45 +164,6 @@ def _load(path: Path) -> list[Complex | str]:
     return results
 
 
-def pocket_clusters(
-    fragments: Sequence[npt.NDArray[np.int64]], *, threshold: float = 0.5
-) -> npt.NDArray[np.int64]:
-    """Return (N,) cluster numbers: single linkage of pockets that share fragments.
-
-    Two pockets are linked if they share at least ``threshold`` of the smaller one's fragments.
-    """
-    from scipy.sparse import csr_matrix
-    from scipy.sparse.csgraph import connected_components
-
-    sizes = np.array([len(f) for f in fragments])
-    keys, column = np.unique(np.concatenate([*fragments, []]), return_inverse=True)
-    row = np.repeat(np.arange(len(sizes)), sizes)
-    table = csr_matrix((np.ones(len(row), np.float32), (row, column)), (len(sizes), len(keys)))
-    table.data[:] = 1.0
-    common = (table @ table.T).tocoo()
-    least = np.minimum(sizes[common.row], sizes[common.col])
-    linked = (common.data >= threshold * least) & (least > 0)
-    graph = csr_matrix((linked[linked], (common.row[linked], common.col[linked])), common.shape)
-    number: npt.NDArray[np.int64] = connected_components(graph, directed=False)[1].astype(np.int64)
-    return number
-
-
-def split_clusters(
-    clusters: npt.NDArray[np.int64], *, share: float, seed: int
-) -> npt.NDArray[np.int8]:
-    """Return (N,) splits: hold out whole clusters, each at most 1 % of all, up to ``share``."""
-    split = np.zeros(len(clusters), dtype=np.int8)
-    numbers, counts = np.unique(clusters, return_counts=True)
-    held_out = 0
-    for k in np.random.default_rng(seed).permutation(len(numbers)):
-        if held_out + counts[k] > share * len(clusters):
-            continue
-        if counts[k] <= max(1, 0.01 * len(clusters)):
-            split[clusters == numbers[k]] = 1
-            held_out += int(counts[k])
-    return split
-
-
 def _write(
     path: Path,
     accepted: list[tuple[str, Complex]],
@@ -215,7 +176,7 @@ def _write(
     reasons = dict(Counter(reason for _, reason in rejected).most_common())
     if not accepted:
         raise DataError(f"No complex can be used: {reasons}.", fix="Look at the reasons.")
-    clusters = pocket_clusters([c.fragments for _, c in accepted])
+    clusters = linked([c.fragments for _, c in accepted])
     split = split_clusters(clusters, share=share, seed=seed)
     meta = {
         "schema": SCHEMA,

@@ -13,9 +13,10 @@ from rdkit import Chem
 
 from moldiff.chem.graph import ATOM_CLASSES, PAIR_CLASSES, molecular_graph, symmetries
 from moldiff.data import prepare_complexes as preparing
+from moldiff.data.clusters import linked, split_clusters
 from moldiff.data.complex_files import fragments, read_complex
 from moldiff.data.complexes import ComplexStore
-from moldiff.data.prepare_complexes import pocket_clusters, prepare_complexes, split_clusters
+from moldiff.data.prepare_complexes import prepare_complexes
 from moldiff.errors import DataError, InputError
 from moldiff.protein.tokens import TOKENS, atom_tokens
 from moldiff.train.workloads.displacement import example
@@ -133,7 +134,7 @@ def test_similar_pockets_stay_together() -> None:
     pockets = [
         np.sort(random.choice(family, 30, replace=False)) for family in families for _ in range(3)
     ]
-    clusters = pocket_clusters(pockets)
+    clusters = linked(pockets)
     assert len(np.unique(clusters)) == 30
     assert all(len(set(clusters[3 * k : 3 * k + 3])) == 1 for k in range(30))
     split = split_clusters(np.arange(90) // 1, share=0.1, seed=0)

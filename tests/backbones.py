@@ -1,0 +1,66 @@
+"""Made-up backbones: ideal peptides with drawn torsions, built atom by atom."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from moldiff.data.backbones import BackboneStore, write
+from moldiff.protein.backbone import AMINO_ACIDS, Backbone
+
+HELIX, STRAND = (-63.0, -42.0), (-120.0, 130.0)
+
+
+def placed(
+    a: npt.NDArray[np.float64],
+    b: npt.NDArray[np.float64],
+    c: npt.NDArray[np.float64],
+    bond: float,
+    angle: float,
+    torsion: float,
+) -> npt.NDArray[np.float64]:
+    """The atom at a bond (Å) from c, an angle with b and a torsion with a (degrees)."""
+    angle, torsion = np.radians(angle), np.radians(torsion)
+    u = (c - b) / np.linalg.norm(c - b)
+    n = np.cross(b - a, u)
+    n /= np.linalg.norm(n)
+    along = -np.cos(angle) * u
+    across = np.sin(angle) * (np.cos(torsion) * np.cross(n, u) + np.sin(torsion) * n)
+    atom: npt.NDArray[np.float64] = c + bond * (along + across)
+    return atom
+
+
+def backbone(n: int, seed: int = 0, *, cis: tuple[int, ...] = ()) -> Backbone:
+    """A chain of n residues, helices, strands and loops in turn; ``cis`` come after a cis bond."""
+    rng = np.random.default_rng(seed)
+    atoms = [np.array(x) for x in ([0.0, 0.0, 0.0], [1.458, 0.0, 0.0])]
+    atoms.append(placed(np.array([0.0, 1.0, 0.0]), *atoms, 1.525, 111.2, 60.0))
+    regular = np.zeros(n, bool)
+    psi = 120.0
+    for k in range(1, n + 1):  # one more, for the last oxygen
+        part = k // 6 % 3
+        phi, following = (HELIX, STRAND, tuple(rng.uniform(-180, 180, 2)))[part]
+        atoms.append(placed(*atoms[-3:], 1.329, 117.2, psi))
+        atoms.append(placed(*atoms[-3:], 1.458, 121.7, 0.0 if k in cis else 180.0))
+        atoms.append(placed(*atoms[-3:], 1.525, 111.2, phi))
+        psi = following
+        if k < n:
+            regular[k] = part < 2
+    traced = np.stack(atoms).reshape(n + 1, 3, 3)
+    oxygen = [
+        placed(traced[k + 1, 0], traced[k, 1], traced[k, 2], 1.231, 120.5, 180.0) for k in range(n)
+    ]
+    full = np.concatenate([traced[:n], np.array(oxygen)[:, None]], 1)
+    types = rng.integers(AMINO_ACIDS, size=n).astype(np.int8)
+    return Backbone(full.astype(np.float32), types, regular)
+
+
+def write_backbones(path: Path, count: int = 6) -> BackboneStore:
+    """A store of made-up chains, every other one held out."""
+    chains = [(f"chain{k}", backbone(50 + k, seed=k)) for k in range(count)]
+    numbers = np.arange(count)
+    split = (numbers % 2).astype(np.int8)
+    write(path, chains, [], clusters=numbers, split=split, source="made up")
+    return BackboneStore.open(path)
