@@ -78,7 +78,7 @@ class Model:
     Attributes
     ----------
     domain:
-        The model's subject: molecules, poses or distances.
+        The model's subject: molecules, poses, distances or backbones.
     network:
         The trained network: it denoises, or is a codec, or judges distances.
     process:

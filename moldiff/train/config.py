@@ -131,7 +131,7 @@ class TrainConfig:
         Directory for the checkpoint, the log and the finished model.
     task:
         What is trained: ``molecules`` (generation), ``codec`` (latents of molecules), ``poses``
-        (docking) or ``distances`` (the judge of docked poses).
+        (docking), ``distances`` (the judge of docked poses) or ``backbones`` (missing residues).
     codec:
         File of the codec in whose latents the model works (`moldiff.diffusion.latent`), or None.
     steps, batch:

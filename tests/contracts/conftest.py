@@ -16,7 +16,7 @@ import torch
 from moldiff import registry
 from moldiff.diffusion.denoiser import GaussianDenoiser
 from moldiff.diffusion.process import Product
-from moldiff.domain import distances, poses
+from moldiff.domain import backbones, distances, poses
 
 EXAMPLES: dict[tuple[str, str], dict[str, Any]] = {
     ("space", "categorical"): {"probabilities": [0.5, 0.3, 0.2]},
@@ -34,6 +34,7 @@ EXAMPLES: dict[tuple[str, str], dict[str, Any]] = {
     },
     ("guidance", "restrict"): {"classes": {"types": [0, 2], "bonds": [1]}},
     ("network", "contacts"): {"layers": 1},
+    ("network", "frames"): {"blocks": 1, "layers": 1},
     ("network", "mixture"): {"pocket_layers": 1},
     **{("interaction", name): {"layers": 1} for name in registry.names("interaction")},
 }
@@ -72,6 +73,16 @@ DOMAINS: dict[str, dict[str, Any]] = {
             "torsions": {**_FLOW, "space": "torus"},
         },
     },
+    "backbones": {
+        "network": {
+            "name": "frames", "width": 32, "pair_width": 16, "blocks": 2, "layers": 1, "heads": 2,
+            "points": 2,
+        },
+        "process": {
+            "trace": {**_FLAT, "space": "euclidean"},
+            "frames": {**_FLOW, "space": "so3"},
+        },
+    },
     "distances": {
         "network": {
             "name": "mixture", "width": 32, "ligand_layers": 1, "pocket_layers": 1, "hidden": 16,
@@ -90,6 +101,7 @@ def exact() -> GaussianDenoiser:
 #: What whoever builds a class supplies, where it has no default.
 CONTEXTS: dict[tuple[str, str], dict[str, Any]] = {
     ("network", "contacts"): poses.CLASSES,
+    ("network", "frames"): backbones.CLASSES,
     ("network", "mixture"): distances.CLASSES,
     **{
         ("guidance", name): {

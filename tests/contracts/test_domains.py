@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -20,11 +21,14 @@ from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.network import Network
 from moldiff.diffusion.process import Product
 from moldiff.domain import Domain, domain_from_config
+from moldiff.domain.backbones import gap_batch, gap_context, placed
 from moldiff.domain.molecules import Molecules
 from moldiff.domain.poses import to_batch, to_pose
 from moldiff.errors import ConfigError
 from moldiff.model import Model
+from moldiff.protein.gap import cut
 from moldiff.train.workloads.displacement import Example, example
+from tests.backbones import backbone
 from tests.complexes import write_complex
 from tests.contracts.conftest import DOMAINS
 from tests.molecules import embedded
@@ -58,6 +62,9 @@ def bound(folder: Path) -> Example:
 
 def noise(name: str, process: Product, folder: Path, *, rng: torch.Generator) -> Batch:
     """A batch of noise with what its context must hold."""
+    if name == "backbones":
+        gap = cut(backbone(60), 20, 5, neighbours=16)
+        return process.prior(3, 5, rng=rng, context=gap_context([gap], 3))
     if name != "poses":
         return process.prior(3, 5, rng=rng)
     pose = bound(folder)
@@ -146,6 +153,13 @@ def test_objects_become_batches_and_objects_again(name: str, tmp_path: Path) -> 
         assert process is not None and list(batch) == list(process.processes)
         again = pose.kinematics.place(to_pose(batch, pose.pocket.centre))
         torch.testing.assert_close(again, pose.kinematics.place(pose.bound))
+    elif name == "backbones":
+        chain = backbone(60)
+        gaps, atoms = [cut(chain, k, 5, neighbours=16) for k in (10, 20)], chain.atoms
+        batch = gap_batch(gaps, [atoms[10:15], atoms[20:25]], 2)
+        assert process is not None and list(batch) == list(process.processes)
+        one = batch.map(lambda v: v[2:]).given(chord=batch.context["chord"][2:])
+        np.testing.assert_allclose(placed(one, gaps[1])[1], atoms[20:25, :3], atol=0.01)
     else:
         pytest.skip("its models judge, and are given arrays")
 

@@ -18,11 +18,13 @@ from torch import Tensor
 from moldiff import registry
 from moldiff.diffusion.batch import Batch, pair_count
 from moldiff.diffusion.network import Network
-from moldiff.domain import distances, poses
+from moldiff.domain import backbones, distances, poses
+from moldiff.geometry.tensors import exponential, uniform_rotations
 from moldiff.nn import GraphNetwork
 from moldiff.nn.distances import DistanceNetwork, reference
 from moldiff.nn.inputs import LigandInput, PocketInput
 from moldiff.nn.mixture import REACH
+from moldiff.nn.residues import Residues, Surroundings
 from moldiff.nn.sites import nearest
 
 pytestmark = pytest.mark.usefixtures("fixed_weights")
@@ -121,7 +123,12 @@ def test_interactions_do_not_jump(name: str, previous: bool) -> None:
 CONTACTS = {"width": 16, "channels": 4, "layers": 2, "heads": 2, "pair_width": 8, "neighbours": 6}
 CONTACTS |= {"pocket_channels": 3, "pocket_layers": 1, "pocket_neighbours": 6}
 MIXTURE = {"width": 16, "heads": 2, "ligand_layers": 1, "pocket_layers": 1, "hidden": 8}
-BUILT = {"contacts": (CONTACTS, poses.CLASSES), "mixture": (MIXTURE, distances.CLASSES)}
+FRAMES = {"width": 16, "pair_width": 8, "blocks": 2, "layers": 1, "heads": 2, "points": 2}
+BUILT = {
+    "contacts": (CONTACTS, poses.CLASSES),
+    "frames": (FRAMES, backbones.CLASSES),
+    "mixture": (MIXTURE, distances.CLASSES),
+}
 
 
 def test_every_network_of_complexes_is_here() -> None:
@@ -165,6 +172,30 @@ def pose_path(spacing: float) -> tuple[Path, Tensor, Tensor]:
 
     way = flight(x, torch.linspace(0, 1, 2000, dtype=torch.float64), 20.0)
     return function, pocket, way
+
+
+def test_residues_do_not_jump() -> None:
+    """A residue flies through others that stay, one of which it meets, and turns on its way."""
+    network, rng = network_of("frames").double(), torch.Generator().manual_seed(2)
+    around = lattice(6.0, side=3)
+    n, m = 4, len(around)
+    x = 3 * torch.randn(n, 3, generator=rng, dtype=torch.float64)
+    fixed, frames = (uniform_rotations((1, k), rng=rng, dtype=torch.float64) for k in (m, n))
+    types = torch.randint(backbones.CLASSES["type_classes"], (1, m), generator=rng)
+    places = Residues(types, torch.arange(m).unsqueeze(0))
+    context = {
+        "residues": Residues(types[:, :n], torch.arange(n).unsqueeze(0)),
+        "surroundings": Surroundings(places, around.unsqueeze(0), fixed),
+    }
+
+    def function(s: Tensor) -> Tensor:
+        turns = torch.zeros(len(s), n, 3, dtype=torch.float64)
+        turns[:, 0] = 6 * s.unsqueeze(1) * torch.tensor([0.3, 0.5, 0.8]).double()
+        now = {"positions": flight(x, s, 20.0), "frames": frames @ exponential(turns)}
+        moved = network(Batch(now, context), torch.full((len(s),), 0.4, dtype=torch.float64))
+        return torch.cat([moved[f].flatten(1) for f in now], 1)
+
+    assert largest_jump(function, 300, 24) < 1e-5
 
 
 def test_contacts_fade_before_neighbours_change() -> None:

@@ -19,13 +19,16 @@ from moldiff.chem.graph import ATOM_CLASSES, PAIR_CLASSES
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.network import Network, Symmetry
 from moldiff.diffusion.time import Time
-from moldiff.domain import distances, poses
+from moldiff.domain import backbones, distances, poses
+from moldiff.geometry.tensors import uniform_rotations
 from moldiff.nn import GraphNetwork
 from moldiff.nn.inputs import LigandInput, PocketInput
+from moldiff.nn.residues import Residues, Surroundings
 from moldiff.protein.tokens import TOKENS
 
 CLASSES = {"types": 3, "bonds": 4}
 SMALL = {"width": 16, "pair_width": 8, "message_width": 8, "layers": 2, "heads": 2, "channels": 4}
+FRAMES = {"width": 16, "pair_width": 8, "blocks": 2, "layers": 1, "heads": 2}
 N, M = 6, 40
 TOLERANCE = 2e-3  # single precision, through several layers with large weights
 
@@ -112,6 +115,36 @@ def judged(matrix: Tensor) -> Batch:
     )
 
 
+def gaps(matrix: Tensor) -> Batch:
+    """Residues that move in surroundings that do not; a mirror turns the axes of frames too.
+
+    A frame is a rotation, so in a mirror its last axis points the other way.
+    """
+    x, around = (3 * torch.randn(k, m, 3, generator=rng()) @ matrix.T for k, m in ((3, N), (1, M)))
+    flip = torch.diag(torch.tensor([1.0, 1.0, float(torch.linalg.det(matrix).sign())]))
+    frames, fixed = (
+        matrix @ uniform_rotations((k, m), rng=rng()) @ flip for k, m in ((3, N), (1, M))
+    )
+    types = torch.randint(backbones.CLASSES["type_classes"], (1, M), generator=rng())
+    return Batch(
+        {"positions": x, "frames": frames},
+        {
+            "residues": Residues(types[:, :N], torch.arange(N).unsqueeze(0)),
+            "surroundings": Surroundings(
+                Residues(types, torch.arange(M).unsqueeze(0) - 20), around, fixed
+            ),
+        },
+    )
+
+
+def placed(output: object, matrix: Tensor) -> Tensor:
+    """Positions and frames turned back, as one tensor."""
+    assert isinstance(output, Batch)
+    flip = torch.diag(torch.tensor([1.0, 1.0, float(torch.linalg.det(matrix).sign())]))
+    frames = matrix.T @ output["frames"] @ flip
+    return torch.cat([(output["positions"] @ matrix).flatten(1), frames.flatten(1)], 1)
+
+
 def graph(name: str) -> Network:
     parameters = inspect.signature(registry.registered("interaction", name)).parameters
     settings = {k: v for k, v in SMALL.items() if k in parameters}
@@ -128,6 +161,9 @@ def case(name: str) -> Case:
     if name == "mixture":
         network = registry.build("network", name, **distances.CLASSES)
         return scrambled(network.eval()), judged, lambda output, matrix: output  # type: ignore[return-value]
+    if name == "frames":
+        network = registry.build("network", {"name": name, **FRAMES}, **backbones.CLASSES)
+        return scrambled(network), gaps, placed
     if name == "autoencoder":
         small = {"name": "transformer", **SMALL}
         settings = {"classes": CLASSES, "encoder": small, "decoder": small}

@@ -20,6 +20,7 @@ from moldiff.errors import ModelFileError
 from moldiff.model import Model
 from moldiff.train import TrainConfig, Trainer
 from moldiff.train.workload import Loss, Workload
+from tests.backbones import write_backbones
 from tests.complexes import write_set
 from tests.contracts.conftest import DOMAINS
 
@@ -42,6 +43,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "process": DOMAINS["poses"]["process"],
         "objective": {"name": "displacement", "poses": 4},
     },
+    "backbones": {
+        "data": "backbones",
+        "network": DOMAINS["backbones"]["network"],
+        "process": DOMAINS["backbones"]["process"],
+        "objective": {"name": "frame_aligned", "levels": 3},
+    },
     "distances": {
         "data": "complexes",
         "network": DOMAINS["distances"]["network"],
@@ -52,13 +59,14 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="session")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Prepared data by name: 50 molecules of QM9, and four made-up complexes."""
+    """Prepared data by name: 50 molecules of QM9, and made-up complexes and backbones."""
     path = tmp_path_factory.mktemp("data")
     molecules = prepare([ROOT / "datasets" / "qm9" / "sample.sdf"], path / "molecules")
     made = write_set(path / "files", 4)
     return {
         "molecules": molecules.path,
         "complexes": prepare_complexes([made], path / "complexes", share=0.25).path,
+        "backbones": write_backbones(path / "backbones").path,
     }
 
 

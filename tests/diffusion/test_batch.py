@@ -66,8 +66,8 @@ def test_a_field_that_is_not_held(batch: Batch) -> None:
 
 def test_a_field_of_an_unknown_scope_is_not_registered() -> None:
     with pytest.raises(ValueError, match=r"'graph', 'rotor'.*not 'residue'"):
-        register_field("frames", Field("residue", (3, 3), "rotation of each residue"))  # type: ignore[arg-type]
-    assert "frames" not in FIELDS
+        register_field("dipoles", Field("residue", (3,), "dipole of each residue"))  # type: ignore[arg-type]
+    assert "dipoles" not in FIELDS
 
 
 def test_replace_refuses_unknown_fields(batch: Batch) -> None:

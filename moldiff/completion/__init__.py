@@ -1,0 +1,1 @@
+"""Missing residues of proteins: conformations of gaps, drawn by a backbone model."""

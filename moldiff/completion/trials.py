@@ -1,0 +1,100 @@
+"""Trials of a backbone model: loops cut out of chains, and built again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from moldiff.completion.sampling import sample_gap
+from moldiff.data.backbones import BackboneStore
+from moldiff.domain.backbones import NEIGHBOURS
+from moldiff.model import Model
+from moldiff.protein.gap import FLANK, cut, window
+from moldiff.seeds import generator
+
+__all__ = ["DRAWS", "LENGTHS", "Trial", "figures", "trials"]
+
+LENGTHS = (4, 8, 12)
+"""Residues of the gaps on which models are judged."""
+DRAWS = 10
+"""Conformations drawn of each."""
+
+_GOOD = 2.0  # Å
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A gap that was built again.
+
+    Attributes
+    ----------
+    chain, start, length:
+        The number of the chain in its store, and which of its residues were cut out.
+    rmsd:
+        (c,) of the conformations from the crystal structure in Å: N, CA, C and O, not superposed,
+        the likeliest first.
+    closed:
+        (c,) whether they reach both anchors.
+    seconds:
+        CPU-seconds for all of them.
+    """
+
+    chain: int
+    start: int
+    length: int
+    rmsd: npt.NDArray[np.float64]
+    closed: npt.NDArray[np.bool_]
+    seconds: float
+
+
+def trials(
+    model: Model,
+    store: BackboneStore,
+    chains: Iterable[int],
+    *,
+    lengths: Sequence[int] = LENGTHS,
+    draws: int = DRAWS,
+    steps: int | None = None,
+    seed: int = 0,
+) -> Iterator[Trial]:
+    """Cut a loop out of each chain of a store, build it again, and yield the trials.
+
+    The lengths take turns; chains that are too short for theirs are passed over.  Where a loop is
+    cut depends on its chain and length alone, so all models are given the same gaps.
+    """
+    for k, index in enumerate(chains):
+        length, chain = lengths[k % len(lengths)], store[index]
+        if len(chain) < length + 2 * FLANK:
+            continue
+        start = window(chain, length, np.random.default_rng([index, length]), loop=True)
+        gap = cut(chain, start, length, neighbours=NEIGHBOURS)
+        rng = generator(seed, index, length)
+        begin = time.process_time()
+        drawn = sample_gap(model, gap, draws, rng=rng, steps=steps)
+        seconds = time.process_time() - begin
+        off = drawn.rmsd(chain.atoms[start : start + length])
+        yield Trial(index, start, length, off, drawn.closed, seconds)
+
+
+def figures(done: Sequence[Trial]) -> dict[str, float]:
+    """Return the figures of trials.
+
+    ``success``: share of conformations within 2 Å; ``closed``: share of those that reach both
+    anchors; and of each length the medians in Å of all conformations (``rmsd4``), of the first
+    of each gap (``first4``), and of the best of each (``best4``).
+    """
+    if not done:
+        return {}
+    every = np.concatenate([trial.rmsd for trial in done])
+    closed = np.concatenate([trial.closed for trial in done])
+    found = {"samples": len(every), "success": (every < _GOOD).mean(), "closed": closed.mean()}
+    for length in sorted({trial.length for trial in done}):
+        of_length = np.stack([trial.rmsd for trial in done if trial.length == length])
+        found[f"rmsd{length}"] = np.median(of_length)
+        found[f"first{length}"] = np.median(of_length[:, 0])
+        found[f"best{length}"] = np.median(of_length.min(1))
+    return {name: round(float(value), 4) for name, value in found.items()}

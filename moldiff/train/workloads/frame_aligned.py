@@ -1,0 +1,165 @@
+r"""The objective of the backbone model: residues as seen from one another.
+
+The main terms compare atoms in two views: in space, where the surroundings of a gap are fixed, and
+from the frame of every predicted residue (frame-aligned point error; Jumper et al., AlphaFold 2,
+2021, supplement, algorithm 28), which a mirror image does not satisfy.  Near the data, distances
+along the chain hold bonds and angles, and a hinge keeps atoms apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from moldiff.diffusion.batch import Batch
+from moldiff.diffusion.denoiser import NetworkDenoiser
+from moldiff.diffusion.objective import Kumaraswamy, Loss, Objective, Times
+from moldiff.diffusion.time import batch_times, map_times
+from moldiff.domain.backbones import backbone_atoms, shown
+from moldiff.nn.residues import Surroundings
+from moldiff.protein.gap import FLANK
+from moldiff.registry import register
+
+__all__ = ["FrameAligned"]
+
+_SPAN = 12  # bonds over which distances along the chain are held
+_APART = 3.0  # Å, least distance of backbone atoms that are not bonded
+_NEAR = 0.25  # time below which atoms are kept apart
+
+
+@register(
+    "objective",
+    "frame_aligned",
+    cites={
+        "jumper2021": "supplement, algorithm 28",
+        "yim2023": "the losses of atoms and distances near the data",
+    },
+)
+@dataclass(frozen=True)
+class FrameAligned(Objective):
+    """Errors of backbone atoms in space and from frames, of rotations, distances and clashes.
+
+    Parameters
+    ----------
+    times:
+        Distribution of the noise level.
+    levels:
+        Noise levels of each gap, which share one encoding of its surroundings.
+    clamp:
+        Largest error of an atom that counts, Å.
+    early:
+        Errors at time t are divided by ``early`` + t: small errors near the data count too.
+    seen, rotation, distances, clashes:
+        Weights of these parts; that of the atoms in space is 1.  Seen from a frame, an error of
+        its rotation has a lever, so the weight of ``seen`` is small.
+    """
+
+    trains: ClassVar[str] = "denoiser of backbones"
+
+    times: Times = Kumaraswamy()
+    levels: int = 4
+    clamp: float = 15.0
+    early: float = 0.4
+    seen: float = 0.25
+    rotation: float = 0.5
+    distances: float = 2.0
+    clashes: float = 1.0
+
+    def __call__(
+        self,
+        trained: NetworkDenoiser,
+        x_0: Batch,
+        *,
+        rng: torch.Generator,
+        noise: Batch | None = None,
+    ) -> Loss:
+        """Return the loss, and its detached parts.
+
+        ``error`` is the mean distance in Å of the predicted atoms from the true ones.
+        """
+        around = x_0.context["surroundings"]
+        x_0 = trained.encoded(x_0)
+        level = self.times.sample(x_0.graphs, rng=rng).to(x_0.device)
+        t = batch_times(x_0, level)
+        noise = trained.process.noise_like(x_0, rng=rng) if noise is None else noise
+        start = map_times(t, torch.zeros_like)
+        x_t = trained.process.forward(x_0, start, t, rng=rng, noise=noise)
+        hat, true = (shown(x) for x in (trained(x_t, t), x_0))
+        return self.compare(hat, true, around, level)
+
+    def compare(
+        self,
+        hat: Batch,
+        true: Batch,
+        around: Surroundings,
+        t: Float[Tensor, " b"],
+    ) -> Loss:
+        """Return the loss of predicted ``positions`` and ``frames`` made at times t."""
+        atoms, wanted = (backbone_atoms(x["positions"], x["frames"]) for x in (hat, true))
+        others = backbone_atoms(around.positions, around.frames)
+        others = others.repeat_interleave(len(t) // len(others), 0)
+        weight = 1 / (self.early + t)
+        error = _length(atoms - wanted)
+        seen = _length(_seen(hat, atoms, others) - _seen(true, wanted, others))
+        late = (1 - t).square()
+        parts = {
+            "atoms": (error.clamp_max(self.clamp).mean((1, 2)) * weight).mean(),
+            "seen": (seen.clamp_max(self.clamp).mean((1, 2)) * weight).mean(),
+            "rotation": ((hat["frames"] - true["frames"]).square().sum((2, 3)).mean(1)).mean(),
+            "distances": (_along(atoms, wanted, others) * late).mean(),
+            "clashes": (_overlap(atoms, others) * (t < _NEAR)).mean(),
+        }
+        total = parts["atoms"]
+        for name in ("seen", "rotation", "distances", "clashes"):
+            total = total + getattr(self, name) * parts[name]
+        told = {name: value.detach() for name, value in parts.items()}
+        return total, told | {"error": error.detach().mean()}
+
+
+def _length(v: Float[Tensor, "*s 3"]) -> Float[Tensor, "*s"]:
+    return (v.square().sum(-1) + 1e-4).sqrt() - 1e-2
+
+
+def _seen(
+    x: Batch, own: Float[Tensor, "b n 3 3"], others: Float[Tensor, "b m 3 3"]
+) -> Float[Tensor, "b n _ 3"]:
+    """All atoms in the frame of each residue, Å."""
+    points = torch.cat([own.flatten(1, 2), others.flatten(1, 2)], 1)
+    return (points.unsqueeze(1) - x["positions"].unsqueeze(2)) @ x["frames"]
+
+
+def _along(
+    atoms: Float[Tensor, "b n 3 3"],
+    wanted: Float[Tensor, "b n 3 3"],
+    others: Float[Tensor, "b m 3 3"],
+) -> Float[Tensor, " b"]:
+    """The mean error of distances over few bonds, between atoms of the gap and of its flanks, Å."""
+    before, after = others[:, :FLANK], others[:, FLANK : 2 * FLANK]
+    hat, true = (torch.cat([before, x, after], 1).flatten(1, 2) for x in (atoms, wanted))
+    count = hat.shape[1]
+    i, j = torch.triu_indices(count, count, 1, device=hat.device)
+    inside = torch.arange(count, device=hat.device)
+    inside = (inside >= 3 * FLANK) & (inside < count - 3 * FLANK)
+    kept = (j - i <= _SPAN) & (inside[i] | inside[j])
+    i, j = i[kept], j[kept]
+    return (_length(hat[:, i] - hat[:, j]) - _length(true[:, i] - true[:, j])).abs().mean(1)
+
+
+def _overlap(
+    atoms: Float[Tensor, "b n 3 3"], others: Float[Tensor, "b m 3 3"]
+) -> Float[Tensor, " b"]:
+    """How deep atoms lie in those of residues that are no neighbours in the chain, Å a residue."""
+    n, m = atoms.shape[1], others.shape[1]
+    points = torch.cat([atoms, others], 1).flatten(1, 2)
+    square = (atoms.flatten(1, 2).unsqueeze(2) - points.unsqueeze(1)).square().sum(-1)
+    depth = (_APART - (square + 1e-4).sqrt()).clamp_min(0)
+    place = torch.arange(n, device=atoms.device)
+    far = torch.ones(n, n + m, dtype=torch.bool, device=atoms.device)
+    far[:, :n] = (place.unsqueeze(1) - place).abs() > 1
+    far[0, n + FLANK - 1] = far[-1, n + FLANK] = False  # bonded to the anchors
+    mask = far.repeat_interleave(3, 0).repeat_interleave(3, 1)
+    return (depth * mask).sum((1, 2)) / n
