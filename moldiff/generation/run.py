@@ -248,7 +248,6 @@ class _Job:
                 progress(len(group.places) / self.steps)
 
         rows = [standardised(self.domain.conditions, target) for target in targets]
-        classes = {**part.allowed, **self.formula}
         return sample_batch(
             self.model,
             *self._guided(part.allowed),
@@ -256,7 +255,8 @@ class _Job:
             group.size,
             rng=Generators(self._generators(_STREAM_NOISE, round_number, group)),
             conditions=torch.cat(rows) if self.wanted else None,
-            allowed=Allowed(classes) if classes else None,
+            # Not the formula: noise of one class each is nothing that its models were trained with.
+            allowed=Allowed(part.allowed) if part.allowed else None,
             given=part.x_0,
             watch=watch,
         )
