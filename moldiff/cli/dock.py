@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "moldiff dock --receptor 1abc.pdb --ligand ligand.sdf --pocket-ligand crystal.sdf",
+    "moldiff dock --receptor 1abc.cif --ligand b.sdf --pocket-ligand A:301",
     "moldiff dock --receptor 1abc.cif --ligand 'CC(=O)Nc1ccc(O)cc1' --center 12.5,-3,40.1",
     "moldiff dock --receptor 1abc.pdb --ligand a.sdf --residues A:123,A:145 --ph 7.4 -o poses.sdf",
     "moldiff dock --receptor 1abc.pdb --ligands library.csv --autobox --jobs 4 -o hits.sdf",
@@ -57,8 +58,11 @@ def command(
         typer.Option("--ligands", help="Many ligands: .csv with a column smiles, .sdf, .smi."),
     ] = None,
     pocket_ligand: Annotated[
-        Path | None,
-        typer.Option(help="The pocket is where this molecule is: .sdf, .mol2 or .mol."),
+        str | None,
+        typer.Option(
+            metavar="FILE|A:301|LIG",
+            help="The pocket is where this molecule is: .sdf, .mol2, .pdb, or in the receptor.",
+        ),
     ] = None,
     center: Annotated[
         str | None, typer.Option(metavar="X,Y,Z", help="The pocket is around this point, in Å.")
@@ -77,6 +81,10 @@ def command(
     exclude: Annotated[
         str | None,
         typer.Option(metavar="NAME,A:301", help="Leave these residues out of the receptor."),
+    ] = None,
+    keep: Annotated[
+        str | None,
+        typer.Option(metavar="HOH,A:401", help="Keep these: waters, what stands in the pocket."),
     ] = None,
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Ranked poses (.sdf); a report goes beside it.")
@@ -128,12 +136,14 @@ def command(
 ) -> None:
     """Dock ligands into a pocket of a protein.
 
+    A ligand of the receptor's file that defines or fills the pocket is left out, and that is said.
     The poses are ranked and checked; each record says its energy (kcal/mol), its confidence
     and what it was made with. OUTPUT's name with .html is a page that shows them in the pocket.
 
     A library may be interrupted, even killed: the same command goes on where it was.
     """
-    _check(receptor, ligand, ligands, output, [pocket_ligand, reference])
+    marker = None if pocket_ligand is None else Path(pocket_ligand)
+    _check(receptor, ligand, ligands, output, [marker, reference])
     check_threads(threads)
     load_torch()
     from moldiff.cpu import using_threads
@@ -158,8 +168,7 @@ def command(
     known = None if reference is None else docking.read_reference(reference)
     one = None if ligand is None else docking.read_ligand(ligand)
     with using_threads(threads):
-        words = [word.strip() for word in (exclude or "").split(",") if word.strip()]
-        site = docking.site(receptor, where, exclude=words)
+        site = docking.site(receptor, where, exclude=_words(exclude), keep=_words(keep))
         for note in site.notes:
             remark(f"Note: {note}")
         page = output.with_suffix(".html") if html else None
@@ -171,6 +180,10 @@ def command(
             assert ligands is not None
             with LibraryRun.open(site, ligands, settings, output, restart=restart) as run:
                 _many(run, jobs, threads, page, known)
+
+
+def _words(text: str | None) -> list[str]:
+    return [word.strip() for word in (text or "").split(",") if word.strip()]
 
 
 def _check(
@@ -214,7 +227,8 @@ def _one(
     if page is not None:
         docking.write_page(page, site, output, known, title=result.name)
     for note in result.notes:
-        remark(f"Note: {note}")
+        if note not in site.notes:  # those were told before the docking
+            remark(f"Note: {note}")
     _table_of(result, known)
     files = [*written, *([page] if page is not None else [])]
     precision = result.provenance.get("precision")

@@ -119,7 +119,7 @@ def dock(
             measures = _measure(problem, poses, proposals, judge)
             ranked = _rank(problem, poses, measures, settings, ranking or bundled.ranking())
             docked = _poses(problem, ranked)
-    notes = list(problem.notes)
+    notes = [*problem.pocket.notes, *problem.notes]
     if settings.posebusters:
         with clock("PoseBusters"):
             docked = _with_posebusters(problem, docked, notes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -46,6 +46,8 @@ class Pocket:
         Positions and types of the receptor's atoms.
     origin:
         The source of the receptor, for the records: its file, and a digest of it.
+    notes:
+        Remarks about the receptor and the pocket for the user, a sentence each.
 
     The potentials of an atom type are computed on first use and cached.
     """
@@ -54,15 +56,22 @@ class Pocket:
     box: Box
     target: Target
     origin: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     _grids: list[Grid] = field(default_factory=list, repr=False)
 
     @staticmethod
-    def of(receptor: Receptor, box: Box, *, origin: Mapping[str, str] | None = None) -> Pocket:
+    def of(
+        receptor: Receptor,
+        box: Box,
+        *,
+        origin: Mapping[str, str] | None = None,
+        notes: Sequence[str] = (),
+    ) -> Pocket:
         """Prepare a pocket of a receptor, which may be cropped already."""
         cropped = crop(receptor, box, margin=_MARGIN)
         positions = torch.as_tensor(np.asarray(cropped.structure.positions, dtype=np.float32))
         target = Target(positions, receptor_types(cropped))
-        return Pocket(cropped, box, target, dict(origin or {}))
+        return Pocket(cropped, box, target, dict(origin or {}), tuple(notes))
 
     def grid(self, types: AtomTypes) -> Grid:
         """Return a grid with the potentials of at least these atom types."""

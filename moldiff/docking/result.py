@@ -83,7 +83,7 @@ class DockingResult:
     seconds:
         CPU-seconds by stage.
     notes:
-        Remarks about this docking for the user, a sentence each.
+        Remarks about receptor, pocket and ligand for the user, a sentence each.
     """
 
     name: str

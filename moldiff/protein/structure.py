@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-
-from moldiff.protein.conformation import listed
 
 __all__ = ["KINDS", "POLYMERS", "Residue", "Structure"]
 
@@ -80,23 +77,3 @@ class Structure:
     def of_kind(self, *kinds: str) -> npt.NDArray[np.bool_]:
         """Return which atoms (m,) belong to residues of these kinds."""
         return np.array([r.kind in kinds for r in self.residues], dtype=bool)[self.residue]
-
-    def without_overlap(
-        self, positions: npt.NDArray[np.floating[Any]], distance: float = 1.2
-    ) -> Structure:
-        """Leave out the groups a reference ligand (n, 3) in Å lies on: the ligand itself.
-
-        Only cofactors, metals and waters are left out, never parts of a polymer: those of which
-        an atom is nearer than ``distance`` to an atom of the ligand.
-        """
-        from scipy.spatial import cKDTree
-
-        near, _ = cKDTree(np.asarray(positions, dtype=float)).query(self.positions)
-        groups = set(self.residue[(near < distance) & self.of_kind(*KINDS[2:])].tolist())
-        if not groups:
-            return self
-        note = "left out, the reference ligand lies on it: " + listed(
-            [str(self.residues[i]) for i in sorted(groups)]
-        )
-        kept = self.subset(~np.isin(self.residue, list(groups)))
-        return replace(kept, notes=(*self.notes, note))

@@ -106,7 +106,7 @@ def dock_entry(entry: Entry, pocket: Pocket, settings: Settings) -> Row:
         confidence=best.confidence,
         checks=result.tags(best).get("checks", ""),
         seconds=round(now.user - start.user + now.system - start.system, 3),
-        notes=(*entry.notes, *result.notes),
+        notes=(*entry.notes, *(note for note in result.notes if note not in pocket.notes)),
         sdf="".join(records),
     )
 

@@ -37,6 +37,7 @@ COLUMNS = (
     "smiles",
     "cpu_seconds",
     "notes",
+    "receptor_notes",
 )
 _SHOWN = 4  # kinds of failure in the closing table
 
@@ -174,14 +175,15 @@ class LibraryRun:
 
     def _table(self, places: dict[int, int]) -> str:
         """Return the table as CSV: a row for each record of the library, in its order."""
-        text = io.StringIO()
+        text, receptor = io.StringIO(), "; ".join(self.site.notes)
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(COLUMNS)
         for entry in self.entries:
             row = self.manifest.rows.get(entry.index)
             if row is None:
-                blank = [""] * (len(COLUMNS) - 4)
-                writer.writerow([entry.index + 1, entry.name, "not done", "interrupted", *blank])
+                blank = [""] * (len(COLUMNS) - 5)
+                start = [entry.index + 1, entry.name, "not done", "interrupted"]
+                writer.writerow([*start, *blank, receptor])
                 continue
             writer.writerow(
                 [
@@ -196,6 +198,7 @@ class LibraryRun:
                     row.smiles,
                     f"{row.seconds:.2f}",
                     "; ".join(row.notes),
+                    receptor,
                 ]
             )
         return text.getvalue()
