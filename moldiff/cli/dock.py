@@ -55,7 +55,9 @@ def command(
     ] = None,
     ligands: Annotated[
         Path | None,
-        typer.Option("--ligands", help="Many ligands: .csv with a column smiles, .sdf, .smi."),
+        typer.Option(
+            "--ligands", help="Many ligands: .csv or .tsv with a column smiles, .sdf, .smi."
+        ),
     ] = None,
     pocket_ligand: Annotated[
         str | None,
@@ -126,6 +128,10 @@ def command(
     reference: Annotated[
         Path | None, typer.Option(help="A known pose to compare with: .sdf, .mol2.")
     ] = None,
+    enumerate_stereo: Annotated[
+        bool,
+        typer.Option("--enumerate-stereo", help="Dock each isomer that a ligand leaves open."),
+    ] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Processes for a library.")] = 1,
     precision: Precisions = Precision.float32,
     threads: Annotated[int, typer.Option(min=1, help="Threads of one operation.")] = 1,
@@ -173,12 +179,13 @@ def command(
             remark(f"Note: {note}")
         page = output.with_suffix(".html") if html else None
         if one is not None:
-            _one(site, one, settings, output, page, known)
+            _one(site, one, settings, output, page, known, isomers=enumerate_stereo)
         else:
             from moldiff.docking.library.screening import LibraryRun
 
             assert ligands is not None
-            with LibraryRun.open(site, ligands, settings, output, restart=restart) as run:
+            again = {"restart": restart, "isomers": enumerate_stereo}
+            with LibraryRun.open(site, ligands, settings, output, **again) as run:
                 _many(run, jobs, threads, page, known)
 
 
@@ -208,7 +215,14 @@ def _check(
 
 
 def _one(
-    site: Site, one: Any, settings: Settings, output: Path, page: Path | None, known: Any
+    site: Site,
+    one: Any,
+    settings: Settings,
+    output: Path,
+    page: Path | None,
+    known: Any,
+    *,
+    isomers: bool,
 ) -> None:
     """Dock one ligand and say what came of it."""
     from moldiff.docking import api as docking
@@ -220,7 +234,8 @@ def _one(
             def progress(stage: str, done: float) -> None:
                 shown.update(line, description=stage, completed=done)
 
-            result = site.dock(one, settings, progress=progress)
+            run = site.dock_isomers if isomers else site.dock
+            result = run(one, settings, progress=progress)
     except KeyboardInterrupt:
         raise Interrupted("Interrupted: nothing was written.") from None
     written = docking.write_result(result, output)
@@ -284,3 +299,8 @@ def _many(run: LibraryRun, jobs: int, threads: int, page: Path | None, known: An
             ("files", ", ".join(str(path) for path in files)),
         ]
     )
+    if not any(row.energy is not None for row in run.manifest.rows.values()):
+        raise InputError(
+            f"None of the {counted(run.total, 'row')} of {run.path} could be docked.",
+            fix=f"The reasons are in {files[0]}.",
+        )

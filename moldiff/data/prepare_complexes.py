@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from moldiff.data.complex_files import read_complex
+from moldiff.data.complex_files import LIGAND, POCKET, read_complex
 from moldiff.data.complexes import FIELDS, SCHEMA, SPLITS, Complex, ComplexStore, columns, shape_of
 from moldiff.data.write import new_store, sha256
 from moldiff.errors import DataError, InputError
@@ -105,7 +105,7 @@ def parts_folder(destination: Path) -> Path:
 
 
 def _complexes(folder: Path, limit: int | None) -> list[Path]:
-    """Return the directories of a set, in the order of its index."""
+    """Return the directories of a set, in the order of its index; without one, all there are."""
     index = folder / "index.csv"
     if not folder.is_dir():
         raise InputError(f"There is no folder '{folder}'.", fix="Check the path.")
@@ -113,8 +113,8 @@ def _complexes(folder: Path, limit: int | None) -> list[Path]:
         with index.open(newline="", encoding="utf-8") as file:
             members = [folder / row["id"] for row in csv.DictReader(file) if row.get("id")]
     else:
-        members = sorted(path for path in folder.iterdir() if (path / "ligand.sdf").is_file())
-    if not members:
+        members = sorted(p for p in folder.iterdir() if p.is_dir() and p.name[:1] != ".")
+    if not any((path / LIGAND).is_file() or (path / POCKET).is_file() for path in members):
         raise InputError(
             f"'{folder}' holds no complexes.", fix="It needs ID/ligand.sdf and ID/pocket.pdb."
         )

@@ -39,6 +39,7 @@ def dock(
     size: float | Sequence[float] | None = None,
     exclude: Sequence[str] = (),
     keep: Sequence[str] = (),
+    enumerate_stereo: bool = False,
     threads: int = 1,
     progress: Progress | None = None,
     **settings: Any,
@@ -57,6 +58,8 @@ def dock(
         Groups to leave out of the receptor, such as ``"LIG"`` or ``"A:401"``.
     keep:
         Groups to keep: waters (``"HOH"``), additives, what stands in the pocket.
+    enumerate_stereo:
+        Dock each isomer that the ligand leaves open; every pose says which it is.
     threads:
         Threads of one operation, for the time of the call.
     progress:
@@ -75,9 +78,9 @@ def dock(
     where = Where(pocket_ligand, center, residues, autobox, size)
     molecule = read_ligand(ligand) if isinstance(ligand, str | Path) else (ligand, "ligand")
     with using_threads(threads):
-        return site(receptor, where, exclude=exclude, keep=keep).dock(
-            molecule, chosen, progress=progress
-        )
+        place = site(receptor, where, exclude=exclude, keep=keep)
+        run = place.dock_isomers if enumerate_stereo else place.dock
+        return run(molecule, chosen, progress=progress)
 
 
 def distance_text(mol: Chem.Mol, known: Chem.Mol) -> str:

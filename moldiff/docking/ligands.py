@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,16 @@ from moldiff.errors import InputError
 if TYPE_CHECKING:
     from rdkit import Chem
 
-__all__ = ["parse_smiles", "read_ligand", "read_reference"]
+__all__ = ["identifier", "parse_smiles", "plain_word", "read_ligand", "read_reference"]
+
+# What vendors and databases call the identifier of a molecule, in the order of preference.
+_NAMES = (
+    *("name", "id", "title", "compound", "molecule", "compound_id", "molecule_id", "ligand"),
+    *("compound_name", "molecule_name", "ligand_id", "mol_id", "identifier", "idnumber"),
+    *("id_number", "catalog_id", "catalog_number", "catalogue_number", "catalog_no", "vendor_id"),
+    *("zinc_id", "zincid", "chembl_id", "molecule_chembl_id", "pubchem_cid", "cid", "drugbank_id"),
+    *("cas", "cas_number", "cas_no", "substance_id", "registry_number", "product", "code", "key"),
+)
 
 
 def read_ligand(text: str | Path, option: str = "--ligand") -> tuple[Chem.Mol, str]:
@@ -47,7 +58,19 @@ def read_ligand(text: str | Path, option: str = "--ligand") -> tuple[Chem.Mol, s
             f"The molecule of {option} in {path} cannot be read: {record.reason}.",
             fix="Check what it holds.",
         )
-    return record.mol, " ".join(record.name.split()) or molecule_stem(path)
+    name = record.name or identifier(record.tags)
+    return record.mol, " ".join(name.split()) or molecule_stem(path)
+
+
+def plain_word(text: str) -> str:
+    """Return the name of a column or field in small letters, its words joined: ``id_number``."""
+    return "_".join(re.findall(r"[a-z0-9]+", text.lower()))
+
+
+def identifier(fields: Mapping[str, str]) -> str:
+    """Return the value of the field that names a molecule; empty if there is none."""
+    values = {plain_word(key): value.strip() for key, value in reversed(list(fields.items()))}
+    return next((values[name] for name in _NAMES if values.get(name)), "")
 
 
 def _fix(path: Path) -> str:

@@ -17,10 +17,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import torch
-from rdkit import Chem, rdBase
+from rdkit import rdBase
 from torch import Tensor
 
-from moldiff.chem.quiet import quiet
+from moldiff.chem.stereo import isomer_smiles, open_stereo, smiles_of
 from moldiff.docking import bundled
 from moldiff.docking.energy.exact import Energy
 from moldiff.docking.hydrogens import molecules, relax
@@ -125,7 +125,7 @@ def dock(
             docked = _with_posebusters(problem, docked, notes)
     return DockingResult(
         name=problem.name or "ligand",
-        smiles=_smiles(problem.ligand.mol),
+        smiles=smiles_of(problem.ligand.mol),
         poses=docked,
         box=problem.box,
         proposals=origin,
@@ -238,6 +238,7 @@ def _rank(
 def _poses(problem: Problem, ranked: _Ranked) -> tuple[DockedPose, ...]:
     """Return the poses as molecules."""
     docked = []
+    mixed = bool(open_stereo(problem.ligand.mol))
     for k, mol in enumerate(molecules(problem.ligand, problem.rotors, ranked.pose)):
         terms = {name: float(values[k]) for name, values in ranked.measures.items()}
         docked.append(
@@ -249,6 +250,7 @@ def _poses(problem: Problem, ranked: _Ranked) -> tuple[DockedPose, ...]:
                 confidence=None if ranked.confidence is None else float(ranked.confidence[k]),
                 checks=dict(ranked.checks.row(k)),
                 terms=terms,
+                smiles=isomer_smiles(mol) if mixed else "",
             )
         )
     return tuple(docked)
@@ -283,8 +285,3 @@ def _provenance(problem: Problem, settings: Settings) -> dict[str, str]:
         "versions": f"RDKit {rdBase.rdkitVersion}, torch {torch.__version__}, "
         f"Python {platform.python_version()}",
     }
-
-
-def _smiles(mol: Chem.Mol) -> str:
-    with quiet():
-        return str(Chem.MolToSmiles(Chem.RemoveHs(mol)))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from rdkit import Chem
+from scipy.spatial.distance import pdist
 
 from moldiff.chem.conformers import Ensemble
 from moldiff.chem.conformers import conformers as embed
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Pocket", "Problem", "make_problem"]
 
+_ROOM = 10.0  # Å of a box beyond the ligand's length
 _MARGIN = 8.0  # Å around the box in which receptor atoms count
 
 
@@ -209,10 +211,13 @@ def make_problem(
             raise ValueError("a receptor needs a box")
         receptor = Pocket.of(receptor, box)
     start = time.process_time()
-    prepared = prepare_ligand(mol, ph=ph)
-    if isinstance(prepared, str):
-        return prepared
-    ensemble = embed(prepared.mol, count=conformers, seed=seed)
+    try:
+        prepared = prepare_ligand(mol, ph=ph)
+        if isinstance(prepared, str):
+            return prepared
+        ensemble = embed(prepared.mol, count=conformers, seed=seed)
+    except (ValueError, RuntimeError, OverflowError) as error:  # of RDKit, about odd molecules
+        return f"RDKit fails: {str(error).strip().partition(chr(10))[0][:100]}"
     if isinstance(ensemble, str):
         return ensemble
     rotors = find_rotors(ensemble.mol, ensemble.heavy)
@@ -227,8 +232,20 @@ def make_problem(
         name,
         torsions=vina_torsion_count(ensemble.mol),
         seconds={"conformers": time.process_time() - start},
-        notes=prepared.notes,
+        notes=(*prepared.notes, *_fit(ensemble, receptor.box)),
     )
+
+
+def _fit(ensemble: Ensemble, box: Box) -> list[str]:
+    """A note if the ligand is longer than the box, however it lies."""
+    spans = [float(pdist(x).max(initial=0.0)) for x in ensemble.positions]
+    longest, edge = min(spans), float(box.size.max())
+    if longest <= edge:
+        return []
+    return [
+        f"the box, {edge:g} Å at most, is shorter than the ligand, {longest:.0f} Å: no pose fits; "
+        f"give --size {longest + _ROOM:.0f}"
+    ]
 
 
 def _keys(types: AtomTypes) -> list[tuple[float, ...]]:

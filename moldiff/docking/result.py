@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from moldiff.io import Writer
 if TYPE_CHECKING:
     from moldiff.protein.pocket import Box
 
-__all__ = ["DockedPose", "DockingResult", "check_words"]
+__all__ = ["DockedPose", "DockingResult", "check_words", "merged"]
 
 _SCHEMA = "moldiff.docking"
 
@@ -48,6 +48,8 @@ class DockedPose:
         Name of a check -> passed (True), failed (False), or None if it could not be computed.
     terms:
         Parts of the energy and of the score, by name.
+    smiles:
+        The isomer that this pose is, where the ligand left some open; else empty.
     """
 
     rank: int
@@ -57,6 +59,7 @@ class DockedPose:
     confidence: float | None = None
     checks: Mapping[str, bool | None] = field(default_factory=dict)
     terms: Mapping[str, float] = field(default_factory=dict)
+    smiles: str = ""
 
     @property
     def passes(self) -> bool:
@@ -108,7 +111,7 @@ class DockingResult:
             "confidence": "" if pose.confidence is None else f"{pose.confidence:.3f}",
             "checks": check_words(pose.checks),
             "score": f"{pose.score:.4f}",
-            "SMILES": self.smiles,
+            "SMILES": pose.smiles or self.smiles,
             "box_center": _triple(self.box.centre),
             "box_size": _triple(self.box.size),
             "proposals": self.proposals,
@@ -146,6 +149,7 @@ class DockingResult:
             "poses": [
                 {
                     "rank": pose.rank,
+                    "smiles": pose.smiles or self.smiles,
                     "energy": round(pose.energy, 4),
                     "score": round(pose.score, 5),
                     "confidence": None if pose.confidence is None else round(pose.confidence, 4),
@@ -175,6 +179,36 @@ class DockingResult:
                     (f"{pose.rank}", f"{pose.energy:.2f}", confidence, f"{distance:.1f}", words)
                 )
         return rows
+
+
+def merged(results: Sequence[DockingResult], smiles: str, poses: int) -> DockingResult:
+    """Return the poses of several isomers of a ligand in one ranking.
+
+    Parameters
+    ----------
+    results:
+        Of each isomer, at least one.
+    smiles:
+        The ligand with its stereochemistry open.
+    poses:
+        How many to keep; the best of every isomer stays.
+    """
+    found = [(pose, result) for result in results for pose in result.poses]
+    found.sort(key=lambda item: (not item[0].passes, -item[0].score))
+    first = {id(result.best) for result in results}
+    kept = [item for k, item in enumerate(found) if k < poses or id(item[0]) in first]
+    ranked = [
+        replace(pose, rank=rank, smiles=pose.smiles or result.smiles)
+        for rank, (pose, result) in enumerate(kept, start=1)
+    ]
+    seconds: dict[str, float] = {}
+    for result in results:
+        for stage, value in result.seconds.items():
+            seconds[stage] = seconds.get(stage, 0.0) + value
+    notes = dict.fromkeys(note for result in results for note in result.notes)
+    return replace(
+        results[0], smiles=smiles, poses=tuple(ranked), seconds=seconds, notes=tuple(notes)
+    )
 
 
 def check_words(checks: Mapping[str, bool | None]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,6 +79,50 @@ class Site:
         if isinstance(problem, str):
             raise InputError(f"The ligand '{name}' cannot be docked: {problem}.")
         return dock(problem, settings, progress=progress)
+
+    def dock_isomers(
+        self,
+        ligand: tuple[Chem.Mol, str],
+        settings: Settings,
+        *,
+        progress: Progress | None = None,
+    ) -> DockingResult:
+        """Dock each isomer that a molecule leaves open; all poses come in one ranking.
+
+        Raises
+        ------
+        InputError
+            If none can be docked; the error says why the first cannot.
+        """
+        from moldiff.chem.ligand import prepare_ligand
+        from moldiff.chem.stereo import MAX_ISOMERS, isomers, smiles_of
+        from moldiff.docking.result import merged
+
+        mol, name = ligand
+        prepared = prepare_ligand(mol)
+        forms = [mol] if isinstance(prepared, str) else isomers(prepared.mol)
+        if len(forms) < 2 or isinstance(prepared, str):
+            return self.dock(ligand, settings, progress=progress)
+        results, problems = [], []
+        for k, form in enumerate(forms):
+
+            def part(stage: str, done: float, k: int = k) -> None:
+                if progress is not None:
+                    told = f"isomer {k + 1} of {len(forms)}, {stage}"
+                    progress(told, (k + done) / len(forms))
+
+            try:
+                results.append(self.dock((form, name), settings, progress=part))
+            except InputError as error:
+                problems.append(error)
+        if not results:
+            raise problems[0]
+        result = merged(results, smiles_of(prepared.mol), settings.poses)
+        notes = [note for note in prepared.notes if "--enumerate-stereo" not in note]
+        notes.append(f"{len(results)} of {len(forms)} isomers docked, each on its own")
+        if len(forms) == MAX_ISOMERS:
+            notes.append(f"there may be more: at most {MAX_ISOMERS} isomers are tried")
+        return replace(result, notes=(*result.notes, *notes))
 
 
 def site(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
 from rdkit import Chem
 
@@ -208,10 +208,12 @@ def _chunks(path: Path, suffix: str, gzipped: bool, records: int) -> Iterator[Ch
         raise _unreadable(path, error) from error
 
 
-def _lines(raw: BinaryIO, gzipped: bool) -> Iterator[str]:
+def _lines(raw: io.BufferedReader, gzipped: bool) -> Iterator[str]:
     """Lines without their ends, whatever the newlines; bytes that are no text are replaced."""
     binary = gzip.GzipFile(fileobj=raw) if gzipped else raw
-    text = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="replace", newline=None)
+    wide = binary.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    encoding = "utf-16" if wide else "utf-8-sig"
+    text = io.TextIOWrapper(binary, encoding=encoding, errors="replace", newline=None)
     try:
         while line := text.readline(_LINE_LIMIT):
             yield line.rstrip("\n")

@@ -193,6 +193,12 @@ def check_box(structure: Structure, box: Box) -> None:
         return
     distance, index = cKDTree(structure.positions).query(box.centre)
     residue = structure.residues[structure.residue[int(index)]]
+    if distance < _AROUND:
+        raise InputError(
+            f"The box of {_numbers(box.size)} Å is too small: the nearest atom of the receptor, of "
+            f"{residue}, is {float(distance):.0f} Å from its centre.",
+            fix="Give a larger --size; 20 to 30 Å suit most.",
+        )
     middle = structure.positions.mean(axis=0)
     raise InputError(
         f"The box of {_numbers(box.size)} Å about {_numbers(np.round(box.centre, 1))} holds no "
