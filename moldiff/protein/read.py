@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from moldiff.errors import InputError
 from moldiff.protein.conformation import listed, one_conformation
+from moldiff.protein.elements import SYMBOLS
 from moldiff.protein.kinds import classify
 from moldiff.protein.mmcif import parse_mmcif
 from moldiff.protein.pdb import parse_pdb
@@ -21,6 +22,9 @@ from moldiff.protein.residues import ADDITIVES
 from moldiff.protein.selection import select
 from moldiff.protein.structure import POLYMERS, Residue, Structure
 from moldiff.protein.survey import survey
+
+_BONDED = 1.35  # Å, of a hydrogen; S-H is the longest
+_HALOGENS, _HALIDES = (9, 17, 35, 53), ("F", "CL", "BR", "I", "IOD", "CLA", "IM")
 
 __all__ = ["Contents", "read_contents", "read_structure"]
 
@@ -73,7 +77,7 @@ class Contents:
         residues = self.structure.residues
         chosen = {i for text in keep for i in select(residues, text, "keep")}
         leave = {i: why for i, why in leave.items() if i not in chosen}
-        kept = _kept(residues, waters, additives, exclude, chosen, leave, notes)
+        kept = _kept(self.structure, waters, additives, exclude, chosen, leave, notes)
         atoms = kept[self.structure.residue]
         if not atoms.any():
             raise InputError(
@@ -96,7 +100,7 @@ def read_structure(
 ) -> Structure:
     """Read the receptor of a docking from a PDB or mmCIF file, gzipped or not.
 
-    The format is told from the content.  Hydrogens (and deuterium) are left out.
+    The format is told from the content.  Hydrogens (and deuterium) stand apart from the atoms.
 
     Parameters
     ----------
@@ -132,13 +136,14 @@ def read_contents(path: str | Path, *, model: int = 1) -> Contents:
         records, missing, notes = parse_mmcif(content, str(path))
     else:
         types = path.name.lower().removesuffix(".gz").endswith(".pdbqt")
-        records, missing, notes = parse_pdb(content, elements=not types)
+        records, missing, notes = parse_pdb(content, elements=not types, where=str(path))
     if not len(records):
         raise InputError(
             f"No atom of the receptor file {path} could be read: {'; '.join(notes)}.",
             fix="Check that the columns follow the PDB format, or download the entry again.",
         )
     records = _one_model(records, model, path, notes)
+    light = records.take(records.numbers == 1)
     records = _heavy(records, path, notes)
     records, residue, chosen = one_conformation(records)
     structure = Structure(
@@ -149,6 +154,9 @@ def read_contents(path: str | Path, *, model: int = 1) -> Contents:
         residues=tuple(Residue(*key, kind=kind) for key, kind in classify(records, residue)),
         notes=(*notes, *chosen),
     )
+    hydrogens, parents = _hydrogens(light, records)
+    structure = replace(structure, hydrogens=hydrogens, hydrogen_parent=parents)
+    structure = replace(structure, notes=(*structure.notes, *_lone(structure)))
     return Contents(path, structure, records.occupancy, missing)
 
 
@@ -187,8 +195,39 @@ def _heavy(records: Records, path: Path, notes: list[str]) -> Records:
     return records.take(heavy)
 
 
+def _hydrogens(
+    light: Records, heavy: Records
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    """The hydrogens (h, 3) of a file and the atoms (h,) they are bonded to; each name once."""
+    from scipy.spatial import cKDTree
+
+    if not len(light):
+        return light.positions.reshape(0, 3), np.zeros(0, dtype=np.int64)
+    far, parent = cKDTree(heavy.positions).query(light.positions)
+    seen: set[tuple[int, str]] = set()
+    rows = []
+    for row in np.flatnonzero(far < _BONDED).tolist():
+        key = (int(parent[row]), str(light.names[row]))
+        if key not in seen:
+            rows.append(row)
+            seen.add(key)
+    order = sorted(rows, key=lambda row: int(parent[row]))
+    return light.positions[order], parent[order].astype(np.int64)
+
+
+def _lone(structure: Structure) -> list[str]:
+    """A note on single atoms that are no known ion: what they were read as may be wrong."""
+    size = np.bincount(structure.residue, minlength=len(structure.residues))
+    found = [
+        f"{residue} (as {SYMBOLS[structure.numbers[structure.residue == i][0]]})"
+        for i, residue in enumerate(structure.residues)
+        if size[i] == 1 and residue.kind == "cofactor" and not _additive(residue, structure, i)
+    ]
+    return [f"single atoms that are no known ion: {listed(found)}"] if found else []
+
+
 def _kept(
-    residues: Sequence[Residue],
+    structure: Structure,
     waters: bool,
     additives: bool,
     exclude: Sequence[str],
@@ -197,10 +236,11 @@ def _kept(
     notes: list[str],
 ) -> npt.NDArray[np.bool_]:
     """Which residues stay, (k,); what goes and what of the groups stays is noted."""
+    residues = structure.residues
     index = np.arange(len(residues))
     excluded = np.isin(index, [i for text in exclude for i in select(residues, text, "leave out")])
     water = np.array([r.kind == "water" for r in residues], dtype=bool)
-    additive = np.array([_additive(r) for r in residues], dtype=bool)
+    additive = np.array([_additive(r, structure, i) for i, r in enumerate(residues)], dtype=bool)
     gone = {"left out as asked": excluded}
     for why in dict.fromkeys(leave.values()):
         gone[f"left out, {why}"] = np.isin(index, [i for i, w in leave.items() if w == why])
@@ -224,9 +264,16 @@ def _kept(
     return keep
 
 
-def _additive(residue: Residue) -> bool:
-    """Whether a group is there for the sake of the experiment."""
-    return residue.name in ADDITIVES and residue.kind not in (*POLYMERS, "water")
+def _additive(residue: Residue, structure: Structure, index: int) -> bool:
+    """Whether a group is there for the sake of the experiment: a buffer, a halide."""
+    if residue.kind in (*POLYMERS, "water"):
+        return False
+    if residue.name in ADDITIVES:
+        return True
+    if residue.name.strip("+-0123456789").upper() not in _HALIDES:
+        return False
+    numbers = structure.numbers[structure.residue == index]
+    return len(numbers) == 1 and int(numbers[0]) in _HALOGENS
 
 
 def _told(members: Sequence[Residue], *, count: bool) -> str:

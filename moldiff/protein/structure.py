@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +49,9 @@ class Structure:
         The residues in the order of the file.
     notes:
         What was chosen, left out or is missing: sentences for the user.
+    hydrogens, hydrogen_parent:
+        (h, 3) float32 positions of the hydrogens that the file has, in Å, and the (h,) atom each
+        is bonded to.
     """
 
     positions: npt.NDArray[np.float32]
@@ -57,6 +60,12 @@ class Structure:
     residue: npt.NDArray[np.int32]
     residues: tuple[Residue, ...]
     notes: tuple[str, ...] = ()
+    hydrogens: npt.NDArray[np.float32] = field(
+        default_factory=lambda: np.zeros((0, 3), dtype=np.float32)
+    )
+    hydrogen_parent: npt.NDArray[np.int64] = field(
+        default_factory=lambda: np.zeros(0, dtype=np.int64)
+    )
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -65,7 +74,11 @@ class Structure:
         """Return the atoms of a mask (m,) and the residues they belong to."""
         mask = np.asarray(mask, dtype=bool)
         used, residue = np.unique(self.residue[mask], return_inverse=True)
+        carried = mask[self.hydrogen_parent]
+        place = np.cumsum(mask) - 1
         return Structure(
+            hydrogens=self.hydrogens[carried],
+            hydrogen_parent=place[self.hydrogen_parent[carried]].astype(np.int64),
             positions=self.positions[mask],
             numbers=self.numbers[mask],
             names=tuple(self.names[i] for i in np.flatnonzero(mask)),
