@@ -78,6 +78,8 @@ def prepare_ligand(mol: Chem.Mol | None, *, ph: float | None = None) -> Ligand |
         clean = _sanitised(typed)
         if isinstance(clean, str):
             return clean
+        if clean.GetNumHeavyAtoms() == 1 and _radicals(clean):
+            return "a bare atom with unpaired electrons is no molecule"
         clean, notes = _complete(clean, bare=typed is not mol)
         chosen = compound(clean)
         if isinstance(chosen, str):

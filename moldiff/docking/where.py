@@ -104,8 +104,14 @@ def _defining(structure: Structure, words: Sequence[str]) -> set[int]:
     """The ligands among residues that define a box; what lines a pocket stays."""
     from moldiff.protein.occupants import LASTING, chains_of
     from moldiff.protein.selection import named
+    from moldiff.protein.structure import POLYMERS
 
-    chosen = {i for word in words for i in named(structure.residues, word)}
+    chosen: set[int] = set()
+    for word in words:
+        found = named(structure.residues, word)
+        # As for the box: an ion or a ligand may share its number with a residue of the chain.
+        chain = [i for i in found if structure.residues[i].kind in POLYMERS]
+        chosen |= set(chain or found)
     groups = {
         i
         for i in chosen

@@ -92,6 +92,8 @@ def test_radicals_are_noted_and_bare_carbons_filled() -> None:
     radical = prepared("[CH2]c1ccccc1")
     assert smiles(radical) == "[CH2]c1ccccc1" and "C1" in " ".join(radical.notes)
     assert smiles(prepared("[C][C]O")) == "CCO"
+    for bare in ("[BH-]", "[CH2]", "[O]"):
+        assert "bare atom" in str(prepare_ligand(Chem.MolFromSmiles(bare)))
     assert not prepared("[C-]#[N+]CC").notes and not prepared("C[N+](=O)[O-]").notes
 
 

@@ -124,6 +124,8 @@ def enumerated(entries: Iterable[Entry]) -> list[Entry]:
 def _from_text(path: Path, *, headed: bool) -> Iterator[_Record]:
     """The rows of a table, or of a file of SMILES, which may be headed as well."""
     lines = [line for line in _decoded(path).replace("\0", "").splitlines() if line.strip()]
+    if not headed:
+        lines = [line for line in lines if not line.lstrip().startswith("#")]
     first = lines[0] if lines else ""
     separator = max(",;\t", key=first.count)
     words = first.split(separator) if separator in first else first.split()
@@ -146,8 +148,8 @@ def _from_text(path: Path, *, headed: bool) -> Iterator[_Record]:
 def _rows(header: Sequence[str], smiles: int, rows: Iterable[Sequence[str]]) -> Iterator[_Record]:
     for row in rows:
         cells = [row[k].strip() if k < len(row) else "" for k in range(len(header))]
-        fields = dict(zip(header, cells, strict=True))
-        others = {name: cell for k, (name, cell) in enumerate(fields.items()) if k != smiles}
+        fields = {name: cell for name, cell in zip(header, cells, strict=True) if name}
+        others = {name: cell for name, cell in fields.items() if name != header[smiles]}
         yield identifier(others), *_molecule(cells[smiles]), fields
 
 
@@ -160,9 +162,8 @@ def _split(lines: Iterable[str]) -> Iterator[list[str]]:
 
 def _headless(lines: Iterable[str]) -> Iterator[_Record]:
     for line in lines:
-        if not line.lstrip().startswith("#"):
-            smiles, name = split_smiles(line)
-            yield name, *_molecule(smiles), {}
+        smiles, name = split_smiles(line)
+        yield name, *_molecule(smiles), {}
 
 
 def _molecule(word: str) -> tuple[Chem.Mol | None, str]:
