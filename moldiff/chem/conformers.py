@@ -103,7 +103,7 @@ def conformers(
         energies = {k: _minimise(full, field, k, _FINE) for k in kept}
         kept = _choose(full, energies, heavy, rotors, count, prune)
     if not kept:
-        return "no conformer: coordinates are not finite"
+        return "no conformer: the force field gives no finite energy"
     kept.sort(key=lambda k: (energies[k], k))
     result = _only(full, kept)
     x = _coordinates(result, heavy, range(len(kept)))
@@ -211,12 +211,18 @@ def _unfold(mol: Chem.Mol, seed: int) -> list[int]:
 
 
 def _minimise(mol: Chem.Mol, field: Any, k: int, iterations: int) -> float:
-    """Minimise conformer k in place; its energy in kcal/mol, 0 without a force field."""
+    """Minimise conformer k in place; its energy in kcal/mol, 0 without a force field.
+
+    NaN where the minimiser gives up, as on hydrogen fluoride.
+    """
     if field is None or mol.GetNumAtoms() < 2:
         return 0.0
     force = field(k)
     force.Initialize()
-    force.Minimize(maxIts=iterations)
+    try:
+        force.Minimize(maxIts=iterations)
+    except RuntimeError:
+        return float("nan")
     return float(force.CalcEnergy())
 
 

@@ -77,15 +77,27 @@ def find_marker(contents: Contents, given: str | Path) -> Marker:
 
 
 def _own_group(contents: Contents, text: str) -> Marker:
-    """A group of the receptor's own file; the first of several of one name."""
-    from moldiff.protein.occupants import molecules
+    """A group of the receptor's own file, or a short chain; the first of several of one name."""
+    from moldiff.protein.occupants import chains_of, molecules
     from moldiff.protein.selection import place, select
+    from moldiff.protein.structure import POLYMERS
 
     structure = contents.structure
     found = select(structure.residues, text, f"be the {_OPTION}, and no such file")
     notes: tuple[str, ...] = ()
-    if not text.strip().endswith(":"):
-        first, *others = found
+    kinds = {i: structure.residues[i].kind for i in found}
+    groups = [i for i in found if kinds[i] == "cofactor"]
+    groups = groups or [i for i in found if kinds[i] not in POLYMERS]
+    peptide = next((chain for chain in chains_of(structure) if set(found) & set(chain)), None)
+    if not groups and peptide is None:
+        raise InputError(
+            f"{structure.residues[found[0]]} is a part of the receptor itself, no {_OPTION}.",
+            fix="For a pocket between residues: --residues A:123,A:145.",
+        )
+    if peptide is not None and (not groups or text.strip().endswith(":")):
+        found = peptide
+    else:
+        first, *others = groups
         # All that is bonded to it is the same molecule: the rings of a saccharide.
         found = next((whole for whole in molecules(structure) if first in whole), [first])
         others = [i for i in others if i not in found]

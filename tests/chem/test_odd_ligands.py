@@ -210,6 +210,11 @@ def test_a_pose_says_which_isomer_it_is() -> None:
         assert isomer_smiles(mol) == canonical(text)
 
 
+@pytest.mark.parametrize("text", ["F", "Cl", "[C-]#[O+]"])
+def test_what_no_force_field_minimises_is_refused(text: str) -> None:
+    assert "no finite energy" in str(conformers(Chem.MolFromSmiles(text)))
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -127,13 +127,25 @@ def test_a_peptide_leaves_for_its_own_file(tmp_path: Path, chain: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "where", [{"ligand": "P:"}, {"residues": "P:901,P:902,P:903"}, {"autobox": True}]
+    "where",
+    [{"ligand": "P:"}, {"ligand": "P:902"}, {"residues": "P:901,P:902,P:903"}, {"autobox": True}],
 )
 def test_a_peptide_of_its_own_chain_leaves(tmp_path: Path, where: dict[str, Any]) -> None:
     path, _ = peptide(tmp_path, "P")
     place = site(path, Where(**where))
     assert "P" not in {r.chain for r in place.receptor.structure.residues}
     assert noted(place, "left out", "P:901")
+
+
+def test_a_group_that_shares_its_number_with_a_residue(with_ligand: With, dex: Chem.Mol) -> None:
+    path = with_ligand(("DEX", 570, "A"))
+    for text in ("DEX", "A:570"):
+        place = site(path, Where(ligand=text))
+        assert "DEX" not in inside(place)
+        assert 570 in {r.number for r in place.receptor.structure.residues}
+        assert np.linalg.norm(place.pocket.box.centre - centre(dex)) < 0.1
+    with pytest.raises(InputError, match="part of the receptor itself"):
+        site(path, Where(ligand="A:611"))
 
 
 def test_residues_that_line_a_pocket_stay(with_ligand: With, dex: Chem.Mol) -> None:

@@ -122,6 +122,7 @@ def test_what_cannot_be_used_has_a_reason(folder: Path, tmp_path: Path) -> None:
 def test_every_folder_of_a_set_has_a_row(folder: Path, tmp_path: Path) -> None:
     there = tmp_path / "set"
     shutil.copytree(folder, there)
+    (there / "index.csv").unlink(missing_ok=True)
     count = len(list(there.iterdir()))
     (there / "c0" / "pocket.pdb").rename(there / "c0" / "pocket.cif")
     (there / "c1" / "ligand.sdf").rename(there / "c1" / "ligand.mol2")
