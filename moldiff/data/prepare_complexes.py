@@ -32,6 +32,7 @@ from moldiff.parallel import Progress, completed
 __all__ = ["parts_folder", "pocket_clusters", "prepare_complexes", "split_clusters"]
 
 _PART = 64
+_SHOWN = 10  # complexes in the error about a set of which none can be used
 _EXCLUDED = "excluded by request"
 
 
@@ -214,7 +215,9 @@ def _write(
     """Write the store into a temporary directory, and rename it into place."""
     reasons = dict(Counter(reason for _, reason in rejected).most_common())
     if not accepted:
-        raise DataError(f"No complex can be used: {reasons}.", fix="Look at the reasons.")
+        rows = "; ".join(f"{name}: {reason}" for name, reason in rejected[:_SHOWN])
+        more = f"; and {len(rejected) - _SHOWN} more" if len(rejected) > _SHOWN else ""
+        raise DataError(f"No complex can be used. {rows}{more}.", fix="Look at the reasons.")
     clusters = pocket_clusters([c.fragments for _, c in accepted])
     split = split_clusters(clusters, share=share, seed=seed)
     meta = {
