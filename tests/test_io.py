@@ -147,6 +147,33 @@ def test_tables_of_smiles(tmp_path: Path) -> None:
         list(read_molecules(put(tmp_path / "b.csv", "a,b\n1,2\n")))
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.tsv", "Catalog ID\tgap\tSMILES\nÉthanol 1\t7\tCCO\n"),
+        ("a.smi", "SMILES gap name\n# none\nCCO 7 Éthanol 1\n"),
+        ("a.txt", "smiles;gap;idnumber\nCCO;7;Éthanol 1\n"),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1252"])
+def test_tables_of_other_programs(tmp_path: Path, name: str, text: str, encoding: str) -> None:
+    (tmp_path / name).write_bytes(text.encode(encoding))
+    (record,) = read_molecules(tmp_path / name)
+    assert record.mol is not None and record.name == "Éthanol 1" and record.tags == {"gap": "7"}
+    assert set(record.cells.values()) == {"CCO", "7", "Éthanol 1"}
+
+
+def test_what_only_looks_like_a_table(tmp_path: Path) -> None:
+    records = list(read_molecules(put(tmp_path / "a.smi", "CCO structure\nCC(O)F |o1:1| x y\n")))
+    assert [r.name for r in records] == ["structure", "x y"]
+    mol = records[1].mol
+    assert mol is not None and mol.GetNumAtoms() == 9
+    rows = list(read_molecules(put(tmp_path / "a.csv", 'smiles,name\nCCO,2"-x\nCCN,y\n')))
+    assert [r.name for r in rows] == ['2"-x', "y"]  # a mark within a value opens none
+    (bad,) = read_molecules(put(tmp_path / "b.csv", f"smiles,name\nC,{'x' * 200_000}\n"))
+    assert bad.mol is None and "not a row" in str(bad.reason)
+
+
 def test_request_errors_come_at_once(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no file"):
         read_molecules(tmp_path / "missing.sdf")

@@ -92,6 +92,8 @@ def conformers(
         if len(heavy) == 0:
             return "no heavy atoms"
         rotors = find_rotors(full, heavy)
+        if _impossible(full, _spread(seed)):
+            return "no conformer: the stereo as written cannot be built"
         ids = _embed(full, _wanted(full, count, len(heavy)), _spread(seed))
         if not ids:
             return "no conformer: RDKit cannot embed the molecule"
@@ -101,7 +103,7 @@ def conformers(
         energies = {k: _minimise(full, field, k, _FINE) for k in kept}
         kept = _choose(full, energies, heavy, rotors, count, prune)
     if not kept:
-        return "no conformer: coordinates are not finite"
+        return "no conformer: the force field gives no finite energy"
     kept.sort(key=lambda k: (energies[k], k))
     result = _only(full, kept)
     x = _coordinates(result, heavy, range(len(kept)))
@@ -147,18 +149,48 @@ def _spread(seed: int) -> int:
 
 def _embed(mol: Chem.Mol, number: int, seed: int) -> list[int]:
     """Embed in place, harder each time; the last resort is the flat drawing, unfolded."""
-    parameters = rdDistGeom.ETKDGv3()
-    parameters.randomSeed = seed
-    parameters.numThreads = 1
-    parameters.maxIterations = _TRIES
-    parameters.optimizerForceTol = 0.0135  # a coarse end is enough: the force field follows
     for random in (False, True):
-        parameters.useRandomCoords = random
+        parameters = _parameters(seed, random=random)
         ids = [k for k in rdDistGeom.EmbedMultipleConfs(mol, number, parameters) if k >= 0]
         if ids:
             return ids
         number = min(number, 8)
     return _unfold(mol, seed)
+
+
+def _parameters(seed: int, *, random: bool) -> Any:
+    parameters = rdDistGeom.ETKDGv3()
+    parameters.randomSeed = seed
+    parameters.numThreads = 1
+    parameters.maxIterations = _TRIES
+    parameters.optimizerForceTol = 0.0135  # a coarse end is enough: the force field follows
+    parameters.useRandomCoords = random
+    return parameters
+
+
+def _impossible(mol: Chem.Mol, seed: int) -> bool:
+    """Whether it is the stereochemistry of rings that keeps a molecule from being embedded.
+
+    One conformer is tried with it and without it, since a whole ensemble of tries takes long to
+    fail.
+    """
+    rings = mol.GetRingInfo()
+    centres = [
+        atom.GetIdx()
+        for atom in mol.GetAtoms()
+        if atom.GetChiralTag() != Chem.ChiralType.CHI_UNSPECIFIED
+        and rings.NumAtomRings(atom.GetIdx())
+    ]
+    if len(centres) < 2:
+        return False
+    trial = Chem.Mol(mol)
+    for random in (False, True):
+        if rdDistGeom.EmbedMolecule(trial, _parameters(seed, random=random)) >= 0:
+            return False
+    plain = Chem.Mol(mol)
+    Chem.RemoveStereochemistry(plain)
+    built = rdDistGeom.EmbedMolecule(plain, _parameters(seed, random=False)) >= 0
+    return built and not _unfold(trial, seed)
 
 
 def _unfold(mol: Chem.Mol, seed: int) -> list[int]:
@@ -179,12 +211,18 @@ def _unfold(mol: Chem.Mol, seed: int) -> list[int]:
 
 
 def _minimise(mol: Chem.Mol, field: Any, k: int, iterations: int) -> float:
-    """Minimise conformer k in place; its energy in kcal/mol, 0 without a force field."""
+    """Minimise conformer k in place; its energy in kcal/mol, 0 without a force field.
+
+    NaN where the minimiser gives up, as on hydrogen fluoride.
+    """
     if field is None or mol.GetNumAtoms() < 2:
         return 0.0
     force = field(k)
     force.Initialize()
-    force.Minimize(maxIts=iterations)
+    try:
+        force.Minimize(maxIts=iterations)
+    except RuntimeError:
+        return float("nan")
     return float(force.CalcEnergy())
 
 

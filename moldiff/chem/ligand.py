@@ -9,6 +9,9 @@ from rdkit import Chem
 
 from moldiff.chem.protonate import protonate
 from moldiff.chem.quiet import quiet
+from moldiff.chem.salts import compound
+from moldiff.chem.stereo import open_stereo, racemic
+from moldiff.chem.tripos import with_charges_of_types
 
 __all__ = ["ELEMENTS", "MAX_HEAVY_ATOMS", "PH", "Ligand", "prepare_ligand"]
 
@@ -17,6 +20,8 @@ MAX_HEAVY_ATOMS = 100
 
 PH = 7.4
 """The one pH the protonation rules are written for."""
+
+_SOME = 3  # unpaired electrons: so many mean that hydrogens were left out
 
 ELEMENTS = frozenset({1, 5, 6, 7, 8, 9, 14, 15, 16, 17, 34, 35, 53})
 """Atomic numbers a ligand may hold: H B C N O F Si P S Cl Se Br I."""
@@ -45,7 +50,8 @@ class Ligand:
 def prepare_ligand(mol: Chem.Mol | None, *, ph: float | None = None) -> Ligand | str:
     """Prepare a molecule, sanitised or not, for docking.
 
-    Of a salt or mixture the largest fragment is kept.  With ``ph=None`` the protonation is the
+    Of a salt or mixture the compound is kept (`moldiff.chem.salts`); hydrogens that the file left
+    out are added.  With ``ph=None`` the protonation is the
     input's; with 7.4 the rules of `moldiff.chem.protonate` decide.
 
     Returns
@@ -66,23 +72,90 @@ def prepare_ligand(mol: Chem.Mol | None, *, ph: float | None = None) -> Ligand |
         return "empty molecule"
     name = mol.GetProp("_Name").strip() if mol.HasProp("_Name") else ""
     with quiet():
-        clean = _sanitised(mol)
+        if _bondless(mol):
+            return "atoms without bonds: give the ligand as SDF, MOL2 or SMILES"
+        typed = with_charges_of_types(mol)
+        clean = _sanitised(typed)
         if isinstance(clean, str):
             return clean
-        clean, notes = _largest(clean)
+        if clean.GetNumHeavyAtoms() == 1 and _radicals(clean):
+            return "a bare atom with unpaired electrons is no molecule"
+        clean, notes = _complete(clean, bare=typed is not mol)
+        chosen = compound(clean)
+        if isinstance(chosen, str):
+            return chosen
+        clean, notes = chosen[0], [*notes, *chosen[1]]
         reason = _refusal(clean)
         if reason is not None:
             return reason
+        notes += _radicals(clean)
         if ph is not None:
             clean = protonate(clean)
-        unspecified = [
-            s
-            for s in Chem.FindPotentialStereo(clean)
-            if s.specified == Chem.StereoSpecified.Unspecified
-        ]
-    if unspecified:
-        notes.append(f"{len(unspecified)} unspecified stereo centres or bonds: conformers choose")
+        notes += _stereo(clean)
     return Ligand(clean, name, tuple(notes))
+
+
+def _bondless(mol: Chem.Mol) -> bool:
+    """Whether these are the atoms of a molecule without its bonds, as XYZ files have them."""
+    carbon = any(atom.GetAtomicNum() == 6 for atom in mol.GetAtoms())
+    return bool(mol.GetNumConformers() and mol.GetNumAtoms() > 1 and carbon) and (
+        mol.GetNumBonds() == 0
+    )
+
+
+def _complete(mol: Chem.Mol, *, bare: bool) -> tuple[Chem.Mol, list[str]]:
+    """Add hydrogens that a file left out, and say so; a lone radical is taken for one.
+
+    A ``bare`` molecule has room for all its hydrogens already.
+    """
+    if bare:
+        count = sum(atom.GetTotalNumHs() for atom in mol.GetAtoms())
+        return mol, [_added(mol, count)] if count else []
+    open_shell = [atom for atom in mol.GetAtoms() if atom.GetNumRadicalElectrons()]
+    electrons = [atom.GetNumRadicalElectrons() for atom in open_shell]
+    if sum(electrons) < _SOME and max(electrons, default=0) < _SOME - 1:
+        return mol, []
+    copy = Chem.RWMol(mol)
+    for atom in open_shell:
+        filled = copy.GetAtomWithIdx(atom.GetIdx())
+        filled.SetNoImplicit(False)
+        filled.SetNumRadicalElectrons(0)
+    Chem.SanitizeMol(copy)
+    added = sum(copy.GetAtomWithIdx(a.GetIdx()).GetNumImplicitHs() for a in open_shell)
+    return copy.GetMol(), [_added(copy, added)]
+
+
+def _added(mol: Chem.Mol, count: int) -> str:
+    smiles = Chem.MolToSmiles(Chem.RemoveHs(mol))
+    return f"hydrogens that the input lacked were added, {count} of them: {smiles} is docked"
+
+
+def _radicals(mol: Chem.Mol) -> list[str]:
+    """Notes on unpaired electrons, which docking does not know."""
+    found = [
+        f"{atom.GetSymbol()}{atom.GetIdx() + 1}"
+        for atom in mol.GetAtoms()
+        if atom.GetNumRadicalElectrons()
+    ]
+    told = f"a radical, unpaired electrons on {', '.join(found)}: docked as it is; check the input"
+    return [told] if found else []
+
+
+def _stereo(mol: Chem.Mol) -> list[str]:
+    """Notes on stereochemistry that is open."""
+    notes = []
+    count = len(open_stereo(mol))
+    if count:
+        notes.append(
+            f"{count} stereo centres or bonds are unspecified: the poses mix isomers, each "
+            "record's SMILES says which; --enumerate-stereo docks each on its own"
+        )
+    if racemic(mol):
+        notes.append(
+            "marked as a racemate, or as one enantiomer of unknown configuration: docked as drawn; "
+            "--enumerate-stereo docks both"
+        )
+    return notes
 
 
 def _sanitised(mol: Chem.Mol) -> Chem.Mol | str:
@@ -116,16 +189,6 @@ def _charge_crowded_nitrogen(mol: Chem.Mol) -> None:
             single = all(b.GetBondType() == Chem.BondType.SINGLE for b in atom.GetBonds())
             if single and atom.GetDegree() == 4:
                 atom.SetFormalCharge(1)
-
-
-def _largest(mol: Chem.Mol) -> tuple[Chem.Mol, list[str]]:
-    fragments = Chem.GetMolFrags(mol, asMols=True, sanitizeFrags=False)
-    if len(fragments) == 1:
-        return mol, []
-    kept = max(fragments, key=lambda f: (f.GetNumHeavyAtoms(), f.GetNumAtoms()))
-    Chem.SanitizeMol(kept)
-    others = [Chem.MolToSmiles(f) for f in fragments if f is not kept]
-    return kept, [f"largest of {len(fragments)} fragments kept, left out: {', '.join(others)}"]
 
 
 def _refusal(mol: Chem.Mol) -> str | None:

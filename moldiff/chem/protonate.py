@@ -56,12 +56,17 @@ RULES: tuple[Rule, ...] = (
 def protonate(mol: Chem.Mol) -> Chem.Mol:
     """Return a sanitised molecule in its state at pH 7.4; heavy atoms keep order and positions.
 
-    Hydrogens written as atoms become implicit, as their number changes.
+    Hydrogens written as atoms become implicit, as their number changes; so do isotopes of hydrogen
+    on other atoms than carbon, which water exchanges.
     """
     from rdkit.Chem.MolStandardize import rdMolStandardize
 
     with quiet():
-        result = Chem.RWMol(rdMolStandardize.Uncharger().uncharge(Chem.RemoveHs(mol)))
+        plain = Chem.Mol(mol)
+        for atom in plain.GetAtoms():
+            if atom.GetAtomicNum() == 1 and any(n.GetAtomicNum() != 6 for n in atom.GetNeighbors()):
+                atom.SetIsotope(0)
+        result = Chem.RWMol(rdMolStandardize.Uncharger().uncharge(Chem.RemoveHs(plain)))
         Chem.SanitizeMol(result)
         for rule, query in _queries():
             while (site := _first(result, rule, query)) is not None:

@@ -1,93 +1,174 @@
-"""Is the stereochemistry of a part, as its coordinates show it, that of a molecule which has it?
+"""Stereochemistry that a molecule leaves open: what of it makes isomers, and which one a pose is.
 
-Hands and sides are compared by coordinates, not by labels: R and S depend on what is bonded
-elsewhere.
+RDKit's list of potential stereo is longer than what chemists call isomers: it has the corners of
+cubane, the bridgeheads of quinuclidine, azides, amidines and amine nitrogens, none of which can be
+had in two forms.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice, product
 
-import numpy as np
-import numpy.typing as npt
 from rdkit import Chem
+from rdkit.Chem import rdMolDescriptors
 
 from moldiff.chem.quiet import quiet
 
-__all__ = ["same_stereo"]
+__all__ = [
+    "MAX_ISOMERS",
+    "OpenStereo",
+    "isomer_smiles",
+    "isomers",
+    "open_stereo",
+    "racemic",
+    "smiles_of",
+]
 
-Array = npt.NDArray[np.float64]
+MAX_ISOMERS = 32
+"""Isomers that `isomers` yields at most."""
 
-
-def same_stereo(part: Chem.Mol, whole: Chem.Mol, match: Mapping[int, int]) -> bool | None:
-    """Return whether all stereocentres and double bonds are the same; None if there are none.
-
-    Parameters
-    ----------
-    part:
-        With coordinates and, where it has them, hydrogens; kekulised or not.
-    whole:
-        With coordinates.
-    match:
-        Heavy atom of the part -> atom of the molecule.  Of the other neighbours of a centre, the
-        one of the molecule stands for the one of the part.
-    """
-    signs = list(_signs(part, whole, match))
-    return all(signs) if signs else None
+_TAGS = (Chem.ChiralType.CHI_TETRAHEDRAL_CW, Chem.ChiralType.CHI_TETRAHEDRAL_CCW)
+_BONDS = (Chem.BondStereo.STEREOCIS, Chem.BondStereo.STEREOTRANS)
+_MIXED = (Chem.StereoGroupType.STEREO_AND, Chem.StereoGroupType.STEREO_OR)
 
 
-def _signs(part: Chem.Mol, whole: Chem.Mol, match: Mapping[int, int]) -> Iterator[bool]:
+@dataclass(frozen=True)
+class OpenStereo:
+    """What is not specified: centres (atoms), and double bonds with one atom on either side."""
+
+    centres: tuple[int, ...]
+    bonds: tuple[tuple[int, int, int], ...]
+
+    def __len__(self) -> int:
+        return len(self.centres) + len(self.bonds)
+
+
+def open_stereo(mol: Chem.Mol) -> OpenStereo:
+    """Return the stereo centres and bonds of a sanitised molecule that are not specified."""
+    centres: list[int] = []
+    bonds: list[tuple[int, int, int]] = []
     with quiet():
-        perceived = Chem.Mol(part)
-        Chem.SanitizeMol(perceived)
-        Chem.AssignStereochemistryFrom3D(perceived)
-        elements = list(Chem.FindPotentialStereo(perceived))
-    old, new = (mol.GetConformer().GetPositions() for mol in (part, whole))
-    for element in elements:
-        if element.specified != Chem.StereoSpecified.Specified:
+        independent = {
+            atom for atom, _ in Chem.FindMolChiralCenters(mol, includeUnassigned=True, force=True)
+        }
+        bridges: list[int] = []
+        rdMolDescriptors.CalcNumBridgeheadAtoms(mol, bridges)
+        for found in Chem.FindPotentialStereo(mol):
+            if found.specified == Chem.StereoSpecified.Specified:
+                continue
+            if found.type == Chem.StereoType.Atom_Tetrahedral:
+                atom = mol.GetAtomWithIdx(found.centeredOn)
+                if _two_forms(atom, found.centeredOn in independent, set(bridges)):
+                    centres.append(found.centeredOn)
+            elif found.type == Chem.StereoType.Bond_Double:
+                bond = mol.GetBondWithIdx(found.centeredOn)
+                if _two_sides(bond):
+                    bonds.append((found.centeredOn, *_controlling(bond, found)))
+    return OpenStereo(tuple(centres), tuple(bonds))
+
+
+def _two_forms(atom: Chem.Atom, independent: bool, bridges: set[int]) -> bool:
+    """Whether a potential centre can be had in two forms."""
+    if atom.GetAtomicNum() == 7 and atom.GetFormalCharge() == 0:
+        return False  # inverts
+    # A centre only by its ring's symmetry: cis and trans on a ring, but no corner of a cage.
+    rings = atom.GetOwningMol().GetRingInfo().NumAtomRings(atom.GetIdx())
+    return independent or (rings < 3 and atom.GetIdx() not in bridges)
+
+
+def _two_sides(bond: Chem.Bond) -> bool:
+    """Whether a potential stereo bond has two forms that do not turn into each other."""
+    for atom, other in (
+        (bond.GetBeginAtom(), bond.GetEndAtom()),
+        (bond.GetEndAtom(), bond.GetBeginAtom()),
+    ):
+        double = sum(b.GetBondType() == Chem.BondType.DOUBLE for b in atom.GetBonds())
+        if double > 1:
+            return False  # azides, diazo compounds, cumulenes
+        if atom.GetAtomicNum() != 7 or other.GetAtomicNum() != 6:
             continue
-        about = [int(a) for a in element.controllingAtoms if a < part.GetNumAtoms()]
-        if element.type == Chem.StereoType.Atom_Tetrahedral:
-            centre = int(element.centeredOn)
-            pairs = _pairs(whole, match, centre, about)[:3]
-            if len(pairs) == 3:
-                before, after = ([pair[k] for pair in pairs] for k in (0, 1))
-                yield _hand(old, centre, before) == _hand(new, match[centre], after)
-        elif element.type == Chem.StereoType.Bond_Double:
-            bond = part.GetBondWithIdx(int(element.centeredOn))
-            ends = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
-            sides = [
-                _pairs(whole, match, end, [a for a in about if part.GetBondBetweenAtoms(end, a)])
-                for end in ends
-            ]
-            if all(sides):
-                (a, b), (c, d) = sides[0][0], sides[1][0]
-                there = match[ends[0]], match[ends[1]]
-                yield _one_side(old, ends, (a, c)) == _one_side(new, there, (b, d))
+        if atom.GetTotalNumHs(includeNeighbors=True):
+            return False  # imines of ammonia
+        oxime = any(n.GetAtomicNum() in (7, 8) for n in atom.GetNeighbors())
+        beside = [n for n in other.GetNeighbors() if n.GetIdx() != atom.GetIdx()]
+        amidine = any(n.GetAtomicNum() == 7 for n in beside)
+        if amidine and not oxime:
+            return False  # amidines and guanidines change places by their tautomers
+    return True
 
 
-def _pairs(
-    whole: Chem.Mol, match: Mapping[int, int], centre: int, about: list[int]
-) -> list[tuple[int, int]]:
-    """Neighbours of a centre in the part and in the molecule."""
-    if centre not in match:
-        return []
-    neighbours = {a.GetIdx() for a in whole.GetAtomWithIdx(match[centre]).GetNeighbors()}
-    pairs = [(a, match[a]) for a in about if a in match]
-    left = [a for a in about if a not in match]
-    others = sorted(neighbours - set(match.values()))
-    return pairs + ([(left[0], others[0])] if len(left) == len(others) == 1 else [])
+def _controlling(bond: Chem.Bond, found: Chem.StereoInfo) -> tuple[int, int]:
+    """One neighbour of either end, that cis and trans refer to."""
+    known = [int(i) for i in found.controllingAtoms]
+    ends = (bond.GetBeginAtom(), bond.GetEndAtom())
+    sides = [
+        next(n.GetIdx() for n in end.GetNeighbors() if n.GetIdx() in known and n.GetIdx() != o)
+        for end, o in zip(ends, (ends[1].GetIdx(), ends[0].GetIdx()), strict=True)
+    ]
+    return sides[0], sides[1]
 
 
-def _hand(x: Array, centre: int, atoms: list[int]) -> bool:
-    a, b, c = (x[atom] - x[centre] for atom in atoms)
-    return bool(np.dot(a, np.cross(b, c)) > 0)
+def racemic(mol: Chem.Mol) -> bool:
+    """Whether centres are marked as "and" or "or": a racemate, or one enantiomer, unknown which."""
+    return any(group.GetGroupType() in _MIXED for group in mol.GetStereoGroups())
 
 
-def _one_side(x: Array, ends: tuple[int, int], atoms: tuple[int, int]) -> bool:
-    """Whether two substituents of a double bond are on one side of it."""
-    axis = x[ends[1]] - x[ends[0]]
-    axis = axis / np.linalg.norm(axis)
-    first, second = (x[atom] - x[end] for atom, end in zip(atoms, ends, strict=True))
-    first, second = (v - np.dot(v, axis) * axis for v in (first, second))
-    return bool(np.dot(first, second) > 0)
+def smiles_of(mol: Chem.Mol) -> str:
+    """Return the canonical SMILES of a sanitised molecule, its hydrogens implied."""
+    with quiet():
+        return str(Chem.MolToSmiles(Chem.RemoveHs(mol)))
+
+
+def isomer_smiles(mol: Chem.Mol) -> str:
+    """Return the SMILES of a molecule with the stereochemistry of its first conformer."""
+    with quiet():
+        copy = Chem.Mol(mol)
+        Chem.AssignStereochemistryFrom3D(copy)
+    return smiles_of(copy)
+
+
+def isomers(mol: Chem.Mol, limit: int = MAX_ISOMERS) -> list[Chem.Mol]:
+    """Return the isomers that a sanitised molecule leaves open, at most ``limit``; else itself.
+
+    Groups of centres marked "and" or "or" are inverted as a whole.  Coordinates are dropped: they
+    are those of one of them.
+    """
+    distinct: dict[str, Chem.Mol] = {}
+    with quiet():
+        for isomer in islice(_variants(mol), 8 * limit):
+            distinct.setdefault(Chem.MolToSmiles(isomer), isomer)
+            if len(distinct) == limit:
+                break
+    return list(distinct.values()) if len(distinct) > 1 else [mol]
+
+
+def _variants(mol: Chem.Mol) -> Iterator[Chem.Mol]:
+    """Every combination of the open centres, bonds and groups."""
+    found = open_stereo(mol)
+    groups = [
+        [atom.GetIdx() for atom in group.GetAtoms()]
+        for group in mol.GetStereoGroups()
+        if group.GetGroupType() in _MIXED
+    ]
+    for choice in product((0, 1), repeat=len(found) + len(groups)):
+        copy = Chem.RWMol(mol)
+        copy.SetStereoGroups([])
+        if copy.GetNumConformers():
+            copy.RemoveAllConformers()
+        places = iter(choice)
+        for centre in found.centres:
+            copy.GetAtomWithIdx(centre).SetChiralTag(_TAGS[next(places)])
+        for index, first, second in found.bonds:
+            bond = copy.GetBondWithIdx(index)
+            bond.SetBondDir(Chem.BondDir.NONE)
+            bond.SetStereoAtoms(first, second)
+            bond.SetStereo(_BONDS[next(places)])
+        for group in groups:
+            if next(places):
+                for atom in group:
+                    copy.GetAtomWithIdx(atom).InvertChirality()
+        Chem.SetDoubleBondNeighborDirections(copy)
+        Chem.AssignStereochemistry(copy, cleanIt=True, force=True)
+        yield copy.GetMol()

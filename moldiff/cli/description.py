@@ -65,6 +65,8 @@ def describe_complexes(store: ComplexStore) -> None:
         **{f"  {reason}": count for reason, count in meta["rejected"].items()},
     }
     table(pairs(values))
+    if meta["rejected"]:
+        remark(f"Each rejected complex with its reason: {store.path / 'rejected.csv'}")
 
 
 def describe_backbones(store: BackboneStore) -> None:

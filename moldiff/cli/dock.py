@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "moldiff dock --receptor 1abc.pdb --ligand ligand.sdf --pocket-ligand crystal.sdf",
+    "moldiff dock --receptor 1abc.cif --ligand b.sdf --pocket-ligand A:301",
     "moldiff dock --receptor 1abc.cif --ligand 'CC(=O)Nc1ccc(O)cc1' --center 12.5,-3,40.1",
     "moldiff dock --receptor 1abc.pdb --ligand a.sdf --residues A:123,A:145 --ph 7.4 -o poses.sdf",
     "moldiff dock --receptor 1abc.pdb --ligand a.sdf --autobox --require A:611:hbond",
@@ -57,11 +58,16 @@ def command(
     ] = None,
     ligands: Annotated[
         Path | None,
-        typer.Option("--ligands", help="Many ligands: .csv with a column smiles, .sdf, .smi."),
+        typer.Option(
+            "--ligands", help="Many ligands: .csv or .tsv with a column smiles, .sdf, .smi."
+        ),
     ] = None,
     pocket_ligand: Annotated[
-        Path | None,
-        typer.Option(help="The pocket is where this molecule is: .sdf, .mol2 or .mol."),
+        str | None,
+        typer.Option(
+            metavar="FILE|A:301|LIG",
+            help="The pocket is where this molecule is: .sdf, .mol2, .pdb, or in the receptor.",
+        ),
     ] = None,
     center: Annotated[
         str | None, typer.Option(metavar="X,Y,Z", help="The pocket is around this point, in Å.")
@@ -80,6 +86,10 @@ def command(
     exclude: Annotated[
         str | None,
         typer.Option(metavar="NAME,A:301", help="Leave these residues out of the receptor."),
+    ] = None,
+    keep: Annotated[
+        str | None,
+        typer.Option(metavar="HOH,A:401", help="Keep these: waters, what stands in the pocket."),
     ] = None,
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Ranked poses (.sdf); a report goes beside it.")
@@ -129,6 +139,10 @@ def command(
     reference: Annotated[
         Path | None, typer.Option(help="A known pose to compare with: .sdf, .mol2.")
     ] = None,
+    enumerate_stereo: Annotated[
+        bool,
+        typer.Option("--enumerate-stereo", help="Dock each isomer that a ligand leaves open."),
+    ] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Processes for a library.")] = 1,
     precision: Precisions = Precision.float32,
     threads: Annotated[int, typer.Option(min=1, help="Threads of one operation.")] = 1,
@@ -139,12 +153,14 @@ def command(
 ) -> None:
     """Dock ligands into a pocket of a protein.
 
+    A ligand of the receptor's file that defines or fills the pocket is left out, and that is said.
     The poses are ranked and checked; each record says its energy (kcal/mol), its confidence
     and what it was made with. OUTPUT's name with .html is a page that shows them in the pocket.
 
     A library may be interrupted, even killed: the same command goes on where it was.
     """
-    _check(receptor, ligand, ligands, output, [pocket_ligand, reference])
+    marker = None if pocket_ligand is None else Path(pocket_ligand)
+    _check(receptor, ligand, ligands, output, [marker, reference])
     check_threads(threads)
     load_torch()
     from moldiff.cpu import using_threads
@@ -170,19 +186,23 @@ def command(
     known = None if reference is None else docking.read_reference(reference)
     one = None if ligand is None else docking.read_ligand(ligand)
     with using_threads(threads):
-        words = [word.strip() for word in (exclude or "").split(",") if word.strip()]
-        site = docking.site(receptor, where, exclude=words)
+        site = docking.site(receptor, where, exclude=_words(exclude), keep=_words(keep))
         for note in site.notes:
             remark(f"Note: {note}")
         page = output.with_suffix(".html") if html else None
         if one is not None:
-            _one(site, one, settings, output, page, known)
+            _one(site, one, settings, output, page, known, isomers=enumerate_stereo)
         else:
             from moldiff.docking.library.screening import LibraryRun
 
             assert ligands is not None
-            with LibraryRun.open(site, ligands, settings, output, restart=restart) as run:
+            again = {"restart": restart, "isomers": enumerate_stereo}
+            with LibraryRun.open(site, ligands, settings, output, **again) as run:
                 _many(run, jobs, threads, page, known)
+
+
+def _words(text: str | None) -> list[str]:
+    return [word.strip() for word in (text or "").split(",") if word.strip()]
 
 
 def _check(
@@ -207,7 +227,14 @@ def _check(
 
 
 def _one(
-    site: Site, one: Any, settings: Settings, output: Path, page: Path | None, known: Any
+    site: Site,
+    one: Any,
+    settings: Settings,
+    output: Path,
+    page: Path | None,
+    known: Any,
+    *,
+    isomers: bool,
 ) -> None:
     """Dock one ligand and say what came of it."""
     from moldiff.docking import api as docking
@@ -219,16 +246,17 @@ def _one(
             def progress(stage: str, done: float) -> None:
                 shown.update(line, description=stage, completed=done)
 
-            result = site.dock(one, settings, progress=progress)
+            run = site.dock_isomers if isomers else site.dock
+            result = run(one, settings, progress=progress)
     except KeyboardInterrupt:
         raise Interrupted("Interrupted: nothing was written.") from None
-    written = docking.write_result(result, output)
+    files = docking.write_result(result, output)
     if page is not None:
         docking.write_page(page, site, output, known, title=result.name)
-    for note in result.notes:
+        files.append(page)
+    for note in (note for note in result.notes if note not in site.notes):  # those were told
         remark(f"Note: {note}")
     _table_of(result, known)
-    files = [*written, *([page] if page is not None else [])]
     precision = result.provenance.get("precision")
     table(
         [
@@ -273,7 +301,6 @@ def _many(run: LibraryRun, jobs: int, threads: int, page: Path | None, known: An
         except KeyboardInterrupt:
             stopped = True
     files = run.write(page, known)
-    summary = run.summary()
     if stopped:
         raise Interrupted(
             f"Interrupted: {run.done} of {counted(run.total, 'row')} are done and safe in "
@@ -281,8 +308,13 @@ def _many(run: LibraryRun, jobs: int, threads: int, page: Path | None, known: An
         )
     table(
         [
-            *summary,
+            *run.summary(),
             ("seconds", f"{time.perf_counter() - start:.1f}"),
             ("files", ", ".join(str(path) for path in files)),
         ]
     )
+    if not any(row.energy is not None for row in run.manifest.rows.values()):
+        raise InputError(
+            f"None of the {counted(run.total, 'row')} of {run.path} could be docked.",
+            fix=f"The reasons are in {files[0]}.",
+        )

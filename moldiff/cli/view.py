@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from moldiff.cli.output import check_apart, check_output, table
+from moldiff.cli.output import check_apart, check_output, counted, remark, table
 from moldiff.cli.records import Readable
 from moldiff.errors import InputError
+
+if TYPE_CHECKING:
+    from moldiff.io import Record
+    from moldiff.protein.structure import Structure
+
+_FAR = 6.0  # Å: a pose this far from the receptor is in another frame
 
 EXAMPLES = (
     "moldiff view molecules.sdf",
@@ -97,12 +104,50 @@ def _docking(
     from moldiff.view.docking import DEFAULT_POSES, write_docking
 
     structure = read_structure(receptor)
+    notes = list(structure.notes)
     write_docking(
         target,
-        records,
+        _in_place(records, structure, notes),
         prepare_receptor(structure),
         title=f"{records.path.name} in {receptor.name}",
         reference=None if reference is None else read_reference(reference),
-        notes=structure.notes,
+        notes=notes,
         limit=limit or DEFAULT_POSES,
     )
+    for note in notes[len(structure.notes) :]:
+        remark(f"Note: {note}")
+
+
+def _in_place(records: Readable, structure: Structure, notes: list[str]) -> Iterator[Record]:
+    """Yield the records; add notes on those that are no poses in this receptor.
+
+    Raises
+    ------
+    InputError
+        At the end, if none has 3D coordinates.
+    """
+    from scipy.spatial import cKDTree
+
+    tree = cKDTree(structure.positions)
+    flat = far = 0
+    for record in records:
+        mol = record.mol
+        if mol is not None and not (mol.GetNumConformers() and mol.GetConformer().Is3D()):
+            flat += 1
+        elif mol is not None:
+            distance, _ = tree.query(mol.GetConformer().GetPositions())
+            far += int(distance.min() > _FAR)
+        yield record
+    readable = records.count - records.unreadable
+    if flat == readable:
+        raise InputError(
+            f"{records.path} holds no 3D coordinates, so there are no poses to show.",
+            fix="Dock the molecules first, or leave --receptor out to look at them.",
+        )
+    if flat:
+        notes.append(f"{flat} of {counted(readable, 'record')} have no 3D coordinates: no poses")
+    if far:
+        notes.append(
+            f"{far} of {counted(readable, 'pose')} are over {_FAR:g} Å from every atom of the "
+            "receptor: are they in the frame of another one?"
+        )

@@ -16,8 +16,10 @@ from moldiff.data.complexes import Complex
 from moldiff.data.match import match
 from moldiff.protein.tokens import atom_tokens
 
-__all__ = ["fragments", "read_complex", "read_pocket"]
+__all__ = ["LIGAND", "POCKET", "fragments", "read_complex", "read_pocket"]
 
+LIGAND, POCKET = "ligand.sdf", "pocket.pdb"
+"""The files of a complex."""
 LARGEST = 60  # heavy atoms
 CLASH = 2.2  # Å between ligand and pocket; closer atoms are bonded or misplaced
 COORDINATION = 1.6  # Å, the limit for metals
@@ -42,19 +44,12 @@ def read_complex(folder: Path, *, seed: int = 0) -> Complex | str:
 
 
 def _read(folder: Path, seed: int) -> Complex | str:
-    from rdkit import Chem
-
-    mol = Chem.MolFromMolFile(str(folder / "ligand.sdf"))
-    if mol is None:
-        return "ligand: fails to sanitise"
-    mol = Chem.RemoveHs(mol)
+    mol = _ligand(folder)
+    if isinstance(mol, str):
+        return mol
     n = mol.GetNumAtoms()
-    if not 5 <= n <= LARGEST:
-        return f"ligand: not between 5 and {LARGEST} heavy atoms"
-    if len(Chem.GetMolFrags(mol)) > 1:
-        return "ligand: several fragments"
     crystal = mol.GetConformer().GetPositions().astype(np.float32)
-    x, residues, names, numbers, keys = read_pocket(folder / "pocket.pdb")
+    x, residues, names, numbers, keys = read_pocket(folder / POCKET)
     if len(x) < 50 or "CB" not in names:
         return "pocket: C-alpha atoms only, or hardly any"
     square = ((x[:, None] - crystal) ** 2).sum(-1)
@@ -94,6 +89,33 @@ def _read(folder: Path, seed: int) -> Complex | str:
         symmetries(mol),
         fragments(keys),
     )
+
+
+def _ligand(folder: Path) -> Any:
+    """The ligand's heavy atoms, or the reason why the folder is no complex."""
+    from rdkit import Chem
+
+    for name in (LIGAND, POCKET):
+        if not (folder / name).is_file():
+            return _absent(folder, name)
+    text = (folder / LIGAND).read_text(encoding="utf-8-sig")
+    if text.count("\nM  END") > 1:
+        return f"ligand: several molecules in {LIGAND}"
+    mol = Chem.MolFromMolBlock(text)
+    if mol is None:
+        return "ligand: fails to sanitise"
+    mol = Chem.RemoveHs(mol)
+    if not 5 <= mol.GetNumAtoms() <= LARGEST:
+        return f"ligand: not between 5 and {LARGEST} heavy atoms"
+    return "ligand: several fragments" if len(Chem.GetMolFrags(mol)) > 1 else mol
+
+
+def _absent(folder: Path, name: str) -> str:
+    """The reason for a missing file, and what stands in its place."""
+    part, _, suffix = name.partition(".")
+    others = sorted(p.name for p in folder.glob(f"{part}.*")) if folder.is_dir() else []
+    found = f", but {', '.join(others[:3])}: convert it to .{suffix}" if others else ""
+    return f"{part}: no {name}{found}"
 
 
 def _conformers(mol: Any, seed: int) -> npt.NDArray[np.float32] | None:

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from moldiff.data.clusters import linked, split_clusters
-from moldiff.data.complex_files import read_complex
+from moldiff.data.complex_files import LIGAND, POCKET, read_complex
 from moldiff.data.complexes import FIELDS, SCHEMA, SPLITS, Complex, ComplexStore, columns, shape_of
 from moldiff.data.write import new_store, sha256
 from moldiff.errors import DataError, InputError
@@ -32,6 +32,7 @@ from moldiff.parallel import Progress, completed
 __all__ = ["parts_folder", "prepare_complexes"]
 
 _PART = 64
+_SHOWN = 10  # complexes in the error about a set of which none can be used
 _EXCLUDED = "excluded by request"
 
 
@@ -105,7 +106,7 @@ def parts_folder(destination: Path) -> Path:
 
 
 def _complexes(folder: Path, limit: int | None) -> list[Path]:
-    """Return the directories of a set, in the order of its index."""
+    """Return the directories of a set, in the order of its index; without one, all there are."""
     index = folder / "index.csv"
     if not folder.is_dir():
         raise InputError(f"There is no folder '{folder}'.", fix="Check the path.")
@@ -113,8 +114,8 @@ def _complexes(folder: Path, limit: int | None) -> list[Path]:
         with index.open(newline="", encoding="utf-8") as file:
             members = [folder / row["id"] for row in csv.DictReader(file) if row.get("id")]
     else:
-        members = sorted(path for path in folder.iterdir() if (path / "ligand.sdf").is_file())
-    if not members:
+        members = sorted(p for p in folder.iterdir() if p.is_dir() and p.name[:1] != ".")
+    if not any((path / LIGAND).is_file() or (path / POCKET).is_file() for path in members):
         raise InputError(
             f"'{folder}' holds no complexes.", fix="It needs ID/ligand.sdf and ID/pocket.pdb."
         )
@@ -175,7 +176,9 @@ def _write(
     """Write the store into a temporary directory, and rename it into place."""
     reasons = dict(Counter(reason for _, reason in rejected).most_common())
     if not accepted:
-        raise DataError(f"No complex can be used: {reasons}.", fix="Look at the reasons.")
+        rows = "; ".join(f"{name}: {reason}" for name, reason in rejected[:_SHOWN])
+        more = f"; and {len(rejected) - _SHOWN} more" if len(rejected) > _SHOWN else ""
+        raise DataError(f"No complex can be used. {rows}{more}.", fix="Look at the reasons.")
     clusters = linked([c.fragments for _, c in accepted])
     split = split_clusters(clusters, share=share, seed=seed)
     meta = {

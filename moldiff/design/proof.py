@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from rdkit import Chem
 
+from moldiff.chem.handedness import same_stereo
 from moldiff.chem.quiet import quiet
-from moldiff.chem.stereo import same_stereo
 from moldiff.design.scaffold import Scaffold
 
 __all__ = ["Proof", "prove"]

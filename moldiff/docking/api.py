@@ -38,6 +38,8 @@ def dock(
     autobox: bool = False,
     size: float | Sequence[float] | None = None,
     exclude: Sequence[str] = (),
+    keep: Sequence[str] = (),
+    enumerate_stereo: bool = False,
     threads: int = 1,
     progress: Progress | None = None,
     **settings: Any,
@@ -47,13 +49,17 @@ def dock(
     Parameters
     ----------
     receptor:
-        A ``.pdb`` or ``.cif`` file.
+        A ``.pdb`` or ``.cif`` file; the ligand that defines or fills the pocket is left out.
     ligand:
         A molecule file, a SMILES, or an RDKit molecule.
     pocket_ligand, center, residues, autobox, size:
         Location of the pocket, see `Where`.
     exclude:
         Groups to leave out of the receptor, such as ``"LIG"`` or ``"A:401"``.
+    keep:
+        Groups to keep: waters (``"HOH"``), additives, what stands in the pocket.
+    enumerate_stereo:
+        Dock each isomer that the ligand leaves open; every pose says which it is.
     threads:
         Threads of one operation, for the time of the call.
     progress:
@@ -72,7 +78,9 @@ def dock(
     where = Where(pocket_ligand, center, residues, autobox, size)
     molecule = read_ligand(ligand) if isinstance(ligand, str | Path) else (ligand, "ligand")
     with using_threads(threads):
-        return site(receptor, where, exclude=exclude).dock(molecule, chosen, progress=progress)
+        place = site(receptor, where, exclude=exclude, keep=keep)
+        run = place.dock_isomers if enumerate_stereo else place.dock
+        return run(molecule, chosen, progress=progress)
 
 
 def distance_text(mol: Chem.Mol, known: Chem.Mol) -> str:

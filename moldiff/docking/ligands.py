@@ -13,15 +13,17 @@ if TYPE_CHECKING:
 __all__ = ["parse_smiles", "read_ligand", "read_reference"]
 
 
-def read_ligand(text: str | Path) -> tuple[Chem.Mol, str]:
+def read_ligand(text: str | Path, option: str = "--ligand") -> tuple[Chem.Mol, str]:
     """Read the one molecule of a file, or a SMILES, with its name.
+
+    ``option`` is where the user gave it, for the errors.
 
     Raises
     ------
     InputError
         If it is neither, cannot be read, or holds several molecules.
     """
-    from moldiff.io import READABLE, molecule_stem, read_molecules
+    from moldiff.io import READABLE, identifier, molecule_stem, read_molecules
 
     path = Path(text)
     suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
@@ -30,35 +32,47 @@ def read_ligand(text: str | Path) -> tuple[Chem.Mol, str]:
         if mol is None:
             raise InputError(
                 f"The ligand {str(text)[:60]!a} is neither a file nor a valid SMILES.",
-                fix="Give a path that ends in .sdf, .mol, .mol2 or .smi, or quote the SMILES.",
+                fix=_fix(path),
             )
         return mol, "ligand"
     records = list(read_molecules(path))
     if len(records) > 1:
         raise InputError(
-            f"{path} holds {len(records)} molecules, --ligand takes one.",
-            fix="Use --ligands for many, or give a file with one.",
+            f"{path} holds {len(records)} molecules, {option} takes one.",
+            fix="Give a file with one" + (", or --ligands." if option == "--ligand" else "."),
         )
     record = records[0].with_bonds()
     if record.mol is None:
         raise InputError(
-            f"The ligand in {path} cannot be read: {record.reason}.", fix="Check what it holds."
+            f"The molecule of {option} in {path} cannot be read: {record.reason}.",
+            fix="Check what it holds.",
         )
-    return record.mol, " ".join(record.name.split()) or molecule_stem(path)
+    name = record.name or identifier(record.tags)
+    return record.mol, " ".join(name.split()) or molecule_stem(path)
 
 
-def read_reference(path: str | Path) -> Chem.Mol:
+def _fix(path: Path) -> str:
+    """What to do about a ligand that is neither a known kind of file nor a SMILES."""
+    if path.suffix.lower() in (".pdb", ".ent", ".cif", ".mmcif", ".pdbqt"):
+        return "A structure file holds no bond orders: give the ligand as SDF, MOL2 or SMILES."
+    return "Give a path that ends in .sdf, .mol, .mol2 or .smi, or quote the SMILES."
+
+
+def read_reference(path: str | Path, option: str = "--reference") -> Chem.Mol:
     """Read a known pose: a molecule with coordinates.
+
+    ``option`` is where the user gave it, for the errors.
 
     Raises
     ------
     InputError
         If the file cannot be read, or the molecule has no coordinates.
     """
-    mol, _ = read_ligand(Path(path))
+    mol, _ = read_ligand(Path(path), option)
     if not mol.GetNumConformers() or not mol.GetConformer().Is3D():
         raise InputError(
-            f"The molecule in {path} has no 3D coordinates.", fix="Give its pose as SDF or MOL2."
+            f"The molecule of {option} in {path} has no 3D coordinates.",
+            fix="Give its pose as SDF or MOL2.",
         )
     return mol
 

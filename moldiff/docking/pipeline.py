@@ -17,10 +17,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import torch
-from rdkit import Chem, rdBase
+from rdkit import rdBase
 from torch import Tensor
 
-from moldiff.chem.quiet import quiet
+from moldiff.chem.stereo import isomer_smiles, open_stereo, smiles_of
 from moldiff.docking import bundled
 from moldiff.docking.energy.exact import Energy
 from moldiff.docking.hydrogens import molecules, relax
@@ -121,13 +121,13 @@ def dock(
             measures = _measure(problem, poses, proposals, judge)
             ranked = _rank(problem, poses, measures, settings, ranking or bundled.ranking())
             docked = _poses(problem, ranked, settings)
-    notes = [*problem.notes, *unmet(docked[0].lacks)]
+    notes = [*problem.pocket.notes, *problem.notes, *unmet(docked[0].lacks)]
     if settings.posebusters:
         with clock("PoseBusters"):
             docked = _with_posebusters(problem, docked, notes)
     return DockingResult(
         name=problem.name or "ligand",
-        smiles=_smiles(problem.ligand.mol),
+        smiles=smiles_of(problem.ligand.mol),
         poses=docked,
         box=problem.box,
         proposals=origin,
@@ -250,6 +250,7 @@ def _lacks(problem: Problem, poses: Pose, settings: Settings) -> Tensor:
 def _poses(problem: Problem, ranked: _Ranked, settings: Settings) -> tuple[DockedPose, ...]:
     """Return the poses as molecules."""
     docked = []
+    mixed = bool(open_stereo(problem.ligand.mol))
     for k, placed in enumerate(molecules(problem.ligand, problem.rotors, ranked.pose)):
         mol = relax(placed)
         found = tuple(find_interactions(mol, problem.receptor))
@@ -265,6 +266,7 @@ def _poses(problem: Problem, ranked: _Ranked, settings: Settings) -> tuple[Docke
                 terms=terms,
                 interactions=found,
                 lacks=lacking(settings.require, found),
+                smiles=isomer_smiles(mol) if mixed else "",
             )
         )
     return tuple(docked)
@@ -299,8 +301,3 @@ def _provenance(problem: Problem, settings: Settings) -> dict[str, str]:
         "versions": f"RDKit {rdBase.rdkitVersion}, torch {torch.__version__}, "
         f"Python {platform.python_version()}",
     }
-
-
-def _smiles(mol: Chem.Mol) -> str:
-    with quiet():
-        return str(Chem.MolToSmiles(Chem.RemoveHs(mol)))

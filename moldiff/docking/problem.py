@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from rdkit import Chem
+from scipy.spatial.distance import pdist
 
 from moldiff.chem.conformers import Ensemble
 from moldiff.chem.conformers import conformers as embed
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Pocket", "Problem", "make_problem"]
 
+_ROOM = 10.0  # Å of a box beyond the ligand's length
 _MARGIN = 8.0  # Å around the box in which receptor atoms count
 
 
@@ -46,6 +48,8 @@ class Pocket:
         Positions and types of the receptor's atoms.
     origin:
         The source of the receptor, for the records: its file, and a digest of it.
+    notes:
+        Remarks about the receptor and the pocket for the user, a sentence each.
 
     The potentials of an atom type are computed on first use and cached.
     """
@@ -54,15 +58,22 @@ class Pocket:
     box: Box
     target: Target
     origin: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     _grids: list[Grid] = field(default_factory=list, repr=False)
 
     @staticmethod
-    def of(receptor: Receptor, box: Box, *, origin: Mapping[str, str] | None = None) -> Pocket:
+    def of(
+        receptor: Receptor,
+        box: Box,
+        *,
+        origin: Mapping[str, str] | None = None,
+        notes: Sequence[str] = (),
+    ) -> Pocket:
         """Prepare a pocket of a receptor, which may be cropped already."""
         cropped = crop(receptor, box, margin=_MARGIN)
         positions = torch.as_tensor(np.asarray(cropped.structure.positions, dtype=np.float32))
         target = Target(positions, receptor_types(cropped))
-        return Pocket(cropped, box, target, dict(origin or {}))
+        return Pocket(cropped, box, target, dict(origin or {}), tuple(notes))
 
     def grid(self, types: AtomTypes) -> Grid:
         """Return a grid with the potentials of at least these atom types."""
@@ -200,10 +211,13 @@ def make_problem(
             raise ValueError("a receptor needs a box")
         receptor = Pocket.of(receptor, box)
     start = time.process_time()
-    prepared = prepare_ligand(mol, ph=ph)
-    if isinstance(prepared, str):
-        return prepared
-    ensemble = embed(prepared.mol, count=conformers, seed=seed)
+    try:
+        prepared = prepare_ligand(mol, ph=ph)
+        if isinstance(prepared, str):
+            return prepared
+        ensemble = embed(prepared.mol, count=conformers, seed=seed)
+    except (ValueError, RuntimeError, OverflowError) as error:  # of RDKit, about odd molecules
+        return f"RDKit fails: {str(error).strip().partition(chr(10))[0][:100]}"
     if isinstance(ensemble, str):
         return ensemble
     rotors = find_rotors(ensemble.mol, ensemble.heavy)
@@ -218,8 +232,20 @@ def make_problem(
         name,
         torsions=vina_torsion_count(ensemble.mol),
         seconds={"conformers": time.process_time() - start},
-        notes=prepared.notes,
+        notes=(*prepared.notes, *_fit(ensemble, receptor.box)),
     )
+
+
+def _fit(ensemble: Ensemble, box: Box) -> list[str]:
+    """A note if the ligand is longer than the box, however it lies."""
+    spans = [float(pdist(x).max(initial=0.0)) for x in ensemble.positions]
+    longest, edge = min(spans), float(box.size.max())
+    if longest <= edge:
+        return []
+    return [
+        f"the box, {edge:g} Å at most, is shorter than the ligand, {longest:.0f} Å: no pose fits; "
+        f"give --size {longest + _ROOM:.0f}"
+    ]
 
 
 def _keys(types: AtomTypes) -> list[tuple[float, ...]]:

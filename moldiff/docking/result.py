@@ -6,8 +6,8 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from moldiff.protein.interactions import FIELDS, Interaction, by_kind
 if TYPE_CHECKING:
     from moldiff.protein.pocket import Box
 
-__all__ = ["DockedPose", "DockingResult", "check_words"]
+__all__ = ["DockedPose", "DockingResult", "check_words", "merged"]
 
 _SCHEMA = "moldiff.docking"
 
@@ -55,6 +55,8 @@ class DockedPose:
         With the receptor, by kind; see `moldiff.protein.interactions`.
     lacks:
         The required interactions that it lacks; None if nothing was required.
+    smiles:
+        The isomer that this pose is, where the ligand left some open; else empty.
     """
 
     rank: int
@@ -66,6 +68,7 @@ class DockedPose:
     terms: Mapping[str, float] = field(default_factory=dict)
     interactions: tuple[Interaction, ...] = ()
     lacks: tuple[str, ...] | None = None
+    smiles: str = ""
 
     @property
     def required(self) -> str:
@@ -99,7 +102,7 @@ class DockingResult:
     seconds:
         CPU-seconds by stage.
     notes:
-        Remarks about this docking for the user, a sentence each.
+        Remarks about receptor, pocket and ligand for the user, a sentence each.
     """
 
     name: str
@@ -126,7 +129,7 @@ class DockingResult:
             "required": pose.required,
             **by_kind(pose.interactions),
             "score": f"{pose.score:.4f}",
-            "SMILES": self.smiles,
+            "SMILES": pose.smiles or self.smiles,
             "box_center": _triple(self.box.centre),
             "box_size": _triple(self.box.size),
             "proposals": self.proposals,
@@ -164,6 +167,7 @@ class DockingResult:
             "poses": [
                 {
                     "rank": pose.rank,
+                    "smiles": pose.smiles or self.smiles,
                     "energy": round(pose.energy, 4),
                     "score": round(pose.score, 5),
                     "confidence": None if pose.confidence is None else round(pose.confidence, 4),
@@ -207,6 +211,41 @@ class DockingResult:
                     (f"{pose.rank}", f"{pose.energy:.2f}", confidence, f"{distance:.1f}", words)
                 )
         return rows
+
+
+def merged(results: Sequence[DockingResult], smiles: str, poses: int) -> DockingResult:
+    """Return the poses of several isomers of a ligand in one ranking.
+
+    Parameters
+    ----------
+    results:
+        Of each isomer, at least one.
+    smiles:
+        The ligand with its stereochemistry open.
+    poses:
+        How many to keep; the best of every isomer stays.
+    """
+    found = [(pose, result) for result in results for pose in result.poses]
+    found.sort(key=lambda item: _order(item[0]))
+    first = {id(result.best) for result in results}
+    kept = [item for k, item in enumerate(found) if k < poses or id(item[0]) in first]
+    ranked = [
+        replace(pose, rank=rank, smiles=pose.smiles or result.smiles)
+        for rank, (pose, result) in enumerate(kept, start=1)
+    ]
+    seconds: dict[str, float] = {}
+    for result in results:
+        for stage, value in result.seconds.items():
+            seconds[stage] = seconds.get(stage, 0.0) + value
+    notes = dict.fromkeys(note for result in results for note in result.notes)
+    return replace(
+        results[0], smiles=smiles, poses=tuple(ranked), seconds=seconds, notes=tuple(notes)
+    )
+
+
+def _order(pose: DockedPose) -> tuple[int, bool, float]:
+    """What sorts poses, best first: what was required, then the checks, then the score."""
+    return len(pose.lacks or ()), not pose.passes, -pose.score
 
 
 def check_words(checks: Mapping[str, bool | None]) -> str:

@@ -2,71 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from moldiff.docking.ligands import read_reference
+from moldiff.docking.where import Where, find_box, staying
 from moldiff.errors import InputError
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     from rdkit import Chem
 
     from moldiff.docking.problem import Pocket
     from moldiff.docking.result import DockingResult
     from moldiff.docking.settings import Settings
-    from moldiff.protein.pocket import Box
     from moldiff.protein.receptor import Receptor
-    from moldiff.protein.structure import Structure
 
-__all__ = ["DEFAULT_SIZE", "Progress", "Site", "Where", "site"]
+__all__ = ["Progress", "Site", "Where", "site"]
 
-#: Default edge of the box in Å.
-DEFAULT_SIZE = 25.0
-_SMALLEST, _LARGEST = 4.0, 60.0  # Å, of an edge of the box
-_FAR = 6.0  # Å: a pocket's ligand farther than this from every receptor atom is in another frame
 _RECEPTORS = (".pdb", ".ent", ".cif", ".mmcif", ".pdbqt")
 
 #: Called with the stage and the fraction of the work that is done, 0 to 1.
 Progress = Callable[[str, float], None]
-
-
-@dataclass(frozen=True)
-class Where:
-    """The location of the pocket: exactly one of the first four is set.
-
-    Attributes
-    ----------
-    ligand:
-        A file with a molecule in the pocket.
-    center:
-        A point in Å: three numbers, or ``"x,y,z"``.
-    residues:
-        Residues that line it: ``["A:123", "A:145B"]``, or one string with commas.
-    autobox:
-        Find the largest cavity.
-    size:
-        Edges of the box in Å: a number, three, or a string of them.  By default 25 Å, or large
-        enough for the residues or the cavity.
-    """
-
-    ligand: Path | str | None = None
-    center: Sequence[float] | str | None = None
-    residues: Sequence[str] | str | None = None
-    autobox: bool = False
-    size: float | Sequence[float] | str | None = None
-
-    def __post_init__(self) -> None:
-        """Raise ``InputError`` unless exactly one place is given."""
-        places = [self.ligand, self.center, self.residues, self.autobox or None]
-        if sum(value is not None for value in places) != 1:
-            options = "--pocket-ligand, --center, --residues or --autobox"
-            problem = "is not given" if not any(places) else "is given more than once"
-            raise InputError(f"The pocket {problem}.", fix=f"Give one of {options}.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,9 +82,65 @@ class Site:
             raise InputError(f"The ligand '{name}' cannot be docked: {problem}.")
         return dock(problem, settings, progress=progress)
 
+    def dock_isomers(
+        self,
+        ligand: tuple[Chem.Mol, str],
+        settings: Settings,
+        *,
+        progress: Progress | None = None,
+    ) -> DockingResult:
+        """Dock each isomer that a molecule leaves open; all poses come in one ranking.
 
-def site(receptor: str | Path, where: Where, *, exclude: Sequence[str] = ()) -> Site:
+        Raises
+        ------
+        InputError
+            If none can be docked; the error says why the first cannot.
+        """
+        from moldiff.chem.ligand import prepare_ligand
+        from moldiff.chem.stereo import MAX_ISOMERS, isomers, smiles_of
+        from moldiff.docking.requirement import unmet
+        from moldiff.docking.result import merged
+
+        mol, name = ligand
+        prepared = prepare_ligand(mol)
+        forms = [mol] if isinstance(prepared, str) else isomers(prepared.mol)
+        if len(forms) < 2 or isinstance(prepared, str):
+            return self.dock(ligand, settings, progress=progress)
+        results, problems = [], []
+        for k, form in enumerate(forms):
+
+            def part(stage: str, done: float, k: int = k) -> None:
+                if progress is not None:
+                    told = f"isomer {k + 1} of {len(forms)}, {stage}"
+                    progress(told, (k + done) / len(forms))
+
+            try:
+                results.append(self.dock((form, name), settings, progress=part))
+            except InputError as error:
+                problems.append(error)
+        if not results:
+            raise problems[0]
+        result = merged(results, smiles_of(prepared.mol), settings.poses)
+        notes = [note for note in prepared.notes if "--enumerate-stereo" not in note]
+        notes.append(f"{len(results)} of {len(forms)} isomers docked, each on its own")
+        if len(forms) == MAX_ISOMERS:
+            notes.append(f"there may be more: at most {MAX_ISOMERS} isomers are tried")
+        of_one = {note for one in results for note in unmet(one.best.lacks)}
+        kept = [note for note in result.notes if note not in of_one]
+        return replace(result, notes=(*kept, *unmet(result.best.lacks), *notes))
+
+
+def site(
+    receptor: str | Path,
+    where: Where,
+    *,
+    exclude: Sequence[str] = (),
+    keep: Sequence[str] = (),
+) -> Site:
     """Prepare a receptor and find the pocket.
+
+    The ligand that defines the box or stands in its middle is left out of the receptor, unless it
+    is in ``keep``; the notes say so.
 
     Raises
     ------
@@ -136,123 +149,20 @@ def site(receptor: str | Path, where: Where, *, exclude: Sequence[str] = ()) -> 
     """
     path = Path(receptor)
     _check_receptor(path)
-    edges = _edges(where.size)
     from moldiff.docking.problem import Pocket
-    from moldiff.protein.read import read_structure
+    from moldiff.protein.read import read_contents
     from moldiff.protein.receptor import prepare_receptor
     from moldiff.text import digest_of
 
-    reference = None if where.ligand is None else _positions(Path(where.ligand))
-    structure = read_structure(path, exclude=exclude)
-    if reference is not None:
-        _check_near(structure, reference, path, Path(str(where.ligand)))
-        structure = structure.without_overlap(reference)
+    contents = read_contents(path)
+    box, leave, notes = find_box(contents, where, exclude=exclude, keep=keep)
+    structure = contents.receptor(exclude=exclude, keep=keep, leave=leave)
     whole = prepare_receptor(structure)
-    box, notes = _box(whole, where, reference, edges)
     digest = digest_of(path)
+    told = (*whole.structure.notes, *notes, *staying(structure, box))
     origin = {"receptor": path.name, "receptor_sha256": digest}
-    pocket = Pocket.of(whole, box, origin=origin)
-    return Site(path, whole, pocket, digest, (*whole.structure.notes, *notes))
-
-
-# --- the pocket ------------------------------------------------------------------------------
-
-
-def _box(
-    receptor: Receptor,
-    where: Where,
-    reference: npt.NDArray[np.float64] | None,
-    edges: list[float] | None,
-) -> tuple[Box, list[str]]:
-    """The box, and notes on it."""
-    import numpy as np
-
-    from moldiff.protein import pocket
-
-    size = np.array(edges or [DEFAULT_SIZE], dtype=np.float32)
-    if reference is not None:
-        return pocket.Box(reference.mean(0).astype(np.float32), size), []
-    if where.center is not None:
-        return pocket.Box(np.array(_point(where.center), dtype=np.float32), size), []
-    if where.residues is not None:
-        names = where.residues
-        words = names.split(",") if isinstance(names, str) else list(names)
-        words = [word.strip() for word in words if word.strip()]
-        return pocket.box_from_residues(receptor.structure, words, edges), []
-    cavities = pocket.autobox(receptor)
-    if not cavities:
-        raise InputError(
-            "No cavity was found in the receptor.", fix="Give --center or --residues instead."
-        )
-    box = cavities[0] if edges is None else pocket.Box(cavities[0].centre, size)
-    note = f"the pocket found is at {_triple(box.centre)}, its box is {_triple(box.size)} Å"
-    others = "; ".join(_triple(other.centre) for other in cavities[1:4])
-    return box, [f"{note}; others, for --center: {others}" if others else note]
-
-
-def _edges(size: float | Sequence[float] | str | None) -> list[float] | None:
-    """Read one or three numbers as three edges in Å."""
-    if size is None:
-        return None
-    values = _numbers(size, "--size")
-    if len(values) == 1:
-        values *= 3
-    if len(values) != 3 or not all(_SMALLEST <= v <= _LARGEST for v in values):
-        raise InputError(
-            f"The box cannot have the size {size!s}.",
-            fix=f"Give one edge, or three with commas, from {_SMALLEST:g} to {_LARGEST:g} Å.",
-        )
-    return values
-
-
-def _point(center: Sequence[float] | str) -> list[float]:
-    values = _numbers(center, "--center")
-    if len(values) != 3 or not all(math.isfinite(v) and abs(v) < 1e5 for v in values):
-        raise InputError(
-            f"--center {center!s} is not a point.", fix="Give three numbers: --center 1.5,-3,20."
-        )
-    return values
-
-
-def _numbers(given: float | Sequence[float] | str, option: str) -> list[float]:
-    words: Sequence[Any]
-    if isinstance(given, str):
-        words = given.replace(",", " ").split()
-    else:
-        words = [given] if isinstance(given, int | float) else list(given)
-    try:
-        return [float(word) for word in words]
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"{option} {given!s} is not made of numbers.", fix=f"For example {option} 20,20,25."
-        ) from error
-
-
-def _positions(path: Path) -> npt.NDArray[np.float64]:
-    """Heavy atoms (n, 3) of the molecule that lies in the pocket, in Å."""
-    import numpy as np
-
-    mol = read_reference(path)
-    heavy = [atom.GetIdx() for atom in mol.GetAtoms() if atom.GetAtomicNum() > 1]
-    x = np.asarray(mol.GetConformer().GetPositions(), dtype=np.float64)[heavy]
-    if not len(x) or not np.isfinite(x).all():
-        raise InputError(
-            f"The pocket's ligand {path} has no usable coordinates.", fix="Give another file."
-        )
-    return x
-
-
-def _check_near(
-    structure: Structure, reference: npt.NDArray[np.float64], path: Path, ligand: Path
-) -> None:
-    import numpy as np
-
-    distance = np.linalg.norm(structure.positions[:, None] - reference[None], axis=-1).min()
-    if distance > _FAR:
-        raise InputError(
-            f"The pocket's ligand {ligand} is {distance:.0f} Å away from every atom of {path}.",
-            fix="Give a ligand in the frame of this receptor, or --center or --residues.",
-        )
+    pocket = Pocket.of(whole, box, origin=origin, notes=told)
+    return Site(path, whole, pocket, digest, told)
 
 
 def _check_receptor(path: Path) -> None:
@@ -264,7 +174,3 @@ def _check_receptor(path: Path) -> None:
             f"The receptor {path} has the unknown suffix '{path.suffix}'.",
             fix="Give a .pdb or .cif file (also gzipped).",
         )
-
-
-def _triple(values: Any) -> str:
-    return ",".join(f"{float(v):.1f}" for v in values)

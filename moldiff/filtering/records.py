@@ -20,6 +20,7 @@ from moldiff.chem.quiet import quiet
 from moldiff.chem.validity import canonical_smiles, sanitised
 from moldiff.io import Chunk, Record, no_molecules, read_chunks
 from moldiff.io.parse import PARSERS, Parsed
+from moldiff.io.parse_smiles import SMILES_SUFFIXES
 from moldiff.io.render import FORMATS
 from moldiff.metrics import samples
 from moldiff.parallel import Progress, completed, in_order
@@ -28,7 +29,7 @@ __all__ = ["Item", "items", "text_of"]
 
 _CHUNK = 64  # records measured at once
 #: Format that is written -> suffixes of files whose records are in it.
-_SAME = {"sdf": (".sdf", ".mol"), "smi": (".smi",)}
+_SAME = {"sdf": (".sdf", ".sd", ".mol"), "smi": SMILES_SUFFIXES}
 
 
 @dataclass(frozen=True)
@@ -142,8 +143,10 @@ def _parsed(chunk: Chunk, form: str) -> Iterator[tuple[Parsed, str]]:
     for block in chunk.blocks:
         found = list(PARSERS[chunk.suffix].parse(block.split("\n")))
         own = block + ("\n$$$$\n" if form == "sdf" else "\n")
-        # The text of a block that hides further records is not that of its first one.
-        yield from ((parsed, own if same and len(found) == 1 else "") for parsed in found)
+        # The text of a block that hides further records is not that of its first one, and a row
+        # behind the names of its columns is none without them.
+        alone = len(found) == 1 and not (form == "smi" and "\n" in block)
+        yield from ((parsed, own if same and alone else "") for parsed in found)
     if chunk.damage is not None:
         yield Parsed(None, "", chunk.damage), ""
 

@@ -7,6 +7,7 @@ suffix) is an `InputError`.  Writing is atomic: the target appears complete or n
 
 from __future__ import annotations
 
+from moldiff.io.identifier import identifier
 from moldiff.io.read import (
     READABLE,
     Chunk,
@@ -24,6 +25,7 @@ __all__ = [
     "Chunk",
     "Record",
     "Writer",
+    "identifier",
     "molecule_stem",
     "no_molecules",
     "read_chunks",

@@ -9,20 +9,28 @@ what it quotes of the file is ASCII, so that no control code reaches a terminal.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rdkit import Chem
 
 from moldiff.chem.quiet import quiet
+from moldiff.chem.tripos import sybyl
 from moldiff.io.parse_json import parse_json
-from moldiff.io.parse_smiles import parse_smiles, parse_table, smiles_blocks, table_blocks
+from moldiff.io.parse_smiles import (
+    SMILES_SUFFIXES,
+    parse_smiles,
+    smiles_blocks,
+    table_blocks,
+)
 from moldiff.io.parse_xyz import parse_xyz, xyz_blocks
 from moldiff.io.parsed import Parsed, checked
 
 __all__ = ["PARSERS", "Parsed", "Parser"]
 
 _MAX_LINES = 1_000_000
+_COUNTS = re.compile(r" V[23]000\s*$")
 
 Block = list[str]
 
@@ -64,15 +72,28 @@ def _sdf(block: Block) -> Iterator[Parsed]:
     except (ValueError, RuntimeError):
         mol = None
     yield checked(mol, name, _sdf_problem(block[:end]) if mol is None else "", tags)
-    for _ in ends[1:]:
-        yield Parsed(None, "", "a record without its $$$$ line hides in the one before")
+    for last in ends[1:]:
+        if not _in_field(block, last):
+            yield Parsed(None, "", "a record without its $$$$ line hides in the one before")
+
+
+def _in_field(block: Sequence[str], last: int) -> bool:
+    """Whether the mol block that ends on a line is the value of a data field."""
+    counts = next((k for k in range(last, 3, -1) if _COUNTS.search(block[k])), 0)
+    return counts > 3 and block[counts - 4].startswith(">")
 
 
 def _sdf_tags(lines: Sequence[str]) -> dict[str, str]:
     tags: dict[str, str] = {}
     key: str | None = None
-    for line in lines:
-        if line.startswith(">") and "<" in line:
+    whole = 0  # lines up to here are a mol block, which has blank lines of its own
+    for k, line in enumerate(lines):
+        if k < whole and key is not None:
+            tags[key] = f"{tags[key]}\n{line}"
+        elif line.startswith(">") and "<" in line:
+            ends = (n for n in range(k + 1, len(lines)) if lines[n].startswith("M  END"))
+            if _COUNTS.search("".join(lines[k + 4 : k + 5])):
+                whole = next(ends, k) + 1
             key = line[line.index("<") + 1 : line.rindex(">")]
             tags[key] = ""
         elif not line.strip():
@@ -122,19 +143,24 @@ def _mol2(block: Block) -> Iterator[Parsed]:
     name = block[1].strip() if len(block) > 1 else ""
     try:
         with quiet():
-            mol = Chem.MolFromMol2Block("\n".join(block) + "\n", sanitize=False, removeHs=False)
+            text = "\n".join(sybyl(block)) + "\n"
+            mol = Chem.MolFromMol2Block(text, sanitize=False, removeHs=False)
     except (ValueError, RuntimeError):
         mol = None
     yield checked(mol, name, "RDKit cannot parse the MOL2 block", {})
 
 
+_SMILES = Parser(smiles_blocks, parse_smiles)
+_TABLE = Parser(table_blocks, parse_smiles)
+
 #: Suffix -> parser.
 PARSERS: dict[str, Parser] = {
     ".sdf": Parser(_sdf_blocks, _sdf),
+    ".sd": Parser(_sdf_blocks, _sdf),
     ".mol": Parser(_sdf_blocks, _sdf),
     ".mol2": Parser(_mol2_blocks, _mol2),
     ".xyz": Parser(xyz_blocks, parse_xyz),
-    ".smi": Parser(smiles_blocks, parse_smiles),
-    ".csv": Parser(table_blocks, parse_table),
+    **dict.fromkeys(SMILES_SUFFIXES, _SMILES),
+    **dict.fromkeys((".csv", ".tsv", ".tab"), _TABLE),
     ".json": Parser(lambda lines: iter([list(lines)]), parse_json),  # read as a whole
 }

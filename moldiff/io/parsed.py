@@ -24,12 +24,16 @@ _CHARGE = re.compile(r"[+-]?\d{1,3}")
 
 @dataclass(frozen=True)
 class Parsed:
-    """A record before it knows its file: a molecule, or None and the reason."""
+    """A record before it knows its file: a molecule, or None and the reason.
+
+    ``cells`` are all columns of a table's row, with those of the SMILES and the name.
+    """
 
     mol: Chem.Mol | None
     name: str = ""
     reason: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    cells: Mapping[str, str] = field(default_factory=dict)
 
     def with_bonds(self, charge: int | None = 0) -> Parsed:
         """Infer the bonds of a molecule without any; without a molecule where that fails.

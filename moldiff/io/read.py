@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO
 
 from rdkit import Chem
 
@@ -29,6 +29,7 @@ __all__ = [
 #: Suffixes that can be read; each also with ``.gz`` behind it.
 READABLE = tuple(PARSERS)
 
+_WINDOWS = "moldiff.windows"
 _LINE_LIMIT = 1 << 20
 _CHARACTERS = 1 << 24  # of a chunk, unless a single record is longer
 
@@ -51,6 +52,8 @@ class Record:
         Position in the file, from 0, broken records counted.
     tags:
         The data fields of the record.
+    cells:
+        All columns of a table's row as written, with those of the SMILES and the name; else empty.
     """
 
     mol: Chem.Mol | None
@@ -59,6 +62,7 @@ class Record:
     source: str
     index: int
     tags: dict[str, str] = field(default_factory=dict)
+    cells: dict[str, str] = field(default_factory=dict)
 
     @property
     def charge(self) -> int | None:
@@ -142,9 +146,9 @@ def read_molecules(path: str | Path, *, dummies: bool = False) -> Iterator[Recor
     Any of them may be gzipped (``.sdf.gz``).  SDF is read without sanitising and with its
     hydrogens; XYZ (one or many frames) gives atoms and coordinates without bonds, which
     `Record.with_bonds` infers; SMILES gives molecules without coordinates, with the hydrogens the
-    string implies as atoms; CSV is a table with a column "smiles", and the other columns are its
-    data fields.  Records with dummy atoms (attachment points) have no molecule unless ``dummies``
-    may be.
+    string implies as atoms; a table (``.csv``, ``.tsv``) has a column "smiles", and the other
+    columns are its data fields.  Text is UTF-8, UTF-16 or of the Windows code page.  Records with
+    dummy atoms (attachment points) have no molecule unless ``dummies`` may be.
 
     Raises
     ------
@@ -200,9 +204,8 @@ def _records(path: Path, chunks: Iterator[Chunk], dummies: bool) -> Iterator[Rec
     index = 0
     for chunk in chunks:
         for parsed in chunk.parse(dummies=dummies):
-            yield Record(
-                parsed.mol, parsed.name, parsed.reason, str(path), index, dict(parsed.tags)
-            )
+            tags, cells = dict(parsed.tags), dict(parsed.cells)
+            yield Record(parsed.mol, parsed.name, parsed.reason, str(path), index, tags, cells)
             index += 1
     if index == 0:
         raise no_molecules(path)
@@ -239,16 +242,27 @@ def _chunks(path: Path, suffix: str, gzipped: bool, records: int) -> Iterator[Ch
         raise InputError(f"{path} cannot be read: {error.what}", fix=error.fix) from None
 
 
-def _lines(raw: BinaryIO, gzipped: bool) -> Iterator[str]:
-    """Lines without their ends, whatever the newlines; bytes that are no text are replaced."""
+def _lines(raw: io.BufferedReader, gzipped: bool) -> Iterator[str]:
+    """Lines without their ends, whatever the newlines, and without NUL, which is no text."""
     binary = gzip.GzipFile(fileobj=raw) if gzipped else raw
-    text = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="replace", newline=None)
+    wide = binary.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    encoding, errors = ("utf-16", "replace") if wide else ("utf-8-sig", _WINDOWS)
+    text = io.TextIOWrapper(binary, encoding=encoding, errors=errors, newline=None)
     try:
         while line := text.readline(_LINE_LIMIT):
-            yield line.rstrip("\n")
+            yield line.rstrip("\n").replace("\0", "")
     finally:
         if not raw.closed:
             text.detach()  # otherwise it would close the file, whose place is asked for
+
+
+def _windows(error: UnicodeError) -> tuple[str, int]:
+    """Decode bytes that are not UTF-8 as the Windows code page."""
+    assert isinstance(error, UnicodeDecodeError)
+    return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
+
+
+codecs.register_error(_WINDOWS, _windows)
 
 
 def _unreadable(path: Path, error: OSError) -> InputError:

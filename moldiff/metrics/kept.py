@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from rdkit import Chem
 
+from moldiff.chem.handedness import same_stereo
 from moldiff.chem.quiet import quiet
-from moldiff.chem.stereo import same_stereo
 from moldiff.chem.validity import sanitised
 from moldiff.errors import InputError
 from moldiff.geometry.arrays import superposed_rmsd

@@ -61,7 +61,29 @@ for _symbol, _radius in {
 
 # Two-letter elements that stand inside larger groups; elsewhere a letter in the first of the four
 # columns of the name is only trusted where the group is one atom.
-_IN_GROUPS = ("BR", "CL", "FE", "ZN", "MG", "CU", "MN", "MO", "NI", "RU", "AL", "BE", "AS", "SE")
+_IN_GROUPS = (
+    *("BR", "CL", "FE", "ZN", "MG", "CU", "MN", "MO", "NI", "RU", "AL", "BE", "AS", "SE"),
+    *("PT", "AU", "AG"),
+)
+# Of these the column does not matter: a symbol, or a symbol with a number, is that element.  Not
+# "NA", "CA", "CD", "CO", "HG", which are also a nitrogen, carbons and a hydrogen with a letter.
+_EXACT = ("BR", "CL", "FE", "ZN", "MG", "CU", "MN", "MO", "SE", "SI")
+# Ions as CHARMM and Amber call them: residue -> element.
+_IONS = {
+    "SOD": "NA",
+    "POT": "K",
+    "CLA": "CL",
+    "CAL": "CA",
+    "CES": "CS",
+    "LIT": "LI",
+    "RUB": "RB",
+    "BAR": "BA",
+    "CAD": "CD",
+    "CIO": "CS",
+    "IP": "NA",
+    "IM": "CL",
+}
+_COBALT = ("B12", "COB", "CNC", "COY")
 _POLYMER_LETTERS = "HCNOPS"
 
 
@@ -85,7 +107,14 @@ def guess_element(name: str, residue: str, *, polymer: bool) -> str:
         if name.strip().upper() == "SE":
             return "SE"
         return stripped[0] if stripped[0] in (*_POLYMER_LETTERS, "D") else ""
-    if stripped in NUMBERS and stripped == re.sub(r"[^A-Z]", "", residue.upper()):
+    group = re.sub(r"[^A-Z]", "", residue.upper())
+    if stripped in NUMBERS and stripped == group:
+        return stripped
+    if stripped in (group, _IONS.get(group)) and group in _IONS:
+        return _IONS[group]
+    if stripped in _EXACT:
+        return stripped
+    if stripped == "CO" and residue.strip().upper() in _COBALT:
         return stripped
     two = stripped[:2]
     if two in _IN_GROUPS and not name.startswith(" "):

@@ -59,7 +59,8 @@ def _kind(name: str, atoms: set[str], linked: set[str], element: int, *, hetero:
         if kind in linked and complete:
             return kind
         # HETATM: a complete one that is bonded to no other is no part of a chain; a cap is.
-        if upper in table and not (hetero and complete):
+        # UNK without a backbone is how some programs call a ligand.
+        if upper in table and not (hetero and complete) and (upper != "UNK" or complete):
             return kind
     return "cofactor"
 

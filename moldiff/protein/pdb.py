@@ -7,6 +7,8 @@ import re
 import numpy as np
 import numpy.typing as npt
 
+from moldiff.errors import InputError
+from moldiff.protein.columns import aligned, names_and_chains, wide_chains
 from moldiff.protein.elements import NUMBERS, guess_element
 from moldiff.protein.records import Missing, Records
 from moldiff.protein.residues import AMINO_ACIDS, NUCLEOTIDES
@@ -14,13 +16,14 @@ from moldiff.protein.residues import AMINO_ACIDS, NUCLEOTIDES
 __all__ = ["parse_pdb"]
 
 _WIDTH = 80
+_FEW, _SHARE = 5, 0.05  # damaged lines: so many, and such a share of all, are too many to go on
 _MISSING = re.compile(
     rb"^REMARK 465 +(?:\d+ +)?([A-Z0-9]{1,3}) (.) +(-?\d+)([A-Za-z]?)\s*$", re.MULTILINE
 )
 
 
 def parse_pdb(
-    content: bytes, *, elements: bool = True
+    content: bytes, *, elements: bool = True, where: str = "the file"
 ) -> tuple[Records, tuple[Missing, ...], list[str]]:
     """Read the atoms of a PDB file.
 
@@ -30,34 +33,51 @@ def parse_pdb(
         The file; any line ending, lines of any length.
     elements:
         Whether columns 77-78 hold elements (in PDBQT files they hold atom types).
+    where:
+        Name of the file, for the error.
 
     Returns
     -------
     records, missing, notes:
         The atoms of all models, the residues of REMARK 465, and what was odd.
+
+    Raises
+    ------
+    InputError
+        More than one atom line in twenty is damaged.
     """
-    lines, model = _atom_lines(content)
+    given, model = _atom_lines(content)
+    lines = [aligned(line) for line in given]
+    moved = [line for line, mended in zip(given, lines, strict=True) if line is not mended]
     table = _table(lines)
     positions = np.stack([_floats(_column(table, k, k + 8)) for k in (30, 38, 46)], axis=1)
-    number = _residue_numbers(_column(table, 22, 26))
+    chain, digits, wide = wide_chains(_text(table, 21, 22), _column(table, 22, 26))
+    number, insertion = _numbers(digits, _text(table, 26, 27))
     good = np.isfinite(positions).all(axis=1) & (np.abs(positions) < 1e5).all(axis=1)
     good &= number != _UNREADABLE
-    notes = []
+    notes = [_shown(moved, "atom lines with moved columns read")] if moved else []
     if not good.all():
-        first = lines[int(np.argmin(good))].decode("ascii", "replace").strip()
-        notes.append(f"{(~good).sum()} damaged atom lines left out, the first: {first[:54]!r}")
+        damaged = [line for line, fine in zip(given, good.tolist(), strict=True) if not fine]
+        notes.append(_shown(damaged, "damaged atom lines left out"))
+        if len(damaged) > _FEW and len(damaged) > _SHARE * len(given):
+            raise InputError(
+                f"{where} is damaged: {notes[-1]} of {len(given)}.",
+                fix="Check that the columns follow the PDB format, or download the entry again.",
+            )
     table, positions, number = table[good], positions[good], number[good]
     occupancy = _floats(_column(table, 54, 60))
-    residue = _text(table, 17, 20)
+    residue, chain, told = names_and_chains(_text(table, 17, 20), _text(table, 20, 21), chain[good])
+    notes += wide + told
+    chain = _segments(table, chain, notes)
     records = Records(
         model=model[good],
         hetero=_text(table, 0, 6) == "HETATM",
         names=_text(table, 12, 16),
         altloc=_text(table, 16, 17),
         residue=residue,
-        chain=_text(table, 21, 22),
+        chain=chain,
         number=number,
-        insertion=_text(table, 26, 27),
+        insertion=insertion[good],
         positions=positions.astype(np.float32),
         occupancy=np.where(np.isfinite(occupancy), occupancy, 1.0).astype(np.float32),
         numbers=_elements(table, residue, elements=elements),
@@ -65,12 +85,42 @@ def parse_pdb(
     return records, _missing(content), notes
 
 
+def _shown(lines: list[bytes], what: str) -> str:
+    """A note on lines: how many, and the first."""
+    first = lines[0].decode("ascii", "replace").strip()
+    return f"{len(lines)} {what}, the first: {first[:54]!r}"
+
+
+def _segments(
+    table: npt.NDArray[np.uint8], chain: npt.NDArray[np.str_], notes: list[str]
+) -> npt.NDArray[np.str_]:
+    """The segments of columns 73-76 in place of blank chains, where there are several."""
+    segment = _text(table, 72, 76)
+    names = np.unique(segment[segment != ""])
+    if (chain != "").any() or len(names) < 2 or (segment == "").any():
+        return chain
+    notes.append(f"chains are blank, segments stand for them: {', '.join(names[:8].tolist())}")
+    return segment
+
+
+def _numbers(
+    column: npt.NDArray[np.bytes_], insertion: npt.NDArray[np.str_]
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.str_]]:
+    """Residue numbers and insertion codes; a digit in place of a code belongs to the number."""
+    number = _residue_numbers(column)
+    long = np.array([code.isdigit() for code in insertion.tolist()], dtype=bool)
+    long &= number != _UNREADABLE
+    digits = np.where(long, insertion, "0").astype(np.int32)
+    return np.where(long, number * 10 + digits, number), np.where(long, "", insertion)
+
+
 def _atom_lines(content: bytes) -> tuple[list[bytes], npt.NDArray[np.int32]]:
     """Return the atom lines and the model, counted from 1, of each."""
     lines: list[bytes] = []
     model: list[int] = []
     current, used = 1, False
-    for line in content.splitlines():
+    for row in content.splitlines():
+        line = row.lstrip(b" \t")
         if line.startswith((b"ATOM", b"HETATM")):
             lines.append(line)
             model.append(current)

@@ -15,6 +15,7 @@ from scipy.spatial import cKDTree
 from moldiff.errors import InputError
 from moldiff.protein.cavity import find_cavities
 from moldiff.protein.receptor import Receptor
+from moldiff.protein.selection import named
 from moldiff.protein.structure import Residue, Structure
 
 if TYPE_CHECKING:
@@ -143,9 +144,12 @@ def box_from_residues(
 def _find(structure: Structure, text: str) -> int:
     """Index of a residue given as text."""
     match = _RESIDUE.match(text.strip())
+    if match is None and len(group := named(structure.residues, text)) == 1:
+        return group[0]
     if match is None:
         raise InputError(
-            f"{text!r} is no residue.", fix="Write chain:number, e.g. A:123 or A:123B."
+            f"{text!r} is no residue of the receptor, or several.",
+            fix="Write chain:number, e.g. A:123 or A:123B.",
         )
     chains = list(dict.fromkeys(residue.chain for residue in structure.residues))
     chain = match["chain"]
@@ -189,6 +193,12 @@ def check_box(structure: Structure, box: Box) -> None:
         return
     distance, index = cKDTree(structure.positions).query(box.centre)
     residue = structure.residues[structure.residue[int(index)]]
+    if distance < _AROUND:
+        raise InputError(
+            f"The box of {_numbers(box.size)} Å is too small: the nearest atom of the receptor, of "
+            f"{residue}, is {float(distance):.0f} Å from its centre.",
+            fix="Give a larger --size; 20 to 30 Å suit most.",
+        )
     middle = structure.positions.mean(axis=0)
     raise InputError(
         f"The box of {_numbers(box.size)} Å about {_numbers(np.round(box.centre, 1))} holds no "
@@ -213,13 +223,14 @@ def crop(receptor: Receptor, box: Box, margin: float = 8.0) -> Receptor:
     return receptor.subset(used[structure.residue])
 
 
-def autobox(receptor: Receptor, limit: int = 10) -> list[Box]:
+def autobox(receptor: Receptor | Structure, limit: int = 10) -> list[Box]:
     """Return boxes of 22.5 to 25 Å about the receptor's cavities, the most buried volume first.
 
     Waters do not fill cavities.  The list is empty if the receptor has no cavity (a peptide).
     """
-    solid = ~receptor.structure.of_kind("water")
-    cavities = find_cavities(receptor.structure.positions[solid], limit=limit)
+    structure = receptor.structure if isinstance(receptor, Receptor) else receptor
+    solid = ~structure.of_kind("water")
+    cavities = find_cavities(structure.positions[solid], limit=limit)
     return [
         Box(cavity.centre, np.where(cavity.extent > _WIDE, _SIZE, _SMALL)) for cavity in cavities
     ]

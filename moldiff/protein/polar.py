@@ -14,7 +14,9 @@ the geometry of the heavy atoms:
 - Nitrogen with three neighbours donates if it is pyramidal (a protonated tertiary amine).
 - Sulphur does neither, as in X-Score (Wang, Lai & Wang 2002) and Vina.
 
-Plain histidines get the tautomer their surroundings ask for, see `histidines`.
+Hydrogens in the file come before tables and rules: what carries one donates.  Where a file has
+those that always are there, what carries none does not donate.  Histidines whose nitrogens have no
+hydrogen in the file, and no name that tells, get the tautomer their surroundings ask for.
 """
 
 from __future__ import annotations
@@ -27,7 +29,15 @@ from scipy.spatial import cKDTree
 
 from moldiff.protein.bonds import Bonds
 from moldiff.protein.elements import METALS
-from moldiff.protein.residues import BASES, DONORS, HISTIDINES, TEMPLATES, standard_name
+from moldiff.protein.protons import Protons, read_protons
+from moldiff.protein.residues import (
+    BASES,
+    DONORS,
+    HISTIDINES,
+    TEMPLATES,
+    protonation,
+    standard_name,
+)
 from moldiff.protein.structure import Structure
 
 __all__ = ["Polar", "find_polar"]
@@ -54,6 +64,7 @@ def find_polar(structure: Structure, bonds: Bonds) -> Polar:
     donors: dict[int, str] = {}
     rings: dict[int, dict[str, int]] = {}
     degree = bonds.degree
+    file = read_protons(structure)
     for atom in np.flatnonzero(np.isin(structure.numbers, (_NITROGEN, _OXYGEN))).tolist():
         number, name = int(structure.residue[atom]), structure.names[atom]
         residue = structure.residues[number]
@@ -64,17 +75,18 @@ def find_polar(structure: Structure, bonds: Bonds) -> Polar:
         if standing is None:
             rule = _oxygen if structure.numbers[atom] == _OXYGEN else _nitrogen
             standing = rule(structure, bonds, atom)
+        standing = file.decide(atom, standing, int(degree[atom]))
         if standing == "acceptor":
             acceptor[atom] = True
         elif standing:
             donors[atom] = standing
-    notes = _histidines(structure, rings, donors, acceptor)
-    return Polar(acceptor, donors, notes)
+    notes = _histidines(structure, rings, donors, acceptor, file)
+    return Polar(acceptor, donors, (*notes, *file.notes(donors)))
 
 
 def _from_tables(residue: str, kind: str, name: str, degree: int) -> str | None:
     """Standing of an atom of a standard residue; "" if it does not donate, None if unknown."""
-    standard = standard_name(residue) in TEMPLATES
+    residue, standard = protonation(residue), standard_name(residue) in TEMPLATES
     if kind == "protein" and name == "N" and standard:
         if residue == "PRO":
             return ""  # also where the residue before it is missing
@@ -163,8 +175,11 @@ def _histidines(
     rings: dict[int, dict[str, int]],
     donors: dict[int, str],
     acceptor: npt.NDArray[np.bool_],
+    file: Protons,
 ) -> tuple[str, ...]:
     """Protonate the histidines, in place; return how many of each kind as a note.
+
+    Hydrogens in the file decide, then the residue's name, then the surroundings.
 
     Every nitrogen counts the atoms a hydrogen would point at: acceptors that do not donate for
     it, donors that do not accept against it, metals decide against it.  The better one carries
@@ -173,12 +188,15 @@ def _histidines(
     if not rings:
         return ()
     kinds = {"ND1": 0, "NE2": 0, "ND1 NE2": 0}
+    sources = {"the file's hydrogens": 0, "their names": 0, "their hydrogen bonds": 0}
     tree = cKDTree(structure.positions)
     charge = acceptor.astype(np.int8)
     charge[list(donors)] -= 1
     for number, ring in rings.items():
-        name = structure.residues[number].name
-        protonated = HISTIDINES.get(name)
+        named = HISTIDINES.get(protonation(structure.residues[number].name))
+        given = tuple(n for n, atom in sorted(ring.items()) if file.count[atom])
+        protonated = given or named
+        sources[[*sources][0 if given else 1 if named else 2]] += 1
         if protonated is None:
             scores = {n: _score(structure, tree, charge, atom) for n, atom in ring.items()}
             best = max(scores, key=lambda n: (scores[n], n == "NE2"))
@@ -190,7 +208,8 @@ def _histidines(
                 donors[atom] = "plane"
         kinds[" ".join(protonated)] += 1
     text = ", ".join(f"{count} with H on {k.replace(' ', ' and ')}" for k, count in kinds.items())
-    return (f"histidines by their hydrogen bonds: {text}",)
+    by = ", ".join(f"{count} by {source}" for source, count in sources.items() if count)
+    return (f"histidines: {text}; decided {by}",)
 
 
 def _score(structure: Structure, tree: cKDTree, charge: npt.NDArray[np.int8], atom: int) -> float:

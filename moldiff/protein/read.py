@@ -3,26 +3,90 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
 from moldiff.errors import InputError
 from moldiff.protein.conformation import listed, one_conformation
+from moldiff.protein.elements import SYMBOLS
 from moldiff.protein.kinds import classify
 from moldiff.protein.mmcif import parse_mmcif
 from moldiff.protein.pdb import parse_pdb
-from moldiff.protein.records import Records, read_bytes, sniff
-from moldiff.protein.residues import ADDITIVES, STANDARD_BASES, TEMPLATES
+from moldiff.protein.records import Missing, Records, read_bytes, sniff
+from moldiff.protein.residues import ADDITIVES
+from moldiff.protein.selection import select
 from moldiff.protein.structure import POLYMERS, Residue, Structure
 from moldiff.protein.survey import survey
 
-__all__ = ["read_structure"]
+_BONDED = 1.35  # Å, of a hydrogen; S-H is the longest
+_HALOGENS, _HALIDES = (9, 17, 35, 53), ("F", "CL", "BR", "I", "IOD", "CLA", "IM")
 
-_STANDARD = STANDARD_BASES | set(TEMPLATES)
+__all__ = ["Contents", "read_contents", "read_structure"]
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """One model of a structure file in one conformation, before anything is left out.
+
+    Attributes
+    ----------
+    path:
+        The file.
+    structure:
+        All heavy atoms, waters and additives too; its notes are about the reading.
+    occupancy:
+        (m,) of these atoms.
+    missing:
+        The residues that the file itself lists as missing.
+    """
+
+    path: Path
+    structure: Structure
+    occupancy: npt.NDArray[np.float32]
+    missing: tuple[Missing, ...]
+
+    def receptor(
+        self,
+        *,
+        waters: bool = False,
+        additives: bool = False,
+        exclude: Sequence[str] = (),
+        keep: Sequence[str] = (),
+        leave: Mapping[int, str] = MappingProxyType({}),
+    ) -> Structure:
+        """Return the atoms of the receptor; the notes say what was left out and what was kept.
+
+        Parameters
+        ----------
+        waters, additives, exclude, keep:
+            See `read_structure`.
+        leave:
+            Further residues to leave out, and why: the ligand that defines the pocket.
+
+        Raises
+        ------
+        InputError
+            What is to be left out or kept is not there, or nothing else is.
+        """
+        notes = list(self.structure.notes)
+        residues = self.structure.residues
+        chosen = {i for text in keep for i in select(residues, text, "keep")}
+        leave = {i: why for i, why in leave.items() if i not in chosen}
+        kept = _kept(self.structure, waters, additives, exclude, chosen, leave, notes)
+        atoms = kept[self.structure.residue]
+        if not atoms.any():
+            raise InputError(
+                f"Nothing of the receptor file {self.path} is left: {'; '.join(notes)}.",
+                fix="Give the structure of the protein, or keep more (waters, additives, exclude).",
+            )
+        structure = self.structure.subset(atoms)
+        notes += survey(structure, self.occupancy[atoms], self.missing)
+        return replace(structure, notes=tuple(notes))
 
 
 def read_structure(
@@ -32,10 +96,11 @@ def read_structure(
     waters: bool = False,
     additives: bool = False,
     exclude: Sequence[str] = (),
+    keep: Sequence[str] = (),
 ) -> Structure:
     """Read the receptor of a docking from a PDB or mmCIF file, gzipped or not.
 
-    The format is told from the content.  Hydrogens (and deuterium) are left out.
+    The format is told from the content.  Hydrogens (and deuterium) stand apart from the atoms.
 
     Parameters
     ----------
@@ -51,46 +116,48 @@ def read_structure(
         Groups to leave out, e.g. the ligand of the crystal: by name (``"LIG"``; not for
         the standard residues), as ``"A:401"`` (chain:number with insertion code), or a whole
         chain, ``"B:"``.
+    keep:
+        Groups, waters or additives to keep whatever else says, named alike: ``"HOH"``.
 
     Raises
     ------
     InputError
-        No readable structure, no such model, or something to exclude that is not there.
+        No readable structure, no such model, or something to exclude or keep that is not there.
     """
+    contents = read_contents(path, model=model)
+    return contents.receptor(waters=waters, additives=additives, exclude=exclude, keep=keep)
+
+
+def read_contents(path: str | Path, *, model: int = 1) -> Contents:
+    """Read all that a structure file holds of one model; see `read_structure`."""
     path = Path(path)
     content = read_bytes(path)
     if sniff(content, path) == "cif":
         records, missing, notes = parse_mmcif(content, str(path))
     else:
         types = path.name.lower().removesuffix(".gz").endswith(".pdbqt")
-        records, missing, notes = parse_pdb(content, elements=not types)
+        records, missing, notes = parse_pdb(content, elements=not types, where=str(path))
     if not len(records):
         raise InputError(
             f"No atom of the receptor file {path} could be read: {'; '.join(notes)}.",
             fix="Check that the columns follow the PDB format, or download the entry again.",
         )
     records = _one_model(records, model, path, notes)
+    light = records.take(records.numbers == 1)
     records = _heavy(records, path, notes)
     records, residue, chosen = one_conformation(records)
-    notes += chosen
-    residues = tuple(Residue(*key, kind=kind) for key, kind in classify(records, residue))
-    keep = _kept(residues, waters=waters, additives=additives, exclude=exclude, notes=notes)
     structure = Structure(
         positions=records.positions,
         numbers=records.numbers,
         names=tuple(records.names.tolist()),
         residue=residue,
-        residues=residues,
+        residues=tuple(Residue(*key, kind=kind) for key, kind in classify(records, residue)),
+        notes=(*notes, *chosen),
     )
-    atoms = keep[residue]
-    if not atoms.any():
-        raise InputError(
-            f"Nothing of the receptor file {path} is left: {'; '.join(notes)}.",
-            fix="Give the structure of the protein, or keep more (waters, additives, exclude).",
-        )
-    structure, occupancy = structure.subset(atoms), records.occupancy[atoms]
-    notes += survey(structure, occupancy, missing)
-    return replace(structure, notes=tuple(notes))
+    hydrogens, parents = _hydrogens(light, records)
+    structure = replace(structure, hydrogens=hydrogens, hydrogen_parent=parents)
+    structure = replace(structure, notes=(*structure.notes, *_lone(structure)))
+    return Contents(path, structure, records.occupancy, missing)
 
 
 def _one_model(records: Records, model: int, path: Path, notes: list[str]) -> Records:
@@ -128,35 +195,63 @@ def _heavy(records: Records, path: Path, notes: list[str]) -> Records:
     return records.take(heavy)
 
 
+def _hydrogens(
+    light: Records, heavy: Records
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    """The hydrogens (h, 3) of a file and the atoms (h,) they are bonded to; each name once."""
+    from scipy.spatial import cKDTree
+
+    if not len(light):
+        return light.positions.reshape(0, 3), np.zeros(0, dtype=np.int64)
+    far, parent = cKDTree(heavy.positions).query(light.positions)
+    seen: set[tuple[int, str]] = set()
+    rows = []
+    for row in np.flatnonzero(far < _BONDED).tolist():
+        key = (int(parent[row]), str(light.names[row]))
+        if key not in seen:
+            rows.append(row)
+            seen.add(key)
+    order = sorted(rows, key=lambda row: int(parent[row]))
+    return light.positions[order], parent[order].astype(np.int64)
+
+
+def _lone(structure: Structure) -> list[str]:
+    """A note on single atoms that are no known ion: what they were read as may be wrong."""
+    size = np.bincount(structure.residue, minlength=len(structure.residues))
+    found = [
+        f"{residue} (as {SYMBOLS[structure.numbers[structure.residue == i][0]]})"
+        for i, residue in enumerate(structure.residues)
+        if size[i] == 1 and residue.kind == "cofactor" and not _additive(residue, structure, i)
+    ]
+    return [f"single atoms that are no known ion: {listed(found)}"] if found else []
+
+
 def _kept(
-    residues: Sequence[Residue],
-    *,
+    structure: Structure,
     waters: bool,
     additives: bool,
     exclude: Sequence[str],
+    chosen: Collection[int],
+    leave: Mapping[int, str],
     notes: list[str],
 ) -> npt.NDArray[np.bool_]:
-    """Which residues stay; what goes and what of the groups stays is noted."""
-    excluded = _excluded(residues, exclude)
+    """Which residues stay, (k,); what goes and what of the groups stays is noted."""
+    residues = structure.residues
+    index = np.arange(len(residues))
+    excluded = np.isin(index, [i for text in exclude for i in select(residues, text, "leave out")])
     water = np.array([r.kind == "water" for r in residues], dtype=bool)
-    polymer = np.array([r.kind in POLYMERS for r in residues], dtype=bool)
-    additive = np.array([r.name in ADDITIVES for r in residues], dtype=bool) & ~polymer & ~water
-    gone = {
-        "left out as asked": excluded,
-        "waters left out": water & ~excluded if not waters else np.zeros_like(water),
-        "additives left out": additive & ~excluded if not additives else np.zeros_like(water),
-    }
-    keep = ~np.logical_or.reduce(list(gone.values()))
+    additive = np.array([_additive(r, structure, i) for i, r in enumerate(residues)], dtype=bool)
+    gone = {"left out as asked": excluded}
+    for why in dict.fromkeys(leave.values()):
+        gone[f"left out, {why}"] = np.isin(index, [i for i, w in leave.items() if w == why])
+    gone["waters left out"] = water & (not waters) & ~np.isin(index, list(chosen))
+    gone["additives left out"] = additive & (not additives) & ~np.isin(index, list(chosen))
+    keep = np.ones(len(residues), dtype=bool)
     for what, mask in gone.items():
-        if not mask.any():
-            continue
-        members = [r for r, hit in zip(residues, mask, strict=True) if hit]
-        names = [f"{name} x{count}" for name, count in Counter(r.name for r in members).items()]
-        if what == "waters left out":
-            names = [str(len(members))]
-        elif len(members) <= 8:
-            names = [str(r) for r in members]
-        notes.append(f"{what}: {listed(names)}")
+        members = [r for r, hit in zip(residues, mask & keep, strict=True) if hit]
+        keep &= ~mask
+        if members:
+            notes.append(f"{what}: {_told(members, count=what == 'waters left out')}")
     for kind, what in (
         ("metal", "metal ions"),
         ("cofactor", "groups (cofactors, ligands, sugars)"),
@@ -164,31 +259,27 @@ def _kept(
         names = [str(r) for r, kept in zip(residues, keep, strict=True) if kept and r.kind == kind]
         if names:
             notes.append(f"{what} kept as part of the receptor: {listed(names)}")
+    if water[keep].any():
+        notes.append(f"waters kept as part of the receptor: {water[keep].sum()}")
     return keep
 
 
-def _excluded(residues: Sequence[Residue], exclude: Sequence[str]) -> npt.NDArray[np.bool_]:
-    """Which residues the user's list names; InputError for an entry that names none."""
-    result = np.zeros(len(residues), dtype=bool)
-    for entry in exclude:
-        wanted = entry.strip()
-        chain, colon, number = wanted.partition(":")
-        if colon and number:
-            hit = [f"{r.chain}:{r.number}{r.insertion}" == wanted for r in residues]
-        elif colon:
-            hit = [r.chain == chain for r in residues]
-        else:
-            hit = [
-                r.name.upper() == wanted.upper()
-                and (r.kind not in POLYMERS or r.name not in _STANDARD)
-                for r in residues
-            ]
-        if not any(hit):
-            groups = [str(r) for r in residues if r.kind in ("cofactor", "metal")]
-            raise InputError(
-                f"The receptor has no group {entry!r} to leave out.",
-                fix="Give a name (LIG), chain:number (A:401) or a chain (B:); the groups there "
-                f"are: {listed(groups, 20) or 'none'}.",
-            )
-        result |= np.array(hit, dtype=bool)
-    return result
+def _additive(residue: Residue, structure: Structure, index: int) -> bool:
+    """Whether a group is there for the sake of the experiment: a buffer, a halide."""
+    if residue.kind in (*POLYMERS, "water"):
+        return False
+    if residue.name in ADDITIVES:
+        return True
+    if residue.name.strip("+-0123456789").upper() not in _HALIDES:
+        return False
+    numbers = structure.numbers[structure.residue == index]
+    return len(numbers) == 1 and int(numbers[0]) in _HALOGENS
+
+
+def _told(members: Sequence[Residue], *, count: bool) -> str:
+    """Residues for a note: their number, all of a few, or how many of each name."""
+    if count:
+        return f"{len(members)}"
+    if len(members) <= 8:
+        return ", ".join(map(str, members))
+    return listed([f"{name} x{n}" for name, n in Counter(r.name for r in members).items()])

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from moldiff.protein.bonds import find_bonds
+from moldiff.protein.bonds import Bonds, find_bonds
 from moldiff.protein.elements import METALS
 from moldiff.protein.hydrogens import place_hydrogens
-from moldiff.protein.polar import find_polar
+from moldiff.protein.polar import Polar, find_polar
 from moldiff.protein.structure import Structure
 
 __all__ = ["Receptor", "prepare_receptor"]
@@ -66,6 +66,20 @@ class Receptor:
         )
 
 
+def _hydrogens(
+    structure: Structure, bonds: Bonds, polar: Polar
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    """Positions (h, 3) and parents (h,): those of the file, and placed ones where it has none."""
+    given = np.isin(structure.hydrogen_parent, list(polar.donors))
+    there = set(structure.hydrogen_parent[given].tolist())
+    others = {atom: standing for atom, standing in polar.donors.items() if atom not in there}
+    placed, parents = place_hydrogens(structure, bonds, others, polar.acceptor)
+    positions = np.concatenate((structure.hydrogens[given], placed))
+    parents = np.concatenate((structure.hydrogen_parent[given], parents))
+    order = np.argsort(parents, kind="stable")
+    return positions[order].astype(np.float32), parents[order].astype(np.int64)
+
+
 def prepare_receptor(structure: Structure) -> Receptor:
     """Type the atoms of a structure and place its polar hydrogens.
 
@@ -80,7 +94,7 @@ def prepare_receptor(structure: Structure) -> Receptor:
     donor[list(polar.donors)] = True
     carbon = numbers == _CARBON
     hydrophobic = (carbon & ~bonds.any_neighbour(~carbon)) | np.isin(numbers, _HALOGENS)
-    hydrogens, parents = place_hydrogens(structure, bonds, polar.donors, polar.acceptor)
+    hydrogens, parents = _hydrogens(structure, bonds, polar)
     return Receptor(
         structure=replace(structure, notes=(*structure.notes, *polar.notes)),
         donor=donor,

@@ -7,6 +7,7 @@ while here every atom line stands for itself and what cannot be read is counted 
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import re
 import zlib
@@ -88,7 +89,15 @@ def read_bytes(path: Path) -> bytes:
         content = _unpacked(content, path)
     if not content.strip():
         raise InputError(f"The receptor file {path} is empty.", fix=_HOW)
+    content = _utf8(content)
     return content if b"\n" in content else content.replace(b"\r", b"\n")
+
+
+def _utf8(content: bytes) -> bytes:
+    """The content without the mark of its encoding, and in UTF-8 if that is UTF-16."""
+    if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return content.decode("utf-16", "replace").encode()
+    return content.removeprefix(codecs.BOM_UTF8)
 
 
 def _unpacked(content: bytes, path: Path) -> bytes:
@@ -106,7 +115,7 @@ def sniff(content: bytes, path: Path) -> str:
     """Return "cif" or "pdb" by what the file contains; InputError says what else it is."""
     if re.search(rb"^_atom_site\.", content, re.M):
         return "cif"
-    if re.search(rb"^(ATOM|HETATM)", content, re.M):
+    if re.search(rb"^[ \t]*(ATOM|HETATM)", content, re.M):
         return "pdb"
     if content.lstrip().startswith(b"data_"):
         raise InputError(

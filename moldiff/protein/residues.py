@@ -14,11 +14,13 @@ __all__ = [
     "BACKBONE",
     "BASES",
     "DONORS",
+    "FOUR_LETTERS",
     "HISTIDINES",
     "NUCLEOTIDES",
     "STANDARD_BASES",
     "TEMPLATES",
     "WATERS",
+    "protonation",
     "standard_name",
 ]
 
@@ -54,23 +56,45 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
 
 # Force-field names of protonation states -> the name whose atoms they have.
 _ALIASES = {
-    **dict.fromkeys(("HID", "HIE", "HIP", "HSD", "HSE", "HSP", "HISD", "HISE"), "HIS"),
-    **dict.fromkeys(("CYX", "CYM", "CYS2"), "CYS"),
+    **dict.fromkeys(("HID", "HIE", "HIP"), "HIS"),
+    **dict.fromkeys(("CYX", "CYM"), "CYS"),
     "ASH": "ASP",
     "GLH": "GLU",
     "LYN": "LYS",
     "ARN": "ARG",
 }
+# Names of CHARMM, GROMOS, OPLS and Amber -> Amber's name of the same protonation state.
+_STATES = {
+    **dict.fromkeys(("HSD", "HISD", "HISA"), "HID"),
+    **dict.fromkeys(("HSE", "HISE", "HISB"), "HIE"),
+    **dict.fromkeys(("HSP", "HISP", "HISH"), "HIP"),
+    **dict.fromkeys(("ASPP", "ASPH"), "ASH"),
+    **dict.fromkeys(("GLUP", "GLUH"), "GLH"),
+    **dict.fromkeys(("LSN", "LYSN"), "LYN"),
+    **dict.fromkeys(("CYS2", "CYSS", "CYSX"), "CYX"),
+    "LYSH": "LYS",
+    "LYP": "LYS",
+    "CYSH": "CYS",
+    "ARGN": "ARN",
+}
+# Amber's residues at the ends of chains: NALA, CALA.
+_ENDS = {f"{end}{name}": name for end in "NC" for name in (*TEMPLATES, *_ALIASES) if name != "MSE"}
+
+
+def protonation(name: str) -> str:
+    """Return Amber's name of the state that a residue's name tells (``ASPP`` -> ``ASH``)."""
+    return _STATES.get(name) or _ENDS.get(name, name)
 
 
 def standard_name(name: str) -> str:
     """Return the name of the amino acid a force-field name stands for (``HID`` -> ``HIS``)."""
-    return _ALIASES.get(name, name)
+    state = protonation(name)
+    return _ALIASES.get(state, state)
 
 
 AMINO_ACIDS = (
     {name.strip() for name in protein_letters_3to1_extended}
-    | set(_ALIASES)
+    | {*_ALIASES, *_STATES, *_ENDS}
     | set(TEMPLATES)
     | {"ACE", "NME", "NH2", "HCX", "TOH", "SEC", "PYL", "UNK", "ASX", "GLX"}
 )
@@ -79,6 +103,13 @@ NUCLEOTIDES = {name.strip() for name in nucleic_letters_3to1_extended} | {
     *("ADE", "CYT", "GUA", "THY", "URA", "RA", "RC", "RG", "RU", "A3", "A5", "C3", "C5"),
 }
 WATERS = {"HOH", "WAT", "DOD", "H2O", "TIP", "TIP3", "TIP4", "TP3", "SOL", "SPC", "MTO"}
+WATERS |= {"TIP5", "TP4", "TP5", "T3P", "T4P", "SPCE", "OPC", "D2O", "HO4", "TP3M"}
+#: Names of four letters, which the PDB format has no column for.
+FOUR_LETTERS = (
+    {name for name in (*_STATES, *_ENDS, *WATERS) if len(name) == 4}
+    | set("POPC POPE POPG POPS DOPC DOPE DOPG DPPC DMPC DLPC DSPC DPPE CHL1 PALM CYSP".split())
+    | {"ZN2+", "CA2+", "MG2+", "FE2+", "FE3+", "CU2+", "MN2+", "CU1+"}
+)
 
 #: Buffers, salts, precipitants, cryoprotectants, detergents, halides and unknown atoms: there
 #: for the sake of the experiment.  Left out of a receptor unless asked for.
@@ -115,11 +146,11 @@ DONORS: dict[tuple[str, str], str] = {
     for entry in entries.split()
 }
 
-#: The protonated nitrogens a histidine's name stands for; plain HIS is decided by geometry.
+#: The protonated nitrogens that a histidine's state stands for; plain HIS is decided otherwise.
 HISTIDINES: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("HID", "HSD", "HISD"), ("ND1",)),
-    **dict.fromkeys(("HIE", "HSE", "HISE"), ("NE2",)),
-    **dict.fromkeys(("HIP", "HSP"), ("ND1", "NE2")),
+    "HID": ("ND1",),
+    "HIE": ("NE2",),
+    "HIP": ("ND1", "NE2"),
 }
 
 _BASE_SITES = {

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-
-from moldiff.protein.conformation import listed
 
 __all__ = ["KINDS", "POLYMERS", "Residue", "Structure"]
 
@@ -52,6 +49,9 @@ class Structure:
         The residues in the order of the file.
     notes:
         What was chosen, left out or is missing: sentences for the user.
+    hydrogens, hydrogen_parent:
+        (h, 3) float32 positions of the hydrogens that the file has, in Å, and the (h,) atom each
+        is bonded to.
     """
 
     positions: npt.NDArray[np.float32]
@@ -60,6 +60,12 @@ class Structure:
     residue: npt.NDArray[np.int32]
     residues: tuple[Residue, ...]
     notes: tuple[str, ...] = ()
+    hydrogens: npt.NDArray[np.float32] = field(
+        default_factory=lambda: np.zeros((0, 3), dtype=np.float32)
+    )
+    hydrogen_parent: npt.NDArray[np.int64] = field(
+        default_factory=lambda: np.zeros(0, dtype=np.int64)
+    )
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -68,7 +74,11 @@ class Structure:
         """Return the atoms of a mask (m,) and the residues they belong to."""
         mask = np.asarray(mask, dtype=bool)
         used, residue = np.unique(self.residue[mask], return_inverse=True)
+        carried = mask[self.hydrogen_parent]
+        place = np.cumsum(mask) - 1
         return Structure(
+            hydrogens=self.hydrogens[carried],
+            hydrogen_parent=place[self.hydrogen_parent[carried]].astype(np.int64),
             positions=self.positions[mask],
             numbers=self.numbers[mask],
             names=tuple(self.names[i] for i in np.flatnonzero(mask)),
@@ -80,23 +90,3 @@ class Structure:
     def of_kind(self, *kinds: str) -> npt.NDArray[np.bool_]:
         """Return which atoms (m,) belong to residues of these kinds."""
         return np.array([r.kind in kinds for r in self.residues], dtype=bool)[self.residue]
-
-    def without_overlap(
-        self, positions: npt.NDArray[np.floating[Any]], distance: float = 1.2
-    ) -> Structure:
-        """Leave out the groups a reference ligand (n, 3) in Å lies on: the ligand itself.
-
-        Only cofactors, metals and waters are left out, never parts of a polymer: those of which
-        an atom is nearer than ``distance`` to an atom of the ligand.
-        """
-        from scipy.spatial import cKDTree
-
-        near, _ = cKDTree(np.asarray(positions, dtype=float)).query(self.positions)
-        groups = set(self.residue[(near < distance) & self.of_kind(*KINDS[2:])].tolist())
-        if not groups:
-            return self
-        note = "left out, the reference ligand lies on it: " + listed(
-            [str(self.residues[i]) for i in sorted(groups)]
-        )
-        kept = self.subset(~np.isin(self.residue, list(groups)))
-        return replace(kept, notes=(*self.notes, note))

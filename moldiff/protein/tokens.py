@@ -13,19 +13,11 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from moldiff.protein.residues import BACKBONE, TEMPLATES
+from moldiff.protein.residues import BACKBONE, TEMPLATES, standard_name
 
 __all__ = ["NAMED", "SITE_PARTS", "TOKENS", "atom_tokens"]
 
-# Names force fields give to protonation states, and selenomethionine.
-_SYNONYMS = {
-    **dict.fromkeys(("HID", "HIE", "HIP", "HSD", "HSE", "HSP"), "HIS"),
-    **dict.fromkeys(("CYX", "CYM"), "CYS"),
-    "ASH": "ASP",
-    "GLH": "GLU",
-    "LYN": "LYS",
-    "MSE": "MET",
-}
+_SYNONYMS = {"MSE": "MET"}
 _ELEMENTS = (6, 7, 8, 9, 15, 16, 17, 34, 35, 53, 11, 12, 19, 20, 25, 26, 27, 28, 29, 30)
 
 _BY_NAME = MappingProxyType(
@@ -71,7 +63,7 @@ def atom_tokens(
 
 
 def _token(residue: str, name: str, number: int) -> int:
-    residue = _SYNONYMS.get(residue, residue)
+    residue = _SYNONYMS.get(residue) or standard_name(residue)
     if name == "SE" and residue == "MET":
         name = "SD"
     by_element = _BY_ELEMENT.get(number, TOKENS - 1)

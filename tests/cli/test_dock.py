@@ -54,6 +54,10 @@ CASES = {
     "far pocket": ((*PLACELESS, "--pocket-ligand", "far.sdf"), ["far.sdf", "Å away"]),
     "flat pocket": ((*PLACELESS, "--pocket-ligand", "flat.smi"), ["flat.smi", "3D coordinates"]),
     "missing pocket": ((*PLACELESS, "--pocket-ligand", "no.sdf"), ["no.sdf"]),
+    "pocket of two": ((*PLACELESS, "--pocket-ligand", "two.smi"), ["--pocket-ligand takes one"]),
+    "no such group": ((*PLACELESS, "--pocket-ligand", "Z:9"), ["no group 'Z:9'", "no such file"]),
+    "small box": ((*PLACELESS[:5], "--center", CENTER, "--size", "4"), ["too small", "--size"]),
+    "reference of two": ((*ONE, "--reference", "two.smi"), ["--reference takes one"]),
     "invalid SMILES": ((*DOCK, "--ligand", "C1CC("), ["C1CC(", "SMILES"]),
     "missing ligand": ((*DOCK, "--ligand", "no.sdf"), ["no.sdf"]),
     "broken ligand": ((*DOCK, "--ligand", "broken.sdf"), ["broken.sdf", "not an SDF"]),
@@ -62,11 +66,15 @@ CASES = {
     "unknown element": ((*DOCK, "--ligand", "[Xe]"), ["cannot be docked"]),
     "hydrogen": ((*DOCK, "--ligand", "[H][H]"), ["cannot be docked"]),
     "cannot be embedded": ((*DOCK, "--ligand", "impossible.smi"), ["cannot be docked"]),
+    "lost metal": ((*DOCK, "--ligand", "CCO.[Fe+2]"), ["Fe", "without the metal"]),
+    "lone boron": ((*DOCK, "--ligand", "[B-2]"), ["cannot be docked"]),
+    "structure as ligand": ((*DOCK, "--ligand", "lig.pdb"), ["no bond orders"]),
+    "nothing to keep": ((*ONE, "--keep", "XYZ"), ["XYZ", "keep"]),
     "no library": ((*DOCK, "--ligands", "no.csv"), ["no.csv"]),
     "library kind": ((*DOCK, "--ligands", "cage.pdb"), ["'.pdb'", ".csv"]),
     "library without SMILES": ((*DOCK, "--ligands", "bad.csv"), ["'smiles'", "a, b"]),
     "empty library": ((*DOCK, "--ligands", "empty.csv"), ["empty.csv"]),
-    "library without rows": ((*DOCK, "--ligands", "header.csv"), ["no ligands"]),
+    "library without rows": ((*DOCK, "--ligands", "header.csv"), ["no molecules"]),
     "output kind": ((*ONE, "-o", "out.pdb"), ["'.pdb'", ".sdf"]),
     "no directory": ((*ONE, "-o", "no/out.sdf"), ["'no'", "mkdir -p"]),
     "over the library": ((*DOCK, "--ligands", "good.csv", "-o", "good.sdf"), ["would overwrite"]),
@@ -224,6 +232,59 @@ def test_a_library_has_a_row_for_every_record(run: Run, folder: Path) -> None:
     other = run(*words, "--seed", "1")
     assert other.status == 2 and "seed was 0, is now 1" in other.err and "--restart" in other.err
     assert run(*words, "--seed", "1", "--restart").status == 0
+
+
+def test_each_pose_says_which_isomer_it_is(run: Run, folder: Path) -> None:
+    words = (*DOCK, "--ligand", "CC(O)F", "-o", "out.sdf", "--no-html", "--poses", "3")
+    mixed = run(*words)
+    assert mixed.status == 0 and "1 stereo centres or bonds are unspecified" in mixed.err
+    assert all("@" in pose.tags["SMILES"] for pose in read_molecules(folder / "out.sdf"))
+    assert all(
+        "@" in pose["smiles"] for pose in json.loads((folder / "out.json").read_text())["poses"]
+    )
+    each = run(*words, "--enumerate-stereo")
+    assert each.status == 0 and "2 of 2 isomers docked" in each.err
+    found = {pose.tags["SMILES"] for pose in read_molecules(folder / "out.sdf")}
+    assert found == {"C[C@H](O)F", "C[C@@H](O)F"}
+    (folder / "lib.csv").write_text("smiles,name,batch\nCC(O)F,a,7\n")
+    many = run(*DOCK, "--ligands", "lib.csv", "-o", "hits.sdf", "--enumerate-stereo", "--no-html")
+    assert many.status == 0, many.err
+    with (folder / "hits.csv").open() as file:
+        table = list(csv.DictReader(file))
+    assert [(r["row"], r["name"], r["batch"]) for r in table] == [
+        ("1", "a_isomer1", "7"),
+        ("1", "a_isomer2", "7"),
+    ]
+    assert {r["smiles"] for r in table} == found
+    hits = list(read_molecules(folder / "hits.sdf"))
+    assert all(hit.tags["batch"] == "7" and hit.tags["input_smiles"] == "CC(O)F" for hit in hits)
+
+
+def test_a_library_without_a_pose_ends_with_an_error(run: Run, folder: Path) -> None:
+    (folder / "allbad.csv").write_text("smiles,name\nC1CC,a\n,b\n")
+    done = run(*DOCK, "--ligands", "allbad.csv", "-o", "hits.sdf")
+    assert done.status == 2 and "None of the 2 rows of allbad.csv" in done.err
+    assert "hits.csv" in done.err and (folder / "hits.csv").is_file()
+
+
+def test_a_box_shorter_than_the_ligand_is_noted(run: Run, folder: Path) -> None:
+    done = run(*DOCK, "--size", "8", "--ligand", "CCCCCCCCCCCC", "-o", "out.sdf", "--no-html")
+    assert done.status == 0 and "shorter than the ligand" in done.err
+
+
+def test_view_says_what_is_no_pose(run: Run, folder: Path) -> None:
+    flat = Chem.MolFromSmiles("CCO")
+    AllChem.Compute2DCoords(flat)
+    (folder / "flat.sdf").write_text(Chem.MolToMolBlock(flat) + "$$$$\n")
+    for name in ("flat.sdf", "flat.smi"):
+        refused = run("view", name, "--receptor", "cage.pdb", "-o", "page.html")
+        assert refused.status == 2 and "no 3D coordinates" in refused.err
+    assert not (folder / "page.html").exists()
+    both = [(folder / name).read_text() for name in ("flat.sdf", "near.sdf", "far.sdf")]
+    (folder / "both.sdf").write_text("".join(both))
+    done = run("view", "both.sdf", "--receptor", "cage.pdb")
+    assert done.status == 0 and "1 of 3 records have no 3D" in done.err
+    assert "1 of 3 poses are over 6 Å" in done.err
 
 
 def test_view_shows_poses_in_their_receptor(run: Run, folder: Path) -> None:

@@ -75,6 +75,12 @@ def test_stereochemistry_survives_another_format(tmp_path: Path, suffix: str) ->
     assert [record.name for record in found][2:4] == ["m 1", "of b"]
 
 
+def test_a_row_of_columns_is_written_as_a_molecule(tmp_path: Path) -> None:
+    (tmp_path / "a.smi").write_text("ID SMILES gap\na OCC 7\nb CCN 8\n")
+    sifted([tmp_path / "a.smi"], tmp_path / "out.smi", Criteria(["<gap> > 7"]))
+    assert (tmp_path / "out.smi").read_text() == "CCN b\n"
+
+
 def test_coordinates_of_other_formats_are_kept(tmp_path: Path) -> None:
     mol = embedded("CCO")
     (tmp_path / "a.xyz").write_text(Chem.MolToXYZBlock(mol))

@@ -15,7 +15,8 @@ from moldiff.chem.protonate import protonate
 from moldiff.protein.interactions import KINDS, Interaction, by_kind, find_interactions, label
 from moldiff.protein.interactions.ligand import ligand_features
 from moldiff.protein.interactions.receptor import receptor_features
-from moldiff.protein.read import read_structure
+from moldiff.protein.occupants import on
+from moldiff.protein.read import read_contents
 from moldiff.protein.receptor import Receptor, prepare_receptor
 from moldiff.protein.structure import Residue, Structure
 from tests.molecules import embedded
@@ -273,8 +274,14 @@ def test_a_free_thiol_donates_and_a_disulfide_does_not() -> None:
 @pytest.fixture(scope="module")
 def glucocorticoid() -> tuple[Chem.Mol, Receptor]:
     mol = Chem.MolFromMolFile(str(GLUCOCORTICOID / "ligand.sdf"))
-    structure = read_structure(GLUCOCORTICOID / "receptor.pdb")
-    return mol, prepare_receptor(structure.without_overlap(mol.GetConformer().GetPositions()))
+    return mol, receptor_around(mol, GLUCOCORTICOID / "receptor.pdb")
+
+
+def receptor_around(mol: Chem.Mol, path: Path) -> Receptor:
+    """The receptor without what lies where the ligand does."""
+    contents = read_contents(path)
+    overlap = on(contents.structure, mol.GetConformer().GetPositions())
+    return prepare_receptor(contents.receptor(leave=dict.fromkeys(overlap, "it is the ligand")))
 
 
 def test_what_is_known_of_dexamethasone(glucocorticoid: tuple[Chem.Mol, Receptor]) -> None:
@@ -368,8 +375,6 @@ def test_prolif_finds_the_same_in_many_complexes(tmp_path: Path) -> None:
     for folder in itertools.islice(folders, 24):
         mol = Chem.MolFromMolFile(str(folder / "ligand.sdf"))
         mol = Chem.AddHs(protonate(mol), addCoords=True)
-        structure = read_structure(folder / "protein.pdb")
-        x = mol.GetConformer().GetPositions()
-        counts = compare(mol, prepare_receptor(structure.without_overlap(x)))
+        counts = compare(mol, receptor_around(mol, folder / "protein.pdb"))
         total = {kind: total[kind] + counts[kind] for kind in KINDS}
     assert all(total[kind] for kind in ("hbond", "salt_bridge", "pi_stacking", "hydrophobic"))

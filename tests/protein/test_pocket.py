@@ -125,9 +125,9 @@ def test_box_from_residues(receptor: Receptor) -> None:
         ("A:99", "A:12 CYS"),
         ("A:3B", "A:3 HIS"),
         ("B:3", "no chain 'B'"),
-        ("three", "no residue"),
-        ("", "no residue"),
-        ("A:", "no residue"),
+        ("three", "is no residue"),
+        ("", "is no residue"),
+        ("A:", "is no residue"),
     ],
 )
 def test_unknown_residues(receptor: Receptor, text: str, says: str) -> None:

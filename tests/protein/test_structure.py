@@ -12,6 +12,8 @@ import pytest
 
 from moldiff.errors import InputError
 from moldiff.protein import Structure, read_structure
+from moldiff.protein.occupants import on
+from moldiff.protein.read import read_contents
 
 Write = Callable[..., Path]
 Line = Callable[..., str]
@@ -240,10 +242,12 @@ def test_exclude_unknown(write: Write, line: Line, entry: str) -> None:
 
 
 def test_the_reference_ligand_is_left_out(write: Write, line: Line) -> None:
-    structure = read_structure(write(groups(line)))
-    rest = structure.without_overlap(np.array([[20.3, 0, 0], [0.1, 0, 0]]))
+    contents = read_contents(write(groups(line)))
+    found = on(contents.structure, np.array([[20.3, 0, 0]]))
+    rest = contents.receptor(leave=dict.fromkeys(found, "the ligand"))
     assert [r.name for r in rest.residues] == ["ALA", "ZN", "HEM"]
-    assert noted(rest, "A:301 LIG") and rest.residue.tolist() == [0, 1, 2]
+    assert noted(rest, "left out, the ligand: A:301 LIG") and rest.residue.tolist() == [0, 1, 2]
+    assert not noted(rest, "sugars) kept as part of the receptor: A:301")
 
 
 def test_modified_residues_belong_to_the_chain(write: Write, peptide_text: str) -> None:
@@ -283,7 +287,7 @@ def test_nucleic(write: Write, line: Line) -> None:
         ("CA  ", "ALA", 6),
         (" SE ", "MSE", 34),
         ("FE  ", "HEM", 26),
-        (" CL1", "LIG", 6),  # the column says carbon
+        (" CL1", "LIG", 17),  # the column says carbon, but no one calls a carbon so
         ("CL1 ", "LIG", 17),
         ("ZN  ", " ZN", 30),
         (" NA ", "HEM", 7),

@@ -108,11 +108,14 @@ def work(task: Task, docked: Callable[[Row], object] = lambda row: None) -> Row:
 def _pocket(case: Case, crystal: Chem.Mol, row: Row) -> tuple[Pocket, Row]:
     """Read and prepare the receptor, and cut the pocket."""
     from moldiff.docking.problem import Pocket
-    from moldiff.protein.read import read_structure
+    from moldiff.protein.occupants import on
+    from moldiff.protein.read import read_contents
     from moldiff.protein.receptor import prepare_receptor
 
     known = crystal.GetConformer().GetPositions()
-    structure = read_structure(case.receptor).without_overlap(known)
+    contents = read_contents(case.receptor)
+    leave = dict.fromkeys(on(contents.structure, known), "the reference ligand lies on it")
+    structure = contents.receptor(leave=leave)
     box = search_box(crystal, case.key, row.seed)
     pocket = Pocket.of(prepare_receptor(structure), box)
     cofactor = has_cofactor(pocket.receptor.structure, known)

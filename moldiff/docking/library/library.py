@@ -16,7 +16,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from moldiff.docking.library.entries import Entry
+from moldiff.docking.library.entries import Entry, carried
 from moldiff.docking.library.manifest import DOCKED, FAILED, REFUSED, Manifest, Row
 from moldiff.docking.settings import Settings
 from moldiff.interrupts import follow_parent
@@ -93,23 +93,24 @@ def dock_entry(entry: Entry, pocket: Pocket, settings: Settings) -> Row:
         reason = f"unexpected {type(error).__name__}: {' '.join(str(error).split())[:200]}"
         return replace(base, reason=reason)
     render = FORMATS["sdf"].render
-    tags = {"library_row": f"{entry.index + 1}"}
+    row = {"library_row": f"{entry.record + 1}"}
     records = [
-        render(mol, entry.name, {**tags, **pose_tags}) for mol, pose_tags in result.records()
+        render(mol, entry.name, {**(own := {**row, **tags}), **carried(entry.fields, own)})
+        for mol, tags in result.records()
     ]
     now = os.times()
     best = result.best
     return replace(
         base,
         status=DOCKED,
-        smiles=result.smiles,
+        smiles=best.smiles or result.smiles,
         energy=best.energy,
         confidence=best.confidence,
         checks=result.tags(best).get("checks", ""),
         required=best.required,
         interactions=by_kind(best.interactions),
         seconds=round(now.user - start.user + now.system - start.system, 3),
-        notes=(*entry.notes, *result.notes),
+        notes=(*entry.notes, *(note for note in result.notes if note not in pocket.notes)),
         sdf="".join(records),
     )
 

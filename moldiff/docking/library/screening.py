@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from moldiff.errors import InputError
 from moldiff.protein.interactions import KINDS
@@ -40,6 +40,7 @@ COLUMNS = (
     "smiles",
     "cpu_seconds",
     "notes",
+    "receptor_notes",
 )
 _SHOWN = 4  # kinds of failure in the closing table
 
@@ -79,11 +80,19 @@ class LibraryRun:
     @classmethod
     @contextmanager
     def open(
-        cls, site: Site, path: Path, settings: Settings, output: Path, *, restart: bool = False
+        cls,
+        site: Site,
+        path: Path,
+        settings: Settings,
+        output: Path,
+        *,
+        restart: bool = False,
+        isomers: bool = False,
     ) -> Iterator[LibraryRun]:
         """Open a library (``.csv``, ``.sdf``, ``.smi`` ...) for the duration of a ``with`` block.
 
-        ``restart`` deletes an existing manifest.
+        ``restart`` deletes an existing manifest; ``isomers`` docks each isomer of a ligand that
+        leaves some open.
 
         Raises
         ------
@@ -91,7 +100,7 @@ class LibraryRun:
             If the library cannot be read, an existing manifest belongs to another batch, or this
             device lacks the precision.
         """
-        from moldiff.docking.library.entries import read_library
+        from moldiff.docking.library.entries import enumerated, read_library
         from moldiff.docking.library.manifest import Manifest
         from moldiff.docking.requirement import requirements
         from moldiff.text import digest_of
@@ -104,6 +113,7 @@ class LibraryRun:
         settings = settings.resolved()  # once, not in every process
         requirements(settings.require, site.receptor.structure)
         entries: Sequence[Entry] = read_library(path)
+        entries = enumerated(entries) if isomers else entries
         manifest_path = output.with_suffix(".manifest.jsonl")
         if restart:
             manifest_path.unlink(missing_ok=True)
@@ -113,6 +123,7 @@ class LibraryRun:
             "receptor": site.digest,
             "pocket": site.pocket.digest,
             **{key: json.dumps(value) for key, value in settings.as_dict().items()},
+            **({"enumerate_stereo": "true"} if isomers else {}),
         }
         with Manifest.open(manifest_path, header) as manifest:
             yield cls(site, path, entries, settings, output, manifest)
@@ -143,7 +154,10 @@ class LibraryRun:
             raise
 
     def write(self, page: Path | None = None, known: Chem.Mol | None = None) -> list[Path]:
-        """Write the ranked poses, the table of all rows, and the page; return the files."""
+        """Write the ranked poses, the table of all rows, and the page; return the files.
+
+        Poses and page of an earlier run do not stay beside a table that they do not belong to.
+        """
         from moldiff.docking.api import write_page
         from moldiff.text import replace_text
 
@@ -155,9 +169,13 @@ class LibraryRun:
         table = _table_path(self.output)
         files = [table]
         replace_text(table, self._table(places))
+        if page is None or not records:
+            self.output.with_suffix(".html").unlink(missing_ok=True)
         if records:  # no SDF file without poses
             replace_text(self.output, "".join(records))
             files.insert(0, self.output)
+        else:
+            self.output.unlink(missing_ok=True)
         if page is not None and records:
             write_page(page, self.site, self.output, known, title=self.path.name)
             files.append(page)
@@ -181,34 +199,42 @@ class LibraryRun:
         return summary
 
     def _table(self, places: dict[int, int]) -> str:
-        """Return the table as CSV: a row for each record of the library, in its order."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        """Return the table as CSV: a row for each record, in its order, with its own columns."""
+        from moldiff.docking.library.entries import carried
+
+        text, receptor = io.StringIO(), "; ".join(self.site.notes)
+        fields = {name: "" for entry in self.entries for name in entry.fields}
+        names = dict(zip(fields, carried(fields, COLUMNS), strict=True))
+        writer = csv.DictWriter(text, [*COLUMNS, *names.values()], lineterminator="\n")
+        writer.writeheader()
         for entry in self.entries:
             row = self.manifest.rows.get(entry.index)
-            if row is None:
-                blank = [""] * (len(COLUMNS) - 4)
-                writer.writerow([entry.index + 1, entry.name, "not done", "interrupted", *blank])
-                continue
-            writer.writerow(
-                [
-                    row.index + 1,
-                    row.name,
-                    row.status,
-                    row.reason,
-                    places.get(row.index, ""),
-                    "" if row.energy is None else f"{row.energy:.3f}",
-                    "" if row.confidence is None else f"{row.confidence:.3f}",
-                    row.checks,
-                    row.required,
-                    *(row.interactions.get(kind, "") for kind in KINDS),
-                    row.smiles,
-                    f"{row.seconds:.2f}",
-                    "; ".join(row.notes),
-                ]
-            )
+            cells = _unfinished(entry) if row is None else _cells(row)
+            cells |= {"row": entry.record + 1, "receptor_notes": receptor}
+            cells["place"] = places.get(entry.index, "")
+            writer.writerow(cells | {names[key]: value for key, value in entry.fields.items()})
         return text.getvalue()
+
+
+def _unfinished(entry: Entry) -> dict[str, Any]:
+    return {"name": entry.name, "status": "not done", "reason": "interrupted"}
+
+
+def _cells(row: Row) -> dict[str, Any]:
+    """The cells of a row that are its own."""
+    return {
+        "name": row.name,
+        "status": row.status,
+        "reason": row.reason,
+        "energy_kcal_mol": "" if row.energy is None else f"{row.energy:.3f}",
+        "confidence": "" if row.confidence is None else f"{row.confidence:.3f}",
+        "checks": row.checks,
+        "required": row.required,
+        **row.interactions,
+        "smiles": row.smiles,
+        "cpu_seconds": f"{row.seconds:.2f}",
+        "notes": "; ".join(row.notes),
+    }
 
 
 def _table_path(output: Path) -> Path:

@@ -115,9 +115,33 @@ def test_what_cannot_be_used_has_a_reason(folder: Path, tmp_path: Path) -> None:
     with (store.path / "rejected.csv").open() as file:
         reasons = {row["name"]: row["reason"] for row in csv.DictReader(file)}
     assert reasons["set/c0"] == "ligand: fails to sanitise"
-    assert reasons["set/c1"].startswith("unreadable file")
+    assert reasons["set/c1"] == "pocket: no pocket.pdb"
     assert reasons["set/c2"].startswith("pocket: C-alpha")
     assert reasons["set/c3"].startswith("closest contact")
+
+
+def test_every_folder_of_a_set_has_a_row(folder: Path, tmp_path: Path) -> None:
+    there = tmp_path / "set"
+    shutil.copytree(folder, there)
+    (there / "index.csv").unlink(missing_ok=True)
+    count = len(list(there.iterdir()))
+    (there / "c0" / "pocket.pdb").rename(there / "c0" / "pocket.cif")
+    (there / "c1" / "ligand.sdf").rename(there / "c1" / "ligand.mol2")
+    (there / "c2" / "ligand.sdf").unlink()
+    two = (there / "c3" / "ligand.sdf").read_text()
+    (there / "c3" / "ligand.sdf").write_text(f"{two}$$$$\n{two}$$$$\n")
+    (there / "none").mkdir()
+    store = prepare_complexes([there], tmp_path / "store", share=0.3)
+    assert len(store) == count - 4
+    with (store.path / "rejected.csv").open() as file:
+        reasons = {row["name"]: row["reason"] for row in csv.DictReader(file)}
+    assert reasons == {
+        "set/c0": "pocket: no pocket.pdb, but pocket.cif: convert it to .pdb",
+        "set/c1": "ligand: no ligand.sdf, but ligand.mol2: convert it to .sdf",
+        "set/c2": "ligand: no ligand.sdf",
+        "set/c3": "ligand: several molecules in ligand.sdf",
+        "set/none": "ligand: no ligand.sdf",
+    }
 
 
 def test_folders_without_complexes(tmp_path: Path) -> None:

@@ -1,0 +1,155 @@
+"""What marks the pocket: a molecule file, a structure file, or a group of the receptor's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from moldiff.docking.ligands import read_reference
+from moldiff.errors import InputError
+
+if TYPE_CHECKING:
+    from moldiff.protein.read import Contents
+    from moldiff.protein.structure import Structure
+
+__all__ = ["Marker", "find_marker"]
+
+_OPTION = "--pocket-ligand"
+_STRUCTURES = (".pdb", ".ent", ".cif", ".mmcif", ".pdbqt")
+_FAR = 6.0  # Å: a pocket's ligand farther than this from every receptor atom is in another frame
+_LARGEST = 400  # heavy atoms of a ligand; beyond, a structure file holds something else
+
+
+@dataclass(frozen=True, eq=False)
+class Marker:
+    """The molecule that marks the pocket.
+
+    Attributes
+    ----------
+    positions:
+        (n, 3) of its heavy atoms in Å.
+    leave:
+        Residue of the receptor -> why it is no part of the receptor.
+    notes:
+        What was chosen, a sentence each.
+    """
+
+    positions: npt.NDArray[np.float64]
+    leave: dict[int, str]
+    notes: tuple[str, ...] = ()
+
+
+def find_marker(contents: Contents, given: str | Path) -> Marker:
+    """Find the molecule that ``--pocket-ligand`` gives: a file, or a group of the receptor.
+
+    Raises
+    ------
+    InputError
+        It cannot be read, is not there, holds several molecules, or lies elsewhere.
+    """
+    from moldiff.io import READABLE
+    from moldiff.protein.occupants import on
+
+    path = Path(given)
+    suffixes = {suffix.lower() for suffix in path.suffixes[-2:]}
+    if not suffixes & {*READABLE, *_STRUCTURES} and not path.is_file():
+        return _own_group(contents, str(given))
+    if not path.is_file():
+        raise InputError(f"There is no file {path}.", fix=f"Check the path after {_OPTION}.")
+    notes: tuple[str, ...] = ()
+    if suffixes & set(_STRUCTURES):
+        positions, notes = _from_structure(path)
+    else:
+        mol = read_reference(path, _OPTION)
+        heavy = [atom.GetIdx() for atom in mol.GetAtoms() if atom.GetAtomicNum() > 1]
+        positions = np.asarray(mol.GetConformer().GetPositions(), dtype=np.float64)[heavy]
+    if not len(positions) or not np.isfinite(positions).all():
+        raise InputError(
+            f"The pocket's ligand {path} has no usable coordinates.", fix="Give another file."
+        )
+    _check_near(contents, positions, path)
+    why = f"the pocket's ligand {path.name} lies on it"
+    return Marker(positions, dict.fromkeys(on(contents.structure, positions), why), notes)
+
+
+def _own_group(contents: Contents, text: str) -> Marker:
+    """A group of the receptor's own file, or a short chain; the first of several of one name."""
+    from moldiff.protein.occupants import chains_of, molecules
+    from moldiff.protein.selection import place, select
+    from moldiff.protein.structure import POLYMERS
+
+    structure = contents.structure
+    found = select(structure.residues, text, f"be the {_OPTION}, and no such file")
+    notes: tuple[str, ...] = ()
+    kinds = {i: structure.residues[i].kind for i in found}
+    groups = [i for i in found if kinds[i] == "cofactor"]
+    groups = groups or [i for i in found if kinds[i] not in POLYMERS]
+    peptide = next((chain for chain in chains_of(structure) if set(found) & set(chain)), None)
+    if not groups and peptide is None:
+        raise InputError(
+            f"{structure.residues[found[0]]} is a part of the receptor itself, no {_OPTION}.",
+            fix="For a pocket between residues: --residues A:123,A:145.",
+        )
+    if peptide is not None and (not groups or text.strip().endswith(":")):
+        found = peptide
+    else:
+        first, *others = groups
+        # All that is bonded to it is the same molecule: the rings of a saccharide.
+        found = next((whole for whole in molecules(structure) if first in whole), [first])
+        others = [i for i in others if i not in found]
+        if others:
+            chosen, *told = (place(structure.residues[i]) for i in [first, *others[:5]])
+            notes = (
+                f"{text} is there {len(others) + 1} times, {chosen} marks the pocket; others, for "
+                f"{_OPTION}: {', '.join(told)}",
+            )
+    atoms = np.isin(structure.residue, found)
+    positions = structure.positions[atoms].astype(np.float64)
+    metal = all(structure.residues[i].kind == "metal" for i in found)
+    leave = {} if metal else dict.fromkeys(found, "it marks the pocket")
+    return Marker(positions, leave, notes)
+
+
+def _from_structure(path: Path) -> tuple[npt.NDArray[np.float64], tuple[str, ...]]:
+    """The one molecule of a structure file, and which it is if there is more in the file."""
+    from moldiff.protein.read import read_contents
+
+    structure = read_contents(path).structure
+    notes = tuple(f"{path.name}: {note}" for note in structure.notes if note.startswith("model"))
+    groups = [i for i, residue in enumerate(structure.residues) if residue.kind == "cofactor"]
+    polymer = [i for i, r in enumerate(structure.residues) if r.kind in ("protein", "nucleic")]
+    if len(groups) > 1 and polymer:
+        groups = _largest(structure, groups)
+    chosen = groups or polymer or list(range(len(structure.residues)))
+    atoms = np.isin(structure.residue, chosen)
+    if atoms.sum() > _LARGEST:
+        raise InputError(
+            f"{path} holds {int(atoms.sum())} heavy atoms, too many for a {_OPTION}.",
+            fix=f"Give a file of the ligand alone, or name it in the receptor: {_OPTION} A:401.",
+        )
+    if len(chosen) < len(structure.residues):
+        what = ", ".join(str(structure.residues[i]) for i in chosen)
+        notes = (*notes, f"of {path.name} {what} marks the pocket")
+    return structure.positions[atoms].astype(np.float64), notes
+
+
+def _largest(structure: Structure, groups: list[int]) -> list[int]:
+    """The largest of several groups beside a polymer."""
+    size = np.bincount(structure.residue)
+    return [max(groups, key=lambda i: (int(size[i]), -i))]
+
+
+def _check_near(contents: Contents, reference: npt.NDArray[np.float64], ligand: Path) -> None:
+    from scipy.spatial import cKDTree
+
+    far, _ = cKDTree(contents.structure.positions).query(reference)
+    if far.min() > _FAR:
+        raise InputError(
+            f"The pocket's ligand {ligand} is {far.min():.0f} Å away from every atom of "
+            f"{contents.path}.",
+            fix="Give a ligand in the frame of this receptor, or --center or --residues.",
+        )

@@ -1,0 +1,208 @@
+"""Where to dock: the box that the user's words stand for, and what has to leave it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from moldiff.docking.pocket_ligand import find_marker
+from moldiff.errors import InputError
+
+if TYPE_CHECKING:
+    from moldiff.protein.pocket import Box
+    from moldiff.protein.read import Contents
+    from moldiff.protein.structure import Structure
+
+__all__ = ["DEFAULT_SIZE", "Where", "find_box", "staying"]
+
+#: Default edge of the box in Å.
+DEFAULT_SIZE = 25.0
+_SMALLEST, _LARGEST = 4.0, 60.0  # Å, of an edge of the box
+_NEAR_CAVITY = 5.0  # Å from the middle of a cavity to an atom of what fills it
+
+
+@dataclass(frozen=True)
+class Where:
+    """The location of the pocket: exactly one of the first four is set.
+
+    Attributes
+    ----------
+    ligand:
+        A molecule in the pocket: a file of it (also PDB), or a group of the receptor's own file,
+        as ``"A:301"``, ``"LIG"``, or a whole chain ``"P:"``.
+    center:
+        A point in Å: three numbers, or ``"x,y,z"``.
+    residues:
+        Residues that line it: ``["A:123", "A:145B"]``, or one string with commas.
+    autobox:
+        Find the largest cavity.
+    size:
+        Edges of the box in Å: a number, three, or a string of them.  By default 25 Å, or large
+        enough for the residues or the cavity.
+    """
+
+    ligand: Path | str | None = None
+    center: Sequence[float] | str | None = None
+    residues: Sequence[str] | str | None = None
+    autobox: bool = False
+    size: float | Sequence[float] | str | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ``InputError`` unless exactly one place is given."""
+        places = [self.ligand, self.center, self.residues, self.autobox or None]
+        if sum(value is not None for value in places) != 1:
+            options = "--pocket-ligand, --center, --residues or --autobox"
+            problem = "is not given" if not any(places) else "is given more than once"
+            raise InputError(f"The pocket {problem}.", fix=f"Give one of {options}.")
+
+
+def find_box(
+    contents: Contents, where: Where, *, exclude: Sequence[str] = (), keep: Sequence[str] = ()
+) -> tuple[Box, dict[int, str], Sequence[str]]:
+    """Find the box in what a structure file holds.
+
+    Returns
+    -------
+    box, leave, notes:
+        The region to search; residue -> why it is no part of the receptor; remarks.
+
+    Raises
+    ------
+    InputError
+        The place is not there, or no box can be made of it.
+    """
+    import numpy as np
+
+    from moldiff.protein import pocket
+    from moldiff.protein.occupants import at
+
+    edges = _edges(where.size)
+    size = np.array(edges or [DEFAULT_SIZE], dtype=np.float32)
+    everything = contents.structure
+    if where.ligand is not None:
+        marker = find_marker(contents, where.ligand)
+        return pocket.Box(marker.positions.mean(0), size), marker.leave, marker.notes
+    if where.autobox:
+        return _largest_cavity(contents, edges, exclude, keep)
+    leave: dict[int, str] = {}
+    if where.center is not None:
+        box = pocket.Box(np.array(_point(where.center), dtype=np.float32), size)
+    else:
+        names = where.residues or ()
+        words = names.split(",") if isinstance(names, str) else list(names)
+        words = [word.strip() for word in words if word.strip()]
+        box = pocket.box_from_residues(everything, words, edges)
+        leave = dict.fromkeys(_defining(everything, words), "it defines the box")
+    filling, _ = at(everything, box.centre)
+    return box, {**dict.fromkeys(filling, "it fills the middle of the box"), **leave}, ()
+
+
+def _defining(structure: Structure, words: Sequence[str]) -> set[int]:
+    """The ligands among residues that define a box; what lines a pocket stays."""
+    from moldiff.protein.occupants import LASTING, chains_of
+    from moldiff.protein.selection import named
+    from moldiff.protein.structure import POLYMERS
+
+    chosen: set[int] = set()
+    for word in words:
+        found = named(structure.residues, word)
+        # As for the box: an ion or a ligand may share its number with a residue of the chain.
+        chain = [i for i in found if structure.residues[i].kind in POLYMERS]
+        chosen |= set(chain or found)
+    groups = {
+        i
+        for i in chosen
+        if structure.residues[i].kind == "cofactor" and structure.residues[i].name not in LASTING
+    }
+    return groups | {i for chain in chains_of(structure) if chosen >= set(chain) for i in chain}
+
+
+def _largest_cavity(
+    contents: Contents, edges: list[float] | None, exclude: Sequence[str], keep: Sequence[str]
+) -> tuple[Box, dict[int, str], Sequence[str]]:
+    """The box about the largest cavity, what fills it, and which others there are.
+
+    Ligands in the file do not hide the cavities that they stand in.
+    """
+    import numpy as np
+
+    from moldiff.protein import pocket
+    from moldiff.protein.occupants import at, ligands
+
+    everything = contents.structure
+    movable = {i for whole in ligands(everything) for i in whole}
+    empty = contents.receptor(exclude=exclude, keep=keep, leave=dict.fromkeys(movable, ""))
+    cavities = pocket.autobox(empty)
+    if not cavities:
+        raise InputError(
+            "No cavity was found in the receptor.", fix="Give --center or --residues instead."
+        )
+    fillers = [at(everything, cavity.centre, _NEAR_CAVITY)[0] for cavity in cavities[:4]]
+    box = cavities[0]
+    if edges is not None:
+        box = pocket.Box(box.centre, np.array(edges, dtype=np.float32))
+    notes = [f"the pocket found is at {_triple(box.centre)}, its box is {_triple(box.size)} Å"]
+    others = []
+    for cavity, members in zip(cavities[1:4], fillers[1:], strict=True):
+        names = ", ".join(str(everything.residues[i]) for i in sorted(members))
+        others.append(_triple(cavity.centre) + (f" (filled by {names})" if names else ""))
+    if others:
+        notes.append(f"other pockets, for --center: {'; '.join(others)}")
+    return box, dict.fromkeys(fillers[0], "it fills the pocket found"), notes
+
+
+def staying(structure: Structure, box: Box) -> list[str]:
+    """Return notes on cofactors in the middle of the box, which a user may want to replace."""
+    from moldiff.protein.occupants import at
+    from moldiff.protein.selection import place
+
+    return [
+        f"{structure.residues[i]} stands in the middle of the box and stays; to dock in its place: "
+        f"--exclude {place(structure.residues[i])}"
+        for i in sorted(at(structure, box.centre)[1])
+    ]
+
+
+def _edges(size: float | Sequence[float] | str | None) -> list[float] | None:
+    """Read one or three numbers as three edges in Å."""
+    if size is None:
+        return None
+    values = _numbers(size, "--size")
+    if len(values) == 1:
+        values *= 3
+    if len(values) != 3 or not all(_SMALLEST <= v <= _LARGEST for v in values):
+        raise InputError(
+            f"The box cannot have the size {size!s}.",
+            fix=f"Give one edge, or three with commas, from {_SMALLEST:g} to {_LARGEST:g} Å.",
+        )
+    return values
+
+
+def _point(center: Sequence[float] | str) -> list[float]:
+    values = _numbers(center, "--center")
+    if len(values) != 3 or not all(math.isfinite(v) and abs(v) < 1e5 for v in values):
+        raise InputError(
+            f"--center {center!s} is not a point.", fix="Give three numbers: --center 1.5,-3,20."
+        )
+    return values
+
+
+def _numbers(given: float | Sequence[float] | str, option: str) -> list[float]:
+    words: Sequence[Any]
+    if isinstance(given, str):
+        words = given.replace(",", " ").split()
+    else:
+        words = [given] if isinstance(given, int | float) else list(given)
+    try:
+        return [float(word) for word in words]
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{option} {given!s} is not made of numbers.", fix=f"For example {option} 20,20,25."
+        ) from error
+
+
+def _triple(values: Any) -> str:
+    return ",".join(f"{float(v):.1f}" for v in values)
