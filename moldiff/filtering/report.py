@@ -75,7 +75,8 @@ def write_page(path: Path, sieve: Sieve, title: str, limit: int = DEFAULT_LIMIT)
 
 
 def _record(row: Row, suffix: str) -> Record:
-    (parsed,) = PARSERS[suffix].parse(row.text.replace("$$$$\n", "").split("\n"))
+    text = row.text.replace("$$$$\n", "").rstrip("\n")
+    (parsed,) = PARSERS[suffix].parse(text.split("\n"))
     values = {name: f"{value:.6g}" for name, value in row.values.items()}
     told = {"status": row.status, "file": row.source, "record": str(row.index + 1), **values}
     if row.alerts:

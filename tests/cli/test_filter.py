@@ -73,6 +73,13 @@ def test_a_misspelt_field_and_nothing_left(run: Callable[..., Any], tmp_path: Pa
     assert run(*words, "--where", "<gap> > 1").err == ""
 
 
+def test_smiles_are_written_with_their_page(run: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "in.tsv").write_text("SMILES\tID\nCCO\ta\n")
+    done = run("filter", tmp_path / "in.tsv", "--where", "O = 1", "-o", tmp_path / "o.smi")
+    assert done.status == 0, done.err
+    assert (tmp_path / "o.smi").read_text() == "CCO a\n" and (tmp_path / "o.html").exists()
+
+
 def test_generated_molecules_are_filtered(
     run: Callable[..., Any], model_file: Path, tmp_path: Path
 ) -> None:
