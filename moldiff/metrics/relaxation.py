@@ -64,6 +64,10 @@ class Relaxed:
     reason: str | None = None
 
 
+def _nothing() -> str | None:
+    return None
+
+
 @dataclass(frozen=True)
 class Method:
     """A way to minimise the energy of a molecule.
@@ -81,7 +85,7 @@ class Method:
 
     stage: str
     minimise: Callable[[Chem.Mol], Minimum | str]
-    lacking: Callable[[], str | None] = lambda: None
+    lacking: Callable[[], str | None] = _nothing
 
     def relax(self, mol: Chem.Mol) -> Relaxed:
         """Relax a copy of one strictly valid molecule with coordinates."""

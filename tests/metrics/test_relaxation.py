@@ -83,3 +83,12 @@ def test_mean_and_deviation_over_five_subsets() -> None:
     assert found["torsion_change.mean"].reason and found["torsion_change.deviation"].reason
     few = rows(1, 2, 3, 4).subsets()["drop_mean.mean"]
     assert few.reason == "a subset of five: no molecule could be relaxed"
+
+
+def test_processes_make_no_difference(hand_made: dict[str, Chem.Mol | None]) -> None:
+    molecules = [hand_made["ethanol"], hand_made["methane"]] * 20
+    items = [(sample, True) for sample in samples(molecules)]
+    one, two = measure(items), measure(items, jobs=2)
+    assert isinstance(one, Relaxation) and isinstance(two, Relaxation)
+    drops = [row.drop for row in one.known]
+    assert [row.drop for row in two.known] == pytest.approx(drops, abs=1e-6)
