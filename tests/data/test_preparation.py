@@ -125,7 +125,8 @@ def test_progress_tells_the_records_and_estimates_their_number(tmp_path: Path) -
     encoding = [(done, total) for stage, done, total in told if stage != "writing"]
     assert [done for done, _ in encoding] == [0, 8, 16, 24, 32, 40, 48, 50]
     assert encoding[0] == (0, 0) and encoding[-1] == (50, 50)
-    assert all(30 <= total <= 80 for _, total in encoding[1:])
+    # The first records are the smallest, so that the estimate begins too high.
+    assert all(30 <= total <= 130 for _, total in encoding[1:])
     assert [words for words in told if words[0] == "writing"][-1] == ("writing", 50, 50)
 
 
