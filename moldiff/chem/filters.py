@@ -172,7 +172,8 @@ class Filters:
         for part in (part for condition in self.where for part in condition.parts()):
             if not part.holds(values):
                 told = ", ".join(_told(name, values, fields) for name in sorted(part.names()))
-                found.append(Reason(f"not {part}", told))
+                said = f"({part})" if str(part).startswith("not ") else str(part)
+                found.append(Reason(f"not {said}", told))
         return found
 
 

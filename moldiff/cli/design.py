@@ -283,6 +283,11 @@ def _command(task: Callable[..., Task]) -> Callable[..., None]:
 
     def command(**options: Any) -> None:
         mine = {name: options.pop(name) for name in own}
+        read = [mine.get("scaffold"), mine.get("ligand"), *mine.get("fragments", ())]
+        sources = [Path(source) for source in read if source]
+        for name in ("output", "page"):
+            if options[name] is not None:
+                check_apart(f"--{name}", options[name], sources)
         _carry_out(lambda seed: task(**mine, seed=seed), **options)
 
     functools.update_wrapper(command, task)

@@ -226,5 +226,6 @@ def _sieve(output: Path, asked: Criteria, pick: Pick | None, trajectory: Path | 
         # The properties of what is no whole molecule mean little.
         sieve = Sieve(replace(asked, strict=True).judge(show), output, pick)
     known = [Path(source) for source in (*asked.novel_to, asked.seen_rings or "")]
-    check_apart("The table of all molecules", sieve.table, known)
+    for written in (output, sieve.table):
+        check_apart("--output", written, known)
     return sieve

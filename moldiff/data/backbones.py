@@ -58,6 +58,11 @@ class BackboneStore:
             If the directory or a file is missing, truncated, or (``verify``) altered.
         """
         path = Path(path)
+        if not (path / "store.json").is_file():
+            raise DataError(
+                f"There are no backbones in {path}.",
+                fix="Prepare them: moldiff data backbones FILE... --output DIR.",
+            )
         try:
             meta: dict[str, Any] = json.loads((path / "store.json").read_text(encoding="utf-8"))
             if meta.get("schema") != SCHEMA:

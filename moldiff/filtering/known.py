@@ -11,7 +11,7 @@ from rdkit import Chem
 
 from moldiff.chem.ring_systems import ring_systems
 from moldiff.chem.validity import canonical_smiles, sanitised
-from moldiff.errors import DataError, InputError
+from moldiff.errors import DataError, InputError, did_you_mean
 from moldiff.io import READABLE, read_molecules
 from moldiff.metrics.novelty import SmilesSet, smiles_hash
 from moldiff.metrics.reference_data import Reference, located
@@ -19,7 +19,7 @@ from moldiff.parallel import Progress
 
 __all__ = ["DRUGLIKE", "known_molecules", "known_rings"]
 
-DRUGLIKE = "druglike"
+DRUGLIKE, QM9 = "druglike", "qm9"
 
 
 def known_molecules(source: str, progress: Progress | None = None) -> SmilesSet:
@@ -55,6 +55,11 @@ def known_rings(source: str, progress: Progress | None = None) -> SmilesSet:
             return SmilesSet.from_deltas(np.load(path, allow_pickle=False)["rings"])
     if _is_file(source):
         return _of_file(source, "known rings", progress, ring_systems)
+    if source != QM9 and not Path(source).is_dir():
+        raise InputError(
+            f"There is no reference '{source}'.",
+            fix=f"{did_you_mean(source, (DRUGLIKE, QM9))} Or give a folder or a file.",
+        )
     rings = Reference.load(*located(source)).rings
     if rings is None:
         raise DataError(

@@ -99,3 +99,9 @@ def test_what_cannot_be_is_one_line(
     done = run("design", *words)
     assert done.status == 2 and said in done.err, done.err
     assert done.err.count("Error") == 1 and "Traceback" not in done.err
+
+
+def test_the_part_is_not_overwritten(run: Run, core: Path) -> None:
+    before = core.read_bytes()
+    done = run("design", "grow", "--scaffold", core, "--at", 1, "--add", 3, "-n", 1, "-o", core)
+    assert done.status == 2 and "would overwrite" in done.err and core.read_bytes() == before

@@ -99,3 +99,24 @@ def test_generated_molecules_are_filtered(
     ]
     refused = run(*words, "--where", "atoms > 4", "--trajectory", tmp_path / "t.xyz")
     assert refused.status == 2 and "--trajectory" in refused.err
+
+
+def test_generate_does_not_overwrite_the_list_it_compares_with(run: Run, tmp_path: Path) -> None:
+    known = tmp_path / "known.smi"
+    known.write_text("CCO ethanol\n")
+    done = run("generate", "-n", 1, "--where", "mw>1", "--novel-to", known, "-o", known)
+    assert done.status == 2 and "would overwrite" in done.err
+    assert known.read_text() == "CCO ethanol\n"
+
+
+def test_a_negation_that_does_not_hold_is_said_once(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.smi").write_text("CCO ethanol\n")
+    kept = tmp_path / "kept.smi"
+    done = run("filter", tmp_path / "a.smi", "--where", "not mw>1", "--no-html", "-o", kept)
+    assert done.status == 0 and "not (not mw > 1)" in kept.with_suffix(".csv").read_text()
+
+
+def test_unknown_rings_name_the_known_ones(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.smi").write_text("CCO ethanol\n")
+    done = run("filter", tmp_path / "a.smi", "--seen-rings", "nope", "-o", tmp_path / "k.smi")
+    assert done.status == 2 and "druglike, qm9" in done.err
