@@ -245,7 +245,12 @@ def _chunks(path: Path, suffix: str, gzipped: bool, records: int) -> Iterator[Ch
 def _lines(raw: io.BufferedReader, gzipped: bool) -> Iterator[str]:
     """Lines without their ends, whatever the newlines, and without NUL, which is no text."""
     binary = gzip.GzipFile(fileobj=raw) if gzipped else raw
-    wide = binary.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    if gzipped:
+        first = binary.peek(2)[:2]
+    else:  # past the buffer, whose filling sets how finely reading is told
+        first = raw.raw.read(2)
+        raw.raw.seek(0, io.SEEK_SET)
+    wide = first in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
     encoding, errors = ("utf-16", "replace") if wide else ("utf-8-sig", _WINDOWS)
     text = io.TextIOWrapper(binary, encoding=encoding, errors=errors, newline=None)
     try:
