@@ -11,8 +11,9 @@ from typing import Any
 from rdkit import Chem
 
 from moldiff.chem import quiet, reason_kind
+from moldiff.chem.ring_systems import ring_systems
 
-__all__ = ["BANDS", "Tally", "ring_systems"]
+__all__ = ["BANDS", "Tally"]
 
 BANDS = ((10, 18), (19, 26), (27, 40))
 """Heavy atoms, from and to."""
@@ -71,7 +72,7 @@ class Tally:
         for atom in mol.GetAtoms():
             charge = atom.GetFormalCharge()
             self.atoms[atom.GetSymbol() + (f" {charge:+d}" if charge else "")] += 1
-        self.rings.update(set(ring_systems(bare)))
+        self.rings.update(ring_systems(bare))
         self.stereo.update(_stereo(bare))
         self.scaffolds[group] += 1
         if not math.isnan(drop):
@@ -94,18 +95,6 @@ class Tally:
     def plain(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
-
-
-def ring_systems(mol: Chem.Mol) -> Iterator[str]:
-    """Yield the SMILES of each ring system: rings that share atoms, without stereochemistry."""
-    systems: list[set[int]] = []
-    for ring in map(set, mol.GetRingInfo().AtomRings()):
-        joined = [system for system in systems if system & ring]
-        systems = [system for system in systems if not system & ring]
-        systems.append(ring.union(*joined))
-    with quiet():
-        for system in systems:
-            yield str(Chem.MolFragmentToSmiles(mol, sorted(system), isomericSmiles=False))
 
 
 def _kinds(mol: Chem.Mol, source: str) -> Iterator[str]:
