@@ -27,6 +27,8 @@ class Labels:
         The k properties: names from `moldiff.chem.properties`, or columns of the store.
     indices:
         The molecules whose mean and spread define the units.
+    conditions:
+        The units, if they are known: those of other data.
 
     Raises
     ------
@@ -34,17 +36,18 @@ class Labels:
         If a property is unknown, or constant over the data.
     """
 
-    def __init__(self, store: Store, names: Sequence[str], indices: npt.NDArray[np.int64]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        names: Sequence[str],
+        indices: npt.NDArray[np.int64],
+        conditions: tuple[Condition, ...] = (),
+    ) -> None:
         check_properties(names, store.property_names)
         self.store, self.names = store, tuple(names)
         self._values = np.full((len(store), len(names)), np.nan)
         self._cached = np.zeros(len(store), bool)
-        random = np.random.default_rng(0)
-        sample = np.sort(random.permutation(indices)[:_SAMPLE])
-        values, sizes = self.values(sample), np.asarray(store.sizes)[sample]
-        self.conditions = tuple(
-            _condition(name, self._unit(name), values[:, k], sizes) for k, name in enumerate(names)
-        )
+        self.conditions = conditions or self._measured(indices)
 
     def values(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """Return the properties of molecules, (b, k), in their units; NaN where it is missing."""
@@ -63,6 +66,16 @@ class Labels:
         """Return the properties of molecules as the network receives them, (b, k)."""
         mean, std = (np.array([getattr(c, x) for c in self.conditions]) for x in ("mean", "std"))
         return ((self.values(indices) - mean) / std).astype(np.float32)
+
+    def _measured(self, indices: npt.NDArray[np.int64]) -> tuple[Condition, ...]:
+        """Return the conditions in units of the molecules' spread."""
+        random = np.random.default_rng(0)
+        sample = np.sort(random.permutation(indices)[:_SAMPLE])
+        values, sizes = self.values(sample), np.asarray(self.store.sizes)[sample]
+        return tuple(
+            _condition(name, self._unit(name), values[:, k], sizes)
+            for k, name in enumerate(self.names)
+        )
 
     def _unit(self, name: str) -> str:
         if name in PROPERTIES:

@@ -14,6 +14,7 @@ from moldiff.errors import ConfigError, InputError
 from moldiff.precision import Precision
 from moldiff.registry import configure
 from moldiff.train.parts import Parts
+from moldiff.train.refined import Refined
 
 __all__ = ["Conditions", "Evaluation", "OptimizerConfig", "TrainConfig"]
 
@@ -155,6 +156,8 @@ class TrainConfig:
     parts:
         How often, and how large, a part of a molecule is given in training, so that the model can
         complete molecules (`moldiff.train.parts`); never by default.
+    refined:
+        Molecules of better geometry that train the low noise levels (`moldiff.train.refined`).
     precision:
         ``float32``, ``bfloat16`` (for the large products; geometry stays exact), or ``auto``: the
         faster one, by measurement at the start (`moldiff.precision`).  A run may go on in another.
@@ -183,6 +186,7 @@ class TrainConfig:
     evaluation: Evaluation = Evaluation()
     conditions: Conditions = Conditions()
     parts: Parts = Parts()
+    refined: Refined = Refined()
     sampling: Mapping[str, Any] = field(default_factory=lambda: _SAMPLING)
 
     def __post_init__(self) -> None:

@@ -20,7 +20,7 @@ optimizer average over steps of all sizes, and ``clip`` mostly bounds those of s
 from __future__ import annotations
 
 import functools
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,9 +30,11 @@ from moldiff.data.store import Store
 from moldiff.diffusion.batch import Batch
 from moldiff.errors import DataError
 from moldiff.train.conditions import Labels
+from moldiff.train.refined import Refined
 
-__all__ = ["SizeBuckets", "cost"]
+__all__ = ["Levels", "RefinedBatches", "SizeBuckets", "cost"]
 
+_STREAM = 22  # of random numbers
 _PAIR = 0.1  # cost of a pair in units of that of an atom
 
 
@@ -129,3 +131,33 @@ class SizeBuckets:
         if self.balance == "molecules":
             return np.split(indices, range(most, len(indices), most))
         return np.array_split(indices, -(-len(indices) // most))
+
+
+class Levels(NamedTuple):
+    """A batch, and the range of times that it trains."""
+
+    batch: Batch
+    low: float
+    high: float
+
+
+class RefinedBatches:
+    """Endless batches of two sets of molecules, the second of refined geometry.
+
+    Which one a step draws from is a function of seed and step.
+    """
+
+    def __init__(self, plain: SizeBuckets, fine: SizeBuckets, refined: Refined) -> None:
+        self.plain, self.fine, self.refined = plain, fine, refined
+        self.per_epoch = round(plain.per_epoch / (1 - refined.share))
+
+    def __getitem__(self, step: int) -> Levels:
+        random = np.random.default_rng([self.plain.seed, _STREAM, step])
+        if random.random() < self.refined.share:
+            return Levels(self.fine[step], 0.0, self.refined.until)
+        return Levels(self.plain[step], self.refined.until, 1.0)
+
+    def weight(self, batch: Batch) -> float:
+        """Return the weight of a batch in the loss; its mean is 1."""
+        mean = (1 - self.refined.share) * self.plain.mean + self.refined.share * self.fine.mean
+        return batch.graphs / mean if self.plain.balance == "cost" else 1.0

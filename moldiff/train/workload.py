@@ -82,7 +82,7 @@ class Workload(ABC):
     use: ClassVar[str]
     """The command that uses the model; ``{model}`` stands for its file."""
     options: ClassVar[frozenset[str]] = frozenset()
-    """Which it takes of what some tasks do: "conditions", "parts", "balance", "method"."""
+    """Of what some tasks take: "conditions", "parts", "refined", "balance", "method"."""
 
     config: TrainConfig
     model: Model
@@ -157,6 +157,7 @@ def task(config: TrainConfig) -> type[Workload]:
     used = {
         "conditions": bool(config.conditions.properties),
         "parts": bool(config.parts.share),
+        "refined": bool(config.refined.data),
         "balance": config.balance == "cost",
     }
     for option in (option for option, is_used in used.items() if is_used):

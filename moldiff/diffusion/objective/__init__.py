@@ -30,9 +30,10 @@ from moldiff.diffusion.objective.denoising import Denoising
 from moldiff.diffusion.objective.endpoint import Endpoint
 from moldiff.diffusion.objective.reconstruction import Reconstruction
 from moldiff.diffusion.objective.reflow import Reflow
-from moldiff.diffusion.objective.times import Kumaraswamy, LogitNormal, Times
+from moldiff.diffusion.objective.times import Between, Kumaraswamy, LogitNormal, Times
 
 __all__ = [
+    "Between",
     "Consistency",
     "Denoising",
     "Endpoint",

@@ -9,10 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from moldiff.errors import ConfigError
 from moldiff.registry import register
 from moldiff.seeds import uniform
 
-__all__ = ["Kumaraswamy", "LogitNormal", "Times"]
+__all__ = ["Between", "Kumaraswamy", "LogitNormal", "Times"]
 
 
 class Times(ABC):
@@ -67,3 +68,23 @@ class LogitNormal(Times):
 
     def quantile(self, u: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
         return torch.sigmoid(self.mean + self.std * torch.special.ndtri(u.clamp(1e-6, 1 - 1e-6)))
+
+
+@register("times", "between")
+@dataclass(frozen=True)
+class Between(Times):
+    """Another distribution, squeezed into the times from ``low`` to ``high``."""
+
+    times: Times = Kumaraswamy()
+    low: float = 0.0
+    high: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.low < self.high <= 1:
+            raise ConfigError(
+                f"Times between {self.low} and {self.high} are none.",
+                fix="Give 'low' and 'high' with 0 <= low < high <= 1.",
+            )
+
+    def quantile(self, u: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
+        return self.low + (self.high - self.low) * self.times.quantile(u)

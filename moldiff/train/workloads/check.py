@@ -12,7 +12,7 @@ from moldiff.chem.properties import check_properties
 from moldiff.data.store import Store
 from moldiff.diffusion.denoiser import GaussianDenoiser
 from moldiff.diffusion.guidance import guidances, with_settings
-from moldiff.diffusion.objective import Objective
+from moldiff.diffusion.objective import Denoising, Objective
 from moldiff.diffusion.process import Product
 from moldiff.diffusion.process.latent import check_classless, check_latent
 from moldiff.errors import ConfigError
@@ -50,6 +50,11 @@ def check(config: TrainConfig) -> list[str]:
     exact = GaussianDenoiser(process, 1.0, {})
     _check_guidance(config)
     _check_balance(config, describe(objective))
+    if config.refined.data and not isinstance(objective, Denoising):
+        raise ConfigError(
+            "Molecules of refined geometry are for the objective 'denoising'.",
+            fix="Leave out 'refined', or choose that objective.",
+        )
     if config.conditions.properties:
         _check_conditions(config, describe(objective))
     # The data's table of valences is not known yet; a stand-in suffices to check the setting.

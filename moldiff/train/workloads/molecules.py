@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import torch
 from moldiff.data.store import Store
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.guidance.condition import dropped
-from moldiff.diffusion.objective import Objective, Reflow
+from moldiff.diffusion.objective import Between, Denoising, Objective, Reflow
 from moldiff.errors import ConfigError
 from moldiff.generation.sampling import sampled
 from moldiff.model import Model
@@ -28,7 +28,7 @@ from moldiff.storage import weights_digest
 from moldiff.train.conditions import Labels
 from moldiff.train.config import TrainConfig
 from moldiff.train.data import molecule_store, prepare_molecules
-from moldiff.train.loader import SizeBuckets
+from moldiff.train.loader import Levels, RefinedBatches, SizeBuckets
 from moldiff.train.orientation import randomly_oriented
 from moldiff.train.statistics import Statistics
 from moldiff.train.workload import Figures, Loss, Say, Workload, batches, build_objective
@@ -46,8 +46,8 @@ class Molecules(Workload):
     score = "strict_validity"
     unit, samples = "molecule", "molecules"
     use = "moldiff generate -n 32 --model {model} -o molecules.sdf"
-    options = frozenset({"conditions", "parts", "balance", "method"})
-    loader: SizeBuckets | TeacherPairs
+    options = frozenset({"conditions", "parts", "refined", "balance", "method"})
+    loader: SizeBuckets | RefinedBatches | TeacherPairs
     objective: Objective
 
     def __init__(self, config: TrainConfig, data: Store) -> None:
@@ -55,14 +55,7 @@ class Molecules(Workload):
         self.config = config
         properties, self.drop = config.conditions.properties, config.conditions.drop
         labels = Labels(data, properties, train) if properties else None
-        self.loader = SizeBuckets(
-            data,
-            train,
-            batch=config.piece_size,
-            seed=config.seed,
-            labels=labels,
-            balance=config.balance,
-        )
+        self.loader, self.refined = _loader(config, data, labels)
         elements = np.array(data.vocabulary.elements)
         self.alike = torch.from_numpy(elements[:, None] == elements)
         self.model = _new_model(config, data, Statistics.of(data, train), labels)
@@ -108,9 +101,14 @@ class Molecules(Workload):
         conditional = bool(self.config.conditions.properties)
         drop = {"drop": self.drop} if conditional else {}
         parts = {"parts": asdict(self.config.parts)} if self.config.parts.share else {}
-        return teacher | latent | parts | drop | batches(self.config)
+        return teacher | latent | parts | self.refined | drop | batches(self.config)
 
-    def losses(self, batch: Batch | Pair, *, rng: torch.Generator) -> Iterator[Loss]:
+    def losses(self, batch: Batch | Levels | Pair, *, rng: torch.Generator) -> Iterator[Loss]:
+        objective = self.objective
+        if isinstance(batch, Levels):
+            assert isinstance(objective, Denoising)  # `check` refuses others
+            times = Between(objective.times, batch.low, batch.high)
+            batch, objective = batch.batch, replace(objective, times=times)
         x_0, noise = batch if isinstance(batch, Pair) else (batch, None)
         x_0 = x_0.to(self.config.device)
         noise = None if noise is None else noise.to(self.config.device)
@@ -122,7 +120,7 @@ class Molecules(Workload):
             x_0 = self.config.parts.given(x_0, alike=self.alike, rng=rng)
         if not isinstance(batch, Pair):  # a latent teacher's pairs are latents already
             x_0 = self.model.encode(x_0, rng=rng)
-        loss, parts = self.objective(self.model.denoiser, x_0, rng=rng, noise=noise)
+        loss, parts = objective(self.model.denoiser, x_0, rng=rng, noise=noise)
         yield self.loader.weight(x_0) * loss, parts, x_0.graphs
 
     def judge(
@@ -158,6 +156,35 @@ class Molecules(Workload):
             "molecules_per_second": speed,
         }
         return {"samples": len(generated)} | {k: round(v, 4) for k, v in values.items()}
+
+
+def _loader(
+    config: TrainConfig, data: Store, labels: Labels | None
+) -> tuple[SizeBuckets | RefinedBatches, dict[str, Any]]:
+    """Return the batches of a run, and the part of its identity that names refined molecules."""
+
+    def buckets(store: Store, labels: Labels | None) -> SizeBuckets:
+        return SizeBuckets(
+            store,
+            store.indices("train"),
+            batch=config.piece_size,
+            seed=config.seed,
+            labels=labels,
+            balance=config.balance,
+        )
+
+    plain = buckets(data, labels)
+    if not config.refined.data:
+        return plain, {}
+    fine = Store.open(config.refined.data)
+    if fine.vocabulary != data.vocabulary:
+        raise ConfigError(
+            f"The vocabulary of '{config.refined.data}' is not that of '{config.data}'.",
+            fix="Prepare both by the same command.",
+        )
+    fine_labels = labels and Labels(fine, labels.names, fine.indices("train"), labels.conditions)
+    identity = asdict(config.refined) | {"data": fine.meta["sha256"]}
+    return RefinedBatches(plain, buckets(fine, fine_labels), config.refined), {"refined": identity}
 
 
 def _teacher_name(config: TrainConfig) -> str | None:
