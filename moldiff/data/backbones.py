@@ -21,109 +21,38 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from moldiff.data.ragged import SPLITS, RaggedStore
 from moldiff.data.write import new_store, sha256
-from moldiff.errors import DataError
 from moldiff.protein.backbone import Backbone
 
-__all__ = ["SPLITS", "UNIT", "BackboneStore"]
+__all__ = ["UNIT", "BackboneStore"]
 
-SCHEMA = "moldiff-backbones-1"
-SPLITS = ("train", "validation")
 UNIT = 0.01  # Å
-_ARRAYS = ("atoms", "types", "regular", "sizes", "split", "cluster")
-_REBUILD = "Prepare them: moldiff data backbones FILE... --output DIR --force."
 
 
-class BackboneStore:
-    """Read access to prepared backbones; `moldiff.data.prepare_backbones` writes them."""
+class BackboneStore(RaggedStore):
+    """Read access to prepared backbones; `moldiff.data.prepare_backbones` writes them.
 
-    def __init__(self, path: Path, meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-        self.path, self.meta, self._arrays = path, meta, arrays
-        self._starts = np.concatenate([[0], np.cumsum(arrays["sizes"], dtype=np.int64)])
+    Its sizes are the numbers of residues, (N,).
+    """
 
-    @classmethod
-    def open(cls, path: str | Path, verify: bool = False) -> BackboneStore:
-        """Open a store; with ``verify`` every file is checked against its sha256.
+    SCHEMA = "moldiff-backbones-1"
+    NOUN = "backbones"
+    COMMAND = "moldiff data backbones FILE... --output DIR"
+    FIELDS = ("atoms", "types", "regular")
 
-        Raises
-        ------
-        DataError
-            If the directory or a file is missing, truncated, or (``verify``) altered.
-        """
-        path = Path(path)
-        if not (path / "store.json").is_file():
-            raise DataError(
-                f"There are no backbones in {path}.",
-                fix="Prepare them: moldiff data backbones FILE... --output DIR.",
-            )
-        try:
-            meta: dict[str, Any] = json.loads((path / "store.json").read_text(encoding="utf-8"))
-            if meta.get("schema") != SCHEMA:
-                raise DataError(f"{path} holds no backbones of this version.", fix=_REBUILD)
-            for name, expected in meta["sha256"].items():
-                if verify and sha256(path / name) != expected:
-                    raise DataError(f"{path / name} does not match its checksum.", fix=_REBUILD)
-            arrays = {
-                name: np.load(path / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-                for name in _ARRAYS
-            }
-            store = cls(path, meta, arrays)
-        except (OSError, ValueError, KeyError) as error:
-            raise DataError(
-                f"There are no usable backbones in {path}: {error}.", fix=_REBUILD
-            ) from error
-        if store._starts[-1] != len(arrays["atoms"]) or meta["count"] != len(store):
-            raise DataError(f"The backbones in {path} are cut off.", fix=_REBUILD)
-        return store
-
-    @staticmethod
-    def at(path: str | Path) -> bool:
-        """Return whether a directory is a store of backbones."""
-        try:
-            meta = json.loads((Path(path) / "store.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return False
-        return isinstance(meta, dict) and str(meta.get("schema")).startswith("moldiff-backbones")
-
-    def __len__(self) -> int:
-        return len(self._arrays["sizes"])
+    def starts(self, field: str) -> npt.NDArray[np.int64]:
+        return np.concatenate([[0], np.cumsum(self._arrays["sizes"], dtype=np.int64)])
 
     def __getitem__(self, index: int) -> Backbone:
         """Return a copy of one chain."""
-        part = slice(self._starts[index], self._starts[index + 1])
-        return Backbone(
-            np.float32(UNIT) * self._arrays["atoms"][part].astype(np.float32),
-            np.array(self._arrays["types"][part]),
-            np.array(self._arrays["regular"][part]),
-        )
-
-    def indices(self, split: str) -> npt.NDArray[np.int64]:
-        """(k,) indices of the chains of "train" or "validation"."""
-        if split not in SPLITS:
-            raise DataError(f"There is no split '{split}'.", fix=f"Known: {', '.join(SPLITS)}.")
-        return np.flatnonzero(self._arrays["split"] == SPLITS.index(split))
-
-    @property
-    def sizes(self) -> npt.NDArray[np.int32]:
-        """(N,) residues of each chain."""
-        return self._arrays["sizes"]
-
-    @property
-    def clusters(self) -> npt.NDArray[np.int64]:
-        """(N,) number of the cluster of each chain."""
-        return self._arrays["cluster"]
-
-    @cached_property
-    def names(self) -> list[str]:
-        """Name of each chain."""
-        return (self.path / "names.txt").read_text(encoding="utf-8").splitlines()
+        atoms = np.float32(UNIT) * self.part("atoms", index).astype(np.float32)
+        return Backbone(atoms, self.part("types", index), self.part("regular", index))
 
 
 def write(
@@ -149,7 +78,7 @@ def write(
         "cluster": clusters,
     }
     meta = {
-        "schema": SCHEMA,
+        "schema": BackboneStore.SCHEMA,
         "count": len(chains),
         "source": source,
         "splits": {name: int((split == k).sum()) for k, name in enumerate(SPLITS)},

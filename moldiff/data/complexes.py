@@ -20,25 +20,16 @@ rejected.csv                  name and reason of each rejected complex
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from moldiff.chem.graph import ATOM_CLASSES
-from moldiff.data.write import sha256
-from moldiff.errors import DataError
+from moldiff.data.ragged import RaggedStore
 
-__all__ = ["FIELDS", "SCHEMA", "SPLITS", "Complex", "ComplexStore", "shape_of"]
-
-SCHEMA = "moldiff-complexes-1"
-SPLITS = ("train", "validation")
-_REBUILD = "Delete the directory and prepare it again: moldiff data complexes."
+__all__ = ["FIELDS", "Complex", "ComplexStore", "shape_of"]
 
 DIMENSIONS = "mnrcsk"
 FIELDS = MappingProxyType(
@@ -114,95 +105,31 @@ def shape_of(field: str, sizes: npt.ArrayLike) -> tuple[int, ...]:
     return tuple(lengths[d] if isinstance(d, str) else d for d in FIELDS[field][1])
 
 
-def _starts(field: str, sizes: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
-    """Return the offset of each complex in the flat array of a field, (N + 1,)."""
-    lengths = dict(zip(DIMENSIONS, sizes.T.astype(np.int64), strict=True))
-    length = np.ones(len(sizes), np.int64)
-    for d in FIELDS[field][1]:
-        length = length * (lengths[d] if isinstance(d, str) else d)
-    return np.concatenate([[0], np.cumsum(length)])
+class ComplexStore(RaggedStore):
+    """Read access to prepared complexes; `moldiff.data.prepare_complexes` writes them.
 
+    Its sizes are the numbers m, n, r, c, s, k, (N, 6); clusters are of similar pockets, and names
+    are ``set/id``.
+    """
 
-class ComplexStore:
-    """Read access to prepared complexes; `moldiff.data.prepare_complexes` writes them."""
+    SCHEMA = "moldiff-complexes-1"
+    NOUN = "complexes"
+    COMMAND = "moldiff data complexes FOLDER... --output DIR"
+    FIELDS = tuple(FIELDS)
 
-    def __init__(self, path: Path, meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-        self.path, self.meta, self._arrays = path, meta, arrays
-        self._starts = {name: _starts(name, arrays["sizes"]) for name in FIELDS}
-
-    @classmethod
-    def open(cls, path: str | Path, verify: bool = False) -> ComplexStore:
-        """Open a store; with ``verify`` every file is checked against its sha256.
-
-        Raises
-        ------
-        DataError
-            If the directory or a file is missing, truncated, or (``verify``) altered.
-        """
-        path = Path(path)
-        try:
-            meta: dict[str, Any] = json.loads((path / "store.json").read_text(encoding="utf-8"))
-            if meta.get("schema") != SCHEMA:
-                raise DataError(f"{path} holds no complexes of this version.", fix=_REBUILD)
-            for name, expected in meta["sha256"].items():
-                if verify and sha256(path / name) != expected:
-                    raise DataError(f"{path / name} does not match its checksum.", fix=_REBUILD)
-            names = (*FIELDS, "sizes", "split", "cluster")
-            arrays = {
-                name: np.load(path / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-                for name in names
-            }
-            store = cls(path, meta, arrays)
-        except (OSError, ValueError, KeyError) as error:
-            raise DataError(
-                f"There are no usable complexes in {path}: {error}.", fix=_REBUILD
-            ) from error
-        short = [f for f in FIELDS if store._starts[f][-1] != len(arrays[f])]
-        if short or meta["count"] != len(store):
-            raise DataError(f"The complexes in {path} are cut off: {short}.", fix=_REBUILD)
-        return store
-
-    @staticmethod
-    def at(path: str | Path) -> bool:
-        """Return whether a directory is a store of complexes."""
-        try:
-            meta = json.loads((Path(path) / "store.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return False
-        return isinstance(meta, dict) and str(meta.get("schema")).startswith("moldiff-complexes")
-
-    def __len__(self) -> int:
-        return len(self._arrays["sizes"])
+    def starts(self, field: str) -> npt.NDArray[np.int64]:
+        sizes = self._arrays["sizes"]
+        lengths = dict(zip(DIMENSIONS, sizes.T.astype(np.int64), strict=True))
+        length = np.ones(len(sizes), np.int64)
+        for d in FIELDS[field][1]:
+            length = length * (lengths[d] if isinstance(d, str) else d)
+        return np.concatenate([[0], np.cumsum(length)])
 
     def __getitem__(self, index: int) -> Complex:
         """Return a copy of one complex."""
-        sizes = self._arrays["sizes"][index]
-        values = {
-            f: np.array(self._arrays[f][s[index] : s[index + 1]]).reshape(shape_of(f, sizes))
-            for f, s in self._starts.items()
-        }
+        sizes = self.sizes[index]
+        values = {f: self.part(f, index).reshape(shape_of(f, sizes)) for f in FIELDS}
         return Complex(**values)
-
-    def indices(self, split: str) -> npt.NDArray[np.int64]:
-        """(k,) indices of the complexes of "train" or "validation"."""
-        if split not in SPLITS:
-            raise DataError(f"There is no split '{split}'.", fix=f"Known: {', '.join(SPLITS)}.")
-        return np.flatnonzero(self._arrays["split"] == SPLITS.index(split))
-
-    @property
-    def sizes(self) -> npt.NDArray[np.int32]:
-        """(N, 6) the numbers m, n, r, c, s, k of each complex."""
-        return self._arrays["sizes"]
-
-    @property
-    def clusters(self) -> npt.NDArray[np.int64]:
-        """(N,) number of the cluster of similar pockets."""
-        return self._arrays["cluster"]
-
-    @cached_property
-    def names(self) -> list[str]:
-        """``set/id`` of each complex."""
-        return (self.path / "names.txt").read_text(encoding="utf-8").splitlines()
 
 
 def columns(complexes: list[Complex]) -> dict[str, np.ndarray]:

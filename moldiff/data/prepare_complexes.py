@@ -24,7 +24,8 @@ import numpy as np
 
 from moldiff.data.clusters import linked, split_clusters
 from moldiff.data.complex_files import LIGAND, POCKET, read_complex
-from moldiff.data.complexes import FIELDS, SCHEMA, SPLITS, Complex, ComplexStore, columns, shape_of
+from moldiff.data.complexes import FIELDS, Complex, ComplexStore, columns, shape_of
+from moldiff.data.ragged import SPLITS
 from moldiff.data.write import new_store, sha256
 from moldiff.errors import DataError, InputError
 from moldiff.parallel import Progress, completed
@@ -182,7 +183,7 @@ def _write(
     clusters = linked([c.fragments for _, c in accepted])
     split = split_clusters(clusters, share=share, seed=seed)
     meta = {
-        "schema": SCHEMA,
+        "schema": ComplexStore.SCHEMA,
         "count": len(accepted),
         "source": ", ".join(source),
         "splits": {name: int((split == k).sum()) for k, name in enumerate(SPLITS)},

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from moldiff.data.backbones import SPLITS, BackboneStore
+from moldiff.data.backbones import BackboneStore
 from moldiff.data.prepare_backbones import prepare_backbones
+from moldiff.data.ragged import SPLITS
 from moldiff.errors import DataError, InputError
 from moldiff.protein.backbone import LETTERS, Backbone
 from tests.backbones import backbone
