@@ -35,10 +35,18 @@ make_venv() {
   fi
 }
 
-pip_install() { # a terminal shows the progress of the downloads, a log only errors
-  local quiet=()
-  [[ -t 1 ]] || quiet=(-qq)
-  python -m pip install --disable-pip-version-check "${quiet[@]}" -c "$repo/constraints.txt" "$@"
+pip_install() { # a terminal shows the progress of the downloads, a log a line every ten seconds
+  local command=(python -m pip install --disable-pip-version-check -c "$repo/constraints.txt") start=$SECONDS pid
+  if [[ -t 1 ]]; then
+    "${command[@]}" "$@"
+    return
+  fi
+  "${command[@]}" -qq "$@" &
+  pid=$!
+  while sleep 1; kill -0 "$pid" 2>/dev/null; do
+    (((SECONDS - start) % 10)) || echo "    $((SECONDS - start)) s, $(du -sh "$venv" | cut -f1) so far"
+  done
+  wait "$pid"
 }
 
 setup() { # a stamp makes the second run quick; it depends on all that decides what is installed
@@ -49,7 +57,7 @@ setup() { # a stamp makes the second run quick; it depends on all that decides w
   source "$venv/bin/activate"
   [[ -e $stamp ]] && return
   install_torch
-  say "installing moldiff[$extras] and what it needs, as pinned in constraints.txt"
+  say "installing moldiff[$extras] and what it needs, as pinned in constraints.txt: 1.9 GB, some minutes"
   pip_install -e "$repo[$extras]"
   touch "$stamp"
 }
