@@ -7,10 +7,20 @@ from pathlib import Path
 
 from moldiff.errors import InputError, did_you_mean
 
-__all__ = ["DEFAULT", "bundled_configs", "bundled_models", "find_model", "usual_model"]
+__all__ = [
+    "DEFAULT",
+    "SMALL",
+    "bundled_configs",
+    "bundled_models",
+    "find_model",
+    "usual_model",
+]
 
-DEFAULT = "qm9-skeleton"
+DEFAULT = "druglike"
 """The default bundled model."""
+
+SMALL = "qm9-skeleton"
+"""The model of the QM9 benchmark, and the teacher of the family of methods compared there."""
 
 
 def _bundled(folder: str, suffix: str) -> dict[str, Path]:

@@ -36,7 +36,7 @@ GENERATED: dict[str, dict[str, Any]] = {
     "skeleton": {"seed": 0, "steps": 10},
     "all atoms": {"model": "qm9", "seed": 1, "steps": 10},
     "four steps": {"model": "qm9-fast", "seed": 2},
-    "formula": {"formula": "C7H8O", "n": 4, "steps": 10},
+    "formula": {"model": "qm9", "formula": "C7H8O", "n": 4, "steps": 10},
     "size": {"size": 9, "n": 4, "steps": 10},
     "heun": {"sampler": "heun,s_churn=2", "steps": 6},
     "multistep": {"sampler": "multistep", "steps": 8},
@@ -107,7 +107,7 @@ def molecule(mol: Any) -> str:
 
 def generated() -> Iterator[tuple[str, str]]:
     for name, options in GENERATED.items():
-        items = moldiff.generate(**{"n": 10, "seed": 0, **options})
+        items = moldiff.generate(**{"model": "qm9-skeleton", "n": 10, "seed": 0, **options})
         yield name, digest([(molecule(i.mol), i.failure, i.tags.get("SMILES")) for i in items])
 
 

@@ -57,10 +57,12 @@ def command(
     reference: Annotated[
         str,
         typer.Option(
-            help="Training data for novelty and distributions: qm9, none, or a data set that "
-            "`moldiff data reference` has measured."
+            help="Training data for novelty and distributions: qm9, druglike, none, or a data set "
+            "that `moldiff data reference` has measured. [default: qm9 if most molecules are of "
+            "its kind, else druglike]",
+            show_default=False,
         ),
-    ] = "qm9",
+    ] = "auto",
     bands: Annotated[
         str | None,
         typer.Option(
@@ -92,9 +94,10 @@ def command(
         check_output(output, (".json",))
         check_apart("--output", output, files)
     from moldiff.metrics.bands import parse_bands
-    from moldiff.metrics.reference_data import located
 
-    if reference != "none":  # before any work
+    if reference not in ("none", "auto"):  # before any work
+        from moldiff.metrics.reference_data import located
+
         located(reference)
     part = None if not kept else [mol for file in kept for mol in _molecules(file)]
     parted = None if bands is None else parse_bands(bands)

@@ -67,13 +67,14 @@ EXAMPLES = (
     "moldiff generate -n 32",
     "moldiff generate -n 1000 --steps 50 --seed 7 -o molecules.sdf",
     "moldiff generate -n 10 --formula C7H8O --filter strict -o isomers.sdf",
+    "moldiff generate -n 1000 --model qm9-skeleton -o small.sdf",
     "moldiff generate -n 5 --size 18 --model runs/my/model.safetensors -o my.xyz",
     "moldiff generate -n 100 --sampler multistep --steps 20",
     "moldiff generate --model runs/my/model.safetensors --condition logp=1.5 --guidance 2",
-    "moldiff generate -n 20 --without F --size 7..9",
-    "moldiff generate --model my.safetensors --prompt 'two aromatic rings, logP below 3, no Br'",
+    "moldiff generate -n 20 --without F --size 20..25",
+    "moldiff generate --prompt 'two aromatic rings, logP below 3, no Br' --guidance 2",
     "moldiff generate --prompt help",
-    "moldiff generate -n 200 --model druglike --where 'qed>0.6 & sa<4' --alerts pains --pick 20",
+    "moldiff generate -n 200 --where 'qed>0.6 & sa<4' --alerts pains --pick 20",
     "moldiff generate -n 1 --trajectory denoising.xyz -o one.sdf",
 )
 

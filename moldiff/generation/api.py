@@ -40,7 +40,7 @@ class Options(TypedDict, total=False):
     Attributes
     ----------
     model:
-        A loaded model, the name of a bundled one (default: "qm9-skeleton", with a formula
+        A loaded model, the name of a bundled one (default: "druglike", with a formula
         "qm9"), or a path.
     device:
         Device for a model given by name or path.

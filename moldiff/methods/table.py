@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from moldiff.bundled import DEFAULT
+from moldiff.bundled import SMALL
 
 __all__ = ["METHODS", "SAMPLERS", "Method", "SamplerChoice"]
 
@@ -188,7 +188,7 @@ METHODS: Mapping[str, Method] = {
         ("liu2023",),
         _FEW
         | {
-            "objective": {"name": "reflow", "teacher": DEFAULT},
+            "objective": {"name": "reflow", "teacher": SMALL},
             "sampling": _sampling(8, "ancestral", eta=0.0),
         },
     ),
@@ -199,7 +199,7 @@ METHODS: Mapping[str, Method] = {
         _FEW
         | {
             "precondition": "consistency",
-            "objective": {"name": "consistency", "teacher": DEFAULT},
+            "objective": {"name": "consistency", "teacher": SMALL},
             "sampling": _sampling(4, "ancestral", 2.5, eta=0.0),
         },
     ),
@@ -224,7 +224,7 @@ METHODS: Mapping[str, Method] = {
         ("salimans2022", "luhman2021", "ross2011"),
         _FEW
         | {
-            "objective": {"name": "endpoint", "teacher": DEFAULT},
+            "objective": {"name": "endpoint", "teacher": SMALL},
             "sampling": _sampling(4, "ancestral", 1.5, eta=0.0),
         },
     ),

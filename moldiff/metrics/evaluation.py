@@ -47,7 +47,7 @@ from moldiff.metrics.bands import DEFAULT, Band, by_band
 from moldiff.metrics.kept import Kept, kept, part_of
 from moldiff.metrics.parallel import Progress
 from moldiff.metrics.provenance import provenance, versions
-from moldiff.metrics.reference_data import located
+from moldiff.metrics.reference_data import AUTO, fitting, located
 from moldiff.metrics.show import bands_table, kept_table, metrics_table
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ class Report:
 def evaluate(
     records: Item | Iterable[Item],
     *,
-    reference: str | Reference | None = "qm9",
+    reference: str | Reference | None = "auto",
     posebusters: int | None = 1000,
     relax: int | None = 1000,
     xtb: int | None = 100,
@@ -198,7 +198,8 @@ def evaluate(
         one that could not be made).  They are not changed.
     reference:
         What to compare with: a name, a data set or its reference's folder (see
-        `moldiff.metrics.reference_data.located`), a `Reference`, or None for nothing.
+        `moldiff.metrics.reference_data.located`), a `Reference`, or None for nothing.  "auto":
+        "qm9" if most molecules are of its kind, else "druglike".
     posebusters, relax, xtb:
         At most so many molecules for the three slow protocols (PoseBusters; relaxation with
         MMFF94 and with GFN2-xTB, if the program xtb is there); None for all, 0 for none.
@@ -224,10 +225,15 @@ def evaluate(
     """
     start = time.perf_counter()
     wanted = None if part is None else part_of(part)
-    known = Reference.load(*located(reference)) if isinstance(reference, str) else reference
+    named = reference if isinstance(reference, str) and reference != AUTO else None
+    known = reference if isinstance(reference, Reference) else None
+    if named is not None:
+        known = Reference.load(*located(named))  # before any work
     settings = Settings(posebusters, relax, xtb, net_charge, jobs)
     items = list(_records(records))
     judged = samples(items, net_charge=net_charge)
+    if reference == AUTO:
+        known = Reference.load(fitting(sample.mol for sample in judged))
     bonds = Counter(sample.bonds for sample in judged)
     if known is not None and bonds["inferred"] > bonds["given"]:
         known = known.without_bonds()

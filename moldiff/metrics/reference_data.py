@@ -9,27 +9,45 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rdkit import Chem
 
 from moldiff.errors import DataError, InputError, did_you_mean
 from moldiff.metrics.distributions import Distribution, Distributions
 from moldiff.metrics.novelty import SmilesSet
 from moldiff.metrics.value import Value
 
-__all__ = ["Reference", "beside", "located"]
+__all__ = ["AUTO", "Reference", "beside", "fitting", "located"]
+
+AUTO = "auto"
+"""Instead of a name: the reference of the molecules' own kind."""
 
 _SCHEMA = 1
+_QM9 = frozenset({1, 6, 7, 8, 9}), 9  # atomic numbers, and the most heavy atoms
 
 
 def beside(store: Path) -> Path:
     """Return the folder of a data set's reference, where no other is given."""
     return store.resolve().with_name(f"{store.resolve().name}.reference")
+
+
+def fitting(mols: Iterable[Chem.Mol | None]) -> str:
+    """Return the name of the reference of the molecules' kind: "qm9" or "druglike".
+
+    It is QM9 if more than half of them have its elements and at most nine heavy atoms.
+    """
+    elements, most = _QM9
+    kinds = [
+        elements.issuperset(numbers) and sum(z > 1 for z in numbers) <= most
+        for numbers in ([a.GetAtomicNum() for a in mol.GetAtoms()] for mol in mols if mol)
+    ]
+    return "druglike" if 2 * sum(kinds) < len(kinds) else "qm9"
 
 
 def located(text: str) -> tuple[str, Path]:
@@ -74,7 +92,7 @@ class Reference:
     Attributes
     ----------
     name:
-        "qm9" for the one that ships.
+        "qm9" or "druglike" for those that ship.
     graph, lookup:
         The training set's identities in protocol B and in protocol A.
     distributions:

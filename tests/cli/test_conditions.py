@@ -80,6 +80,7 @@ def test_what_cannot_be_is_refused(
 def test_a_model_without_conditions_says_which_have_some(
     run: Run, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
+    words = ("--model", "qm9-skeleton", *words)
     done = run("generate", "-n", 1, "-o", tmp_path / "a.sdf", *words)
     told = " ".join(done.err.split())
     assert done.status == 2 and "'qm9-skeleton' was trained without conditions" in told

@@ -140,15 +140,15 @@ def test_early_temperatures(
     assert sampling["early_temperature"] == early and sampling["valence"] == 0.5
 
 
-def test_without_a_name_the_skeleton_model_is_meant_but_for_formulas(
+def test_without_a_name_the_drug_like_model_is_meant_but_for_formulas(
     run: Run, tmp_path: Path
 ) -> None:
     path = tmp_path / "few.sdf"
-    assert run("generate", "-n", 4, "--steps", 15, "--size", 7, "-o", path).status == 0
+    assert run("generate", "-n", 4, "--steps", 2, "--size", 12, "-o", path).status == 0
     for record in read_molecules(path):
-        assert record.tags["model"].startswith("qm9-skeleton ")
+        assert record.tags["model"].startswith("druglike ")
         assert record.tags["hydrogens"].startswith("placed by rule, relaxed")
-        assert record.mol.GetNumHeavyAtoms() == 7 < record.mol.GetNumAtoms()
+        assert record.mol.GetNumHeavyAtoms() == 12 < record.mol.GetNumAtoms()
     assert run("generate", "-n", 1, "--steps", 2, "--formula", "CH4", "-o", path).status == 0
     (record,) = read_molecules(path)
     assert record.tags["model"].startswith("qm9 ") and "hydrogens" not in record.tags

@@ -24,6 +24,7 @@ OWN = {
 def generated(tmp_path: Path, *options: str) -> tuple[list[str], dict[str, object]]:
     path = tmp_path / "made.sdf"
     command = ["generate", "-n", "4", "--steps", "4", "--seed", "3", "-o", str(path), *options]
+    command += ["--model", "qm9-skeleton"]
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 0, done.output
     mols = list(Chem.SDMolSupplier(str(path), sanitize=False, removeHs=False))
@@ -95,9 +96,11 @@ def test_errors_say_what_and_how(option: str, words: str, tmp_path: Path) -> Non
     from moldiff.cli import main
 
     path = tmp_path / "none.sdf"
-    done = CliRunner().invoke(app, ["generate", "-n", "1", "--guidance", option, "-o", str(path)])
+    command = ["generate", "-n", "1", "--guidance", option, "-o", str(path)]
+    command += ["--model", "qm9-skeleton"]
+    done = CliRunner().invoke(app, command)
     assert done.exit_code != 0 and words in str(done.exception) and not path.exists()
-    assert main(["generate", "-n", "1", "--guidance", option, "-o", str(path)]) == 2
+    assert main(command) == 2
 
 
 def test_one_thing_set_twice_is_refused() -> None:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from moldiff.bundled import DEFAULT
+from moldiff.bundled import SMALL
 from moldiff.errors import InputError
 from moldiff.report import picture
 
@@ -31,7 +31,7 @@ def add(commands: Any) -> None:
     family.add_argument("--only", nargs="+", default=[], metavar="NAME", help="some methods [all]")
     family.add_argument("--recipe", default="family", help="training configuration [family]")
     family.add_argument("--data", help="prepared data [the recipe's: data/qm9-skeleton]")
-    family.add_argument("--teacher", default=DEFAULT, help=f"what is distilled [{DEFAULT}]")
+    family.add_argument("--teacher", default=SMALL, help=f"what is distilled [{SMALL}]")
     family.add_argument("--codec", help="codec of latent methods [the method's own]")
     family.add_argument(
         "--runs", type=Path, default=Path("runs/family"), help="where results lie [runs/family]"

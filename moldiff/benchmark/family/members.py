@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from moldiff.bundled import DEFAULT, find_model
+from moldiff.bundled import SMALL, find_model
 from moldiff.errors import InputError, MoldiffError, did_you_mean
 from moldiff.methods import METHODS
 from moldiff.train import TrainConfig
@@ -50,7 +50,7 @@ class Setup:
     data: str | None = None
     runs: Path = Path("runs/family")
     minutes: float = 15.0
-    teacher: str = DEFAULT
+    teacher: str = SMALL
     codec: str | None = None
     threads: int = 1
 
