@@ -142,3 +142,11 @@ def test_wheel_carries_the_weights_and_the_type_marker(wheel: set[str]) -> None:
 def test_wheel_carries_nothing_else(wheel: set[str]) -> None:
     tops = {name.split("/")[0] for name in wheel}
     assert tops == {"moldiff", f"moldiff-{moldiff.__version__}.dist-info"}
+
+
+def test_the_dockerfile_has_no_faults() -> None:
+    linter = shutil.which("hadolint", path=str(Path(sys.executable).parent))
+    if linter is None:
+        pytest.skip("hadolint is not installed: the Dockerfile is not checked")
+    done = subprocess.run([linter, ROOT / "Dockerfile"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
