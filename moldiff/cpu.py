@@ -113,7 +113,7 @@ def _mallopt() -> Callable[[int, int], int] | None:
     if not sys.platform.startswith("linux"):
         return None
     try:
-        found: Callable[[int, int], int] = ctypes.CDLL(None).mallopt
+        function: Callable[[int, int], int] = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):  # not glibc (musl has no mallopt)
         return None
-    return found
+    return function

@@ -27,8 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"Error: {error}", file=sys.stderr)
         return 2 if isinstance(error, InputError) else 1
     except KeyboardInterrupt:
-        told = {"family": "the same command goes on from what is finished"}
-        print(f"Interrupted; {told.get(options.command, 'nothing was written')}.", file=sys.stderr)
+        hints = {"family": "the same command goes on from what is finished"}
+        print(f"Interrupted; {hints.get(options.command, 'nothing was written')}.", file=sys.stderr)
         return 130
     return 0
 

@@ -69,8 +69,8 @@ def _process(settings: dict[str, Any]) -> dict[str, Any]:
     known = environment.get("PYTHONPATH")
     environment["PYTHONPATH"] = f"{root}{os.pathsep}{known}" if known else root
     command = [sys.executable, "-m", "moldiff.benchmark.allocator", json.dumps(settings)]
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    child = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    result: dict[str, Any] = json.loads(child.stdout.splitlines()[-1])
     return result
 
 

@@ -82,13 +82,13 @@ def run(options: argparse.Namespace) -> None:
                 [_start(COMMANDS[name], checkout, folder) for checkout in checkouts]
                 for _ in range(options.repeat + 1)
             ][1:]
-            print(f"{name}: {_told([own for own, *_ in turns])} CPU-seconds")
+            print(f"{name}: {_median_and_range([own for own, *_ in turns])} CPU-seconds")
             if options.against:
                 ratios = [own / other for own, other in turns]
-                print(f"  {options.against}: {_told([other for _, other in turns])}")
-                print(f"  ratio: {_told(ratios)}")
-            found = sorted(parts(COMMANDS[name], folder).items(), key=lambda item: -item[1])
-            for part, seconds in found[: options.parts]:
+                print(f"  {options.against}: {_median_and_range([other for _, other in turns])}")
+                print(f"  ratio: {_median_and_range(ratios)}")
+            costs = sorted(parts(COMMANDS[name], folder).items(), key=lambda item: -item[1])
+            for part, seconds in costs[: options.parts]:
                 print(f"  {seconds:7.3f}  {part}")
 
 
@@ -116,11 +116,11 @@ def _start(words: tuple[str, ...], checkout: Path, folder: str) -> float:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     _process(words, checkout, folder)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    spent: float = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    seconds: float = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     if words[0] == "dock":
         record = json.loads((Path(folder) / "poses.json").read_text(encoding="utf-8"))
-        spent -= sum(record["seconds"].values())
-    return spent
+        seconds -= sum(record["seconds"].values())
+    return seconds
 
 
 def _process(
@@ -128,12 +128,12 @@ def _process(
 ) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, *options, "-m", "moldiff", *words]
     environment = {**os.environ, "PYTHONPATH": str(checkout)}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+    process = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    if process.returncode:
+        last = (process.stderr.strip().splitlines() or ["it said nothing"])[-1]
         raise InputError(f"'moldiff {words[0]}' of {checkout} failed: {last}")
-    return done
+    return process
 
 
-def _told(values: list[float]) -> str:
+def _median_and_range(values: list[float]) -> str:
     return f"{statistics.median(values):.3f} ({min(values):.3f} to {max(values):.3f})"

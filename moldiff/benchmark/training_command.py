@@ -113,12 +113,12 @@ def run(options: argparse.Namespace) -> None:
 def closing(result: Mapping[str, Any], sites: int) -> str:
     """Return the figures of a document at the reference size, in words."""
 
-    def told(name: str) -> str:
+    def figure(name: str) -> str:
         low, high = result[f"{name}_low"], result[f"{name}_high"]
         return f"{result[name]:.2f} ({low:.2f} to {high:.2f})"
 
     return (
-        f"In training with {sites} sites, {result['precision']}: {told('gain')} times as fast as "
-        f"in the settings of dfa4b98; {told('relative_to_peak')} times the time that 0.4 GFLOP "
+        f"In training with {sites} sites, {result['precision']}: {figure('gain')} times as fast as "
+        f"in the settings of dfa4b98; {figure('relative_to_peak')} times the time that 0.4 GFLOP "
         "take at the float32 peak, per molecule."
     )

@@ -137,12 +137,12 @@ def measure(study: Study, say: Callable[[str], None]) -> dict[str, Any]:
 
 def _summary(study: Study, timings: Mapping[str, Timing]) -> Row:
     own = timings[f"{OWN} {study.precision}"]
-    told = {
+    ratios = {
         "gain": ratio(timings[f"{EARLIER} bfloat16"], own),
         "relative_to_peak": ratio(own, timings["peak"].times(_NOMINAL)),
     }
     row: Row = {}
-    for name, values in told.items():
+    for name, values in ratios.items():
         low, high = quartiles(values.seconds)
         row |= {name: values.median, f"{name}_low": low, f"{name}_high": high}
     return row

@@ -50,8 +50,8 @@ def alerts(mol: Chem.Mol, catalogues: tuple[str, ...]) -> tuple[tuple[str, str],
     """
     with quiet():
         matches = _catalogue(catalogues).GetMatches(mol)
-    found = ((entry.GetProp("FilterSet"), str(entry.GetDescription())) for entry in matches)
-    return tuple(dict.fromkeys(found))
+    names = ((entry.GetProp("FilterSet"), str(entry.GetDescription())) for entry in matches)
+    return tuple(dict.fromkeys(names))
 
 
 @cache

@@ -52,19 +52,19 @@ def infer_bonds(mol: Chem.Mol, charge: int | None = 0) -> Chem.Mol | str:
         return close
     if mol.GetNumAtoms() == 1:
         return _atom(mol, charge or 0)
-    found = _search(mol, charge)
+    graph = _search(mol, charge)
     elements = {atom.GetAtomicNum() for atom in mol.GetAtoms()}
     skeleton = 6 in elements and 1 not in elements
-    if skeleton and (isinstance(found, str) or _too_long(found)):
+    if skeleton and (isinstance(graph, str) or _too_long(graph)):
         return "missing hydrogens: there is none"
-    return found
+    return graph
 
 
 def _search(mol: Chem.Mol, charge: int | None) -> Chem.Mol | str:
     parity = sum(atom.GetAtomicNum() for atom in mol.GetAtoms()) % 2
     if charge is not None and (charge - parity) % 2:
         return f"{_NONE}: an odd number of electrons at charge {charge}, a radical or another ion"
-    found: Chem.Mol | None = None
+    fallback: Chem.Mol | None = None
     closed = [q for q in _CHARGES if (q - parity) % 2 == 0]
     for q in closed if charge is None else [charge]:
         for factor in _FACTORS:
@@ -72,11 +72,11 @@ def _search(mol: Chem.Mol, charge: int | None) -> Chem.Mol | str:
                 graph = _graph(mol, q, factor)
             if graph is not None and strict_failure(graph, net_charge=q) is None:
                 return graph
-            found = found or graph
-    if found is None:
+            fallback = fallback or graph
+    if fallback is None:
         asked = "up to 2" if charge is None else f"{charge}"
         return f"{_NONE}: no bond orders give a molecule of charge {asked}"
-    return found
+    return fallback
 
 
 def _too_long(mol: Chem.Mol) -> bool:
@@ -140,7 +140,7 @@ def _orders(joined: Chem.RWMol, charge: int, *, charged: bool) -> Chem.RWMol | N
 
 def _charge_nitro_groups(mol: Chem.RWMol) -> bool:
     """Write N(O)O with two open oxygens as a nitro group, in place; whether there is one."""
-    found = False
+    has_nitro = False
     for atom in mol.GetAtoms():
         ends = [o for o in atom.GetNeighbors() if o.GetAtomicNum() == 8 and o.GetDegree() == 1]
         bonds = [mol.GetBondBetweenAtoms(atom.GetIdx(), o.GetIdx()) for o in ends]
@@ -151,8 +151,8 @@ def _charge_nitro_groups(mol: Chem.RWMol) -> bool:
             bonds[1].SetBondType(Chem.BondType.DOUBLE)
             for member in (atom, *ends):
                 member.SetNumRadicalElectrons(0)
-            found = True
-    return found
+            has_nitro = True
+    return has_nitro
 
 
 def _cancel_charges(mol: Chem.RWMol) -> None:
@@ -177,15 +177,15 @@ def _cancel_charges(mol: Chem.RWMol) -> None:
             mol.GetAtomWithIdx(k).SetNumRadicalElectrons(0)
 
 
-def _path(mol: Chem.Mol, begun: list[int]) -> list[int] | None:
+def _path(mol: Chem.Mol, path_so_far: list[int]) -> list[int] | None:
     """Continue a path of alternating double and single bonds to an anion; None if there is none."""
-    wanted = Chem.BondType.DOUBLE if len(begun) % 2 else Chem.BondType.SINGLE
-    for bond in mol.GetAtomWithIdx(begun[-1]).GetBonds():
-        other = bond.GetOtherAtom(mol.GetAtomWithIdx(begun[-1]))
-        if bond.GetBondType() != wanted or other.GetIdx() in begun:
+    kind = Chem.BondType.DOUBLE if len(path_so_far) % 2 else Chem.BondType.SINGLE
+    for bond in mol.GetAtomWithIdx(path_so_far[-1]).GetBonds():
+        other = bond.GetOtherAtom(mol.GetAtomWithIdx(path_so_far[-1]))
+        if bond.GetBondType() != kind or other.GetIdx() in path_so_far:
             continue
-        path = [*begun, other.GetIdx()]
-        if wanted == Chem.BondType.SINGLE and other.GetFormalCharge() == -1:
+        path = [*path_so_far, other.GetIdx()]
+        if kind == Chem.BondType.SINGLE and other.GetFormalCharge() == -1:
             return path
         if len(path) <= _LONGEST and (longer := _path(mol, path)) is not None:
             return longer

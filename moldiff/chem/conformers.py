@@ -94,7 +94,7 @@ def conformers(
         rotors = find_rotors(full, heavy)
         if _impossible(full, _spread(seed)):
             return "no conformer: the stereo as written cannot be built"
-        ids = _embed(full, _wanted(full, count, len(heavy)), _spread(seed))
+        ids = _embed(full, _number_to_embed(full, count, len(heavy)), _spread(seed))
         if not ids:
             return "no conformer: RDKit cannot embed the molecule"
         field = force_field(full)
@@ -129,7 +129,7 @@ def _with_hydrogens(mol: Chem.Mol) -> Chem.Mol | str:
     return Chem.AddHs(copy)
 
 
-def _wanted(mol: Chem.Mol, count: int, heavy: int) -> int:
+def _number_to_embed(mol: Chem.Mol, count: int, heavy: int) -> int:
     """How many to embed: no surplus where every conformer is the same but for its rotors."""
     ring = any(
         not bond.GetIsAromatic() and bond.GetBondType() == Chem.BondType.SINGLE and bond.IsInRing()

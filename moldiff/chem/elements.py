@@ -25,7 +25,7 @@ def classes_without(elements: Sequence[str], vocabulary: Vocabulary) -> list[int
     if all(vocabulary.elements[k] == "H" for k in classes):
         raise InputError(
             f"Without {', '.join(elements)} the model has no element left to build with.",
-            fix=f"Its elements are {_listed(vocabulary)}.",
+            fix=f"Its elements are {_elements(vocabulary)}.",
         )
     return classes
 
@@ -41,14 +41,14 @@ def _check(symbol: str, vocabulary: Vocabulary) -> None:
     if symbol == "H" and vocabulary.hydrogens:
         raise InputError(
             "Hydrogens cannot be chosen: in this model they belong to the classes of other atoms.",
-            fix=f"Choose among {_listed(vocabulary)}, or use a model whose hydrogens are atoms.",
+            fix=f"Choose among {_elements(vocabulary)}, or use a model whose hydrogens are atoms.",
         )
     if symbol not in vocabulary.elements:
         raise InputError(
             f"The model has no element '{symbol}'.",
-            fix=f"Its elements are {_listed(vocabulary)}.",
+            fix=f"Its elements are {_elements(vocabulary)}.",
         )
 
 
-def _listed(vocabulary: Vocabulary) -> str:
+def _elements(vocabulary: Vocabulary) -> str:
     return ", ".join(dict.fromkeys(vocabulary.elements))

@@ -154,27 +154,29 @@ class Filters:
         """Return why a molecule with these data fields is rejected; nothing if it is kept."""
         if not measured.identity:
             return [Reason("no molecule", measured.failure or "")]
-        found = [Reason("not strictly valid", measured.failure)] if measured.failure else []
-        found += self._untrue(measured, fields)
-        found += [Reason(f"alert {catalogue}", name) for catalogue, name in measured.alerts]
+        reasons = [Reason("not strictly valid", measured.failure)] if measured.failure else []
+        reasons += self._untrue(measured, fields)
+        reasons += [Reason(f"alert {catalogue}", name) for catalogue, name in measured.alerts]
         if unseen := self.unseen(measured):
-            found.append(Reason("unseen ring system", ", ".join(unseen)))
+            reasons.append(Reason("unseen ring system", ", ".join(unseen)))
         for source, known in self.known.items():
             if measured.identity in known:
-                found.append(Reason("known molecule", f"in {source}"))
-        return found
+                reasons.append(Reason("known molecule", f"in {source}"))
+        return reasons
 
     def _untrue(self, measured: Measured, fields: Mapping[str, str]) -> list[Reason]:
         """A reason for each condition that is not true."""
         numbers = {f"<{name}>": _number(fields.get(name)) for name in self.fields}
         values: Values = {**measured.values, **numbers}
-        found = []
+        reasons = []
         for part in (part for condition in self.where for part in condition.parts()):
             if not part.holds(values):
-                told = ", ".join(_told(name, values, fields) for name in sorted(part.names()))
-                said = f"({part})" if str(part).startswith("not ") else str(part)
-                found.append(Reason(f"not {said}", told))
-        return found
+                details = ", ".join(
+                    _value_text(name, values, fields) for name in sorted(part.names())
+                )
+                wording = f"({part})" if str(part).startswith("not ") else str(part)
+                reasons.append(Reason(f"not {wording}", details))
+        return reasons
 
 
 def _number(text: str | None) -> float | None:
@@ -186,7 +188,7 @@ def _number(text: str | None) -> float | None:
     return value if value == value else None
 
 
-def _told(name: str, values: Values, fields: Mapping[str, str]) -> str:
+def _value_text(name: str, values: Values, fields: Mapping[str, str]) -> str:
     value = values[name]
     if value is not None:
         return f"{name} = {value:.6g}"

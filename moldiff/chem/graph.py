@@ -128,7 +128,7 @@ def symmetries(
     images.  The first is the identity.
     """
     plain = skeleton(mol, heavy)
-    found = plain.GetSubstructMatches(plain, uniquify=False, maxMatches=limit)
+    matches = plain.GetSubstructMatches(plain, uniquify=False, maxMatches=limit)
     identity = tuple(range(plain.GetNumAtoms()))
-    rest = [match for match in found if match != identity]
+    rest = [match for match in matches if match != identity]
     return np.array([identity, *rest][:limit], dtype=np.int16)

@@ -132,13 +132,15 @@ def _added(mol: Chem.Mol, count: int) -> str:
 
 def _radicals(mol: Chem.Mol) -> list[str]:
     """Notes on unpaired electrons, which docking does not know."""
-    found = [
+    radicals = [
         f"{atom.GetSymbol()}{atom.GetIdx() + 1}"
         for atom in mol.GetAtoms()
         if atom.GetNumRadicalElectrons()
     ]
-    told = f"a radical, unpaired electrons on {', '.join(found)}: docked as it is; check the input"
-    return [told] if found else []
+    note = (
+        f"a radical, unpaired electrons on {', '.join(radicals)}: docked as it is; check the input"
+    )
+    return [note] if radicals else []
 
 
 def _stereo(mol: Chem.Mol) -> list[str]:

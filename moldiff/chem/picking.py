@@ -101,8 +101,8 @@ def _butina(pick: Pick, prints: Sequence[ExplicitBitVect]) -> list[tuple[int, in
             for k in range(1, len(prints))
         ]
     )
-    found = ClusterData(distances, len(prints), _CLUSTER, isDistData=True, reordering=True)
-    numbered = [[(int(i), number) for i in cluster] for number, cluster in enumerate(found, 1)]
+    clusters = ClusterData(distances, len(prints), _CLUSTER, isDistData=True, reordering=True)
+    numbered = [[(int(i), number) for i in cluster] for number, cluster in enumerate(clusters, 1)]
     rounds = chain.from_iterable(zip_longest(*numbered))
     return [choice for choice in rounds if choice is not None]
 

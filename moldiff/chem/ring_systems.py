@@ -27,14 +27,14 @@ def ring_systems(mol: Chem.Mol) -> frozenset[str]:
 
 def _systems(mol: Chem.Mol) -> list[set[int]]:
     """Atoms of each system: the pieces that bonds in rings hold together."""
-    found: list[set[int]] = []
+    systems: list[set[int]] = []
     for bond in mol.GetBonds():
         if bond.IsInRing():
             ends = {bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()}
-            touched = [system for system in found if system & ends]
-            found = [system for system in found if not system & ends]
-            found.append(ends.union(*touched))
-    return found
+            touched = [system for system in systems if system & ends]
+            systems = [system for system in systems if not system & ends]
+            systems.append(ends.union(*touched))
+    return systems
 
 
 def _smiles(mol: Chem.Mol, system: set[int]) -> str:

@@ -37,8 +37,8 @@ def pose_rmsd(mol: Chem.Mol | None, reference: Chem.Mol) -> float | None:
     """Return the RMSD of one pose in Å, rounded to 0.01; None if the molecules differ."""
     if mol is None or not mol.GetNumConformers() or not reference.GetNumConformers():
         return None
-    found = pose_rmsds([mol], reference)
-    return None if found is None else round(float(found[0]), 2)
+    rmsds = pose_rmsds([mol], reference)
+    return None if rmsds is None else round(float(rmsds[0]), 2)
 
 
 def _positions(mol: Chem.Mol) -> npt.NDArray[np.float64]:

@@ -151,7 +151,7 @@ class _Graph:
 
     def turning(self, planar: set[frozenset[int]]) -> dict[tuple[int, int], tuple[_End, _End]]:
         """Bonds that turn -> their two ends, which lie beyond any linear atoms."""
-        found = {}
+        ends = {}
         for (u, v), pair in self.single.items():
             if pair in planar or (u in self.linear and v in self.linear):
                 continue
@@ -162,8 +162,8 @@ class _Graph:
             near, far = (first, last) if u not in self.linear else (last, first)
             if (u in self.linear or v in self.linear) and near[0] > far[0]:
                 continue
-            found[u, v] = (first, last)
-        return found
+            ends[u, v] = (first, last)
+        return ends
 
     def _end(self, previous: int, atom: int) -> _End:
         """Go on from a bond through linear atoms to the first atom off the axis."""

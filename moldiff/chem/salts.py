@@ -75,8 +75,8 @@ def compound(mol: Chem.Mol) -> tuple[Chem.Mol, list[str]] | str:
     kept = max(left, key=lambda k: (fragments[k].GetNumHeavyAtoms(), fragments[k].GetNumAtoms()))
     others = [Chem.MolToSmiles(f) for k, f in enumerate(fragments) if k != kept]
     what = "largest" if distinct > 1 else "compound"
-    told = f"{what} of {len(fragments)} fragments kept, left out: {', '.join(others)}"
-    return fragments[kept], [told]
+    note = f"{what} of {len(fragments)} fragments kept, left out: {', '.join(others)}"
+    return fragments[kept], [note]
 
 
 def _bound_metal(fragments: list[Chem.Mol]) -> str:

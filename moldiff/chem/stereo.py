@@ -55,17 +55,17 @@ def open_stereo(mol: Chem.Mol) -> OpenStereo:
         }
         bridges: list[int] = []
         rdMolDescriptors.CalcNumBridgeheadAtoms(mol, bridges)
-        for found in Chem.FindPotentialStereo(mol):
-            if found.specified == Chem.StereoSpecified.Specified:
+        for stereo in Chem.FindPotentialStereo(mol):
+            if stereo.specified == Chem.StereoSpecified.Specified:
                 continue
-            if found.type == Chem.StereoType.Atom_Tetrahedral:
-                atom = mol.GetAtomWithIdx(found.centeredOn)
-                if _two_forms(atom, found.centeredOn in independent, set(bridges)):
-                    centres.append(found.centeredOn)
-            elif found.type == Chem.StereoType.Bond_Double:
-                bond = mol.GetBondWithIdx(found.centeredOn)
+            if stereo.type == Chem.StereoType.Atom_Tetrahedral:
+                atom = mol.GetAtomWithIdx(stereo.centeredOn)
+                if _two_forms(atom, stereo.centeredOn in independent, set(bridges)):
+                    centres.append(stereo.centeredOn)
+            elif stereo.type == Chem.StereoType.Bond_Double:
+                bond = mol.GetBondWithIdx(stereo.centeredOn)
                 if _two_sides(bond):
-                    bonds.append((found.centeredOn, *_controlling(bond, found)))
+                    bonds.append((stereo.centeredOn, *_controlling(bond, stereo)))
     return OpenStereo(tuple(centres), tuple(bonds))
 
 
@@ -99,9 +99,9 @@ def _two_sides(bond: Chem.Bond) -> bool:
     return True
 
 
-def _controlling(bond: Chem.Bond, found: Chem.StereoInfo) -> tuple[int, int]:
+def _controlling(bond: Chem.Bond, stereo: Chem.StereoInfo) -> tuple[int, int]:
     """One neighbour of either end, that cis and trans refer to."""
-    known = [int(i) for i in found.controllingAtoms]
+    known = [int(i) for i in stereo.controllingAtoms]
     ends = (bond.GetBeginAtom(), bond.GetEndAtom())
     sides = [
         next(n.GetIdx() for n in end.GetNeighbors() if n.GetIdx() in known and n.GetIdx() != o)
@@ -146,21 +146,21 @@ def isomers(mol: Chem.Mol, limit: int = MAX_ISOMERS) -> list[Chem.Mol]:
 
 def _variants(mol: Chem.Mol) -> Iterator[Chem.Mol]:
     """Every combination of the open centres, bonds and groups."""
-    found = open_stereo(mol)
+    unspecified = open_stereo(mol)
     groups = [
         [atom.GetIdx() for atom in group.GetAtoms()]
         for group in mol.GetStereoGroups()
         if group.GetGroupType() in _MIXED
     ]
-    for choice in product((0, 1), repeat=len(found) + len(groups)):
+    for choice in product((0, 1), repeat=len(unspecified) + len(groups)):
         copy = Chem.RWMol(mol)
         copy.SetStereoGroups([])
         if copy.GetNumConformers():
             copy.RemoveAllConformers()
         places = iter(choice)
-        for centre in found.centres:
+        for centre in unspecified.centres:
             copy.GetAtomWithIdx(centre).SetChiralTag(_TAGS[next(places)])
-        for index, first, second in found.bonds:
+        for index, first, second in unspecified.bonds:
             bond = copy.GetBondWithIdx(index)
             bond.SetBondDir(Chem.BondDir.NONE)
             bond.SetStereoAtoms(first, second)

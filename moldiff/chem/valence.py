@@ -46,13 +46,13 @@ def valence_table(vocabulary: Vocabulary) -> npt.NDArray[np.bool_]:
     bool, (a, c, v)
         With v from 0 to the largest valence of all.
     """
-    found = {
+    sums_of = {
         (a, c): {v - hydrogens for v in valences(element, charge) if v >= hydrogens}
         for a, (element, hydrogens) in enumerate(vocabulary.kinds)
         for c, charge in enumerate(vocabulary.charges)
     }
-    most = max((max(sums) for sums in found.values() if sums), default=0)
+    most = max((max(sums) for sums in sums_of.values() if sums), default=0)
     table = np.zeros((len(vocabulary.elements), len(vocabulary.charges), most + 1), dtype=bool)
-    for (a, c), sums in found.items():
+    for (a, c), sums in sums_of.items():
         table[a, c, sorted(sums)] = True
     return table

@@ -87,7 +87,7 @@ class _Comparison(Condition):
     name: str
     relation: str
     number: float
-    said: str
+    wording: str
 
     def names(self) -> frozenset[str]:
         return frozenset({self.name})
@@ -97,7 +97,7 @@ class _Comparison(Condition):
         return None if value is None else _RELATIONS[self.relation](value, self.number)
 
     def __str__(self) -> str:
-        return f"{self.said} {self.relation} {self.number:g}"
+        return f"{self.wording} {self.relation} {self.number:g}"
 
 
 @dataclass(frozen=True)
@@ -135,8 +135,8 @@ class _Several(Condition):
         return (self,) if self.sought else [p for part in self.members for p in part.parts()]
 
     def __str__(self) -> str:
-        told = (" | " if self.sought else " & ").join(map(str, self.members))
-        return f"({told})"
+        text = (" | " if self.sought else " & ").join(map(str, self.members))
+        return f"({text})"
 
 
 def parse_where(text: str) -> Condition:
@@ -257,15 +257,15 @@ class _Reader:
             yield _Comparison(name, how, number, left)
 
 
-def _check(name: str, said: str, relation: str, numbers: Sequence[float]) -> None:
+def _check(name: str, wording: str, relation: str, numbers: Sequence[float]) -> None:
     """Refuse what no molecule can fulfil."""
     measured = name in PROPERTIES and not PROPERTIES[name].whole
     if relation in ("=", "!=") and len(numbers) == 1 and measured:
         number = numbers[0]
         raise InputError(
-            f"'{said} {relation} {number:g}' compares a measured number, which no molecule has "
+            f"'{wording} {relation} {number:g}' compares a measured number, which no molecule has "
             "exactly.",
-            fix=f"Give an interval: {said} = {number - 0.1:g}..{number + 0.1:g}.",
+            fix=f"Give an interval: {wording} = {number - 0.1:g}..{number + 0.1:g}.",
         )
     how = ".." if len(numbers) == 2 else relation.replace("!", "")
     compared(name, how, *numbers)
@@ -276,15 +276,15 @@ def _known() -> Mapping[str, str]:
     return nouns(_FURTHER)
 
 
-def _property(said: str) -> str:
-    name = noun_of(said, _known())
+def _property(word: str) -> str:
+    name = noun_of(word, _known())
     if name is None:
         short = [
             noun for noun in _known() if noun.isalpha() and noun in ("mw", "psa", "hbd", "hba")
         ]
         raise InputError(
-            f"There is no property '{said}'.",
-            fix=f"{did_you_mean(said, [*PROPERTIES, *_FURTHER, *short])} A data field of the file "
-            f"is written <{said}>.",
+            f"There is no property '{word}'.",
+            fix=f"{did_you_mean(word, [*PROPERTIES, *_FURTHER, *short])} A data field of the file "
+            f"is written <{word}>.",
         )
     return name

@@ -80,18 +80,18 @@ def nouns(names: Iterable[str] = ()) -> dict[str, str]:
     Nouns are in lower case with single spaces, in the singular and plural.
     """
     table = Chem.GetPeriodicTable()
-    found: dict[str, str] = {}
+    property_of: dict[str, str] = {}
     for z in range(1, 119):
         symbol = table.GetElementSymbol(z)
-        found[_normal(f"n_{symbol}")] = f"n_{symbol}"
+        property_of[_normal(f"n_{symbol}")] = f"n_{symbol}"
         for name in (element_name(symbol), *_SPELLINGS.get(symbol, ())):
             for noun in (name, f"{name} atom"):
-                found[noun] = found[plural(noun)] = f"n_{symbol}"
+                property_of[noun] = property_of[plural(noun)] = f"n_{symbol}"
     for name in (*PROPERTIES, ATOMS, *names):
         for noun in spoken(name):
-            found[_normal(noun)] = found[_normal(plural(noun))] = name
-        found[_normal(name)] = name
-    return found
+            property_of[_normal(noun)] = property_of[_normal(plural(noun))] = name
+        property_of[_normal(name)] = name
+    return property_of
 
 
 def noun_of(text: str, known: Mapping[str, str]) -> str | None:

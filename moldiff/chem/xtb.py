@@ -36,13 +36,13 @@ def version() -> str | None:
     if program is None:
         return None
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             [program, "--version"], capture_output=True, text=True, errors="replace", timeout=20
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    found = re.search(r"version (\d\S*)", done.stdout)
-    return found[1] if found else None
+    match = re.search(r"version (\d\S*)", process.stdout)
+    return match[1] if match else None
 
 
 def lacking() -> str | None:
@@ -78,7 +78,7 @@ def optimise(mol: Chem.Mol, level: str = "normal") -> Minimum | str:
         with TemporaryDirectory(prefix="moldiff-xtb-", ignore_cleanup_errors=True) as folder:
             place = Path(folder)
             (place / "in.xyz").write_text(_xyz(mol), encoding="ascii")
-            done = subprocess.run(
+            process = subprocess.run(
                 command,
                 cwd=place,
                 env={**os.environ, **_ENVIRONMENT},
@@ -88,20 +88,20 @@ def optimise(mol: Chem.Mol, level: str = "normal") -> Minimum | str:
                 errors="replace",
                 timeout=_SECONDS,
             )
-            if done.returncode:
-                return _complaint(done, converged=not (place / "NOT_CONVERGED").exists())
-            return _minimum(done.stdout, (place / "xtbopt.xyz").read_text(encoding="ascii"))
+            if process.returncode:
+                return _complaint(process, converged=not (place / "NOT_CONVERGED").exists())
+            return _minimum(process.stdout, (place / "xtbopt.xyz").read_text(encoding="ascii"))
     except subprocess.TimeoutExpired:
         return f"GFN2-xTB takes longer than {_SECONDS} s"
     except (OSError, ValueError, IndexError) as error:
         return f"GFN2-xTB fails: {error}"
 
 
-def _complaint(done: subprocess.CompletedProcess[str], *, converged: bool) -> str:
+def _complaint(process: subprocess.CompletedProcess[str], *, converged: bool) -> str:
     if not converged:
         return "not converged by GFN2-xTB"
-    told = _COMPLAINT.findall(done.stdout)
-    return f"GFN2-xTB fails: {told[-1] if told else f'exit status {done.returncode}'}"
+    errors = _COMPLAINT.findall(process.stdout)
+    return f"GFN2-xTB fails: {errors[-1] if errors else f'exit status {process.returncode}'}"
 
 
 def _xyz(mol: Chem.Mol) -> str:
@@ -113,7 +113,7 @@ def _xyz(mol: Chem.Mol) -> str:
 
 def _minimum(output: str, optimised: str) -> Minimum:
     """Read the program's report and ``xtbopt.xyz``; ``ValueError`` if they are not as expected."""
-    energies = [float(found) for found in _ENERGY.findall(output)]
+    energies = [float(energy) for energy in _ENERGY.findall(output)]
     if len(energies) < 2:
         raise ValueError("the output lacks the energies before and after")
     lines = optimised.splitlines()

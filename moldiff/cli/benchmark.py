@@ -182,8 +182,8 @@ def gaps(
     interrupted = False
     with stages() as show:
         try:
-            made = trials(loaded, store, chains, lengths=sizes, draws=draws, steps=steps, seed=seed)
-            for trial in recorded(made, store, output):
+            runs = trials(loaded, store, chains, lengths=sizes, draws=draws, steps=steps, seed=seed)
+            for trial in recorded(runs, store, output):
                 done.append(trial)
                 show("building gaps", len(done), len(chains))
         except KeyboardInterrupt:

@@ -113,8 +113,8 @@ def command(
         raise Interrupted("Interrupted: nothing was written.")
     from moldiff.text import replace_text
 
-    told = summary(sieve, asked, files, complete=not stopped)
-    replace_text(output.with_suffix(".json"), json.dumps(told, indent=2) + "\n")
+    document = summary(sieve, asked, files, complete=not stopped)
+    replace_text(output.with_suffix(".json"), json.dumps(document, indent=2) + "\n")
     if html:
         write_page(output.with_suffix(".html"), sieve, output.name)
     written = [output, *(output.with_suffix(s) for s in (".csv", ".json", *([".html"] * html)))]

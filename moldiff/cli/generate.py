@@ -158,12 +158,12 @@ def command(
     check_output(output, WRITABLE)
     check_positive("--temperature", temperature)
     early = None if early_temperature is None else temperatures(early_temperature)
-    said: dict[str, Any] = {
+    wishes: dict[str, Any] = {
         "prompt": prompt,
         "conditions": conditions(condition or []),
         "size": sizes(size),
     }
-    said |= {"without": symbols(without), "only": symbols(only)}
+    wishes |= {"without": symbols(without), "only": symbols(only)}
     check_threads(threads)
     if trajectory is not None:
         check_output(trajectory, (".xyz",))
@@ -183,7 +183,7 @@ def command(
         loaded = load(usual_model(formula) if model is None else model, device)
         loaded = loaded.replace(precision=resolve(precision, loaded.device))
     guides = parse_guidance(guidance or [])
-    demands = demands_of(loaded, said, guides)
+    demands = demands_of(loaded, wishes, guides)
     if sampler is not None:
         for text in sampler_remarks(sampler, loaded):
             remark(text)

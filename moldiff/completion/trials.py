@@ -91,10 +91,10 @@ def figures(done: Sequence[Trial]) -> dict[str, float]:
         return {}
     every = np.concatenate([trial.rmsd for trial in done])
     closed = np.concatenate([trial.closed for trial in done])
-    found = {"samples": len(every), "success": (every < _GOOD).mean(), "closed": closed.mean()}
+    values = {"samples": len(every), "success": (every < _GOOD).mean(), "closed": closed.mean()}
     for length in sorted({trial.length for trial in done}):
         of_length = np.stack([trial.rmsd for trial in done if trial.length == length])
-        found[f"rmsd{length}"] = np.median(of_length)
-        found[f"first{length}"] = np.median(of_length[:, 0])
-        found[f"best{length}"] = np.median(of_length.min(1))
-    return {name: round(float(value), 4) for name, value in found.items()}
+        values[f"rmsd{length}"] = np.median(of_length)
+        values[f"first{length}"] = np.median(of_length[:, 0])
+        values[f"best{length}"] = np.median(of_length.min(1))
+    return {name: round(float(value), 4) for name, value in values.items()}

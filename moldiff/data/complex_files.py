@@ -114,8 +114,8 @@ def _absent(folder: Path, name: str) -> str:
     """The reason for a missing file, and what stands in its place."""
     part, _, suffix = name.partition(".")
     others = sorted(p.name for p in folder.glob(f"{part}.*")) if folder.is_dir() else []
-    found = f", but {', '.join(others[:3])}: convert it to .{suffix}" if others else ""
-    return f"{part}: no {name}{found}"
+    alternatives = f", but {', '.join(others[:3])}: convert it to .{suffix}" if others else ""
+    return f"{part}: no {name}{alternatives}"
 
 
 def _conformers(mol: Any, seed: int) -> npt.NDArray[np.float32] | None:

@@ -303,12 +303,12 @@ def _final(
 
 def _states(paths: Iterable[Path]) -> list[tuple[int, int]]:
     """Size and time of each file."""
-    return [(found.st_size, found.st_mtime_ns) for found in (path.stat() for path in paths)]
+    return [(stat.st_size, stat.st_mtime_ns) for stat in (path.stat() for path in paths)]
 
 
 def _nothing_left(paths: Sequence[Path], reasons: Counter[str]) -> DataError:
     counts = reasons.most_common()
-    told = ", ".join(f"{kind} ({number})" for kind, number in counts) or "there is no record"
+    summary = ", ".join(f"{kind} ({number})" for kind, number in counts) or "there is no record"
     hint = _HINTS.get(counts[0][0], "Look at the records.") if counts else "Check the files."
     names = ", ".join(path.name for path in paths) or "(no file)"
-    return DataError(f"No molecule of {names} can be used: {told}.", fix=hint)
+    return DataError(f"No molecule of {names} can be used: {summary}.", fix=hint)

@@ -132,11 +132,11 @@ def prepare(
     identity = {"qm9": [sha256(file) for file in files], "rows": total}
     with Preparation.begin(destination, identity, progress=progress, announce=announce) as work:
         tasks = ((task, len(task[1]) / total) for task in _tasks(files, limit))
-        found = work.encode("preparing QM9", _process_chunk, tasks, jobs=jobs)
+        rows = work.encode("preparing QM9", _process_chunk, tasks, jobs=jobs)
         with work.discarding():
-            if found != total:
+            if rows != total:
                 raise DataError(
-                    f"qm9pack holds {found} rows, {total} expected.",
+                    f"qm9pack holds {rows} rows, {total} expected.",
                     fix="Install the tested version: pip install qm9pack==1.0.3",
                 )
         routes = Counter[str]()

@@ -205,8 +205,8 @@ def read_parts(source: Molecules, *, all_records: bool = False) -> list[Chem.Mol
     if isinstance(source, Chem.Mol):
         return [source]
     if isinstance(source, str | Path):
-        found = _read(source)
-        return found if all_records else found[:1]
+        parts = _read(source)
+        return parts if all_records else parts[:1]
     return [mol for one in source for mol in read_parts(one, all_records=all_records)]
 
 

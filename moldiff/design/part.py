@@ -192,16 +192,16 @@ def _classes(
         kind, charge = (atom.GetSymbol(), len(scaffold.hydrogens(i))), atom.GetFormalCharge()
         # Where it is a point, one of its classes will do; the full one need not exist.
         left = [kind, *((kind[0], h) for h in scaffold.named.get(i, ()))]
-        found = [kinds[one] for one in left if one in kinds]
-        if not found or charge not in vocabulary.charges:
-            what = f"{kind[0]} with {kind[1]} hydrogens" if not found else f"charge {charge:+d}"
+        classes = [kinds[one] for one in left if one in kinds]
+        if not classes or charge not in vocabulary.charges:
+            what = f"{kind[0]} with {kind[1]} hydrogens" if not classes else f"charge {charge:+d}"
             raise InputError(
                 f"The model cannot hold atom {number} of the scaffold: {what} is no class of its "
                 "vocabulary.",
                 fix=f"Its elements are {', '.join(dict.fromkeys(vocabulary.elements))}, its "
                 f"charges {', '.join(f'{q:+d}' for q in vocabulary.charges)}.",
             )
-        types.append(found[0])
+        types.append(classes[0])
         charges.append(vocabulary.charges.index(charge))
     orders = np.zeros((k, k), np.int64)
     for bond in scaffold.mol.GetBonds():

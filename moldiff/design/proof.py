@@ -76,13 +76,13 @@ def prove(mol: Chem.Mol, scaffold: Scaffold, points: Collection[int]) -> Proof:
         return Proof((0, scaffold.size), (0, len(_bonds(scaffold))), None, float("nan"))
     atoms = sum(_kept(written, scaffold, i, i in points) for i in range(scaffold.size))
     bonds = _bonds(scaffold)
-    found = 0
+    same_bonds = 0
     for i, j, kind in bonds:
         bond = written.GetBondBetweenAtoms(i, j)
-        found += bond is not None and bond.GetBondType() == kind
+        same_bonds += bond is not None and bond.GetBondType() == kind
     return Proof(
         (atoms, scaffold.size),
-        (found, len(bonds)),
+        (same_bonds, len(bonds)),
         same_stereo(scaffold.mol, written, {i: i for i in range(scaffold.size)}),
         _displacement(written, scaffold, points),
     )

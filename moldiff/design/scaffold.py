@@ -283,19 +283,19 @@ def _embedded(mol: Chem.Mol, seed: int) -> Chem.Mol:
         raise InputError(
             "Fragments without coordinates have no poses.", fix="Give them in one frame, as SDF."
         )
-    made = Chem.Mol(mol)
+    copy = Chem.Mol(mol)
     with quiet():
-        Chem.SanitizeMol(made)
-        failed = AllChem.EmbedMolecule(made, randomSeed=seed & 0x7FFFFFFF) != 0
-        if not failed and AllChem.MMFFHasAllMoleculeParams(made):
-            AllChem.MMFFOptimizeMolecule(made)
+        Chem.SanitizeMol(copy)
+        failed = AllChem.EmbedMolecule(copy, randomSeed=seed & 0x7FFFFFFF) != 0
+        if not failed and AllChem.MMFFHasAllMoleculeParams(copy):
+            AllChem.MMFFOptimizeMolecule(copy)
     if failed:
         raise InputError(
             "No conformer of the scaffold can be made.", fix="Give it with coordinates, as SDF."
         )
     posed = Chem.Mol(mol)
     # What a file can hold: otherwise the written molecule would differ from the scaffold.
-    rounded = np.round(made.GetConformer().GetPositions(), 4)
+    rounded = np.round(copy.GetConformer().GetPositions(), 4)
     conformer = Chem.Conformer(posed.GetNumAtoms())
     conformer.Set3D(True)
     conformer.SetPositions(np.ascontiguousarray(rounded))

@@ -243,8 +243,8 @@ def _lacks(problem: Problem, poses: Pose, settings: Settings) -> Tensor:
     if not settings.require:
         return torch.zeros(len(poses))
     mols = map(relax, molecules(problem.ligand, problem.rotors, poses))
-    found = (find_interactions(mol, problem.receptor) for mol in mols)
-    return torch.tensor([float(len(lacking(settings.require, one) or ())) for one in found])
+    interactions = (find_interactions(mol, problem.receptor) for mol in mols)
+    return torch.tensor([float(len(lacking(settings.require, one) or ())) for one in interactions])
 
 
 def _poses(problem: Problem, ranked: _Ranked, settings: Settings) -> tuple[DockedPose, ...]:
@@ -253,7 +253,7 @@ def _poses(problem: Problem, ranked: _Ranked, settings: Settings) -> tuple[Docke
     mixed = bool(open_stereo(problem.ligand.mol))
     for k, placed in enumerate(molecules(problem.ligand, problem.rotors, ranked.pose)):
         mol = relax(placed)
-        found = tuple(find_interactions(mol, problem.receptor))
+        interactions = tuple(find_interactions(mol, problem.receptor))
         terms = {name: float(values[k]) for name, values in ranked.measures.items()}
         docked.append(
             DockedPose(
@@ -264,8 +264,8 @@ def _poses(problem: Problem, ranked: _Ranked, settings: Settings) -> tuple[Docke
                 confidence=None if ranked.confidence is None else float(ranked.confidence[k]),
                 checks=dict(ranked.checks.row(k)),
                 terms=terms,
-                interactions=found,
-                lacks=lacking(settings.require, found),
+                interactions=interactions,
+                lacks=lacking(settings.require, interactions),
                 smiles=isomer_smiles(mol) if mixed else "",
             )
         )

@@ -78,8 +78,8 @@ class Requirement:
 
 def requirements(texts: Sequence[str], structure: Structure) -> tuple[Requirement, ...]:
     """Read requirements; InputError if one is none, or its residue is not in the receptor."""
-    found = tuple(Requirement.parse(text) for text in texts)
-    for one in found:
+    required = tuple(Requirement.parse(text) for text in texts)
+    for one in required:
         if not any(one.means(residue) for residue in structure.residues):
             names = {label(residue): None for residue in structure.residues}
             close = get_close_matches(one.residue, names, n=4, cutoff=0.0)
@@ -87,7 +87,7 @@ def requirements(texts: Sequence[str], structure: Structure) -> tuple[Requiremen
                 f"--require {one.text!r}: the receptor has no residue '{one.residue}'.",
                 fix=f"Similar ones are {', '.join(close)}." if close else "",
             )
-    return found
+    return required
 
 
 def lacking(texts: Sequence[str], found: Sequence[Interaction]) -> tuple[str, ...] | None:

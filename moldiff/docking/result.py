@@ -225,10 +225,10 @@ def merged(results: Sequence[DockingResult], smiles: str, poses: int) -> Docking
     poses:
         How many to keep; the best of every isomer stays.
     """
-    found = [(pose, result) for result in results for pose in result.poses]
-    found.sort(key=lambda item: _order(item[0]))
+    pairs = [(pose, result) for result in results for pose in result.poses]
+    pairs.sort(key=lambda item: _order(item[0]))
     first = {id(result.best) for result in results}
-    kept = [item for k, item in enumerate(found) if k < poses or id(item[0]) in first]
+    kept = [item for k, item in enumerate(pairs) if k < poses or id(item[0]) in first]
     ranked = [
         replace(pose, rank=rank, smiles=pose.smiles or result.smiles)
         for rank, (pose, result) in enumerate(kept, start=1)

@@ -108,10 +108,10 @@ def _defining(structure: Structure, words: Sequence[str]) -> set[int]:
 
     chosen: set[int] = set()
     for word in words:
-        found = named(structure.residues, word)
+        indices = named(structure.residues, word)
         # As for the box: an ion or a ligand may share its number with a residue of the chain.
-        chain = [i for i in found if structure.residues[i].kind in POLYMERS]
-        chosen |= set(chain or found)
+        chain = [i for i in indices if structure.residues[i].kind in POLYMERS]
+        chosen |= set(chain or indices)
     groups = {
         i
         for i in chosen

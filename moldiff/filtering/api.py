@@ -94,7 +94,7 @@ def filter(
     judge = criteria.judge(progress)
     records = list(_records(molecules))
     plan = judge.filters.plan(picking=choice is not None)
-    found = each(
+    measurements = each(
         partial(_measure, plan=plan),
         samples(records),
         jobs=jobs,
@@ -103,7 +103,7 @@ def filter(
     )
     judged = [
         Judged(record, measured, judge(measured, record.tags))
-        for record, measured in zip(records, found, strict=True)
+        for record, measured in zip(records, measurements, strict=True)
     ]
     rejected = Counter(name for one in judged for name in {r.filter for r in one.reasons})
     passed = [k for k, one in enumerate(judged) if not one.reasons]

@@ -80,16 +80,16 @@ def _of_file(
     of: Callable[[Chem.Mol], Iterable[str]],
 ) -> SmilesSet:
     """What is ``of`` the molecules of a file; records without a molecule are passed over."""
-    found: set[int] = set()
+    hashes: set[int] = set()
     for done, record in enumerate(read_molecules(source), 1):
         mol = sanitised(record.mol)
         if mol is not None:
-            found.update(map(smiles_hash, of(mol)))
+            hashes.update(map(smiles_hash, of(mol)))
         if progress is not None:
             progress(stage, done, 0)
-    if not found:
+    if not hashes:
         raise InputError(f"There are no {stage} in {source}.", fix="Check what the file holds.")
-    return SmilesSet(np.array(sorted(found), dtype=np.uint64))
+    return SmilesSet(np.array(sorted(hashes), dtype=np.uint64))
 
 
 def _pieces(mol: Chem.Mol) -> list[str]:

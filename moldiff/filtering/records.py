@@ -141,12 +141,12 @@ def _parsed(chunk: Chunk, form: str) -> Iterator[tuple[Parsed, str]]:
     """The records of a chunk, each with its own text where that is of the format asked for."""
     same = chunk.suffix in _SAME.get(form, ())
     for block in chunk.blocks:
-        found = list(PARSERS[chunk.suffix].parse(block.split("\n")))
+        records = list(PARSERS[chunk.suffix].parse(block.split("\n")))
         own = block + ("\n$$$$\n" if form == "sdf" else "\n")
         # The text of a block that hides further records is not that of its first one, and a row
         # behind the names of its columns is none without them.
-        alone = len(found) == 1 and not (form == "smi" and "\n" in block)
-        yield from ((parsed, own if same and alone else "") for parsed in found)
+        alone = len(records) == 1 and not (form == "smi" and "\n" in block)
+        yield from ((parsed, own if same and alone else "") for parsed in records)
     if chunk.damage is not None:
         yield Parsed(None, "", chunk.damage), ""
 

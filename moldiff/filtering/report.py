@@ -56,30 +56,30 @@ def write_page(path: Path, sieve: Sieve, title: str, limit: int = DEFAULT_LIMIT)
     InputError
         If ``path`` cannot be written.
     """
-    shown = nsmallest(
+    rows = nsmallest(
         limit,
         (row for row in sieve.rows() if row.text),
         key=lambda row: (row.status != KEPT, row.place or 0),
     )
-    left_out = sieve.outcome.read - len(shown)
+    left_out = sieve.outcome.read - len(rows)
     suffix = sieve.output.suffix.lower()
 
     def records() -> Iterator[Record]:
-        for row in shown:
+        for row in rows:
             yield _record(row, suffix)
         for _ in range(left_out):  # the page counts them
             yield Record(None, "", None, "", 0)
 
     verdicts = Verdicts("kept", "rejected", "passes the filters and is picked")
-    write_html(path, records(), title=title, limit=max(1, len(shown)), verdicts=verdicts)
+    write_html(path, records(), title=title, limit=max(1, len(rows)), verdicts=verdicts)
 
 
 def _record(row: Row, suffix: str) -> Record:
     text = row.text.replace("$$$$\n", "").rstrip("\n")
     (parsed,) = PARSERS[suffix].parse(text.split("\n"))
     values = {name: f"{value:.6g}" for name, value in row.values.items()}
-    told = {"status": row.status, "file": row.source, "record": str(row.index + 1), **values}
+    tags = {"status": row.status, "file": row.source, "record": str(row.index + 1), **values}
     if row.alerts:
-        told["alerts"] = "; ".join(row.alerts)
+        tags["alerts"] = "; ".join(row.alerts)
     reason = "; ".join(row.reasons) or (None if row.status == KEPT else row.status)
-    return Record(parsed.mol, row.name, reason, row.source, row.index, {**told, **parsed.tags})
+    return Record(parsed.mol, row.name, reason, row.source, row.index, {**tags, **parsed.tags})

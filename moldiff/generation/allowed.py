@@ -79,15 +79,15 @@ def frequencies(domain: Molecules, size: Size) -> dict[int, float]:
     if isinstance(size, int) and low <= size <= high:
         return {size: 1.0}
     interval = Interval(low, high) if size is None else as_interval(size)
-    found = {
+    weights = {
         n: weight
         for n, weight in domain.sizes.items()
         if n in interval and (size is None or weight > 0)
     }
-    if not found:
+    if not weights:
         kind = "heavy atoms" if domain.vocabulary.hydrogens else "atoms (hydrogens included)"
         raise InputError(
             f"The model generates molecules of {low} to {high} {kind}, not of {interval.plain()}.",
             fix=f"Choose a size from {low} to {high}.",
         )
-    return found
+    return weights

@@ -62,8 +62,8 @@ class Demands:
 
     def lines(self) -> list[str]:
         """Return the demands as texts, each of which is a phrase of a prompt."""
-        told = {f"n_{symbol}" for symbol in self.without}
-        lines = [demand_line(n, i) for n, i in self.conditions.items() if n not in told]
+        absent = {f"n_{symbol}" for symbol in self.without}
+        lines = [demand_line(n, i) for n, i in self.conditions.items() if n not in absent]
         lines += [f"without {symbol}" for symbol in self.without]
         return lines + (
             [] if self.size is None else [demand_line(self.counted, as_interval(self.size))]
@@ -74,12 +74,12 @@ class Demands:
 
         That other atoms are without them is not said of the whole molecule.
         """
-        told = {
+        conditions = {
             name: interval
             for name, interval in self.conditions.items()
             if interval != Interval(0, 0) or element_of(name) not in elements
         }
-        return replace(self, conditions=told)
+        return replace(self, conditions=conditions)
 
 
 def demanded(
@@ -159,11 +159,11 @@ def check_conditions(
     available = molecules_of(model).conditions
     guided = "classifier_free" in {part["name"] for part in guidances({"guidance": guidance})}
     if not available and (conditions or guided):
-        listed = [f"{m} ({', '.join(has)})" for m, has in conditional_models().items()]
+        models = [f"{m} ({', '.join(has)})" for m, has in conditional_models().items()]
         train = "Train one: moldiff train my.sdf --method classifier-free."
         raise InputError(
             f"The model '{model.card.get('name', '')}' was trained without conditions.",
-            fix=f"Bundled models with conditions: {'; '.join(listed) or 'none'}. {train}",
+            fix=f"Bundled models with conditions: {'; '.join(models) or 'none'}. {train}",
         )
     if guided and not conditions:
         raise InputError(

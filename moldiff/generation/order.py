@@ -52,9 +52,9 @@ def groups(block: range, sizes: Sequence[int]) -> list[Group]:
     of_size: dict[int, list[int]] = {}
     for place, size in zip(block, sizes, strict=True):
         of_size.setdefault(int(size), []).append(place)
-    made = [
+    batches = [
         Group(size, tuple(places[k : k + _TOGETHER]))
         for size, places in of_size.items()
         for k in range(0, len(places), _TOGETHER)
     ]
-    return sorted(made, key=lambda group: group.places[0])
+    return sorted(batches, key=lambda group: group.places[0])

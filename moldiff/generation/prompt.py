@@ -164,14 +164,14 @@ def _phrases(prompt: str) -> Iterator[str]:
 def _understood(phrase: str, known: Mapping[str, str], elements: Sequence[str]) -> list[Wish]:
     """The wishes of a phrase."""
     unknown: list[str] = []
-    found = (
+    wishes = (
         _how_many(phrase, known, unknown)
         or _none_of(phrase, known, elements, unknown)
         or _how_much(phrase, known, unknown)
     )
-    if not found:
+    if not wishes:
         raise _refused(phrase, unknown, known, elements)
-    return found
+    return wishes
 
 
 def _how_many(phrase: str, known: Mapping[str, str], unknown: list[str]) -> list[Wish]:

@@ -116,8 +116,8 @@ def _sdf_problem(block: Sequence[str]) -> str:
         return "not an SDF record: line 4 is no counts line"
     body = [line for line in block[4:] if not line.startswith("M  ")]
     if len(body) < atoms + bonds:
-        told = f"{atoms} atoms and {bonds} bonds announced, {len(body)} lines found"
-        return f"incomplete record: {told}"
+        counts = f"{atoms} atoms and {bonds} bonds announced, {len(body)} lines found"
+        return f"incomplete record: {counts}"
     if any(word in line.lower() for line in body[:atoms] for word in ("nan", "inf")):
         return "non-finite coordinates"
     return "RDKit cannot parse the atom or bond lines"

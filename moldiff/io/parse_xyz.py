@@ -78,10 +78,10 @@ def _frame(count: int, comment: str, lines: Sequence[str]) -> Parsed:
     if isinstance(layout, str):
         return Parsed(None, name, layout, tags)
     rest = sum(not isinstance(_atom(line, layout), str) for line in lines[count:])
-    found = min(count, len(lines)) + rest
-    if found != count:
+    number = min(count, len(lines)) + rest
+    if number != count:
         lacking = "; line 2 must be a comment" if _is_atom(comment) else ""
-        reason = f"wrong atom count: {count} announced, {found} found{lacking}"
+        reason = f"wrong atom count: {count} announced, {number} found{lacking}"
         return Parsed(None, name, reason, tags)
     elements, isotopes, positions = [], [], []
     for k, line in enumerate(lines[:count]):
@@ -97,12 +97,12 @@ def _frame(count: int, comment: str, lines: Sequence[str]) -> Parsed:
 
 def _layout(comment: str, lines: Sequence[str]) -> Layout | str:
     """The columns that the comment names; else those that fit the first atom."""
-    named = _PROPERTIES.search(comment)
-    if named is None:
+    match = _PROPERTIES.search(comment)
+    if match is None:
         fits = (t for t in _LAYOUTS if lines and not isinstance(_atom(lines[0], t), str))
         return next(fits, _LAYOUTS[0])
     columns, start = dict[str, int](), 0
-    words = named[1].strip(":").split(":")
+    words = match[1].strip(":").split(":")
     for key, width in zip(words[::3], words[2::3], strict=False):
         columns[key.lower()] = start
         start += int(width[:_MAX_DIGITS])
@@ -148,8 +148,8 @@ def _element(label: str) -> tuple[int, int]:
 def _comment(text: str) -> tuple[str, dict[str, str]]:
     """The name of a frame, which comes before any ``key=value``, and these as tags."""
     pairs = list(_PAIR.finditer(text))
-    found = ((match[1] or match[3], match[2] or match[4]) for match in pairs)
-    tags = {key: _plain(value) for key, value in found if key.lower() != "properties"}
+    items = ((match[1] or match[3], match[2] or match[4]) for match in pairs)
+    tags = {key: _plain(value) for key, value in items if key.lower() != "properties"}
     if charge := _CHARGE.search(text):
         tags["charge"] = str(int(charge[1]))
     name = text[: pairs[0].start()] if pairs else text

@@ -43,10 +43,10 @@ class Parsed:
         if self.mol is None or self.mol.GetNumBonds():
             return self
         stated = stated_charge(self.tags)
-        found = infer_bonds(self.mol, charge if stated is None else stated)
-        if isinstance(found, str):
-            return replace(self, mol=None, reason=found)
-        return replace(self, mol=found)
+        graph = infer_bonds(self.mol, charge if stated is None else stated)
+        if isinstance(graph, str):
+            return replace(self, mol=None, reason=graph)
+        return replace(self, mol=graph)
 
 
 def stated_charge(tags: Mapping[str, str]) -> int | None:

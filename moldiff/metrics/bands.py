@@ -50,7 +50,7 @@ def parse_bands(text: str) -> tuple[Band, ...]:
     InputError
         If a part is not two numbers, or the first is the larger one.
     """
-    found = []
+    bands = []
     for part in text.split(","):
         low, _, high = part.strip().partition("-")
         if not (low.isdecimal() and high.isdecimal() and int(low) <= int(high)):
@@ -58,8 +58,8 @@ def parse_bands(text: str) -> tuple[Band, ...]:
                 f"'{part.strip()}' is no band of sizes.",
                 fix="Give smallest and largest numbers of heavy atoms: --bands 10-18,19-26,27-40.",
             )
-        found.append((int(low), int(high)))
-    return tuple(found)
+        bands.append((int(low), int(high)))
+    return tuple(bands)
 
 
 def by_band(
@@ -81,11 +81,11 @@ def _values(study: Study, names: Sequence[str], inside: set[int]) -> dict[str, V
         protocol: _part(study, protocol, inside)
         for protocol in {METRICS[name].protocol for name in names}
     }
-    found = {}
+    values = {}
     for name in names:
         part = parts[METRICS[name].protocol]
-        found[name] = missing(part) if isinstance(part, str) else METRICS[name].function(part)
-    return found
+        values[name] = missing(part) if isinstance(part, str) else METRICS[name].function(part)
+    return values
 
 
 def _part(study: Study, protocol: str, inside: set[int]) -> Any:

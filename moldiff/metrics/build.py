@@ -67,8 +67,8 @@ def with_inferred(
     """
     bare = [_atoms(sample) for sample in row if sample.positions is not None]
     study = Study(samples(bare, net_charge=settings.net_charge), reference, settings, progress)
-    found = {m.name: study.value(m) for m in METRICS.values() if m.protocol in _OF_GRAPHS}
-    return replace(reference, inferred=found)
+    values = {m.name: study.value(m) for m in METRICS.values() if m.protocol in _OF_GRAPHS}
+    return replace(reference, inferred=values)
 
 
 def _atoms(sample: Sample) -> Chem.Mol:
@@ -99,8 +99,8 @@ def refresh_row(
             f"The row of '{reference.name}' is of {before} molecules, not {len(judged)}.",
             fix="Give the molecules it was built with, or build the whole reference again.",
         )
-    used = {"rdkit": rdBase.rdkitVersion, "xtb": xtb.version()}
-    newer = {**reference.info.get("refreshed", {}), **dict.fromkeys(protocols, used)}
+    versions = {"rdkit": rdBase.rdkitVersion, "xtb": xtb.version()}
+    newer = {**reference.info.get("refreshed", {}), **dict.fromkeys(protocols, versions)}
     reference = replace(reference, info={**reference.info, "refreshed": newer})
     return _measured(reference, judged, protocols, settings)
 
@@ -139,12 +139,12 @@ def _bands(
     reference: Reference, study: Study, protocols: Collection[str]
 ) -> dict[str, dict[str, Value]]:
     """The bands of sizes in which the data has molecules."""
-    found: dict[str, dict[str, Value]] = {}
+    bands: dict[str, dict[str, Value]] = {}
     for band, values in by_band(study, DEFAULT, protocols).items():
         known = {**reference.bands.get(band, {}), **values}
         if any(value.n for value in known.values()):
-            found[band] = {name: known[name] for name in METRICS if name in known}
-    return found
+            bands[band] = {name: known[name] for name in METRICS if name in known}
+    return bands
 
 
 def _identities(name: str, train: Iterable[Chem.Mol]) -> Reference:
@@ -172,9 +172,9 @@ def _rings(sample: Sample) -> frozenset[str]:
 
 def _distribution(test: Iterable[Chem.Mol]) -> Distributions:
     rows = [(features(sample), composition.count(sample)) for sample in _samples(test)]
-    found = pool([row for row, _ in rows]).distributions()
-    counts = {**found.counts, **composition.histograms([counted for _, counted in rows])}
-    return replace(found, counts=counts)
+    distributions = pool([row for row, _ in rows]).distributions()
+    counts = {**distributions.counts, **composition.histograms([counted for _, counted in rows])}
+    return replace(distributions, counts=counts)
 
 
 def _samples(mols: Iterable[Chem.Mol]) -> Iterator[Sample]:

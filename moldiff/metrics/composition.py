@@ -187,9 +187,9 @@ def _key(name: str) -> str:
 
 def _table(rows: Sequence[Counts], counts: Callable[[Counts], Mapping[int, int]]) -> Array:
     """(molecules, indices) how often each has each index."""
-    found = [counts(row) for row in rows]
-    table = np.zeros((len(rows), 1 + max((k for own in found for k in own), default=0)))
-    for line, own in zip(table, found, strict=True):
+    tallies = [counts(row) for row in rows]
+    table = np.zeros((len(rows), 1 + max((k for own in tallies for k in own), default=0)))
+    for line, own in zip(table, tallies, strict=True):
         for index, number in own.items():
             line[index] = number
     return table

@@ -148,10 +148,10 @@ class Distances:
     def element_count(self) -> Value:
         """Atoms of one element per molecule, summed over the elements."""
         known = self._elements()
-        found = [self._count(name) for name in known]
-        if not found or any(v.reason for v in found):
-            return found[0] if found else missing("no reference")
-        return Value(sum(v.value for v in found), self.pool.molecules)
+        values = [self._count(name) for name in known]
+        if not values or any(v.reason for v in values):
+            return values[0] if values else missing("no reference")
+        return Value(sum(v.value for v in values), self.pool.molecules)
 
     def per_class(self) -> dict[str, Value]:
         """The distances of single bond types, central elements and elements."""
@@ -179,13 +179,13 @@ class Distances:
         if self.reference is None:
             return missing("no reference")
         names = [name for name in sorted(self.reference.continuous) if name.startswith(prefix)]
-        found = [(self.reference.continuous[k].size, self._continuous(k)) for k in names]
-        found = [(size, value) for size, value in found if value.reason is None]
-        if not found:
+        classes = [(self.reference.continuous[k].size, self._continuous(k)) for k in names]
+        classes = [(size, value) for size, value in classes if value.reason is None]
+        if not classes:
             return missing("no class with enough values")
-        weight = sum(size for size, _ in found)
-        mean = sum(size * value.value for size, value in found) / weight
-        return Value(mean, sum(value.n for _, value in found))
+        weight = sum(size for size, _ in classes)
+        mean = sum(size * value.value for size, value in classes) / weight
+        return Value(mean, sum(value.n for _, value in classes))
 
     def _count(self, name: str) -> Value:
         if self.reference is None:

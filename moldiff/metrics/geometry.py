@@ -65,12 +65,12 @@ def features(sample: Sample) -> Features | None:
 
 def _lengths(mol: Chem.Mol, sample: Sample, internal: Internal) -> dict[str, Array]:
     assert sample.positions is not None
-    found = lengths(sample.positions, internal.bonds)
+    distances = lengths(sample.positions, internal.bonds)
     kinds = []
     for bond, (i, j) in zip(mol.GetBonds(), internal.bonds.tolist(), strict=True):
         a, b = sorted((sample.symbols[i], sample.symbols[j]))
         kinds.append(f"bond_length/{a}{_SYMBOLS.get(bond.GetBondType().name, '~')}{b}")
-    return {"bond_length": found, **_grouped(kinds, found)}
+    return {"bond_length": distances, **_grouped(kinds, distances)}
 
 
 def _grouped(kinds: list[str], values: Array) -> dict[str, Array]:

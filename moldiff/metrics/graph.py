@@ -43,10 +43,10 @@ def allowed(element: str, charge: int) -> frozenset[int]:
     if (abs(charge) > 1 and not expanded) or (charge and element in _NEUTRAL):
         return frozenset()
     try:
-        found = valences(element, charge)
+        sums = valences(element, charge)
     except RuntimeError:  # not an element
         return frozenset()
-    return frozenset() if found == ANY else found - {0}
+    return frozenset() if sums == ANY else sums - {0}
 
 
 @dataclass(frozen=True)

@@ -62,8 +62,8 @@ def _indices(rows: Sequence[tuple[int, ...]], width: int) -> Indices:
 
 def lengths(positions: Array, bonds: Indices) -> Array:
     """(k,) distances of the ends of (k, 2) bonds."""
-    found: Array = np.linalg.norm(positions[bonds[:, 0]] - positions[bonds[:, 1]], axis=1)
-    return found
+    distances: Array = np.linalg.norm(positions[bonds[:, 0]] - positions[bonds[:, 1]], axis=1)
+    return distances
 
 
 def angles(positions: Array, triples: Indices) -> Array:
@@ -78,10 +78,10 @@ def angles(positions: Array, triples: Indices) -> Array:
 
 def bent(positions: Array, quads: Indices) -> npt.NDArray[np.bool_]:
     """(k,) whether both angles of (k, 4) torsions are far enough from straight."""
-    found: npt.NDArray[np.bool_] = (angles(positions, quads[:, :3]) < _STRAIGHT) & (
+    both_bent: npt.NDArray[np.bool_] = (angles(positions, quads[:, :3]) < _STRAIGHT) & (
         angles(positions, quads[:, 1:]) < _STRAIGHT
     )
-    return found
+    return both_bent
 
 
 def dihedrals(positions: Array, quads: Indices) -> Array:

@@ -86,23 +86,23 @@ def find(mol: Chem.Mol | None, part: Chem.Mol) -> Found | None:
         return None
     heavy = [atom.GetIdx() for atom in part.GetAtoms() if atom.GetAtomicNum() > 1]
     posed = [m.GetNumConformers() and m.GetConformer().Is3D() for m in (clean, part)]
-    found = [
+    matches = [
         _measured(clean, part, dict(zip(heavy, place, strict=True)), all(posed))
         for place in _places(clean, part, heavy)
     ]
-    return min(found, key=lambda one: (one.stereo is False, one.rmsd or 0.0), default=None)
+    return min(matches, key=lambda one: (one.stereo is False, one.rmsd or 0.0), default=None)
 
 
 def kept(molecules: Sequence[Chem.Mol | None], part: Chem.Mol) -> Kept:
     """Return shares and distances over molecules; keys as `LABELS`."""
-    found = [find(mol, part) for mol in molecules]
-    places = [one for one in found if one is not None]
+    matches = [find(mol, part) for mol in molecules]
+    places = [one for one in matches if one is not None]
     stereo = [one.stereo for one in places if one.stereo is not None]
     rmsds = np.array([one.rmsd for one in places if one.rmsd is not None])
     moved = [one.displacement for one in places if one.displacement is not None]
     none = "no molecule has the part in three dimensions"
     return {
-        "part": rate(len(places), len(found)),
+        "part": rate(len(places), len(matches)),
         "stereo": rate(sum(stereo), len(stereo), "the part has no stereochemistry, or none has it"),
         "rmsd": bootstrap(rmsds, lambda rows: float(np.median(rows)), none),
         "in_place": rate(sum(d <= _STILL for d in moved), len(moved), none),

@@ -126,8 +126,8 @@ def look_up(sample: Sample) -> Looked:
     count = int(stable.sum())
     other = tuple(sorted({symbol for symbol in sample.symbols if symbol not in _INDEX}))
     if other:
-        told = f"element outside the table: {', '.join(other)}"
-        return Looked(n, count, False, None, told, other)
+        failure = f"element outside the table: {', '.join(other)}"
+        return Looked(n, count, False, None, failure, other)
     smiles = _identity(sample.symbols, orders)
     reason = "cannot be sanitised" if smiles is None else "unstable atoms"
     return Looked(n, count, count == n, smiles, None if count == n and smiles else reason)

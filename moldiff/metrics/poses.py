@@ -90,8 +90,8 @@ def measure(
         return "posebusters is not installed: pip install 'moldiff[eval]'"
     if all(sample.positions is None for sample, _ in items):
         return "no three-dimensional coordinates"
-    shown = [sample.mol for sample, valid in items if valid and sample.positions is not None]
-    answers = iter(each(bust, shown, jobs=jobs, stage="PoseBusters", progress=progress))
+    molecules = [sample.mol for sample, valid in items if valid and sample.positions is not None]
+    answers = iter(each(bust, molecules, jobs=jobs, stage="PoseBusters", progress=progress))
     return Poses(
         tuple(
             next(answers) if valid and sample.positions is not None else None

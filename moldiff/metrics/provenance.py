@@ -21,12 +21,12 @@ _AT_MOST = 5  # distinct values of one tag: enough to see that a file is a mixtu
 
 def provenance(tags: Iterable[Mapping[str, str]]) -> dict[str, tuple[str, ...]]:
     """Return the distinct values of each of `TAGS` that occurs, in order, the first five."""
-    found: dict[str, dict[str, None]] = {name: {} for name in TAGS}
+    values_of: dict[str, dict[str, None]] = {name: {} for name in TAGS}
     for own in tags:
-        for name, values in found.items():
+        for name, values in values_of.items():
             if name in own and len(values) < _AT_MOST:
                 values[own[name]] = None
-    return {name: tuple(values) for name, values in found.items() if values}
+    return {name: tuple(values) for name, values in values_of.items() if values}
 
 
 def versions() -> dict[str, str | None]:

@@ -79,7 +79,7 @@ def results_section(reports: Sequence[_Report], published: Path) -> str:
     rows = yaml.safe_load(published.read_text(encoding="utf-8"))
     groups: dict[tuple[str, str], list[_Report]] = {}
     for report in reports:
-        key = _name(report), ", ".join(_made(report, "steps"))
+        key = _name(report), ", ".join(_provenance(report, "steps"))
         groups.setdefault(key, []).append(report)
     own: dict[str, list[_Report]] = {}  # by model
     for (name, _), group in groups.items():
@@ -117,7 +117,7 @@ def results_section(reports: Sequence[_Report], published: Path) -> str:
 
 def _name(report: _Report) -> str:
     """The model's name without its digest; "" where it is not known."""
-    return next((words.split()[0] for words in _made(report, "model") if words), "")
+    return next((words.split()[0] for words in _provenance(report, "model") if words), "")
 
 
 def _label(name: str, models: Iterable[str]) -> str:
@@ -131,7 +131,7 @@ def _facts(reports: Sequence[_Report]) -> Iterator[str]:
     each = " for each seed" if len(reports) > 1 else ""
     yield f"{report['n']:,} samples{each}{_filter(_values(report, 'request', 'keep_valid'))}"
     for tag in ("model", "seed", "steps"):
-        values = list(dict.fromkeys(v for r in reports for v in _made(r, tag)))
+        values = list(dict.fromkeys(v for r in reports for v in _provenance(r, tag)))
         if values:
             yield f"{tag}{'s' if tag == 'seed' and each else ''} {', '.join(values)}"
     temperatures = _values(report, "sampling", "temperature")
@@ -143,7 +143,7 @@ def _facts(reports: Sequence[_Report]) -> Iterator[str]:
     valence = [t for t in _values(report, "sampling", "valence") if t]
     if valence:
         yield f"valence guidance from t = {', '.join(str(t) for t in valence)}"
-    hydrogens = [text for text in _made(report, "hydrogens") if text]
+    hydrogens = [text for text in _provenance(report, "hydrogens") if text]
     if hydrogens:
         yield f"hydrogens {', '.join(hydrogens)}"
     if report["versions"].get("cpu"):
@@ -158,20 +158,20 @@ def _plain(temperature: Any) -> str:
     return " and ".join(f"{value} ({field})" for field, value in temperature.items())
 
 
-def _made(report: Mapping[str, Any], tag: str) -> list[str]:
+def _provenance(report: Mapping[str, Any], tag: str) -> list[str]:
     """Values of a tag of the molecules; reports of older versions have none."""
     return list(report.get("provenance", {}).get(tag, []))
 
 
 def _values(report: Mapping[str, Any], tag: str, key: str) -> list[Any]:
     """Distinct values of ``key`` in a tag that holds JSON; nothing where it is not there."""
-    found: list[Any] = []
-    for text in _made(report, tag):
+    values: list[Any] = []
+    for text in _provenance(report, tag):
         try:
-            found.append(json.loads(text)[key])
+            values.append(json.loads(text)[key])
         except (ValueError, KeyError, TypeError):
             continue
-    return [value for k, value in enumerate(found) if value not in found[:k]]
+    return [value for k, value in enumerate(values) if value not in values[:k]]
 
 
 def _filter(keep_valid: Sequence[Any]) -> str:
@@ -190,8 +190,8 @@ def _data_name(reference: Mapping[str, Any] | None) -> str:
 
 
 def _versions(versions: Mapping[str, str | None]) -> str:
-    shown = {"moldiff": "moldiff", "rdkit": "RDKit", "posebusters": "PoseBusters"}
-    return ", ".join(f"{name} {versions[key]}" for key, name in shown.items() if versions.get(key))
+    labels = {"moldiff": "moldiff", "rdkit": "RDKit", "posebusters": "PoseBusters"}
+    return ", ".join(f"{name} {versions[key]}" for key, name in labels.items() if versions.get(key))
 
 
 def _shown(values: Sequence[float | None], factor: float, digits: int) -> str:
@@ -249,15 +249,15 @@ def _row(
 ) -> tuple[str, ...]:
     """A row, one cell for each model; none where every report lacks the metric."""
     # reports of older versions lack some
-    found = [[r["metrics"][key] for r in reports if key in r["metrics"]] for reports in models]
-    known = [entry for entries in found for entry in entries]
+    by_model = [[r["metrics"][key] for r in reports if key in r["metrics"]] for reports in models]
+    known = [entry for entries in by_model for entry in entries]
     if not known:
         return ()
     digits = 1 if factor == 100 else 3
-    values = [[entry["value"] for entry in entries] for entries in found]
+    values = [[entry["value"] for entry in entries] for entries in by_model]
     values.append([(known[0]["data"] or {}).get("value")])
     cells = [_shown(each, factor, digits) for each in values]
-    counts = [str(sum(entry["n"] for entry in entries)) for entries in found]
+    counts = [str(sum(entry["n"] for entry in entries)) for entries in by_model]
     if len(set(counts)) == 1:  # else one of each model, in the order of the columns
         del counts[1:]
     return (label, *(c if c == "–" else c + unit for c in cells), ", ".join(counts))

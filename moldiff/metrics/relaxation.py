@@ -94,16 +94,16 @@ class Method:
             return _failed("no valid molecule with coordinates")
         start = np.array(copy.GetConformer().GetPositions())
         with quiet():
-            found = self.minimise(copy)
-        if isinstance(found, str):
-            return _failed(found)
-        if not (np.isfinite(found.drop) and np.isfinite(found.positions).all()):
+            minimum = self.minimise(copy)
+        if isinstance(minimum, str):
+            return _failed(minimum)
+        if not (np.isfinite(minimum.drop) and np.isfinite(minimum.positions).all()):
             return _failed("energy is not finite")
         heavy = [atom.GetIdx() for atom in copy.GetAtoms() if atom.GetAtomicNum() > 1]
-        apart = superposed_rmsd(start[heavy], found.positions[heavy]) if heavy else 0.0
-        moved = changes(Internal.of(copy), start, found.positions)
+        apart = superposed_rmsd(start[heavy], minimum.positions[heavy]) if heavy else 0.0
+        moved = changes(Internal.of(copy), start, minimum.positions)
         bonds, angles, torsions = ((float(change.sum()), len(change)) for change in moved)
-        return Relaxed(float(found.drop), float(apart), len(heavy), bonds, angles, torsions)
+        return Relaxed(float(minimum.drop), float(apart), len(heavy), bonds, angles, torsions)
 
 
 def _failed(reason: str) -> Relaxed:
@@ -190,18 +190,18 @@ class Relaxation:
         """
         # Every fifth molecule, so that subsets of a sorted file are alike.
         parts = [Relaxation(tuple(self.known[k::_SUBSETS])) for k in range(_SUBSETS)]
-        found = {}
+        statistics = {}
         for name, measure_of in _OF_SUBSETS.items():
             values = [measure_of(part) for part in parts]
             lacking = next((value.reason for value in values if value.reason), None)
             for word, function in (("mean", np.mean), ("deviation", np.std)):
                 number = float(function([value.value for value in values]))
-                found[f"{name}.{word}"] = (
+                statistics[f"{name}.{word}"] = (
                     missing(f"a subset of five: {lacking}")
                     if lacking
                     else Value(number, len(self.known))
                 )
-        return found
+        return statistics
 
     def _statistic(self, of: Callable[[Relaxed], float], function: Callable[[Array], Any]) -> Value:
         values = np.array([of(row) for row in self.known])

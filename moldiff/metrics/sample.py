@@ -94,10 +94,10 @@ def _sample(record: Record, infer: bool, charge: int | None) -> Sample:
     alone = len(symbols) < 2 and record.charge is None
     if not infer or mol.GetNumBonds() > 0 or alone or positions is None:
         return Sample(mol, symbols, positions, "given")
-    found = infer_bonds(mol, charge if record.charge is None else record.charge)
-    if isinstance(found, str):
-        return Sample(None, symbols, positions, "none", found)
-    return Sample(found, symbols, positions, "inferred")
+    graph = infer_bonds(mol, charge if record.charge is None else record.charge)
+    if isinstance(graph, str):
+        return Sample(None, symbols, positions, "none", graph)
+    return Sample(graph, symbols, positions, "inferred")
 
 
 def _positions(mol: Chem.Mol) -> npt.NDArray[np.float64] | None:

@@ -52,10 +52,10 @@ def _add_subsets(table: Table, report: Report, metric: Metric) -> None:
     if f"{own}.mean" not in ours or ours[f"{own}.mean"].reason:
         return
     cells = [
-        " ± ".join(_number(found[f"{own}.{word}"].value, metric.unit) for word in _OVER_SUBSETS)
-        if f"{own}.mean" in found
+        " ± ".join(_number(details[f"{own}.{word}"].value, metric.unit) for word in _OVER_SUBSETS)
+        if f"{own}.mean" in details
         else ""
-        for found in (ours, theirs)
+        for details in (ours, theirs)
     ]
     n = str(ours[f"{own}.mean"].n)
     table.add_row("    over five subsets", cells[0], "", n, *cells[1 : 1 + bool(report.reference)])
@@ -122,8 +122,8 @@ def _band_row(report: Report, name: str) -> list[str]:
 
 
 def _caption(report: Report) -> str:
-    used = ", ".join(f"{name} {number}" for name, number in report.versions.items() if number)
-    lines = [f"{report.seconds['total']:.1f} s; {used}"]
+    versions = ", ".join(f"{name} {number}" for name, number in report.versions.items() if number)
+    lines = [f"{report.seconds['total']:.1f} s; {versions}"]
     if report.reference is not None:
         lines.append(f"data: {report.reference.info.get('row', report.reference.name)}")
     reasons = {v.reason for v in report.values.values() if v.reason}

@@ -106,8 +106,8 @@ def names_and_chains(
     if sure:
         notes.append(f"chains of two letters (columns 21-22): {', '.join(sorted(sure)[:8])}")
     if guessed:
-        told = ", ".join(f"{a}, not {b}" for a, b in list(guessed.items())[:4])
-        notes.append(f"ambiguous columns 18-22, read as a residue of four letters: {told}")
+        examples = ", ".join(f"{a}, not {b}" for a, b in list(guessed.items())[:4])
+        notes.append(f"ambiguous columns 18-22, read as a residue of four letters: {examples}")
     return residue, chain, notes
 
 
@@ -132,5 +132,5 @@ def wide_chains(
     for row in np.flatnonzero(letters).tolist():
         chain[row] = f"{chain[row]}{words[row][0]}"
         number[row] = words[row][1:].encode()
-    found = sorted(set(chain[letters].tolist()))
-    return chain, number, [f"chains of two letters (columns 22-23): {', '.join(found[:8])}"]
+    chains = sorted(set(chain[letters].tolist()))
+    return chain, number, [f"chains of two letters (columns 22-23): {', '.join(chains[:8])}"]

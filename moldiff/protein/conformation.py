@@ -28,8 +28,8 @@ Conformation = tuple[Records, npt.NDArray[np.int32], list[str]]
 
 def listed(items: Sequence[str], limit: int = 8) -> str:
     """Join items for a note, at most ``limit`` of them."""
-    shown = ", ".join(items[:limit])
-    return shown if len(items) <= limit else f"{shown} and {len(items) - limit} more"
+    text = ", ".join(items[:limit])
+    return text if len(items) <= limit else f"{text} and {len(items) - limit} more"
 
 
 def one_conformation(records: Records) -> Conformation:

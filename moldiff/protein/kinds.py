@@ -74,10 +74,10 @@ def _linked(records: Records, residue: npt.NDArray[np.int32], kind: str) -> set[
         return set()
     tree = cKDTree(records.positions[second])
     distance, index = tree.query(records.positions[first], k=2, distance_upper_bound=reach)
-    found: set[int] = set()
+    residues: set[int] = set()
     for k in range(2):
         near = np.isfinite(distance[:, k])
         a, b = residue[first[near]], residue[second[index[near, k]]]
         apart = a != b
-        found |= set(a[apart].tolist()) | set(b[apart].tolist())
-    return found
+        residues |= set(a[apart].tolist()) | set(b[apart].tolist())
+    return residues

@@ -59,12 +59,12 @@ def _tables(text: str, where: str) -> tuple[dict[str, Sequence[str]], list[str]]
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                found = MMCIF2Dict(io.StringIO(attempt))
+                tables = MMCIF2Dict(io.StringIO(attempt))
         except (ValueError, IndexError, KeyError, StopIteration, RuntimeError) as error:
             problem = problem or error
             continue
         note = ["the file is cut off inside its last line"] if problem else []
-        return {key: [v] if isinstance(v, str) else v for key, v in found.items()}, note
+        return {key: [v] if isinstance(v, str) else v for key, v in tables.items()}, note
     raise InputError(
         f"The mmCIF file {where} is damaged: {problem}.",
         fix="Download the entry again, or give it as a PDB file.",
@@ -140,11 +140,11 @@ def _missing(tables: dict[str, Sequence[str]]) -> tuple[Missing, ...]:
     rows = len(columns[0] or ())
     insertions = tables.get(_UNOBSERVED + "PDB_ins_code", ["?"] * rows)
     names = tables.get(_UNOBSERVED + "auth_comp_id", ["UNK"] * rows)
-    found = {
+    missing = {
         Missing(chain, int(number), "" if insertion in _UNSET else insertion, name): None
         for polymer, occupancy, chain, number, insertion, name in zip(
             *(column or () for column in columns), insertions, names, strict=False
         )
         if polymer == "Y" and occupancy == "1" and number.lstrip("-").isdigit()
     }
-    return tuple(found)
+    return tuple(missing)

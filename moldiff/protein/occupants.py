@@ -87,9 +87,9 @@ def on(structure: Structure, reference: npt.NDArray[np.floating[Any]]) -> set[in
     """
     near, _ = cKDTree(np.asarray(reference, dtype=float)).query(structure.positions)
     polymer = structure.of_kind(*POLYMERS)
-    found = set(structure.residue[(near < _ON) & ~polymer].tolist())
+    residues = set(structure.residue[(near < _ON) & ~polymer].tolist())
     beside = set(structure.residue[(near < _BESIDE) & ~polymer].tolist())
-    found |= {i for members in ligands(structure) for i in members if i in beside}
+    residues |= {i for members in ligands(structure) for i in members if i in beside}
     size = np.bincount(structure.residue, minlength=len(structure.residues))
     covered = np.bincount(structure.residue[near < _ON], minlength=len(size)) >= _COVERED * size
     peptide = {i for i, residue in enumerate(structure.residues) if residue.kind in POLYMERS}
@@ -97,7 +97,7 @@ def on(structure: Structure, reference: npt.NDArray[np.floating[Any]]) -> set[in
     for chain in chains_of(structure):
         if 2 * len(peptide.intersection(chain)) >= len(chain):
             peptide |= set(chain)
-    return found | peptide
+    return residues | peptide
 
 
 def at(

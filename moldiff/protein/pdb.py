@@ -66,8 +66,10 @@ def parse_pdb(
             )
     table, positions, number = table[good], positions[good], number[good]
     occupancy = _floats(_column(table, 54, 60))
-    residue, chain, told = names_and_chains(_text(table, 17, 20), _text(table, 20, 21), chain[good])
-    notes += wide + told
+    residue, chain, chain_notes = names_and_chains(
+        _text(table, 17, 20), _text(table, 20, 21), chain[good]
+    )
+    notes += wide + chain_notes
     chain = _segments(table, chain, notes)
     records = Records(
         model=model[good],

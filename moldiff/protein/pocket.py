@@ -124,10 +124,10 @@ def box_from_residues(
     InputError
         A residue is not there; the message names the nearest ones.
     """
-    wanted = [_find(structure, text) for text in residues]
-    if not wanted:
+    members = [_find(structure, text) for text in residues]
+    if not members:
         raise InputError("No residues were given for the box.", fix="Name some, e.g. A:123,A:145.")
-    atoms = structure.positions[np.isin(structure.residue, wanted)]
+    atoms = structure.positions[np.isin(structure.residue, members)]
     lower, upper = atoms.min(axis=0), atoms.max(axis=0)
     if size is None:
         needed = np.clip(upper - lower + _AROUND, _SIZE, None)

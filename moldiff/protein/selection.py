@@ -53,12 +53,12 @@ def _by_name(residues: Sequence[Residue], name: str) -> list[int]:
 
 def select(residues: Sequence[Residue], text: str, purpose: str) -> list[int]:
     """Return what `named` does; raise InputError, saying what is there, if that is nothing."""
-    found = named(residues, text)
-    if not found:
+    indices = named(residues, text)
+    if not indices:
         groups = [str(r) for r in residues if r.kind in ("cofactor", "metal")]
         raise InputError(
             f"The receptor has no group {text!r} to {purpose}.",
             fix="Give a name (LIG), chain:number (A:401) or a chain (B:); the groups there "
             f"are: {listed(groups, 20) or 'none'}.",
         )
-    return found
+    return indices

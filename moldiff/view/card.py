@@ -181,10 +181,10 @@ def _pose(positions: NDArray[np.float64]) -> list[float]:
 
 def _problem_atoms(mol: Chem.Mol, reason: str | None) -> list[int]:
     """0-based atoms that a reason such as ``valence: C3 has 5`` names (counted from 1 there)."""
-    named = ((symbol, int(number) - 1) for symbol, number in _ATOM_NAME.findall(reason or ""))
+    atoms = ((symbol, int(number) - 1) for symbol, number in _ATOM_NAME.findall(reason or ""))
     return [
         index
-        for symbol, index in named
+        for symbol, index in atoms
         if 0 <= index < mol.GetNumAtoms() and mol.GetAtomWithIdx(index).GetSymbol() == symbol
     ]
 

@@ -129,10 +129,10 @@ _PAINT = {
 }
 
 
-def _residues(found: Sequence[Interaction], at: dict[int, Floats]) -> list[_Residue]:
+def _residues(interactions: Sequence[Interaction], at: dict[int, Floats]) -> list[_Residue]:
     """The residues in the order of their kinds, with one line for each kind and place."""
     rows: dict[str, dict[tuple[str, tuple[int, ...]], Floats]] = {}
-    for one in found:
+    for one in interactions:
         ends = [at[i] for i in one.ligand if i in at]
         if ends:
             lines = rows.setdefault(label(one.residue), {})
@@ -148,10 +148,10 @@ def _places(residues: Sequence[_Residue], middle: Floats, axes: Floats) -> list[
     if not residues:
         return []
     aims = [(r.anchor - middle) / axes for r in residues]
-    wanted = np.array([np.arctan2(aim[1], aim[0]) for aim in aims])
-    order = np.argsort(wanted, kind="stable")
+    directions = np.array([np.arctan2(aim[1], aim[0]) for aim in aims])
+    order = np.argsort(directions, kind="stable")
     half = np.array([[residues[i].half, _HIGH / 2] for i in order])
-    reach, angles = axes + half.max(0), wanted[order]
+    reach, angles = axes + half.max(0), directions[order]
     following = np.roll(np.arange(len(order)), -1)
     for attempt in itertools.count(1):
         places = middle + reach * np.stack([np.cos(angles), np.sin(angles)], axis=1)
@@ -184,9 +184,9 @@ def _line(place: Floats, kind: str, end: Floats) -> str:
 
 def _label(residue: _Residue, place: Floats) -> str:
     kinds = sorted({kind for kind, _ in residue.lines}, key=list(KINDS).index)
-    told = ", ".join(KINDS[kind] for kind in kinds)
+    kind_names = ", ".join(KINDS[kind] for kind in kinds)
     return (
-        f"<g><title>{html.escape(residue.text)}: {told}</title>"
+        f"<g><title>{html.escape(residue.text)}: {kind_names}</title>"
         f'<rect x="{place[0] - residue.half:.1f}" y="{place[1] - _HIGH / 2:.1f}" rx="6" '
         f'width="{2 * residue.half:.1f}" height="{_HIGH:g}" fill="{COLOURS[kinds[0]]}"/>'
         f'<text x="{place[0]:.1f}" y="{place[1] + 4:.1f}" fill="#fff" font-weight="600">'

@@ -160,9 +160,9 @@ def _pose(record: Record, receptor: Receptor, reference: Chem.Mol | None) -> dic
     card = describe(record, explicit=False, net_charge=None)
     mol = None if record.mol is None else sanitised(record.mol)
     usable = mol is not None and "xyz" in card
-    found = find_interactions(mol, receptor) if usable else []
-    card["contacts"] = [_contact(one, mol, receptor) for one in found]
-    card["diagram"] = diagram(mol, found) if found and card["svg"] else None
+    interactions = find_interactions(mol, receptor) if usable else []
+    card["contacts"] = [_contact(one, mol, receptor) for one in interactions]
+    card["diagram"] = diagram(mol, interactions) if interactions and card["svg"] else None
     card["rmsd"] = pose_rmsd(mol, reference) if usable and reference is not None else None
     return card
 

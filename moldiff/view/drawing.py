@@ -179,9 +179,9 @@ def _paint(style: dict[str, str]) -> str:
     stroke = _COLOUR.match(style.get("stroke", ""))
     colour = (fill or stroke or ["#000000"])[0].upper()
     classes = ["f"] if fill else ["s"]
-    named = _CLASS_OF_COLOUR.get(colour)
-    if named:
-        return f'class="{" ".join([*classes, named])}"'
+    colour_class = _CLASS_OF_COLOUR.get(colour)
+    if colour_class:
+        return f'class="{" ".join([*classes, colour_class])}"'
     # glyphs get a hairline stroke too: a minus sign must survive on a small card
     return f'class="{classes[0]}" stroke="{colour}"' + (f' fill="{colour}"' if fill else "")
 

@@ -70,8 +70,8 @@ def _panel(axes: Any, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def _by_method(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
     """Points of each method by effort; those without a time cannot be drawn."""
-    found: dict[str, list[Mapping[str, Any]]] = {}
+    points: dict[str, list[Mapping[str, Any]]] = {}
     for row in sorted(rows, key=lambda row: row["effort"]):
         if row["cpu_mean"] is not None:
-            found.setdefault(row["method"], []).append(row)
-    return found
+            points.setdefault(row["method"], []).append(row)
+    return points

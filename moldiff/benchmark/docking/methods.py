@@ -232,10 +232,10 @@ def _changes(method: Method, words: Iterable[str]) -> tuple[tuple[str, int], ...
 
 def _vina() -> str:
     """The version of Vina; ``MissingExtraError`` if it is not installed."""
-    found = installed("vina")
-    if found is None:
+    version = installed("vina")
+    if version is None:
         raise MissingExtraError("vina", "dock", "The baseline")
-    return found
+    return version
 
 
 def _digest(parts: Iterable[bytes]) -> str:

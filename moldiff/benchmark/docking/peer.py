@@ -63,7 +63,7 @@ def dock_with_vina(
     receptor = receptor_pdbqt(problem.receptor)
     seconds["writing PDBQT"] = time.process_time() - start
     start = time.process_time()
-    found: list[tuple[float, npt.NDArray[np.float64]]] = []
+    poses: list[tuple[float, npt.NDArray[np.float64]]] = []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "receptor.pdbqt"
         path.write_text(receptor, encoding="ascii", errors="replace")
@@ -73,12 +73,12 @@ def dock_with_vina(
         for k, (file, runs) in enumerate(shared):
             if isinstance(file, str):
                 return file
-            found += _search(vina, file, runs, problem, job, new=k == 0)
-    found = _distinct(found, job.poses)
+            poses += _search(vina, file, runs, problem, job, new=k == 0)
+    poses = _distinct(poses, job.poses)
     seconds["searching"] = time.process_time() - start
-    if not found:
+    if not poses:
         return "Vina found no pose"
-    return Docked(problem, _posed(problem, found), seconds, "Vina")
+    return Docked(problem, _posed(problem, poses), seconds, "Vina")
 
 
 def _search(
@@ -104,11 +104,11 @@ def _shares(total: int, count: int) -> list[int]:
 
 
 def _distinct(
-    found: list[tuple[float, npt.NDArray[np.float64]]], count: int
+    poses: list[tuple[float, npt.NDArray[np.float64]]], count: int
 ) -> list[tuple[float, npt.NDArray[np.float64]]]:
     """The best poses of all conformers, as far apart as those of one."""
     kept: list[tuple[float, npt.NDArray[np.float64]]] = []
-    for energy, x in sorted(found, key=lambda pair: pair[0]):
+    for energy, x in sorted(poses, key=lambda pair: pair[0]):
         near = any(((x - y) ** 2).sum(1).mean() < _APART**2 for _, y in kept)
         if not near and len(kept) < count and (not kept or energy <= kept[0][0] + _WINDOW):
             kept.append((energy, x))
@@ -116,13 +116,13 @@ def _distinct(
 
 
 def _posed(
-    problem: Problem, found: list[tuple[float, npt.NDArray[np.float64]]]
+    problem: Problem, poses: list[tuple[float, npt.NDArray[np.float64]]]
 ) -> tuple[Posed, ...]:
     """The poses as molecules with hydrogens."""
     with quiet():
         plain = Chem.RemoveAllHs(problem.ligand.mol)
     posed = []
-    for energy, points in found:
+    for energy, points in poses:
         with quiet():
             full = Chem.AddHs(with_positions(plain, points), addCoords=True)
         posed.append(Posed(full, energy))

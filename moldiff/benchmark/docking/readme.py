@@ -62,7 +62,7 @@ def section(document: Mapping[str, Any], labels: Collection[str]) -> str:
         (row for name, part in sets.items() for row in _rows(name, part, document["methods"])),
         numbers_from=2,
     )
-    paired = "\n".join(told for name, part in every.items() for told in _paired(name, part))
+    paired = "\n".join(line for name, part in every.items() for line in _paired(name, part))
     parts = [
         "; ".join(facts) + ". In per cent; behind the @ the search rounds of ours and the "
         "exhaustiveness of Vina:",
@@ -79,11 +79,11 @@ def section(document: Mapping[str, Any], labels: Collection[str]) -> str:
 
 def _only(part: Mapping[str, Any], labels: Collection[str]) -> dict[str, Any]:
     """A set's part of the document with the methods of these labels alone."""
-    shown = {
+    tables = {
         key: [r for r in part[key] if {r["method"], r.get("baseline", r["method"])} <= set(labels)]
         for key in ("methods", "paired")
     }
-    return {**part, **shown}
+    return {**part, **tables}
 
 
 def _rows(

@@ -131,14 +131,14 @@ def _by_method(rows: Sequence[Row]) -> dict[str, list[Row]]:
 
 
 def _summary(rows: Sequence[Row]) -> dict[str, Any]:
-    found = dataclasses.asdict(statistics.summary(rows))
-    shares = found.pop("shares")
-    return {"n": found.pop("n"), "failed": found.pop("failed"), **shares, **found}
+    figures = dataclasses.asdict(statistics.summary(rows))
+    shares = figures.pop("shares")
+    return {"n": figures.pop("n"), "failed": figures.pop("failed"), **shares, **figures}
 
 
 def _paired(by: Mapping[str, Sequence[Row]], seed: int) -> list[dict[str, Any]]:
     """Each of ours against each baseline."""
-    found = []
+    differences = []
     for label, mine in by.items():
         if not isinstance(METHODS.get(base(label)), Ours):
             continue
@@ -150,8 +150,8 @@ def _paired(by: Mapping[str, Sequence[Row]], seed: int) -> list[dict[str, Any]]:
                 difference = statistics.paired(mine, theirs, value, rng=rng)
                 if difference is not None:
                     names = {"method": label, "baseline": other, "value": value}
-                    found.append({**names, **dataclasses.asdict(difference)})
-    return found
+                    differences.append({**names, **dataclasses.asdict(difference)})
+    return differences
 
 
 def _splits(rows: Sequence[Row], similarity: Mapping[str, float]) -> list[dict[str, Any]]:
@@ -184,8 +184,8 @@ def _points(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 def _versions() -> dict[str, str | None]:
     others = ("vina", "posebusters", "rdkit", "torch", "numpy")
-    found = {name: installed(name) for name in others}
-    return {"moldiff": __version__, **found, "python": platform.python_version()}
+    versions = {name: installed(name) for name in others}
+    return {"moldiff": __version__, **versions, "python": platform.python_version()}
 
 
 # --- tables ----------------------------------------------------------------------------------
@@ -243,7 +243,7 @@ def _tables(name: str, part: Mapping[str, Any]) -> list[Table]:
         )
         for row in part["splits"]
     )
-    found = [
+    candidates = [
         Table(title, heading, figures, _remark(part)),
         Table(
             f"{name}: paired differences in points",
@@ -253,24 +253,24 @@ def _tables(name: str, part: Mapping[str, Any]) -> list[Table]:
         ),
         Table(f"{name}: splits", ("group", "method", "n", "RMSD ≤ 2 Å", "joint", "oracle"), parts),
     ]
-    return [table for table in found if table.rows]
+    return [table for table in candidates if table.rows]
 
 
 def _remark(part: Mapping[str, Any]) -> str:
     """What a reader must know before the figures are believed."""
     counts = {row["n"] for row in part["methods"]}
-    told = []
+    notes = []
     if len(counts) > 1:
-        told.append("The methods have finished different numbers: compare the paired differences.")
+        notes.append("The methods have finished different numbers: compare the paired differences.")
     elif part["complexes"] < part["planned"]:
-        told.append("Not finished: a random part of what was planned.")
+        notes.append("Not finished: a random part of what was planned.")
     if "pocket.pdb" in part["receptors"]:
-        told.append(
+        notes.append(
             "Receptors from pocket.pdb, cut about the crystal ligand: its outline leaks, these "
             "are no headline figures."
         )
-    told += [f"Proposals of {line}." for line in part["proposals"] if "no docking model" in line]
-    return " ".join(told)
+    notes += [f"Proposals of {line}." for line in part["proposals"] if "no docking model" in line]
+    return " ".join(notes)
 
 
 def markdown(result: Mapping[str, Any]) -> str:

@@ -57,7 +57,7 @@ def execute(tasks: Iterable[Task], jobs: int = 1) -> Iterator[Row]:
                 return
             ready = channels.wait([flight.connection for flight in flying], timeout=1.0)
             for flight in list(flying):
-                row = _heard(flight, flight.connection in ready)
+                row = _final_row(flight, flight.connection in ready)
                 if row is not None:
                     flying.remove(flight)
                     _end(flight)
@@ -88,7 +88,7 @@ def _launch(context: Any, task: Task) -> _Flight:
     return _Flight(task, process, ours, time.monotonic() + _PATIENCE * 2 * task.limit)
 
 
-def _heard(flight: _Flight, ready: bool) -> Row | None:
+def _final_row(flight: _Flight, ready: bool) -> Row | None:
     """The final row, if the docking has ended in one way or another."""
     if ready:
         try:

@@ -259,8 +259,8 @@ def poses_table(rows: Sequence[Row]) -> str:
             rest = (pose.score, pose.confidence, pose.valid, " ".join(pose.failed))
             name = f"{row.complex}#{row.seed}"
             place = (name, row.complex, row.set, row.id, row.seed, rank)
-            told = (pose.evidence.get(name) for name in _EVIDENCE)
-            values = (*place, *measured, row.atoms, row.torsions, *rest, *told)
+            evidence = (pose.evidence.get(name) for name in _EVIDENCE)
+            values = (*place, *measured, row.atoms, row.torsions, *rest, *evidence)
             writer.writerow(["" if value is None else value for value in values])
     return text.getvalue()
 

@@ -179,8 +179,8 @@ def _busted(row: Row, answer: Docked, crystal: Chem.Mol, task: Task) -> Row:
         replace(pose, valid=valid, failed=failed)
         for pose, (valid, failed) in zip(row.poses, verdicts, strict=False)
     )
-    spent = {"PoseBusters": time.process_time() - start}
-    return replace(row, poses=first + row.poses[len(first) :], seconds={**row.seconds, **spent})
+    seconds = {"PoseBusters": time.process_time() - start}
+    return replace(row, poses=first + row.poses[len(first) :], seconds={**row.seconds, **seconds})
 
 
 # --- the process -----------------------------------------------------------------------------

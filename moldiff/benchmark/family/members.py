@@ -81,19 +81,19 @@ def members(setup: Setup, only: Sequence[str] = ()) -> dict[str, Member | str]:
         if name not in METHODS:
             raise InputError(f"There is no method '{name}'.", fix=did_you_mean(name, METHODS))
     first: dict[str, str] = {}
-    found: dict[str, Member | str] = {}
+    by_name: dict[str, Member | str] = {}
     for name in METHODS:  # all of them: the name of a run must not depend on what is asked for
         try:
             config = _config(name, setup)
         except MoldiffError as error:
-            found[name] = str(error)
+            by_name[name] = str(error)
             continue
         run = first.setdefault(json.dumps(trained_by(config), sort_keys=True), name)
         output = str(setup.runs / run)
-        found[name] = Member(
+        by_name[name] = Member(
             name, TrainConfig.from_dict(config.to_dict() | {"output": output}), run
         )
-    return {name: member for name, member in found.items() if not only or name in only}
+    return {name: member for name, member in by_name.items() if not only or name in only}
 
 
 def trained_by(config: TrainConfig) -> dict[str, Any]:

@@ -99,9 +99,9 @@ def into_readme(document: Mapping[str, Any], readme: Path, picture: Path | None)
     """
     section = markdown(document) + "\n"
     if picture is not None:
-        shown = Path(picture).resolve()
+        image = Path(picture).resolve()
         root = readme.resolve().parent
-        where = shown.relative_to(root) if shown.is_relative_to(root) else shown.name
+        where = image.relative_to(root) if image.is_relative_to(root) else image.name
         section += (
             f"\n![Quality against sampling steps, a panel for each branch of the family]({where})\n"
         )

@@ -51,12 +51,12 @@ def measure(
     """
     with counted(model.network) as count:
         start = time.process_time()
-        made = list(generate(model, Request(n, seed), sampling=sampling))
+        molecules = list(generate(model, Request(n, seed), sampling=sampling))
         seconds = time.process_time() - start
-    items = samples(item.mol for item in made)
+    items = samples(item.mol for item in molecules)
     judged, looked = graph.measure(items, None), lookup.measure(items, None)
     assert not isinstance(looked, str)  # generated molecules have coordinates
-    found = {
+    results = {
         "strict": judged.strict_validity().to_dict(),
         "stable": looked.molecule_stability().to_dict(),
         "valid_unique": judged.valid_unique().to_dict(),
@@ -65,11 +65,11 @@ def measure(
         valid = [(item, row.failure is None) for item, row in zip(items, judged.rows, strict=True)]
         relaxed = relaxation.measure(valid)
         assert not isinstance(relaxed, str)
-        found["relaxation"] = relaxed.drop_median().to_dict()
+        results["relaxation"] = relaxed.drop_median().to_dict()
     return {
         "steps": sampling["steps"],
         "nfe": count.graphs / n,
         "cpu_seconds": seconds,
         "molecules_per_cpu_second": n / seconds,
-        **found,
+        **results,
     }

@@ -85,7 +85,7 @@ def compare(
         row = _row(name, member, setup, plan, None if report_only else say)
         if row["training"] is not None or row["failure"] is not None:
             rows.append(row)
-        say(f"  {_told(row)} ({time.perf_counter() - start:.0f} s)")
+        say(f"  {_outcome(row)} ({time.perf_counter() - start:.0f} s)")
     document = {
         "format": FORMAT,
         "date": now(),
@@ -99,7 +99,7 @@ def compare(
     return rounded
 
 
-def _told(row: Mapping[str, Any]) -> str:
+def _outcome(row: Mapping[str, Any]) -> str:
     if row["failure"] is not None:
         return f"failed: {row['failure']}"
     own = row["default"]
@@ -174,15 +174,15 @@ def _measured(member: Member, digest: str, plan: Plan, say: Say | None) -> dict[
         if say is None:
             return None
         say(f"  sampling in {sampling['steps']} steps")
-        made = measure(model(), sampling, n=plan.samples, seed=plan.seed, relax=relax)
-        return keep(path, {"request": request, **made})
+        results = measure(model(), sampling, n=plan.samples, seed=plan.seed, relax=relax)
+        return keep(path, {"request": request, **results})
 
     default = point(own, relax=True)
     curve = [
         default if steps == own["steps"] else point({**own, "steps": steps}, relax=False)
         for steps in plan.steps
     ]
-    return {"default": default, "curve": [found for found in curve if found is not None]}
+    return {"default": default, "curve": [entry for entry in curve if entry is not None]}
 
 
 def _digest(request: Mapping[str, Any]) -> str:

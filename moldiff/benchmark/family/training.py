@@ -38,10 +38,10 @@ Say = Callable[[str], None]
 def kept(path: Path) -> dict[str, Any] | None:
     """Return what a file of results holds; None if there is none that can be read."""
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return found
+    return results
 
 
 def keep(path: Path, values: dict[str, Any]) -> dict[str, Any]:
@@ -62,13 +62,13 @@ def trained(config: TrainConfig, minutes: float) -> dict[str, Any] | None:
     """
     folder, settings = Path(config.output), plain(trained_by(config))
     done = kept(folder / "training.json")
-    for found in filter(None, (done, kept(folder / "plan.json"))):
-        if found["minutes"] != plain(minutes):
+    for record in filter(None, (done, kept(folder / "plan.json"))):
+        if record["minutes"] != plain(minutes):
             raise InputError(
-                f"'{folder}' was trained for {found['minutes']:g} minutes, not {minutes:g}.",
+                f"'{folder}' was trained for {record['minutes']:g} minutes, not {minutes:g}.",
                 fix="Give the same --minutes, or another directory with --runs.",
             )
-        others = [k for k, v in found.get("settings", settings).items() if settings.get(k) != v]
+        others = [k for k, v in record.get("settings", settings).items() if settings.get(k) != v]
         if others:
             raise InputError(
                 f"'{folder}' was trained with another {', '.join(others)}.",
@@ -93,8 +93,8 @@ def train(config: TrainConfig, store: Data, minutes: float, say: Say) -> dict[st
         return done
     if plan is None:
         run = trainer(_of_length(config, _ENDLESS), store)
-        made = _stable(run, minutes, say) | {"settings": trained_by(config)}
-        plan = keep(folder / "plan.json", made)
+        content = _stable(run, minutes, say) | {"settings": trained_by(config)}
+        plan = keep(folder / "plan.json", content)
     run = trainer(_of_length(config, plan["steps"], plan["decay"]), store)
     say(f"  step {run.step} of {plan['steps']}, {run.cpu_seconds / 60:.1f} CPU minutes")
     for _ in run.fit():

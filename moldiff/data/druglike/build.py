@@ -126,12 +126,12 @@ def prepare(
         if before is not None and before.meta["notes"]["druglike"] == asked:
             say(f"{destination} is there already.")
             return before
-        with Results.open(folder / "mmff", len(listing.rows)) as made:
-            _minimise(made, listing, total, jobs, report, say)
+        with Results.open(folder / "mmff", len(listing.rows)) as results:
+            _minimise(results, listing, total, jobs, report, say)
             if request.refine is None:
-                return write_set(destination, made, listing, asked, jobs, report, command)
+                return write_set(destination, results, listing, asked, jobs, report, command)
             with Results.open(folder / request.refine, len(listing.rows)) as better:
-                _refine(better, made, total, jobs, report, say)
+                _refine(better, results, total, jobs, report, say)
                 return write_set(destination, better, listing, asked, jobs, report, command)
 
 
@@ -178,7 +178,7 @@ def _before(destination: Path) -> Store | None:
 
 
 def _minimise(
-    made: Results,
+    results: Results,
     listing: Listing,
     total: int,
     jobs: int,
@@ -187,15 +187,15 @@ def _minimise(
 ) -> None:
     tasks = (
         [(row, listing.rows[row][0]) for row in batch]
-        for rows in made.missing(total)
+        for rows in results.missing(total)
         for batch in _batches(rows)
     )
-    _fill(made, "conformers", _minimised, tasks, total, jobs, report, say)
+    _fill(results, "conformers", _minimised, tasks, total, jobs, report, say)
 
 
 def _refine(
     better: Results,
-    made: Results,
+    results: Results,
     total: int,
     jobs: int,
     report: Progress,
@@ -203,7 +203,7 @@ def _refine(
 ) -> None:
     def tasks() -> Iterator[list[tuple[int, Result]]]:
         for rows in better.missing(total):
-            starts = dict(made.read(rows[0] // SIZE, total))
+            starts = dict(results.read(rows[0] // SIZE, total))
             yield from ([(row, starts[row]) for row in batch] for batch in _batches(rows))
 
     _fill(better, "GFN2-xTB", _refined, tasks(), total, jobs, report, say)

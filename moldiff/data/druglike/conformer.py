@@ -76,14 +76,14 @@ def conformer(smiles: str) -> Conformer | Rejected:
 def refined(start: Conformer) -> Conformer | Rejected:
     """Return the conformer minimised in GFN2-xTB with its crude thresholds, or why not."""
     mol = molecule(start)
-    found = xtb.optimise(mol, "crude")
-    if isinstance(found, str):
-        return Rejected(found)
-    mol.GetConformer().SetPositions(found.positions)
+    minimum = xtb.optimise(mol, "crude")
+    if isinstance(minimum, str):
+        return Rejected(minimum)
+    mol.GetConformer().SetPositions(minimum.positions)
     if _stretch(mol) > _STRETCHED:
         return Rejected("a bond breaks in GFN2-xTB")
     with quiet():
-        return _named(mol, found.drop)
+        return _named(mol, minimum.drop)
 
 
 def molecule(start: Conformer) -> Chem.Mol:

@@ -138,18 +138,18 @@ def make_listing(
         If no molecule is left.
     """
     identity = inputs.identity()
-    found = Listing.load(folder)
-    if found is None:
+    existing = Listing.load(folder)
+    if existing is None:
         listing = _drawn(inputs, identity, jobs, progress or (lambda stage, done, total: None))
         listing.save(folder)
         return listing
-    if found.facts["identity"] != identity:
+    if existing.facts["identity"] != identity:
         raise InputError(
             f"{folder} has the list and conformers of other files: "
-            f"{', '.join(found.facts['files'])}, not {', '.join(inputs.names())}.",
+            f"{', '.join(existing.facts['files'])}, not {', '.join(inputs.names())}.",
             fix="Give another --output, or the same sources as before.",
         )
-    return found
+    return existing
 
 
 def _drawn(inputs: Inputs, identity: dict[str, Any], jobs: int, report: Progress) -> Listing:
@@ -212,8 +212,8 @@ def _judged(
 
 def _with_scaffold(texts: list[str]) -> list[Candidate]:
     return [
-        replace(found, scaffold="" if found.reason else scaffold(found.smiles))
-        for found in (_candidate(neutral_form(text)) for text in texts)
+        replace(candidate, scaffold="" if candidate.reason else scaffold(candidate.smiles))
+        for candidate in (_candidate(neutral_form(text)) for text in texts)
     ]
 
 
@@ -224,13 +224,13 @@ def _own(lines: list[tuple[str, str]]) -> list[Candidate]:
 def _components(records: list[Component | Rejected]) -> list[Candidate]:
     candidates = []
     for record in records:
-        found = component_smiles(record) if isinstance(record, Component) else record
-        candidates.append(_candidate(neutral_form(found) if isinstance(found, str) else found))
+        smiles = component_smiles(record) if isinstance(record, Component) else record
+        candidates.append(_candidate(neutral_form(smiles) if isinstance(smiles, str) else smiles))
     return candidates
 
 
-def _candidate(found: str | Rejected) -> Candidate:
-    return Candidate(found) if isinstance(found, str) else Candidate(reason=found.reason)
+def _candidate(smiles: str | Rejected) -> Candidate:
+    return Candidate(smiles) if isinstance(smiles, str) else Candidate(reason=smiles.reason)
 
 
 def _moses(content: bytes) -> list[str]:
@@ -247,7 +247,7 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
     except (OSError, EOFError, ValueError) as error:
         raise InputError(f"'{path}' cannot be read: {error}.", fix="Give a text file.") from error
     words = ((number, line.split()) for number, line in enumerate(text.splitlines(), 1))
-    found = [(f"{path.name}, line {number}", some[0]) for number, some in words if some]
-    if not found:
+    lines = [(f"{path.name}, line {number}", some[0]) for number, some in words if some]
+    if not lines:
         raise InputError(f"'{path}' is empty.", fix="Give a file with one SMILES on each line.")
-    yield from found
+    yield from lines

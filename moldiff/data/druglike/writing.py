@@ -76,7 +76,7 @@ def write_set(
 
     def tasks() -> Iterator[list[Row]]:
         for number in range(-(-total // SIZE)):
-            yield [(row, *listing.rows[row], made) for row, made in results.read(number, total)]
+            yield [(row, *listing.rows[row], result) for row, result in results.read(number, total)]
 
     def shards() -> Iterator[Shard]:
         for shard in in_order(completed(encoded, tasks(), jobs)):
@@ -116,22 +116,22 @@ def write_set(
 def _encoded(vocabulary: Vocabulary, rows: list[Row]) -> Shard:
     """Encode molecules; what cannot be read back as the same molecule is rejected."""
     results, tally = list[Entry | Refused](), Tally()
-    for row, listed, number, made in rows:
+    for row, listed, number, result in rows:
         source = SOURCES[number].name
-        found = made if isinstance(made, Rejected) else _entry(vocabulary, row, made)
-        if isinstance(found, Rejected):
-            tally.reject(listed, source, found.reason)
-            results.append(Refused(row, listed, found.reason))
-        elif isinstance(made, Conformer):
-            entry, group = found
-            tally.make(molecule(made), listed, source, group, made.drop)
+        outcome = result if isinstance(result, Rejected) else _entry(vocabulary, row, result)
+        if isinstance(outcome, Rejected):
+            tally.reject(listed, source, outcome.reason)
+            results.append(Refused(row, listed, outcome.reason))
+        elif isinstance(result, Conformer):
+            entry, group = outcome
+            tally.make(molecule(result), listed, source, group, result.drop)
             results.append(entry)
     return Shard.of(results, tally.plain())
 
 
-def _entry(vocabulary: Vocabulary, row: int, made: Conformer) -> tuple[Entry, str] | Rejected:
+def _entry(vocabulary: Vocabulary, row: int, conformer: Conformer) -> tuple[Entry, str] | Rejected:
     """Return the entry of a molecule, and what it is split by."""
-    mol = molecule(made)
+    mol = molecule(conformer)
     encoded = encode(mol, vocabulary)
     if isinstance(encoded, Rejected):
         return encoded

@@ -49,8 +49,8 @@ class Product:
             )
         # In the order of FIELDS, which fixes the order of random draws and of the network's inputs
         # and heads: it must not depend on how a configuration file happens to be sorted.
-        made = {field: build("process", config[field]) for field in names if field in config}
-        for field, process in made.items():
+        processes = {field: build("process", config[field]) for field in names if field in config}
+        for field, process in processes.items():
             if FIELDS[field].scope == "graph" and isinstance(process.space, ZeroCoM):
                 raise ConfigError(  # its mean would be that of the batch
                     f"'{field}' has one value per graph, and so no centre of mass to remove.",
@@ -62,7 +62,7 @@ class Product:
                     f"'{field}' has no value per atom, so its scale cannot follow their number.",
                     fix="Write a number for its 'scale'.",
                 )
-        return cls(made)
+        return cls(processes)
 
     def to_config(self) -> dict[str, Any]:
         """Return the mapping that :meth:`from_config` reads."""

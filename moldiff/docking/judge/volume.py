@@ -41,8 +41,8 @@ def overlap(x: Tensor, radii: Tensor, others: Tensor, other_radii: Tensor, scale
         near = ((chunk >= low) & (chunk <= high)).all(2).any(1)
         chunk = chunk[near].clamp(low, high)
         if len(chunk):
-            found = _shares(chunk, scale * radii, others, scale * other_radii, margin)
-            share[start : start + _CHUNK][near] = found
+            shares = _shares(chunk, scale * radii, others, scale * other_radii, margin)
+            share[start : start + _CHUNK][near] = shares
     return share
 
 

@@ -39,8 +39,8 @@ _PATTERNS = {
 def ligand_features(mol: Chem.Mol) -> Features:
     """Return the features of a sanitised molecule with all hydrogens and a conformer."""
     x = np.asarray(mol.GetConformer().GetPositions(), dtype=np.float64)
-    found = {name: mol.GetSubstructMatches(_pattern(p)) for name, p in _PATTERNS.items()}
-    roles = {name: atoms(match[0] for match in matches) for name, matches in found.items()}
+    matches_of = {name: mol.GetSubstructMatches(_pattern(p)) for name, p in _PATTERNS.items()}
+    roles = {name: atoms(match[0] for match in matches) for name, matches in matches_of.items()}
     rings = [
         ring
         for ring in mol.GetRingInfo().AtomRings()
@@ -56,21 +56,21 @@ def ligand_features(mol: Chem.Mol) -> Features:
     return Features(
         x=x,
         hydrophobic=roles["hydrophobic"],
-        hydrogens=_hydrogens(mol, x, found["donor"]),
+        hydrogens=_hydrogens(mol, x, matches_of["donor"]),
         acceptors=roles["acceptor"],
         cations=roles["cation"],
         anions=roles["anion"],
         rings=tuple(Ring.of(x, ring) for ring in rings),
-        halogens=pairs(found["halogen"]),
+        halogens=pairs(matches_of["halogen"]),
         halogen_acceptors=pairs(accepting),
         metals=atoms(()),
         chelators=roles["chelator"],
     )
 
 
-def _hydrogens(mol: Chem.Mol, x: Floats, found: Iterable[tuple[int, int]]) -> Hydrogens:
+def _hydrogens(mol: Chem.Mol, x: Floats, donors: Iterable[tuple[int, int]]) -> Hydrogens:
     rows = []
-    for d, h in found:
+    for d, h in donors:
         donor = mol.GetAtomWithIdx(d)
         heavy = [a for a in donor.GetNeighbors() if a.GetAtomicNum() > 1]
         number = donor.GetAtomicNum()

@@ -99,21 +99,21 @@ def _hydrophobic(receptor: Receptor, bonds: Bonds) -> Index:
         _HYDROPHOBIC.get(standard_name(r.name), frozenset()) if _known(r.name) else None
         for r in structure.residues
     ]
-    found = _bridging(receptor, bonds)
+    hydrophobic = _bridging(receptor, bonds)
     for atom, (name, residue) in enumerate(zip(structure.names, structure.residue, strict=True)):
         names = table[residue]
-        found[atom] |= receptor.hydrophobic[atom] if names is None else name in names
-    return np.flatnonzero(found)
+        hydrophobic[atom] |= receptor.hydrophobic[atom] if names is None else name in names
+    return np.flatnonzero(hydrophobic)
 
 
 def _bridging(receptor: Receptor, bonds: Bonds) -> npt.NDArray[np.bool_]:
     """Sulphurs between two atoms, (m,): a strained disulfide counts too."""
     sulphur = np.flatnonzero(receptor.structure.numbers == _S)
-    found = np.zeros(len(receptor), dtype=bool)
+    bridging = np.zeros(len(receptor), dtype=bool)
     x = receptor.structure.positions[sulphur]
     paired = (cdist(x, x) < _DISULFIDE).sum(1) > 1
-    found[sulphur[paired | (bonds.degree[sulphur] == 2)]] = True
-    return found
+    bridging[sulphur[paired | (bonds.degree[sulphur] == 2)]] = True
+    return bridging
 
 
 def _known(name: str) -> bool:
@@ -142,21 +142,21 @@ def _cations(receptor: Receptor, bonds: Bonds) -> Index:
     structure = receptor.structure
     hydrogens = np.bincount(receptor.hydrogen_parent, minlength=len(structure))
     nitrogen = structure.numbers == _N
-    found = nitrogen & (bonds.degree + hydrogens == 4)
+    cations = nitrogen & (bonds.degree + hydrogens == 4)
     for atom in np.flatnonzero(nitrogen).tolist():
         residue = structure.residues[structure.residue[atom]].name
         if structure.names[atom] in ("NE", "NH1", "NH2"):
-            found[atom] = residue == "ARG"
+            cations[atom] = residue == "ARG"
         elif structure.names[atom] == "NZ" and residue == "LYN":
-            found[atom] = False
+            cations[atom] = False
     rings: dict[int, list[int]] = {}
     for atom in np.flatnonzero(nitrogen & (hydrogens == 1)).tolist():
         number = int(structure.residue[atom])
         his = standard_name(structure.residues[number].name) == "HIS"
         if his and structure.names[atom] in ("ND1", "NE2"):
             rings.setdefault(number, []).append(atom)
-    found[[atom for ring in rings.values() if len(ring) == 2 for atom in ring]] = True
-    return np.flatnonzero(found)
+    cations[[atom for ring in rings.values() if len(ring) == 2 for atom in ring]] = True
+    return np.flatnonzero(cations)
 
 
 def _anions(receptor: Receptor, bonds: Bonds) -> Index:
@@ -191,12 +191,12 @@ def _rings(receptor: Receptor, bonds: Bonds, x: Floats) -> tuple[Ring, ...]:
                 graph.AddBond(start, place[other], Chem.BondType.SINGLE)
     Chem.FastFindRings(graph)
     back = list(place)
-    found = []
+    rings = []
     for ring in graph.GetRingInfo().AtomRings():
         members = [back[i] for i in ring]
         if len(members) in (5, 6) and (named[structure.residue[members[0]]] or _flat(x[members])):
-            found.append(Ring.of(x, members))
-    return tuple(found)
+            rings.append(Ring.of(x, members))
+    return tuple(rings)
 
 
 def _flat(x: Floats) -> bool:

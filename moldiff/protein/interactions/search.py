@@ -58,22 +58,24 @@ def find_interactions(mol: Chem.Mol, receptor: Receptor) -> list[Interaction]:
         return []
     whole = Chem.AddHs(mol, addCoords=True)  # adds only what is missing
     search = _Search(whole, receptor)
-    found = [*search.bonds(), *search.charges(), *search.halogen_bonds()]
-    found += search.plain("metal", search.ligand.chelators, search.receptor.metals)
-    found += [*search.stacks(), *search.cations_on_rings()]
-    bonded = {(p.ligand, p.receptor) for p in found if p.distance >= _SHORTEST.get(p.kind, 9.0)}
+    interactions = [*search.bonds(), *search.charges(), *search.halogen_bonds()]
+    interactions += search.plain("metal", search.ligand.chelators, search.receptor.metals)
+    interactions += [*search.stacks(), *search.cations_on_rings()]
+    bonded = {
+        (p.ligand, p.receptor) for p in interactions if p.distance >= _SHORTEST.get(p.kind, 9.0)
+    }
     clashes = [p for p in search.clashes() if (p.ligand, p.receptor) not in bonded]
     clashing = {(p.ligand, p.receptor) for p in clashes}
     pairs = search.plain("hydrophobic", search.ligand.hydrophobic, search.receptor.hydrophobic)
-    found += [*clashes, *(p for p in pairs if (p.ligand, p.receptor) not in clashing)]
+    interactions += [*clashes, *(p for p in pairs if (p.ligand, p.receptor) not in clashing)]
     order = list(KINDS)
-    return list(_thinned(sorted(found, key=lambda p: (order.index(p.kind), p.distance))))
+    return list(_thinned(sorted(interactions, key=lambda p: (order.index(p.kind), p.distance))))
 
 
-def _thinned(found: Sequence[Interaction]) -> Iterator[Interaction]:
+def _thinned(interactions: Sequence[Interaction]) -> Iterator[Interaction]:
     """One line for each pair of atoms and kind, and the nearest of `_ONE_EACH` by residue."""
     seen = set()
-    for one in found:
+    for one in interactions:
         each = one.kind in _ONE_EACH
         key = (one.kind, one.residue if each else (one.ligand, one.receptor))
         if key not in seen:

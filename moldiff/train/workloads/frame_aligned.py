@@ -116,8 +116,8 @@ class FrameAligned(Objective):
         total = parts["atoms"]
         for name in ("seen", "rotation", "distances", "clashes"):
             total = total + getattr(self, name) * parts[name]
-        told = {name: value.detach() for name, value in parts.items()}
-        return total, told | {"error": error.detach().mean()}
+        figures = {name: value.detach() for name, value in parts.items()}
+        return total, figures | {"error": error.detach().mean()}
 
 
 def _length(v: Float[Tensor, "*s 3"]) -> Float[Tensor, "*s"]:
