@@ -35,20 +35,6 @@ make_venv() {
   fi
 }
 
-pip_install() { # a terminal shows the progress of the downloads, a log a line every ten seconds
-  local command=(python -m pip install --disable-pip-version-check -c "$repo/constraints.txt") start=$SECONDS pid
-  if [[ -t 1 ]]; then
-    "${command[@]}" "$@"
-    return
-  fi
-  "${command[@]}" -qq "$@" &
-  pid=$!
-  while sleep 1; kill -0 "$pid" 2>/dev/null; do
-    (((SECONDS - start) % 10)) || echo "    $((SECONDS - start)) s, $(du -sh "$venv" | cut -f1) so far"
-  done
-  wait "$pid"
-}
-
 setup() { # a stamp makes the second run quick; it depends on all that decides what is installed
   local extras=$1 stamp
   stamp=$venv/.moldiff-$(cat "$repo"/{constraints.txt,setup.cfg,pyproject.toml} | cksum | cut -d' ' -f1)-$extras

@@ -1,4 +1,19 @@
-# Sourced by _setup.sh: `install_torch` takes torch from MOLDIFF_TORCH_INDEX, or its CPU build.
+# Sourced by _setup.sh: `pip_install`, and `install_torch`, which takes torch from
+# MOLDIFF_TORCH_INDEX, or its CPU build.
+pip_install() { # a terminal shows the progress of the downloads, a log a line every ten seconds
+  local command=(python -m pip install --disable-pip-version-check -c "$repo/constraints.txt") start=$SECONDS pid
+  if [[ -t 1 ]]; then
+    "${command[@]}" "$@"
+    return
+  fi
+  "${command[@]}" -qq "$@" &
+  pid=$!
+  while sleep 1; kill -0 "$pid" 2>/dev/null; do
+    (((SECONDS - start) % 10)) || echo "    $((SECONDS - start)) s, $(du -sh "$venv" | cut -f1) so far"
+  done
+  wait "$pid"
+}
+
 brings_cuda() { # whether pip would choose a torch with CUDA: gigabytes that serve no CPU
   python -m pip install --disable-pip-version-check -qq --dry-run --report - \
     -c "$repo/constraints.txt" torch | grep '"name": "nvidia-' >/dev/null
