@@ -39,6 +39,9 @@ def dock(
     size: float | Sequence[float] | None = None,
     exclude: Sequence[str] = (),
     keep: Sequence[str] = (),
+    waters: bool | float = False,
+    assembly: str | None = None,
+    receptor_model: int = 1,
     enumerate_stereo: bool = False,
     threads: int = 1,
     progress: Progress | None = None,
@@ -58,6 +61,9 @@ def dock(
         Groups to leave out of the receptor, such as ``"LIG"`` or ``"A:401"``.
     keep:
         Groups to keep: waters (``"HOH"``), additives, what stands in the pocket.
+    waters, assembly, receptor_model:
+        Waters to keep, the assembly to build and the model to take, as in
+        `moldiff.protein.read_structure`.
     enumerate_stereo:
         Dock each isomer that the ligand leaves open; every pose says which it is.
     threads:
@@ -78,7 +84,15 @@ def dock(
     where = Where(pocket_ligand, center, residues, autobox, size)
     molecule = read_ligand(ligand) if isinstance(ligand, str | Path) else (ligand, "ligand")
     with using_threads(threads):
-        place = site(receptor, where, exclude=exclude, keep=keep)
+        place = site(
+            receptor,
+            where,
+            exclude=exclude,
+            keep=keep,
+            waters=waters,
+            assembly=assembly,
+            model=receptor_model,
+        )
         run = place.dock_isomers if enumerate_stereo else place.dock
         return run(molecule, chosen, progress=progress)
 

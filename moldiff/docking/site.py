@@ -136,11 +136,15 @@ def site(
     *,
     exclude: Sequence[str] = (),
     keep: Sequence[str] = (),
+    waters: bool | float = False,
+    assembly: str | None = None,
+    model: int = 1,
 ) -> Site:
     """Prepare a receptor and find the pocket.
 
     The ligand that defines the box or stands in its middle is left out of the receptor, unless it
-    is in ``keep``; the notes say so.
+    is in ``keep``; the notes say so.  The other parameters are those of
+    `moldiff.protein.read_structure`.
 
     Raises
     ------
@@ -154,9 +158,9 @@ def site(
     from moldiff.protein.receptor import prepare_receptor
     from moldiff.text import digest_of
 
-    contents = read_contents(path)
+    contents = read_contents(path, model=model, assembly=assembly)
     box, leave, notes = find_box(contents, where, exclude=exclude, keep=keep)
-    structure = contents.receptor(exclude=exclude, keep=keep, leave=leave)
+    structure = contents.receptor(waters=waters, exclude=exclude, keep=keep, leave=leave)
     whole = prepare_receptor(structure)
     digest = digest_of(path)
     told = (*whole.structure.notes, *notes, *staying(structure, box))

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from moldiff.errors import InputError
+from moldiff.protein.assembly import Assembly, from_tables
 from moldiff.protein.elements import NUMBERS, guess_element
 from moldiff.protein.records import Missing, Records
 from moldiff.protein.residues import AMINO_ACIDS, NUCLEOTIDES
@@ -20,11 +21,13 @@ _UNSET = (".", "?")
 _UNOBSERVED = "_pdbx_unobs_or_zero_occ_residues."
 
 
-def parse_mmcif(content: bytes, where: str) -> tuple[Records, tuple[Missing, ...], list[str]]:
+def parse_mmcif(
+    content: bytes, where: str
+) -> tuple[Records, tuple[Missing, ...], tuple[Assembly, ...], list[str]]:
     """Read the atoms of an mmCIF file: author's chains, numbers and names where given.
 
-    Returns the atoms of all models, the unobserved residues, and what was odd.  Raises
-    InputError, naming ``where``, if the file cannot be taken apart.
+    Returns the atoms of all models, the unobserved residues, the assemblies, and what was odd.
+    Raises InputError, naming ``where``, if the file cannot be taken apart.
     """
     tables, notes = _tables(content.decode("utf-8", "replace"), where)
     site = {
@@ -47,7 +50,7 @@ def parse_mmcif(content: bytes, where: str) -> tuple[Records, tuple[Missing, ...
     good = np.atleast_1d(np.isfinite(records.positions).all(axis=1))
     if not good.all():
         notes.append(f"{(~good).sum()} atoms without readable coordinates left out")
-    return records.take(good), _missing(tables), notes
+    return records.take(good), _missing(tables), from_tables(tables), notes
 
 
 def _tables(text: str, where: str) -> tuple[dict[str, Sequence[str]], list[str]]:
@@ -98,6 +101,7 @@ def _records(site: dict[str, Sequence[str]], rows: int) -> Records:
         ).astype(np.float32),
         occupancy=_floats(text("occupancy", default="1"), 1).astype(np.float32),
         numbers=_elements(text("type_symbol"), names, residue),
+        unit=text("label_asym_id", "auth_asym_id"),
     )
 
 

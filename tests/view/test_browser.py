@@ -14,10 +14,12 @@ import pytest
 from rdkit import Chem
 
 from moldiff.io import Record
+from moldiff.protein.preparation import Preparation
 from moldiff.protein.read import read_structure
 from moldiff.protein.receptor import prepare_receptor
 from moldiff.view import Frame, write_html
 from moldiff.view.docking import write_docking
+from moldiff.view.preparation import write_preparation
 from tests.molecules import embedded
 
 
@@ -272,3 +274,17 @@ def test_the_stage_alone(browser: Browser, docked: Path) -> None:
     browser.wait(whole)
     browser.press("f")
     browser.wait(f"!({whole})")
+
+
+def test_boxes_are_chosen_by_their_rows(
+    browser: Browser, prepared: Preparation, tmp_path: Path
+) -> None:
+    write_preparation(tmp_path / "page.html", prepared)
+    browser.open(tmp_path / "page.html")
+    assert browser.data("scene") == "webgl"
+    rows = "document.querySelectorAll('#boxes tbody tr').length"
+    assert browser.run(rows) == len(prepared.boxes)
+    browser.click("#boxes tbody tr")
+    assert browser.data("chosen") == "ligand A:301 DEX"
+    browser.click("#boxes tbody tr")
+    assert browser.data("chosen") == ""
