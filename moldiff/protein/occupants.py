@@ -19,7 +19,7 @@ from scipy.spatial import cKDTree
 from moldiff.protein.residues import ADDITIVES
 from moldiff.protein.structure import POLYMERS, Structure
 
-__all__ = ["LASTING", "SMALLEST", "at", "chains_of", "ligands", "molecules", "on"]
+__all__ = ["LASTING", "SMALLEST", "at", "chains_of", "ligands", "molecules", "on", "under"]
 
 #: Cofactors that stay where they are: haems, flavins, nicotinamides, clusters and their like.
 LASTING = frozenset(
@@ -99,6 +99,17 @@ def on(structure: Structure, reference: npt.NDArray[np.floating[Any]]) -> set[in
         if 2 * len(peptide.intersection(chain)) >= len(chain):
             peptide |= set(chain)
     return found | peptide
+
+
+def under(structure: Structure, points: npt.NDArray[np.floating[Any]]) -> list[list[int]]:
+    """Return the ligands, by their residues, that poses (n, 3) in Å stand in the place of."""
+    near, _ = cKDTree(np.asarray(points, dtype=float)).query(structure.positions)
+    beside = set(structure.residue[near < _BESIDE].tolist())
+    return [
+        whole
+        for whole in ligands(structure)
+        if structure.residues[whole[0]].kind == "cofactor" and beside.intersection(whole)
+    ]
 
 
 def at(
