@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moldiff.cli.failure import Interrupted
-from moldiff.cli.output import bar, counted, remark, table
+from moldiff.cli.output import bar, counted, duration, remark, table
 from moldiff.cli.progress import stages
 from moldiff.errors import InputError
 
@@ -15,9 +17,11 @@ if TYPE_CHECKING:
     from moldiff.docking.library.screening import LibraryRun
     from moldiff.docking.result import DockingResult
     from moldiff.docking.settings import Settings
-    from moldiff.docking.site import Site
+    from moldiff.docking.site import Site, Where
 
-__all__ = ["dock_many", "dock_one"]
+__all__ = ["dock_many", "dock_one", "open_pairs"]
+
+_WORTH = 20.0  # seconds worth an estimate before they pass
 
 
 def dock_one(
@@ -29,6 +33,7 @@ def dock_one(
     known: Any,
     *,
     isomers: bool,
+    tautomers: int,
 ) -> None:
     """Dock one ligand and say what came of it."""
     from moldiff.docking import api as docking
@@ -40,8 +45,9 @@ def dock_one(
             def progress(stage: str, done: float) -> None:
                 shown.update(line, description=stage, completed=done)
 
-            run = site.dock_isomers if isomers else site.dock
-            result = run(one, settings, progress=progress)
+            result = site.dock_forms(
+                one, settings, stereo=isomers, tautomers=tautomers, progress=progress
+            )
     except KeyboardInterrupt:
         raise Interrupted("Interrupted: nothing was written.") from None
     files = docking.write_result(result, output)
@@ -84,14 +90,46 @@ def _seconds(seconds: Any) -> str:
     return f"{sum(seconds.values()):.1f} ({', '.join(told)})"
 
 
+@contextmanager
+def open_pairs(
+    table_of_pairs: Path,
+    where: Where | None,
+    choice: Mapping[str, Any],
+    settings: Settings,
+    output: Path,
+    restart: bool,
+    shard: tuple[int, int] | None,
+    forms: Mapping[str, Any],
+) -> Iterator[LibraryRun]:
+    """Open the run of a table of receptors and ligands."""
+    from moldiff.docking.library.pairs import Pairs
+    from moldiff.docking.library.screening import LibraryRun
+
+    pairs = Pairs(table_of_pairs, where, choice)
+    with LibraryRun.open_pairs(
+        pairs, settings, output, restart=restart, shard=shard, **forms
+    ) as run:
+        yield run
+
+
 def dock_many(run: LibraryRun, jobs: int, threads: int, page: Path | None, known: Any) -> None:
     """Dock a library and say what came of it; Ctrl-C keeps what is done."""
     start, stopped = time.perf_counter(), False
     if run.resumed:
         remark(f"Going on: {run.resumed} of {counted(run.total, 'row')} were done before.")
+
+    def best() -> str:
+        return f"best {run.best()}" if run.best() else ""
+
+    waiting, seconds = run.estimate(jobs)
+    if seconds > _WORTH:
+        remark(
+            f"{counted(waiting, 'ligand')} to dock, roughly {duration(seconds)} with "
+            f"{counted(jobs, 'process')}."
+        )
     with stages() as show:
         try:
-            run.work(jobs, threads, lambda row: show("docking", run.done, run.total))
+            run.work(jobs, threads, lambda row: show("docking", run.done, run.total, best()))
         except KeyboardInterrupt:
             stopped = True
     files = run.write(page, known)

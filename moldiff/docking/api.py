@@ -43,6 +43,7 @@ def dock(
     assembly: str | None = None,
     receptor_model: int = 1,
     enumerate_stereo: bool = False,
+    enumerate_tautomers: int = 1,
     threads: int = 1,
     progress: Progress | None = None,
     **settings: Any,
@@ -66,6 +67,8 @@ def dock(
         `moldiff.protein.read_structure`.
     enumerate_stereo:
         Dock each isomer that the ligand leaves open; every pose says which it is.
+    enumerate_tautomers:
+        Dock so many tautomers at most, the ligand as given first.
     threads:
         Threads of one operation, for the time of the call.
     progress:
@@ -93,8 +96,13 @@ def dock(
             assembly=assembly,
             model=receptor_model,
         )
-        run = place.dock_isomers if enumerate_stereo else place.dock
-        return run(molecule, chosen, progress=progress)
+        return place.dock_forms(
+            molecule,
+            chosen,
+            stereo=enumerate_stereo,
+            tautomers=enumerate_tautomers,
+            progress=progress,
+        )
 
 
 def distance_text(mol: Chem.Mol, known: Chem.Mol) -> str:

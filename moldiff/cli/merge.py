@@ -1,0 +1,51 @@
+"""``moldiff merge``: the parts of a library that were docked apart, in one ranking."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from moldiff.cli.output import check_apart, check_output, counted, remark, table
+
+EXAMPLES = (
+    "moldiff merge hits.*of4.sdf -o hits.sdf",
+    "moldiff merge hits.*of4.manifest.jsonl -o hits.parquet",
+)
+
+
+def command(
+    parts: Annotated[
+        list[Path], typer.Argument(help="What moldiff dock --shard wrote: a file of each part.")
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", help="Ranked poses (.sdf, a .csv beside), or .parquet."),
+    ] = Path("hits.sdf"),
+) -> None:
+    """Merge the parts of a library that moldiff dock --shard docked, the best ligand first.
+
+    Poses and table are those of one run over the whole library. A part that is missing or not
+    finished is said.
+    """
+    check_output(output, (".sdf", ".parquet"))
+    from moldiff.docking.library.merge import manifest_of, merge
+    from moldiff.docking.library.table import check_kind, paths_of
+
+    check_kind(output)
+    read = [manifest_of(path) for path in parts]
+    beside = [p.with_name(p.name.replace(".manifest.jsonl", s)) for p in read for s in (".sdf",)]
+    for path in paths_of(output):
+        check_apart("--output", path, [*parts, *read, *beside])
+    merged = merge(parts, output)
+    for note in merged.notes:
+        remark(f"Note: {note}")
+    table(
+        [
+            ("rows", f"{merged.rows} of {counted(len(set(read)), 'part')}"),
+            ("docked", f"{merged.docked}"),
+            *([("best", merged.best)] if merged.best else []),
+            ("files", ", ".join(str(path) for path in merged.files)),
+        ]
+    )
