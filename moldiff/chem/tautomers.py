@@ -1,8 +1,8 @@
 """Tautomers of a ligand, the likelier first.
 
 RDKit's enumerator moves hydrogens and double bonds by the transforms of Sitzmann et al., J.
-Comput. Aided Mol. Des. 24 (2010) 521, and scores what comes out: aromatic rings, carbonyls and
-oximes for, charged and thiocarbonyl-like groups against.
+Comput. Aided Mol. Des. 24 (2010) 521, and scores what comes out: for aromatic rings (100 each),
+oximes and carbonyls, against aci-nitro groups and hydrogens on sulphur.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from moldiff.chem.quiet import quiet
 __all__ = ["tautomers"]
 
 _LOOKED_AT = 200  # tautomers and transforms: guanidines in a row have thousands
-_WORSE = 50.0  # of RDKit's score: beyond an aromatic ring less it is none to dock
+_WORSE = 50.0  # of RDKit's score: what loses an aromatic ring is none to dock
 
 
 def tautomers(mol: Chem.Mol, limit: int) -> list[Chem.Mol]:

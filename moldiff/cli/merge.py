@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from moldiff.cli.output import check_apart, check_output, counted, remark, table
+from moldiff.cli.output import check_output, counted, remark, table
+from moldiff.errors import InputError
 
 EXAMPLES = (
     "moldiff merge hits.*of4.sdf -o hits.sdf",
@@ -31,19 +32,21 @@ def command(
     """
     check_output(output, (".sdf", ".parquet"))
     from moldiff.docking.library.merge import manifest_of, merge
-    from moldiff.docking.library.table import check_kind, paths_of
+    from moldiff.docking.library.table import check_kind
 
     check_kind(output)
-    read = [manifest_of(path) for path in parts]
-    beside = [p.with_name(p.name.replace(".manifest.jsonl", s)) for p in read for s in (".sdf",)]
-    for path in paths_of(output):
-        check_apart("--output", path, [*parts, *read, *beside])
+    read = {manifest_of(path) for path in parts}
+    if manifest_of(output) in read:
+        raise InputError(
+            f"--output would overwrite '{output}', a file of one of the parts.",
+            fix="Give the merged files a name of their own.",
+        )
     merged = merge(parts, output)
     for note in merged.notes:
         remark(f"Note: {note}")
     table(
         [
-            ("rows", f"{merged.rows} of {counted(len(set(read)), 'part')}"),
+            ("rows", f"{merged.rows} of {counted(len(read), 'part')}"),
             ("docked", f"{merged.docked}"),
             *([("best", merged.best)] if merged.best else []),
             ("files", ", ".join(str(path) for path in merged.files)),

@@ -14,7 +14,7 @@ import pytest
 from rdkit import Chem
 
 from moldiff.io import Record
-from moldiff.protein.preparation import Preparation
+from moldiff.protein.preparation import Preparation, prepare
 from moldiff.protein.read import read_structure
 from moldiff.protein.receptor import prepare_receptor
 from moldiff.view import Frame, write_html
@@ -35,6 +35,7 @@ def _load_webdriver() -> ModuleType:
     return module
 
 
+EXAMPLE = Path(__file__).parents[2] / "datasets" / "docking" / "1m2z"
 webdriver = _load_webdriver()
 Browser = Any  # webdriver.Browser: a module loaded by hand has no types
 _REASON = webdriver.missing()
@@ -288,3 +289,6 @@ def test_boxes_are_chosen_by_their_rows(
     assert browser.data("chosen") == "ligand A:301 DEX"
     browser.click("#boxes tbody tr")
     assert browser.data("chosen") == ""
+    write_preparation(tmp_path / "bare.html", prepare(EXAMPLE / "receptor.pdb"))
+    browser.open(tmp_path / "bare.html")
+    assert browser.run("document.querySelector('#groups').textContent").endswith("None.")

@@ -27,6 +27,10 @@ from moldiff.protein.interactions import by_kind
 
 if TYPE_CHECKING:
     from moldiff.docking.problem import Pocket
+    from moldiff.protein.pocket import Box
+    from moldiff.protein.receptor import Receptor
+
+    Parts = tuple[object, Receptor, Box, dict[str, str], tuple[str, ...]]
 
 __all__ = ["PlaceOf", "dock_entries", "dock_entry"]
 
@@ -179,7 +183,7 @@ class _Team:
                         yield replace(_row_of(entry), status=REFUSED, reason=reason)
                         continue
                     in_flight[entry.index] = entry
-                    pending.add(pool.submit(_dock_here, placed, pocket))
+                    pending.add(pool.submit(_dock_here, placed, _parts(pocket)))
                 if not pending:
                     continue
                 done, pending = wait(pending, return_when=FIRST_COMPLETED)
@@ -205,11 +209,20 @@ def _begin(settings: Settings, threads: int) -> None:
     _STATE.append(settings)
 
 
-def _dock_here(entry: Entry, pocket: Pocket) -> Row:
-    if not _LATEST or _key(_LATEST[0]) != _key(pocket):
-        _LATEST[:] = [pocket]
+def _dock_here(entry: Entry, parts: Parts) -> Row:
+    if not _LATEST or _parts(_LATEST[0])[0] != parts[0]:
+        from moldiff.docking.problem import Pocket
+
+        _, receptor, box, origin, notes = parts
+        _LATEST[:] = [Pocket.of(receptor, box, origin=origin, notes=notes)]
     return dock_entry(entry, _LATEST[0], _STATE[-1])
 
 
-def _key(pocket: Pocket) -> tuple[object, ...]:
-    return pocket.digest, pocket.notes, *pocket.origin.items()
+def _parts(pocket: Pocket) -> Parts:
+    """A pocket for another process: what tells it from others, and what it is made of.
+
+    Not the pocket itself, whose tensors would travel through shared memory: a process that ends
+    before it has fetched them leaves an error behind.
+    """
+    key = (pocket.digest, pocket.notes, *pocket.origin.items())
+    return key, pocket.receptor, pocket.box, dict(pocket.origin), pocket.notes

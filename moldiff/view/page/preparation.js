@@ -9,7 +9,7 @@ function fill(id, header, rows, pick) {
   const table = byId(id), head = make("tr");
   header.forEach((text) => head.append(make("th", "", text)));
   table.tHead.replaceChildren(head);
-  if (!rows.length) table.tBodies[0].append(make("tr")).append(make("td", "none", "None."));
+  if (!rows.length) table.tBodies[0].appendChild(make("tr")).append(make("td", "none", "None."));
   rows.forEach((cells, index) => {
     const row = make("tr");
     cells.forEach((text) => row.append(make("td", "", text)));
