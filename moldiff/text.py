@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from moldiff.errors import InputError
 
-__all__ = ["digest_of", "numbers_of", "plural", "ranges", "replace_text", "replacing", "share"]
+__all__ = [
+    "digest_of",
+    "numbers_of",
+    "plural",
+    "ranges",
+    "replace_text",
+    "replacing",
+    "replacing_bytes",
+    "share",
+]
 
 
 def replace_text(path: Path, text: str) -> None:
@@ -31,11 +41,24 @@ def replacing(path: Path) -> Iterator[TextIO]:
 
     Errors as :func:`replace_text`.
     """
+    # xmlcharrefreplace: a name read from a latin-1 file may hold lone surrogates
+    with (
+        replacing_bytes(path) as stream,
+        io.TextIOWrapper(stream, encoding="utf-8", errors="xmlcharrefreplace") as text,
+    ):
+        yield text
+
+
+@contextmanager
+def replacing_bytes(path: Path) -> Iterator[BinaryIO]:
+    """Give a temporary file that takes the place of ``path`` when the block ends well.
+
+    Errors as :func:`replace_text`.
+    """
     temporary: str | None = None
     try:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        # xmlcharrefreplace: a name read from a latin-1 file may hold lone surrogates
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="xmlcharrefreplace") as stream:
+        with os.fdopen(descriptor, "wb") as stream:
             yield stream
         share(temporary)
         os.replace(temporary, path)

@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from moldiff.cli.failure import Interrupted
+from moldiff.cli.docking_runs import dock_many, dock_one, open_pairs
 from moldiff.cli.options import Precision, Precisions
-from moldiff.cli.output import (
-    bar,
-    check_apart,
-    check_output,
-    check_threads,
-    counted,
-    remark,
-    table,
-)
-from moldiff.cli.progress import stages
+from moldiff.cli.output import check_apart, check_output, check_threads, remark
+from moldiff.cli.receptor_options import Assembly, Exclude, Keep, Waters, waters_of, words
 from moldiff.cli.startup import load_torch
 from moldiff.docking.settings import Settings
 from moldiff.errors import InputError
-
-if TYPE_CHECKING:
-    from moldiff.docking.library.screening import LibraryRun
-    from moldiff.docking.result import DockingResult
-    from moldiff.docking.site import Site
 
 EXAMPLES = (
     "moldiff dock --receptor 1abc.pdb --ligand ligand.sdf --pocket-ligand crystal.sdf",
@@ -37,9 +23,13 @@ EXAMPLES = (
     "moldiff dock --receptor 1abc.pdb --ligand a.sdf --residues A:123,A:145 --ph 7.4 -o poses.sdf",
     "moldiff dock --receptor 1abc.pdb --ligand a.sdf --autobox --require A:611:hbond",
     "moldiff dock --receptor 1abc.pdb --ligands library.csv --autobox --jobs 4 -o hits.sdf",
+    "moldiff dock --receptor 1abc.pdb --ligands library.csv --autobox --shard 2/8 -o hits.sdf",
+    "moldiff dock --receptor 1abc.pdb --ligands library.csv --autobox -o hits.parquet",
+    "moldiff dock --dock-many pairs.csv --jobs 4 -o hits.sdf",
 )
 
-_BESIDE = (".sdf", ".json", ".csv", ".interactions.csv", ".html")  # all that may be written
+# All that may be written beside the output.
+_BESIDE = (".sdf", ".json", ".csv", ".interactions.csv", ".html", ".parquet")
 
 
 class Proposals(StrEnum):
@@ -51,7 +41,9 @@ class Proposals(StrEnum):
 
 
 def command(
-    receptor: Annotated[Path, typer.Option("-r", "--receptor", help="The protein: .pdb or .cif.")],
+    receptor: Annotated[
+        Path | None, typer.Option("-r", "--receptor", help="The protein: .pdb or .cif.")
+    ] = None,
     ligand: Annotated[
         str | None,
         typer.Option("-l", "--ligand", help="One ligand: .sdf, .mol, .mol2, .smi or a SMILES."),
@@ -60,6 +52,15 @@ def command(
         Path | None,
         typer.Option(
             "--ligands", help="Many ligands: .csv or .tsv with a column smiles, .sdf, .smi."
+        ),
+    ] = None,
+    many: Annotated[
+        Path | None,
+        typer.Option(
+            "--dock-many",
+            metavar="PAIRS",
+            help="Many receptors: a .csv with columns receptor and ligand, and of rows with a "
+            "pocket of their own pocket_ligand, center, residues or autobox, and size.",
         ),
     ] = None,
     pocket_ligand: Annotated[
@@ -83,14 +84,13 @@ def command(
     autobox: Annotated[
         bool, typer.Option("--autobox", help="Find the pocket: the largest cavity.")
     ] = False,
-    exclude: Annotated[
-        str | None,
-        typer.Option(metavar="NAME,A:301", help="Leave these residues out of the receptor."),
-    ] = None,
-    keep: Annotated[
-        str | None,
-        typer.Option(metavar="HOH,A:401", help="Keep these: waters, what stands in the pocket."),
-    ] = None,
+    exclude: Exclude = None,
+    keep: Keep = None,
+    waters: Waters = None,
+    assembly: Assembly = None,
+    receptor_model: Annotated[
+        int, typer.Option(min=1, help="The model to take, of a receptor with several (NMR).")
+    ] = 1,
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Ranked poses (.sdf); a report goes beside it.")
     ] = Path("poses.sdf"),
@@ -143,6 +143,22 @@ def command(
         bool,
         typer.Option("--enumerate-stereo", help="Dock each isomer that a ligand leaves open."),
     ] = False,
+    enumerate_tautomers: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=100,
+            metavar="N",
+            help="Dock at most N tautomers of each ligand, the likeliest. [default: as given]",
+            show_default=False,
+        ),
+    ] = 1,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N", help="Dock part I of N of a library; moldiff merge joins the parts."
+        ),
+    ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes for a library.")] = 1,
     precision: Precisions = Precision.float32,
     threads: Annotated[int, typer.Option(min=1, help="Threads of one operation.")] = 1,
@@ -159,16 +175,18 @@ def command(
 
     A library may be interrupted, even killed: the same command goes on where it was.
     """
+    output, part = _part(shard, ligands or many, output)
     marker = None if pocket_ligand is None else Path(pocket_ligand)
-    _check(receptor, ligand, ligands, output, [marker, reference])
+    _check(receptor, ligand, ligands, many, output, [marker, reference])
     check_threads(threads)
     load_torch()
     from moldiff.cpu import using_threads
     from moldiff.docking import api as docking
 
-    where = docking.Where(pocket_ligand, center, residues, autobox, size)
+    places = (pocket_ligand, center, residues, autobox)
+    where = docking.Where(*places, size) if many is None or any(places) else None
     settings = Settings(
-        poses=poses or (9 if ligands is None else 1),
+        poses=poses or (1 if ligand is None else 9),
         seed=seed,
         draws=draws,
         starts=starts,
@@ -183,138 +201,79 @@ def command(
         judge=None if judge is None else str(judge),
         precision=precision.value,
     )
+    choice: dict[str, Any] = {
+        "exclude": words(exclude),
+        "keep": words(keep),
+        "waters": waters_of(waters),
+        "assembly": assembly,
+        "model": receptor_model,
+    }
     known = None if reference is None else docking.read_reference(reference)
     one = None if ligand is None else docking.read_ligand(ligand)
+    forms: dict[str, Any] = {"isomers": enumerate_stereo, "tautomers": enumerate_tautomers}
+    page = output.with_suffix(".html") if html else None
     with using_threads(threads):
-        site = docking.site(receptor, where, exclude=_words(exclude), keep=_words(keep))
+        if many is not None:
+            with open_pairs(many, where, choice, settings, output, restart, part, forms) as run:
+                dock_many(run, jobs, threads, None, known)
+            return
+        assert receptor is not None and where is not None
+        site = docking.site(receptor, where, **choice)
         for note in site.notes:
             remark(f"Note: {note}")
-        page = output.with_suffix(".html") if html else None
         if one is not None:
-            _one(site, one, settings, output, page, known, isomers=enumerate_stereo)
-        else:
-            from moldiff.docking.library.screening import LibraryRun
+            dock_one(site, one, settings, output, page, known, **forms)
+            return
+        assert ligands is not None
+        from moldiff.docking.library.screening import LibraryRun
 
-            assert ligands is not None
-            again = {"restart": restart, "isomers": enumerate_stereo}
-            with LibraryRun.open(site, ligands, settings, output, **again) as run:
-                _many(run, jobs, threads, page, known)
+        again = {"restart": restart, "shard": part, **forms}
+        with LibraryRun.open(site, ligands, settings, output, **again) as run:
+            dock_many(run, jobs, threads, page, known)
 
 
-def _words(text: str | None) -> list[str]:
-    return [word.strip() for word in (text or "").split(",") if word.strip()]
+def _part(
+    shard: str | None, ligands: Path | None, output: Path
+) -> tuple[Path, tuple[int, int] | None]:
+    """The output of a part of a library, hits.1of4.sdf, and which part that is."""
+    if shard is None:
+        return output, None
+    if ligands is None:
+        raise InputError("--shard is for a library.", fix="Give --ligands, or leave it out.")
+    from moldiff.docking.library.entries import shard_of
+
+    part = shard_of(shard)
+    return output.with_name(f"{output.stem}.{part[0]}of{part[1]}{output.suffix}"), part
 
 
 def _check(
-    receptor: Path,
+    receptor: Path | None,
     ligand: str | None,
     ligands: Path | None,
+    many: Path | None,
     output: Path,
     others: list[Path | None],
 ) -> None:
     """Refuse what can be refused before anything is loaded."""
-    if (ligand is None) == (ligands is None):
-        told = "neither was" if ligand is None else "both were"
+    if sum(given is not None for given in (ligand, ligands, many)) != 1:
+        told = "both were" if ligand or ligands or many else "neither was"
         raise InputError(
             f"A docking needs --ligand or --ligands; {told} given.",
-            fix="Give --ligand for one ligand, --ligands for a file of many.",
+            fix="Give --ligand for one ligand, --ligands for a file of many, --dock-many for a "
+            "table of receptors and ligands.",
         )
-    check_output(output, (".sdf",))
-    read = [receptor, *(path for path in [ligands, *others] if path is not None)]
+    if (receptor is None) != (many is not None):
+        told = "is not given" if receptor is None else "and --dock-many are both given"
+        raise InputError(
+            f"The --receptor {told}.",
+            fix="Give --receptor for one receptor, --dock-many for a table of many.",
+        )
+    check_output(output, (".sdf",) if ligand is not None else (".sdf", ".parquet"))
+    if output.suffix.lower() == ".parquet":
+        from moldiff.docking.library.table import check_kind
+
+        check_kind(output)
+    read = [path for path in [receptor, ligands, many, *others] if path is not None]
     read += [Path(ligand)] if ligand is not None else []
     for suffix in _BESIDE:
         check_apart("--output", output.with_suffix(suffix), read)
-
-
-def _one(
-    site: Site,
-    one: Any,
-    settings: Settings,
-    output: Path,
-    page: Path | None,
-    known: Any,
-    *,
-    isomers: bool,
-) -> None:
-    """Dock one ligand and say what came of it."""
-    from moldiff.docking import api as docking
-
-    try:
-        with bar() as shown:
-            line = shown.add_task("preparing", total=1.0)
-
-            def progress(stage: str, done: float) -> None:
-                shown.update(line, description=stage, completed=done)
-
-            run = site.dock_isomers if isomers else site.dock
-            result = run(one, settings, progress=progress)
-    except KeyboardInterrupt:
-        raise Interrupted("Interrupted: nothing was written.") from None
-    files = docking.write_result(result, output)
-    if page is not None:
-        docking.write_page(page, site, output, known, title=result.name)
-        files.append(page)
-    for note in (note for note in result.notes if note not in site.notes):  # those were told
-        remark(f"Note: {note}")
-    _table_of(result, known)
-    precision = result.provenance.get("precision")
-    table(
-        [
-            ("proposals", result.proposals),
-            *([("precision", precision)] if precision else []),
-            ("CPU-seconds", _seconds(result.seconds)),
-            ("files", ", ".join(str(path) for path in files)),
-        ]
-    )
-
-
-def _table_of(result: DockingResult, known: Any) -> None:
-    """Print the poses; with a known pose the RMSD to it stands in place of that to the first."""
-    from moldiff.docking import api as docking
-
-    header = ["rank", "kcal/mol", "confidence", "Å from first", "checks"]
-    rows = [list(row) for row in result.table()]
-    if known is not None:
-        header.insert(4, "Å from reference")
-        for row, pose in zip(rows, result.poses, strict=True):
-            row.insert(4, docking.distance_text(pose.mol, known))
-    if result.best.required:
-        header.append("required")
-        for row, pose in zip(rows, result.poses, strict=True):
-            row.append(pose.required)
-    table(rows, header=header, title=f"{counted(len(rows), 'pose')} of {result.name}")
-
-
-def _seconds(seconds: Any) -> str:
-    told = [f"{stage} {value:.1f}" for stage, value in seconds.items() if value >= 0.05]
-    return f"{sum(seconds.values()):.1f} ({', '.join(told)})"
-
-
-def _many(run: LibraryRun, jobs: int, threads: int, page: Path | None, known: Any) -> None:
-    """Dock a library and say what came of it; Ctrl-C keeps what is done."""
-    start, stopped = time.perf_counter(), False
-    if run.resumed:
-        remark(f"Going on: {run.resumed} of {counted(run.total, 'row')} were done before.")
-    with stages() as show:
-        try:
-            run.work(jobs, threads, lambda row: show("docking", run.done, run.total))
-        except KeyboardInterrupt:
-            stopped = True
-    files = run.write(page, known)
-    if stopped:
-        raise Interrupted(
-            f"Interrupted: {run.done} of {counted(run.total, 'row')} are done and safe in "
-            f"{run.manifest.path}. The same command goes on."
-        )
-    table(
-        [
-            *run.summary(),
-            ("seconds", f"{time.perf_counter() - start:.1f}"),
-            ("files", ", ".join(str(path) for path in files)),
-        ]
-    )
-    if not any(row.energy is not None for row in run.manifest.rows.values()):
-        raise InputError(
-            f"None of the {counted(run.total, 'row')} of {run.path} could be docked.",
-            fix=f"The reasons are in {files[0]}.",
-        )

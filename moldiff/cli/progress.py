@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from moldiff.cli.failure import Interrupted
 from moldiff.cli.output import bar, counted, remark
-from moldiff.parallel import Progress as Show
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -21,6 +20,12 @@ __all__ = ["Lines", "preparing", "stages"]
 _SILENT = 5.0  # minimum seconds between two lines: short work prints none
 _PATIENT = 30.0  # seconds after which any progress is reported
 _PREPARING = 10.0  # the same while data are prepared
+
+
+class Show(Protocol):
+    """Shows how far a stage is; ``more`` is what else there is to say, such as the best so far."""
+
+    def __call__(self, stage: str, done: int, total: int, more: str = "") -> None: ...
 
 
 @contextmanager
@@ -53,10 +58,10 @@ def preparing(folder: Path, again: Sequence[str]) -> Iterator[Show]:
     """
     prepared: list[int] = []
 
-    def show(stage: str, done: int, total: int) -> None:
+    def show(stage: str, done: int, total: int, more: str = "") -> None:
         if not stage.startswith("writing"):
             prepared[:] = [0 if stage.startswith("drawing") else done]
-        told(stage, done, total)
+        told(stage, done, total, more)
 
     with stages(_PREPARING) as told:
         try:
@@ -98,10 +103,10 @@ class _Bars:
         self.tasks: dict[str, TaskID] = {}
         self.pace = _Pace(time.monotonic)
 
-    def __call__(self, stage: str, done: int, total: int) -> None:
+    def __call__(self, stage: str, done: int, total: int, more: str = "") -> None:
         if stage not in self.tasks:
             self.tasks[stage] = self.shown.add_task(stage, total=None, note="")
-        note = self.pace(stage, done, total)
+        note = _joined(self.pace(stage, done, total), more)
         self.shown.update(self.tasks[stage], completed=done, total=total or None, note=note)
 
 
@@ -119,16 +124,20 @@ class Lines:
         self.tenths: dict[str, int] = {}
         self.pace = _Pace(clock)
 
-    def __call__(self, stage: str, done: int, total: int) -> None:
+    def __call__(self, stage: str, done: int, total: int, more: str = "") -> None:
         """Print the progress of ``stage`` if a line is due."""
         tenths = 10 * done // max(1, total)
         waited = self.clock() - self.last
         further = tenths > self.tenths.get(stage, 0)
-        note = self.pace(stage, done, total)
+        note = _joined(self.pace(stage, done, total), more)
         if done and waited >= (_SILENT if further else self.patience):
             self.say(f"{stage}: {note}")
             self.last += waited
             self.tenths[stage] = tenths
+
+
+def _joined(note: str, more: str) -> str:
+    return f"{note}, {more}" if more else note
 
 
 def _duration(seconds: float) -> str:

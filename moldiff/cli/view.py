@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,8 @@ from moldiff.cli.records import Readable
 from moldiff.errors import InputError
 
 if TYPE_CHECKING:
+    from rdkit import Chem
+
     from moldiff.io import Record
     from moldiff.protein.structure import Structure
 
@@ -23,6 +26,7 @@ EXAMPLES = (
     "moldiff view molecules.sdf -o page.html --open",
     "moldiff view one.sdf --trajectory denoising.xyz",
     "moldiff view poses.sdf --receptor 1abc.pdb --reference crystal.sdf",
+    "moldiff view poses.sdf --receptor 1abc.cif --reference A:401",
 )
 
 
@@ -41,7 +45,11 @@ def command(
         typer.Option(help="Show FILE as poses in this protein, with interactions: .pdb or .cif."),
     ] = None,
     reference: Annotated[
-        Path | None, typer.Option(help="With --receptor: a known pose to compare with.")
+        str | None,
+        typer.Option(
+            metavar="FILE|A:401|LIG",
+            help="With --receptor: a known pose, in a file or in the receptor's own.",
+        ),
     ] = None,
     limit: Annotated[
         int | None,
@@ -52,7 +60,8 @@ def command(
     """Show molecules in 3D on an HTML page, or poses in their pocket.
 
     One file that needs no network: rotate, sort, filter, play the denoising; with --receptor
-    the pocket, the poses, a known pose and the interactions.
+    the pocket, the poses, a known pose and the interactions. A ligand of the receptor's file that
+    the poses lie on is left out of the receptor and shown as the known pose.
     """
     from moldiff.io import molecule_stem
 
@@ -96,26 +105,57 @@ def _molecules(records: Readable, target: Path, trajectory: Path | None, limit: 
 
 
 def _docking(
-    records: Readable, target: Path, receptor: Path, reference: Path | None, limit: int | None
+    records: Readable, target: Path, receptor: Path, reference: str | None, limit: int | None
 ) -> None:
-    from moldiff.docking.ligands import read_reference
-    from moldiff.protein.read import read_structure
+    from moldiff.protein.read import read_contents
     from moldiff.protein.receptor import prepare_receptor
     from moldiff.view.docking import DEFAULT_POSES, write_docking
 
-    structure = read_structure(receptor)
-    notes = list(structure.notes)
+    contents = read_contents(receptor)
+    notes: list[str] = []  # grows while the records are read
+    stream = _in_place(records, contents.structure, notes)
+    shown = list(islice(stream, limit or DEFAULT_POSES))
+    known, leave, told = _known(contents.structure, shown, reference)
+    structure = contents.receptor(leave=dict.fromkeys(leave, "the poses stand in its place"))
+    notes[:0] = (*structure.notes, *told)
     write_docking(
         target,
-        _in_place(records, structure, notes),
+        chain(shown, stream),
         prepare_receptor(structure),
         title=f"{records.path.name} in {receptor.name}",
-        reference=None if reference is None else read_reference(reference),
+        reference=known,
         notes=notes,
         limit=limit or DEFAULT_POSES,
     )
     for note in notes[len(structure.notes) :]:
         remark(f"Note: {note}")
+
+
+def _known(
+    structure: Structure, shown: Sequence[Record], reference: str | None
+) -> tuple[Chem.Mol | None, set[int], tuple[str, ...]]:
+    """The known pose, the residues that leave the receptor for it and the poses, and notes."""
+    import numpy as np
+
+    from moldiff.docking.known import known_pose, molecule_of
+    from moldiff.protein.occupants import under
+
+    mols = [r.mol for r in shown if r.mol is not None and _solid(r.mol)]
+    points = [np.asarray(mol.GetConformer().GetPositions()) for mol in mols]
+    places = under(structure, np.concatenate(points)) if points else []
+    leave = {i for members in places for i in members}
+    if reference is not None:
+        known, members, notes = known_pose(structure, reference, mols)
+        return known, leave | set(members), notes
+    if len(places) != 1:
+        return None, leave, ()
+    known, notes = molecule_of(structure, places[0], mols)
+    name = ", ".join(str(structure.residues[i]) for i in places[0])
+    return known, leave, (f"{name} of the receptor's file is shown as the reference", *notes)
+
+
+def _solid(mol: Chem.Mol) -> bool:
+    return bool(mol.GetNumConformers() and mol.GetConformer().Is3D())
 
 
 def _in_place(records: Readable, structure: Structure, notes: list[str]) -> Iterator[Record]:
@@ -132,7 +172,7 @@ def _in_place(records: Readable, structure: Structure, notes: list[str]) -> Iter
     flat = far = 0
     for record in records:
         mol = record.mol
-        if mol is not None and not (mol.GetNumConformers() and mol.GetConformer().Is3D()):
+        if mol is not None and not _solid(mol):
             flat += 1
         elif mol is not None:
             distance, _ = tree.query(mol.GetConformer().GetPositions())

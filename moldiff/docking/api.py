@@ -39,7 +39,11 @@ def dock(
     size: float | Sequence[float] | None = None,
     exclude: Sequence[str] = (),
     keep: Sequence[str] = (),
+    waters: bool | float = False,
+    assembly: str | None = None,
+    receptor_model: int = 1,
     enumerate_stereo: bool = False,
+    enumerate_tautomers: int = 1,
     threads: int = 1,
     progress: Progress | None = None,
     **settings: Any,
@@ -58,8 +62,13 @@ def dock(
         Groups to leave out of the receptor, such as ``"LIG"`` or ``"A:401"``.
     keep:
         Groups to keep: waters (``"HOH"``), additives, what stands in the pocket.
+    waters, assembly, receptor_model:
+        Waters to keep, the assembly to build and the model to take, as in
+        `moldiff.protein.read_structure`.
     enumerate_stereo:
         Dock each isomer that the ligand leaves open; every pose says which it is.
+    enumerate_tautomers:
+        Dock so many tautomers at most, the ligand as given first.
     threads:
         Threads of one operation, for the time of the call.
     progress:
@@ -78,9 +87,22 @@ def dock(
     where = Where(pocket_ligand, center, residues, autobox, size)
     molecule = read_ligand(ligand) if isinstance(ligand, str | Path) else (ligand, "ligand")
     with using_threads(threads):
-        place = site(receptor, where, exclude=exclude, keep=keep)
-        run = place.dock_isomers if enumerate_stereo else place.dock
-        return run(molecule, chosen, progress=progress)
+        place = site(
+            receptor,
+            where,
+            exclude=exclude,
+            keep=keep,
+            waters=waters,
+            assembly=assembly,
+            model=receptor_model,
+        )
+        return place.dock_forms(
+            molecule,
+            chosen,
+            stereo=enumerate_stereo,
+            tautomers=enumerate_tautomers,
+            progress=progress,
+        )
 
 
 def distance_text(mol: Chem.Mol, known: Chem.Mol) -> str:

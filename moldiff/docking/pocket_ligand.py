@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from moldiff.protein.read import Contents
     from moldiff.protein.structure import Structure
 
-__all__ = ["Marker", "find_marker"]
+__all__ = ["STRUCTURES", "Marker", "find_marker", "group_of_file", "own_group"]
 
 _OPTION = "--pocket-ligand"
-_STRUCTURES = (".pdb", ".ent", ".cif", ".mmcif", ".pdbqt")
+#: Suffixes of structure files, which hold no bond orders.
+STRUCTURES = (".pdb", ".ent", ".cif", ".mmcif", ".pdbqt")
 _FAR = 6.0  # Å: a pocket's ligand farther than this from every receptor atom is in another frame
 _LARGEST = 400  # heavy atoms of a ligand; beyond, a structure file holds something else
 
@@ -56,13 +57,14 @@ def find_marker(contents: Contents, given: str | Path) -> Marker:
 
     path = Path(given)
     suffixes = {suffix.lower() for suffix in path.suffixes[-2:]}
-    if not suffixes & {*READABLE, *_STRUCTURES} and not path.is_file():
-        return _own_group(contents, str(given))
+    if not suffixes & {*READABLE, *STRUCTURES} and not path.is_file():
+        return _own_marker(contents.structure, str(given))
     if not path.is_file():
         raise InputError(f"There is no file {path}.", fix=f"Check the path after {_OPTION}.")
     notes: tuple[str, ...] = ()
-    if suffixes & set(_STRUCTURES):
-        positions, notes = _from_structure(path)
+    if suffixes & set(STRUCTURES):
+        structure, chosen, notes = group_of_file(path)
+        positions = structure.positions[np.isin(structure.residue, chosen)].astype(np.float64)
     else:
         mol = read_reference(path, _OPTION)
         heavy = [atom.GetIdx() for atom in mol.GetAtoms() if atom.GetAtomicNum() > 1]
@@ -76,46 +78,69 @@ def find_marker(contents: Contents, given: str | Path) -> Marker:
     return Marker(positions, dict.fromkeys(on(contents.structure, positions), why), notes)
 
 
-def _own_group(contents: Contents, text: str) -> Marker:
-    """A group of the receptor's own file, or a short chain; the first of several of one name."""
+def _own_marker(structure: Structure, text: str) -> Marker:
+    """A group of the receptor's own file, which is left out unless it is a metal."""
+    found, notes = own_group(structure, text)
+    atoms = np.isin(structure.residue, found)
+    metal = all(structure.residues[i].kind == "metal" for i in found)
+    leave = {} if metal else dict.fromkeys(found, "it marks the pocket")
+    return Marker(structure.positions[atoms].astype(np.float64), leave, notes)
+
+
+def own_group(
+    structure: Structure, text: str, option: str = _OPTION
+) -> tuple[list[int], tuple[str, ...]]:
+    """Return a group of the receptor's own file, or a short chain, and notes on the choice.
+
+    The first of several of one name is taken.
+
+    Raises
+    ------
+    InputError
+        It is not there, or it is a part of the receptor itself.
+    """
     from moldiff.protein.occupants import chains_of, molecules
     from moldiff.protein.selection import place, select
     from moldiff.protein.structure import POLYMERS
 
-    structure = contents.structure
-    found = select(structure.residues, text, f"be the {_OPTION}, and no such file")
+    found = select(structure.residues, text, f"be the {option}, and no such file")
     notes: tuple[str, ...] = ()
     kinds = {i: structure.residues[i].kind for i in found}
     groups = [i for i in found if kinds[i] == "cofactor"]
     groups = groups or [i for i in found if kinds[i] not in POLYMERS]
     peptide = next((chain for chain in chains_of(structure) if set(found) & set(chain)), None)
     if not groups and peptide is None:
+        pocket = option == _OPTION
         raise InputError(
-            f"{structure.residues[found[0]]} is a part of the receptor itself, no {_OPTION}.",
-            fix="For a pocket between residues: --residues A:123,A:145.",
+            f"{structure.residues[found[0]]} is a part of the receptor itself, no {option}.",
+            fix="For a pocket between residues: --residues A:123,A:145."
+            if pocket
+            else "Name a ligand of the file, or give a file.",
         )
     if peptide is not None and (not groups or text.strip().endswith(":")):
-        found = peptide
-    else:
-        first, *others = groups
-        # All that is bonded to it is the same molecule: the rings of a saccharide.
-        found = next((whole for whole in molecules(structure) if first in whole), [first])
-        others = [i for i in others if i not in found]
-        if others:
-            chosen, *told = (place(structure.residues[i]) for i in [first, *others[:5]])
-            notes = (
-                f"{text} is there {len(others) + 1} times, {chosen} marks the pocket; others, for "
-                f"{_OPTION}: {', '.join(told)}",
-            )
-    atoms = np.isin(structure.residue, found)
-    positions = structure.positions[atoms].astype(np.float64)
-    metal = all(structure.residues[i].kind == "metal" for i in found)
-    leave = {} if metal else dict.fromkeys(found, "it marks the pocket")
-    return Marker(positions, leave, notes)
+        return peptide, notes
+    first, *others = groups
+    # All that is bonded to it is the same molecule: the rings of a saccharide.
+    found = next((whole for whole in molecules(structure) if first in whole), [first])
+    others = [i for i in others if i not in found]
+    if others:
+        chosen, *told = (place(structure.residues[i]) for i in [first, *others[:5]])
+        what = "marks the pocket" if option == _OPTION else f"is the {option}"
+        notes = (
+            f"{text} is there {len(others) + 1} times, {chosen} {what}; others, for "
+            f"{option}: {', '.join(told)}",
+        )
+    return found, notes
 
 
-def _from_structure(path: Path) -> tuple[npt.NDArray[np.float64], tuple[str, ...]]:
-    """The one molecule of a structure file, and which it is if there is more in the file."""
+def group_of_file(path: Path) -> tuple[Structure, list[int], tuple[str, ...]]:
+    """Return a structure file, the residues of its one ligand, and notes on the choice.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or what is in it is too large for a ligand.
+    """
     from moldiff.protein.read import read_contents
 
     structure = read_contents(path).structure
@@ -133,8 +158,8 @@ def _from_structure(path: Path) -> tuple[npt.NDArray[np.float64], tuple[str, ...
         )
     if len(chosen) < len(structure.residues):
         what = ", ".join(str(structure.residues[i]) for i in chosen)
-        notes = (*notes, f"of {path.name} {what} marks the pocket")
-    return structure.positions[atoms].astype(np.float64), notes
+        notes = (*notes, f"of {path.name} {what} is taken")
+    return structure, chosen, notes
 
 
 def _largest(structure: Structure, groups: list[int]) -> list[int]:

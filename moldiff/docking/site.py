@@ -82,48 +82,53 @@ class Site:
             raise InputError(f"The ligand '{name}' cannot be docked: {problem}.")
         return dock(problem, settings, progress=progress)
 
-    def dock_isomers(
+    def dock_forms(
         self,
         ligand: tuple[Chem.Mol, str],
         settings: Settings,
         *,
+        stereo: bool = False,
+        tautomers: int = 1,
         progress: Progress | None = None,
     ) -> DockingResult:
-        """Dock each isomer that a molecule leaves open; all poses come in one ranking.
+        """Dock each isomer that a molecule leaves open, and so many tautomers, in one ranking.
 
         Raises
         ------
         InputError
             If none can be docked; the error says why the first cannot.
         """
-        from moldiff.chem.ligand import prepare_ligand
-        from moldiff.chem.stereo import MAX_ISOMERS, isomers, smiles_of
+        from moldiff.chem.stereo import MAX_ISOMERS
+        from moldiff.docking.forms import forms_of
         from moldiff.docking.requirement import unmet
         from moldiff.docking.result import merged
 
         mol, name = ligand
-        prepared = prepare_ligand(mol)
-        forms = [mol] if isinstance(prepared, str) else isomers(prepared.mol)
-        if len(forms) < 2 or isinstance(prepared, str):
+        if not stereo and tautomers < 2:
+            return self.dock(ligand, settings, progress=progress)
+        found = forms_of(mol, stereo=stereo, tautomers_at_most=tautomers)
+        if len(found.forms) < 2:
             return self.dock(ligand, settings, progress=progress)
         results, problems = [], []
-        for k, form in enumerate(forms):
+        for k, form in enumerate(found.forms):
 
-            def part(stage: str, done: float, k: int = k) -> None:
+            def part(stage: str, done: float, k: int = k, note: str = form.note) -> None:
                 if progress is not None:
-                    told = f"isomer {k + 1} of {len(forms)}, {stage}"
-                    progress(told, (k + done) / len(forms))
+                    progress(f"{note}, {stage}", (k + done) / len(found.forms))
 
             try:
-                results.append(self.dock((form, name), settings, progress=part))
+                results.append(self.dock((form.mol, name), settings, progress=part))
             except InputError as error:
                 problems.append(error)
         if not results:
             raise problems[0]
-        result = merged(results, smiles_of(prepared.mol), settings.poses)
-        notes = [note for note in prepared.notes if "--enumerate-stereo" not in note]
-        notes.append(f"{len(results)} of {len(forms)} isomers docked, each on its own")
-        if len(forms) == MAX_ISOMERS:
+        result = merged(results, found.smiles, settings.poses)
+        forms = "isomers" if tautomers < 2 else "tautomers and isomers" if stereo else "tautomers"
+        notes = [
+            *found.notes,
+            f"{len(results)} of {len(found.forms)} {forms} docked, each on its own",
+        ]
+        if found.capped:
             notes.append(f"there may be more: at most {MAX_ISOMERS} isomers are tried")
         of_one = {note for one in results for note in unmet(one.best.lacks)}
         kept = [note for note in result.notes if note not in of_one]
@@ -136,11 +141,15 @@ def site(
     *,
     exclude: Sequence[str] = (),
     keep: Sequence[str] = (),
+    waters: bool | float = False,
+    assembly: str | None = None,
+    model: int = 1,
 ) -> Site:
     """Prepare a receptor and find the pocket.
 
     The ligand that defines the box or stands in its middle is left out of the receptor, unless it
-    is in ``keep``; the notes say so.
+    is in ``keep``; the notes say so.  The other parameters are those of
+    `moldiff.protein.read_structure`.
 
     Raises
     ------
@@ -154,9 +163,9 @@ def site(
     from moldiff.protein.receptor import prepare_receptor
     from moldiff.text import digest_of
 
-    contents = read_contents(path)
+    contents = read_contents(path, model=model, assembly=assembly)
     box, leave, notes = find_box(contents, where, exclude=exclude, keep=keep)
-    structure = contents.receptor(exclude=exclude, keep=keep, leave=leave)
+    structure = contents.receptor(waters=waters, exclude=exclude, keep=keep, leave=leave)
     whole = prepare_receptor(structure)
     digest = digest_of(path)
     told = (*whole.structure.notes, *notes, *staying(structure, box))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from moldiff.errors import InputError
+from moldiff.protein.assembly import Assembly, from_tables
 from moldiff.protein.elements import NUMBERS, guess_element
 from moldiff.protein.records import Missing, Records
 from moldiff.protein.residues import AMINO_ACIDS, NUCLEOTIDES
@@ -17,16 +19,23 @@ from moldiff.protein.residues import AMINO_ACIDS, NUCLEOTIDES
 __all__ = ["parse_mmcif"]
 
 _UNSET = (".", "?")
+_ROW, _GROUPS = re.compile(r"\s*(ATOM|HETATM)\s"), ("ATOM", "HETATM")
+_VALUE = re.compile(r"""'(?:[^']|'(?=\S))*'|"(?:[^"]|"(?=\S))*"|\S+""")  # of a row, maybe quoted
+_NUMERIC = ("Cartn_x", "Cartn_y", "Cartn_z", "auth_seq_id", "occupancy", "pdbx_PDB_model_num")
+_MEND = "Mend or delete that line, or download the entry again."
 _UNOBSERVED = "_pdbx_unobs_or_zero_occ_residues."
 
 
-def parse_mmcif(content: bytes, where: str) -> tuple[Records, tuple[Missing, ...], list[str]]:
+def parse_mmcif(
+    content: bytes, where: str
+) -> tuple[Records, tuple[Missing, ...], tuple[Assembly, ...], list[str]]:
     """Read the atoms of an mmCIF file: author's chains, numbers and names where given.
 
-    Returns the atoms of all models, the unobserved residues, and what was odd.  Raises
-    InputError, naming ``where``, if the file cannot be taken apart.
+    Returns the atoms of all models, the unobserved residues, the assemblies, and what was odd.
+    Raises InputError, naming ``where``, if the file cannot be taken apart.
     """
-    tables, notes = _tables(content.decode("utf-8", "replace"), where)
+    text = content.decode("utf-8", "replace")
+    tables, notes = _tables(text, where)
     site = {
         key.removeprefix("_atom_site."): values
         for key, values in tables.items()
@@ -43,11 +52,13 @@ def parse_mmcif(content: bytes, where: str) -> tuple[Records, tuple[Missing, ...
         notes.append(
             "the file is truncated in its atom table: the last, incomplete row is left out"
         )
-    records = _records({key: values[:rows] for key, values in site.items()}, rows)
+    site = {key: values[:rows] for key, values in site.items()}
+    _check_rows(site, text, where)
+    records = _records(site, rows)
     good = np.atleast_1d(np.isfinite(records.positions).all(axis=1))
     if not good.all():
         notes.append(f"{(~good).sum()} atoms without readable coordinates left out")
-    return records.take(good), _missing(tables), notes
+    return records.take(good), _missing(tables), from_tables(tables), notes
 
 
 def _tables(text: str, where: str) -> tuple[dict[str, Sequence[str]], list[str]]:
@@ -69,6 +80,51 @@ def _tables(text: str, where: str) -> tuple[dict[str, Sequence[str]], list[str]]
         f"The mmCIF file {where} is damaged: {problem}.",
         fix="Download the entry again, or give it as a PDB file.",
     )
+
+
+def _check_rows(site: Mapping[str, Sequence[str]], text: str, where: str) -> None:
+    """Raise InputError, with its line, for a row that lacks a value or has one that is no number.
+
+    One value too few or too many shifts all the rows that follow.
+    """
+    if set(site.get("group_PDB", ())) - set(_GROUPS):
+        for line, row in _rows(text):
+            if (count := len(_VALUE.findall(row))) != len(site):
+                raise InputError(
+                    f"The mmCIF file {where} is damaged in line {line}: an atom with {count} "
+                    f"values in a table of {len(site)} columns: {row.strip()[:60]!r}.",
+                    fix=_MEND,
+                )
+        raise InputError(
+            f"The mmCIF file {where} is damaged: the rows of _atom_site do not fill its columns.",
+            fix="Download the entry again, or give it as a PDB file.",
+        )
+    for key in _NUMERIC:
+        for k in _not_numbers(site.get(key, ())):
+            rows = list(_rows(text))
+            place = f" in line {rows[k][0]}" if k < len(rows) else ""
+            raise InputError(
+                f"The mmCIF file {where} is damaged{place}: {key} of atom {k + 1} is "
+                f"{site[key][k][:20]!r}, which is no number.",
+                fix=_MEND,
+            )
+
+
+def _rows(text: str) -> Iterator[tuple[int, str]]:
+    """The lines of atoms, with their numbers."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if _ROW.match(line):
+            yield number, line
+
+
+def _not_numbers(column: Sequence[str]) -> list[int]:
+    """The first of the values that is neither a number nor unset, if there is one."""
+    try:
+        np.array(column, dtype=np.str_).astype(np.float64)
+    except ValueError:
+        bad = (k for k, v in enumerate(column) if v not in _UNSET and np.isnan(_float(v, np.nan)))
+        return [k for k in (next(bad, -1),) if k >= 0]
+    return []
 
 
 def _records(site: dict[str, Sequence[str]], rows: int) -> Records:
@@ -98,6 +154,7 @@ def _records(site: dict[str, Sequence[str]], rows: int) -> Records:
         ).astype(np.float32),
         occupancy=_floats(text("occupancy", default="1"), 1).astype(np.float32),
         numbers=_elements(text("type_symbol"), names, residue),
+        unit=text("label_asym_id", "auth_asym_id"),
     )
 
 

@@ -19,7 +19,7 @@ from scipy.spatial import cKDTree
 from moldiff.protein.residues import ADDITIVES
 from moldiff.protein.structure import POLYMERS, Structure
 
-__all__ = ["LASTING", "at", "chains_of", "ligands", "molecules", "on"]
+__all__ = ["LASTING", "SMALLEST", "at", "chains_of", "ligands", "molecules", "on", "under"]
 
 #: Cofactors that stay where they are: haems, flavins, nicotinamides, clusters and their like.
 LASTING = frozenset(
@@ -30,7 +30,8 @@ LASTING = frozenset(
 _ON, _BESIDE = 1.2, 2.0  # Å to an atom of the reference: on it; too near for two molecules
 _MIDDLE = 3.0  # Å: a group with an atom this near to the middle of the box fills it
 _BONDED, _LINK = 2.0, 1.9  # Å between a group and a polymer; between two groups
-_SMALLEST = 6  # heavy atoms of a ligand
+#: Heavy atoms of a ligand, at least.
+SMALLEST = 6
 _PEPTIDE = 30  # residues of a chain that may be a ligand
 _SHARE = 0.25  # of all residues of polymers, at most, in such a chain
 _COVERED = 0.6  # of a residue's atoms: the reference is this residue
@@ -73,7 +74,7 @@ def ligands(structure: Structure) -> list[list[int]]:
         members
         for members in molecules(structure)
         if not {structure.residues[i].name for i in members} & (LASTING | ADDITIVES)
-        and size[members].sum() >= _SMALLEST
+        and size[members].sum() >= SMALLEST
         and not bonded.intersection(members)
     ]
     return [*groups, *chains_of(structure)]
@@ -98,6 +99,17 @@ def on(structure: Structure, reference: npt.NDArray[np.floating[Any]]) -> set[in
         if 2 * len(peptide.intersection(chain)) >= len(chain):
             peptide |= set(chain)
     return residues | peptide
+
+
+def under(structure: Structure, points: npt.NDArray[np.floating[Any]]) -> list[list[int]]:
+    """Return the ligands, by their residues, that poses (n, 3) in Å stand in the place of."""
+    near, _ = cKDTree(np.asarray(points, dtype=float)).query(structure.positions)
+    beside = set(structure.residue[near < _BESIDE].tolist())
+    return [
+        whole
+        for whole in ligands(structure)
+        if structure.residues[whole[0]].kind == "cofactor" and beside.intersection(whole)
+    ]
 
 
 def at(

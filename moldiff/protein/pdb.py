@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from moldiff.errors import InputError
+from moldiff.protein.assembly import Assembly, from_remarks
 from moldiff.protein.columns import aligned, names_and_chains, wide_chains
 from moldiff.protein.elements import NUMBERS, guess_element
 from moldiff.protein.records import Missing, Records
@@ -24,7 +25,7 @@ _MISSING = re.compile(
 
 def parse_pdb(
     content: bytes, *, elements: bool = True, where: str = "the file"
-) -> tuple[Records, tuple[Missing, ...], list[str]]:
+) -> tuple[Records, tuple[Missing, ...], tuple[Assembly, ...], list[str]]:
     """Read the atoms of a PDB file.
 
     Parameters
@@ -38,8 +39,9 @@ def parse_pdb(
 
     Returns
     -------
-    records, missing, notes:
-        The atoms of all models, the residues of REMARK 465, and what was odd.
+    records, missing, assemblies, notes:
+        The atoms of all models, the residues of REMARK 465, the assemblies of REMARK 350, and
+        what was odd.
 
     Raises
     ------
@@ -83,8 +85,10 @@ def parse_pdb(
         positions=positions.astype(np.float32),
         occupancy=np.where(np.isfinite(occupancy), occupancy, 1.0).astype(np.float32),
         numbers=_elements(table, residue, elements=elements),
+        unit=chain,
     )
-    return records, _missing(content), notes
+    head = _head(content)
+    return records, _missing(head), from_remarks(head), notes
 
 
 def _shown(lines: list[bytes], what: str) -> str:
@@ -217,10 +221,15 @@ def _elements(
     return numbers
 
 
-def _missing(content: bytes) -> tuple[Missing, ...]:
-    """The residues of REMARK 465."""
+def _head(content: bytes) -> bytes:
+    """The lines before the atoms."""
     end = re.search(rb"^(ATOM|HETATM)", content, re.M)
-    found = _MISSING.findall(content[: end.start() if end else None].replace(b"\r", b""))
+    return content[: end.start() if end else None].replace(b"\r", b"")
+
+
+def _missing(head: bytes) -> tuple[Missing, ...]:
+    """The residues of REMARK 465."""
+    found = _MISSING.findall(head)
     return tuple(
         Missing(chain.decode("latin-1").strip(), int(number), insertion.decode(), name.decode())
         for name, chain, number, insertion in dict.fromkeys(found)

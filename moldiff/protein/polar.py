@@ -38,24 +38,42 @@ from moldiff.protein.residues import (
     protonation,
     standard_name,
 )
-from moldiff.protein.structure import Structure
+from moldiff.protein.structure import Residue, Structure
 
-__all__ = ["Polar", "find_polar"]
+__all__ = ["Polar", "State", "find_polar"]
 
 _SINGLE_CO, _TRIPLE_CN, _IMINE_CN, _SINGLE_CN = 1.30, 1.20, 1.30, 1.43  # Å
 _NH_ANGLE = {5: 107.0, 6: 120.0}  # degrees: ring nitrogens with a hydrogen are wider
 _PYRAMIDAL = 342.0  # degrees: sum of the three angles at a flat nitrogen is 360
 _REACH, _METAL_REACH = 3.5, 2.9  # Å: hydrogen bonds and coordination of histidines
 _NITROGEN, _OXYGEN, _CARBON = 7, 8, 6
+_FILE, _NAME, _BONDS = "the file's hydrogens", "its name", "its hydrogen bonds"
+
+
+@dataclass(frozen=True)
+class State:
+    """The protonation of a histidine or of an acid that has its hydrogen.
+
+    ``atoms`` are those with the hydrogen, ``why`` is what decided: its name, the file's hydrogens,
+    or its hydrogen bonds.
+    """
+
+    residue: Residue
+    atoms: tuple[str, ...]
+    why: str
 
 
 @dataclass(frozen=True, eq=False)
 class Polar:
-    """Acceptors (m,) bool and, for each donor, how its hydrogens stand (`hydrogens.PLACERS`)."""
+    """Acceptors (m,) bool and, for each donor, how its hydrogens stand (`hydrogens.PLACERS`).
+
+    ``states`` are the residues that could be otherwise.
+    """
 
     acceptor: npt.NDArray[np.bool_]
     donors: dict[int, str]
     notes: tuple[str, ...] = ()
+    states: tuple[State, ...] = ()
 
 
 def find_polar(structure: Structure, bonds: Bonds) -> Polar:
@@ -80,8 +98,16 @@ def find_polar(structure: Structure, bonds: Bonds) -> Polar:
             acceptor[atom] = True
         elif standing:
             donors[atom] = standing
-    notes = _histidines(structure, rings, donors, acceptor, file)
-    return Polar(acceptor, donors, (*notes, *file.notes(donors)))
+    states = [_acid(structure, atom, file) for atom in donors if file.acid(atom)]
+    states += _histidines(structure, rings, donors, acceptor, file)
+    notes = (*_told(states), *file.notes(donors))
+    return Polar(acceptor, donors, notes, tuple(states))
+
+
+def _acid(structure: Structure, atom: int, file: Protons) -> State:
+    """The state of an acid with its hydrogen."""
+    residue = structure.residues[int(structure.residue[atom])]
+    return State(residue, (structure.names[atom],), _FILE if file.count[atom] else _NAME)
 
 
 def _from_tables(residue: str, kind: str, name: str, degree: int) -> str | None:
@@ -176,8 +202,8 @@ def _histidines(
     donors: dict[int, str],
     acceptor: npt.NDArray[np.bool_],
     file: Protons,
-) -> tuple[str, ...]:
-    """Protonate the histidines, in place; return how many of each kind as a note.
+) -> list[State]:
+    """Protonate the histidines, in place; return the state of each.
 
     Hydrogens in the file decide, then the residue's name, then the surroundings.
 
@@ -185,18 +211,15 @@ def _histidines(
     it, donors that do not accept against it, metals decide against it.  The better one carries
     the hydrogen (NE2 on a tie, the commoner tautomer), both do where both count above zero.
     """
-    if not rings:
-        return ()
-    kinds = {"ND1": 0, "NE2": 0, "ND1 NE2": 0}
-    sources = {"the file's hydrogens": 0, "their names": 0, "their hydrogen bonds": 0}
+    states: list[State] = []
     tree = cKDTree(structure.positions)
     charge = acceptor.astype(np.int8)
     charge[list(donors)] -= 1
     for number, ring in rings.items():
-        named = HISTIDINES.get(protonation(structure.residues[number].name))
+        residue = structure.residues[number]
         given = tuple(n for n, atom in sorted(ring.items()) if file.count[atom])
-        protonated = given or named
-        sources[[*sources][0 if given else 1 if named else 2]] += 1
+        protonated = given or HISTIDINES.get(protonation(residue.name))
+        why = _FILE if given else _NAME if protonated else _BONDS
         if protonated is None:
             scores = {n: _score(structure, tree, charge, atom) for n, atom in ring.items()}
             best = max(scores, key=lambda n: (scores[n], n == "NE2"))
@@ -206,10 +229,20 @@ def _histidines(
             acceptor[atom] = n not in protonated
             if n in protonated:
                 donors[atom] = "plane"
-        kinds[" ".join(protonated)] += 1
-    text = ", ".join(f"{count} with H on {k.replace(' ', ' and ')}" for k, count in kinds.items())
-    by = ", ".join(f"{count} by {source}" for source, count in sources.items() if count)
-    return (f"histidines: {text}; decided {by}",)
+        states.append(State(residue, protonated, why))
+    return states
+
+
+def _told(states: list[State]) -> list[str]:
+    """How many histidines are of each kind, and what decided, as a note."""
+    rings = [state for state in states if standard_name(state.residue.name) == "HIS"]
+    kinds = {("ND1",): 0, ("NE2",): 0, ("ND1", "NE2"): 0}
+    for state in rings:
+        kinds[state.atoms] += 1
+    text = ", ".join(f"{count} with H on {' and '.join(k)}" for k, count in kinds.items())
+    sources = [(f"{why}", sum(s.why == why for s in rings)) for why in (_FILE, _NAME, _BONDS)]
+    by = ", ".join(f"{count} by {why.replace('its', 'their')}" for why, count in sources if count)
+    return [f"histidines: {text}; decided {by}"] if rings else []
 
 
 def _score(structure: Structure, tree: cKDTree, charge: npt.NDArray[np.int8], atom: int) -> float:

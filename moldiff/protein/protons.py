@@ -56,16 +56,21 @@ class Protons:
             return standing
         return "" if oxygen or degree > 2 else "acceptor"
 
+    def acid(self, atom: int) -> bool:
+        """Return whether an atom is an oxygen of a side chain's carboxylate."""
+        residue = self.structure.residues[int(self.structure.residue[atom])]
+        return (standard_name(residue.name), self.structure.names[atom]) in _ACIDS
+
     def notes(self, donors: Mapping[int, str]) -> list[str]:
         """Return what the hydrogens decided, a sentence each; nothing of a file without any."""
         if not self.count.any() and not self.decisive.any():
             return [] if not len(self.structure.hydrogens) else [_IGNORED]
-        acids = []
-        for atom in np.flatnonzero(self.count).tolist():
-            residue = self.structure.residues[int(self.structure.residue[atom])]
-            name = self.structure.names[atom]
-            if (standard_name(residue.name), name) in _ACIDS:
-                acids.append(f"{residue} {name}")
+        acids = [
+            f"{self.structure.residues[int(self.structure.residue[atom])]} "
+            f"{self.structure.names[atom]}"
+            for atom in np.flatnonzero(self.count).tolist()
+            if self.acid(atom)
+        ]
         polar = int((self.count[list(donors)] > 0).sum()) if donors else 0
         notes = [f"hydrogens of the file kept on {polar} of {len(donors)} donors"]
         if acids:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -12,19 +11,18 @@ import numpy as np
 import numpy.typing as npt
 
 from moldiff.errors import InputError
+from moldiff.protein.assembly import Assembly, build
 from moldiff.protein.conformation import listed, one_conformation
 from moldiff.protein.elements import SYMBOLS
+from moldiff.protein.keeping import Fate, fates, is_additive, told
 from moldiff.protein.kinds import classify
 from moldiff.protein.mmcif import parse_mmcif
 from moldiff.protein.pdb import parse_pdb
 from moldiff.protein.records import Missing, Records, read_bytes, sniff
-from moldiff.protein.residues import ADDITIVES
-from moldiff.protein.selection import select
-from moldiff.protein.structure import POLYMERS, Residue, Structure
+from moldiff.protein.structure import Residue, Structure
 from moldiff.protein.survey import survey
 
 _BONDED = 1.35  # Å, of a hydrogen; S-H is the longest
-_HALOGENS, _HALIDES = (9, 17, 35, 53), ("F", "CL", "BR", "I", "IOD", "CLA", "IM")
 
 __all__ = ["Contents", "read_contents", "read_structure"]
 
@@ -43,17 +41,20 @@ class Contents:
         (m,) of these atoms.
     missing:
         The residues that the file itself lists as missing.
+    assemblies:
+        The biological assemblies that the file describes.
     """
 
     path: Path
     structure: Structure
     occupancy: npt.NDArray[np.float32]
     missing: tuple[Missing, ...]
+    assemblies: tuple[Assembly, ...] = ()
 
     def receptor(
         self,
         *,
-        waters: bool = False,
+        waters: bool | float = False,
         additives: bool = False,
         exclude: Sequence[str] = (),
         keep: Sequence[str] = (),
@@ -73,11 +74,21 @@ class Contents:
         InputError
             What is to be left out or kept is not there, or nothing else is.
         """
-        notes = list(self.structure.notes)
-        residues = self.structure.residues
-        chosen = {i for text in keep for i in select(residues, text, "keep")}
-        leave = {i: why for i, why in leave.items() if i not in chosen}
-        kept = _kept(self.structure, waters, additives, exclude, chosen, leave, notes)
+        return self.part(
+            fates(
+                self.structure,
+                waters=waters,
+                additives=additives,
+                exclude=exclude,
+                keep=keep,
+                leave=leave,
+            )
+        )
+
+    def part(self, found: Sequence[Fate]) -> Structure:
+        """Return the atoms of the residues that are kept; see `receptor`."""
+        notes = [*self.structure.notes, *told(found)]
+        kept = np.array([fate.kept for fate in found], dtype=bool)
         atoms = kept[self.structure.residue]
         if not atoms.any():
             raise InputError(
@@ -93,7 +104,8 @@ def read_structure(
     path: str | Path,
     *,
     model: int = 1,
-    waters: bool = False,
+    assembly: str | None = None,
+    waters: bool | float = False,
     additives: bool = False,
     exclude: Sequence[str] = (),
     keep: Sequence[str] = (),
@@ -108,8 +120,11 @@ def read_structure(
         The file.
     model:
         Which model to take, counted from 1 in the order of the file.
+    assembly:
+        The biological assembly to build, as the file numbers them; by default the chains are
+        those of the file.
     waters:
-        Keep the waters.
+        Keep the waters; of a number, those within so many Å of a ligand of the file.
     additives:
         Keep what `residues.ADDITIVES` lists: buffers, salts, cryoprotectants.
     exclude:
@@ -122,27 +137,33 @@ def read_structure(
     Raises
     ------
     InputError
-        No readable structure, no such model, or something to exclude or keep that is not there.
+        No readable structure, no such model or assembly, or something to exclude or keep that is
+        not there.
     """
-    contents = read_contents(path, model=model)
+    contents = read_contents(path, model=model, assembly=assembly)
     return contents.receptor(waters=waters, additives=additives, exclude=exclude, keep=keep)
 
 
-def read_contents(path: str | Path, *, model: int = 1) -> Contents:
+def read_contents(path: str | Path, *, model: int = 1, assembly: str | None = None) -> Contents:
     """Read all that a structure file holds of one model; see `read_structure`."""
     path = Path(path)
     content = read_bytes(path)
     if sniff(content, path) == "cif":
-        records, missing, notes = parse_mmcif(content, str(path))
+        records, missing, assemblies, notes = parse_mmcif(content, str(path))
     else:
         types = path.name.lower().removesuffix(".gz").endswith(".pdbqt")
-        records, missing, notes = parse_pdb(content, elements=not types, where=str(path))
+        found = parse_pdb(content, elements=not types, where=str(path))
+        records, missing, assemblies, notes = found
     if not len(records):
         raise InputError(
             f"No atom of the receptor file {path} could be read: {'; '.join(notes)}.",
             fix="Check that the columns follow the PDB format, or download the entry again.",
         )
     records = _one_model(records, model, path, notes)
+    if assembly is not None:
+        records, copied = build(records, _assembly(assemblies, assembly, path))
+        notes += copied
+        missing = tuple(one for one in missing if one.chain in records.chain)
     light = records.take(records.numbers == 1)
     records = _heavy(records, path, notes)
     records, residue, chosen = one_conformation(records)
@@ -157,7 +178,7 @@ def read_contents(path: str | Path, *, model: int = 1) -> Contents:
     hydrogens, parents = _hydrogens(light, records)
     structure = replace(structure, hydrogens=hydrogens, hydrogen_parent=parents)
     structure = replace(structure, notes=(*structure.notes, *_lone(structure)))
-    return Contents(path, structure, records.occupancy, missing)
+    return Contents(path, structure, records.occupancy, missing, assemblies)
 
 
 def _one_model(records: Records, model: int, path: Path, notes: list[str]) -> Records:
@@ -171,6 +192,18 @@ def _one_model(records: Records, model: int, path: Path, notes: list[str]) -> Re
     if len(models) > 1:
         notes.append(f"model {model} of {len(models)} taken, the others left out")
     return records.take(records.model == models[model - 1])
+
+
+def _assembly(there: Sequence[Assembly], name: str, path: Path) -> Assembly:
+    """The assembly of a name."""
+    for assembly in there:
+        if assembly.name == name.strip():
+            return assembly
+    names = ", ".join(assembly.name for assembly in there)
+    raise InputError(
+        f"{path} describes no assembly {name!r}.",
+        fix=f"Choose one of: {names}." if names else "It describes none: leave --assembly out.",
+    )
 
 
 def _heavy(records: Records, path: Path, notes: list[str]) -> Records:
@@ -221,65 +254,6 @@ def _lone(structure: Structure) -> list[str]:
     found = [
         f"{residue} (as {SYMBOLS[structure.numbers[structure.residue == i][0]]})"
         for i, residue in enumerate(structure.residues)
-        if size[i] == 1 and residue.kind == "cofactor" and not _additive(residue, structure, i)
+        if size[i] == 1 and residue.kind == "cofactor" and not is_additive(residue, structure, i)
     ]
     return [f"single atoms that are no known ion: {listed(found)}"] if found else []
-
-
-def _kept(
-    structure: Structure,
-    waters: bool,
-    additives: bool,
-    exclude: Sequence[str],
-    chosen: Collection[int],
-    leave: Mapping[int, str],
-    notes: list[str],
-) -> npt.NDArray[np.bool_]:
-    """Which residues stay, (k,); what goes and what of the groups stays is noted."""
-    residues = structure.residues
-    index = np.arange(len(residues))
-    excluded = np.isin(index, [i for text in exclude for i in select(residues, text, "leave out")])
-    water = np.array([r.kind == "water" for r in residues], dtype=bool)
-    additive = np.array([_additive(r, structure, i) for i, r in enumerate(residues)], dtype=bool)
-    gone = {"left out as asked": excluded}
-    for why in dict.fromkeys(leave.values()):
-        gone[f"left out, {why}"] = np.isin(index, [i for i, w in leave.items() if w == why])
-    gone["waters left out"] = water & (not waters) & ~np.isin(index, list(chosen))
-    gone["additives left out"] = additive & (not additives) & ~np.isin(index, list(chosen))
-    keep = np.ones(len(residues), dtype=bool)
-    for what, mask in gone.items():
-        members = [r for r, hit in zip(residues, mask & keep, strict=True) if hit]
-        keep &= ~mask
-        if members:
-            notes.append(f"{what}: {_told(members, count=what == 'waters left out')}")
-    for kind, what in (
-        ("metal", "metal ions"),
-        ("cofactor", "groups (cofactors, ligands, sugars)"),
-    ):
-        names = [str(r) for r, kept in zip(residues, keep, strict=True) if kept and r.kind == kind]
-        if names:
-            notes.append(f"{what} kept as part of the receptor: {listed(names)}")
-    if water[keep].any():
-        notes.append(f"waters kept as part of the receptor: {water[keep].sum()}")
-    return keep
-
-
-def _additive(residue: Residue, structure: Structure, index: int) -> bool:
-    """Whether a group is there for the sake of the experiment: a buffer, a halide."""
-    if residue.kind in (*POLYMERS, "water"):
-        return False
-    if residue.name in ADDITIVES:
-        return True
-    if residue.name.strip("+-0123456789").upper() not in _HALIDES:
-        return False
-    numbers = structure.numbers[structure.residue == index]
-    return len(numbers) == 1 and int(numbers[0]) in _HALOGENS
-
-
-def _told(members: Sequence[Residue], *, count: bool) -> str:
-    """Residues for a note: their number, all of a few, or how many of each name."""
-    if count:
-        return f"{len(members)}"
-    if len(members) <= 8:
-        return ", ".join(map(str, members))
-    return listed([f"{name} x{n}" for name, n in Counter(r.name for r in members).items()])

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from moldiff.protein.bonds import Bonds, find_bonds
 from moldiff.protein.elements import METALS
 from moldiff.protein.hydrogens import place_hydrogens
-from moldiff.protein.polar import Polar, find_polar
+from moldiff.protein.polar import Polar, State, find_polar
 from moldiff.protein.structure import Structure
 
 __all__ = ["Receptor", "prepare_receptor"]
@@ -37,6 +37,8 @@ class Receptor:
         (h, 3) float32 positions of the polar hydrogens in Å.
     hydrogen_parent:
         (h,) int64 the heavy atom each is bonded to.
+    states:
+        The histidines, and the acids with their hydrogen.
     """
 
     structure: Structure
@@ -46,6 +48,7 @@ class Receptor:
     metal: npt.NDArray[np.bool_]
     hydrogens: npt.NDArray[np.float32]
     hydrogen_parent: npt.NDArray[np.int64]
+    states: tuple[State, ...] = ()
 
     def __len__(self) -> int:
         return len(self.structure)
@@ -55,14 +58,17 @@ class Receptor:
         mask = np.asarray(mask, dtype=bool)
         place = np.cumsum(mask) - 1
         kept = mask[self.hydrogen_parent]
+        structure = self.structure.subset(mask)
+        there = set(structure.residues)
         return Receptor(
-            structure=self.structure.subset(mask),
+            structure=structure,
             donor=self.donor[mask],
             acceptor=self.acceptor[mask],
             hydrophobic=self.hydrophobic[mask],
             metal=self.metal[mask],
             hydrogens=self.hydrogens[kept],
             hydrogen_parent=place[self.hydrogen_parent[kept]].astype(np.int64),
+            states=tuple(state for state in self.states if state.residue in there),
         )
 
 
@@ -103,4 +109,5 @@ def prepare_receptor(structure: Structure) -> Receptor:
         metal=metal,
         hydrogens=hydrogens,
         hydrogen_parent=parents,
+        states=polar.states,
     )

@@ -11,6 +11,7 @@ import codecs
 import gzip
 import re
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -52,7 +53,7 @@ class Records:
 
     ``numbers`` are atomic numbers (0: unknown; hydrogens are still there), ``model`` counts the
     models from 1, ``positions`` are in Å; blank chains, alternate locations and insertion codes
-    are empty strings.
+    are empty strings.  ``unit`` is the chain as the file's table of assemblies calls it.
     """
 
     model: npt.NDArray[np.int32]
@@ -66,6 +67,7 @@ class Records:
     positions: npt.NDArray[np.float32]
     occupancy: npt.NDArray[np.float32]
     numbers: npt.NDArray[np.int16]
+    unit: npt.NDArray[np.str_]
 
     def __len__(self) -> int:
         return len(self.model)
@@ -73,6 +75,15 @@ class Records:
     def take(self, index: npt.NDArray[np.generic]) -> Records:
         """Return the rows of a mask or of indices."""
         return Records(**{field.name: getattr(self, field.name)[index] for field in fields(self)})
+
+    @staticmethod
+    def joined(parts: Sequence[Records]) -> Records:
+        """Return the rows of several, at least one."""
+        columns = {
+            field.name: np.concatenate([getattr(part, field.name) for part in parts])
+            for field in fields(Records)
+        }
+        return Records(**columns)
 
 
 def read_bytes(path: Path) -> bytes:

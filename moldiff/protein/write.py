@@ -10,6 +10,7 @@ import numpy as np
 
 from moldiff.protein.elements import SYMBOLS
 from moldiff.protein.receptor import Receptor
+from moldiff.protein.residues import FOUR_LETTERS
 from moldiff.protein.structure import Structure
 from moldiff.text import replace_text
 
@@ -57,11 +58,16 @@ def pdb_text(receptor: Receptor, *, hydrogens: bool = True) -> str:
         label = f" {name:<3}" if len(name) < 4 and len(symbol) == 1 else f"{name:<4}"
         lines.append(
             f"{'ATOM' if polymer else 'HETATM':<6}{serial % _SERIALS:5d} {label[:4]} "
-            f"{residue.name[:3]:>3} {chains[residue.chain]}{_number(residue.number):4d}"
+            f"{_name(residue.name)}{chains[residue.chain]}{_number(residue.number):4d}"
             f"{residue.insertion[:1] or ' '}   {x[0]:8.3f}{x[1]:8.3f}{x[2]:8.3f}"
             f"{1:6.2f}{0:6.2f}          {symbol.upper():>2}"
         )
     return "\n".join((*lines, "END", ""))
+
+
+def _name(name: str) -> str:
+    """Columns 18-21; protonation states of four letters reach into the last, as CHARMM has them."""
+    return f"{name:<4}" if name in FOUR_LETTERS else f"{name[:3]:>3} "
 
 
 def _number(number: int) -> int:
@@ -97,5 +103,5 @@ def _rows(receptor: Receptor, *, hydrogens: bool) -> Iterator[tuple[int, str, st
         parent = int(parents[h])
         seen[parent] += 1
         suffix = str(seen[parent]) if siblings[parent] > 1 else ""
-        name = f"H{structure.names[parent][1:]}{suffix}"
-        yield int(where[i]), name[:4], "H", receptor.hydrogens[h]
+        name = f"H{structure.names[parent][1 : 4 - len(suffix)]}{suffix}"
+        yield int(where[i]), name, "H", receptor.hydrogens[h]

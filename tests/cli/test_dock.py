@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -212,6 +213,8 @@ def test_a_library_has_a_row_for_every_record(run: Run, folder: Path) -> None:
     assert done.status == 0, done.err
     with (folder / "hits.csv").open() as file:
         table = list(csv.DictReader(file))
+    assert [row["place"] for row in table] == ["1", "2", "3", "", "", ""], "the hits first"
+    table.sort(key=lambda row: int(row["row"]))
     assert [row["row"] for row in table] == ["1", "2", "3", "4", "5", "6"]
     status = {row["name"]: row["status"] for row in table}
     assert status == {
@@ -270,6 +273,27 @@ def test_a_library_without_a_pose_ends_with_an_error(run: Run, folder: Path) -> 
 def test_a_box_shorter_than_the_ligand_is_noted(run: Run, folder: Path) -> None:
     done = run(*DOCK, "--size", "8", "--ligand", "CCCCCCCCCCCC", "-o", "out.sdf", "--no-html")
     assert done.status == 0 and "shorter than the ligand" in done.err
+
+
+def test_view_leaves_out_the_ligand_that_the_poses_lie_on(run: Run, folder: Path) -> None:
+    mol = Chem.AddHs(Chem.MolFromSmiles("OC(CC)C(=O)N"))
+    AllChem.EmbedMolecule(mol, randomSeed=1)
+    conformer = mol.GetConformer()
+    at = (10.0, 20.0, 30.0)
+    conformer.SetPositions(conformer.GetPositions() + at)
+    (folder / "near.sdf").write_text(Chem.MolToMolBlock(mol) + "$$$$\n")
+    ligand = (
+        Chem.MolToPDBBlock(Chem.RemoveHs(mol)).replace("UNL     1", "LIG L 401").split("CONECT")[0]
+    )
+    (folder / "with.pdb").write_text(f"{CAGE.read_text().replace('END', '')}{ligand}")
+    for words in ((), ("--reference", "L:401")):
+        done = run("view", "near.sdf", "--receptor", "with.pdb", "-o", "page.html", *words)
+        assert done.status == 0, done.err
+        page = (folder / "page.html").read_text()
+        assert "the poses stand in its place: L:401 LIG" in page and re.search(r'"rmsd":0.0', page)
+    assert "is shown as the reference" not in done.err
+    refused = run("view", "near.sdf", "--receptor", "with.pdb", "--reference", "Z:9")
+    assert refused.status == 2 and "no group 'Z:9' to be the --reference" in refused.err
 
 
 def test_view_says_what_is_no_pose(run: Run, folder: Path) -> None:

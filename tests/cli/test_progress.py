@@ -42,6 +42,14 @@ def test_a_line_for_each_tenth() -> None:
     assert len(lines(200.0)) == 10 and len(lines(20.0)) <= 4
 
 
+def test_a_line_says_what_else_there_is() -> None:
+    now, said = [0.0], list[str]()
+    show = Lines(said.append, lambda: now[0])
+    now[0] = 100.0
+    show("docking", 5, 10, "best a, -7.10 kcal/mol")
+    assert said == ["docking: 5 of 10 (50 %), best a, -7.10 kcal/mol"]
+
+
 def test_slow_work_is_not_silent_for_long() -> None:
     said = lines(3600.0)
     assert 100 <= len(said) <= 130 and len(set(said)) == len(said)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from rdkit import Chem
 
+from moldiff.chem.tautomers import tautomers
 from moldiff.docking.library.entries import Entry, carried, enumerated, read_library
 from moldiff.docking.library.screening import LibraryRun
 from moldiff.docking.ligands import read_ligand
@@ -120,6 +121,29 @@ def test_isomers_are_entries_of_one_record(tmp_path: Path) -> None:
     assert [entry.index for entry in entries] == [0, 1, 2, 3]
     assert entries[2].fields["batch"] == "2" and "isomer 2 of 2" in entries[2].notes
     assert entries[3].mol is None
+
+
+def test_tautomers_are_entries_of_one_record(tmp_path: Path) -> None:
+    text = "smiles,name\nOc1ccccn1,a\nCCO,b\nC[C@H](N)c1ccnc(O)c1,c\nC1CC,d\n"
+    entries = enumerated(library(tmp_path / "a.csv", text), stereo=False, tautomers=2)
+    assert names(entries) == ["a_tautomer1", "a_tautomer2", "b", "c_tautomer1", "c_tautomer2", "d"]
+    assert [entry.record for entry in entries] == [0, 0, 1, 2, 2, 3]
+    smiles = [Chem.MolToSmiles(Chem.RemoveHs(entry.mol)) for entry in entries if entry.mol]
+    assert smiles[:2] == ["Oc1ccccn1", "O=c1cccc[nH]1"], "as given first, then the likeliest"
+    assert all("@" in text for text in smiles[3:]), "what a tautomer keeps of the stereo stays"
+    assert "tautomer 2 of 2" in entries[1].notes and not entries[2].notes
+    both = enumerated(
+        entries=library(tmp_path / "b.csv", "smiles\nCC(F)c1ccnc(O)c1\n"), tautomers=2
+    )
+    assert names(both)[-1] == "ligand-1_tautomer2_isomer2" and len(both) == 4
+
+
+@pytest.mark.parametrize("limit", [1, 2, 5])
+def test_tautomers_are_capped(limit: int) -> None:
+    guanine = Chem.MolFromSmiles("Nc1nc2[nH]cnc2c(=O)[nH]1")
+    forms = tautomers(guanine, limit)
+    assert len(forms) == limit and forms[0] is guanine
+    assert len({Chem.MolToSmiles(form) for form in forms}) == limit
 
 
 def test_the_table_has_the_columns_of_the_input_and_nothing_stale_beside_it(tmp_path: Path) -> None:

@@ -183,7 +183,12 @@ def test_a_killed_batch_goes_on(folder: Path, jobs: str) -> None:
     assert sorted(json.loads(line)["index"] for line in after) == list(range(len(SMILES)))
     with (folder / "hits.csv").open() as file:
         table = list(csv.DictReader(file))
-    assert [row["row"] for row in table] == [str(k + 1) for k in range(len(SMILES))]
+    assert sorted(int(row["row"]) for row in table) == [k + 1 for k in range(len(SMILES))]
+    energies = [float(row["energy_kcal_mol"]) for row in table if row["place"]]
+    assert energies == sorted(energies) and len(energies) == len(SMILES) - REFUSED
+    assert [row["place"] for row in table] == [str(k + 1) for k in range(len(energies))] + (
+        REFUSED * [""]
+    ), "the hits first, best first"
     assert [row["status"] for row in table].count("refused") == REFUSED
     uninterrupted = folder / "whole"
     uninterrupted.mkdir()

@@ -104,6 +104,30 @@ def test_truncated_mmcif(write: Write, cut: int) -> None:
     assert len(structure) >= 5
 
 
+DAMAGED = {
+    "a value too few": (3, lambda row: row.replace(" 1.3 2.4", " 1.3"), ["line 20", "13 values"]),
+    "a value too many": (1, lambda row: row + " 7", ["line 18", "15 values in a table of 14"]),
+    "a coordinate": (2, lambda row: row.replace("2.0", "2.O"), ["line 19", "Cartn_x", "'2.O'"]),
+    "a number": (4, lambda row: row.replace("AAA 1", "AAA x1"), ["line 21", "auth_seq_id"]),
+    "cells run together": (0, lambda row: row.replace("0 0 0", "0 00"), ["line 17", "ATOM 1 N"]),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGED)
+def test_damaged_mmcif_rows_are_named(write: Write, case: str) -> None:
+    index, change, words = DAMAGED[case]
+    rows = [change(row) if k == index else row for k, row in enumerate(ROWS)]
+    with pytest.raises(InputError) as caught:
+        read_structure(write(cif(rows), "r.cif"))
+    assert all(word in caught.value.what for word in ["r.cif", *words]), caught.value.what
+    assert "that line" in str(caught.value.fix)
+
+
+def test_mmcif_atoms_without_coordinates_are_left_out(write: Write) -> None:
+    rows = [ROWS[0], ROWS[1].replace("1.46 0 0", "? . ?"), *ROWS[2:]]
+    assert noted(read_structure(write(cif(rows), "r.cif")), "1 atoms without readable coordinates")
+
+
 def test_mmcif_unobserved_residues(write: Write) -> None:
     head = (
         "data_X\nloop_\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,11 @@ import pytest
 from rdkit import Chem
 
 from moldiff.io import Record
+from moldiff.protein.preparation import Preparation, prepare
 from moldiff.view import Frame
 from tests.molecules import embedded
 
+EXAMPLE = Path(__file__).parents[2] / "datasets" / "docking" / "1m2z"
 HOSTILE = "</script><script>document.body.dataset.error='run'</script><img src=x onerror=alert(1)>"
 
 
@@ -75,3 +78,19 @@ def trajectory() -> list[Frame]:
         )
         for t in np.linspace(1, 0, 11)
     ]
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Preparation:
+    """The example's receptor with its ligand in it."""
+    mol = Chem.MolFromMolFile(str(EXAMPLE / "ligand.sdf"))
+    ligand = [
+        row.replace("UNL     1", "DEX A 301")
+        for row in Chem.MolToPDBBlock(mol).splitlines()
+        if row.startswith("HETATM")
+    ]
+    rows = (EXAMPLE / "receptor.pdb").read_text(encoding="ascii").splitlines()
+    rows = [row for row in rows if row.startswith("ATOM")]
+    path = tmp_path_factory.mktemp("prepared") / "<b>complex.pdb"
+    path.write_text("\n".join([*rows, *ligand, "END", ""]), encoding="ascii")
+    return prepare(path)

@@ -14,10 +14,12 @@ import pytest
 from rdkit import Chem
 
 from moldiff.io import Record
+from moldiff.protein.preparation import Preparation, prepare
 from moldiff.protein.read import read_structure
 from moldiff.protein.receptor import prepare_receptor
 from moldiff.view import Frame, write_html
 from moldiff.view.docking import write_docking
+from moldiff.view.preparation import write_preparation
 from tests.molecules import embedded
 
 
@@ -33,6 +35,7 @@ def _load_webdriver() -> ModuleType:
     return module
 
 
+EXAMPLE = Path(__file__).parents[2] / "datasets" / "docking" / "1m2z"
 webdriver = _load_webdriver()
 Browser = Any  # webdriver.Browser: a module loaded by hand has no types
 _REASON = webdriver.missing()
@@ -272,3 +275,20 @@ def test_the_stage_alone(browser: Browser, docked: Path) -> None:
     browser.wait(whole)
     browser.press("f")
     browser.wait(f"!({whole})")
+
+
+def test_boxes_are_chosen_by_their_rows(
+    browser: Browser, prepared: Preparation, tmp_path: Path
+) -> None:
+    write_preparation(tmp_path / "page.html", prepared)
+    browser.open(tmp_path / "page.html")
+    assert browser.data("scene") == "webgl"
+    rows = "document.querySelectorAll('#boxes tbody tr').length"
+    assert browser.run(rows) == len(prepared.boxes)
+    browser.click("#boxes tbody tr")
+    assert browser.data("chosen") == "ligand A:301 DEX"
+    browser.click("#boxes tbody tr")
+    assert browser.data("chosen") == ""
+    write_preparation(tmp_path / "bare.html", prepare(EXAMPLE / "receptor.pdb"))
+    browser.open(tmp_path / "bare.html")
+    assert browser.run("document.querySelector('#groups').textContent").endswith("None.")

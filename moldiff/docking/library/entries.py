@@ -9,11 +9,12 @@ from pathlib import Path
 
 from rdkit import Chem
 
-from moldiff.chem.ligand import prepare_ligand
-from moldiff.chem.stereo import MAX_ISOMERS, isomers
+from moldiff.chem.stereo import MAX_ISOMERS
+from moldiff.docking.forms import forms_of
+from moldiff.errors import InputError
 from moldiff.io import Record, identifier, read_molecules
 
-__all__ = ["Entry", "carried", "enumerated", "read_library"]
+__all__ = ["Entry", "carried", "enumerated", "part_of", "read_library", "shard_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,23 +70,53 @@ def carried(fields: Mapping[str, str], ours: Iterable[str]) -> dict[str, str]:
     }
 
 
-def enumerated(entries: Iterable[Entry]) -> list[Entry]:
-    """Return an entry for each isomer that a molecule leaves open."""
+def enumerated(entries: Iterable[Entry], *, stereo: bool = True, tautomers: int = 1) -> list[Entry]:
+    """Return an entry for each isomer that a molecule leaves open, and for each tautomer."""
     result: list[Entry] = []
     for entry in entries:
-        prepared = "" if entry.mol is None else prepare_ligand(entry.mol)
-        forms = [entry.mol] if isinstance(prepared, str) else isomers(prepared.mol)
-        if len(forms) < 2 or isinstance(prepared, str):
+        if entry.mol is None:
             result.append(replace(entry, index=len(result)))
             continue
-        told = [note for note in prepared.notes if "--enumerate-stereo" not in note]
-        if len(forms) == MAX_ISOMERS:
+        found = forms_of(entry.mol, stereo=stereo, tautomers_at_most=tautomers)
+        told = list(found.notes)
+        if found.capped:
             told.append(f"only {MAX_ISOMERS} isomers are docked")
-        for k, form in enumerate(forms, start=1):
-            name = f"{entry.name}_isomer{k}"
-            notes = (*entry.notes, *told, f"isomer {k} of {len(forms)}")
-            result.append(replace(entry, index=len(result), name=name, mol=form, notes=notes))
+        for form in found.forms:
+            notes = (*entry.notes, *told, *([form.note] if form.note else []))
+            name = f"{entry.name}{form.label}"
+            result.append(replace(entry, index=len(result), name=name, mol=form.mol, notes=notes))
     return result
+
+
+def shard_of(text: str) -> tuple[int, int]:
+    """Parse ``i/n``; raise InputError for anything else."""
+    first, slash, count = text.partition("/")
+    if not (slash and first.isdigit() and count.isdigit() and 1 <= int(first) <= int(count)):
+        raise InputError(
+            f"--shard {text} is not a part of a library.",
+            fix="Write --shard 1/4 for the first of four parts, up to --shard 4/4.",
+        )
+    return int(first), int(count)
+
+
+def part_of(entries: list[Entry], shard: tuple[int, int] | None, path: Path) -> list[Entry]:
+    """Return all entries, or of a shard (i, n) every n-th record from the i-th, for parts alike.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    if shard is None:
+        return entries
+    first, count = shard
+    part = [entry for entry in entries if entry.record % count == first - 1]
+    if not part:
+        raise InputError(
+            f"{path} has {len(entries)} records, none for part {first} of {count}.",
+            fix="Divide it into fewer parts.",
+        )
+    return [replace(entry, index=index) for index, entry in enumerate(part)]
 
 
 def _named(records: Iterable[Record]) -> Iterator[Entry]:

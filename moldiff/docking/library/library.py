@@ -1,6 +1,6 @@
-"""Docking many ligands into one pocket: every record of the input becomes a row.
+"""Docking many ligands: every record of the input becomes a row.
 
-entries -> processes that hold the pocket -> rows of the manifest
+entries, each with its pocket -> processes that keep the latest pocket -> rows of the manifest
 
 A ligand that kills its process (a crash in native code, out of memory) costs its own row only: the
 ligands in flight are retried one by one, and one that kills its process again is marked as failed.
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from moldiff.docking.library.entries import Entry, carried
 from moldiff.docking.library.manifest import DOCKED, FAILED, REFUSED, Manifest, Row
 from moldiff.docking.settings import Settings
+from moldiff.errors import MoldiffError
 from moldiff.interrupts import follow_parent
 from moldiff.io.render import FORMATS
 from moldiff.parallel import abandon
@@ -26,15 +27,22 @@ from moldiff.protein.interactions import by_kind
 
 if TYPE_CHECKING:
     from moldiff.docking.problem import Pocket
+    from moldiff.protein.pocket import Box
+    from moldiff.protein.receptor import Receptor
 
-__all__ = ["dock_entries", "dock_entry"]
+    Parts = tuple[object, Receptor, Box, dict[str, str], tuple[str, ...]]
+
+__all__ = ["PlaceOf", "dock_entries", "dock_entry"]
+
+#: An entry, maybe with more notes, and its pocket.
+PlaceOf = Callable[[Entry], "tuple[Entry, Pocket]"]
 
 _AHEAD = 2  # ligands handed out per process: keeps all busy, and few are lost with a process
 
 
 def dock_entries(
     entries: Sequence[Entry],
-    pocket: Pocket,
+    place_of: PlaceOf,
     settings: Settings,
     manifest: Manifest,
     *,
@@ -46,6 +54,9 @@ def dock_entries(
 
     Parameters
     ----------
+    place_of:
+        Returns the pocket of an entry, and the entry itself, maybe with more notes; a
+        MoldiffError is the reason why it is refused.
     jobs:
         Processes besides this one: on Ctrl-C, RDKit returns a partial result, so none of its work
         may run in the process that is interrupted.
@@ -63,10 +74,16 @@ def dock_entries(
     waiting = [entry for entry in entries if entry.index not in manifest.rows]
     for entry in waiting:
         if entry.mol is None:
-            keep(Row(entry.index, entry.name, REFUSED, entry.reason, notes=entry.notes))
-    team = _Team(jobs, (pocket, settings, threads))
+            keep(replace(_row_of(entry), status=REFUSED, reason=entry.reason))
+    team = _Team(jobs, place_of, (settings, threads))
     for row in team.work(deque(entry for entry in waiting if entry.mol is not None)):
         keep(row)
+
+
+def _row_of(entry: Entry) -> Row:
+    """A row of what is known before it is docked."""
+    row = Row(entry.index, entry.name, FAILED, notes=entry.notes)
+    return replace(row, record=entry.record, fields=dict(entry.fields))
 
 
 def dock_entry(entry: Entry, pocket: Pocket, settings: Settings) -> Row:
@@ -74,7 +91,7 @@ def dock_entry(entry: Entry, pocket: Pocket, settings: Settings) -> Row:
     from moldiff.docking.pipeline import dock
     from moldiff.docking.problem import make_problem
 
-    base = Row(entry.index, entry.name, FAILED, notes=entry.notes)
+    base = _row_of(entry)
     start = os.times()
     try:
         assert entry.mol is not None
@@ -117,7 +134,9 @@ def dock_entry(entry: Entry, pocket: Pocket, settings: Settings) -> Row:
 
 # --- processes -------------------------------------------------------------------------------
 
-_STATE: list[tuple[Pocket, Settings]] = []  # of a worker process: shared by all its ligands
+# Of a worker process: its settings, and the latest pocket with the potentials computed so far.
+_STATE: list[Settings] = []
+_LATEST: list[Pocket] = []
 
 
 class _Team:
@@ -128,8 +147,8 @@ class _Team:
     the CPU time of each, and gets the poses before they are judged.
     """
 
-    def __init__(self, jobs: int, state: tuple[Pocket, Settings, int]) -> None:
-        self.jobs, self.state = jobs, state
+    def __init__(self, jobs: int, place_of: PlaceOf, state: tuple[Settings, int]) -> None:
+        self.jobs, self.place_of, self.state = jobs, place_of, state
 
     def work(self, waiting: deque[Entry]) -> Iterator[Row]:
         """Yield the row of every entry, in the order they finish."""
@@ -140,13 +159,8 @@ class _Team:
                 suspect: dict[int, Entry] = {}
                 yield from self._round(1, deque([entry]), suspect)
                 if suspect:
-                    yield Row(
-                        entry.index,
-                        entry.name,
-                        FAILED,
-                        "the process that docked it died twice (out of memory?)",
-                        notes=entry.notes,
-                    )
+                    reason = "the process that docked it died twice (out of memory?)"
+                    yield replace(_row_of(entry), reason=reason)
 
     def _round(
         self, jobs: int, waiting: deque[Entry], in_flight: dict[int, Entry]
@@ -162,8 +176,16 @@ class _Team:
             while waiting or pending:
                 while waiting and len(pending) < jobs * _AHEAD:
                     entry = waiting.popleft()
+                    try:
+                        placed, pocket = self.place_of(entry)
+                    except MoldiffError as error:
+                        reason = " ".join(str(error).split())
+                        yield replace(_row_of(entry), status=REFUSED, reason=reason)
+                        continue
                     in_flight[entry.index] = entry
-                    pending.add(pool.submit(_dock_here, entry))
+                    pending.add(pool.submit(_dock_here, placed, _parts(pocket)))
+                if not pending:
+                    continue
                 done, pending = wait(pending, return_when=FIRST_COMPLETED)
                 for future in done:
                     row = future.result()
@@ -178,15 +200,29 @@ class _Team:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _begin(pocket: Pocket, settings: Settings, threads: int) -> None:
+def _begin(settings: Settings, threads: int) -> None:
     """Set up a worker process."""
     from moldiff.cpu import set_threads
 
     follow_parent()
     set_threads(threads)
-    _STATE.append((pocket, settings))
+    _STATE.append(settings)
 
 
-def _dock_here(entry: Entry) -> Row:
-    pocket, settings = _STATE[-1]
-    return dock_entry(entry, pocket, settings)
+def _dock_here(entry: Entry, parts: Parts) -> Row:
+    if not _LATEST or _parts(_LATEST[0])[0] != parts[0]:
+        from moldiff.docking.problem import Pocket
+
+        _, receptor, box, origin, notes = parts
+        _LATEST[:] = [Pocket.of(receptor, box, origin=origin, notes=notes)]
+    return dock_entry(entry, _LATEST[0], _STATE[-1])
+
+
+def _parts(pocket: Pocket) -> Parts:
+    """A pocket for another process: what tells it from others, and what it is made of.
+
+    Not the pocket itself, whose tensors would travel through shared memory: a process that ends
+    before it has fetched them leaves an error behind.
+    """
+    key = (pocket.digest, pocket.notes, *pocket.origin.items())
+    return key, pocket.receptor, pocket.box, dict(pocket.origin), pocket.notes

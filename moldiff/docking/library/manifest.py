@@ -48,6 +48,8 @@ class Row:
         CPU time.
     notes:
         Further remarks.
+    record, fields:
+        Position of its record in the library's file, from 0, and the columns it has there.
     sdf:
         SDF records of the poses; empty in memory (see `Manifest.row`).
     """
@@ -64,12 +66,19 @@ class Row:
     interactions: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
+    record: int = 0
+    fields: Mapping[str, str] = field(default_factory=dict)
     sdf: str = ""
 
     @property
     def lacks(self) -> bool:
         """Whether the best pose lacks a required interaction."""
         return self.required not in ("", "met")
+
+    @property
+    def rank(self) -> tuple[bool, float, int, str]:
+        """What sorts docked rows, the best first: what was required, then the energy."""
+        return self.lacks, self.energy or 0.0, self.record, self.name
 
 
 class Manifest:
@@ -89,6 +98,7 @@ class Manifest:
     def __init__(self, journal: Journal, header: Mapping[str, str]) -> None:
         self.path, self.header = journal.path, dict(header)
         self.rows: dict[int, Row] = {}
+        self.best: Row | None = None  # of the docked ones
         self._places: dict[int, int] = {}
         self._journal = journal
         self._load()
@@ -108,15 +118,46 @@ class Manifest:
         with Journal.open(path) as journal:
             yield cls(journal, header)
 
+    @classmethod
+    @contextmanager
+    def reopen(cls, path: Path) -> Iterator[Manifest]:
+        """Open the manifest of any batch for the duration of a ``with`` block.
+
+        Raises
+        ------
+        InputError
+            If it is not there, is no manifest, or a process is working on it.
+        """
+        if not path.is_file():
+            raise InputError(
+                f"There is no manifest '{path}'.",
+                fix="Give the .manifest.jsonl files that moldiff dock --shard wrote.",
+            )
+        with Journal.open(path) as journal:
+            try:
+                header = dict(json.loads(journal.line(0)))
+            except ValueError:
+                header = {}
+            if header.pop("schema", "") != _SCHEMA:
+                raise _foreign(path)
+            yield cls(journal, header)
+
     def append(self, row: Row) -> None:
         """Save a row."""
-        self._places[row.index] = self._journal.append(dataclasses.asdict(row))
-        self.rows[row.index] = dataclasses.replace(row, sdf="")
+        self._take(row, self._journal.append(dataclasses.asdict(row)))
+
+    def _take(self, row: Row, place: int) -> None:
+        """Remember a row, but for its poses, and its place in the file."""
+        bare = dataclasses.replace(row, sdf="")
+        self.rows[row.index], self._places[row.index] = bare, place
+        if row.status == DOCKED and (self.best is None or row.rank < self.best.rank):
+            self.best = bare
 
     def reload(self) -> None:
         """Read the file again: after Ctrl-C, it may be ahead of memory."""
         self.rows.clear()
         self._places.clear()
+        self.best = None
         self._load()
 
     def row(self, index: int) -> Row:
@@ -131,7 +172,7 @@ class Manifest:
         Rows that lack something required come behind all others.
         """
         docked = [row for row in self.rows.values() if row.status == DOCKED]
-        for row in sorted(docked, key=lambda row: (row.lacks, row.energy or 0.0, row.index)):
+        for row in sorted(docked, key=lambda row: row.rank):
             yield self.row(row.index)
 
     def _load(self) -> None:
@@ -145,8 +186,7 @@ class Manifest:
         for place, line in self._journal.lines():
             row = _row(line)
             if row is not None:  # otherwise a header or a damaged line
-                self.rows[row.index] = dataclasses.replace(row, sdf="")
-                self._places[row.index] = place
+                self._take(row, place)
         if new:
             self._journal.append({"schema": _SCHEMA, **self.header})
 

@@ -2,78 +2,70 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from moldiff.docking.library.manifest import Row
+from moldiff.docking.library.table import check_kind, paths_of, write_table
 from moldiff.errors import InputError
-from moldiff.protein.interactions import KINDS
 from moldiff.version import __version__
 
 if TYPE_CHECKING:
     from rdkit import Chem
 
     from moldiff.docking.library.entries import Entry
-    from moldiff.docking.library.manifest import Manifest, Row
+    from moldiff.docking.library.library import PlaceOf
+    from moldiff.docking.library.manifest import Manifest
+    from moldiff.docking.library.pairs import Pairs
     from moldiff.docking.settings import Settings
     from moldiff.docking.site import Site
 
-__all__ = ["COLUMNS", "LibraryRun"]
+__all__ = ["LibraryRun"]
 
-#: Columns of the table of a library, one row for each of its records.
-COLUMNS = (
-    "row",
-    "name",
-    "status",
-    "reason",
-    "place",
-    "energy_kcal_mol",
-    "confidence",
-    "checks",
-    "required",
-    *KINDS,
-    "smiles",
-    "cpu_seconds",
-    "notes",
-    "receptor_notes",
-)
 _SHOWN = 4  # kinds of failure in the closing table
+# CPU-seconds of a heavy atom of dexamethasone with the default settings and with five rounds: at
+# all, for each draw, and for each chain in each round of the search.
+_BASE, _DRAW, _CHAIN = 0.12, 0.0011, 0.000014
 
 
 class LibraryRun:
-    """A library and a pocket: docks the rows and writes the files; see `LibraryRun.open`.
+    """A library: docks the rows and writes the files; see `open` and `open_pairs`.
 
     Parameters
     ----------
     site:
-        The pocket.
+        The pocket of all; None if each entry has its own.
+    place_of:
+        Returns the pocket of an entry.
     path, entries:
         The library: its file, and its records.
     settings:
         Settings of every docking.
     output:
         The SDF file of the ranked poses; ``.csv``, ``.html`` and ``.manifest.jsonl`` are
-        written beside it.
+        written beside it.  Of a ``.parquet`` file it is the table, and the poses are beside it.
     manifest:
         The finished rows.
     """
 
     def __init__(
         self,
-        site: Site,
+        site: Site | None,
+        place_of: PlaceOf,
         path: Path,
         entries: Sequence[Entry],
         settings: Settings,
         output: Path,
         manifest: Manifest,
     ) -> None:
-        self.site, self.path, self.entries = site, path, entries
-        self.settings, self.output, self.manifest = settings, output, manifest
+        self.site, self.place_of, self.path, self.entries = site, place_of, path, entries
+        self.settings, self.manifest = settings, manifest
+        self.output, self.table = paths_of(output)
         self.total = len(entries)
         self.resumed = self.done
 
@@ -88,11 +80,14 @@ class LibraryRun:
         *,
         restart: bool = False,
         isomers: bool = False,
+        tautomers: int = 1,
+        shard: tuple[int, int] | None = None,
     ) -> Iterator[LibraryRun]:
         """Open a library (``.csv``, ``.sdf``, ``.smi`` ...) for the duration of a ``with`` block.
 
         ``restart`` deletes an existing manifest; ``isomers`` docks each isomer of a ligand that
-        leaves some open.
+        leaves some open, ``tautomers`` so many tautomers of each; ``shard`` (i, n) takes every
+        n-th record, from the i-th.
 
         Raises
         ------
@@ -100,33 +95,55 @@ class LibraryRun:
             If the library cannot be read, an existing manifest belongs to another batch, or this
             device lacks the precision.
         """
-        from moldiff.docking.library.entries import enumerated, read_library
-        from moldiff.docking.library.manifest import Manifest
+        from moldiff.docking.library.entries import part_of, read_library
         from moldiff.docking.requirement import requirements
-        from moldiff.text import digest_of
 
-        if _table_path(output).resolve() == path.resolve():
-            raise InputError(
-                f"The table of the results would overwrite the library '{path}'.",
-                fix="Give another --output.",
-            )
-        settings = settings.resolved()  # once, not in every process
+        _check(path, output)
         requirements(settings.require, site.receptor.structure)
-        entries: Sequence[Entry] = read_library(path)
-        entries = enumerated(entries) if isomers else entries
-        manifest_path = output.with_suffix(".manifest.jsonl")
-        if restart:
-            manifest_path.unlink(missing_ok=True)
-        header = {
-            "moldiff": __version__,
-            "library": digest_of(path),
-            "receptor": site.digest,
-            "pocket": site.pocket.digest,
-            **{key: json.dumps(value) for key, value in settings.as_dict().items()},
-            **({"enumerate_stereo": "true"} if isomers else {}),
-        }
-        with Manifest.open(manifest_path, header) as manifest:
-            yield cls(site, path, entries, settings, output, manifest)
+        entries = part_of(read_library(path), shard, path)
+        entries, header = _forms(entries, isomers, tautomers)
+        header = {"receptor": site.digest, "pocket": site.pocket.digest, **header}
+        if shard is not None:  # what moldiff merge needs to know besides
+            header |= {"rows": f"{len(entries)}", "receptor_notes": "; ".join(site.notes)}
+        with _manifest(path, settings, output, header, shard, restart) as (settings, manifest):
+            yield cls(
+                site,
+                lambda entry: (entry, site.pocket),
+                path,
+                entries,
+                settings,
+                output,
+                manifest,
+            )
+
+    @classmethod
+    @contextmanager
+    def open_pairs(
+        cls,
+        pairs: Pairs,
+        settings: Settings,
+        output: Path,
+        *,
+        restart: bool = False,
+        isomers: bool = False,
+        tautomers: int = 1,
+        shard: tuple[int, int] | None = None,
+    ) -> Iterator[LibraryRun]:
+        """Open a table of pairs of receptor and ligand; parameters and errors as of `open`."""
+        from moldiff.docking.library.entries import part_of
+
+        _check(pairs.path, output)
+        entries = part_of(pairs.entries, shard, pairs.path)
+        entries, header = _forms(entries, isomers, tautomers)
+        header = {"receptors": pairs.digest, **header}
+        if pairs.where is not None:
+            header["pocket"] = f"{pairs.where}"
+        if pairs.choice:
+            header["choice"] = f"{pairs.choice}"
+        if shard is not None:
+            header["rows"] = f"{len(entries)}"
+        with _manifest(pairs.path, settings, output, header, shard, restart) as (used, manifest):
+            yield cls(None, pairs.place_of, pairs.path, entries, used, output, manifest)
 
     @property
     def done(self) -> int:
@@ -142,7 +159,7 @@ class LibraryRun:
         try:
             dock_entries(
                 self.entries,
-                self.site.pocket,
+                self.place_of,
                 self.settings,
                 self.manifest,
                 jobs=jobs,
@@ -161,14 +178,16 @@ class LibraryRun:
         from moldiff.docking.api import write_page
         from moldiff.text import replace_text
 
-        places: dict[int, int] = {}
-        records = []
-        for place, row in enumerate(self.manifest.ranked(), start=1):
-            places[row.index] = place
+        rows, records = [], []
+        for row in self.manifest.ranked():
+            rows.append(replace(row, sdf=""))
             records.append(row.sdf)
-        table = _table_path(self.output)
-        files = [table]
-        replace_text(table, self._table(places))
+        docked = {row.index for row in rows}
+        rows += [self._row(entry) for entry in self.entries if entry.index not in docked]
+        files = [self.table]
+        write_table(self.table, rows, "; ".join(self.site.notes) if self.site else "")
+        if self.site is None:
+            page = None  # of one receptor
         if page is None or not records:
             self.output.with_suffix(".html").unlink(missing_ok=True)
         if records:  # no SDF file without poses
@@ -176,7 +195,7 @@ class LibraryRun:
             files.insert(0, self.output)
         else:
             self.output.unlink(missing_ok=True)
-        if page is not None and records:
+        if self.site is not None and page is not None and records:
             write_page(page, self.site, self.output, known, title=self.path.name)
             files.append(page)
         return [*files, self.manifest.path]
@@ -192,50 +211,84 @@ class LibraryRun:
         if self.settings.require:
             met = sum(row.required == "met" for row in rows)
             summary.append(("with what is required", f"{met}"))
-        energies = [(row.lacks, row.energy, row.name) for row in rows if row.energy is not None]
-        if energies:
-            _, energy, name = min(energies)
-            summary.append(("best", f"{name}, {energy:.2f} kcal/mol"))
+        if best := self.best():
+            summary.append(("best", best))
         return summary
 
-    def _table(self, places: dict[int, int]) -> str:
-        """Return the table as CSV: a row for each record, in its order, with its own columns."""
-        from moldiff.docking.library.entries import carried
+    def estimate(self, jobs: int) -> tuple[int, float]:
+        """Return how many ligands remain, and roughly how many seconds they take.
 
-        text, receptor = io.StringIO(), "; ".join(self.site.notes)
-        fields = {name: "" for entry in self.entries for name in entry.fields}
-        names = dict(zip(fields, carried(fields, COLUMNS), strict=True))
-        writer = csv.DictWriter(text, [*COLUMNS, *names.values()], lineterminator="\n")
-        writer.writeheader()
-        for entry in self.entries:
-            row = self.manifest.rows.get(entry.index)
-            cells = _unfinished(entry) if row is None else _cells(row)
-            cells |= {"row": entry.record + 1, "receptor_notes": receptor}
-            cells["place"] = places.get(entry.index, "")
-            writer.writerow(cells | {names[key]: value for key, value in entry.fields.items()})
-        return text.getvalue()
+        By what those that are done took, or by their atoms and the effort of the settings.
+        """
+        waiting = [e for e in self.entries if e.index not in self.manifest.rows and e.mol]
+        took = [row.seconds for row in self.manifest.rows.values() if row.seconds]
+        if took:
+            return len(waiting), len(waiting) * sum(took) / len(took) / jobs
+        settings = self.settings
+        each = _BASE + _DRAW * settings.draws + _CHAIN * settings.chains * settings.rounds
+        atoms = sum(entry.mol.GetNumHeavyAtoms() for entry in waiting if entry.mol)
+        return len(waiting), atoms * each / jobs
+
+    def best(self) -> str:
+        """Return the best ligand so far and its energy; empty without any."""
+        best = self.manifest.best
+        return "" if best is None else f"{best.name}, {best.energy:.2f} kcal/mol"
+
+    def _row(self, entry: Entry) -> Row:
+        """The row of an entry that has no poses, or is not done yet."""
+        row = self.manifest.rows.get(entry.index)
+        if row is not None:
+            return row
+        unfinished = Row(entry.index, entry.name, "not done", "interrupted")
+        return replace(unfinished, record=entry.record, fields=entry.fields)
 
 
-def _unfinished(entry: Entry) -> dict[str, Any]:
-    return {"name": entry.name, "status": "not done", "reason": "interrupted"}
+def _check(path: Path, output: Path) -> None:
+    """Refuse an output that cannot be, or that is the library itself."""
+    check_kind(output)
+    if paths_of(output)[1].resolve() == path.resolve():
+        raise InputError(
+            f"The table of the results would overwrite the library '{path}'.",
+            fix="Give another --output.",
+        )
 
 
-def _cells(row: Row) -> dict[str, Any]:
-    """The cells of a row that are its own."""
-    return {
-        "name": row.name,
-        "status": row.status,
-        "reason": row.reason,
-        "energy_kcal_mol": "" if row.energy is None else f"{row.energy:.3f}",
-        "confidence": "" if row.confidence is None else f"{row.confidence:.3f}",
-        "checks": row.checks,
-        "required": row.required,
-        **row.interactions,
-        "smiles": row.smiles,
-        "cpu_seconds": f"{row.seconds:.2f}",
-        "notes": "; ".join(row.notes),
+def _forms(
+    entries: list[Entry], isomers: bool, tautomers: int
+) -> tuple[list[Entry], dict[str, str]]:
+    """The entries, those of a molecule's forms in place of it, and what the manifest says of it."""
+    from moldiff.docking.library.entries import enumerated
+
+    if not isomers and tautomers < 2:
+        return entries, {}
+    header = {"enumerate_stereo": "true"} if isomers else {}
+    header |= {"enumerate_tautomers": f"{tautomers}"} if tautomers > 1 else {}
+    return enumerated(entries, stereo=isomers, tautomers=tautomers), header
+
+
+@contextmanager
+def _manifest(
+    path: Path,
+    settings: Settings,
+    output: Path,
+    header: dict[str, str],
+    shard: tuple[int, int] | None,
+    restart: bool,
+) -> Iterator[tuple[Settings, Manifest]]:
+    """Open the manifest of a library; the settings are those of this device."""
+    from moldiff.docking.library.manifest import Manifest
+    from moldiff.text import digest_of
+
+    settings = settings.resolved()  # once, not in every process
+    manifest_path = output.with_suffix(".manifest.jsonl")
+    if restart:
+        manifest_path.unlink(missing_ok=True)
+    whole = {
+        "moldiff": __version__,
+        "library": digest_of(path),
+        **header,
+        **{key: json.dumps(value) for key, value in settings.as_dict().items()},
+        **({"shard": f"{shard[0]}/{shard[1]}"} if shard else {}),
     }
-
-
-def _table_path(output: Path) -> Path:
-    return output.with_suffix(".csv")
+    with Manifest.open(manifest_path, whole) as manifest:
+        yield settings, manifest

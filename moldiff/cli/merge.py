@@ -1,0 +1,54 @@
+"""``moldiff merge``: the parts of a library that were docked apart, in one ranking."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from moldiff.cli.output import check_output, counted, remark, table
+from moldiff.errors import InputError
+
+EXAMPLES = (
+    "moldiff merge hits.*of4.sdf -o hits.sdf",
+    "moldiff merge hits.*of4.manifest.jsonl -o hits.parquet",
+)
+
+
+def command(
+    parts: Annotated[
+        list[Path], typer.Argument(help="What moldiff dock --shard wrote: a file of each part.")
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", help="Ranked poses (.sdf, a .csv beside), or .parquet."),
+    ] = Path("hits.sdf"),
+) -> None:
+    """Merge the parts of a library that moldiff dock --shard docked, the best ligand first.
+
+    Poses and table are those of one run over the whole library. A part that is missing or not
+    finished is said.
+    """
+    check_output(output, (".sdf", ".parquet"))
+    from moldiff.docking.library.merge import manifest_of, merge
+    from moldiff.docking.library.table import check_kind
+
+    check_kind(output)
+    read = {manifest_of(path) for path in parts}
+    if manifest_of(output) in read:
+        raise InputError(
+            f"--output would overwrite '{output}', a file of one of the parts.",
+            fix="Give the merged files a name of their own.",
+        )
+    merged = merge(parts, output)
+    for note in merged.notes:
+        remark(f"Note: {note}")
+    table(
+        [
+            ("rows", f"{merged.rows} of {counted(len(read), 'part')}"),
+            ("docked", f"{merged.docked}"),
+            *([("best", merged.best)] if merged.best else []),
+            ("files", ", ".join(str(path) for path in merged.files)),
+        ]
+    )

@@ -1,0 +1,129 @@
+"""A prepared receptor: what is kept and why, and a file that reads as the one it was made of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from moldiff.errors import InputError
+from moldiff.protein import prepare_receptor, read_structure, write_pdb
+from moldiff.protein.preparation import Preparation, prepare
+
+Write = Callable[..., Path]
+Line = Callable[..., str]
+
+
+@pytest.fixture
+def crowded(write: Write, line: Line, peptide_text: str) -> Path:
+    """A peptide with a haem, a zinc ion, sulphate, a ligand of ten atoms, and three waters."""
+    rows = [row for row in peptide_text.splitlines() if row.startswith("ATOM")]
+
+    def group(name: str, number: int, elements: str, at: tuple[float, float, float]) -> list[str]:
+        return [
+            line(
+                f"{e}{k}", name, number, (at[0] + 1.4 * k, at[1], at[2]), element=e, record="HETATM"
+            )
+            for k, e in enumerate(elements)
+        ]
+
+    rows += group("LIG", 401, "CCCNCCOCCC", (40, 0, 0))
+    rows += group("HEM", 402, "CCNCCNCC", (0, 40, 0))
+    rows += group("SO4", 403, "S", (0, 0, 40))
+    rows.append(line("ZN", "ZN", 404, (0, 45, 0), element="ZN", record="HETATM"))
+    for number, x in ((501, 43.0), (502, 70.0), (503, 90.0)):
+        rows.append(line("O", "HOH", number, (x, 3.0, 0), element="O", record="HETATM"))
+    return write("\n".join([*rows, "END", ""]))
+
+
+def verdicts(done: Preparation) -> dict[str, tuple[bool, str]]:
+    return {fate.residue.name: (fate.kept, fate.why) for fate in done.groups}
+
+
+def test_what_is_kept_and_why(crowded: Path) -> None:
+    done = prepare(crowded)
+    assert verdicts(done) == {
+        "LIG": (False, "a ligand of the experiment"),
+        "HEM": (True, "a cofactor"),
+        "SO4": (False, "additive"),
+        "ZN": (True, "a metal ion"),
+    }
+    assert done.waters == (0, 3) and done.chains() == [("A", 12, "protein")]
+    assert done.boxes[0].what == "ligand A:401 LIG"
+    assert done.boxes[0].options == "--center=46.3,0,0 --size 25,25,25"
+    assert len(done.ligands) == 10
+
+
+def test_what_is_asked_for(crowded: Path) -> None:
+    done = prepare(crowded, keep=["A:401", "A:502"], exclude=["A:HEM"])
+    assert verdicts(done)["LIG"] == (True, "kept as asked")
+    assert verdicts(done)["HEM"] == (False, "as asked")
+    assert done.waters == (1, 3)
+    assert prepare(crowded, keep=["HOH"]).waters == (3, 3)
+    assert prepare(crowded, waters=True).waters == (3, 3)
+    assert prepare(crowded, waters=5.0).waters == (1, 3)
+    assert prepare(crowded, waters=5.0, keep=["A:503"]).waters == (2, 3)
+
+
+def test_no_ligand_for_waters_to_be_near(write: Write, peptide_text: str) -> None:
+    with pytest.raises(InputError, match="no ligand that waters could be within 5 Å of"):
+        prepare(write(peptide_text), waters=5.0)
+
+
+def test_the_account_is_data(crowded: Path) -> None:
+    account = json.loads(json.dumps(prepare(crowded).to_dict(), allow_nan=False))
+    assert {"residue": "A:401", "name": "LIG", "kind": "cofactor", "kept": False}.items() <= (
+        account["residues"][0].items()
+    )
+    assert [entry["name"] for entry in account["residues"]].count("HOH") == 3
+    (histidine,) = account["protonation"]
+    assert histidine["name"] == "HIS" and histidine["decided_by"] == "its hydrogen bonds"
+    assert account["hydrogens"]["of the file"] == 0 < account["hydrogens"]["placed"]
+    assert account["boxes"][0]["center"] == pytest.approx([46.3, 0, 0], abs=1e-3)
+
+
+@pytest.mark.parametrize("state", ["HIS", "HIP", "HISA"])
+def test_the_written_file_reads_as_the_one_it_was_made_of(
+    crowded: Path, write: Write, tmp_path: Path, state: str
+) -> None:
+    """Donors, acceptors, hydrogens and order of the atoms are the same, so the poses are, too."""
+    text = crowded.read_text(encoding="ascii")
+    named = state if len(state) == 4 else f"{state} "
+    path = write(text.replace("HIS ", named), "named.pdb")
+    done = prepare(path)
+    write_pdb(done.receptor, tmp_path / "prepared.pdb")
+    again = prepare_receptor(read_structure(tmp_path / "prepared.pdb"))
+    before = done.receptor
+    assert again.structure.residues == before.structure.residues
+    assert again.structure.names == before.structure.names
+    np.testing.assert_array_equal(again.structure.positions, before.structure.positions)
+    for name in ("donor", "acceptor", "hydrophobic", "metal", "hydrogen_parent"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(before, name), err_msg=name)
+    np.testing.assert_allclose(again.hydrogens, before.hydrogens, atol=6e-4)
+    assert {s.why for s in again.states} == {"the file's hydrogens"}
+    assert [s.atoms for s in again.states] == [s.atoms for s in before.states]
+    second = prepare(tmp_path / "prepared.pdb")
+    assert second.hydrogens == {"of the file": len(before.hydrogens), "placed": 0}
+
+
+def test_acids_with_their_hydrogen(write: Write, peptide_text: str) -> None:
+    done = prepare(write(peptide_text.replace("ASP ", "ASPP")))
+    (acid,) = (state for state in done.receptor.states if state.residue.name == "ASPP")
+    assert (acid.atoms, acid.why) == (("OD2",), "its name")
+
+
+def test_a_short_chain_stays_and_is_said(write: Write, peptide_text: str) -> None:
+    rows = [row for row in peptide_text.splitlines() if row.startswith("ATOM")]
+    many = [
+        f"{row[:21]}A{int(row[22:26]) + 20 * k:4d}{row[26:30]}{float(row[30:38]) + 40 * k:8.3f}"
+        f"{row[38:]}"
+        for k in range(5)
+        for row in rows
+    ]
+    short = [f"{row[:21]}P{row[22:30]}{float(row[30:38]) - 40:8.3f}{row[38:]}" for row in rows]
+    done = prepare(write("\n".join([*many, *short])))
+    assert any("--exclude P:" in note for note in done.notes)
+    assert [chain for chain, _, _ in done.chains()] == ["A", "P"]
