@@ -22,10 +22,12 @@ from moldiff.geometry.arrays import wrap
 from moldiff.protein.backbone import LETTERS, oxygens
 from moldiff.protein.gap import Gap
 
-__all__ = ["CLOSED", "close_gap"]
+__all__ = ["CLOSED", "close_gap", "strained"]
 
 CLOSED = 0.02
 """Å that the end of a closed chain may be off its anchor."""
+
+_TWISTED, _BENT = np.radians([30.0, 15.0])  # peptides and angles farther off are not seen
 
 Array = npt.NDArray[np.float64]
 
@@ -145,6 +147,31 @@ def close_gap(
     following = np.concatenate([atoms[:, 1:, 0], np.broadcast_to(after[0], (c, 1, 3))], 1)
     closed = np.concatenate([atoms, oxygens(atoms, following)[:, :, None]], 2)
     return closed.astype(np.float32), error
+
+
+def strained(atoms: npt.NDArray[np.floating], gap: Gap) -> npt.NDArray[np.bool_]:
+    """Return which closed conformations (c,) have twisted peptides or bent angles.
+
+    ``atoms`` is (c, n, a, 3), N, CA, C, ... in Å.  Ends that are too near or too far from each
+    other can be joined by such chains only; nor is a peptide cis unless it leads to a proline.
+    """
+    c = len(atoms)
+    ends = np.broadcast_to(gap.anchors[:, None, :3].astype(np.float64), (2, c, 3, 3))
+    chain = np.concatenate([ends[:1], atoms[:, :, :3].swapaxes(0, 1), ends[1:]])
+    ca, carbon = chain[:-1, :, 1], chain[:-1, :, 2]
+    nitrogen, following = chain[1:, :, 0], chain[1:, :, 1]
+    omega = np.abs(_torsion(ca, carbon, nitrogen, following))
+    cis = (omega < math.pi / 2) & _before_proline(gap)[:, None]
+    twisted = np.where(cis, omega, math.pi - omega) > _TWISTED
+    bent = np.zeros_like(twisted)
+    for usual, parts in zip(
+        _ANGLES[:2], ((ca, carbon, nitrogen), (carbon, nitrogen, following)), strict=True
+    ):
+        a, b, d = parts
+        cosine = (_unit(a - b) * _unit(d - b)).sum(-1).clip(-1, 1)
+        bent |= np.abs(np.arccos(cosine) - usual) > _BENT
+    found: npt.NDArray[np.bool_] = (twisted | bent).any(0)
+    return found
 
 
 def _chain(drawn: Array, gap: Gap) -> _Chain:

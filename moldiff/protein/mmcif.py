@@ -14,7 +14,7 @@ from moldiff.protein.elements import NUMBERS, guess_element
 from moldiff.protein.records import Missing, Records
 from moldiff.protein.residues import AMINO_ACIDS, NUCLEOTIDES
 
-__all__ = ["parse_mmcif"]
+__all__ = ["parse_mmcif", "read_tables"]
 
 _UNSET = (".", "?")
 _UNOBSERVED = "_pdbx_unobs_or_zero_occ_residues."
@@ -26,7 +26,7 @@ def parse_mmcif(content: bytes, where: str) -> tuple[Records, tuple[Missing, ...
     Returns the atoms of all models, the unobserved residues, and what was odd.  Raises
     InputError, naming ``where``, if the file cannot be taken apart.
     """
-    tables, notes = _tables(content.decode("utf-8", "replace"), where)
+    tables, notes = read_tables(content.decode("utf-8", "replace"), where)
     site = {
         key.removeprefix("_atom_site."): values
         for key, values in tables.items()
@@ -50,8 +50,8 @@ def parse_mmcif(content: bytes, where: str) -> tuple[Records, tuple[Missing, ...
     return records.take(good), _missing(tables), notes
 
 
-def _tables(text: str, where: str) -> tuple[dict[str, Sequence[str]], list[str]]:
-    """All items of the file; a file cut off inside a line is read up to that line."""
+def read_tables(text: str, where: str) -> tuple[dict[str, Sequence[str]], list[str]]:
+    """Return all items of a file, and notes; one cut off inside a line is read up to that line."""
     from Bio.PDB.MMCIF2Dict import MMCIF2Dict  # brings all of Bio.PDB: only when needed
 
     problem: Exception | None = None

@@ -1,0 +1,115 @@
+"""Side chains for a backbone: of their usual conformations those that fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from moldiff.protein.backbone import frames_of
+from moldiff.protein.contacts import Solid, radii
+from moldiff.protein.elements import NUMBERS
+from moldiff.protein.rotamers import region, rotamers, torsion
+
+__all__ = ["beta_carbons", "packed"]
+
+Array = npt.NDArray[np.float64]
+
+_SWEEPS = 4
+_CLASH = 4.0  # per Å of overlap: in units in which a rotamer costs -log of its share
+_RARE = 1e-3  # smallest share
+_REACH = 12.0  # Å from C-alpha that side chains have contacts in
+
+
+def beta_carbons(backbone: Array, names: Sequence[str]) -> tuple[Array, npt.NDArray[np.intp]]:
+    """Return C-beta (..., k, 3) of the residues that have it, and which (k,) these are.
+
+    ``backbone`` is (..., n, 4, 3) in Å, ``names`` the n three-letter names.
+    """
+    which = np.array([k for k, name in enumerate(names) if name != "GLY"], dtype=np.intp)
+    local = np.array([rotamers(names[k]).positions[0, 0] for k in which]).reshape(-1, 3)
+    own = backbone[..., which, :, :]
+    turned = frames_of(own.astype(np.float32)) @ local[..., None]
+    return own[..., 1, :] + turned[..., 0], which
+
+
+def packed(
+    backbone: Array, anchors: Array, names: Sequence[str], surroundings: Solid
+) -> list[dict[str, Array]]:
+    """Return the side-chain atoms of residues, by name, (3,) in Å each.
+
+    Each residue in turn takes the rotamer that costs least, given the others: minus the logarithm
+    of its share, and overlaps with all atoms.
+
+    Parameters
+    ----------
+    backbone:
+        (n, 4, 3) N, CA, C and O, in Å.
+    anchors:
+        (2, 4, 3) the residues before and after.
+    names:
+        Three-letter names.
+    surroundings:
+        All other atoms there are, the anchors too.
+    """
+    n = len(names)
+    around = surroundings.near(backbone[:, 1], _REACH)
+    frames = frames_of(backbone.astype(np.float32))
+    sets = [rotamers(name) for name in names]
+    places = [
+        backbone[k, 1] + one.positions @ frames[k].T for k, one in enumerate(sets)
+    ]  # (r, k, 3) each
+    sizes = [radii(np.array([NUMBERS[atom[0]] for atom in one.names], int)) for one in sets]
+    regions = _regions(backbone, anchors)
+    costs = []
+    for k, one in enumerate(sets):
+        if not one.names:
+            costs.append(np.zeros(1))
+            continue
+        fixed = _without_own(around, backbone, k)
+        own = -np.log(one.shares[regions[k]].clip(_RARE))
+        costs.append(own + _CLASH * fixed.overlaps(places[k], sizes[k]).sum((1, 2)))
+    chosen = [int(cost.argmin()) for cost in costs]
+    for _ in range(_SWEEPS):
+        before = list(chosen)
+        for k in range(n):
+            if len(costs[k]) == 1:
+                continue
+            others = [i for i in range(n) if i != k and sets[i].names]
+            if not others:
+                continue
+            solid = Solid(
+                np.concatenate([places[i][chosen[i]] for i in others]),
+                np.concatenate([sizes[i] for i in others]),
+            )
+            cost = costs[k] + _CLASH * solid.overlaps(places[k], sizes[k]).sum((1, 2))
+            chosen[k] = int(cost.argmin())
+        if chosen == before:
+            break
+    return [dict(zip(one.names, places[k][chosen[k]], strict=True)) for k, one in enumerate(sets)]
+
+
+def _without_own(around: Solid, backbone: Array, k: int) -> Solid:
+    """The surroundings and the backbone of all residues but the own one and what is bonded to it.
+
+    C-beta is bonded to C-alpha, and has all N, C and O of the residue near.
+    """
+    others = np.delete(np.arange(len(backbone)), k)
+    atoms = backbone[others].reshape(-1, 3)
+    size = np.tile(radii(np.array([7, 6, 6, 8])), len(others))
+    # The peptide bonds on both sides: C of the residue before, N of the one after.
+    bonded = np.linalg.norm(atoms[:, None] - backbone[k, [0, 2]], axis=-1).min(1) < 1.6
+    whole = around.joined(atoms[~bonded], size[~bonded])
+    near = np.linalg.norm(whole.positions[:, None] - backbone[k, [0, 2]], axis=-1).min(1) < 1.6
+    return Solid(whole.positions[~near], whole.radii[~near])
+
+
+def _regions(backbone: Array, anchors: Array) -> list[int]:
+    chain = np.concatenate([anchors[:1], backbone, anchors[1:]])
+    found = []
+    for before, own, after in zip(chain, chain[1:], chain[2:], strict=False):
+        phi = np.degrees(torsion(before[2], own[0], own[1], own[2]))
+        psi = np.degrees(torsion(own[0], own[1], own[2], after[0]))
+        found.append(region(float(phi), float(psi)))
+    return found
