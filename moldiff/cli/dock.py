@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from moldiff.cli.failure import Interrupted
+from moldiff.cli.docked import dock_many, dock_one
 from moldiff.cli.options import Precision, Precisions
-from moldiff.cli.output import (
-    bar,
-    check_apart,
-    check_output,
-    check_threads,
-    counted,
-    remark,
-    table,
-)
-from moldiff.cli.progress import stages
+from moldiff.cli.output import check_apart, check_output, check_threads, remark
 from moldiff.cli.startup import load_torch
 from moldiff.docking.settings import Settings
 from moldiff.errors import InputError
-
-if TYPE_CHECKING:
-    from moldiff.docking.library.screening import LibraryRun
-    from moldiff.docking.result import DockingResult
-    from moldiff.docking.site import Site
 
 EXAMPLES = (
     "moldiff dock --receptor 1abc.pdb --ligand ligand.sdf --pocket-ligand crystal.sdf",
@@ -90,6 +75,14 @@ def command(
     keep: Annotated[
         str | None,
         typer.Option(metavar="HOH,A:401", help="Keep these: waters, what stands in the pocket."),
+    ] = None,
+    complete: Annotated[
+        bool,
+        typer.Option("--complete", help="Build residues that are missing near the box first."),
+    ] = False,
+    sequence: Annotated[
+        Path | None,
+        typer.Option(metavar="FASTA", help="For --complete, where the file has no sequences."),
     ] = None,
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Ranked poses (.sdf); a report goes beside it.")
@@ -160,7 +153,9 @@ def command(
     A library may be interrupted, even killed: the same command goes on where it was.
     """
     marker = None if pocket_ligand is None else Path(pocket_ligand)
-    _check(receptor, ligand, ligands, output, [marker, reference])
+    if sequence is not None and not complete:
+        raise InputError("--sequence is for --complete.", fix="Give both, or neither.")
+    _check(receptor, ligand, ligands, output, [marker, reference, sequence])
     check_threads(threads)
     load_torch()
     from moldiff.cpu import using_threads
@@ -186,19 +181,27 @@ def command(
     known = None if reference is None else docking.read_reference(reference)
     one = None if ligand is None else docking.read_ligand(ligand)
     with using_threads(threads):
-        site = docking.site(receptor, where, exclude=_words(exclude), keep=_words(keep))
+        site = docking.site(
+            receptor,
+            where,
+            exclude=_words(exclude),
+            keep=_words(keep),
+            complete=complete,
+            sequence=sequence,
+            seed=seed,
+        )
         for note in site.notes:
             remark(f"Note: {note}")
         page = output.with_suffix(".html") if html else None
         if one is not None:
-            _one(site, one, settings, output, page, known, isomers=enumerate_stereo)
+            dock_one(site, one, settings, output, page, known, isomers=enumerate_stereo)
         else:
             from moldiff.docking.library.screening import LibraryRun
 
             assert ligands is not None
             again = {"restart": restart, "isomers": enumerate_stereo}
             with LibraryRun.open(site, ligands, settings, output, **again) as run:
-                _many(run, jobs, threads, page, known)
+                dock_many(run, jobs, threads, page, known)
 
 
 def _words(text: str | None) -> list[str]:
@@ -224,97 +227,3 @@ def _check(
     read += [Path(ligand)] if ligand is not None else []
     for suffix in _BESIDE:
         check_apart("--output", output.with_suffix(suffix), read)
-
-
-def _one(
-    site: Site,
-    one: Any,
-    settings: Settings,
-    output: Path,
-    page: Path | None,
-    known: Any,
-    *,
-    isomers: bool,
-) -> None:
-    """Dock one ligand and say what came of it."""
-    from moldiff.docking import api as docking
-
-    try:
-        with bar() as shown:
-            line = shown.add_task("preparing", total=1.0)
-
-            def progress(stage: str, done: float) -> None:
-                shown.update(line, description=stage, completed=done)
-
-            run = site.dock_isomers if isomers else site.dock
-            result = run(one, settings, progress=progress)
-    except KeyboardInterrupt:
-        raise Interrupted("Interrupted: nothing was written.") from None
-    files = docking.write_result(result, output)
-    if page is not None:
-        docking.write_page(page, site, output, known, title=result.name)
-        files.append(page)
-    for note in (note for note in result.notes if note not in site.notes):  # those were told
-        remark(f"Note: {note}")
-    _table_of(result, known)
-    precision = result.provenance.get("precision")
-    table(
-        [
-            ("proposals", result.proposals),
-            *([("precision", precision)] if precision else []),
-            ("CPU-seconds", _seconds(result.seconds)),
-            ("files", ", ".join(str(path) for path in files)),
-        ]
-    )
-
-
-def _table_of(result: DockingResult, known: Any) -> None:
-    """Print the poses; with a known pose the RMSD to it stands in place of that to the first."""
-    from moldiff.docking import api as docking
-
-    header = ["rank", "kcal/mol", "confidence", "Å from first", "checks"]
-    rows = [list(row) for row in result.table()]
-    if known is not None:
-        header.insert(4, "Å from reference")
-        for row, pose in zip(rows, result.poses, strict=True):
-            row.insert(4, docking.distance_text(pose.mol, known))
-    if result.best.required:
-        header.append("required")
-        for row, pose in zip(rows, result.poses, strict=True):
-            row.append(pose.required)
-    table(rows, header=header, title=f"{counted(len(rows), 'pose')} of {result.name}")
-
-
-def _seconds(seconds: Any) -> str:
-    told = [f"{stage} {value:.1f}" for stage, value in seconds.items() if value >= 0.05]
-    return f"{sum(seconds.values()):.1f} ({', '.join(told)})"
-
-
-def _many(run: LibraryRun, jobs: int, threads: int, page: Path | None, known: Any) -> None:
-    """Dock a library and say what came of it; Ctrl-C keeps what is done."""
-    start, stopped = time.perf_counter(), False
-    if run.resumed:
-        remark(f"Going on: {run.resumed} of {counted(run.total, 'row')} were done before.")
-    with stages() as show:
-        try:
-            run.work(jobs, threads, lambda row: show("docking", run.done, run.total))
-        except KeyboardInterrupt:
-            stopped = True
-    files = run.write(page, known)
-    if stopped:
-        raise Interrupted(
-            f"Interrupted: {run.done} of {counted(run.total, 'row')} are done and safe in "
-            f"{run.manifest.path}. The same command goes on."
-        )
-    table(
-        [
-            *run.summary(),
-            ("seconds", f"{time.perf_counter() - start:.1f}"),
-            ("files", ", ".join(str(path) for path in files)),
-        ]
-    )
-    if not any(row.energy is not None for row in run.manifest.rows.values()):
-        raise InputError(
-            f"None of the {counted(run.total, 'row')} of {run.path} could be docked.",
-            fix=f"The reasons are in {files[0]}.",
-        )

@@ -18,7 +18,7 @@ from moldiff.errors import InputError
 from moldiff.protein.absent import Absent, Gaps, Refused, absent_residues
 from moldiff.protein.conformation import listed
 from moldiff.protein.contacts import Solid, radii
-from moldiff.protein.read import Contents, read_contents
+from moldiff.protein.read import Contents, contents_of
 from moldiff.protein.rebuilt import chosen_residues
 from moldiff.protein.records import read_bytes, sniff
 from moldiff.protein.sequence import ChainSequence, fasta_sequences, file_sequences
@@ -54,7 +54,6 @@ def complete(
     seed: int = 0,
     model: str | Path = DEFAULT_MODEL,
     near: Box | None = None,
-    leave: Sequence[int] = (),
     threads: int = 1,
     progress: Progress | None = None,
 ) -> Completion:
@@ -80,8 +79,6 @@ def complete(
         A bundled model by its name, or a file.
     near:
         A box: only gaps near it are built, all others left as they are.
-    leave:
-        Residues of the structure to take no notice of: a ligand that will be moved.
     threads:
         Threads of one operation, for the time of the call.
     progress:
@@ -104,7 +101,7 @@ def complete(
     path = Path(receptor)
     content = read_bytes(path)
     kind = sniff(content, path)
-    contents = read_contents(path)
+    contents = contents_of(content, path)
     structure = contents.structure
     backbone = trace(structure)
     if not backbone.fragments:
@@ -128,9 +125,7 @@ def complete(
         loaded = models.load(model, domain="backbones")
         provenance["model"] = loaded.digest
         with using_threads(threads):
-            done = _build(
-                loaded, structure, backbone, gaps, possible, leave, ensemble, seed, progress
-            )
+            done = _build(loaded, structure, backbone, gaps, possible, ensemble, seed, progress)
         built += [one for one in done if isinstance(one, Built)]
         refused += [
             Refused(str(absent), len(absent), one)
@@ -187,13 +182,12 @@ def _build(
     backbone: Trace,
     gaps: Gaps,
     possible: Sequence[Absent],
-    leave: Sequence[int],
     count: int,
     seed: int,
     progress: Progress | None,
 ) -> list[Built | str]:
     """Build gaps in turn; those that are built are in the way of the others."""
-    stays = ~structure.of_kind("water") & ~np.isin(structure.residue, list(leave))
+    stays = ~structure.of_kind("water")
     positions, size = structure.positions.astype(np.float64), radii(structure.numbers)
     done: list[Built | str] = []
     for k, absent in enumerate(possible):

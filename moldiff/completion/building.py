@@ -61,6 +61,12 @@ class Built:
     seconds: float
 
     @property
+    def typical_spread(self) -> str:
+        """The root mean square of the spreads in Å, as text; a dash if they are not known."""
+        value = float(np.sqrt(np.square(self.spread).mean()))
+        return "–" if np.isnan(value) else f"{value:.2f}"
+
+    @property
     def atoms(self) -> tuple[Array, Array]:
         """Positions (k, 3) and radii (k,) of all atoms, Å."""
         pairs = [(name, x) for residue in self.residues for name, x in residue.items()]

@@ -65,10 +65,8 @@ class Completion:
     def rows(self) -> Iterator[tuple[str, str, str, str]]:
         """Yield a row for each gap: where, residues, spread in Å, conformations or why not."""
         for one in self.built:
-            spread = math.sqrt(float(np.mean(np.square(one.spread))))
-            told = "–" if math.isnan(spread) else f"{spread:.2f}"
             count = f"{len(one.ensemble)} of {one.drawn}"
-            yield str(one.absent), one.absent.letters, told, count
+            yield str(one.absent), one.absent.letters, one.typical_spread, count
         for refused in self.refused:
             count = "–" if refused.residues is None else str(refused.residues)
             yield refused.where, count, "–", f"not built: {refused.reason}"
@@ -147,7 +145,7 @@ class Completion:
                 "sequence": one.absent.letters,
                 "conformations": len(one.ensemble),
                 "drawn": one.drawn,
-                "spread": _number(float(np.sqrt(np.mean(np.square(one.spread))))),
+                "spread": _number(float(np.sqrt(np.square(one.spread).mean()))),
                 "seconds": round(one.seconds, 2),
                 "each": [
                     {

@@ -39,6 +39,8 @@ def dock(
     size: float | Sequence[float] | None = None,
     exclude: Sequence[str] = (),
     keep: Sequence[str] = (),
+    complete: bool = False,
+    sequence: str | Path | None = None,
     enumerate_stereo: bool = False,
     threads: int = 1,
     progress: Progress | None = None,
@@ -58,6 +60,8 @@ def dock(
         Groups to leave out of the receptor, such as ``"LIG"`` or ``"A:401"``.
     keep:
         Groups to keep: waters (``"HOH"``), additives, what stands in the pocket.
+    complete, sequence:
+        Build residues that are missing near the box, see `moldiff.complete`; notes say which.
     enumerate_stereo:
         Dock each isomer that the ligand leaves open; every pose says which it is.
     threads:
@@ -78,7 +82,15 @@ def dock(
     where = Where(pocket_ligand, center, residues, autobox, size)
     molecule = read_ligand(ligand) if isinstance(ligand, str | Path) else (ligand, "ligand")
     with using_threads(threads):
-        place = site(receptor, where, exclude=exclude, keep=keep)
+        place = site(
+            receptor,
+            where,
+            exclude=exclude,
+            keep=keep,
+            complete=complete,
+            sequence=sequence,
+            seed=chosen.seed,
+        )
         run = place.dock_isomers if enumerate_stereo else place.dock
         return run(molecule, chosen, progress=progress)
 
@@ -125,4 +137,5 @@ def write_page(
         title=f"{title} in {place.path.name}",
         reference=known,
         notes=[*notes, *place.notes],
+        built=place.built,
     )

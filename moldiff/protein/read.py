@@ -26,7 +26,7 @@ from moldiff.protein.survey import survey
 _BONDED = 1.35  # Å, of a hydrogen; S-H is the longest
 _HALOGENS, _HALIDES = (9, 17, 35, 53), ("F", "CL", "BR", "I", "IOD", "CLA", "IM")
 
-__all__ = ["Contents", "read_contents", "read_structure"]
+__all__ = ["Contents", "contents_of", "read_contents", "read_structure"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,8 +130,11 @@ def read_structure(
 
 def read_contents(path: str | Path, *, model: int = 1) -> Contents:
     """Read all that a structure file holds of one model; see `read_structure`."""
-    path = Path(path)
-    content = read_bytes(path)
+    return contents_of(read_bytes(Path(path)), Path(path), model=model)
+
+
+def contents_of(content: bytes, path: Path, *, model: int = 1) -> Contents:
+    """Return what the content of a structure file holds; ``path`` is for messages."""
     if sniff(content, path) == "cif":
         records, missing, notes = parse_mmcif(content, str(path))
     else:

@@ -40,8 +40,7 @@ class Trace:
     @property
     def whole(self) -> npt.NDArray[np.bool_]:
         """(r,) which residues have all four atoms."""
-        whole: npt.NDArray[np.bool_] = np.isfinite(self.atoms).reshape(-1, 12).all(1)
-        return whole
+        return np.asarray(np.isfinite(self.atoms).all((1, 2)), dtype=bool)
 
 
 def trace(structure: Structure) -> Trace:
