@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from moldiff import models
 from moldiff.completion.building import Built, build
@@ -25,6 +27,7 @@ from moldiff.protein.sequence import ChainSequence, fasta_sequences, file_sequen
 from moldiff.protein.structure import Structure
 from moldiff.protein.trace import Trace, trace
 from moldiff.seeds import generator
+from moldiff.version import __version__
 
 if TYPE_CHECKING:
     from moldiff.model import Model
@@ -120,7 +123,7 @@ def complete(
         else:
             refused.append(Refused(str(absent), len(absent), reason))
     built: list[Built] = []
-    provenance: dict[str, object] = {"version": _version(), "seed": seed}
+    provenance: dict[str, object] = {"version": __version__, "seed": seed}
     if possible:
         loaded = models.load(model, domain="backbones")
         provenance["model"] = loaded.digest
@@ -147,12 +150,6 @@ def complete(
     )
 
 
-def _version() -> str:
-    from moldiff.version import __version__
-
-    return __version__
-
-
 def _gaps(
     contents: Contents,
     backbone: Trace,
@@ -166,8 +163,6 @@ def _gaps(
 
 def _only_near(gaps: Gaps, backbone: Trace, box: Box) -> Gaps:
     """The gaps with an end near a box; what is refused elsewhere is none of its business."""
-    from dataclasses import replace
-
     near = [
         one
         for one in gaps.absent
@@ -190,6 +185,11 @@ def _build(
     stays = ~structure.of_kind("water")
     positions, size = structure.positions.astype(np.float64), radii(structure.numbers)
     done: list[Built | str] = []
+
+    def named(x: npt.NDArray[np.float64]) -> str:
+        nearest = int(np.linalg.norm(positions - x, axis=1).argmin())
+        return str(structure.residues[structure.residue[nearest]])
+
     for k, absent in enumerate(possible):
         if progress is not None:
             progress(k, len(possible))
@@ -200,7 +200,7 @@ def _build(
                 solid = solid.joined(*one.atoms)
         gap = gap_of(structure, backbone, gaps, absent)
         rng = generator(seed, absent.before)
-        done.append(build(model, absent, gap, solid, count=count, rng=rng))
+        done.append(build(model, absent, gap, solid, count=count, rng=rng, named=named))
     if progress is not None:
         progress(len(possible), len(possible))
     return done

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,6 +86,7 @@ def build(
     *,
     count: int,
     rng: torch.Generator,
+    named: Callable[[Array], str],
 ) -> Built | str:
     """Build missing residues, or say why that fails.
 
@@ -101,24 +103,27 @@ def build(
         Conformations of the ensemble.
     rng:
         Source of randomness.
+    named:
+        Says to whom an atom at a position (3,) in Å belongs.
     """
     begin = time.process_time()
     names = tuple(_SYNONYMS.get(standard_name(name), standard_name(name)) for name in absent.names)
     obstacles = Obstacles(gap, names, surroundings)
     pool = np.zeros((0, len(gap), 4, 3), np.float32)
-    drawn = closed = 0
+    drawn, clashing = 0, pool
     for _ in range(_ROUNDS):
         found = sample_gap(model, gap, count, rng=rng)
         usable = found.atoms[found.closed]
         usable, free = obstacles.relieved(usable[~strained(usable, gap)])
-        drawn, closed = drawn + count, closed + len(usable)
+        drawn, clashing = drawn + count, np.concatenate([clashing, usable[~free]])
         pool = np.concatenate([pool, usable[free]])
         if len(pool) >= count:
             break
-    if not closed:
+    if not len(pool) and not len(clashing):
         return f"no unstrained chain of its length joins its ends ({drawn} conformations)"
     if not len(pool):
-        return f"all of {closed} conformations clash with atoms that are there"
+        blocking = named(obstacles.in_the_way(clashing))
+        return f"all of {len(clashing)} conformations clash, most with {blocking}"
     ensemble = _middle_first(pool)[:count]
     backbone = ensemble[0].astype(np.float64)
     sides = packed(backbone, gap.anchors.astype(np.float64), names, surroundings)

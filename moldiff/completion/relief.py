@@ -66,6 +66,18 @@ class Obstacles:
             found[busy[fine]] = moved[fine]
         return found, free
 
+    def in_the_way(self, conformations: npt.NDArray[np.float32]) -> Array:
+        """Return the position (3,) in Å of the atom that conformations overlap most."""
+        points = conformations.astype(np.float64).reshape(len(conformations), -1, 3)
+        around = self.atoms.near(points.reshape(-1, 3), _REACH)
+        residue = np.repeat(np.arange(len(self.names)), 4)
+        size = np.tile(radii(_BACKBONE), len(self.names))
+        overlap = around.overlaps(points, size).sum(0) * self._counted(around, residue)
+        if not overlap.any():
+            return points[0, 0]  # they are in their own way
+        worst: Array = around.positions[overlap.sum(0).argmax()]
+        return worst
+
     def _pushed(self, atoms: Array) -> tuple[Array, Array]:
         """How far residues (c, n, 3) should move, and the sum of all overlaps (c,), in Å."""
         n = len(self.names)

@@ -16,6 +16,9 @@ import numpy as np
 from moldiff.completion.building import Built
 from moldiff.errors import InputError
 from moldiff.protein.absent import Refused
+from moldiff.protein.columns import aligned
+from moldiff.protein.conformation import listed
+from moldiff.protein.read import contents_of
 from moldiff.protein.sequence import ChainSequence
 from moldiff.protein.splice import Insertion, NewResidue, spliced
 from moldiff.protein.structure import Structure
@@ -85,6 +88,7 @@ class Completion:
         content = self.content
         if kind != self.kind:
             content = _converted(content, self.kind, self.path)
+            self._check(content, kind)
             if kind == "pdb":
                 content = _seqres(self.sequences) + content
         told = ", ".join(str(one.absent) for one in self.built)
@@ -177,6 +181,17 @@ class Completion:
         }
         return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
 
+    def _check(self, content: bytes, kind: str) -> None:
+        """Raise ``InputError`` unless the other format has the same residues."""
+        there = set(self.structure.residues)
+        changed = there ^ set(contents_of(content, self.path).structure.residues)
+        if changed:
+            told = listed(sorted(map(str, changed)), 3)
+            raise InputError(
+                f"The format {kind} has no place for some residues of {self.path}: {told}.",
+                fix=f"Give --output the suffix .{self.kind}, as the structure has.",
+            )
+
     def _insertion(self, one: Built) -> Insertion:
         absent, x = one.absent, self.trace.atoms.astype(np.float64)
         new = [
@@ -209,6 +224,11 @@ def _converted(content: bytes, kind: str, path: Path) -> bytes:
     from Bio.PDB import MMCIFIO, PDBIO, MMCIFParser, PDBParser
     from Bio.PDB.PDBExceptions import PDBConstructionException, PDBIOException
 
+    if kind == "pdb":
+        content = b"\n".join(
+            aligned(line) if line.startswith((b"ATOM", b"HETATM")) else line
+            for line in content.splitlines()
+        )
     stream, out = io.StringIO(content.decode("utf-8", "replace")), io.StringIO()
     parser, writer = (PDBParser, MMCIFIO) if kind == "pdb" else (MMCIFParser, PDBIO)
     try:

@@ -36,7 +36,7 @@ function makeCompletionScene(host) {
     if (switches.ensemble && data.gaps[selected]) {
       drawn = data.gaps[selected].ensemble.slice(1).map((text) => {
         const model = viewer.addModel(text, "pdb");
-        model.setStyle({}, { stick: { radius: 0.05, colorfunc: (atom) => colourFor(data.gaps[selected].residues[atom.resi - 1].spread), opacity: 0.75 } });
+        model.setStyle({}, { stick: { radius: 0.09, colorfunc: (atom) => colourFor(data.gaps[selected].residues[atom.resi - 1].spread), opacity: 0.85 } });
         return model;
       });
     }
@@ -56,7 +56,7 @@ if (!scene) byId("stage-note").textContent = "This browser shows no 3D graphics 
 
 function fill() {
   const head = make("tr");
-  head.append(...["Gap", "Sequence", "Spread, Å", "Conformations"].map((text) => make("th", "", text)));
+  head.append(...["Gap", "Sequence", "Spread, Å", "Conformations"].map((text, k) => make("th", k > 1 ? "number" : "", text)));
   byId("poses").tHead.replaceChildren(head);
   const rows = data.gaps.map((gap, k) => {
     const row = make("tr");
