@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from moldiff.errors import InputError
+from moldiff.geometry.arrays import torsions
 from moldiff.protein import read_structure
-from moldiff.protein.rotamers import CHI, REGIONS, region, torsion
+from moldiff.protein.rotamers import CHI, REGIONS, region
 
 COVERED, MOST = 0.97, 27  # share of the residues that the rotamers kept have; rotamers at most
 BONDED = 1.6  # Å, a peptide bond
@@ -72,9 +73,9 @@ def collect(path: Path, found: dict) -> None:
         ends = (before["C"], own["N"]), (own["C"], after["N"])
         if any(np.linalg.norm(a - b) > BONDED for a, b in ends):
             continue
-        phi = np.degrees(torsion(before["C"], own["N"], own["CA"], own["C"]))
-        psi = np.degrees(torsion(own["N"], own["CA"], own["C"], after["N"]))
-        chi = [np.degrees(torsion(*(own[atom] for atom in quad))) for quad in CHI[name]]
+        phi = np.degrees(torsions(before["C"], own["N"], own["CA"], own["C"]))
+        psi = np.degrees(torsions(own["N"], own["CA"], own["C"], after["N"]))
+        chi = [np.degrees(torsions(*(own[atom] for atom in quad))) for quad in CHI[name]]
         bins = []
         for place in range(len(chi)):
             last = place == len(chi) - 1

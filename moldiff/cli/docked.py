@@ -14,6 +14,7 @@ from moldiff.errors import InputError
 if TYPE_CHECKING:
     from moldiff.docking.library.screening import LibraryRun
     from moldiff.docking.result import DockingResult
+    from moldiff.docking.settings import Settings
     from moldiff.docking.site import Site
 
 __all__ = ["dock_many", "dock_one"]

@@ -24,7 +24,7 @@ from moldiff.protein.read import Contents, contents_of
 from moldiff.protein.rebuilt import chosen_residues
 from moldiff.protein.records import read_bytes, sniff
 from moldiff.protein.sequence import ChainSequence, fasta_sequences, file_sequences
-from moldiff.protein.structure import Structure
+from moldiff.protein.structure import Residue, Structure
 from moldiff.protein.trace import Trace, trace
 from moldiff.seeds import generator
 from moldiff.version import __version__
@@ -220,6 +220,13 @@ def _waters(structure: Structure, built: Sequence[Built]) -> list[str]:
 
 def _told(structure: Structure, built: Sequence[Built]) -> list[str]:
     notes = []
+    tight = [
+        str(Residue(one.absent.chain, *one.absent.labels[k], one.names[k], "protein"))
+        for one in built
+        for k in one.tight
+    ]
+    if tight:
+        notes.append(f"side chains that overlap others, whatever their rotamer: {listed(tight)}")
     if built and len(structure.hydrogens):
         notes.append("built residues have no hydrogens; add them with the program that you use")
     if any("MSE" in one.absent.names for one in built):

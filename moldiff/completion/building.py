@@ -23,8 +23,10 @@ from moldiff.protein.residues import BACKBONE, standard_name
 
 __all__ = ["Built", "build"]
 
+_TIGHT = 0.5  # Å of overlap from which a side chain does not fit
 _ROUNDS = 4  # of draws at most, while conformations clash
 _SYNONYMS = {"MSE": "MET"}
+_ELEMENTS = {"C": 6, "N": 7, "O": 8, "S": 16}
 
 Array = npt.NDArray[np.float64]
 
@@ -47,6 +49,8 @@ class Built:
     spread:
         (n,) Å, root mean square fluctuation of each residue in the ensemble about its mean; NaN
         if there is one conformation only.
+    tight:
+        Which residues have side chains that overlap others, whatever their rotamer.
     drawn:
         How many conformations were drawn.
     seconds:
@@ -58,6 +62,7 @@ class Built:
     residues: list[dict[str, Array]]
     ensemble: npt.NDArray[np.float32]
     spread: Array
+    tight: tuple[int, ...]
     drawn: int
     seconds: float
 
@@ -75,9 +80,6 @@ class Built:
         return np.array([x for _, x in pairs]), radii(numbers)
 
 
-_ELEMENTS = {"C": 6, "N": 7, "O": 8, "S": 16}
-
-
 def build(
     model: Model,
     absent: Absent,
@@ -90,8 +92,8 @@ def build(
 ) -> Built | str:
     """Build missing residues, or say why that fails.
 
-    Conformations are drawn, again if fewer than ``count`` clash with nothing; of those that do
-    the one that is most like the others is built.
+    Conformations are drawn, again if fewer than ``count`` clash with nothing.  Of those that do
+    the one that is most like the others is built, or the first after it whose side chains fit.
 
     Parameters
     ----------
@@ -124,15 +126,31 @@ def build(
     if not len(pool):
         blocking = named(obstacles.in_the_way(clashing))
         return f"all of {len(clashing)} conformations clash, most with {blocking}"
-    ensemble = _middle_first(pool)[:count]
-    backbone = ensemble[0].astype(np.float64)
-    sides = packed(backbone, gap.anchors.astype(np.float64), names, surroundings)
+    ensemble, sides, tight = _with_side_chains(_middle_first(pool[:count]), obstacles)
     residues = [
         dict(zip(BACKBONE, own, strict=True)) | side
-        for own, side in zip(backbone, sides, strict=True)
+        for own, side in zip(ensemble[0].astype(np.float64), sides, strict=True)
     ]
     seconds = time.process_time() - begin
-    return Built(absent, names, residues, ensemble, _spread(ensemble), drawn, seconds)
+    return Built(absent, names, residues, ensemble, _spread(ensemble), tight, drawn, seconds)
+
+
+def _with_side_chains(
+    ensemble: npt.NDArray[np.float32], obstacles: Obstacles
+) -> tuple[npt.NDArray[np.float32], list[dict[str, Array]], tuple[int, ...]]:
+    """The ensemble, first the conformation whose side chains fit; these; residues they do not."""
+    anchors = obstacles.gap.anchors.astype(np.float64)
+    best: tuple[float, int, list[dict[str, Array]], Array] | None = None
+    for k, one in enumerate(ensemble):
+        sides, overlap = packed(one.astype(np.float64), anchors, obstacles.names, obstacles.atoms)
+        if best is None or overlap.sum() < best[0]:
+            best = (float(overlap.sum()), k, sides, overlap)
+        if overlap.max() < _TIGHT:
+            break
+    assert best is not None
+    _, k, sides, overlap = best
+    order = [k, *(i for i in range(len(ensemble)) if i != k)]
+    return ensemble[order], sides, tuple(np.flatnonzero(overlap >= _TIGHT).tolist())
 
 
 def _middle_first(ensemble: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

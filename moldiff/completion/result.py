@@ -158,9 +158,10 @@ class Completion:
                         "insertion": insertion,
                         "name": name,
                         "spread": _number(float(spread)),
+                        "fits": k not in one.tight,
                     }
-                    for (number, insertion), name, spread in zip(
-                        one.absent.labels, one.names, one.spread, strict=True
+                    for k, ((number, insertion), name, spread) in enumerate(
+                        zip(one.absent.labels, one.names, one.spread, strict=True)
                     )
                 ],
             }

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from moldiff.geometry.arrays import torsions
 from moldiff.protein.backbone import frames_of
 from moldiff.protein.contacts import Solid, radii
 from moldiff.protein.elements import NUMBERS
-from moldiff.protein.rotamers import region, rotamers, torsion
+from moldiff.protein.rotamers import region, rotamers
 
 __all__ = ["beta_carbons", "packed"]
 
@@ -36,11 +37,10 @@ def beta_carbons(backbone: Array, names: Sequence[str]) -> tuple[Array, npt.NDAr
 
 def packed(
     backbone: Array, anchors: Array, names: Sequence[str], surroundings: Solid
-) -> list[dict[str, Array]]:
-    """Return the side-chain atoms of residues, by name, (3,) in Å each.
+) -> tuple[list[dict[str, Array]], Array]:
+    """Choose side chains: in turn each takes the rotamer that costs least, given the others.
 
-    Each residue in turn takes the rotamer that costs least, given the others: minus the logarithm
-    of its share, and overlaps with all atoms.
+    It costs minus the logarithm of its share, and overlaps with all atoms.
 
     Parameters
     ----------
@@ -52,42 +52,47 @@ def packed(
         Three-letter names.
     surroundings:
         All other atoms there are, the anchors too.
+
+    Returns
+    -------
+    atoms, overlap:
+        The side-chain atoms of each residue by name, (3,) in Å; by how much they still overlap
+        others, (n,) in Å.
     """
-    n = len(names)
     around = surroundings.near(backbone[:, 1], _REACH)
     frames = frames_of(backbone.astype(np.float32))
     sets = [rotamers(name) for name in names]
-    places = [
-        backbone[k, 1] + one.positions @ frames[k].T for k, one in enumerate(sets)
-    ]  # (r, k, 3) each
+    places = [backbone[k, 1] + one.positions @ frames[k].T for k, one in enumerate(sets)]
     sizes = [radii(np.array([NUMBERS[atom[0]] for atom in one.names], int)) for one in sets]
-    regions = _regions(backbone, anchors)
-    costs = []
-    for k, one in enumerate(sets):
-        if not one.names:
-            costs.append(np.zeros(1))
-            continue
-        fixed = _without_own(around, backbone, k)
-        own = -np.log(one.shares[regions[k]].clip(_RARE))
-        costs.append(own + _CLASH * fixed.overlaps(places[k], sizes[k]).sum((1, 2)))
+    fixed = [
+        _without_own(around, backbone, k).overlaps(places[k], sizes[k]).sum((1, 2))
+        for k in range(len(sets))
+    ]
+    costs = [
+        -np.log(one.shares[region].clip(_RARE)) + _CLASH * overlap
+        for one, region, overlap in zip(sets, _regions(backbone, anchors), fixed, strict=True)
+    ]
     chosen = [int(cost.argmin()) for cost in costs]
+
+    def among(k: int) -> Array:
+        """By how much each rotamer of a residue overlaps the side chains of the others."""
+        others = [i for i in range(len(sets)) if i != k]
+        solid = Solid(
+            np.concatenate([places[i][chosen[i]] for i in others] or [np.zeros((0, 3))]),
+            np.concatenate([sizes[i] for i in others] or [np.zeros(0)]),
+        )
+        summed: Array = solid.overlaps(places[k], sizes[k]).sum((1, 2))
+        return summed
+
     for _ in range(_SWEEPS):
         before = list(chosen)
-        for k in range(n):
-            if len(costs[k]) == 1:
-                continue
-            others = [i for i in range(n) if i != k and sets[i].names]
-            if not others:
-                continue
-            solid = Solid(
-                np.concatenate([places[i][chosen[i]] for i in others]),
-                np.concatenate([sizes[i] for i in others]),
-            )
-            cost = costs[k] + _CLASH * solid.overlaps(places[k], sizes[k]).sum((1, 2))
-            chosen[k] = int(cost.argmin())
+        for k, cost in enumerate(costs):
+            chosen[k] = int((cost + _CLASH * among(k)).argmin())
         if chosen == before:
             break
-    return [dict(zip(one.names, places[k][chosen[k]], strict=True)) for k, one in enumerate(sets)]
+    overlap = np.array([fixed[k][one] + among(k)[one] for k, one in enumerate(chosen)])
+    atoms = [dict(zip(one.names, places[k][chosen[k]], strict=True)) for k, one in enumerate(sets)]
+    return atoms, overlap
 
 
 def _without_own(around: Solid, backbone: Array, k: int) -> Solid:
@@ -109,7 +114,7 @@ def _regions(backbone: Array, anchors: Array) -> list[int]:
     chain = np.concatenate([anchors[:1], backbone, anchors[1:]])
     found = []
     for before, own, after in zip(chain, chain[1:], chain[2:], strict=False):
-        phi = np.degrees(torsion(before[2], own[0], own[1], own[2]))
-        psi = np.degrees(torsion(own[0], own[1], own[2], after[0]))
+        phi = np.degrees(torsions(before[2], own[0], own[1], own[2]))
+        psi = np.degrees(torsions(own[0], own[1], own[2], after[0]))
         found.append(region(float(phi), float(psi)))
     return found

@@ -13,11 +13,11 @@ from moldiff.protein.elements import NUMBERS, guess_element
 from moldiff.protein.records import Missing, Records
 from moldiff.protein.residues import AMINO_ACIDS, NUCLEOTIDES
 
-__all__ = ["parse_pdb"]
+__all__ = ["MISSING", "parse_pdb"]
 
 _WIDTH = 80
 _FEW, _SHARE = 5, 0.05  # damaged lines: so many, and such a share of all, are too many to go on
-_MISSING = re.compile(
+MISSING = re.compile(
     rb"^REMARK 465 +(?:\d+ +)?([A-Z0-9]{1,3}) (.) +(-?\d+)([A-Za-z]?)\s*$", re.MULTILINE
 )
 
@@ -218,7 +218,7 @@ def _elements(
 def _missing(content: bytes) -> tuple[Missing, ...]:
     """The residues of REMARK 465."""
     end = re.search(rb"^(ATOM|HETATM)", content, re.M)
-    found = _MISSING.findall(content[: end.start() if end else None].replace(b"\r", b""))
+    found = MISSING.findall(content[: end.start() if end else None].replace(b"\r", b""))
     return tuple(
         Missing(chain.decode("latin-1").strip(), int(number), insertion.decode(), name.decode())
         for name, chain, number, insertion in dict.fromkeys(found)

@@ -17,6 +17,7 @@ from importlib.resources import files
 import numpy as np
 import numpy.typing as npt
 
+from moldiff.geometry.arrays import torsions
 from moldiff.protein.backbone import LETTERS, frames_of
 from moldiff.protein.residues import TEMPLATES
 
@@ -127,7 +128,7 @@ def _turned(name: str, atoms: dict[str, Array], chi: list[float]) -> dict[str, A
     for quad, angle in zip(CHI[name], chi, strict=True):
         a, b, c, d = (atoms[atom] for atom in quad)
         axis = (c - b) / np.linalg.norm(c - b)
-        turn = _rotation(axis, math.radians(angle) - torsion(a, b, c, d))
+        turn = _rotation(axis, math.radians(angle) - float(torsions(a, b, c, d)))
         for atom in _beyond(atoms, quad[1], quad[2]):
             atoms[atom] = c + turn @ (atoms[atom] - c)
     return atoms
@@ -150,10 +151,3 @@ def _rotation(axis: Array, angle: float) -> Array:
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     turn: Array = np.eye(3) + math.sin(angle) * cross + (1 - math.cos(angle)) * cross @ cross
     return turn
-
-
-def torsion(a: Array, b: Array, c: Array, d: Array) -> float:
-    """Return the torsion of four points, radians."""
-    u, v, w = b - a, c - b, d - c
-    n, m = np.cross(u, v), np.cross(v, w)
-    return math.atan2(float(np.linalg.norm(v) * u @ m), float(n @ m))

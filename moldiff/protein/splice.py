@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from moldiff.errors import InputError
 from moldiff.protein.columns import aligned
+from moldiff.protein.pdb import MISSING
 
 __all__ = ["Insertion", "NewResidue", "spliced"]
 
@@ -23,7 +24,6 @@ Array = npt.NDArray[np.float64]
 
 _SAME = 2e-3  # Å
 _FOLLOWING = ("ATOM", "HETATM", "ANISOU", "SIGATM", "SIGUIJ")
-_MISSING = re.compile(r"REMARK 465 +(?:\d+ +)?[A-Z0-9]{1,3} (.) +(-?\d+)([A-Za-z]?)\s*$")
 _TOKEN = re.compile(r"'(?:[^'\n]|'(?=\S))*'(?=\s|$)|\"(?:[^\"\n]|\"(?=\S))*\"(?=\s|$)|\S+")
 
 
@@ -161,8 +161,11 @@ class _Pdb:
         """Yield the lines that state that residues are missing."""
         there = {(one.chain, r.number, r.insertion) for one in insertions for r in one.residues}
         for k, line in enumerate(self.lines[: self.begin]):
-            match = _MISSING.match(line)
-            if match and (match[1].strip(), int(match[2]), match[3]) in there:
+            match = MISSING.match(line.encode("latin-1"))
+            if match is None:
+                continue
+            _, chain, number, code = (part.decode("latin-1") for part in match.groups())
+            if (chain.strip(), int(number), code) in there:
                 yield k
 
     def remark(self, text: str) -> str:
@@ -173,15 +176,14 @@ class _Pdb:
         like = _fields(self.lines[line].lstrip(" \t"))
         wide = len(one.chain) == 2 and like[21:23] == one.chain
         for residue in one.residues:
-            number = f"{residue.number:3d}" if wide else f"{residue.number:4d}"
-            if len(number) > (3 if wide else 4):
-                number = number[-4:]
+            # A number of five digits takes the column of the insertion code, as files have it.
+            number = f"{residue.number:{3 if wide else 4}d}{residue.insertion}"
             for name, x in residue.atoms.items():
                 self.serial += 1
                 place = "".join(f"{value:8.3f}" for value in x)
                 yield (
                     f"ATOM  {self.serial % 100_000:5d}  {name:<3} {residue.name:>3}"
-                    f"{like[20:23] if wide else like[20:22]}{number}{residue.insertion or ' '}   "
+                    f"{like[20:23] if wide else like[20:22]}{number:{4 if wide else 5}}   "
                     f"{place}{1:6.2f}{min(residue.b, 999.99):6.2f}{like[66:76]:10}"
                     f"{name[0]:>2}\n"
                 )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from moldiff.geometry.arrays import torsions
 from moldiff.protein.backbone import IDEAL, frames_of
 from moldiff.protein.contacts import Solid, radii
 from moldiff.protein.packing import beta_carbons, packed
 from moldiff.protein.residues import TEMPLATES
-from moldiff.protein.rotamers import CHI, rotamers, torsion
+from moldiff.protein.rotamers import CHI, rotamers
 from tests.backbones import backbone
 
 NOTHING = Solid(np.zeros((0, 3)), np.zeros(0))
@@ -46,7 +47,7 @@ def test_torsions_are_those_of_the_table() -> None:
     chi1 = []
     for one in found.positions:
         atoms = own | dict(zip(found.names, one, strict=True))
-        chi1.append(np.degrees(torsion(*(atoms[atom] for atom in CHI["LEU"][0]))))
+        chi1.append(np.degrees(torsions(*(atoms[atom] for atom in CHI["LEU"][0]))))
     assert min(abs(value + 65) for value in chi1) < 8  # gauche minus leads in leucine
 
 
@@ -54,9 +55,10 @@ def test_side_chains_make_way() -> None:
     chain = backbone(9, seed=2).atoms.astype(float)
     own, anchors = chain[1:-1], chain[[0, -1]]
     names = ["SER"] * len(own)
-    free = packed(own, anchors, names, NOTHING)
+    free, overlap = packed(own, anchors, names, NOTHING)
+    assert overlap.shape == (len(own),)
     obstacle = Solid(free[3]["OG"][None], radii(np.array([6])))
-    made_way = packed(own, anchors, names, obstacle)
+    made_way, _ = packed(own, anchors, names, obstacle)
     assert np.linalg.norm(made_way[3]["OG"] - free[3]["OG"]) > 1.5
     np.testing.assert_allclose(made_way[3]["CB"], free[3]["CB"])
 
