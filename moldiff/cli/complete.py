@@ -50,7 +50,7 @@ def command(
         list[str] | None,
         typer.Option(
             metavar="A:45-56",
-            help="Build these residues anew, which are there, and no others; repeatable.",
+            help="Build these residues anew, gaps between them too, and no others; repeatable.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same residues.")] = 0,

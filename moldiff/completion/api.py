@@ -75,7 +75,8 @@ def complete(
     ensemble:
         Conformations of each gap.
     rebuild:
-        Residues that are there, ``["A:45-56"]``, to build anew; gaps are then left as they are.
+        Residues to build anew, ``["A:45-56"]``, with gaps between them if there are any; all
+        other gaps are then left as they are.
     seed:
         Same seed, same result.
     model:
@@ -156,19 +157,21 @@ def _gaps(
     sequences: dict[str, ChainSequence],
     rebuild: Sequence[str],
 ) -> Gaps:
-    if rebuild:
-        return chosen_residues(contents.structure, backbone, rebuild)
-    return absent_residues(contents.structure, backbone, sequences, contents.missing)
+    found = absent_residues(contents.structure, backbone, sequences, contents.missing)
+    if not rebuild:
+        return found
+    return chosen_residues(contents.structure, backbone, rebuild, found)
 
 
 def _only_near(gaps: Gaps, backbone: Trace, box: Box) -> Gaps:
-    """The gaps with an end near a box; what is refused elsewhere is none of its business."""
-    near = [
-        one
-        for one in gaps.absent
-        if box.contains(backbone.atoms[[one.before, one.after], 1], _NEAR).any()
-    ]
-    return replace(gaps, absent=near, refused=[], notes=())
+    """The gaps with an end near a box, and chains whose gaps cannot be known."""
+
+    def near(*ends: int) -> bool:
+        return bool(box.contains(backbone.atoms[list(ends), 1], _NEAR).any())
+
+    absent = [one for one in gaps.absent if near(one.before, one.after)]
+    refused = [one for one in gaps.refused if one.ends is None or near(*one.ends)]
+    return replace(gaps, absent=absent, refused=refused, notes=())
 
 
 def _build(

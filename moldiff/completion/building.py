@@ -122,7 +122,10 @@ def build(
         if len(pool) >= count:
             break
     if not len(pool) and not len(clashing):
-        return f"no unstrained chain of its length joins its ends ({drawn} conformations)"
+        return (
+            f"no unstrained chain of its length joins its ends ({drawn} conformations): "
+            "rebuild neighbours too"
+        )
     if not len(pool):
         blocking = named(obstacles.in_the_way(clashing))
         return f"all of {len(clashing)} conformations clash, most with {blocking}"

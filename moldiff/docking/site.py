@@ -188,7 +188,7 @@ def _completed(
     from moldiff.protein.read import contents_of
 
     done = complete(contents.path, sequence=sequence, near=box, seed=seed)
-    notes = [f"residues near the box not built: {r.where}, {r.reason}" for r in done.refused]
+    notes = [f"residues not built: {one.where}, {one.reason}" for one in done.refused]
     if not done.built:
         return contents, notes or ["no residues are missing near the box"], frozenset()
     filled = contents_of(done.text().encode(), contents.path)

@@ -64,11 +64,15 @@ class Absent:
 
 @dataclass(frozen=True)
 class Refused:
-    """Residues that are not built: where, how many if that is known, and why."""
+    """Residues that are not built: where, how many if that is known, and why.
+
+    ``ends`` are the residues of the structure before and after them, if they are between two.
+    """
 
     where: str
     residues: int | None
     reason: str
+    ends: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,7 +258,8 @@ def _breaks(residues: Sequence[Residue], chain: str, fragments: list[list[int]])
             told = where(chain, ends[0], ends[-1])
         else:
             told = where(chain, (first.number, first.insertion), (last.number, last.insertion))
-        found.append(Refused(told, count if count > 0 else None, "no sequence of this chain"))
+        known = count if count > 0 else None
+        found.append(Refused(told, known, "no sequence of this chain", (a[-1], b[0])))
     return found
 
 

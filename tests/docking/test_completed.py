@@ -54,6 +54,15 @@ def test_gaps_elsewhere_are_left(receptor: Path) -> None:
     assert not place.built and "no residues are missing near the box" in place.notes
 
 
+def test_without_a_sequence_it_is_said(receptor: Path, tmp_path: Path) -> None:
+    path = tmp_path / "bare.pdb"
+    rows = receptor.read_text().splitlines(keepends=True)
+    path.write_text("".join(row for row in rows if not row.startswith("SEQRES")))
+    place = site(path, Where(ligand=EXAMPLE / "ligand.sdf"), complete=True)
+    assert not place.built
+    assert "residues not built: A:566-567, no sequence of this chain" in place.notes
+
+
 def test_a_sequence_alone_is_refused(
     receptor: Path, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -159,15 +159,28 @@ def test_nucleic_acids_are_told_from_proteins() -> None:
 
 def test_residues_to_build_anew() -> None:
     structure = contents_of(pdb_lines(CHAIN).encode(), PATH).structure
-    (one,) = chosen_residues(structure, trace(structure), ["A:11-14"]).absent
+    none = gaps(pdb_lines(CHAIN))
+    (one,) = chosen_residues(structure, trace(structure), ["A:11-14"], none).absent
     assert (one.before, one.after, one.replaced) == (9, 14, (10, 11, 12, 13))
     for text, message in (
         ("11-14", "no range"),
-        ("A:1-4", "end of its chain"),
+        ("A:1-4", "begins or ends where its chain does"),
+        ("A:14-11", "begins or ends where"),
         ("A:14-99", "no residue A:99"),
         ("B:3", "no residue B:3"),
     ):
         with pytest.raises(InputError, match=message):
-            chosen_residues(structure, trace(structure), [text])
+            chosen_residues(structure, trace(structure), [text], none)
     with pytest.raises(InputError, match="overlap or touch"):
-        chosen_residues(structure, trace(structure), ["A:11-14", "A:15-17"])
+        chosen_residues(structure, trace(structure), ["A:11-14", "A:15-17"], none)
+
+
+def test_what_is_built_anew_may_have_a_gap_within() -> None:
+    cut = pdb_lines(CHAIN, without={11, 12})
+    structure = contents_of(cut.encode(), PATH).structure
+    found = gaps(seqres(NAMES) + cut)
+    (one,) = chosen_residues(structure, trace(structure), ["A:11-14"], found).absent
+    assert one.names == tuple(NAMES[10:14]) and one.replaced == (10, 11)
+    assert one.labels == ((11, ""), (12, ""), (13, ""), (14, "")) and one.place == 10
+    with pytest.raises(InputError, match="does not say what is missing"):
+        chosen_residues(structure, trace(structure), ["A:11-14"], gaps(cut))
