@@ -72,8 +72,8 @@ def command(
     missing ends of chains are left out.
 
     Built chains are closed, of L-amino acids and trans peptides (before proline cis is possible),
-    and clash with nothing. Spread is how far conformations of the ensemble differ, in Å: the
-    B-factor of built atoms is made of it. It says how sure the model is, not how right.
+    and their backbones clash with nothing. Spread is how far conformations of the ensemble differ,
+    in Å: the B-factor of built atoms is made of it. It says how sure the model is, not how right.
     """
     check_output(output, _SUFFIXES)
     page = output.with_suffix(".html") if html else None
