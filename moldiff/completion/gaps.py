@@ -31,6 +31,14 @@ def why_not(structure: Structure, trace: Trace, absent: Absent, longest: int) ->
     strange = [name for name in absent.names if standard_name(name) not in TEMPLATES]
     if strange:
         return f"{', '.join(dict.fromkeys(strange))}: modified or unknown, not of the twenty"
+    taken = {
+        (residue.number, residue.insertion)
+        for i, residue in enumerate(structure.residues)
+        if residue.chain == absent.chain and residue.kind == "protein" and i not in absent.replaced
+    }
+    if met := taken & set(absent.labels):
+        number, code = min(met)
+        return f"no free number: {absent.chain}:{number}{code} is there already"
     for i in (absent.before, absent.after):
         lacks = [
             name

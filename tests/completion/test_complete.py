@@ -150,6 +150,13 @@ def test_what_is_not_built_has_a_reason(tmp_path: Path) -> None:
     assert "only C-alpha" in refused(tmp_path, seqres(names) + trace)
     lacking = cut.replace("  O   " + names[19] + " A  20", "  OXT " + names[19] + " A  20")
     assert "A:20" in (told := refused(tmp_path, seqres(names) + lacking)) and "lacks O" in told
+    labels = [
+        (k + 1, "") if k < 20 else (20, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[k - 20]) for k in range(40)
+    ]
+    numbers = pdb_lines(
+        chain, labels=[*labels[:20], *[(20, "Z")] * 5, *labels[20:35]], without=range(20, 25)
+    )
+    assert "no free number: A:20A is there" in refused(tmp_path, seqres(names) + numbers)
     near = seqres([*names[:20], *names[24:]]) + cut  # a residue for a gap of five
     assert "Å apart, 1 residues span at most 7.6 Å" in refused(tmp_path, near)
     shifted = Backbone(chain.atoms + np.float32(0.5), chain.types, chain.regular)
