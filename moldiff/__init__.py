@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 from moldiff.version import __version__
 
 if TYPE_CHECKING:
+    from moldiff.completion.api import complete
+    from moldiff.completion.result import Completion
     from moldiff.docking.api import dock
     from moldiff.docking.result import DockingResult
     from moldiff.filtering.api import filter
@@ -28,11 +30,13 @@ if TYPE_CHECKING:
     from moldiff.models import load
 
 __all__ = [
+    "Completion",
     "DockingResult",
     "Generated",
     "Model",
     "Request",
     "__version__",
+    "complete",
     "dock",
     "evaluate",
     "filter",
@@ -42,10 +46,12 @@ __all__ = [
 
 # public name -> the module that defines it
 _HOME = {
+    "Completion": "moldiff.completion.result",
     "DockingResult": "moldiff.docking.result",
     "Generated": "moldiff.generation.request",
     "Model": "moldiff.model",
     "Request": "moldiff.generation.request",
+    "complete": "moldiff.completion.api",
     "dock": "moldiff.docking.api",
     "evaluate": "moldiff.metrics.evaluation",
     "filter": "moldiff.filtering.api",

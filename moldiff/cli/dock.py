@@ -91,6 +91,14 @@ def command(
     receptor_model: Annotated[
         int, typer.Option(min=1, help="The model to take, of a receptor with several (NMR).")
     ] = 1,
+    complete: Annotated[
+        bool,
+        typer.Option("--complete", help="Build residues that are missing near the box first."),
+    ] = False,
+    sequence: Annotated[
+        Path | None,
+        typer.Option(metavar="FASTA", help="For --complete, where the file has no sequences."),
+    ] = None,
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Ranked poses (.sdf); a report goes beside it.")
     ] = Path("poses.sdf"),
@@ -177,7 +185,9 @@ def command(
     """
     output, part = _part(shard, ligands or many, output)
     marker = None if pocket_ligand is None else Path(pocket_ligand)
-    _check(receptor, ligand, ligands, many, output, [marker, reference])
+    if sequence is not None and not complete:
+        raise InputError("--sequence is for --complete.", fix="Give both, or neither.")
+    _check(receptor, ligand, ligands, many, output, [marker, reference, sequence])
     check_threads(threads)
     load_torch()
     from moldiff.cpu import using_threads
@@ -207,6 +217,8 @@ def command(
         "waters": waters_of(waters),
         "assembly": assembly,
         "model": receptor_model,
+        "complete": complete,
+        "sequence": None if sequence is None else str(sequence),
     }
     known = None if reference is None else docking.read_reference(reference)
     one = None if ligand is None else docking.read_ligand(ligand)
@@ -218,7 +230,7 @@ def command(
                 dock_many(run, jobs, threads, None, known)
             return
         assert receptor is not None and where is not None
-        site = docking.site(receptor, where, **choice)
+        site = docking.site(receptor, where, **choice, seed=seed)
         for note in site.notes:
             remark(f"Note: {note}")
         if one is not None:

@@ -42,6 +42,8 @@ def dock(
     waters: bool | float = False,
     assembly: str | None = None,
     receptor_model: int = 1,
+    complete: bool = False,
+    sequence: str | Path | None = None,
     enumerate_stereo: bool = False,
     enumerate_tautomers: int = 1,
     threads: int = 1,
@@ -65,6 +67,8 @@ def dock(
     waters, assembly, receptor_model:
         Waters to keep, the assembly to build and the model to take, as in
         `moldiff.protein.read_structure`.
+    complete, sequence:
+        Build residues that are missing near the box, see `moldiff.complete`; notes say which.
     enumerate_stereo:
         Dock each isomer that the ligand leaves open; every pose says which it is.
     enumerate_tautomers:
@@ -95,6 +99,9 @@ def dock(
             waters=waters,
             assembly=assembly,
             model=receptor_model,
+            complete=complete,
+            sequence=sequence,
+            seed=chosen.seed,
         )
         return place.dock_forms(
             molecule,
@@ -147,4 +154,5 @@ def write_page(
         title=f"{title} in {place.path.name}",
         reference=known,
         notes=[*notes, *place.notes],
+        built=place.built,
     )

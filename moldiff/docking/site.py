@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from moldiff.docking.problem import Pocket
     from moldiff.docking.result import DockingResult
     from moldiff.docking.settings import Settings
+    from moldiff.protein.pocket import Box
+    from moldiff.protein.read import Contents
     from moldiff.protein.receptor import Receptor
+    from moldiff.protein.structure import Residue, Structure
 
 __all__ = ["Progress", "Site", "Where", "site"]
 
@@ -42,6 +45,8 @@ class Site:
         Twelve characters of the SHA-256 of the file.
     notes:
         Remarks about both for the user, a sentence each.
+    built:
+        Residues that are not in the file but were built.
     """
 
     path: Path
@@ -49,6 +54,7 @@ class Site:
     pocket: Pocket
     digest: str
     notes: tuple[str, ...] = ()
+    built: frozenset[Residue] = frozenset()
 
     def dock(
         self,
@@ -144,12 +150,16 @@ def site(
     waters: bool | float = False,
     assembly: str | None = None,
     model: int = 1,
+    complete: bool = False,
+    sequence: str | Path | None = None,
+    seed: int = 0,
 ) -> Site:
     """Prepare a receptor and find the pocket.
 
     The ligand that defines the box or stands in its middle is left out of the receptor, unless it
-    is in ``keep``; the notes say so.  The other parameters are those of
-    `moldiff.protein.read_structure`.
+    is in ``keep``; the notes say so.  With ``complete`` residues that are missing near the box are
+    built (`moldiff.completion`), by a ``sequence`` file if one is given.  The other parameters are
+    those of `moldiff.protein.read_structure`.
 
     Raises
     ------
@@ -165,13 +175,48 @@ def site(
 
     contents = read_contents(path, model=model, assembly=assembly)
     box, leave, notes = find_box(contents, where, exclude=exclude, keep=keep)
+    built: frozenset[Residue] = frozenset()
+    if complete:
+        if assembly is not None or model != 1:
+            raise InputError(
+                "Missing residues are built in the first model of a file as it is deposited.",
+                fix="Complete the file first: moldiff complete FILE -o filled.pdb.",
+            )
+        filled, additions, built = _completed(contents, box, sequence, seed)
+        leave = _renumbered(leave, contents.structure, filled.structure)
+        contents, notes = filled, (*notes, *additions)
     structure = contents.receptor(waters=waters, exclude=exclude, keep=keep, leave=leave)
     whole = prepare_receptor(structure)
     digest = digest_of(path)
-    told = (*whole.structure.notes, *notes, *staying(structure, box))
+    remarks = (*whole.structure.notes, *notes, *staying(structure, box))
     origin = {"receptor": path.name, "receptor_sha256": digest}
-    pocket = Pocket.of(whole, box, origin=origin, notes=told)
-    return Site(path, whole, pocket, digest, told)
+    pocket = Pocket.of(whole, box, origin=origin, notes=remarks)
+    return Site(path, whole, pocket, digest, remarks, built)
+
+
+def _completed(
+    contents: Contents, box: Box, sequence: str | Path | None, seed: int
+) -> tuple[Contents, list[str], frozenset[Residue]]:
+    """What a file holds and the residues missing near a box, built; notes; the new residues."""
+    from moldiff.completion.api import complete
+    from moldiff.protein.read import contents_of
+
+    done = complete(contents.path, sequence=sequence, near=box, seed=seed)
+    notes = [f"residues not built: {one.where}, {one.reason}" for one in done.refused]
+    if not done.built:
+        return contents, notes or ["no residues are missing near the box"], frozenset()
+    filled = contents_of(done.text().encode(), contents.path)
+    told = ", ".join(f"{one.absent} (spread {one.typical_spread} Å)" for one in done.built)
+    notes.append(f"residues that were missing near the box are built: {told}")
+    new = {(one.absent.chain, *label) for one in done.built for label in one.absent.labels}
+    residues = filled.structure.residues
+    return filled, notes, frozenset(r for r in residues if (r.chain, r.number, r.insertion) in new)
+
+
+def _renumbered(leave: Mapping[int, str], old: Structure, new: Structure) -> dict[int, str]:
+    """Residues to leave out, as another structure counts them."""
+    place = {residue: i for i, residue in enumerate(new.residues)}
+    return {place[old.residues[i]]: why for i, why in leave.items()}
 
 
 def _check_receptor(path: Path) -> None:

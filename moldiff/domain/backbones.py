@@ -79,7 +79,7 @@ class Backbones(Domain):
     """Backbones of proteins, or of their missing parts."""
 
     noun: ClassVar[str] = "backbones"
-    use: ClassVar[str] = "moldiff benchmark gaps data/backbones --model {model}"
+    use: ClassVar[str] = "moldiff complete STRUCTURE --model {model}"
     readout: ClassVar[Readout] = _Placed()
 
     def network(self, config: Mapping[str, Any] | str, process: Product | None) -> Network:

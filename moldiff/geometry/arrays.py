@@ -7,7 +7,15 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["kabsch", "rmsd", "shape_distances", "superposed_rmsd", "symmetric_rmsd", "wrap"]
+__all__ = [
+    "kabsch",
+    "rmsd",
+    "shape_distances",
+    "superposed_rmsd",
+    "symmetric_rmsd",
+    "torsions",
+    "wrap",
+]
 
 Array = npt.NDArray[np.float64]
 
@@ -15,6 +23,14 @@ Array = npt.NDArray[np.float64]
 def wrap(angles: Array) -> Array:
     """Wrap angles in radians to [-pi, pi)."""
     return (angles + math.pi) % (2 * math.pi) - math.pi
+
+
+def torsions(a: Array, b: Array, c: Array, d: Array) -> Array:
+    """Return the torsions (...) of four points (..., 3), radians."""
+    u, v, w = b - a, c - b, d - c
+    n, m = np.cross(u, v), np.cross(v, w)
+    length = np.linalg.norm(v, axis=-1)
+    return np.asarray(np.arctan2(length * (u * m).sum(-1), (n * m).sum(-1)))
 
 
 def kabsch(moving: Array, fixed: Array) -> Array:

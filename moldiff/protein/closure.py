@@ -18,14 +18,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from moldiff.geometry.arrays import wrap
+from moldiff.geometry.arrays import torsions, wrap
 from moldiff.protein.backbone import LETTERS, oxygens
 from moldiff.protein.gap import Gap
 
-__all__ = ["CLOSED", "close_gap"]
+__all__ = ["CLOSED", "close_gap", "strained"]
 
 CLOSED = 0.02
 """Å that the end of a closed chain may be off its anchor."""
+
+_TWISTED, _BENT = np.radians([30.0, 15.0])  # peptides and angles farther off are not seen
 
 Array = npt.NDArray[np.float64]
 
@@ -147,6 +149,31 @@ def close_gap(
     return closed.astype(np.float32), error
 
 
+def strained(atoms: npt.NDArray[np.floating], gap: Gap) -> npt.NDArray[np.bool_]:
+    """Return which closed conformations (c,) have twisted peptides or bent angles.
+
+    ``atoms`` is (c, n, a, 3), N, CA, C, ... in Å.  Ends that are too near or too far from each
+    other can be joined by such chains only; nor is a peptide cis unless it leads to a proline.
+    """
+    c = len(atoms)
+    ends = np.broadcast_to(gap.anchors[:, None, :3].astype(np.float64), (2, c, 3, 3))
+    chain = np.concatenate([ends[:1], atoms[:, :, :3].swapaxes(0, 1), ends[1:]])
+    ca, carbon = chain[:-1, :, 1], chain[:-1, :, 2]
+    nitrogen, following = chain[1:, :, 0], chain[1:, :, 1]
+    omega = np.abs(torsions(ca, carbon, nitrogen, following))
+    cis = (omega < math.pi / 2) & _before_proline(gap)[:, None]
+    twisted = np.where(cis, omega, math.pi - omega) > _TWISTED
+    bent = np.zeros_like(twisted)
+    for usual, parts in zip(
+        _ANGLES[:2], ((ca, carbon, nitrogen), (carbon, nitrogen, following)), strict=True
+    ):
+        a, b, d = parts
+        cosine = (_unit(a - b) * _unit(d - b)).sum(-1).clip(-1, 1)
+        bent |= np.abs(np.arccos(cosine) - usual) > _BENT
+    found: npt.NDArray[np.bool_] = (twisted | bent).any(0)
+    return found
+
+
 def _chain(drawn: Array, gap: Gap) -> _Chain:
     """Return the chain of drawn atoms (c, 3 n, 3): their torsions, but usual angles."""
     before, after = gap.anchors.astype(np.float64)
@@ -156,14 +183,14 @@ def _chain(drawn: Array, gap: Gap) -> _Chain:
     bonds, angles = np.tile(_BONDS, k // 3), np.tile(_ANGLES, k // 3)
     bonds[-2:] = np.linalg.norm(np.diff(after[:3], axis=0), axis=1)
     angles[-1] = _angle(*after[:3])
-    torsions = _torsion(x[:, :-3], x[:, 1:-2], x[:, 2:-1], x[:, 3:])
+    turns = torsions(x[:, :-3], x[:, 1:-2], x[:, 2:-1], x[:, 3:])
     spread = np.full((c, 2, k), _FREE)
     spread[:, 1], spread[:, 1, -1] = _ANGLE, 0.0
-    cis = (np.abs(torsions[:, 1::3]) < math.pi / 2) & _before_proline(gap)
-    torsions[:, 1::3], spread[:, 0, 1::3] = np.where(cis, 0.0, math.pi), _OMEGA
+    cis = (np.abs(turns[:, 1::3]) < math.pi / 2) & _before_proline(gap)
+    turns[:, 1::3], spread[:, 0, 1::3] = np.where(cis, 0.0, math.pi), _OMEGA
     # The oxygen of the anchor lies opposite of the next nitrogen.
-    torsions[:, 0], spread[:, 0, 0] = wrap(_torsion(*before) + math.pi), _PSI
-    usual = np.stack([torsions, np.broadcast_to(angles, torsions.shape)], 1)
+    turns[:, 0], spread[:, 0, 0] = wrap(torsions(*before) + math.pi), _PSI
+    usual = np.stack([turns, np.broadcast_to(angles, turns.shape)], 1)
     return _Chain(before[:3], bonds, usual, spread, target)
 
 
@@ -218,11 +245,3 @@ def _unit(v: Array) -> Array:
 def _angle(a: Array, b: Array, c: Array) -> float:
     cosine = float(_unit(a - b) @ _unit(c - b))
     return math.acos(max(-1.0, min(1.0, cosine)))
-
-
-def _torsion(a: Array, b: Array, c: Array, d: Array) -> Array:
-    """Return the torsions (...) of four atoms (..., 3), radians."""
-    u, v, w = b - a, c - b, d - c
-    n, m = np.cross(u, v), np.cross(v, w)
-    torsion: Array = np.arctan2((_unit(v) * np.cross(n, m)).sum(-1), (n * m).sum(-1))
-    return torsion

@@ -16,7 +16,7 @@ from moldiff.protein.elements import NUMBERS, guess_element
 from moldiff.protein.records import Missing, Records
 from moldiff.protein.residues import AMINO_ACIDS, NUCLEOTIDES
 
-__all__ = ["parse_mmcif"]
+__all__ = ["parse_mmcif", "read_tables"]
 
 _UNSET = (".", "?")
 _ROW, _GROUPS = re.compile(r"\s*(ATOM|HETATM)\s"), ("ATOM", "HETATM")
@@ -35,7 +35,7 @@ def parse_mmcif(
     Raises InputError, naming ``where``, if the file cannot be taken apart.
     """
     text = content.decode("utf-8", "replace")
-    tables, notes = _tables(text, where)
+    tables, notes = read_tables(text, where)
     site = {
         key.removeprefix("_atom_site."): values
         for key, values in tables.items()
@@ -61,8 +61,8 @@ def parse_mmcif(
     return records.take(good), _missing(tables), from_tables(tables), notes
 
 
-def _tables(text: str, where: str) -> tuple[dict[str, Sequence[str]], list[str]]:
-    """All items of the file; a file cut off inside a line is read up to that line."""
+def read_tables(text: str, where: str) -> tuple[dict[str, Sequence[str]], list[str]]:
+    """Return all items of a file, and notes; one cut off inside a line is read up to that line."""
     from Bio.PDB.MMCIF2Dict import MMCIF2Dict  # brings all of Bio.PDB: only when needed
 
     problem: Exception | None = None

@@ -14,11 +14,11 @@ from moldiff.protein.elements import NUMBERS, guess_element
 from moldiff.protein.records import Missing, Records
 from moldiff.protein.residues import AMINO_ACIDS, NUCLEOTIDES
 
-__all__ = ["parse_pdb"]
+__all__ = ["MISSING", "parse_pdb"]
 
 _WIDTH = 80
 _FEW, _SHARE = 5, 0.05  # damaged lines: so many, and such a share of all, are too many to go on
-_MISSING = re.compile(
+MISSING = re.compile(
     rb"^REMARK 465 +(?:\d+ +)?([A-Z0-9]{1,3}) (.) +(-?\d+)([A-Za-z]?)\s*$", re.MULTILINE
 )
 
@@ -229,7 +229,7 @@ def _head(content: bytes) -> bytes:
 
 def _missing(head: bytes) -> tuple[Missing, ...]:
     """The residues of REMARK 465."""
-    found = _MISSING.findall(head)
+    found = MISSING.findall(head)
     return tuple(
         Missing(chain.decode("latin-1").strip(), int(number), insertion.decode(), name.decode())
         for name, chain, number, insertion in dict.fromkeys(found)

@@ -24,7 +24,7 @@ from moldiff.protein.survey import survey
 
 _BONDED = 1.35  # Å, of a hydrogen; S-H is the longest
 
-__all__ = ["Contents", "read_contents", "read_structure"]
+__all__ = ["Contents", "contents_of", "read_contents", "read_structure"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,8 +146,13 @@ def read_structure(
 
 def read_contents(path: str | Path, *, model: int = 1, assembly: str | None = None) -> Contents:
     """Read all that a structure file holds of one model; see `read_structure`."""
-    path = Path(path)
-    content = read_bytes(path)
+    return contents_of(read_bytes(Path(path)), Path(path), model=model, assembly=assembly)
+
+
+def contents_of(
+    content: bytes, path: Path, *, model: int = 1, assembly: str | None = None
+) -> Contents:
+    """Return what the content of a structure file holds; ``path`` is for messages."""
     if sniff(content, path) == "cif":
         records, missing, assemblies, notes = parse_mmcif(content, str(path))
     else:

@@ -13,11 +13,10 @@ from moldiff.protein.conformation import listed
 from moldiff.protein.records import Missing
 from moldiff.protein.residues import BACKBONE, TEMPLATES, standard_name
 from moldiff.protein.structure import Residue, Structure
+from moldiff.protein.trace import trace
 
 __all__ = ["survey"]
 
-_BROKEN = 2.5  # Å: C and N of neighbours farther apart than this are not bonded
-_BROKEN_TRACE = 4.5  # Å: the same for two CA
 _SAME_NAME = {"CD": "CD1", "OT1": "O", "O1": "O"}  # names other programs use
 
 
@@ -55,7 +54,7 @@ def survey(
     if missing:
         notes.append(f"{len(missing)} residues not seen in the experiment: {_ranges(missing)}")
     else:
-        notes += _breaks(structure, protein, members)
+        notes += _breaks(structure)
     if (occupancy <= 0).any():
         notes.append(f"{(occupancy <= 0).sum()} atoms of zero occupancy kept")
     return notes
@@ -93,15 +92,13 @@ def _ranges(missing: Sequence[Missing]) -> str:
     return listed(texts, 10)
 
 
-def _breaks(
-    structure: Structure, protein: Sequence[int], members: dict[int, dict[str, int]]
-) -> list[str]:
+def _breaks(structure: Structure) -> list[str]:
     """Neighbours in a chain that are not bonded; most often residues are missing there."""
-    found = []
-    for i, j in pairwise(protein):
-        a, b = structure.residues[i], structure.residues[j]
-        if a.chain == b.chain and _broken(structure, members[i], members[j]):
-            found.append(_break(a, b))
+    found = [
+        _break(structure.residues[a[-1]], structure.residues[b[0]])
+        for fragments in trace(structure).fragments.values()
+        for a, b in pairwise(fragments)
+    ]
     return [f"{len(found)} chain breaks: {listed(found, 10)}"] if found else []
 
 
@@ -110,15 +107,3 @@ def _break(a: Residue, b: Residue) -> str:
     count = b.number - a.number - 1
     ends = f"{a.chain}:{a.number}{a.insertion}-{b.number}{b.insertion}"
     return ends + (f" ({count} residues missing in the numbering)" if count > 0 else "")
-
-
-def _broken(structure: Structure, a: dict[str, int], b: dict[str, int]) -> bool:
-    """Whether the residue of atoms a is not bonded to the next one."""
-    ends = (a.get("C"), b.get("N"), _BROKEN)
-    if ends[0] is None or ends[1] is None:
-        ends = (a.get("CA"), b.get("CA"), _BROKEN_TRACE)
-    first, second, limit = ends
-    if first is None or second is None:
-        return False
-    apart = structure.positions[first] - structure.positions[second]
-    return float(np.sqrt(apart @ apart)) > limit

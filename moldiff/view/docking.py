@@ -6,7 +6,7 @@ Works on any SDF of poses in the frame of a receptor, whoever made it; tags name
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from moldiff.io import Record
     from moldiff.protein.interactions import Interaction
     from moldiff.protein.receptor import Receptor
-    from moldiff.protein.structure import Structure
+    from moldiff.protein.structure import Residue, Structure
 
 __all__ = ["DEFAULT_POSES", "render_docking", "write_docking"]
 
@@ -63,6 +63,7 @@ def write_docking(
     title: str,
     reference: Chem.Mol | None = None,
     notes: Sequence[str] = (),
+    built: Collection[Residue] = (),
     limit: int = DEFAULT_POSES,
 ) -> int:
     """Write the page of :func:`render_docking` to ``path``, whole or not at all.
@@ -83,7 +84,9 @@ def write_docking(
     shown = list(islice(stream, limit))
     left = sum(1 for _ in stream)
     told = [f"the page shows the first {limit} poses and leaves out {left}"] if left else []
-    page = render_docking(shown, receptor, title=title, reference=reference, notes=[*told, *notes])
+    page = render_docking(
+        shown, receptor, title=title, reference=reference, notes=[*told, *notes], built=built
+    )
     replace_text(Path(path), page)
     return len(shown)
 
@@ -95,6 +98,7 @@ def render_docking(
     title: str,
     reference: Chem.Mol | None = None,
     notes: Sequence[str] = (),
+    built: Collection[Residue] = (),
 ) -> str:
     """Return one self-contained HTML page with the poses in the pocket.
 
@@ -111,6 +115,8 @@ def render_docking(
         of the same molecule (heavy atoms, symmetry-corrected, not superposed).
     notes:
         Sentences to show above the list.
+    built:
+        Residues of the receptor that no experiment has seen: they have a colour of their own.
     """
     with quiet():
         known = None if reference is None else _card_of(reference)
@@ -125,6 +131,7 @@ def render_docking(
     data = {
         "receptor": pdb_text(receptor.subset(drawn), hydrogens=False),
         "pocket": (np.flatnonzero(pocket[drawn]) + 1).tolist(),
+        "built": _serials(receptor.structure, built, drawn),
         "poses": poses,
         "reference": known,
         "notes": list(notes),
@@ -153,6 +160,15 @@ def _near(
     whole = of_residue[residue] <= _POCKET
     backbone = np.array([name in _BACKBONE for name in structure.names], dtype=bool)
     return whole | (backbone & (of_residue[residue] <= _FOLD)), whole
+
+
+def _serials(
+    structure: Structure, built: Collection[Residue], drawn: npt.NDArray[np.bool_]
+) -> list[int]:
+    """The serial numbers, as they are written, of the atoms of some residues."""
+    chosen = np.array([residue in built for residue in structure.residues], dtype=bool)
+    found: list[int] = (np.flatnonzero(chosen[structure.residue][drawn]) + 1).tolist()
+    return found
 
 
 def _pose(record: Record, receptor: Receptor, reference: Chem.Mol | None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 from rdkit import Chem
 
@@ -18,9 +19,12 @@ from moldiff.protein.preparation import Preparation, prepare
 from moldiff.protein.read import read_structure
 from moldiff.protein.receptor import prepare_receptor
 from moldiff.view import Frame, write_html
+from moldiff.view.completion import GapView, write_completion
 from moldiff.view.docking import write_docking
 from moldiff.view.preparation import write_preparation
+from tests.backbones import backbone
 from tests.molecules import embedded
+from tests.proteins import names_of, pdb_lines
 
 
 def _load_webdriver() -> ModuleType:
@@ -292,3 +296,25 @@ def test_boxes_are_chosen_by_their_rows(
     write_preparation(tmp_path / "bare.html", prepare(EXAMPLE / "receptor.pdb"))
     browser.open(tmp_path / "bare.html")
     assert browser.run("document.querySelector('#groups').textContent").endswith("None.")
+
+
+# --- missing residues ------------------------------------------------------------------------
+
+
+def test_the_page_of_missing_residues(browser: Browser, tmp_path: Path) -> None:
+    chain = backbone(20, seed=1)
+    ensemble = np.stack([chain.atoms[8:12], chain.atoms[8:12] + np.float32(0.3)])
+    residues = [("A", k + 1, "", name) for k, name in enumerate(names_of(chain))][8:12]
+    gap = GapView("A:9-12", residues, "ACDE", np.array([0.1, 0.7, 1.4, 3.0]), ensemble)
+    path = tmp_path / "filled.html"
+    refused = [("B:3-40", "too long: 38 residues")]
+    write_completion(path, pdb_lines(chain), [gap], title="Gaps", refused=refused, notes=["so"])
+    browser.open(path)
+    assert (browser.data("scene"), browser.data("selected")) == ("webgl", "A:9-12")
+    text = browser.run("document.body.innerText")
+    assert all(word in text for word in ("1 of 2 built", "too long: 38", "3.00 Å", "so"))
+    for switch in ("ensemble", "sidechains", "around"):
+        pressed = f"document.querySelector('#{switch}').getAttribute('aria-pressed')"
+        before = browser.run(pressed)
+        browser.run(f"(document.querySelector('#{switch}').click(), 0)")
+        assert browser.run(pressed) != before

@@ -18,7 +18,7 @@ function showDetails(box, m, keys, step, words = {}) {
   box.scrollTop = 0;
 }
 
-function titleOf(m, step, words) {
+function titleOf(m, step, words = {}) {
   const title = make("div", "title");
   const [word, badge] = VERDICTS.get(m.valid);
   title.append(make("h2", "", m.name || `Molecule ${m.number}`), make("span", badge, words[word] || word));

@@ -202,7 +202,7 @@ byId("reset").addEventListener("click", () => scene.reset());
 byId("licences").addEventListener("click", () => byId("licence").showModal());
 byId("export").addEventListener("click", () => download("poses.sdf", list.filter(canBeSdf).map(toSdf).join("")));
 byId("reference").hidden = !data.reference;
-[["pose", POSE_CARBON], ...(data.reference ? [["reference", REFERENCE_CARBON]] : []), ["receptor", POCKET_CARBON]].forEach(([text, colour]) => {
+[["pose", POSE_CARBON], ...(data.reference ? [["reference", REFERENCE_CARBON]] : []), ["receptor", POCKET_CARBON], ...(data.built.length ? [["built residues", BUILT_CARBON]] : [])].forEach(([text, colour]) => {
   const item = byId("key").appendChild(make("span", "", text));
   item.insertBefore(make("i"), item.firstChild).style.background = colour;
 });

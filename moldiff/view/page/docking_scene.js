@@ -2,7 +2,7 @@
 // Where WebGL is missing the pose alone is painted.
 
 const BACKBONE = new Set(["N", "C", "O", "OXT"]);
-const POSE_CARBON = "#16a37b", REFERENCE_CARBON = "#c3468f", POCKET_CARBON = "#9aa5b4";
+const POSE_CARBON = "#16a37b", REFERENCE_CARBON = "#c3468f", POCKET_CARBON = "#9aa5b4", BUILT_CARBON = "#e9a23b";
 
 /** Colours by element, carbon in a colour of its own, so that molecules are told apart. */
 const byElement = (carbon) => ({ colorfunc: (atom) => (atom.elem === "C" ? carbon : colourOf(elementOf(atom))) });
@@ -11,7 +11,7 @@ const elementOf = (atom) => (atom.elem.length === 2 ? atom.elem[0] + atom.elem[1
 /** A molecule in the receptor's frame: unlike on the page of molecules nothing is turned. */
 const inPlace = (m) => (m && m.xyz ? { ...solid({ ...m, pose: IDENTITY_POSE }) } : null);
 
-function makeDockingScene(host, { receptor, pocket, reference }, labels, onHover) {
+function makeDockingScene(host, { receptor, pocket, built, reference }, labels, onHover) {
   if (!hasWebgl()) return paintedDocking(host);
   const viewer = $3Dmol.createViewer(host, { backgroundAlpha: 0, antialias: true });
   if (!viewer) return paintedDocking(host);
@@ -21,12 +21,15 @@ function makeDockingScene(host, { receptor, pocket, reference }, labels, onHover
   const names = new Map(protein.selectedAtoms({}).map((atom) => [atom.serial, atom.atom]));
   let shown = null, poseModel = null, referenceModel = null, count = 0;
 
-  const ribbon = { cartoon: { color: "#b9c4d3", opacity: 0.72, thickness: 0.3 } };
+  const made = new Set(built); // of the atoms of residues that no experiment has seen
+  const ribbon = { cartoon: { colorfunc: (atom) => (made.has(atom.serial) ? BUILT_CARBON : "#b9c4d3"), opacity: 0.72, thickness: 0.3 } };
+  const carbonOf = (atom) => (made.has(atom.serial) ? BUILT_CARBON : POCKET_CARBON);
+  const residueColours = { colorfunc: (atom) => (atom.elem === "C" ? carbonOf(atom) : colourOf(elementOf(atom))) };
   function drawReceptor() {
     protein.setStyle({}, {});
     if (options.cartoon) protein.setStyle({ hetflag: false }, ribbon);
     const chosen = options.sticks ? inPocket : options.sidechains ? touched() : null;
-    if (chosen) protein.setStyle({ predicate: chosen }, { stick: { radius: 0.11, ...byElement(POCKET_CARBON) }, ...(options.cartoon ? ribbon : {}) });
+    if (chosen) protein.setStyle({ predicate: chosen }, { stick: { radius: 0.11, ...residueColours }, ...(options.cartoon ? ribbon : {}) });
     protein.setStyle({ predicate: isMetal }, { sphere: { scale: 0.45, colorfunc: (atom) => colourOf(elementOf(atom)) } });
   }
   const serials = new Set(pocket); // of the atoms of residues near a pose; the rest is backbone

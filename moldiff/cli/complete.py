@@ -1,0 +1,126 @@
+"""``moldiff complete``: the missing residues of a protein."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from moldiff.cli.failure import Interrupted
+from moldiff.cli.output import check_apart, check_output, check_threads, counted, remark, table
+from moldiff.cli.progress import stages
+from moldiff.cli.startup import load_torch
+from moldiff.text import replace_text
+
+if TYPE_CHECKING:
+    from moldiff.completion.result import Completion
+
+EXAMPLES = (
+    "moldiff complete 1abc.cif -o filled.cif",
+    "moldiff complete 1abc.pdb --sequence 1abc.fasta --max-gap 8 --json filled.json",
+    "moldiff complete model.pdb --rebuild A:45-56 --ensemble 50 -o rebuilt.pdb",
+    "moldiff dock --complete --receptor 1abc.cif --ligand a.sdf --pocket-ligand A:301",
+)
+
+_SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif")
+
+
+def command(
+    receptor: Annotated[
+        Path, typer.Argument(metavar="STRUCTURE", help="The protein: .pdb or .cif, also .gz.")
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", help="The completed structure (.pdb, .cif)."),
+    ] = Path("filled.pdb"),
+    sequence: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FASTA",
+            help="Sequences of the chains, records named by chain: '>A'. [default: those that the "
+            "structure's file holds]",
+        ),
+    ] = None,
+    max_gap: Annotated[
+        int, typer.Option(help="Residues of the longest gap to build, at most 15.")
+    ] = 15,
+    ensemble: Annotated[int, typer.Option(min=1, help="Conformations to draw of each gap.")] = 10,
+    rebuild: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="A:45-56",
+            help="Build these residues anew, gaps between them too, and no others; repeatable.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Same seed, same residues.")] = 0,
+    model: Annotated[
+        str, typer.Option(metavar="NAME|FILE", help="A model of protein backbones.")
+    ] = "backbones",
+    json: Annotated[
+        Path | None, typer.Option("--json", help="Write what was built, and how surely, as JSON.")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of one operation.")] = 1,
+    html: Annotated[
+        bool, typer.Option("--html/--no-html", help="Write a page with the ensemble.")
+    ] = True,
+) -> None:
+    """Build the missing residues inside the chains of a protein.
+
+    Gaps are found by sequence: SEQRES records, the sequence tables of mmCIF, or a FASTA file. What
+    is there is kept as it is written, with its numbers. Each gap is built or refused with a reason;
+    missing ends of chains are left out.
+
+    Built chains are closed, of L-amino acids and trans peptides (before proline cis is possible),
+    and their backbones clash with nothing. Spread is how far conformations of the ensemble differ,
+    in Å: the B-factor of built atoms is made of it. It says how sure the model is, not how right.
+    """
+    check_output(output, _SUFFIXES)
+    page = output.with_suffix(".html") if html else None
+    read = [receptor, *([sequence] if sequence is not None else [])]
+    written = {"--output": output, "the page": page, "--json": json}
+    for option, path in written.items():
+        if path is not None:
+            check_output(path, () if option == "--output" else (".html", ".json"))
+            check_apart(option, path, read)
+    check_threads(threads)
+    load_torch()
+    from moldiff.completion.api import complete
+
+    try:
+        with stages() as show:
+            done = complete(
+                receptor,
+                sequence=sequence,
+                max_gap=max_gap,
+                ensemble=ensemble,
+                rebuild=rebuild or (),
+                seed=seed,
+                model=model,
+                threads=threads,
+                progress=lambda k, n: show("building gaps", k, n),
+            )
+    except KeyboardInterrupt:
+        raise Interrupted("Interrupted: nothing was written.") from None
+    done.write(output)
+    files = [output]
+    if json is not None:
+        replace_text(json, done.to_json())
+        files.append(json)
+    if page is not None:
+        done.write_page(page)
+        files.append(page)
+    _tell(done, files)
+
+
+def _tell(done: Completion, files: list[Path]) -> None:
+    for note in done.notes:
+        remark(f"Note: {note}")
+    rows = [*done.rows()]
+    if rows:
+        built = f"{len(done.built)} of {counted(len(rows), 'gap')} built"
+        table(rows, header=("gap", "residues", "spread, Å", "conformations"), title=built)
+    else:
+        remark("No residues are missing between others.")
+    seconds = sum(one.seconds for one in done.built)
+    table([("CPU-seconds", f"{seconds:.1f}"), ("files", ", ".join(str(path) for path in files))])

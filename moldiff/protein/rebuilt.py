@@ -1,0 +1,113 @@
+"""Residues that are there but are to be built anew: gaps that a user chooses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from moldiff.errors import InputError
+from moldiff.protein.absent import Absent, Gaps
+from moldiff.protein.structure import Structure
+from moldiff.protein.trace import Trace
+
+__all__ = ["chosen_residues"]
+
+_RANGE = re.compile(
+    r"(?P<chain>[^:]*):(?P<first>-?\d+[A-Za-z]?)(?:\s*-\s*(?P<last>-?\d+[A-Za-z]?))?"
+)
+_FIX = "Write chain:first-last, e.g. A:45-56, of protein residues that are there."
+
+
+def chosen_residues(structure: Structure, trace: Trace, texts: Sequence[str], gaps: Gaps) -> Gaps:
+    """Return residues to build anew, ``A:45-56``, as if they were missing.
+
+    Parameters
+    ----------
+    structure, trace:
+        What is there.
+    texts:
+        Ranges of residues by chain; the ends are there.
+    gaps:
+        What is missing: a range may have gaps within.
+
+    Raises
+    ------
+    InputError
+        A text names no residues that the chain goes on from on both sides.
+    """
+    places = np.where(gaps.places >= 0, gaps.places, _counted(structure, trace))
+    found = [_chosen(structure, trace, text, gaps, places) for text in texts]
+    taken = [i for one in found for i in (*one.replaced, one.before, one.after)]
+    if len(set(taken)) < len(taken):
+        raise InputError(
+            f"Some of {', '.join(texts)} overlap or touch.", fix="Give them as one range."
+        )
+    return Gaps(found, [], places)
+
+
+def _counted(structure: Structure, trace: Trace) -> npt.NDArray[np.int64]:
+    """Places in chains of unknown sequence: counted, with jumps as their numbers have them."""
+    places = np.full(len(structure.residues), -1)
+    for fragments in trace.fragments.values():
+        start = 0
+        for k, fragment in enumerate(fragments):
+            if k:
+                last = fragments[k - 1][-1]
+                jump = structure.residues[fragment[0]].number - structure.residues[last].number
+                start = int(places[last]) + max(jump, 1)
+            places[fragment] = start + np.arange(len(fragment))
+    return places
+
+
+def _chosen(
+    structure: Structure,
+    trace: Trace,
+    text: str,
+    gaps: Gaps,
+    places: npt.NDArray[np.int64],
+) -> Absent:
+    match = _RANGE.fullmatch(text.strip())
+    if match is None:
+        raise InputError(f"'{text}' is no range of residues.", fix=_FIX)
+    fragments = trace.fragments.get(match["chain"], [])
+    chain = [i for fragment in fragments for i in fragment]
+    ends = []
+    for label in (match["first"], match["last"] or match["first"]):
+        own = [structure.residues[i] for i in chain]
+        named = [k for k, r in enumerate(own) if f"{r.number}{r.insertion}" == label]
+        if not named:
+            raise InputError(f"There is no residue {match['chain']}:{label} to rebuild.", fix=_FIX)
+        ends.append(named[0])
+    first, last = ends
+    inside = chain[first : last + 1]
+    edges = {fragment[0] for fragment in fragments}, {fragment[-1] for fragment in fragments}
+    if not inside or inside[0] in edges[0] or inside[-1] in edges[1]:
+        raise InputError(
+            f"{text} begins or ends where its chain does, or where the chain is broken.",
+            fix="Leave at least one residue on both sides that it is bonded to.",
+        )
+    names, labels = [], []
+    for i, j in zip(inside, [*inside[1:], None], strict=True):
+        names.append(structure.residues[i].name)
+        labels.append((structure.residues[i].number, structure.residues[i].insertion))
+        missing = [one for one in gaps.absent if (one.before, one.after) == (i, j)]
+        if i in edges[1] and not missing:
+            raise InputError(
+                f"The chain is broken within {text}; its sequence does not say what is missing.",
+                fix="Give the sequence with --sequence, or choose a range on one side.",
+            )
+        for one in missing:
+            names += one.names
+            labels += one.labels
+    return Absent(
+        match["chain"],
+        chain[first - 1],
+        chain[last + 1],
+        tuple(names),
+        tuple(labels),
+        int(places[inside[0]]),
+        tuple(inside),
+    )

@@ -1,0 +1,129 @@
+"""The page of a completed structure: its fold, what was built, and the ensemble of each gap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from moldiff.protein.residues import BACKBONE
+from moldiff.text import replace_text
+from moldiff.view.render import assemble
+
+__all__ = ["GapView", "render_completion", "write_completion"]
+
+# In the order of use: later files call earlier ones.
+_SCRIPTS = ("docking_data.js", "molecule.js", "painter.js", "scene.js", "grid.js", "completion.js")
+_STYLES = ("style.css", "docking.css")
+
+
+@dataclass(frozen=True, eq=False)
+class GapView:
+    """A gap as the page shows it.
+
+    Attributes
+    ----------
+    name:
+        Where it is, such as ``A:45-56``.
+    residues:
+        Chain, number, insertion code and three-letter name of its n residues; one letter of each.
+    letters:
+        One letter for each.
+    spread:
+        (n,) Å; NaN where it is not known.
+    ensemble:
+        (c, n, 4, 3) N, CA, C and O in Å; the first is the one that was built.
+    """
+
+    name: str
+    residues: Sequence[tuple[str, int, str, str]]
+    letters: str
+    spread: npt.NDArray[np.float64]
+    ensemble: npt.NDArray[np.float32]
+
+
+def write_completion(
+    path: str | Path,
+    structure: str,
+    gaps: Sequence[GapView],
+    *,
+    title: str,
+    kind: str = "pdb",
+    refused: Sequence[tuple[str, str]] = (),
+    notes: Sequence[str] = (),
+) -> None:
+    """Write the page of :func:`render_completion` to ``path``, whole or not at all.
+
+    Raises
+    ------
+    InputError
+        When ``path`` cannot be written.
+    """
+    page = render_completion(structure, gaps, title=title, kind=kind, refused=refused, notes=notes)
+    replace_text(Path(path), page)
+
+
+def render_completion(
+    structure: str,
+    gaps: Sequence[GapView],
+    *,
+    title: str,
+    kind: str = "pdb",
+    refused: Sequence[tuple[str, str]] = (),
+    notes: Sequence[str] = (),
+) -> str:
+    """Return one self-contained HTML page.
+
+    Parameters
+    ----------
+    structure:
+        The text of the completed structure, a "pdb" or "cif" file by ``kind``.
+    gaps:
+        Those that were built.
+    title:
+        Heading of the page, any text.
+    refused:
+        Where residues were not built, and why.
+    notes:
+        Sentences to show above the list.
+    """
+    data = {
+        "structure": structure,
+        "kind": kind,
+        "gaps": [_gap(one) for one in gaps],
+        "refused": [{"where": where, "reason": reason} for where, reason in refused],
+        "notes": list(notes),
+    }
+    return assemble("completion.html", _SCRIPTS, title, data, styles=_STYLES)
+
+
+def _gap(one: GapView) -> dict[str, object]:
+    spread = [None if np.isnan(value) else round(float(value), 2) for value in one.spread]
+    known = [value for value in spread if value is not None]
+    return {
+        "name": one.name,
+        "letters": one.letters,
+        "mean": round(float(np.sqrt(np.mean(np.square(known)))), 2) if known else None,
+        "residues": [
+            {"chain": chain, "number": number, "insertion": code, "name": name, "spread": value}
+            for (chain, number, code, name), value in zip(one.residues, spread, strict=True)
+        ],
+        "ensemble": [_pdb(one, conformation) for conformation in one.ensemble],
+    }
+
+
+def _pdb(one: GapView, conformation: npt.NDArray[np.float32]) -> str:
+    """The backbone of one conformation; chain and numbers do not matter."""
+    lines: list[str] = []
+    for k, (residue, atoms) in enumerate(zip(one.residues, conformation, strict=True)):
+        for name, x in zip(BACKBONE, atoms, strict=True):
+            place = "".join(f"{value:8.3f}" for value in x)
+            serial = 4 * k + len(lines) % 4 + 1
+            lines.append(
+                f"ATOM  {serial:5d}  {name:<3} {residue[3]:>3} A{k + 1:4d}    {place}"
+                f"{1:6.2f}{0:6.2f}          {name[0]:>2}"
+            )
+    return "\n".join((*lines, "END", ""))

@@ -1,0 +1,71 @@
+"""Docking into a receptor whose missing residues are built first."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from rdkit import Chem
+
+from moldiff.cli import main
+from moldiff.docking.api import site
+from moldiff.docking.where import Where
+from moldiff.io import Record
+from moldiff.view.docking import render_docking
+from tests.proteins import seqres
+
+EXAMPLE = Path(__file__).parents[2] / "datasets" / "docking" / "1m2z"
+CUT = (566, 567)  # beside the ligand's pocket
+
+
+@pytest.fixture(scope="module")
+def receptor(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    lines = (EXAMPLE / "receptor.pdb").read_text().splitlines(keepends=True)
+    names = {line[22:27]: line[17:20] for line in lines if line.startswith("ATOM")}
+    kept = [ln for ln in lines if not ln.startswith("ATOM") or int(ln[22:26]) not in CUT]
+    path = tmp_path_factory.mktemp("receptor") / "cut.pdb"
+    path.write_text("".join([seqres([*names.values()]), *kept]))
+    return path
+
+
+def test_residues_near_the_box_are_built_said_and_marked(receptor: Path) -> None:
+    ligand = Chem.MolFromMolFile(str(EXAMPLE / "ligand.sdf"))
+    where = Where(ligand=EXAMPLE / "ligand.sdf")
+    place = site(receptor, where, complete=True)
+    assert {residue.number for residue in place.built} == set(CUT)
+    told = [note for note in place.notes if "are built" in note]
+    assert len(told) == 1 and "A:566-567" in told[0]
+    atoms = site(receptor, where).receptor.structure
+    assert len(place.receptor.structure) > len(atoms)
+    page = render_docking(
+        [Record(ligand, "crystal", None, "a.sdf", 0, {})],
+        place.receptor,
+        title="Poses",
+        built=place.built,
+    )
+    serials = re.search(r'"built":\[([\d,]+)\]', page)
+    assert serials and len(serials[1].split(",")) >= 4 * len(CUT)
+
+
+def test_gaps_elsewhere_are_left(receptor: Path) -> None:
+    far = Where(center=(66.0, 8.0, -20.0), size=8)
+    place = site(receptor, far, complete=True)
+    assert not place.built and "no residues are missing near the box" in place.notes
+
+
+def test_without_a_sequence_it_is_said(receptor: Path, tmp_path: Path) -> None:
+    path = tmp_path / "bare.pdb"
+    rows = receptor.read_text().splitlines(keepends=True)
+    path.write_text("".join(row for row in rows if not row.startswith("SEQRES")))
+    place = site(path, Where(ligand=EXAMPLE / "ligand.sdf"), complete=True)
+    assert not place.built
+    assert "residues not built: A:566-567, no sequence of this chain" in place.notes
+
+
+def test_a_sequence_alone_is_refused(
+    receptor: Path, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    words = ["dock", "-r", str(receptor), "-l", "CCO", "--autobox", "-o", str(tmp_path / "o.sdf")]
+    assert main([*words, "--sequence", "a.fasta"]) == 2
+    assert "--complete" in capfd.readouterr().err
