@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
 from moldiff.errors import InputError
 
-__all__ = ["digest_of", "numbers_of", "plural", "ranges", "replace_text", "replacing", "share"]
+__all__ = [
+    "csv_text",
+    "digest_of",
+    "numbers_of",
+    "plural",
+    "ranges",
+    "replace_text",
+    "replacing",
+    "share",
+]
 
 
 def replace_text(path: Path, text: str) -> None:
@@ -49,6 +60,15 @@ def replacing(path: Path) -> Iterator[TextIO]:
             Path(temporary).unlink(missing_ok=True)
 
 
+def csv_text(rows: Sequence[Mapping[str, object]]) -> str:
+    """Return rows with the same keys as CSV, with a line of the keys."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
 def plural(noun: str) -> str:
     """Return the plural of an English noun: molecules, complexes, processes."""
     return f"{noun}es" if noun.endswith(("s", "x")) else f"{noun}s"
@@ -66,13 +86,20 @@ def ranges(numbers: Iterable[int]) -> str:
 
 
 def numbers_of(text: str) -> list[int] | None:
-    """Read numbers and ranges of them, ``1-14, 16``; None if that is not what it is."""
+    """Read numbers and ranges of them, ``1-14, 16``; None if that is not what it is.
+
+    Raises ``InputError`` for a range whose larger end comes first.
+    """
     words = [word.strip() for word in text.split(",")]
     if not all(re.fullmatch(r"\d{1,6}(\s*-\s*\d{1,6})?", word) for word in words):
         return None
     numbers: list[int] = []
     for word in words:
-        low, _, high = word.partition("-")
+        low, _, high = (end.strip() for end in word.partition("-"))
+        if high and int(high) < int(low):
+            raise InputError(
+                f"The range {word} ends below its beginning.", fix=f"Write {high}-{low}."
+            )
         numbers += range(int(low), int(high or low) + 1)
     return numbers
 

@@ -27,7 +27,7 @@ _SETTINGS = {"help_option_names": ["-h", "--help"]}
 # In the order of the help; each is a module of this package with a function ``command`` and
 # ``EXAMPLES``, or, for a group of commands, with ``app``.
 _SINGLE = (
-    *("generate", "filter", "dock", "evaluate", "view", "likelihood"),
+    *("generate", "filter", "dock", "evaluate", "view", "verify", "likelihood"),
     *("train", "info", "methods", "cite"),
 )
 _GROUPS = ("design", "data", "benchmark")

@@ -5,6 +5,7 @@ Results go to stdout, progress and remarks to stderr.  rich loads on first use.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,6 +34,7 @@ __all__ = [
     "examples",
     "pairs",
     "percent",
+    "print_json",
     "print_wide",
     "remark",
     "shown_directory",
@@ -104,6 +106,13 @@ def table(
     for row in cells:
         drawn.add_row(*(Text(cell) for cell in row))  # Text: brackets are not markup
     print_wide(drawn)
+
+
+def print_json(document: object) -> None:
+    """Print a document as JSON on stdout; numbers that are not finite become null."""
+    from moldiff.report.document import plain
+
+    print(json.dumps(plain(document, digits=8), indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def print_wide(drawn: Table) -> None:
