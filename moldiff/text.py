@@ -23,6 +23,7 @@ __all__ = [
     "ranges",
     "replace_text",
     "replacing",
+    "rising",
     "share",
 ]
 
@@ -88,20 +89,26 @@ def ranges(numbers: Iterable[int]) -> str:
 def numbers_of(text: str) -> list[int] | None:
     """Read numbers and ranges of them, ``1-14, 16``; None if that is not what it is.
 
-    Raises ``InputError`` for a range whose larger end comes first.
+    A range that ends below its beginning has no numbers; see `rising`.
     """
     words = [word.strip() for word in text.split(",")]
     if not all(re.fullmatch(r"\d{1,6}(\s*-\s*\d{1,6})?", word) for word in words):
         return None
     numbers: list[int] = []
     for word in words:
-        low, _, high = (end.strip() for end in word.partition("-"))
-        if high and int(high) < int(low):
-            raise InputError(
-                f"The range {word} ends below its beginning.", fix=f"Write {high}-{low}."
-            )
+        low, _, high = word.partition("-")
         numbers += range(int(low), int(high or low) + 1)
     return numbers
+
+
+def rising(text: str) -> list[int] | None:
+    """Return what `numbers_of` does; ``InputError`` for a range that ends below its beginning."""
+    for low, high in re.findall(r"(\d+)\s*-\s*(\d+)", text) if numbers_of(text) is not None else ():
+        if int(high) < int(low):
+            raise InputError(
+                f"The range {low}-{high} ends below its beginning.", fix=f"Write {high}-{low}."
+            )
+    return numbers_of(text)
 
 
 def digest_of(path: str | Path) -> str:

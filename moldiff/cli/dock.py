@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from moldiff.cli.docked import check_files, written
 from moldiff.cli.failure import Interrupted
-from moldiff.cli.options import Precision, Precisions
+from moldiff.cli.options import Force, Precision, Precisions
 from moldiff.cli.output import (
     bar,
-    check_apart,
-    check_output,
     check_threads,
     counted,
     remark,
     table,
 )
+from moldiff.cli.overwrite import check_replaceable
+from moldiff.cli.piping import scriptable
 from moldiff.cli.progress import stages
 from moldiff.cli.startup import load_torch
 from moldiff.docking.settings import Settings
@@ -39,8 +40,6 @@ EXAMPLES = (
     "moldiff dock --receptor 1abc.pdb --ligands library.csv --autobox --jobs 4 -o hits.sdf",
 )
 
-_BESIDE = (".sdf", ".json", ".csv", ".interactions.csv", ".html")  # all that may be written
-
 
 class Proposals(StrEnum):
     """Where the first poses come from."""
@@ -50,6 +49,7 @@ class Proposals(StrEnum):
     random = "random"
 
 
+@scriptable(".sdf")
 def command(
     receptor: Annotated[Path, typer.Option("-r", "--receptor", help="The protein: .pdb or .cif.")],
     ligand: Annotated[
@@ -150,6 +150,7 @@ def command(
         bool, typer.Option("--restart", help="Begin a library again instead of going on.")
     ] = False,
     html: Annotated[bool, typer.Option("--html/--no-html", help="Write the page too.")] = True,
+    force: Force = False,
 ) -> None:
     """Dock ligands into a pocket of a protein.
 
@@ -160,7 +161,8 @@ def command(
     A library may be interrupted, even killed: the same command goes on where it was.
     """
     marker = None if pocket_ligand is None else Path(pocket_ligand)
-    _check(receptor, ligand, ligands, output, [marker, reference])
+    check_files(receptor, ligand, ligands, output, [marker, reference])
+    check_replaceable(written(output, one=ligand is not None, html=html), force=force)
     check_threads(threads)
     load_torch()
     from moldiff.cpu import using_threads
@@ -203,27 +205,6 @@ def command(
 
 def _words(text: str | None) -> list[str]:
     return [word.strip() for word in (text or "").split(",") if word.strip()]
-
-
-def _check(
-    receptor: Path,
-    ligand: str | None,
-    ligands: Path | None,
-    output: Path,
-    others: list[Path | None],
-) -> None:
-    """Refuse what can be refused before anything is loaded."""
-    if (ligand is None) == (ligands is None):
-        told = "neither was" if ligand is None else "both were"
-        raise InputError(
-            f"A docking needs --ligand or --ligands; {told} given.",
-            fix="Give --ligand for one ligand, --ligands for a file of many.",
-        )
-    check_output(output, (".sdf",))
-    read = [receptor, *(path for path in [ligands, *others] if path is not None)]
-    read += [Path(ligand)] if ligand is not None else []
-    for suffix in _BESIDE:
-        check_apart("--output", output.with_suffix(suffix), read)
 
 
 def _one(

@@ -58,6 +58,9 @@ def command(
     records = list(Readable(file))
     load_torch()
     from moldiff.generation.verify import STATUSES, verify
+    from moldiff.models import check_device
+
+    check_device(device)
 
     with stages() as progress:
         verdicts = verify(records, models=model or (), device=device, again=draw, progress=progress)

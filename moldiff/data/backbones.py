@@ -65,7 +65,7 @@ class BackboneStore:
             )
         try:
             meta: dict[str, Any] = json.loads((path / "store.json").read_text(encoding="utf-8"))
-            if meta.get("schema") != SCHEMA:
+            if not isinstance(meta, dict) or meta.get("schema") != SCHEMA:
                 raise DataError(f"{path} holds no backbones of this version.", fix=_REBUILD)
             for name, expected in meta["sha256"].items():
                 if verify and sha256(path / name) != expected:
@@ -75,9 +75,12 @@ class BackboneStore:
                 for name in _ARRAYS
             }
             store = cls(path, meta, arrays)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            told = "a file of it is cut off, or of another format"
+            if isinstance(error, OSError):
+                told = f"{Path(str(error.filename)).name}: {error.strerror}"
             raise DataError(
-                f"There are no usable backbones in {path}: {error}.", fix=_REBUILD
+                f"There are no usable backbones in {path}: {told}.", fix=_REBUILD
             ) from error
         if store._starts[-1] != len(arrays["atoms"]) or meta["count"] != len(store):
             raise DataError(f"The backbones in {path} are cut off.", fix=_REBUILD)

@@ -162,6 +162,13 @@ def usable(task: Task, model: Model) -> None:
             fix=f"Use {MODEL}, or train one with 'parts: {{share: 0.5}}'.",
         )
     check_scaffold(scaffold, domain.vocabulary)
+    most = max(domain.sizes) - scaffold.size
+    if most < task.least and task.gap:
+        raise InputError(
+            f"The fragments are {task.gap:.1f} Å apart, which takes {task.least} atoms at least; "
+            f"the model can add {max(0, most)} to their {scaffold.size}.",
+            fix="Bring the fragments together, or keep smaller ones.",
+        )
     if scaffold.size >= max(domain.sizes):
         raise InputError(
             f"The scaffold has {scaffold.size} heavy atoms; the model makes molecules of "
@@ -182,6 +189,13 @@ def sized(task: Task, add: Size, size: Size = None) -> Interval:
     if added.low < 1:
         raise InputError(
             f"At least one atom has to be added, not {added.low:g}.", fix="Write --add 3-10."
+        )
+    if added.high < task.least:
+        raise InputError(
+            f"The fragments are {task.gap:.1f} Å apart, which {added.high:g} "
+            f"{'atom' if added.high == 1 else 'atoms'} cannot span.",
+            fix=f"{task.least} in a straight line could: give at least --add {task.least}, or "
+            f"better {task.added.plain()}; or bring the fragments together.",
         )
     found = Interval(k + added.low, k + added.high)
     if size is None:
