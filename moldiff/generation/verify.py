@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 
@@ -84,7 +86,7 @@ def verify(
     again:
         Draw the molecules again; without it no record is "reproduced".
     progress:
-        Called with the stage, the records that are done, and all.
+        Called with the stage, the records that have been drawn, and all.
 
     Raises
     ------
@@ -98,13 +100,15 @@ def verify(
         if again and verdicts[k].why == _INTACT:
             runs[tuple(record.tags.get(name, "") for name in _OF_THE_RUN)].append(k)
     known = {model.digest: model for model in (load(one, device) for one in models)}
-    done = 0
+    drawn, total = count(1), sum(map(len, runs.values()))
+
+    def tell() -> None:
+        if progress is not None:
+            progress("drawing again", min(next(drawn), total), total)
+
     for members in runs.values():
-        for k, verdict in _of_a_run(items, members, known, device):
+        for k, verdict in _of_a_run(items, members, known, device, tell):
             verdicts[k] = replace(verdicts[k], **verdict)
-            done += 1
-            if progress is not None:
-                progress("drawing again", done, sum(map(len, runs.values())))
     return list(verdicts.values())
 
 
@@ -127,11 +131,22 @@ def _at_sight(k: int, record: Record) -> Verdict:
         return replace(
             unknown, why=f"it lacks {', '.join(lacking)}: removed, or of another version"
         )
+    if not all(re.fullmatch(r"[1-9]\d{0,11}", text) for text in _order(record)):
+        return replace(unknown, why="its place in the drawn order is no number")
     return replace(unknown, why=_INTACT)
 
 
+def _order(record: Record) -> tuple[str, str]:
+    """Place in the drawn order, and round, both from 1."""
+    return record.tags["place"], record.tags.get("round", "1")
+
+
 def _of_a_run(
-    items: Sequence[Record], members: Sequence[int], known: dict[str, Model], device: str
+    items: Sequence[Record],
+    members: Sequence[int],
+    known: dict[str, Model],
+    device: str,
+    tell: Callable[[], None],
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Draw the records of one run again, and yield what came of each."""
     tags = items[members[0]].tags
@@ -145,16 +160,19 @@ def _of_a_run(
         why = f"{_SOUND} the model {tags['model']} is not at hand (--model FILE)"
         yield from ((k, {"why": why}) for k in members)
         return
-    if name := tags.get("precision"):
-        model = model.replace(precision=resolve(name, model.device))
-    found: dict[int, dict[str, Any]] = {}
     try:
-        wanted = {k: (int(items[k].tags["place"]) - 1, _round(items[k])) for k in members}
-        drawn = redraw(
-            model, _request(tags["request"]), json.loads(tags["sampling"]), set(wanted.values())
-        )
-        made = dict(drawn)
-        found = {k: _compared(items[k], made[wanted[k]]) for k in members}
+        if name := tags.get("precision"):
+            model = model.replace(precision=resolve(name, model.device))
+        request, sampling = _request(tags["request"]), json.loads(tags["sampling"])
+        wanted: dict[tuple[int, int], list[int]] = defaultdict(list)
+        for k in members:
+            place, number = (int(text) - 1 for text in _order(items[k]))
+            wanted[place, number].append(k)
+        found: dict[int, dict[str, Any]] = {}
+        for where, item in redraw(model, request, sampling, wanted):
+            for k in wanted[where]:
+                found[k] = _compared(items[k], item)
+                tell()
     except (MoldiffError, ValueError, KeyError, TypeError, AttributeError) as error:
         yield from ((k, {"why": f"{_SOUND} it cannot be drawn: {error}"}) for k in members)
         return
@@ -169,10 +187,6 @@ def _of_a_run(
 
 
 _SOUND = "its digests are right;"
-
-
-def _round(record: Record) -> int:
-    return int(record.tags.get("round", "1")) - 1
 
 
 def _model(tag: str, known: dict[str, Model], device: str) -> Model | None:

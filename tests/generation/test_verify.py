@@ -115,6 +115,13 @@ def test_foreign_records_are_unknown_and_say_why(records: list[Record]) -> None:
     assert statuses([stolen]) == ["altered"]
 
 
+def test_one_broken_place_says_nothing_of_the_others(records: list[Record]) -> None:
+    records[4] = renewed(replace(records[4], tags={**records[4].tags, "place": "first"}))
+    found = verify(records)
+    assert found[4].status == "unknown" and "place" in found[4].why
+    assert {one.status for k, one in enumerate(found) if k != 4} == {"reproduced"}
+
+
 def test_a_whole_file_that_this_machine_draws_otherwise_is_no_forgery(
     records: list[Record],
 ) -> None:
