@@ -6,8 +6,10 @@ loads neither torch nor RDKit:
 >>> import moldiff
 >>> molecules = moldiff.generate(32, seed=0)  # doctest: +SKIP
 
-Training and viewing have packages of their own: ``moldiff.train.Trainer``,
-``moldiff.view.write_html``.
+What one gives the others take: ``moldiff.evaluate(molecules)``, ``moldiff.view(molecules)``,
+``moldiff.dock(receptor, molecules)``, ``moldiff.write(molecules, path)``; so they do RDKit
+molecules, SMILES and paths.  Training and viewing have packages of their own:
+``moldiff.train.Trainer``, ``moldiff.view.write_html``.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from moldiff.version import __version__
 
 if TYPE_CHECKING:
+    from moldiff import view
     from moldiff.completion.api import complete
     from moldiff.completion.result import Completion
     from moldiff.docking.api import dock
@@ -25,23 +28,33 @@ if TYPE_CHECKING:
     from moldiff.filtering.api import filter
     from moldiff.generation.api import generate
     from moldiff.generation.request import Generated, Request
+    from moldiff.generation.verify import verify
+    from moldiff.io import Record, write
+    from moldiff.metrics.comparison import compare
     from moldiff.metrics.evaluation import evaluate
     from moldiff.model import Model
     from moldiff.models import load
+    from moldiff.results import Results
 
 __all__ = [
     "Completion",
     "DockingResult",
     "Generated",
     "Model",
+    "Record",
     "Request",
+    "Results",
     "__version__",
+    "compare",
     "complete",
     "dock",
     "evaluate",
     "filter",
     "generate",
     "load",
+    "verify",
+    "view",
+    "write",
 ]
 
 # public name -> the module that defines it
@@ -50,20 +63,28 @@ _HOME = {
     "DockingResult": "moldiff.docking.result",
     "Generated": "moldiff.generation.request",
     "Model": "moldiff.model",
+    "Record": "moldiff.io",
     "Request": "moldiff.generation.request",
+    "Results": "moldiff.results",
+    "compare": "moldiff.metrics.comparison",
     "complete": "moldiff.completion.api",
     "dock": "moldiff.docking.api",
     "evaluate": "moldiff.metrics.evaluation",
     "filter": "moldiff.filtering.api",
     "generate": "moldiff.generation.api",
     "load": "moldiff.models",
+    "verify": "moldiff.generation.verify",
+    "view": "moldiff.view",
+    "write": "moldiff.io",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-    value = getattr(import_module(_HOME[name]), name)
+    home = import_module(_HOME[name])
+    # The package moldiff.view is the verb as well: it can be called.
+    value = home if home.__name__ == f"{__name__}.{name}" else getattr(home, name)
     globals()[name] = value
     return value
 

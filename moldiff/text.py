@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import io
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TextIO
@@ -15,6 +16,7 @@ from typing import BinaryIO, TextIO
 from moldiff.errors import InputError
 
 __all__ = [
+    "csv_text",
     "digest_of",
     "numbers_of",
     "plural",
@@ -22,6 +24,7 @@ __all__ = [
     "replace_text",
     "replacing",
     "replacing_bytes",
+    "rising",
     "share",
 ]
 
@@ -72,6 +75,15 @@ def replacing_bytes(path: Path) -> Iterator[BinaryIO]:
             Path(temporary).unlink(missing_ok=True)
 
 
+def csv_text(rows: Sequence[Mapping[str, object]]) -> str:
+    """Return rows with the same keys as CSV, with a line of the keys."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
 def plural(noun: str) -> str:
     """Return the plural of an English noun: molecules, complexes, processes."""
     return f"{noun}es" if noun.endswith(("s", "x")) else f"{noun}s"
@@ -89,7 +101,10 @@ def ranges(numbers: Iterable[int]) -> str:
 
 
 def numbers_of(text: str) -> list[int] | None:
-    """Read numbers and ranges of them, ``1-14, 16``; None if that is not what it is."""
+    """Read numbers and ranges of them, ``1-14, 16``; None if that is not what it is.
+
+    A range that ends below its beginning has no numbers; see `rising`.
+    """
     words = [word.strip() for word in text.split(",")]
     if not all(re.fullmatch(r"\d{1,6}(\s*-\s*\d{1,6})?", word) for word in words):
         return None
@@ -98,6 +113,16 @@ def numbers_of(text: str) -> list[int] | None:
         low, _, high = word.partition("-")
         numbers += range(int(low), int(high or low) + 1)
     return numbers
+
+
+def rising(text: str) -> list[int] | None:
+    """Return what `numbers_of` does; ``InputError`` for a range that ends below its beginning."""
+    for low, high in re.findall(r"(\d+)\s*-\s*(\d+)", text) if numbers_of(text) is not None else ():
+        if int(high) < int(low):
+            raise InputError(
+                f"The range {low}-{high} ends below its beginning.", fix=f"Write {high}-{low}."
+            )
+    return numbers_of(text)
 
 
 def digest_of(path: str | Path) -> str:

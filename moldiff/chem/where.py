@@ -15,6 +15,7 @@ has no value, such as a field that a record lacks, makes a comparison neither tr
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from abc import ABC, abstractmethod
@@ -235,7 +236,10 @@ class _Reader:
                 if (last := self.take(_NUMBER)) is None:
                     raise self.refused("two dots stand between two numbers")
                 numbers.append(last)
-            return tuple(float(number.replace("−", "-")) for number in numbers)
+            values = tuple(float(number.replace("−", "-")) for number in numbers)
+            if not all(map(math.isfinite, values)):
+                raise self.refused(f"{', '.join(numbers)} is too large a number")
+            return values
         name = self.take(_FIELD) or self.take(_NAME)
         if name is None:
             raise self.refused("a name or a number is missing")

@@ -28,7 +28,7 @@ _SETTINGS = {"help_option_names": ["-h", "--help"]}
 # ``EXAMPLES``, or, for a group of commands, with ``app``.
 _SINGLE = (
     *("generate", "filter", "prepare", "complete", "dock", "merge", "evaluate", "view"),
-    "likelihood",
+    *("verify", "likelihood"),
     *("train", "info", "methods", "cite"),
 )
 _GROUPS = ("design", "data", "benchmark")
@@ -43,7 +43,7 @@ def application(names: Sequence[str] = _COMMANDS) -> typer.Typer:
     commands take to start.
     """
     app = typer.Typer(
-        add_completion=False,
+        add_completion=len(names) == len(_COMMANDS),  # for the whole command line
         context_settings=_SETTINGS,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,  # plain help: rich alone would cost most of the half second

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moldiff.cli.failure import Interrupted
+from moldiff.cli.options import Force
 from moldiff.cli.output import bar, check_output, counted, duration, examples, remark, table
+from moldiff.cli.overwrite import check_replaceable
 from moldiff.errors import InputError
 from moldiff.report.markdown import around_section
 
@@ -70,7 +72,8 @@ def docking(
         bool, typer.Option("--curve", help="Also run everything at all efforts, for the picture.")
     ] = False,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Only so many complexes, drawn at random.")
+        int | None,
+        typer.Option(min=1, max=10_000_000, help="Only so many complexes, drawn at random."),
     ] = None,
     ids: Annotated[
         Path | None, typer.Option(help="Only the complexes in this file: id or set/id a line.")
@@ -84,7 +87,9 @@ def docking(
         int, typer.Option(min=0, help="Poses shown to PoseBusters; 0 for none.")
     ] = 9,
     jobs: Annotated[int, typer.Option(min=1, help="Dockings at a time, one thread each.")] = 1,
-    time_limit: Annotated[int, typer.Option(min=1, help="CPU-seconds for a docking.")] = 1200,
+    time_limit: Annotated[
+        int, typer.Option(min=1, max=10_000_000, help="CPU-seconds for a docking.")
+    ] = 1200,
     model: Annotated[
         Path | None, typer.Option(help="A docking model. [default: the bundled one]")
     ] = None,
@@ -152,15 +157,19 @@ def gaps(
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Table with a row for each gap.")
     ] = Path("gaps.csv"),
-    count: Annotated[int, typer.Option("--gaps", min=1, help="Gaps in all.")] = 150,
+    count: Annotated[int, typer.Option("--gaps", min=1, max=10_000_000, help="Gaps in all.")] = 150,
     lengths: Annotated[
         str, typer.Option(metavar="N,...", help="Missing residues; lengths take turns.")
     ] = "4,8,12",
-    draws: Annotated[int, typer.Option(min=1, help="Conformations of each gap.")] = 10,
+    draws: Annotated[
+        int, typer.Option(min=1, max=10_000_000, help="Conformations of each gap.")
+    ] = 10,
     steps: Annotated[
-        int | None, typer.Option(min=1, help="Sampling steps. [default: the model's]")
+        int | None,
+        typer.Option(min=1, max=10_000_000, help="Sampling steps. [default: the model's]"),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the conformations.")] = 0,
+    force: Force = False,
 ) -> None:
     """Cut loops out of held-out chains, and build them again.
 
@@ -175,6 +184,7 @@ def gaps(
     from moldiff.train.workload import validation_sample
 
     check_output(output, [".csv"])
+    check_replaceable({output: "gaps"}, force=force)
     sizes, store = _lengths(lengths), BackboneStore.open(data)
     loaded = Model.load(model, domain="backbones")
     chains = validation_sample(store, count).tolist()

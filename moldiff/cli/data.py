@@ -11,6 +11,7 @@ from moldiff.cli import druglike, reference
 from moldiff.cli.description import describe, describe_backbones, describe_complexes
 from moldiff.cli.options import Jobs, command_line, processes
 from moldiff.cli.output import examples, remark
+from moldiff.cli.piping import scriptable
 from moldiff.cli.progress import preparing, stages
 from moldiff.errors import InputError
 
@@ -32,7 +33,8 @@ def qm9(
     ] = None,
     jobs: Jobs = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Only the first rows, for a quick look.")
+        int | None,
+        typer.Option(min=1, max=10_000_000, help="Only the first rows, for a quick look."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Prepare it even if it is there.")] = False,
 ) -> None:
@@ -156,7 +158,8 @@ def complexes(
     jobs: Jobs = None,
     seed: Annotated[int, typer.Option(help="Changes conformers and what is held out.")] = 0,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Only the first of each set, for a quick look.")
+        int | None,
+        typer.Option(min=1, max=10_000_000, help="Only the first of each set, for a quick look."),
     ] = None,
     exclude: Annotated[
         Path | None,
@@ -207,7 +210,7 @@ def backbones(
     output: Annotated[Path, typer.Option("-o", "--output", help="Directory of the data set.")],
     seed: Annotated[int, typer.Option(help="Changes which chains are held out.")] = 0,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Only the first chains of each file.")
+        int | None, typer.Option(min=1, max=10_000_000, help="Only the first chains of each file.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a data set there.")] = False,
 ) -> None:
@@ -237,6 +240,7 @@ def _lines(path: Path | None) -> frozenset[str]:
 
 
 @app.command(epilog=examples("moldiff data info data/qm9 --verify"))
+@scriptable()
 def info(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A prepared data set.")],
     verify: Annotated[bool, typer.Option("--verify", help="Check every file's checksum.")] = False,

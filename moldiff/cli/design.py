@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moldiff.cli.generating import Run
-from moldiff.cli.options import Precision, Precisions, conditions, sizes, symbols
+from moldiff.cli.options import Force, Precision, Precisions, conditions, sizes, symbols
 from moldiff.cli.output import (
     check_apart,
     check_output,
@@ -20,6 +20,8 @@ from moldiff.cli.output import (
     examples,
     remark,
 )
+from moldiff.cli.overwrite import check_replaceable
+from moldiff.cli.piping import scriptable
 from moldiff.cli.requests import (
     ConditionOption,
     Device,
@@ -154,9 +156,9 @@ EXAMPLES: dict[Callable[..., Task], tuple[str, ...]] = {
 def _carry_out(
     task: Callable[[int], Task],
     n: Number = 32,
-    output: Annotated[
-        Path, typer.Option("-o", "--output", help="Where to: .sdf or .json; replaced.")
-    ] = Path("designs.sdf"),
+    output: Annotated[Path, typer.Option("-o", "--output", help="Where to: .sdf or .json.")] = Path(
+        "designs.sdf"
+    ),
     page: Annotated[
         Path | None, typer.Option(help="Also an HTML page that shows the kept part.")
     ] = None,
@@ -189,6 +191,7 @@ def _carry_out(
     device: Device = "cpu",
     precision: Precisions = Precision.float32,
     threads: Threads = 1,
+    force: Force = False,
 ) -> None:
     if prompt == "help":
         return show_grammar()
@@ -196,6 +199,8 @@ def _carry_out(
     if page is not None:
         check_output(page, (".html", ".htm"))
         check_apart("--page", page, [output])
+    files: dict[Path, str | Path] = {output: "molecules"}
+    check_replaceable(files if page is None else {**files, page: "page"}, force=force)
     check_positive("--temperature", temperature)
     check_threads(threads)
     chosen = task(seed)
@@ -257,9 +262,9 @@ def _first(source: str) -> list[Chem.Mol]:
 def _added(text: str | None) -> Any:
     """Parse ``NUMBER`` or ``LOW-HIGH``; raise ``InputError`` for anything else."""
     from moldiff.chem.demands import Interval
-    from moldiff.text import numbers_of
+    from moldiff.text import rising
 
-    numbers = None if text is None else numbers_of(text.replace("..", "-"))
+    numbers = None if text is None else rising(text.replace("..", "-"))
     if text is None:
         return None
     if not numbers or "," in text or numbers[0] < 1:
@@ -312,4 +317,4 @@ _PROMISE = """    Atoms, bonds, stereo and coordinates of the kept part stay exa
 
 app = typer.Typer(no_args_is_help=True, help="Molecules around a part that is kept exactly.")
 for _task, _examples in EXAMPLES.items():
-    app.command(_task.__name__, epilog=examples(*_examples))(_command(_task))
+    app.command(_task.__name__, epilog=examples(*_examples))(scriptable(".sdf")(_command(_task)))

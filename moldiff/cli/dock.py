@@ -8,9 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
+from moldiff.cli.docked import check_files, written
 from moldiff.cli.docking_runs import dock_many, dock_one, open_pairs
-from moldiff.cli.options import Precision, Precisions
-from moldiff.cli.output import check_apart, check_output, check_threads, remark
+from moldiff.cli.options import Force, Precision, Precisions
+from moldiff.cli.output import check_threads, remark
+from moldiff.cli.overwrite import check_replaceable
+from moldiff.cli.piping import scriptable
 from moldiff.cli.receptor_options import Assembly, Exclude, Keep, Waters, waters_of, words
 from moldiff.cli.startup import load_torch
 from moldiff.docking.settings import Settings
@@ -28,9 +31,6 @@ EXAMPLES = (
     "moldiff dock --dock-many pairs.csv --jobs 4 -o hits.sdf",
 )
 
-# All that may be written beside the output.
-_BESIDE = (".sdf", ".json", ".csv", ".interactions.csv", ".html", ".parquet")
-
 
 class Proposals(StrEnum):
     """Where the first poses come from."""
@@ -40,6 +40,7 @@ class Proposals(StrEnum):
     random = "random"
 
 
+@scriptable(".sdf")
 def command(
     receptor: Annotated[
         Path | None, typer.Option("-r", "--receptor", help="The protein: .pdb or .cif.")
@@ -174,6 +175,7 @@ def command(
         bool, typer.Option("--restart", help="Begin a library again instead of going on.")
     ] = False,
     html: Annotated[bool, typer.Option("--html/--no-html", help="Write the page too.")] = True,
+    force: Force = False,
 ) -> None:
     """Dock ligands into a pocket of a protein.
 
@@ -187,7 +189,8 @@ def command(
     marker = None if pocket_ligand is None else Path(pocket_ligand)
     if sequence is not None and not complete:
         raise InputError("--sequence is for --complete.", fix="Give both, or neither.")
-    _check(receptor, ligand, ligands, many, output, [marker, reference, sequence])
+    check_files(receptor, ligand, ligands, many, output, [marker, reference, sequence])
+    check_replaceable(written(output, one=ligand is not None, html=html), force=force)
     check_threads(threads)
     load_torch()
     from moldiff.cpu import using_threads
@@ -256,36 +259,3 @@ def _part(
 
     part = shard_of(shard)
     return output.with_name(f"{output.stem}.{part[0]}of{part[1]}{output.suffix}"), part
-
-
-def _check(
-    receptor: Path | None,
-    ligand: str | None,
-    ligands: Path | None,
-    many: Path | None,
-    output: Path,
-    others: list[Path | None],
-) -> None:
-    """Refuse what can be refused before anything is loaded."""
-    if sum(given is not None for given in (ligand, ligands, many)) != 1:
-        told = "both were" if ligand or ligands or many else "neither was"
-        raise InputError(
-            f"A docking needs --ligand or --ligands; {told} given.",
-            fix="Give --ligand for one ligand, --ligands for a file of many, --dock-many for a "
-            "table of receptors and ligands.",
-        )
-    if (receptor is None) != (many is not None):
-        told = "is not given" if receptor is None else "and --dock-many are both given"
-        raise InputError(
-            f"The --receptor {told}.",
-            fix="Give --receptor for one receptor, --dock-many for a table of many.",
-        )
-    check_output(output, (".sdf",) if ligand is not None else (".sdf", ".parquet"))
-    if output.suffix.lower() == ".parquet":
-        from moldiff.docking.library.table import check_kind
-
-        check_kind(output)
-    read = [path for path in [receptor, ligands, many, *others] if path is not None]
-    read += [Path(ligand)] if ligand is not None else []
-    for suffix in _BESIDE:
-        check_apart("--output", output.with_suffix(suffix), read)

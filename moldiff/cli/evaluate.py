@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from moldiff.cli.options import AsJson, Force
 from moldiff.cli.output import (
     check_apart,
     check_output,
@@ -15,8 +16,10 @@ from moldiff.cli.output import (
     print_wide,
     remark,
 )
+from moldiff.cli.overwrite import check_replaceable
 from moldiff.cli.progress import stages
 from moldiff.cli.records import Readable
+from moldiff.errors import InputError
 
 if TYPE_CHECKING:
     from rdkit import Chem
@@ -29,6 +32,7 @@ EXAMPLES = (
     "moldiff evaluate mine.sdf --bands 1-10,11-20,21-50",
     "moldiff evaluate mine.sdf --reference data/druglike",
     "moldiff evaluate grown.sdf --kept core.sdf --reference none",
+    "moldiff evaluate grown.sdf --kept 'c1ccc([*:1])nc1'",
 )
 
 
@@ -41,15 +45,22 @@ def command(
         Path | None, typer.Option("-o", "--output", help="Write the report here too (.json).")
     ] = None,
     posebusters: Annotated[
-        int, typer.Option(min=0, help="Molecules for PoseBusters at most; 0 leaves it out.")
+        int,
+        typer.Option(
+            min=0, max=10_000_000, help="Molecules for PoseBusters at most; 0 leaves it out."
+        ),
     ] = 1000,
     relax: Annotated[
-        int, typer.Option(min=0, help="Molecules to relax with MMFF94 at most; 0 leaves it out.")
+        int,
+        typer.Option(
+            min=0, max=10_000_000, help="Molecules to relax with MMFF94 at most; 0 leaves it out."
+        ),
     ] = 1000,
     xtb: Annotated[
         int,
         typer.Option(
             min=0,
+            max=10_000_000,
             help="Molecules to relax with GFN2-xTB at most, if the program xtb is installed "
             "(about a second each); 0 leaves it out.",
         ),
@@ -72,17 +83,20 @@ def command(
         ),
     ] = None,
     kept: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(
-            metavar="FILE",
-            help="Also whether the molecules have kept this part (.sdf, .mol, .mol2, .smi), by "
-            "substructure and superposition; a file of several, or several files, are fragments.",
+            metavar="FILE|SMILES",
+            help="Also whether the molecules have kept this part, by substructure and "
+            "superposition: .sdf, .mol, .mol2, or a SMILES, of which [*:1] is a point; several "
+            "are fragments.",
         ),
     ] = None,
     any_charge: Annotated[
         bool, typer.Option("--any-charge", help="Ions may be strictly valid too.")
     ] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    force: Force = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure molecules of any generator.
 
@@ -90,16 +104,18 @@ def command(
 
     The files may lack bonds (.xyz): they are then inferred. Broken records count as failures.
     """
-    if output is not None:
+    piping = as_json or str(output) == "-"
+    if output is not None and str(output) != "-":
         check_output(output, (".json",))
         check_apart("--output", output, files)
+        check_replaceable({output: "evaluation"}, force=force)
     from moldiff.metrics.bands import parse_bands
 
     if reference not in ("none", "auto"):  # before any work
         from moldiff.metrics.reference_data import located
 
         located(reference)
-    part = None if not kept else [mol for file in kept for mol in _molecules(file)]
+    part = None if not kept else [mol for source in kept for mol in _molecules(source)]
     parted = None if bands is None else parse_bands(bands)
     records = [record for file in files for record in Readable(file)]
     from moldiff.metrics.evaluation import evaluate
@@ -117,10 +133,13 @@ def command(
             jobs=jobs,
             progress=progress,
         )
-    if output is not None:  # before the table: a closed pipe must not lose the report
+    if output is not None and str(output) != "-":  # before the table: a pipe may close
         from moldiff.text import replace_text
 
         replace_text(output, report.to_json())
+    if piping:
+        print(report.to_json(), end="")
+        return
     table = report.table()
     table.title = counted(report.n, "molecule")
     print_wide(table)
@@ -134,8 +153,20 @@ def command(
         remark(f"The report is in {output}.")
 
 
-def _molecules(path: Path) -> list[Chem.Mol]:
-    return [record.mol for record in Readable(path) if record.mol is not None]
+def _molecules(source: str) -> list[Chem.Mol]:
+    """The molecules of a file or a SMILES, with the dummy atoms of their points."""
+    from moldiff.io import is_molecule_file, read_molecules, records_of
+
+    if not is_molecule_file(source):
+        return [record.mol for record in records_of(source) if record.mol is not None]
+    records = list(read_molecules(source, dummies=True))
+    for record in records:
+        if record.mol is None:
+            raise InputError(
+                f"Record {record.index + 1} of --kept {source} cannot be read: {record.reason}.",
+                fix="Check what the file holds.",
+            )
+    return [record.mol for record in records if record.mol is not None]
 
 
 _SHOWN = 6  # kinds of failure in the closing line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
 import os
 import re
@@ -102,7 +103,10 @@ def _verdict(error: Exception) -> tuple[int, str]:
     if hasattr(error, "format_message"):  # typer's usage errors; their class moved between versions
         context = getattr(error, "ctx", None)
         command = context.command_path if context is not None else "moldiff"
-        return UNUSABLE, f"{error.format_message().rstrip('. ')}. See: {command} --help"
+        # Newer versions of typer put the words of the library that checks values before their own.
+        told = error.format_message().replace("Value error, ", "").rstrip("?. ")
+        end = "?" if "Did you mean" in told else f".{_meant(told, context)}"
+        return UNUSABLE, f"{told}{end} See: {command} --help"
     if isinstance(error, OSError):
         return FAILED, _system_line(error.errno, error.strerror or str(error), error.filename)
     code = re.search(r"Os \{ code: (\d+)", str(error))
@@ -112,6 +116,19 @@ def _verdict(error: Exception) -> tuple[int, str]:
         f"Unexpected {type(error).__name__}: {str(error).rstrip('. ') or 'no message'}. "
         "Run the command again with --debug and report what it prints."
     )
+
+
+def _meant(message: str, context: Any) -> str:
+    """A near miss among the choices of an option, or the commands; "" where none is near."""
+    known = list(getattr(getattr(context, "command", None), "commands", ()))
+    if choice := re.search(r"'([^']*)' is not one of (.+)", message):
+        word, known = choice[1], re.findall(r"'([^']*)'", choice[2])
+    elif wrong := re.search(r"No such command '([^']*)'", message):
+        word = wrong[1]
+    else:
+        return ""
+    close = difflib.get_close_matches(word, known, n=1)
+    return f" Did you mean '{close[0]}'?" if close else ""
 
 
 def _system_line(code: int | None, reason: str, where: object) -> str:

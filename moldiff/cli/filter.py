@@ -12,6 +12,7 @@ import typer
 from moldiff.cli.failure import Interrupted
 from moldiff.cli.options import (
     Alerts,
+    Force,
     Jobs,
     Method,
     NovelTo,
@@ -31,6 +32,8 @@ from moldiff.cli.output import (
     remark,
     table,
 )
+from moldiff.cli.overwrite import check_replaceable
+from moldiff.cli.piping import scriptable
 from moldiff.cli.progress import stages
 from moldiff.errors import InputError, did_you_mean
 
@@ -46,6 +49,7 @@ EXAMPLES = (
 )
 
 
+@scriptable(".sdf")
 def command(
     files: Annotated[
         list[Path],
@@ -77,6 +81,7 @@ def command(
     seed: Annotated[int, typer.Option(help="Of --pick by maxmin.")] = 0,
     jobs: Jobs = None,
     html: Annotated[bool, typer.Option("--html/--no-html", help="Write the page too.")] = True,
+    force: Force = False,
 ) -> None:
     """Keep the molecules that pass all filters, and say of the others why not.
 
@@ -92,6 +97,12 @@ def command(
             fix="Give a filter, as in --where 'mw>250 & sa<4' or --alerts pains, or --pick 30.",
         )
     _check(output, files, novel_to or [], seen_rings)
+    summary_file = output.with_suffix(".json")  # molecules of anybody have no mark of their own
+    kinds: dict[Path, str | Path] = {output: summary_file, summary_file: "filtered"}
+    kinds[output.with_suffix(".csv")] = "table of all"
+    if html:
+        kinds[output.with_suffix(".html")] = "page"
+    check_replaceable(kinds, force=force)
     from moldiff.filtering.records import items
     from moldiff.filtering.report import summary, write_page
     from moldiff.filtering.sieve import Sieve
@@ -106,6 +117,7 @@ def command(
             with sieve:
                 for item in source:
                     sieve.add(item)
+                _refuse_absent(sieve, files[0])
         except KeyboardInterrupt:
             stopped = True
     seconds = time.perf_counter() - start
@@ -118,7 +130,7 @@ def command(
     if html:
         write_page(output.with_suffix(".html"), sieve, output.name)
     written = [output, *(output.with_suffix(s) for s in (".csv", ".json", *([".html"] * html)))]
-    _close(sieve, files[0], seconds, written, stopped)
+    _close(sieve, seconds, written, stopped)
 
 
 def _check(output: Path, files: list[Path], known: list[str], rings: str | None) -> None:
@@ -129,14 +141,19 @@ def _check(output: Path, files: list[Path], known: list[str], rings: str | None)
         check_apart("--output", output.with_suffix(suffix), read)
 
 
-def _close(sieve: Sieve, first: Path, seconds: float, written: list[Path], stopped: bool) -> None:
-    """Say what came of it; a misspelt data field shows beside those of the first record."""
+def _refuse_absent(sieve: Sieve, first: Path) -> None:
+    """Raise ``InputError`` for a data field that no record has, beside those of the first one."""
     from moldiff.io import read_molecules
 
-    outcome = sieve.outcome
     for name in sieve.absent:
         known = list(next(iter(read_molecules(first))).tags)
-        remark(f"No record has a data field '{name}'. {did_you_mean(name, known)}")
+        fix = did_you_mean(name, known) if known else "The first record has none."
+        raise InputError(f"No record has the data field '{name}' of --where.", fix=fix)
+
+
+def _close(sieve: Sieve, seconds: float, written: list[Path], stopped: bool) -> None:
+    """Say what came of it."""
+    outcome = sieve.outcome
     files = ", ".join(map(str, written))
     if stopped:
         raise Interrupted(

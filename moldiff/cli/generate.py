@@ -11,6 +11,7 @@ from moldiff.bundled import usual_model
 from moldiff.cli.generating import Run
 from moldiff.cli.options import (
     Alerts,
+    Force,
     Imports,
     Method,
     NovelTo,
@@ -35,6 +36,8 @@ from moldiff.cli.output import (
     check_threads,
     remark,
 )
+from moldiff.cli.overwrite import check_replaceable
+from moldiff.cli.piping import scriptable
 from moldiff.cli.progress import stages
 from moldiff.cli.requests import (
     ConditionOption,
@@ -79,11 +82,12 @@ EXAMPLES = (
 )
 
 
+@scriptable(".sdf")
 def command(
     n: Number = 32,
     output: Annotated[
         Path,
-        typer.Option("-o", "--output", help="Where to: .sdf, .smi, .xyz or .json; replaced."),
+        typer.Option("-o", "--output", help="Where to: .sdf, .smi, .xyz or .json."),
     ] = Path("molecules.sdf"),
     model: Annotated[
         str | None,
@@ -134,12 +138,13 @@ def command(
         typer.Option(help="Also write how the first molecules formed, as multi-frame .xyz."),
     ] = None,
     record: Annotated[
-        int, typer.Option(min=1, help="How many molecules --trajectory records.")
+        int, typer.Option(min=1, max=10_000_000, help="How many molecules --trajectory records.")
     ] = 1,
     device: Device = "cpu",
     precision: Precisions = Precision.float32,
     threads: Threads = 1,
     imports: Imports = None,
+    force: Force = False,
 ) -> None:
     """Generate molecules: coordinates, elements, bonds and charges.
 
@@ -151,11 +156,11 @@ def command(
     written that are strictly valid and pass; a table beside them (.csv) has all, with the reasons
     of rejection.
     """
-    from moldiff.io import WRITABLE
-
     if prompt == "help":
         return show_grammar()
-    check_output(output, WRITABLE)
+    choice = picking(pick, pick_by, seed)
+    asked = criteria(where, alerts, seen_rings, novel_to)
+    _check_files(output, trajectory, asked if asked or choice else None, force=force)
     check_positive("--temperature", temperature)
     early = None if early_temperature is None else temperatures(early_temperature)
     wishes: dict[str, Any] = {
@@ -165,11 +170,6 @@ def command(
     }
     wishes |= {"without": symbols(without), "only": symbols(only)}
     check_threads(threads)
-    if trajectory is not None:
-        check_output(trajectory, (".xyz",))
-        check_apart("--trajectory", trajectory, [output])
-    choice = picking(pick, pick_by, seed)
-    asked = criteria(where, alerts, seen_rings, novel_to)
     sieve = _sieve(output, asked, choice, trajectory) if asked or choice else None
     load_torch()
     import_all(imports)
@@ -212,6 +212,26 @@ def command(
     run.finish(loaded)
 
 
+def _check_files(
+    output: Path, trajectory: Path | None, asked: Criteria | None, *, force: bool
+) -> None:
+    """Refuse what cannot be written, what is read as well, and what is somebody else's."""
+    from moldiff.io import WRITABLE
+
+    check_output(output, WRITABLE)
+    files: dict[Path, str | Path] = {output: "molecules"}
+    if trajectory is not None:
+        check_output(trajectory, (".xyz",))
+        check_apart("--trajectory", trajectory, [output])
+        files[trajectory] = "trajectory"
+    if asked is not None:
+        files[output.with_suffix(".csv")] = "table of all"
+        known = [Path(source) for source in (*asked.novel_to, asked.seen_rings or "")]
+        for written in (output, output.with_suffix(".csv")):
+            check_apart("--output", written, known)
+    check_replaceable(files, force=force)
+
+
 def _sieve(output: Path, asked: Criteria, pick: Pick | None, trajectory: Path | None) -> Sieve:
     """What stands between what is drawn and what is written."""
     from dataclasses import replace
@@ -226,7 +246,4 @@ def _sieve(output: Path, asked: Criteria, pick: Pick | None, trajectory: Path | 
     with stages() as show:
         # The properties of what is no whole molecule mean little.
         sieve = Sieve(replace(asked, strict=True).judge(show), output, pick)
-    known = [Path(source) for source in (*asked.novel_to, asked.seen_rings or "")]
-    for written in (output, sieve.table):
-        check_apart("--output", written, known)
     return sieve

@@ -65,8 +65,7 @@ class Run:
                     shown.update(line, completed=self.drawn, total=total, note=note)
 
                 for item in source(progress):  # type: ignore[attr-defined]
-                    name = f"moldiff-{item.tags['seed']}-{writer.count + 1}"
-                    writer.write(item.mol, item.tags, name)
+                    writer.write(item.mol, item.tags, item.name)
                     self.count(item)
                 if writer.count < self.n:
                     raise self.shortage()
@@ -81,13 +80,14 @@ class Run:
     def count(self, item: Generated) -> None:
         """Take one written molecule into the statistics."""
         from moldiff.chem import reason_kind
+        from moldiff.chem.validity import canonical_smiles
 
         self.written += 1
         self.valid += item.tags["strictly_valid"] == "yes"
         self.designed |= "kept" in item.tags
         self.kept += item.tags.get("part_kept") == "yes"
         if item.failure is None:
-            self.smiles.add(item.tags["SMILES"])
+            self.smiles.add(canonical_smiles(item.mol) or "")
             for tag in (tag for tag in item.tags if tag.startswith("reached_")):
                 name = tag.removeprefix("reached_")
                 self.reached.setdefault(name, []).append(float(item.tags[tag]))

@@ -8,10 +8,12 @@ import typer
 
 from moldiff.cli.options import Imports, import_all
 from moldiff.cli.output import pairs, remark, table
+from moldiff.cli.piping import scriptable
 
 EXAMPLES = ("moldiff info", "moldiff info qm9", "moldiff info runs/my/model.safetensors")
 
 
+@scriptable()
 def command(
     model: Annotated[
         str | None, typer.Argument(help="A bundled model or a model file; none lists them.")

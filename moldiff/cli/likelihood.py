@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from moldiff.cli.options import Imports, import_all
+from moldiff.cli.options import AsJson, Force, Imports, import_all
 from moldiff.cli.output import (
     check_apart,
     check_output,
@@ -19,6 +19,7 @@ from moldiff.cli.output import (
     remark,
     table,
 )
+from moldiff.cli.overwrite import check_replaceable
 from moldiff.cli.progress import stages
 from moldiff.cli.records import Readable
 from moldiff.cli.startup import load_torch
@@ -49,12 +50,15 @@ def command(
         str, typer.Option("--model", help="A bundled model (moldiff info) or a model file.")
     ] = "qm9",
     steps: Annotated[
-        int, typer.Option(min=2, help="Steps of the chain: slower, and a tighter bound.")
+        int,
+        typer.Option(min=2, max=100_000, help="Steps of the chain: slower, and a tighter bound."),
     ] = 256,
     seed: Annotated[int, typer.Option(help="Same seed, same figures.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 or mps.")] = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="Threads of one operation.")] = 1,
     imports: Imports = None,
+    force: Force = False,
+    as_json: AsJson = False,
 ) -> None:
     """Print the variational bound on log p of molecules, in nats, and what it is made of.
 
@@ -62,9 +66,11 @@ def command(
     the probability of elements, charges, bonds and size. The columns are its terms, on -log p:
     they add up to minus the bound. What the model cannot make gets a row with the reason.
     """
-    if output is not None:
+    piping = as_json or str(output) == "-"
+    if output is not None and str(output) != "-":
         check_output(output, (".json",))
         check_apart("--output", output, [file])
+        check_replaceable({output: "likelihood"}, force=force)
     check_threads(threads)
     records = list(Readable(file))
     load_torch()
@@ -83,12 +89,15 @@ def command(
             seed=seed,
             progress=lambda done, total: show("evaluations", done, total),
         )
-    if output is not None:  # before the table: a closed pipe must not lose the report
+    name = f"{loaded.card.get('name', 'unnamed')} {loaded.digest}"
+    settings = {"file": str(file), "model": name, "steps": steps, "seed": seed}
+    if output is not None and str(output) != "-":  # before the table: a pipe may close
         from moldiff.text import replace_text
 
-        name = f"{loaded.card.get('name', 'unnamed')} {loaded.digest}"
-        settings = {"file": str(file), "model": name, "steps": steps, "seed": seed}
         replace_text(output, to_json(rows, settings) + "\n")
+    if piping:
+        print(to_json(rows, settings))
+        return
     _print(rows)
     if output is not None:
         remark(f"The report is in {output}.")

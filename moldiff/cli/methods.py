@@ -3,21 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
-from moldiff.cli.output import remark, table
+import typer
+
+from moldiff.cli.options import Force
+from moldiff.cli.output import check_output, remark, table
+from moldiff.cli.overwrite import check_replaceable
+from moldiff.cli.piping import scriptable
 from moldiff.cli.startup import load_torch
+from moldiff.errors import InputError
 
-EXAMPLES = ("moldiff methods",)
+EXAMPLES = ("moldiff methods", "moldiff methods edm", "moldiff methods ddpm -o schedule.svg")
 
 
-def command() -> None:
-    """List the methods a model can be trained with, and how it can be sampled.
+@scriptable(".svg")
+def command(
+    name: Annotated[
+        str | None, typer.Argument(help="Explain this method, sampler or guidance.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="With NAME: its schedule as a picture (.svg)."),
+    ] = None,
+    force: Force = False,
+) -> None:
+    """List the methods a model can be trained with, and how it can be sampled; or explain one.
 
     A method is some settings of the same parts: moldiff train FILE --method NAME lays them over
     a configuration. A sampler goes with any trained model: moldiff generate --sampler NAME; so do
     guidances, which change its predictions: moldiff generate --guidance NAME,key=value.
     """
+    if name is not None:
+        if output is not None:
+            check_output(output, (".svg",))
+            check_replaceable({output: "schedule"}, force=force)
+        load_torch()
+        from moldiff.cli.method import explain
+
+        return explain(name, output)
+    if output is not None:
+        raise InputError(
+            "-o writes the schedule of one method.", fix="Name it: moldiff methods ddpm."
+        )
     from moldiff.methods import METHODS, SAMPLERS
 
     table(
@@ -32,7 +61,7 @@ def command() -> None:
         header=("sampler", "what it is", "stepper"),
     )
     table(_guidances(), header=("guidance", "what it does", "settings"))
-    remark("The papers of one: moldiff cite NAME")
+    remark("More about one: moldiff methods NAME; its papers: moldiff cite NAME")
 
 
 def _guidances() -> Iterator[tuple[str, str, str]]:

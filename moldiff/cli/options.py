@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Alerts",
+    "AsJson",
+    "Force",
     "Imports",
     "Jobs",
     "Loggers",
@@ -126,7 +128,9 @@ NovelTo = Annotated[
 
 Picked = Annotated[
     int | None,
-    typer.Option("--pick", min=1, help="Of what passes, choose so many different molecules."),
+    typer.Option(
+        "--pick", min=1, max=10_000_000, help="Of what passes, choose so many different molecules."
+    ),
 ]
 
 
@@ -143,6 +147,12 @@ PickedBy = Annotated[
         "--pick-by", help="maxmin: as far apart as can be; butina: centres of the largest clusters."
     ),
 ]
+
+Force = Annotated[
+    bool, typer.Option("--force", help="Replace files that this command did not make, too.")
+]
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON, as -o - does.")]
 
 Jobs = Annotated[int | None, typer.Option(min=1, help="Processes. [default: one per core]")]
 

@@ -5,12 +5,15 @@ Results go to stdout, progress and remarks to stderr.  rich loads on first use.
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from moldiff.errors import InputError, did_you_mean
 from moldiff.interrupts import held
@@ -27,24 +30,31 @@ __all__ = [
     "check_positive",
     "check_processes",
     "check_threads",
+    "collected",
     "commonest",
     "counted",
     "duration",
     "examples",
     "pairs",
     "percent",
+    "print_json",
     "print_wide",
     "remark",
     "shown_directory",
     "table",
 ]
 
+_STATUS = (
+    "Exit status: 0 success, 1 failure, 2 an unusable request (options, files, configuration), "
+    "130 interrupted."
+)
 _WIDTH = 120  # columns of tables written to a file or a pipe
 
 
 def examples(*lines: str) -> str:
-    """Format the examples at the end of a command's help (``\\b`` preserves lines)."""
-    return "Examples:\n\n\b\n" + "\n".join(f"  {line}" for line in lines)
+    """Format the end of a command's help: examples (``\\b`` preserves lines), exit status."""
+    shown = "\n".join(f"  {line}" for line in lines)
+    return f"Examples:\n\n\b\n{shown}\n\n{_STATUS}"
 
 
 def remark(text: str) -> None:
@@ -86,10 +96,53 @@ def shown_directory(path: Path) -> str:
     return str(path) if path.name not in ("", "..") else str(path.resolve())
 
 
+_TABLES: ContextVar[dict[str, Any] | None] = ContextVar("tables", default=None)
+
+
+@contextmanager
+def collected() -> Iterator[dict[str, Any]]:
+    """Collect the tables of the block as plain values instead of printing them.
+
+    A table of names and values becomes a mapping, one with a header a list under its first column's
+    name or its title; what else is printed goes to stderr.
+    """
+    found: dict[str, Any] = {}
+    token = _TABLES.set(found)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield found
+    finally:
+        _TABLES.reset(token)
+
+
+def _collect(
+    found: dict[str, Any], rows: Sequence[Sequence[str]], header: Sequence[str], title: str | None
+) -> None:
+    if header:
+        found[title or header[0] or "rows"] = [
+            dict(zip(header, map(_plain, row), strict=False)) for row in rows
+        ]
+        return
+    into = found.setdefault(title, {}) if title else found
+    into |= {name.strip(): _plain(", ".join(values)) for name, *values in rows}
+
+
+def _plain(text: str) -> str | int | float | dict[str, int | float]:
+    """Text as a number, or a count with its percentage, where it is one."""
+    if match := re.fullmatch(r"(\d+) \((\d+\.\d) %\)", text):
+        return {"count": int(match[1]), "percent": float(match[2])}
+    if re.fullmatch(r"-?\d{1,15}", text):
+        return int(text)
+    return float(text) if re.fullmatch(r"-?\d{1,15}\.\d+", text) else text
+
+
 def table(
     rows: Iterable[Sequence[object]], *, header: Sequence[str] = (), title: str | None = None
 ) -> None:
     """Print a table on stdout: names in the first column, values in the others."""
+    cells = [[str(cell) for cell in row] for row in rows]
+    if (found := _TABLES.get()) is not None:
+        return _collect(found, cells, header, title)
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -97,13 +150,19 @@ def table(
     drawn = Table(box=box.SIMPLE_HEAD if header else None, show_header=bool(header), title=title)
     if title:
         drawn.title_justify = "left"
-    cells = [[str(cell) for cell in row] for row in rows]
     for k in range(max([len(header), *(len(row) for row in cells)])):
         style = "bold" if k == 0 else None
         drawn.add_column(header[k] if k < len(header) else "", style=style, overflow="fold")
     for row in cells:
         drawn.add_row(*(Text(cell) for cell in row))  # Text: brackets are not markup
     print_wide(drawn)
+
+
+def print_json(document: object) -> None:
+    """Print a document as JSON on stdout; numbers that are not finite become null."""
+    from moldiff.report.document import plain
+
+    print(json.dumps(plain(document, digits=8), indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def print_wide(drawn: Table) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ from moldiff.cli.output import remark
 if TYPE_CHECKING:
     from moldiff.generation.api import Guidances
     from moldiff.generation.demands import Demands
+    from moldiff.generation.request import Size
     from moldiff.model import Model
 
 __all__ = [
@@ -48,7 +50,7 @@ Number = Annotated[
 Seed = Annotated[int, typer.Option(help="Same seed, same molecules.")]
 Steps = Annotated[
     int | None,
-    typer.Option(min=1, help="Sampling steps: slower, better. [default: the model's]"),
+    typer.Option(min=1, max=100_000, help="Sampling steps: slower, better. [default: the model's]"),
 ]
 SamplerOption = Annotated[
     str | None,
@@ -121,7 +123,27 @@ def demands_of(model: Model, said: dict[str, Any], guides: Guidances | None) -> 
         remark(f"Understood: {', '.join(demands.lines())}.")
     for text in check_conditions(model, demands.conditions, guides):
         remark(text)
+    if text := _beyond(model, demands.size):
+        remark(text)
     return demands
+
+
+def _beyond(model: Model, size: Size) -> str:
+    """What to say of sizes that were asked for and that the model does not make; else nothing."""
+    from moldiff.chem.demands import Interval, as_interval
+    from moldiff.generation.sampling import molecules_of
+
+    if size is None:
+        return ""
+    asked, sizes = as_interval(size), molecules_of(model).sizes
+    low, high = min(sizes), max(sizes)
+    if asked.meet(Interval(low, high)) is None or not high < asked.high < math.inf:
+        return ""  # refused with its own words, or nothing is cut off
+    return (
+        f"Sizes {asked.plain()}: the model makes molecules of {low} to {high} atoms "
+        f"({'hydrogens not counted' if molecules_of(model).vocabulary.hydrogens else 'all'}), so "
+        f"these are of {max(low, asked.low):g} to {high}."
+    )
 
 
 def show_grammar() -> None:

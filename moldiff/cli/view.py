@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from moldiff.cli.options import Force
 from moldiff.cli.output import check_apart, check_output, counted, remark, table
+from moldiff.cli.overwrite import check_replaceable
+from moldiff.cli.piping import scriptable
 from moldiff.cli.records import Readable
 from moldiff.errors import InputError
 
@@ -30,6 +33,7 @@ EXAMPLES = (
 )
 
 
+@scriptable(".html")
 def command(
     file: Annotated[Path, typer.Argument(help="Molecules: .sdf, .mol2, .xyz, .smi, .csv, .json.")],
     output: Annotated[
@@ -53,9 +57,12 @@ def command(
     ] = None,
     limit: Annotated[
         int | None,
-        typer.Option(min=1, help="Molecules to show at most. [default: 2000; 200 poses]"),
+        typer.Option(
+            min=1, max=10_000_000, help="Molecules to show at most. [default: 2000; 200 poses]"
+        ),
     ] = None,
     show: Annotated[bool, typer.Option("--open/--no-open", help="Open the page.")] = False,
+    force: Force = False,
 ) -> None:
     """Show molecules in 3D on an HTML page, or poses in their pocket.
 
@@ -68,6 +75,7 @@ def command(
     target = output or file.parent / f"{molecule_stem(file)}.html"
     check_output(target, (".html", ".htm"))
     check_apart("--output", target, [file])
+    check_replaceable({target: "page"}, force=force)
     if receptor is None and reference is not None:
         raise InputError(
             "--reference needs the protein it is in.", fix="Give --receptor too, or leave it out."

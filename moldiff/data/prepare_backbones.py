@@ -17,6 +17,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile, is_zipfile
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +46,10 @@ class _Chain:
     name: str
     backbone: Backbone
     cath: str = ""
+
+
+class _Fault(ValueError):
+    """What is wrong with a file, in words for users."""
 
 
 def prepare_backbones(
@@ -147,9 +152,11 @@ def _read(path: Path, limit: int | None) -> tuple[int, Iterator[_Chain]]:
         )
     try:
         count, chains = _archive(path) if path.suffix == ".npz" else _database(path)
-    except (OSError, ValueError, KeyError, struct.error) as error:
+    except (OSError, ValueError, TypeError, IndexError, struct.error, BadZipFile) as error:
+        # The words of the libraries that read it would say nothing to a user.
+        told = error if isinstance(error, _Fault) else "it is cut off, or of another format"
         raise InputError(
-            f"'{path}' is not a file of protein backbones: {error}.",
+            f"'{path}' is not a file of protein backbones: {told}.",
             fix="Give ProMod3's structure_db.dat, or an .npz: moldiff data backbones --help.",
         ) from error
     count = min(count, limit or count)
@@ -158,12 +165,17 @@ def _read(path: Path, limit: int | None) -> tuple[int, Iterator[_Chain]]:
 
 def _archive(path: Path) -> tuple[int, Iterator[_Chain]]:
     """Read an ``.npz`` of chains."""
+    if not is_zipfile(path):
+        raise _Fault("it is no .npz archive")
     with np.load(path, allow_pickle=False) as file:
+        wanted = ("id", "offset", "xyz_centi_angstrom", "seq", "dssp")
+        if lacking := [name for name in wanted if name not in file.files]:
+            raise _Fault(f"it lacks the array {', '.join(lacking)}")
         names, offset, atoms = file["id"], file["offset"], file["xyz_centi_angstrom"]
         letters, dssp = (_letters(file[key]) for key in ("seq", "dssp"))
         cath = file["cath"] if "cath" in file.files else np.full(len(names), "")
     if not offset[-1] == len(atoms) == len(letters) == len(dssp):
-        raise ValueError("its arrays have different lengths")
+        raise _Fault("its arrays have different lengths")
 
     def chains() -> Iterator[_Chain]:
         for k, (name, code) in enumerate(zip(names.tolist(), cath.tolist(), strict=True)):
@@ -191,7 +203,7 @@ def _database(path: Path) -> tuple[int, Iterator[_Chain]]:
     data = np.memmap(path, np.uint8, "r")
     buffer = data.data
     if struct.unpack_from("<II", buffer) != _MAGIC:
-        raise ValueError("it does not begin as ProMod3's structure_db.dat does")
+        raise _Fault("it does not begin as ProMod3's structure_db.dat does")
     (count,) = struct.unpack_from("<Q", buffer, _HEADER)
     at = _HEADER + 8
     table: list[tuple[str, int, int]] = []

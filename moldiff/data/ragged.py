@@ -68,10 +68,12 @@ class RaggedStore(ABC):
                 for name in (*cls.FIELDS, "sizes", "split", "cluster")
             }
             store = cls(path, meta, arrays)
-        except (OSError, ValueError, KeyError) as error:
-            raise DataError(
-                f"There are no usable {cls.NOUN} in {path}: {error}.", fix=fix
-            ) from error
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            why = "a file of it is cut off, or of another format"
+            if isinstance(error, OSError):
+                why = f"{Path(str(error.filename)).name}: {error.strerror}"
+            reason = f"There are no usable {cls.NOUN} in {path}: {why}."
+            raise DataError(reason, fix=fix) from error
         short = [f for f in cls.FIELDS if store._starts[f][-1] != len(arrays[f])]
         if short or meta["count"] != len(store):
             raise DataError(f"The {cls.NOUN} in {path} are cut off: {short}.", fix=fix)

@@ -15,10 +15,12 @@ from moldiff.design.part import check_scaffold
 from moldiff.design.tasks import Task, decorating, growing, linking, replacing
 from moldiff.diffusion.guidance import guidances
 from moldiff.errors import InputError
-from moldiff.generation.api import Options
+from moldiff.generation.api import Options, generate
 from moldiff.generation.api import stream as generated
-from moldiff.io import READABLE, read_molecules
+from moldiff.io import is_molecule_file, read_molecules
+from moldiff.keywords import keywords_of
 from moldiff.models import load
+from moldiff.results import Results
 
 if TYPE_CHECKING:
     from moldiff.generation.request import Generated, Size
@@ -44,6 +46,7 @@ Molecules: TypeAlias = "Chem.Mol | str | Path | Sequence[Chem.Mol | str | Path]"
 """Molecules, files of them, or SMILES; several are fragments in one frame."""
 
 
+@keywords_of(generate)
 def grow(
     scaffold: Molecules,
     n: int = 32,
@@ -51,7 +54,7 @@ def grow(
     at: str | None = None,
     add: Size = None,
     **options: Unpack[Options],
-) -> list[Generated]:
+) -> Results[Generated]:
     """Grow a scaffold at points.
 
     Parameters
@@ -77,9 +80,10 @@ def grow(
         If the scaffold, the points or the sizes cannot be used, or the model completes no parts.
     """
     task = growing(read_parts(scaffold), at, seed=options.get("seed", 0))
-    return list(stream(task, n, add=add, **options))
+    return Results(stream(task, n, add=add, **options))
 
 
+@keywords_of(generate)
 def decorate(
     scaffold: Molecules,
     n: int = 32,
@@ -88,12 +92,13 @@ def decorate(
     points: int = 3,
     add: Size = None,
     **options: Unpack[Options],
-) -> list[Generated]:
+) -> Results[Generated]:
     """Grow a scaffold at 1 to ``points`` points, drawn for each molecule; otherwise as `grow`."""
     task = decorating(read_parts(scaffold), at, points=points, seed=options.get("seed", 0))
-    return list(stream(task, n, add=add, **options))
+    return Results(stream(task, n, add=add, **options))
 
 
+@keywords_of(generate)
 def link(
     fragments: Molecules,
     n: int = 32,
@@ -101,19 +106,20 @@ def link(
     at: str | None = None,
     add: Size = None,
     **options: Unpack[Options],
-) -> list[Generated]:
+) -> Results[Generated]:
     """Link fragments, which keep their poses; otherwise as `grow`.
 
     Atom numbers run on through all fragments.  Of a fragment without a named point, one of the
     three atoms nearest to the others is drawn.
     """
     task = linking(read_parts(fragments, all_records=True), at, seed=options.get("seed", 0))
-    return list(stream(task, n, add=add, **options))
+    return Results(stream(task, n, add=add, **options))
 
 
+@keywords_of(generate)
 def replace(
     ligand: Molecules, n: int = 32, *, keep: str, add: Size = None, **options: Unpack[Options]
-) -> list[Generated]:
+) -> Results[Generated]:
     """Replace a part of a ligand; otherwise as `grow`.
 
     Parameters
@@ -122,7 +128,7 @@ def replace(
         The atoms that stay, as numbers, ``"1-6,9"``, or as a SMARTS.
     """
     task = replacing(read_parts(ligand), keep, seed=options.get("seed", 0))
-    return list(stream(task, n, add=add, **options))
+    return Results(stream(task, n, add=add, **options))
 
 
 def stream(
@@ -156,6 +162,13 @@ def usable(task: Task, model: Model) -> None:
             fix=f"Use {MODEL}, or train one with 'parts: {{share: 0.5}}'.",
         )
     check_scaffold(scaffold, domain.vocabulary)
+    most = max(domain.sizes) - scaffold.size
+    if most < task.least and task.gap:
+        raise InputError(
+            f"The fragments are {task.gap:.1f} Å apart, which takes {task.least} atoms at least; "
+            f"the model can add {max(0, most)} to their {scaffold.size}.",
+            fix="Bring the fragments together, or keep smaller ones.",
+        )
     if scaffold.size >= max(domain.sizes):
         raise InputError(
             f"The scaffold has {scaffold.size} heavy atoms; the model makes molecules of "
@@ -176,6 +189,13 @@ def sized(task: Task, add: Size, size: Size = None) -> Interval:
     if added.low < 1:
         raise InputError(
             f"At least one atom has to be added, not {added.low:g}.", fix="Write --add 3-10."
+        )
+    if added.high < task.least:
+        raise InputError(
+            f"The fragments are {task.gap:.1f} Å apart, which {added.high:g} "
+            f"{'atom' if added.high == 1 else 'atoms'} cannot span.",
+            fix=f"{task.least} in a straight line could: give at least --add {task.least}, or "
+            f"better {task.added.plain()}; or bring the fragments together.",
         )
     found = Interval(k + added.low, k + added.high)
     if size is None:
@@ -211,8 +231,7 @@ def read_parts(source: Molecules, *, all_records: bool = False) -> list[Chem.Mol
 
 
 def _read(source: str | Path) -> list[Chem.Mol]:
-    suffixes = [suffix.lower() for suffix in Path(source).suffixes[-2:]]
-    if isinstance(source, str) and not any(suffix in READABLE for suffix in suffixes):
+    if isinstance(source, str) and not is_molecule_file(source):
         with quiet():
             mol = Chem.MolFromSmiles(source)
         if mol is None or not mol.GetNumAtoms():

@@ -21,7 +21,7 @@ from rdkit import Chem
 from moldiff.chem.hydrogens import hydrogens_last, place_hydrogens
 from moldiff.chem.quiet import quiet
 from moldiff.errors import InputError
-from moldiff.text import numbers_of, ranges
+from moldiff.text import ranges, rising
 
 __all__ = ["Scaffold", "kept_of", "named", "scaffold_of"]
 
@@ -196,7 +196,7 @@ def named(mol: Chem.Mol, text: str, *, first: bool) -> list[int]:
     InputError
         If it is neither, or matches nothing.
     """
-    if (numbers := numbers_of(text)) is not None:
+    if (numbers := rising(text)) is not None:
         return list(dict.fromkeys(numbers))
     with quiet():
         pattern = Chem.MolFromSmarts(text)

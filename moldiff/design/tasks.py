@@ -17,10 +17,11 @@ from moldiff.design.part import Part
 from moldiff.design.scaffold import Points, Scaffold, kept_of, scaffold_of
 from moldiff.errors import InputError
 
-__all__ = ["Task", "decorating", "growing", "linking", "replacing"]
+__all__ = ["Task", "decorating", "fewest", "growing", "linking", "replacing"]
 
 _LINKER = 5  # atoms that a linker may have more than the shortest that spans the gap
 _BOND = 1.5  # Å
+_LONGEST = 1.8  # Å, of a bond in a linker (C-S)
 _AROUND = 3  # atoms that a replacement may have more or fewer than what it replaces
 _NEAREST = 3  # atoms of a fragment, nearest to the other ones, among which a point is drawn
 _SUBSTITUENT = 5  # atoms of a substituent, at most
@@ -28,10 +29,22 @@ _SUBSTITUENT = 5  # atoms of a substituent, at most
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A part, and the usual number of added atoms."""
+    """A part, and the usual number of added atoms.
+
+    Attributes
+    ----------
+    gap:
+        Of fragments: the distance in Å over which one of them is linked at least; else 0.
+    """
 
     part: Part
     added: Interval
+    gap: float = 0.0
+
+    @property
+    def least(self) -> int:
+        """The fewest atoms that can span the gap."""
+        return fewest(self.gap)
 
 
 def growing(molecules: Sequence[Chem.Mol], at: str | None = None, *, seed: int = 0) -> Task:
@@ -114,15 +127,19 @@ def linking(molecules: Sequence[Chem.Mol], at: str | None = None, *, seed: int =
         drawn = [int(random.choice(among)) for among in choices if among[0] not in scaffold.named]
         return {**scaffold.named, **{i: scaffold.open[i] for i in drawn}}
 
-    gap = min(
-        float(distance[i, j])
-        for k, first in enumerate(choices)
-        for second in choices[k + 1 :]
-        for i in first
-        for j in second
-    )
-    shortest = max(1, math.ceil(gap / _BOND) - 1)
-    return Task(Part("link", scaffold, choose), Interval(shortest, shortest + _LINKER))
+    # Of each fragment to the nearest other one: all of these have to be spanned.
+    gaps = []
+    for mine in choices:
+        others = [j for other in choices if other is not mine for j in other]
+        gaps.append(float(distance[np.ix_(mine, others)].min()))
+    shortest = max(1, math.ceil(min(gaps) / _BOND) - 1, fewest(max(gaps)))
+    usual = Interval(shortest, shortest + _LINKER)
+    return Task(Part("link", scaffold, choose), usual, gap=max(gaps))
+
+
+def fewest(gap: float) -> int:
+    """Return how many atoms at least span a gap in Å, with straight and long bonds."""
+    return max(1, math.ceil(gap / _LONGEST) - 1)
 
 
 def replacing(molecules: Sequence[Chem.Mol], keep: str, *, seed: int = 0) -> Task:

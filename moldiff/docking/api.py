@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moldiff.cpu import using_threads
 from moldiff.docking.ligands import read_ligand, read_reference
+from moldiff.docking.settings import Settings
 from moldiff.docking.site import Progress, Site, Where, site
+from moldiff.errors import InputError
+from moldiff.keywords import keywords_of
 
 if TYPE_CHECKING:
     from rdkit import Chem
 
     from moldiff.docking.result import DockingResult
+    from moldiff.io import Record, Source
+    from moldiff.results import Results
 
 __all__ = [
     "Site",
@@ -28,9 +35,10 @@ __all__ = [
 ]
 
 
+@keywords_of(Settings)
 def dock(
     receptor: str | Path,
-    ligand: str | Path | Chem.Mol,
+    ligand: Source,
     *,
     pocket_ligand: str | Path | None = None,
     center: Sequence[float] | None = None,
@@ -49,7 +57,7 @@ def dock(
     threads: int = 1,
     progress: Progress | None = None,
     **settings: Any,
-) -> DockingResult:
+) -> DockingResult | Results[Record]:
     """Dock a ligand into a pocket; the poses come ranked, best first.
 
     Parameters
@@ -57,7 +65,8 @@ def dock(
     receptor:
         A ``.pdb`` or ``.cif`` file; the ligand that defines or fills the pocket is left out.
     ligand:
-        A molecule file, a SMILES, or an RDKit molecule.
+        One: a molecule file, a SMILES, an RDKit molecule or a generated one.  A list of any of
+        these, or the result of another verb, is docked one after another.
     pocket_ligand, center, residues, autobox, size:
         Location of the pocket, see `Where`.
     exclude:
@@ -78,19 +87,28 @@ def dock(
     progress:
         Called with the stage and the fraction of the work that is done, 0 to 1.
     settings:
-        See `moldiff.docking.settings.Settings`.
+        See `moldiff.docking.settings.Settings`; of several ligands, one pose each is the default.
+
+    Returns
+    -------
+    DockingResult or Results
+        Of several ligands the records of all poses, ligand by ligand; one that cannot be docked is
+        a record without a molecule that says why.
 
     Raises
     ------
     InputError, ConfigError
         If the request cannot be met; the error says why and how to fix it.
     """
-    from moldiff.docking.settings import Settings
+    from moldiff.io import records_of
+    from moldiff.results import Presentable, Results
 
-    chosen = Settings(**settings)
+    # What verbs give are many molecules, even one: the kind of the result does not depend on it.
+    many = isinstance(ligand, Iterable | Presentable) and not isinstance(ligand, str)
+    chosen = Settings(**({"poses": 1} if many else {}) | settings)
     where = Where(pocket_ligand, center, residues, autobox, size)
-    molecule = read_ligand(ligand) if isinstance(ligand, str | Path) else (ligand, "ligand")
     with using_threads(threads):
+        ligands = list(records_of(ligand)) if many else [_one(ligand)]
         place = site(
             receptor,
             where,
@@ -103,13 +121,52 @@ def dock(
             sequence=sequence,
             seed=chosen.seed,
         )
-        return place.dock_forms(
-            molecule,
-            chosen,
+        run = partial(
+            place.dock_forms,
+            settings=chosen,
             stereo=enumerate_stereo,
             tautomers=enumerate_tautomers,
-            progress=progress,
         )
+        if not many:
+            return run((ligands[0].mol, ligands[0].name), progress=progress)
+        return Results(_all(ligands, run, progress))
+
+
+def _one(ligand: Source) -> Record:
+    """The one molecule that is to be docked, with a name."""
+    from moldiff.io import record_of, records_of
+
+    if isinstance(ligand, str | Path):
+        mol, name = read_ligand(ligand)
+        return record_of(mol, name=name)
+    record = next(records_of(ligand)).with_bonds()
+    if record.mol is None:
+        raise InputError(f"There is no ligand to dock: {record.reason}.", fix="Give a molecule.")
+    return replace(record, name="ligand") if ligand is record.mol or not record.name else record
+
+
+def _all(
+    ligands: Sequence[Record],
+    run: Callable[..., DockingResult],
+    progress: Progress | None,
+) -> Iterator[Record]:
+    """Yield the poses of each ligand; for one that cannot be docked, a record that says why."""
+    from moldiff.io import record_of
+
+    for k, ligand in enumerate(one.with_bonds() for one in ligands):
+        name = ligand.name or f"ligand {k + 1}"
+
+        def part(stage: str, done: float, k: int = k) -> None:
+            if progress is not None:
+                progress(f"ligand {k + 1} of {len(ligands)}, {stage}", (k + done) / len(ligands))
+
+        if ligand.mol is None:
+            yield record_of(None, name=name, reason=ligand.reason)
+            continue
+        try:
+            yield from run((ligand.mol, name), progress=part).as_records()
+        except InputError as error:
+            yield record_of(None, name=name, reason=str(error))
 
 
 def distance_text(mol: Chem.Mol, known: Chem.Mol) -> str:

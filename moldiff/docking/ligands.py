@@ -23,11 +23,10 @@ def read_ligand(text: str | Path, option: str = "--ligand") -> tuple[Chem.Mol, s
     InputError
         If it is neither, cannot be read, or holds several molecules.
     """
-    from moldiff.io import READABLE, identifier, molecule_stem, read_molecules
+    from moldiff.io import identifier, is_molecule_file, molecule_stem, read_molecules
 
     path = Path(text)
-    suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
-    if not any(suffix in READABLE for suffix in suffixes) and not _is_file(path):
+    if not is_molecule_file(path):
         mol = parse_smiles(str(text).strip())
         if mol is None:
             raise InputError(
@@ -75,13 +74,6 @@ def read_reference(path: str | Path, option: str = "--reference") -> Chem.Mol:
             fix="Give its pose as SDF or MOL2.",
         )
     return mol
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # a SMILES longer than a file name may be
-        return False
 
 
 def parse_smiles(smiles: str) -> Chem.Mol | None:

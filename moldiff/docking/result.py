@@ -17,8 +17,9 @@ from rdkit import Chem
 
 from moldiff.chem.quiet import quiet
 from moldiff.geometry.arrays import rmsd
-from moldiff.io import Writer
+from moldiff.io import Record, Writer, record_of
 from moldiff.protein.interactions import FIELDS, Interaction, by_kind
+from moldiff.results import Presentable
 
 if TYPE_CHECKING:
     from moldiff.protein.pocket import Box
@@ -84,7 +85,7 @@ class DockedPose:
 
 
 @dataclass(frozen=True, eq=False)
-class DockingResult:
+class DockingResult(Presentable):
     """The poses of one ligand in one pocket, best first.
 
     Attributes
@@ -141,6 +142,11 @@ class DockingResult:
         """Yield each pose with its tags, best first."""
         for pose in self.poses:
             yield pose.mol, self.tags(pose)
+
+    def as_records(self) -> Iterator[Record]:
+        """Yield each pose as a record with its tags, best first."""
+        for mol, tags in self.records():
+            yield record_of(mol, name=self.name, tags=tags)
 
     def write(self, path: str | Path) -> None:
         """Write the poses to an SDF file (or .xyz, .json of molecules), atomically.

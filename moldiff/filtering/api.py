@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
-from typing import TypeAlias
-
-from rdkit import Chem
 
 from moldiff.chem.filters import Measured, Plan, Reason, measure
 from moldiff.chem.picking import MAXMIN, Pick, restored
 from moldiff.filtering.criteria import Criteria
-from moldiff.io import Record, read_molecules
+from moldiff.io import Record, Source, records_of
 from moldiff.metrics import Sample, samples
 from moldiff.metrics.parallel import each
 from moldiff.parallel import Progress
+from moldiff.results import Presentable
 
 __all__ = ["Filtered", "Judged", "filter"]
-
-#: A record, a molecule (None: one that could not be made), or a file of molecules.
-Source: TypeAlias = "Record | Chem.Mol | str | Path | None"
 
 
 @dataclass(frozen=True)
@@ -45,9 +39,13 @@ class Judged:
     place: int | None = None
     cluster: int | None = None
 
+    def as_records(self) -> Iterable[Record]:
+        """Return its record."""
+        return (self.record,)
+
 
 @dataclass(frozen=True)
-class Filtered:
+class Filtered(Presentable):
     """All records in their order, and those that are kept, in the order of choice."""
 
     all: tuple[Judged, ...]
@@ -55,9 +53,13 @@ class Filtered:
     rejected: Counter[str] = field(default_factory=Counter)
     """Filter -> molecules that it rejects; one that several reject counts in each."""
 
+    def as_records(self) -> Iterable[Record]:
+        """Return the records that are kept."""
+        return [one.record for one in self.kept]
+
 
 def filter(
-    molecules: Source | Iterable[Source],
+    molecules: Source,
     *,
     where: str | Sequence[str] = (),
     alerts: str | Sequence[str] = (),
@@ -76,7 +78,7 @@ def filter(
     Parameters
     ----------
     molecules:
-        Molecules, records or files of them, in any mixture.
+        Results, records, RDKit molecules, SMILES or files, in any mixture.
     where, alerts, seen_rings, novel_to, strict, distinct:
         See `moldiff.filtering.criteria.Criteria`.
     pick, pick_by, seed:
@@ -92,7 +94,7 @@ def filter(
     criteria = Criteria(_all(where), _all(alerts), seen_rings, _all(novel_to), strict, distinct)
     choice = None if pick is None else Pick(pick, pick_by, seed)
     judge = criteria.judge(progress)
-    records = list(_records(molecules))
+    records = list(records_of(molecules))
     plan = judge.filters.plan(picking=choice is not None)
     measurements = each(
         partial(_measure, plan=plan),
@@ -118,23 +120,6 @@ def filter(
 
 def _all(words: str | Sequence[str]) -> tuple[str, ...]:
     return (words,) if isinstance(words, str) else tuple(words)
-
-
-def _records(molecules: Source | Iterable[Source]) -> Iterator[Record]:
-    sources = [molecules] if isinstance(molecules, str | Path | Record | Chem.Mol) else molecules
-    for index, source in enumerate(sources or []):
-        if isinstance(source, str | Path):
-            yield from read_molecules(source)
-        elif isinstance(source, Record):
-            yield source
-        else:
-            tags = {} if source is None else _tags(source)
-            yield Record(source, "", "no molecule" if source is None else None, "", index, tags)
-
-
-def _tags(mol: Chem.Mol) -> dict[str, str]:
-    """The data fields that RDKit's own readers leave on a molecule."""
-    return {name: str(value) for name, value in mol.GetPropsAsDict().items()}
 
 
 def _measure(sample: Sample, plan: Plan) -> Measured:

@@ -12,6 +12,7 @@ from moldiff.filtering.criteria import Criteria
 from moldiff.filtering.sieve import KEPT, Row, Sieve
 from moldiff.io import Record
 from moldiff.io.parse import PARSERS
+from moldiff.text import digest_of
 from moldiff.view import DEFAULT_LIMIT, Verdicts, write_html
 
 __all__ = ["summary", "write_page"]
@@ -24,13 +25,14 @@ def summary(
 ) -> dict[str, Any]:
     """Return counts and settings, JSON-ready.
 
-    Keys: ``schema``; ``files``; ``complete`` (false after Ctrl-C); ``records``, ``passed`` and
-    ``kept``; ``rejected`` (filter -> molecules, one that several reject in each); ``filters`` and
-    ``pick`` (what was asked for); ``table`` and ``output``.
+    Keys: ``schema``; ``digest`` (of the output); ``files``; ``complete`` (false after Ctrl-C);
+    ``records``, ``passed`` and ``kept``; ``rejected`` (filter -> molecules, one that several reject
+    in each); ``filters`` and ``pick`` (what was asked for); ``table`` and ``output``.
     """
     outcome, pick = sieve.outcome, sieve.pick
     return {
         "schema": _SCHEMA,
+        "digest": digest_of(sieve.output),
         "files": [str(path) for path in files],
         "complete": complete,
         "records": outcome.read,

@@ -100,7 +100,8 @@ class Sieve:
     ...         sieve.add(item)
 
     When the block ends, be it by Ctrl-C, the molecules kept so far are written, and the table of
-    all records beside them (``.csv``).
+    all records beside them (``.csv``).  An `InputError` about data fields that no record has leaves
+    nothing behind.
 
     Parameters
     ----------
@@ -143,7 +144,8 @@ class Sieve:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, _: TracebackType | None
     ) -> None:
-        if kind is None or self.outcome.read:
+        mistaken = kind is InputError and self.absent  # a request that was refused in the block
+        if kind is None or (self.outcome.read and not mistaken):
             self._finish()
 
     def add(self, item: Item) -> bool:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from moldiff.generation.request import Conditions, Generated, Size
     from moldiff.model import Model
     from moldiff.precision import Precision
+    from moldiff.results import Results
     from moldiff.view import Frame
 
 __all__ = [
@@ -35,10 +36,62 @@ Guidances = float | Sequence[str | Mapping[str, Any]]
 
 
 class Options(TypedDict, total=False):
-    """Keyword arguments of :func:`generate` and :func:`stream`.
+    """Keyword arguments of :func:`stream`: those of :func:`generate`."""
 
-    Attributes
+    model: Model | str | Path
+    device: str
+    precision: Precision | None
+    threads: int
+    seed: int
+    size: Size
+    formula: str | None
+    keep_valid: bool
+    conditions: Conditions
+    without: Sequence[str]
+    only: Sequence[str]
+    prompt: str | None
+    steps: int | None
+    temperature: float | None
+    early_temperature: float | Mapping[str, float] | None
+    valence: float | None
+    guidance: Guidances | None
+    sampler: str | Stepper | Sampler | None
+    given: Given | None
+    record: int
+    progress: Callable[[float], None] | None
+
+
+def generate(
+    n: int,
+    *,
+    model: Model | str | Path | None = None,
+    device: str = "cpu",
+    precision: Precision | None = None,
+    threads: int = 1,
+    seed: int = 0,
+    size: Size = None,
+    formula: str | None = None,
+    keep_valid: bool = False,
+    conditions: Conditions | None = None,
+    without: Sequence[str] = (),
+    only: Sequence[str] = (),
+    prompt: str | None = None,
+    steps: int | None = None,
+    temperature: float | None = None,
+    early_temperature: float | Mapping[str, float] | None = None,
+    valence: float | None = None,
+    guidance: Guidances | None = None,
+    sampler: str | Stepper | Sampler | None = None,
+    given: Given | None = None,
+    record: int = 0,
+    progress: Callable[[float], None] | None = None,
+) -> Results[Generated]:
+    """Generate ``n`` molecules: a list that can be shown, tabled, saved, and given to other verbs.
+
+    Parameters
     ----------
+    n:
+        Number of molecules.
     model:
         A loaded model, the name of a bundled one (default: "druglike", with a formula
         "qm9"), or a path.
@@ -79,33 +132,6 @@ class Options(TypedDict, total=False):
         Keep the denoising trajectory of the first ``record`` molecules.
     progress:
         Called with the number of molecules' worth of work done since the last call.
-    """
-
-    model: Model | str | Path
-    device: str
-    precision: Precision | None
-    threads: int
-    seed: int
-    size: Size
-    formula: str | None
-    keep_valid: bool
-    conditions: Conditions
-    without: Sequence[str]
-    only: Sequence[str]
-    prompt: str | None
-    steps: int | None
-    temperature: float | None
-    early_temperature: float | Mapping[str, float] | None
-    valence: float | None
-    guidance: Guidances | None
-    sampler: str | Stepper | Sampler | None
-    given: Given | None
-    record: int
-    progress: Callable[[float], None] | None
-
-
-def generate(n: int, **options: Unpack[Options]) -> list[Generated]:
-    """Generate ``n`` molecules; see :class:`Options` for the keyword arguments.
 
     Raises
     ------
@@ -114,7 +140,10 @@ def generate(n: int, **options: Unpack[Options]) -> list[Generated]:
     ConfigError
         If a setting is wrong, or the device lacks the precision.
     """
-    return list(stream(n, **options))
+    said = {name: value for name, value in locals().items() if name != "n" and value is not None}
+    from moldiff.results import Results
+
+    return Results(stream(n, **said))
 
 
 def stream(n: int, **options: Unpack[Options]) -> Iterator[Generated]:

@@ -41,13 +41,15 @@ def blocks(n: int) -> Iterator[range]:
         yield range(start, min(start + BLOCK, n))
 
 
-def groups(block: range, sizes: Sequence[int]) -> list[Group]:
+def groups(block: Sequence[int], sizes: Sequence[int]) -> list[Group]:
     """Return the batches of a block, that of the earliest molecule first.
 
     Parameters
     ----------
+    block:
+        Places in the drawn order, rising: those of a block, or some of them.
     sizes:
-        Number of atoms of each molecule of the block.
+        Number of atoms of each of these molecules.
     """
     of_size: dict[int, list[int]] = {}
     for place, size in zip(block, sizes, strict=True):

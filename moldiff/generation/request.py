@@ -11,6 +11,7 @@ from rdkit import Chem
 
 from moldiff.chem.demands import Interval
 from moldiff.chem.encoded import Encoded
+from moldiff.io import Record, record_of
 
 __all__ = ["Conditions", "Frame", "Generated", "Request", "Size"]
 
@@ -94,3 +95,13 @@ class Generated:
     failure: str | None
     tags: Mapping[str, str]
     frames: tuple[Frame, ...] = ()
+
+    def as_records(self) -> tuple[Record, ...]:
+        """Return it as one record, named by its seed and its place in the drawn order."""
+        return (record_of(self.mol, name=self.name, tags=self.tags),)
+
+    @property
+    def name(self) -> str:
+        """Seed and place in the drawn order: ``moldiff-0-17``."""
+        numbers = (self.tags.get("seed", ""), self.tags.get("place", ""))
+        return "-".join(["moldiff", *(number for number in numbers if number)])

@@ -17,6 +17,7 @@ from moldiff.io.read import (
     read_chunks,
     read_molecules,
 )
+from moldiff.io.sources import Recorded, Source, is_molecule_file, record_of, records_of, write
 from moldiff.io.write import WRITABLE, Writer, write_molecules
 
 __all__ = [
@@ -24,11 +25,17 @@ __all__ = [
     "WRITABLE",
     "Chunk",
     "Record",
+    "Recorded",
+    "Source",
     "Writer",
     "identifier",
+    "is_molecule_file",
     "molecule_stem",
     "no_molecules",
     "read_chunks",
     "read_molecules",
+    "record_of",
+    "records_of",
+    "write",
     "write_molecules",
 ]

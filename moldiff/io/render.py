@@ -12,7 +12,7 @@ from rdkit import Chem
 from moldiff.chem.quiet import quiet
 from moldiff.chem.validity import canonical_smiles
 
-__all__ = ["FORMATS", "Format"]
+__all__ = ["FORMATS", "Format", "kekulised"]
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Format:
     footer: str = ""
 
 
-def _kekulised(mol: Chem.Mol) -> Chem.Mol:
-    """Copy with single, double and triple bonds where that is possible."""
+def kekulised(mol: Chem.Mol) -> Chem.Mol:
+    """Return a copy with single, double and triple bonds where that is possible."""
     copy = Chem.Mol(mol)
     if any(bond.GetIsAromatic() for bond in copy.GetBonds()):
         try:
@@ -43,12 +43,12 @@ def _smiles(mol: Chem.Mol) -> str:
     if known is not None:
         return known
     with quiet():
-        return str(Chem.MolToSmiles(_kekulised(mol)))
+        return str(Chem.MolToSmiles(kekulised(mol)))
 
 
 def _sdf(mol: Chem.Mol, name: str, tags: Mapping[str, str]) -> str:
     with quiet():
-        copy = _kekulised(mol)
+        copy = kekulised(mol)
         copy.SetProp("_Name", name)
         # Stereochemistry is in the coordinates; asking RDKit to write it too needs a
         # sanitised molecule, which a generated one may not be.
@@ -92,7 +92,7 @@ def _positions(mol: Chem.Mol) -> list[list[float]] | None:
 
 def _json(mol: Chem.Mol, name: str, tags: Mapping[str, str]) -> str:
     """Keys: name, smiles, elements, charges, bonds ([i, j, order], from 0), positions (Å), tags."""
-    copy = _kekulised(mol)
+    copy = kekulised(mol)
     positions = _positions(mol)
     if positions is not None:
         positions = [[round(x, 6) if math.isfinite(x) else None for x in row] for row in positions]  # type: ignore[misc]

@@ -34,14 +34,13 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from rdkit import Chem, rdBase
 
-from moldiff.io import Record, read_molecules
+from moldiff.io import Source, records_of
 from moldiff.metrics import METRICS, PROTOCOLS, Reference, Settings, Study, Value, samples
 from moldiff.metrics.bands import DEFAULT, Band, by_band
 from moldiff.metrics.kept import Kept, kept, part_of
@@ -56,9 +55,6 @@ if TYPE_CHECKING:
 __all__ = ["SCHEMA_VERSION", "Report", "evaluate"]
 
 SCHEMA_VERSION = 1
-
-#: A record, a molecule (None: one that could not be made), or a file of molecules.
-Item: TypeAlias = "Record | Chem.Mol | str | Path | None"
 
 
 @dataclass(frozen=True)
@@ -177,7 +173,7 @@ class Report:
 
 
 def evaluate(
-    records: Item | Iterable[Item],
+    records: Source,
     *,
     reference: str | Reference | None = "auto",
     posebusters: int | None = 1000,
@@ -194,8 +190,8 @@ def evaluate(
     Parameters
     ----------
     records:
-        A file or many; records of `moldiff.io.read_molecules`; or RDKit molecules (None for
-        one that could not be made).  They are not changed.
+        Results, records, RDKit molecules (None for one that could not be made), SMILES or files,
+        in any mixture.  They are not changed.
     reference:
         What to compare with: a name, a data set or its reference's folder (see
         `moldiff.metrics.reference_data.located`), a `Reference`, or None for nothing.  "auto":
@@ -230,7 +226,7 @@ def evaluate(
     if named is not None:
         known = Reference.load(*located(named))  # before any work
     settings = Settings(posebusters, relax, xtb, net_charge, jobs)
-    items = list(_records(records))
+    items = list(records_of(records))
     judged = samples(items, net_charge=net_charge)
     if reference == AUTO:
         known = Reference.load(fitting(sample.mol for sample in judged))
@@ -242,7 +238,7 @@ def evaluate(
     parted = by_band(study, DEFAULT if bands is None else bands)
     if bands is None and sum(part["graph.validity"].n > 0 for part in parted.values()) < 2:
         parted = {}
-    sources = dict.fromkeys(r.source for r in items if isinstance(r, Record) and r.source)
+    sources = dict.fromkeys(record.source for record in items if record.source)
     return Report(
         n=len(study.samples),
         sources=tuple(sources),
@@ -253,22 +249,12 @@ def evaluate(
         kept={} if wanted is None else kept([sample.mol for sample in study.samples], wanted),
         failures=study.failures(),
         seconds={**study.seconds, "total": round(time.perf_counter() - start, 3)},
-        provenance=provenance(item.tags for item in items if isinstance(item, Record)),
+        provenance=provenance(item.tags for item in items),
         versions=versions(),
         settings=settings,
         reference=known,
         warnings=(*_warnings(bonds, known), *_left_out(study)),
     )
-
-
-def _records(records: Item | Iterable[Item]) -> Iterator[Record | Chem.Mol | None]:
-    if records is None or isinstance(records, Record | Chem.Mol | str | Path):
-        records = [records]
-    for item in records:
-        if isinstance(item, str | Path):
-            yield from read_molecules(item)
-        else:
-            yield item
 
 
 def _left_out(study: Study) -> Iterator[str]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from moldiff.metrics.evaluation import Report
 
-__all__ = ["bands_table", "kept_table", "metrics_table"]
+__all__ = ["bands_table", "figures", "kept_table", "metrics_table", "title"]
 
 _OVER_SUBSETS = ("mean", "deviation")
 _PERCENT = ("rate", "points")
@@ -37,9 +37,9 @@ def metrics_table(report: Report) -> Table:
         table.add_row(f"[bold]{about.title}[/bold]")
         for name, metric in METRICS.items():
             if metric.protocol == protocol:
-                cells = _cells(report.values[name], metric.unit)
+                cells = figures(report.values[name], metric.unit)
                 data = [_number(row[name].value, metric.unit)] if name in row else []
-                table.add_row(f"  {_title(metric.label, metric.unit)}", *cells, *data)
+                table.add_row(f"  {title(metric.label, metric.unit)}", *cells, *data)
                 _add_subsets(table, report, metric)
     return table
 
@@ -103,7 +103,7 @@ def kept_table(report: Report) -> Table:
         table.add_column(head, justify="right")
     for name, value in report.kept.items():
         label, unit = LABELS[name]
-        table.add_row(_title(label, unit), *_cells(value, unit))
+        table.add_row(title(label, unit), *figures(value, unit))
     return table
 
 
@@ -111,9 +111,9 @@ def _band_row(report: Report, name: str) -> list[str]:
     """A metric of each band, and of the data of that band."""
     metric = METRICS[name]
     known = {} if report.reference is None else report.reference.bands
-    cells = [f"  {_title(metric.label, metric.unit)}"]
+    cells = [f"  {title(metric.label, metric.unit)}"]
     for band, values in report.bands.items():
-        number, interval, _ = _cells(values[name], metric.unit)
+        number, interval, _ = figures(values[name], metric.unit)
         cells.append(f"{number} ({interval})" if interval else number)
         if band in known:
             data = known[band].get(name)
@@ -137,12 +137,14 @@ def _number(value: float | None, unit: str) -> str:
     return f"{value * (100 if unit in _PERCENT else 1):.{_DIGITS[unit]}f}"
 
 
-def _cells(value: Value, unit: str) -> list[str]:
+def figures(value: Value, unit: str) -> list[str]:
+    """Return a value, its interval and its sample size as text."""
     known = value.low is not None and value.high is not None
     interval = f"{_number(value.low, unit)} to {_number(value.high, unit)}" if known else ""
     return [_number(value.value, unit), interval, str(value.n) if value.n else ""]
 
 
-def _title(label: str, unit: str) -> str:
+def title(label: str, unit: str) -> str:
+    """Return the label of a metric with its unit."""
     shown = {"rate": "%", "points": "percentage points", "count": ""}.get(unit, unit)
     return f"{label}, {shown}" if shown else label

@@ -10,15 +10,35 @@ without WebGL, so thousands of molecules stay usable.
 
 from __future__ import annotations
 
+import inspect
+import sys
+from types import ModuleType
+from typing import Any
+
 from moldiff.view.render import DEFAULT_LIMIT, Verdicts, render_html, write_html
 from moldiff.view.trajectory import Frame, read_trajectories, write_trajectories
+from moldiff.view.verb import Page, view
 
 __all__ = [
     "DEFAULT_LIMIT",
     "Frame",
+    "Page",
     "Verdicts",
     "read_trajectories",
     "render_html",
+    "view",
     "write_html",
     "write_trajectories",
 ]
+
+
+class _Verb(ModuleType):
+    """This package, which can be called as the function `view`."""
+
+    __signature__ = inspect.signature(view)
+
+    def __call__(self, *arguments: Any, **options: Any) -> Page:
+        return view(*arguments, **options)
+
+
+sys.modules[__name__].__class__ = _Verb  # moldiff.view(...) and moldiff.view.write_html are names

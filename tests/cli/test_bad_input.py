@@ -23,6 +23,11 @@ def one_line(done: Any) -> str:
     return str(lines[0])
 
 
+METHANE = (
+    "\n     RDKit          3D\n\n  1  0  0  0  0  0  0  0  0  0999 V2000\n"
+    "{x:10.4f}    0.0000    1.0000 C   0  0\nM  END\n$$$$\n"
+)
+
 # command line (MODEL stands for a good model file), status, words of the error
 GENERATE = ("generate", "--model", "MODEL", "-o", "out.sdf")
 CASES = {
@@ -91,6 +96,24 @@ CASES = {
     "no store": (("data", "info", "dir.sdf"), 1, ["dir.sdf", "store.json"]),
     "nothing there": (("data", "info", "nowhere"), 1, ["nowhere"]),
     "prepare missing": (("data", "prepare", "no.sdf", "--output", "d"), 2, ["no.sdf"]),
+    "backwards": (
+        ("design", "replace", "--ligand", "CCO", "--keep", "5-3"), 2, ["5-3 ends below", "3-5"]
+    ),
+    "apart": (
+        ("design", "link", "--fragments", "apart.sdf", "--add", "2"), 2,
+        ["30.0 Å apart", "2 atoms cannot", "at least --add 16"],
+    ),
+    "no such field": (
+        ("filter", "good.sdf", "--where", "<gapp> > 1", "-o", "k.sdf"), 2, ["data field 'gapp'"]
+    ),
+    "endless": (("filter", "good.sdf", "--where", "mw>1e400"), 2, ["1e400 is too large a number"]),
+    "kept nothing": (("evaluate", "good.sdf", "--kept", "c1cc"), 2, ["'c1cc' is neither a file"]),
+    "no archive": (("data", "backbones", "text.npz", "-o", "d"), 2, ["it is no .npz archive"]),
+    "no database": (("data", "backbones", "text.pdb", "-o", "d"), 2, ["text.pdb", "cut off"]),
+    "no backbones": (
+        ("benchmark", "gaps", "badstore", "--model", "MODEL"), 1, ["badstore", "this version"]
+    ),
+    "mine": (("view", "good.sdf", "-o", "text.html"), 2, ["text.html", "--force"]),
     "prepare nowhere": (("data", "prepare", "good.sdf"), 2, ["--output"]),
 }  # fmt: skip
 
@@ -100,9 +123,14 @@ def folder(tmp_path: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch) ->
     """A working directory full of bad files."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "dir.sdf").mkdir()
+    (tmp_path / "badstore").mkdir()
+    (tmp_path / "badstore" / "store.json").write_text("[]")
     texts = {
         "empty.sdf": "",
         "text.pdb": "HELLO",
+        "text.npz": "HELLO",
+        "text.html": "HELLO",
+        "apart.sdf": "".join(METHANE.format(x=x) for x in (0, 30)),
         "text.safetensors": "HELLO WORLD, this is no model",
         "flat.sdf": "name\n\n\nnothing\n$$$$\n",
         "flat2.sdf": "name\n\n\nnothing\n$$$$\n" * 2,
@@ -134,7 +162,8 @@ def test_one_clear_line(run: Run, folder: Path, model_file: Path, case: str) -> 
 
 def test_what_was_there_survives(run: Run, folder: Path) -> None:
     (folder / "out.sdf").write_text("mine")
-    assert run("generate", "--model", "cut.safetensors", "-o", "out.sdf").status == 1
+    failing = ("generate", "--model", "cut.safetensors", "-o", "out.sdf", "--force")
+    assert run(*failing).status == 1
     assert (folder / "out.sdf").read_text() == "mine"
 
 

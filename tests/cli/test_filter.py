@@ -68,7 +68,10 @@ def test_a_misspelt_field_and_nothing_left(run: Callable[..., Any], tmp_path: Pa
     (tmp_path / "in.csv").write_text("smiles,gap\nCCO,3\n")
     words = ("filter", tmp_path / "in.csv", "-o", tmp_path / "o.sdf", "--no-html", "--jobs", 1)
     done = run(*words, "--where", "<gab> > 1")
-    assert done.status == 0 and "Did you mean 'gap'" in done.err and "is empty" in done.err
+    assert done.status == 2 and "Did you mean 'gap'" in done.err
+    assert os.listdir(tmp_path) == ["in.csv"], "a request that is refused writes nothing"
+    done = run(*words, "--where", "<gap> > 100")
+    assert done.status == 0 and "is empty" in done.err
     assert (tmp_path / "o.sdf").read_text() == "" and not (tmp_path / "o.html").exists()
     assert run(*words, "--where", "<gap> > 1").err == ""
 

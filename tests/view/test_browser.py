@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
+import moldiff
 from moldiff.io import Record
 from moldiff.protein.preparation import Preparation, prepare
 from moldiff.protein.read import read_structure
@@ -71,6 +72,18 @@ def browser(session: webdriver.Browser) -> Iterator[Browser]:
     yield session
     assert session.data("error") is None
     assert session.errors() == []
+
+
+def test_a_cell_of_a_notebook_shows_it_in_3d(
+    browser: Browser, records: list[Record], tmp_path: Path
+) -> None:
+    cell = moldiff.view(records)._repr_html_()
+    notebook = tmp_path / "cell.html"
+    notebook.write_text(f'<!DOCTYPE html><body data-ready="true">{cell}', encoding="utf-8")
+    browser.open(notebook)
+    inside = "document.querySelector('iframe').contentDocument?.body?.dataset"
+    browser.wait(f"{inside}?.ready === 'true'")
+    assert browser.run(f"{inside}.scene") == "webgl" and browser.run(f"{inside}.listed") == "7"
 
 
 def test_it_opens_in_3d_and_fetches_nothing(browser: Browser, page: Path) -> None:

@@ -1,0 +1,61 @@
+"""The files of a docking: what is read, and what is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from moldiff.cli.output import check_apart, check_output
+from moldiff.errors import InputError
+
+__all__ = ["check_files", "written"]
+
+# All that may be written beside the output.
+_BESIDE = (".sdf", ".json", ".csv", ".interactions.csv", ".html", ".parquet")
+
+
+def written(output: Path, *, one: bool, html: bool) -> dict[Path, str | Path]:
+    """Return the files that are written, and their kinds (`check_replaceable`)."""
+    files: dict[Path, str | Path] = {}
+    if one:
+        files[output] = "poses"
+        files[output.with_suffix(".json")] = "docking"
+        files[output.with_suffix(".interactions.csv")] = "interactions"
+    else:
+        files[output.with_suffix(".sdf")] = "poses"
+        table = ".parquet" if output.suffix.lower() == ".parquet" else ".csv"
+        files[output.with_suffix(table)] = "library" if table == ".csv" else "parquet"
+    # Without poses a library removes the page of an earlier run, too.
+    return {**files, output.with_suffix(".html"): "page"} if html or not one else files
+
+
+def check_files(
+    receptor: Path | None,
+    ligand: str | None,
+    ligands: Path | None,
+    many: Path | None,
+    output: Path,
+    others: list[Path | None],
+) -> None:
+    """Raise ``InputError`` for what can be refused before anything is loaded."""
+    if sum(given is not None for given in (ligand, ligands, many)) != 1:
+        count = "several were" if ligand or ligands or many else "none was"
+        raise InputError(
+            f"A docking needs one of --ligand, --ligands and --dock-many; {count} given.",
+            fix="Give --ligand for one ligand, --ligands for a file of many, --dock-many for a "
+            "table of receptors and ligands.",
+        )
+    if (receptor is None) != (many is not None):
+        fault = "is not given" if receptor is None else "and --dock-many are both given"
+        raise InputError(
+            f"The --receptor {fault}.",
+            fix="Give --receptor for one receptor, --dock-many for a table of many.",
+        )
+    check_output(output, (".sdf",) if ligand is not None else (".sdf", ".parquet"))
+    if output.suffix.lower() == ".parquet":
+        from moldiff.docking.library.table import check_kind
+
+        check_kind(output)
+    read = [path for path in [receptor, ligands, many, *others] if path is not None]
+    read += [Path(ligand)] if ligand is not None else []
+    for suffix in _BESIDE:
+        check_apart("--output", output.with_suffix(suffix), read)

@@ -1,0 +1,73 @@
+"""Whether a file that stands where a command wants to write was made by that command.
+
+A file is known by what every file of its kind has near its beginning, in any version.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from moldiff.errors import InputError
+from moldiff.text import digest_of
+
+__all__ = ["check_replaceable"]
+
+_NEAR = 1 << 16  # bytes: a table of conditions or the first molecule may be long
+
+# kind of file -> what it has
+_MARKS: Mapping[str, str] = {
+    "molecules": r"moldiff-\d+|moldiff_version|\A\[\s*\]\s*\Z",  # the last: none was kept
+    "trajectory": r"\A\s*\d+\s*\nmolecule=\d+",
+    "page": r'<meta name="generator" content="moldiff">',
+    "evaluation": r'"schema": "moldiff\.evaluation"',
+    "likelihood": r'"unit": "nats per molecule"',
+    "filtered": r'"schema": "moldiff\.filter"',
+    "table of all": r"\Afile,record,name,smiles,status,reason",
+    "poses": r"receptor_sha256|<box_center>",
+    "docking": r'"schema": "moldiff\.docking',
+    "interactions": r"\Arank,kind,role,residue",
+    "library": r"\Arow,name,status,reason,place,energy_kcal_mol",
+    "parquet": r"\APAR1",
+    "schedule": r"<title>The schedule of ",
+    "gaps": r"\Achain,start,residues,closed,seconds",
+}
+
+
+def check_replaceable(files: Mapping[Path, str | Path], *, force: bool) -> None:
+    """Refuse to replace files that are not of their kind, unless by ``force``.
+
+    Parameters
+    ----------
+    files:
+        File that will be written -> its kind, a key of the table above; or, for a file with
+        nothing of its own to know it by, a JSON file written with it that has its digest.
+
+    Raises
+    ------
+    InputError
+        For the first that stands there and was made by something else.
+    """
+    for path, kind in files.items():
+        if not force and path.is_file() and path.stat().st_size and not _made(path, kind, files):
+            raise InputError(
+                f"'{path}' is there already, and this command did not make it.",
+                fix="Give another name, or --force to replace it.",
+            )
+
+
+def _made(path: Path, kind: str | Path, files: Mapping[Path, str | Path]) -> bool:
+    if isinstance(kind, Path):
+        # What was changed since is not the command's any more.
+        beside = _beginning(kind) if kind.is_file() and _made(kind, files[kind], files) else ""
+        return f'"digest": "{digest_of(path)}"' in beside
+    return re.search(_MARKS[kind], _beginning(path)) is not None
+
+
+def _beginning(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(_NEAR).decode("utf-8", "replace")
+    except OSError:  # what cannot be read is not known
+        return ""

@@ -1,0 +1,78 @@
+"""Commands in scripts: ``-o -`` writes to stdout, and ``--json`` prints the closing table as JSON.
+
+What else a command prints then goes to stderr, so that stdout is what was asked for and no more.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from moldiff.cli.output import collected, print_json
+from moldiff.errors import InputError
+
+__all__ = ["piped", "scriptable"]
+
+_JSON = Annotated[
+    bool, typer.Option("--json", help="Print the closing table as JSON, all else on stderr.")
+]
+
+
+def scriptable(suffix: str | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a decorator that gives a command ``--json``, and ``-o -`` where it has an output.
+
+    ``suffix`` is the format of what then comes from stdout; None for a command without output.
+    """
+
+    def wrapped(command: Callable[..., Any]) -> Callable[..., Any]:
+        signature = inspect.signature(command, eval_str=True)
+
+        @functools.wraps(command)
+        def run(*, as_json: bool = False, **options: Any) -> None:
+            piping = suffix is not None and str(options.get("output")) == "-"
+            if as_json and piping:
+                raise InputError(
+                    "--json and -o - both write to stdout.", fix="Give one of them, or a file."
+                )
+            if as_json:
+                with collected() as found:
+                    command(**options)
+                return print_json(found)
+            if not piping:
+                return command(**options)
+            assert suffix is not None
+            with piped(suffix) as path:
+                return command(**{**options, "output": path})
+
+        own = [p.replace(kind=p.KEYWORD_ONLY) for p in signature.parameters.values()]
+        flag = inspect.Parameter("as_json", inspect.Parameter.KEYWORD_ONLY, default=False)
+        parameters = [*own, flag.replace(annotation=_JSON)]
+        del run.__wrapped__
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in parameters}
+        return run
+
+    return wrapped
+
+
+@contextmanager
+def piped(suffix: str) -> Iterator[Path]:
+    """Give a file to write that goes to stdout when the block ends, be it by an error."""
+    stdout = sys.stdout
+    with tempfile.TemporaryDirectory(prefix="moldiff-") as folder:
+        path = Path(folder) / f"stdout{suffix}"
+        try:
+            with redirect_stdout(sys.stderr):
+                yield path
+        finally:
+            if path.is_file():
+                stdout.write(path.read_text(encoding="utf-8"))
+                stdout.flush()

@@ -1,0 +1,117 @@
+"""``moldiff.view(...)``: molecules, or poses in their pocket, as a page for notebooks and files."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from moldiff.io import Source, records_of
+from moldiff.text import replace_text
+from moldiff.view.docking import DEFAULT_POSES, render_docking
+from moldiff.view.render import DEFAULT_LIMIT, render_html
+
+if TYPE_CHECKING:
+    from rdkit import Chem
+
+__all__ = ["Page", "view"]
+
+
+@dataclass(frozen=True)
+class Page:
+    """One self-contained HTML page: a notebook shows it, `save` writes it.
+
+    Attributes
+    ----------
+    html:
+        The whole document.
+    title:
+        Its heading.
+    """
+
+    html: str
+    title: str
+
+    def save(self, path: str | Path) -> Path:
+        """Write the page, whole or not at all, and return the path (``InputError`` if it fails)."""
+        replace_text(Path(path), self.html)
+        return Path(path)
+
+    def __repr__(self) -> str:
+        return f"Page({self.title!r}, {len(self.html) / 1e6:.1f} MB)"
+
+    def _repr_html_(self) -> str:
+        # A document of its own, so that its style and its policy (no network) stay its own.
+        return (
+            f'<iframe title="{html.escape(self.title)}" width="100%" height="560" '
+            f'style="border:0" srcdoc="{html.escape(self.html)}"></iframe>'
+        )
+
+
+def view(
+    molecules: Source,
+    path: str | Path | None = None,
+    *,
+    receptor: str | Path | None = None,
+    reference: str | Path | Chem.Mol | None = None,
+    title: str | None = None,
+    limit: int | None = None,
+    net_charge: int | None = 0,
+) -> Page:
+    """Show molecules in 3D, or poses in their pocket; as the last line of a cell, in a notebook.
+
+    Parameters
+    ----------
+    molecules:
+        Results, records, RDKit molecules, SMILES or files, in any mixture.
+    path:
+        Also write the page here (.html).
+    receptor:
+        The protein (.pdb, .cif) whose frame the molecules are in as poses: they are shown in their
+        pocket, with interactions.
+    reference:
+        With ``receptor``, a known pose to compare with.
+    title:
+        Heading of the page.
+    limit:
+        Molecules to show at most; by default 2000, or 200 poses.
+    net_charge:
+        Total charge of a valid molecule; None accepts any.
+
+    Raises
+    ------
+    InputError
+        If something cannot be read, or the page cannot be written.
+    """
+    heading = title or ("molecules" if receptor is None else f"poses in {Path(receptor).name}")
+    if receptor is None:
+        most = limit or DEFAULT_LIMIT
+        text = render_html(records_of(molecules), title=heading, limit=most, net_charge=net_charge)
+    else:
+        text = _docked(molecules, receptor, reference, heading, limit or DEFAULT_POSES)
+    page = Page(text, heading)
+    if path is not None:
+        page.save(path)
+    return page
+
+
+def _docked(
+    poses: Source,
+    receptor: str | Path,
+    reference: str | Path | Chem.Mol | None,
+    title: str,
+    limit: int,
+) -> str:
+    from moldiff.protein.read import read_structure
+    from moldiff.protein.receptor import prepare_receptor
+
+    structure = read_structure(Path(receptor))
+    known = None if reference is None else next(records_of(reference)).mol
+    return render_docking(
+        list(records_of(poses))[:limit],
+        prepare_receptor(structure),
+        title=title,
+        reference=known,
+        notes=structure.notes,
+    )

@@ -1,0 +1,156 @@
+"""Commands in scripts and at a prompt: what is overwritten, stdout, JSON, help, one method."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from moldiff.cli.overwrite import check_replaceable
+from moldiff.errors import InputError
+from moldiff.io import read_molecules
+
+Run = Callable[..., Any]
+SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
+QUICK = ("--reference", "none", "--posebusters", 0, "--relax", 0, "--xtb", 0)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    blocks = SAMPLE.read_text(encoding="utf-8").split("$$$$\n")[:3]
+    (tmp_path / "good.sdf").write_text("".join(f"{block}$$$$\n" for block in blocks))
+    return tmp_path
+
+
+@pytest.fixture
+def generate(model_file: Path) -> tuple[Any, ...]:
+    return ("generate", "--model", model_file, "-n", 2)
+
+
+def test_what_a_command_made_it_may_replace_and_nothing_else(
+    run: Run, folder: Path, generate: tuple[Any, ...]
+) -> None:
+    lines = {
+        "new.sdf": (*generate, "-o", "new.sdf"),
+        "new.smi": (*generate, "-o", "new.smi"),
+        "t.xyz": (*generate, "-o", "new.xyz", "--trajectory", "t.xyz"),
+        "new.csv": (*generate, "-o", "new.json", "--where", "mw>0"),
+        "r.json": ("evaluate", "good.sdf", *QUICK, "-o", "r.json"),
+        "p.html": ("view", "good.sdf", "-o", "p.html"),
+        "kept.sdf": ("filter", "good.sdf", "--where", "mw>0", "-o", "kept.sdf"),
+        "kept.csv": ("filter", "good.sdf", "--where", "mw>0", "-o", "kept.sdf"),
+        "s.svg": ("methods", "ddpm", "-o", "s.svg"),
+    }
+    for name, line in lines.items():
+        for suffix in (".sdf", ".json", ".csv", ".html", ".xyz"):  # those beside it, of earlier
+            Path(name).with_suffix(suffix).unlink(missing_ok=True)
+        assert run(*line).status == 0, line
+        assert run(*line).status == 0, "its own file"
+        Path(name).write_text("mine: a list\n")
+        refused = run(*line)
+        assert refused.status == 2 and "--force" in refused.err and name in refused.err
+        assert Path(name).read_text() == "mine: a list\n"
+        assert run(*line, "--force").status == 0
+        assert Path(name).read_text() != "mine: a list\n"
+
+
+def test_kinds_are_known_by_their_files(folder: Path) -> None:
+    for name, text, kind in [
+        ("poses.sdf", "a\n\n\n...\n>  <receptor_sha256>\nabc\n", "poses"),
+        ("poses.json", '{\n  "schema": "moldiff.docking",', "docking"),
+        ("poses.interactions.csv", "rank,kind,role,residue,chain\n", "interactions"),
+        ("hits.csv", "row,name,status,reason,place,energy_kcal_mol,confidence\n", "library"),
+        ("gaps.csv", "chain,start,residues,closed,seconds,n\n", "gaps"),
+        ("nothing.csv", "", "gaps"),
+    ]:
+        Path(name).write_text(text)
+        check_replaceable({Path(name): kind}, force=False)
+        Path(name).write_text("my own notes\n")
+        with pytest.raises(InputError, match="did not make it"):
+            check_replaceable({Path(name): kind}, force=False)
+
+
+def test_stdout_is_what_was_asked_for(run: Run, folder: Path, generate: tuple[Any, ...]) -> None:
+    made = run(*generate, "-o", "-")
+    (folder / "piped.sdf").write_text(made.out)
+    assert made.status == 0 and len(list(read_molecules("piped.sdf"))) == 2
+    assert "strictly valid" in made.err
+    report = json.loads(run("evaluate", "good.sdf", *QUICK, "-o", "-").out)
+    assert report["schema"] == "moldiff.evaluation"
+    assert run("view", "good.sdf", "-o", "-").out.startswith("<!DOCTYPE html>")
+    assert run("filter", "good.sdf", "--where", "mw>0", "-o", "-").out.count("$$$$") == 3
+    assert sorted(path.name for path in folder.iterdir()) == ["good.sdf", "piped.sdf"]
+
+
+def test_json_is_the_closing_table(run: Run, folder: Path, generate: tuple[Any, ...]) -> None:
+    told = json.loads(run(*generate, "--json").out)
+    assert told["molecules"] == 2 and told["strictly valid"].keys() == {"count", "percent"}
+    assert json.loads(run("filter", "good.sdf", "--where", "mw>0", "--json").out)["records"] == 3
+    assert json.loads(run("evaluate", "good.sdf", *QUICK, "--json").out)["n"] == 3
+    card = json.loads(run("info", "qm9-fast", "--json").out)
+    assert card["model"]["name"] == "qm9-fast"
+    assert {"ddpm"} <= {row["method"] for row in json.loads(run("methods", "--json").out)["method"]}
+
+
+@pytest.mark.parametrize("words", [(), ("generate",), ("design", "grow"), ("data", "info")])
+def test_help_tells_the_exit_status(run: Run, words: tuple[str, ...]) -> None:
+    shown = " ".join(run(*words, "--help").out.split())
+    assert "Exit status: 0 success, 1 failure, 2 an unusable request" in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("generate", "--filter", "stric"), "Did you mean 'strict'?"),
+        (("generate", "--filter", "zzz"), ""),
+        (("generat",), "Did you mean 'generate'?"),
+        (("zzz",), ""),
+        (("methods", "edn"), "Did you mean 'edm'?"),
+    ],
+)
+def test_a_near_miss_is_named_and_a_far_one_is_not(
+    run: Run, words: tuple[str, ...], meant: str
+) -> None:
+    told = run(*words).err
+    assert meant in told and ("Did you mean" in told) == bool(meant)
+    assert "Value error" not in told
+
+
+def test_one_method_is_explained(run: Run, folder: Path) -> None:
+    told = run("methods", "ddpm", "-o", "schedule.svg").out
+    assert "x_t = alpha(t) x_0 + sigma(t) z" in told and "beta(t)" in told
+    assert "sampling.steps" in told and "1000" in told and "t = 0 (data)" in told
+    picture = ElementTree.parse(folder / "schedule.svg").getroot()
+    lines = [one for one in picture.iter() if one.tag.endswith("polyline")]
+    ends = [line.get("points", "").split()[0].split(",")[1] for line in lines]
+    assert ends == ["30.0", "230.0"], "all signal and no noise at the data"
+    kept = run("methods", "mask").out
+    assert "kept with probability alpha(t)" in kept and "redrawn" in kept
+    assert "teacher" in run("methods", "endpoint").err
+    assert "algorithm 2" in run("methods", "heun").out
+    assert "stepper" in run("methods").out
+
+
+def test_a_shell_completes_commands() -> None:
+    words = {"COMP_WORDS": "moldiff eval", "COMP_CWORD": "1", "_MOLDIFF_COMPLETE": "complete_bash"}
+    code = "from moldiff.cli import main; raise SystemExit(main([]))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **words}, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["evaluate"], done.stderr
+
+
+def test_sizes_beyond_the_models_are_said(
+    run: Run, folder: Path, generate: tuple[Any, ...]
+) -> None:
+    told = run(*generate, "--steps", 1, "--size", "5..900").err
+    assert "Sizes 5..900: the model makes molecules of" in told
+    assert "Sizes" not in run(*generate, "--steps", 1, "--size", "5..9").err

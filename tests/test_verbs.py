@@ -1,0 +1,168 @@
+"""The verbs take what the others give: results, molecules, SMILES and paths alike."""
+
+from __future__ import annotations
+
+import csv
+import html
+import inspect
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rdkit import Chem
+
+import moldiff
+from moldiff.docking.settings import Settings
+from moldiff.errors import InputError, MissingExtraError
+from moldiff.io import read_molecules
+
+COMPLEX = Path(__file__).parents[1] / "datasets" / "docking" / "1m2z"
+QUICK: dict[str, Any] = {
+    "draws": 2,
+    "starts": 4,
+    "chains": 2,
+    "rounds": 0,
+    "shortlist": 2,
+    "conformers": 1,
+    "proposals": "random",
+}
+NOTHING_SLOW: dict[str, Any] = {"posebusters": 0, "relax": 0, "xtb": 0, "reference": None}
+
+
+@pytest.fixture(scope="module")
+def made() -> moldiff.Results[moldiff.Generated]:
+    return moldiff.generate(4, model="qm9-fast", steps=2, seed=3)
+
+
+def every_kind(made: moldiff.Results[Any], folder: Path) -> list[Any]:
+    path = folder / "some.sdf"
+    moldiff.write(made, path)
+    return [made, made[0], made[0].mol, "CCO", path, str(path), list(read_molecules(path))]
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        lambda source, folder: moldiff.evaluate(source, **NOTHING_SLOW).n,
+        lambda source, folder: len(moldiff.filter(source, where="heavy_atoms>=0").all),
+        lambda source, folder: moldiff.write(source, folder / "again.sdf"),
+        lambda source, folder: moldiff.view(source).html.count('"undrawn":'),
+    ],
+    ids=["evaluate", "filter", "write", "view"],
+)
+def test_every_verb_takes_every_kind(
+    made: Any, tmp_path: Path, verb: Callable[[Any, Path], int]
+) -> None:
+    for source in every_kind(made, tmp_path):
+        many = isinstance(source, list | Path) or str(source).endswith(".sdf")
+        assert verb(source, tmp_path) == (4 if many else 1), source
+    assert verb([made[0], "CCO", made[1].mol], tmp_path) == 3
+
+
+def test_what_is_written_is_what_was_made(made: Any, tmp_path: Path) -> None:
+    records = list(read_molecules(made.save(tmp_path / "made.sdf")))
+    assert [record.tags for record in records] == [dict(item.tags) for item in made]
+    assert len({record.name for record in records}) == 4 and "moldiff-3-" in records[0].name
+
+
+def test_results_are_a_list_of_results(made: Any) -> None:
+    assert isinstance(made, list) and isinstance(made[1:3], moldiff.Results)
+    assert [*made[1:3]] == [made[1], made[2]] and len(made + made[:1]) == 5
+    assert isinstance(made + made, moldiff.Results)
+
+
+def test_a_table_has_a_row_each_and_numbers_are_numbers(made: Any, tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = made.to_frame()
+    assert isinstance(frame, pandas.DataFrame) and len(frame) == 4
+    assert list(frame.columns[:3]) == ["name", "smiles", "reason"]
+    assert frame["seed"].tolist() == [3] * 4
+    with made.save(tmp_path / "table.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["name"] for row in rows] == frame["name"].tolist()
+    assert set(rows[0]) == set(frame.columns)
+
+
+def test_without_pandas_a_table_says_what_to_do(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("moldiff.results.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'moldiff\[frame\]'"):
+        made.to_frame()
+
+
+def test_a_notebook_shows_a_page_of_its_own_without_network(made: Any) -> None:
+    cell = made._repr_html_()
+    page = html.unescape(cell[cell.index('srcdoc="') + 8 : cell.rindex('"></iframe>')])
+    assert page.startswith("<!") and "default-src 'none'" in page
+    assert cell.count("<iframe") == 1 and made[0].name in page
+
+
+def test_one_ligand_is_a_docking_and_several_are_results(tmp_path: Path) -> None:
+    def dock(ligand: Any) -> Any:
+        where = {"pocket_ligand": COMPLEX / "ligand.sdf"}
+        return moldiff.dock(COMPLEX / "receptor.pdb", ligand, **where, **QUICK)
+
+    ethanol = Chem.MolFromSmiles("CCO")
+    one = dock(ethanol)
+    assert isinstance(one, moldiff.DockingResult) and len(one.to_frame()) == len(one.poses)
+    hits = dock([ethanol, "[Na+].[Cl-]"])
+    assert [record.mol is None for record in hits] == [False, True]
+    assert "cannot be docked" in hits[1].reason
+    assert moldiff.write(hits, tmp_path / "hits.sdf") == 1
+    page = moldiff.view(hits, receptor=COMPLEX / "receptor.pdb", path=tmp_path / "hits.html")
+    assert (tmp_path / "hits.html").read_text(encoding="utf-8") == page.html
+    assert moldiff.evaluate(one, **NOTHING_SLOW).n == len(one.poses)
+
+
+def test_signatures_are_real() -> None:
+    docked = inspect.signature(moldiff.dock).parameters
+    assert {"pocket_ligand", *vars(Settings())} <= docked.keys()
+    assert (
+        docked["rounds"].default == Settings.rounds and docked["rounds"].kind.name == "KEYWORD_ONLY"
+    )
+    assert {"model", "seed", "steps"} <= inspect.signature(moldiff.generate).parameters.keys()
+    compared = inspect.signature(moldiff.compare).parameters
+    assert "posebusters" in compared and "receptor" in inspect.signature(moldiff.view).parameters
+    for verb in (moldiff.dock, moldiff.generate, moldiff.compare):
+        assert "options" not in inspect.signature(verb).parameters
+        assert all(p.kind is not p.VAR_KEYWORD for p in inspect.signature(verb).parameters.values())
+
+
+def test_generate_hands_every_keyword_on() -> None:
+    from moldiff.generation.api import Options
+
+    assert set(inspect.signature(moldiff.generate).parameters) == {"n", *Options.__annotations__}
+
+
+def test_the_package_of_pages_is_the_verb_too() -> None:
+    from moldiff.view import Page, write_html
+
+    assert moldiff.view.write_html is write_html
+    assert isinstance(moldiff.view("CCO", title="<b>"), Page)
+
+
+def test_a_comparison_is_a_table_and_a_picture(made: Any, tmp_path: Path) -> None:
+    sets = {"default": made, "mine & yours": ["CCO", "c1ccccc1"]}
+    found = moldiff.compare(sets, **NOTHING_SLOW)
+    assert found.reports["default"].n == 4 and found.reports["mine & yours"].n == 2
+    frame = found.to_frame()
+    assert set(frame["set"]) == set(sets) and {"low", "high", "n"} <= set(frame.columns)
+    assert all(len(row) == 3 for row in found.table())
+    picture = found.save(tmp_path / "both.svg").read_text(encoding="utf-8")
+    assert "mine &amp; yours" in picture and len(re.findall("<circle", picture)) > 6
+    assert picture in found._repr_html_()
+    again = moldiff.compare({"kept": found.reports["default"]})
+    assert again.reports["kept"] is found.reports["default"]
+
+
+@pytest.mark.parametrize("source", [3, {"a": "CCO"}, "no/such/file.sdf", "not a smiles", ""])
+def test_what_is_no_molecule_is_refused(source: Any) -> None:
+    with pytest.raises(InputError):
+        moldiff.evaluate(source)
+
+
+def test_a_comparison_is_of_sets_with_names() -> None:
+    for sets in ({}, ["CCO"]):
+        with pytest.raises(InputError, match="by name"):
+            moldiff.compare(sets)  # type: ignore[arg-type]
