@@ -20,6 +20,9 @@ from moldiff.cli.output import (
     examples,
     remark,
 )
+from moldiff.cli.pocket import EXAMPLES as POCKET
+from moldiff.cli.pocket import added
+from moldiff.cli.pocket import command as pocket
 from moldiff.cli.requests import (
     ConditionOption,
     Device,
@@ -202,7 +205,7 @@ def _carry_out(
     from moldiff.design.api import sized
 
     said: dict[str, Any] = {"prompt": prompt, "conditions": conditions(condition or [])}
-    said["size"] = sized(chosen, _added(add), sizes(size))
+    said["size"] = sized(chosen, added(add), sizes(size))
     load_torch()
     from moldiff.cpu import using_threads
     from moldiff.design.api import stream, usable
@@ -254,21 +257,6 @@ def _first(source: str) -> list[Chem.Mol]:
     return molecules[:1]
 
 
-def _added(text: str | None) -> Any:
-    """Parse ``NUMBER`` or ``LOW-HIGH``; raise ``InputError`` for anything else."""
-    from moldiff.chem.demands import Interval
-    from moldiff.text import numbers_of
-
-    numbers = None if text is None else numbers_of(text.replace("..", "-"))
-    if text is None:
-        return None
-    if not numbers or "," in text or numbers[0] < 1:
-        raise InputError(
-            f"--add is a number of atoms from 1 on, not '{text}'.", fix="Write --add 5, or 3-10."
-        )
-    return Interval(numbers[0], numbers[-1])
-
-
 def _show(output: Path, page: Path) -> None:
     from moldiff.io import read_molecules
     from moldiff.view import write_html
@@ -313,3 +301,4 @@ _PROMISE = """    Atoms, bonds, stereo and coordinates of the kept part stay exa
 app = typer.Typer(no_args_is_help=True, help="Molecules around a part that is kept exactly.")
 for _task, _examples in EXAMPLES.items():
     app.command(_task.__name__, epilog=examples(*_examples))(_command(_task))
+app.command("pocket", epilog=examples(*POCKET))(pocket)
