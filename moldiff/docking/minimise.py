@@ -16,7 +16,7 @@ descent in the metric of atomic displacements, which balances ångströms and ra
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -35,6 +35,7 @@ _COMPACT_EVERY = 6
 _SHORTEST = 1e-3  # fraction of a step below which the pose is done
 
 
+@runtime_checkable
 class Motion(Protocol):
     """How poses move atoms; `moldiff.domain.kinematics.Kinematics` has all motions.
 
