@@ -39,6 +39,7 @@ from moldiff.cli.requests import (
     Temperature,
     Threads,
     Without,
+    around_part,
     demands_of,
     show_grammar,
 )
@@ -221,7 +222,7 @@ def _carry_out(
     demands = demands_of(
         loaded, {**said, "without": symbols(without), "only": symbols(only)}, guides
     )
-    demands = demands.around(chosen.part.elements)
+    demands = around_part(demands, chosen.part.elements)
     run = Run(n, output, keep_valid is Filter.strict, None, 1, demands)
     run.consume(
         lambda progress: stream(

@@ -25,6 +25,7 @@ from moldiff.cli.requests import (
     Temperature,
     Threads,
     Without,
+    around_part,
     demands_of,
     show_grammar,
 )
@@ -147,7 +148,8 @@ def command(
     if prompt == "help":
         return show_grammar()
     seconds = None if budget is None else _seconds(budget)
-    _check(output, page, [receptor, Path(pocket_ligand), Path(scaffold or "")])
+    limit = number or (_USUAL if seconds is None else _ANY)
+    _check(output, page, [receptor, *(Path(p) for p in (pocket_ligand, scaffold) if p)])
     check_threads(threads)
     atoms = added(add)
     load_torch()
@@ -175,7 +177,7 @@ def command(
             "guidance": guides,
             "temperature": temperature,
         }
-        with display(number or _ANY, seconds) as (show, tell):
+        with display(limit, seconds) as (show, tell):
             bench = designing.prepare(
                 receptor,
                 pocket_ligand,
@@ -190,7 +192,7 @@ def command(
             )
             for note in bench.notes:
                 remark(f"Note: {note}")
-            limit = number or (_USUAL if seconds is None else _ANY)
+            around_part(demands, bench.elements)
             complete, stopped = made(bench, limit, clock, tell, {**options, "add": atoms})
         outcome = bench.outcome(complete, clock)
     finish(bench, outcome, output, page, pick, seed)

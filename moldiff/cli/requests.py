@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,6 +31,7 @@ __all__ = [
     "Temperature",
     "Threads",
     "Without",
+    "around_part",
     "demands_of",
     "show_grammar",
 ]
@@ -122,6 +124,16 @@ def demands_of(model: Model, said: dict[str, Any], guides: Guidances | None) -> 
     for text in check_conditions(model, demands.conditions, guides):
         remark(text)
     return demands
+
+
+def around_part(demands: Demands, elements: Collection[str]) -> Demands:
+    """Return the demands on molecules that have a part of some elements; tell what it has anyway.
+
+    What molecules are to be without is said of their other atoms.
+    """
+    if both := sorted(set(demands.without) & set(elements)):
+        remark(f"The part itself has {', '.join(both)}, and keeps it: only new atoms are without.")
+    return demands.around(elements)
 
 
 def show_grammar() -> None:

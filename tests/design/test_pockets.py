@@ -17,7 +17,7 @@ from moldiff.design.pockets import Bench, Budget, Outcome, prepare
 from moldiff.design.pockets.room import Room
 from moldiff.design.pockets.run import Design
 from moldiff.design.pockets.settle import Anchored, Settler, free_rotors
-from moldiff.design.pockets.starts import pieces
+from moldiff.design.pockets.starts import generated, pieces
 from moldiff.design.scaffold import scaffold_of
 from moldiff.docking.problem import posed_problem
 from moldiff.docking.site import Site, Where, site
@@ -108,6 +108,19 @@ def test_pieces_of_a_ligand_lie_where_it_lies(posed: Callable[..., Chem.Mol]) ->
     for piece in found:
         rows = [number - 1 for number in piece.numbers]
         assert (piece.positions[:6] == known[rows]).all() and not piece.named
+
+
+def test_a_part_without_a_pose_is_docked_first(place: Site, dex: Chem.Mol) -> None:
+    bench = prepare(RECEPTOR, LIGAND, Budget(None), scaffold="c1ccc([*:1])nc1")
+    (start,) = bench.starts
+    scaffold = start.task.part.scaffold
+    assert "docked, -" in " ".join(bench.notes)
+    assert place.pocket.box.contains(scaffold.positions).all() and set(scaffold.named) == {3}
+    ((made, energy),) = generated(bench.model, place.pocket, tries=1, seed=1, steps=8)
+    assert energy < 0 and 10 <= made.size <= 13 and made.measured(made.mol.GetNumAtoms() - 1)
+    assert place.pocket.box.contains(made.positions).all()
+    with pytest.raises(InputError, match="larger than the 40"):
+        bench.designs(1, Budget(None), add=40)
 
 
 @pytest.fixture(scope="module")

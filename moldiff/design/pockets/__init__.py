@@ -11,7 +11,8 @@
 
 from __future__ import annotations
 
-from moldiff.design.pockets.api import Bench, pocket, prepare
+from moldiff.design.pockets.api import pocket
+from moldiff.design.pockets.bench import Bench, prepare
 from moldiff.design.pockets.report import Outcome
 from moldiff.design.pockets.run import Budget, Design
 

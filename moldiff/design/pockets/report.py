@@ -24,6 +24,7 @@ from moldiff.text import replace_text
 
 __all__ = ["Outcome"]
 
+_ADDED = "relaxed with MMFF94 (or UFF), turned to the least docking energy"
 _AMONG = 3  # times as many of the best as are picked, among which they are chosen
 
 
@@ -115,6 +116,7 @@ class Outcome:
             "checks": check_words(settled.checks),
             **by_kind(settled.interactions),
             "start": design.start,
+            "added": _ADDED,
             **self.origin,
         }
         return {**design.made.tags, **design.tags, **{k: v for k, v in told.items() if v}}

@@ -17,6 +17,7 @@ from moldiff.diffusion.guidance import guidances
 from moldiff.errors import InputError
 from moldiff.generation.api import Guidances, Options
 from moldiff.generation.request import Generated, Size
+from moldiff.generation.sampling import molecules_of
 from moldiff.text import numbers_of
 
 __all__ = ["GUIDANCE", "Budget", "Design", "run"]
@@ -90,7 +91,6 @@ def run(
     *,
     add: Size = None,
     batch: int = _BATCH,
-    progress: Callable[[float], None] | None = None,
     **options: Unpack[Options],
 ) -> Iterator[Design]:
     """Yield n designs, or those for which there is time; starts take turns.
@@ -105,13 +105,13 @@ def run(
         Of the pocket.
     add:
         Heavy atoms that are added; by default what each start says.
-    progress:
-        Called with the number of molecules' worth of work done since the last call.
+    batch:
+        Molecules that are made together, of one start and size.
     options:
         As for `moldiff.generate`; the guidance ``surroundings`` always applies unless it is set.
     """
-    seed, made = options.get("seed", 0), 0
-    options = {**options, "guidance": _guided(options.get("guidance"))}
+    seed, made, progress = options.get("seed", 0), 0, options.get("progress")
+    options["guidance"] = _guided(options.get("guidance"))
 
     def watch(amount: float) -> None:
         if progress is not None:
@@ -140,12 +140,13 @@ def _size(start: Start, add: Size, options: Options, random: np.random.Generator
     """One number of heavy atoms: what is made together has one size."""
     within = sized(start.task, add, options.get("size"))
     model: Any = options["model"]
-    low, high = int(within.low), int(min(within.high, max(model.domain.sizes)))
-    return int(random.integers(low, max(low, high) + 1))
+    highest = min(within.high, max(molecules_of(model).sizes))
+    return int(random.integers(int(within.low), int(highest) + 1))
 
 
 def _guided(guidance: Guidances | None) -> list[Mapping[str, Any]]:
-    parts = guidances({} if guidance is None else {"guidance": guidance})
+    listed = guidances({} if guidance is None else {"guidance": guidance})
+    parts: list[Mapping[str, Any]] = list(listed)
     known = {part["name"] for part in parts}
     return parts if GUIDANCE in known else [*parts, {"name": GUIDANCE}]
 

@@ -207,8 +207,8 @@ def free_rotors(rotors: Rotors, kept: Collection[int]) -> Rotors:
     """
     still = np.zeros(rotors.moves.shape[1], bool)
     still[list(kept)] = True
-    inside = (rotors.moves & still).any(1)
-    whole = (rotors.moves | ~still).all(1)  # all kept atoms on the moving side
+    inside = np.asarray((rotors.moves & still).any(1))
+    whole = np.asarray((rotors.moves | ~still).all(1))  # all kept atoms on the moving side
     turned = inside & whole
     moves = np.where(turned[:, None], ~rotors.moves, rotors.moves)
     axis = np.where(turned[:, None], rotors.axis[:, ::-1], rotors.axis)

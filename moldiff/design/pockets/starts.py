@@ -75,7 +75,7 @@ def start_of(scaffold: Scaffold, name: str, room: Room, ligand: int | None = Non
     """
     points = scaffold.named or room.points(scaffold)
     if not points:
-        return f"{name}: no atom with a hydrogen has room before it"
+        return f"No atom of {name} that has a hydrogen has room before it."
 
     def choose(random: np.random.Generator, added: int) -> Points:
         if scaffold.named:
