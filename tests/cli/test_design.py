@@ -105,7 +105,7 @@ def test_advice_fits_what_was_said(run: Run, core: Path, tmp_path: Path) -> None
     grow = ("design", "grow", "--scaffold", core, *FAST, "-o", tmp_path / "a.sdf")
     assert "Give a --size of 7 or more" in run(*grow, "--size", 5).err
     assert "--add, those that are added" in run(*grow, "--size", 20, "--add", 3).err
-    done = run(*grow, "--without", "N,Br", "--add", 3)
+    done = run(*grow, "--without", "N,Br", "--add", 4)
     assert done.status == 0 and "The part itself has N, and keeps it" in done.err
     frags = ("--fragments", core, "--fragments", tmp_path / "other.sdf")
     with Writer(tmp_path / "other.sdf") as writer:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Unpack
 import numpy as np
 from rdkit import Chem
 
-from moldiff.design.api import MODEL, Molecules, read_parts, sized, usable
+from moldiff.design.api import MODEL, Molecules, read_parts, usable
 from moldiff.design.pockets.report import Outcome
 from moldiff.design.pockets.room import Room
-from moldiff.design.pockets.run import Budget, Design, run
+from moldiff.design.pockets.run import Budget, Design, possible, run
 from moldiff.design.pockets.settle import Settled, Settler
 from moldiff.design.pockets.starts import (
     Origin,
@@ -29,12 +29,10 @@ from moldiff.docking.ligands import read_reference
 from moldiff.docking.site import Site, Where, site
 from moldiff.errors import InputError
 from moldiff.generation.api import Options
-from moldiff.generation.sampling import molecules_of
 from moldiff.io import READABLE
 from moldiff.models import load
 
 if TYPE_CHECKING:
-    from moldiff.chem.demands import Interval
     from moldiff.generation.request import Size
     from moldiff.model import Model
 
@@ -96,25 +94,16 @@ class Bench:
         InputError
             If none can.
         """
-        options["model"] = self.model
-        possible, refused = [], []
+        able, refused = [], []
         for start in self.starts:
             try:
-                self._check_size(sized(start.task, add, options.get("size")))
-                possible.append(start)
+                possible(start.task, add, options.get("size"), self.model)
+                able.append(start)
             except InputError as error:
                 refused.append(error)
-        if not possible:
+        if not able:
             raise refused[0]
-        return run(possible, self.settler, n, budget, add=add, **options)
-
-    def _check_size(self, within: Interval) -> None:
-        largest = max(molecules_of(self.model).sizes)
-        if within.low > largest:
-            raise InputError(
-                f"Designs of {within.low:g} atoms are larger than the {largest} of the model.",
-                fix="Add fewer by --add, or give a smaller --scaffold.",
-            )
+        return run(able, self.settler, self.model, n, budget, add=add, **options)
 
     def outcome(self, made: Sequence[Design], budget: Budget) -> Outcome:
         """Return what came of designs, beside the pocket's ligand."""

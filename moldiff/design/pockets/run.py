@@ -13,14 +13,16 @@ from moldiff.design.api import sized, stream
 from moldiff.design.pockets.settle import Settled, Settler
 from moldiff.design.pockets.starts import Start
 from moldiff.design.proof import prove
+from moldiff.design.tasks import Task
 from moldiff.diffusion.guidance import guidances
 from moldiff.errors import InputError
 from moldiff.generation.api import Guidances, Options
 from moldiff.generation.request import Generated, Size
 from moldiff.generation.sampling import molecules_of
+from moldiff.model import Model
 from moldiff.text import numbers_of
 
-__all__ = ["GUIDANCE", "Budget", "Design", "run"]
+__all__ = ["GUIDANCE", "Budget", "Design", "possible", "run"]
 
 GUIDANCE = "surroundings"
 _BATCH = 8  # molecules of one start and size, made together
@@ -86,6 +88,7 @@ class _Spent(Exception):
 def run(
     starts: Sequence[Start],
     settler: Settler,
+    maker: Model,
     n: int,
     budget: Budget,
     *,
@@ -103,6 +106,8 @@ def run(
         At least one.
     settler:
         Of the pocket.
+    maker:
+        The model, loaded.
     add:
         Heavy atoms that are added; by default what each start says.
     batch:
@@ -124,10 +129,11 @@ def run(
             return
         start, count = starts[turn % len(starts)], min(batch, n - made)
         random = np.random.default_rng([abs(seed), turn])
+        # What is made together has one size.
+        size = int(random.choice(possible(start.task, add, options.get("size"), maker)))
         changed: Any = {**options, "seed": int(random.integers(1 << 31)), "progress": watch}
-        size = _size(start, add, changed, random)
         try:
-            for item in stream(start.task, count, **{**changed, "size": size}):
+            for item in stream(start.task, count, **{**changed, "model": maker, "size": size}):
                 made += 1
                 yield _design(item, start, settler)
                 if budget.spent():
@@ -136,12 +142,23 @@ def run(
             return
 
 
-def _size(start: Start, add: Size, options: Options, random: np.random.Generator) -> int:
-    """One number of heavy atoms: what is made together has one size."""
-    within = sized(start.task, add, options.get("size"))
-    model: Any = options["model"]
-    highest = min(within.high, max(molecules_of(model).sizes))
-    return int(random.integers(int(within.low), int(highest) + 1))
+def possible(task: Task, add: Size, size: Size, model: Model) -> list[int]:
+    """Return the numbers of heavy atoms that designs of a task may have.
+
+    Raises
+    ------
+    InputError
+        If the model makes molecules of none of them.
+    """
+    within, known = sized(task, add, size), sorted(molecules_of(model).sizes)
+    found = [n for n in known if n in within]
+    if not found:
+        raise InputError(
+            f"The model makes molecules of {known[0]} to {known[-1]} heavy atoms, not of "
+            f"{within.plain()}.",
+            fix="Give another --add or --size, or another --scaffold.",
+        )
+    return found
 
 
 def _guided(guidance: Guidances | None) -> list[Mapping[str, Any]]:

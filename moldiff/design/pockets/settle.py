@@ -138,7 +138,10 @@ class Settler:
         x = motion.place(pose)
         shown = pose.replace(centre=x.mean(1))
         moved = place_all(problem.ligand, rotors, shown)[0]
-        return self._judged(problem, x, _completed(problem.ligand.mol, start, moved))
+        # On the graph that was given: docking's has aromatic bonds for Kekulé's.
+        same = mol.GetNumAtoms() == problem.ligand.mol.GetNumAtoms()
+        graph = mol if same else problem.ligand.mol
+        return self._judged(problem, x, _completed(graph, start, moved))
 
     def _judged(self, problem: Problem, x: Tensor, mol: Chem.Mol) -> Settled:
         terms, checks = problem.exact_energy().terms(x), check_poses(problem, x)
@@ -149,7 +152,8 @@ class Settler:
         measures = evidence(problem, x, terms, proposals, self.judge)
         score = self.ranking.score(measures, checks.fraction())
         values = {name: float(value[0]) for name, value in {**measures, **terms}.items()}
-        found = tuple(find_interactions(mol, problem.receptor))
+        shown = with_positions(problem.ligand.mol, mol.GetConformer().GetPositions())
+        found = tuple(find_interactions(shown, problem.receptor))
         return Settled(mol, energy, float(score[0]), values, checks.row(0), found)
 
 
