@@ -31,7 +31,7 @@ from moldiff.text import ranges
 if TYPE_CHECKING:
     from moldiff.model import Model
 
-__all__ = ["Origin", "Start", "docked", "generated", "pieces", "start_of"]
+__all__ = ["Origin", "Start", "docked", "generated", "names", "pieces", "start_of"]
 
 Origin = Literal["pose", "dock", "generate"]
 """Pieces of the known ligand where they are, or docked; or generated molecules, docked."""
