@@ -16,7 +16,7 @@ from moldiff.chem.quiet import quiet
 from moldiff.chem.validity import sanitised
 from moldiff.interrupts import held
 
-__all__ = ["hydrogens_last", "place_hydrogens", "relax_hydrogens"]
+__all__ = ["hydrogens_last", "place_hydrogens", "relax", "relax_hydrogens"]
 
 
 def place_hydrogens(mol: Chem.Mol) -> Chem.Mol:
@@ -48,17 +48,23 @@ def relax_hydrogens(
 ) -> Chem.Mol:
     """Return a copy whose hydrogens are relaxed in its force field while all other atoms stay.
 
-    Hydrogens that are ``fixed`` (indices) stay as well.
+    Hydrogens that are ``fixed`` (indices) stay as well; otherwise as `relax`.
+    """
+    heavy = {atom.GetIdx() for atom in mol.GetAtoms() if atom.GetAtomicNum() > 1}
+    return relax(mol, heavy | set(fixed), steps, permittivity)
+
+
+def relax(
+    mol: Chem.Mol, still: Collection[int], steps: int = 200, permittivity: float = 1.0
+) -> Chem.Mol:
+    """Return a copy relaxed in its force field while some atoms (indices) stay, to the last bit.
 
     Unchanged where the molecule cannot be sanitised, no force field knows its atoms, or its
-    geometry is beyond minimising; at most ``steps`` iterations.  Stereocentres that a hydrogen
-    makes are safe: the barrier is far above what a minimisation climbs.
+    geometry is beyond minimising; at most ``steps`` iterations.  Stereocentres are safe: the
+    barrier is far above what a minimisation climbs.
     """
     result, clean = Chem.Mol(mol), sanitised(mol)
-    if clean is None:
-        return result
-    still = {atom.GetIdx() for atom in clean.GetAtoms() if atom.GetAtomicNum() > 1} | set(fixed)
-    if len(still) == clean.GetNumAtoms():
+    if clean is None or len(set(still)) == clean.GetNumAtoms():
         return result
     with quiet(), held():
         build = force_field(clean, permittivity)
@@ -74,7 +80,7 @@ def relax_hydrogens(
             return result
     relaxed = clean.GetConformer().GetPositions()
     before = result.GetConformer().GetPositions()
-    relaxed[sorted(still)] = before[sorted(still)]  # to the last bit
+    relaxed[sorted(still)] = before[sorted(still)]
     if np.isfinite(relaxed).all():
         result.GetConformer().SetPositions(relaxed)
     return result

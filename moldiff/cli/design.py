@@ -22,6 +22,9 @@ from moldiff.cli.output import (
 )
 from moldiff.cli.overwrite import check_replaceable
 from moldiff.cli.piping import scriptable
+from moldiff.cli.pocket import EXAMPLES as POCKET
+from moldiff.cli.pocket import added
+from moldiff.cli.pocket import command as pocket
 from moldiff.cli.requests import (
     ConditionOption,
     Device,
@@ -38,6 +41,7 @@ from moldiff.cli.requests import (
     Temperature,
     Threads,
     Without,
+    around_part,
     demands_of,
     show_grammar,
 )
@@ -207,7 +211,7 @@ def _carry_out(
     from moldiff.design.api import sized
 
     said: dict[str, Any] = {"prompt": prompt, "conditions": conditions(condition or [])}
-    said["size"] = sized(chosen, _added(add), sizes(size))
+    said["size"] = sized(chosen, added(add), sizes(size))
     load_torch()
     from moldiff.cpu import using_threads
     from moldiff.design.api import stream, usable
@@ -223,7 +227,7 @@ def _carry_out(
     demands = demands_of(
         loaded, {**said, "without": symbols(without), "only": symbols(only)}, guides
     )
-    demands = demands.around(chosen.part.elements)
+    demands = around_part(demands, chosen.part.elements)
     run = Run(n, output, keep_valid is Filter.strict, None, 1, demands)
     run.consume(
         lambda progress: stream(
@@ -257,21 +261,6 @@ def _first(source: str) -> list[Chem.Mol]:
     if len(molecules) > 1:
         remark(f"{source}: the first of the {len(molecules)} molecules is taken.")
     return molecules[:1]
-
-
-def _added(text: str | None) -> Any:
-    """Parse ``NUMBER`` or ``LOW-HIGH``; raise ``InputError`` for anything else."""
-    from moldiff.chem.demands import Interval
-    from moldiff.text import rising
-
-    numbers = None if text is None else rising(text.replace("..", "-"))
-    if text is None:
-        return None
-    if not numbers or "," in text or numbers[0] < 1:
-        raise InputError(
-            f"--add is a number of atoms from 1 on, not '{text}'.", fix="Write --add 5, or 3-10."
-        )
-    return Interval(numbers[0], numbers[-1])
 
 
 def _show(output: Path, page: Path) -> None:
@@ -318,3 +307,4 @@ _PROMISE = """    Atoms, bonds, stereo and coordinates of the kept part stay exa
 app = typer.Typer(no_args_is_help=True, help="Molecules around a part that is kept exactly.")
 for _task, _examples in EXAMPLES.items():
     app.command(_task.__name__, epilog=examples(*_examples))(scriptable(".sdf")(_command(_task)))
+app.command("pocket", epilog=examples(*POCKET))(pocket)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,6 +33,7 @@ __all__ = [
     "Temperature",
     "Threads",
     "Without",
+    "around_part",
     "demands_of",
     "show_grammar",
 ]
@@ -144,6 +146,16 @@ def _beyond(model: Model, size: Size) -> str:
         f"({'hydrogens not counted' if molecules_of(model).vocabulary.hydrogens else 'all'}), so "
         f"these are of {max(low, asked.low):g} to {high}."
     )
+
+
+def around_part(demands: Demands, elements: Collection[str]) -> Demands:
+    """Return the demands on molecules that have a part of some elements; tell what it has anyway.
+
+    What molecules are to be without is said of their other atoms.
+    """
+    if both := sorted(set(demands.without) & set(elements)):
+        remark(f"The part itself has {', '.join(both)}, and keeps it: only new atoms are without.")
+    return demands.around(elements)
 
 
 def show_grammar() -> None:

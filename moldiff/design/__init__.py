@@ -5,7 +5,8 @@
 
 A `Scaffold` is the part, with the points where new bonds may begin; a `Task` is what is done with
 it; a `Part` gives it to generation (`moldiff.generation.given`); a `Proof` is computed from every
-molecule.
+molecule.  `pocket` does it in a receptor
+(`moldiff.design.pockets`).
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from moldiff.design.api import decorate, grow, link, replace, stream
+    from moldiff.design.pockets import pocket
     from moldiff.design.proof import Proof
     from moldiff.design.scaffold import Scaffold
 
-__all__ = ["Proof", "Scaffold", "decorate", "grow", "link", "replace", "stream"]
+__all__ = ["Proof", "Scaffold", "decorate", "grow", "link", "pocket", "replace", "stream"]
 
-_HOME = {"Proof": "proof", "Scaffold": "scaffold"}
+_HOME = {"pocket": "pockets", "Proof": "proof", "Scaffold": "scaffold"}
 
 
 def __getattr__(name: str) -> Any:

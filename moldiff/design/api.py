@@ -203,10 +203,12 @@ def sized(task: Task, add: Size, size: Size = None) -> Interval:
     wanted = as_interval(size)
     both = (Interval(k + 1, math.inf) if add is None else found).meet(wanted)
     if both is None:
+        more = "at least 1" if add is None else added.plain()
         raise InputError(
-            f"Molecules of {wanted.plain()} atoms cannot have the scaffold's {k} and "
-            f"{added.plain()} more.",
-            fix="Give --size or --add, not both.",
+            f"Molecules of {wanted.plain()} atoms cannot have the scaffold's {k} and {more} more.",
+            fix=f"Give a --size of {k + 1} or more."
+            if add is None
+            else "Give --size, the atoms in all, or --add, those that are added; not both.",
         )
     return both
 

@@ -24,6 +24,7 @@ from moldiff.chem.vocabulary import BOND_INDEX, Vocabulary
 from moldiff.design.proof import prove
 from moldiff.design.scaffold import Points, Scaffold
 from moldiff.diffusion.batch import Batch, pair_count, pair_indices
+from moldiff.diffusion.guidance import Surroundings
 from moldiff.diffusion.time import Clean
 from moldiff.domain.molecules import Molecules
 from moldiff.errors import InputError
@@ -47,11 +48,15 @@ class Part(Given):
         The part that is kept.
     choose:
         Draws the points of one molecule, given how many atoms it adds.
+    around:
+        What is around the molecules, for the guidance ``surroundings``, in a frame whose origin
+        is a point (3,) of the scaffold's; None: nothing.
     """
 
     task: str
     scaffold: Scaffold
     choose: Callable[[np.random.Generator, int], Points]
+    around: Callable[[npt.NDArray[np.float64]], Surroundings] | None = None
 
     @property
     def elements(self) -> frozenset[str]:  # type: ignore[override]
@@ -102,7 +107,8 @@ class _Completion(GivenBatch):
         together = inside & (pieces[rows] == pieces[columns])
         clean = {"atom": atom, "types": atom & ~point, "pair": np.tile(together, (b, 1))}
         masks = Clean({key: torch.from_numpy(mask) for key, mask in clean.items()})
-        self.x_0 = Batch(fields, {"clean": masks})
+        around = None if part.around is None else part.around(self.centre)
+        self.x_0 = Batch(fields, {"clean": masks}).given(surroundings=around)
         self.allowed = {
             "types": self._types(vocabulary, types, n, elements),
             "bonds": _bonds(len(vocabulary.bonds), atom & ~point, inside, rows, columns),

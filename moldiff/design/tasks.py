@@ -16,6 +16,7 @@ from moldiff.chem.demands import Interval
 from moldiff.design.part import Part
 from moldiff.design.scaffold import Points, Scaffold, kept_of, scaffold_of
 from moldiff.errors import InputError
+from moldiff.text import ranges
 
 __all__ = ["Task", "decorating", "fewest", "growing", "linking", "replacing"]
 
@@ -106,6 +107,13 @@ def linking(molecules: Sequence[Chem.Mol], at: str | None = None, *, seed: int =
         raise InputError(
             "There is one fragment only, and nothing to link it with.",
             fix="Give two or more, in one file or in several; or use moldiff design grow.",
+        )
+    if at is not None and len(scaffold.named) > 1 and len({piece[i] for i in scaffold.named}) == 1:
+        raise InputError(
+            "All of the points are in one fragment.",
+            fix="Name one in each; atom numbers run on through all fragments: "
+            + "; ".join(ranges(np.array(scaffold.numbers)[piece == p].tolist()) for p in pieces)
+            + ".",
         )
     distance = np.linalg.norm(x[:, None] - x, axis=-1)
     distance[piece[:, None] == piece] = math.inf

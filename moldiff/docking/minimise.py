@@ -16,15 +16,16 @@ descent in the metric of atomic displacements, which balances ångströms and ra
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from moldiff.docking.energy.exact import Energy
-from moldiff.domain.kinematics import Kinematics, Pose
+from moldiff.domain.kinematics import Pose
 
-__all__ = ["minimise", "pick"]
+__all__ = ["Motion", "minimise", "pick"]
 
 _ARMIJO = 1e-4
 #: Longest first step, as root mean square displacement in Å; largest component of any step.
@@ -32,6 +33,32 @@ _FIRST_STEP, _LARGEST_STEP = 0.2, 1.0
 _RIDGE = 0.1  # Å^2 per atom, on the diagonal of the metric: limits rotors that move little
 _COMPACT_EVERY = 6
 _SHORTEST = 1e-3  # fraction of a step below which the pose is done
+
+
+@runtime_checkable
+class Motion(Protocol):
+    """How poses move atoms; `moldiff.domain.kinematics.Kinematics` has all motions.
+
+    A tangent has d components: of translation, rotation and torsions, or some of these.
+    """
+
+    @property
+    def atoms(self) -> int:
+        """Number of heavy atoms n."""
+
+    def place(self, pose: Pose) -> Float[Tensor, "p n 3"]:
+        """Return the atoms of the poses, in Å."""
+
+    def pull_back(
+        self, gradient: Float[Tensor, "p n 3"], x: Float[Tensor, "p n 3"]
+    ) -> Float[Tensor, "p d"]:
+        """Return an energy's gradient in the tangent space from that over the atoms."""
+
+    def jacobian(self, x: Float[Tensor, "p n 3"]) -> Float[Tensor, "p 3*n d"]:
+        """Return the derivative of the atoms, flattened, with respect to the tangent."""
+
+    def retract(self, pose: Pose, tangent: Float[Tensor, "p d"]) -> Pose:
+        """Move poses along tangents."""
 
 
 @dataclass(eq=False)
@@ -55,7 +82,7 @@ class _State:
 
 @torch.no_grad()
 def minimise(
-    kinematics: Kinematics,
+    kinematics: Motion,
     energy: Energy,
     pose: Pose,
     *,
@@ -105,7 +132,7 @@ def pick(choose: Bool[Tensor, " p"], yes: Pose, no: Pose) -> Pose:
     )
 
 
-def _start(kinematics: Kinematics, energy: Energy, pose: Pose) -> _State:
+def _start(kinematics: Motion, energy: Energy, pose: Pose) -> _State:
     """Evaluate the poses and set up the first step."""
     x = kinematics.place(pose)
     value, by_atom = energy.value_and_gradient(x)
@@ -131,7 +158,7 @@ def _start(kinematics: Kinematics, energy: Energy, pose: Pose) -> _State:
     )
 
 
-def _step(state: _State, kinematics: Kinematics, energy: Energy, tolerance: float) -> None:
+def _step(state: _State, kinematics: Motion, energy: Energy, tolerance: float) -> None:
     """Evaluate every pose once; accept or shorten its step."""
     step = state.direction * state.length[:, None]
     trial = kinematics.retract(state.pose, step)

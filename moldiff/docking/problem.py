@@ -28,7 +28,7 @@ from moldiff.protein.pocket import Box, crop
 if TYPE_CHECKING:
     from moldiff.protein.receptor import Receptor
 
-__all__ = ["Pocket", "Problem", "make_problem"]
+__all__ = ["Pocket", "Problem", "make_problem", "posed_problem"]
 
 _ROOM = 10.0  # Å of a box beyond the ligand's length
 _MARGIN = 8.0  # Å around the box in which receptor atoms count
@@ -234,6 +234,36 @@ def make_problem(
         seconds={"conformers": time.process_time() - start},
         notes=(*prepared.notes, *_fit(ensemble, receptor.box)),
     )
+
+
+def posed_problem(mol: Chem.Mol, pocket: Pocket, *, name: str = "") -> Problem | str:
+    """Prepare a ligand that has its pose; its only conformer is that of the pose, centred.
+
+    Parameters
+    ----------
+    mol:
+        With coordinates in the pocket's frame; hydrogens that are no atoms are placed.
+
+    Returns
+    -------
+    Problem or str
+        The problem, or the reason why the ligand cannot be docked.
+    """
+    if not mol.GetNumConformers():
+        return "no coordinates"
+    prepared = prepare_ligand(mol)
+    if isinstance(prepared, str):
+        return prepared
+    full = Chem.AddHs(prepared.mol, addCoords=True)
+    heavy = np.array([a.GetIdx() for a in full.GetAtoms() if a.GetAtomicNum() > 1], np.int64)
+    x = full.GetConformer().GetPositions()[heavy].astype(np.float32)
+    if not np.isfinite(x).all():
+        return "coordinates that are no numbers"
+    ensemble = Ensemble(full, heavy, (x - x.mean(0))[None], np.full(1, np.nan, np.float32))
+    rotors = find_rotors(full, heavy)
+    kinematics = Kinematics.from_ensemble(ensemble, rotors)
+    types, torsions = ligand_types(full, heavy), vina_torsion_count(full)
+    return Problem(ensemble, rotors, kinematics, types, pocket, name, torsions=torsions)
 
 
 def _fit(ensemble: Ensemble, box: Box) -> list[str]:

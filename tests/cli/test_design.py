@@ -101,6 +101,19 @@ def test_what_cannot_be_is_one_line(
     assert done.err.count("Error") == 1 and "Traceback" not in done.err
 
 
+def test_advice_fits_what_was_said(run: Run, core: Path, tmp_path: Path) -> None:
+    grow = ("design", "grow", "--scaffold", core, *FAST, "-o", tmp_path / "a.sdf")
+    assert "Give a --size of 7 or more" in run(*grow, "--size", 5).err
+    assert "--add, those that are added" in run(*grow, "--size", 20, "--add", 3).err
+    done = run(*grow, "--without", "N,Br", "--add", 4)
+    assert done.status == 0 and "The part itself has N, and keeps it" in done.err
+    frags = ("--fragments", core, "--fragments", tmp_path / "other.sdf")
+    with Writer(tmp_path / "other.sdf") as writer:
+        writer.write(_posed("C1CC1", 15.0))
+    done = run("design", "link", *frags, "--at", "1,2", *FAST, "-o", tmp_path / "b.sdf")
+    assert done.status == 2 and "in one fragment" in done.err and "1-6; 12-14" in done.err
+
+
 def test_the_part_is_not_overwritten(run: Run, core: Path) -> None:
     before = core.read_bytes()
     done = run("design", "grow", "--scaffold", core, "--at", 1, "--add", 3, "-n", 1, "-o", core)

@@ -8,6 +8,7 @@ from moldiff.diffusion.guidance.condition import Condition
 from moldiff.diffusion.guidance.keep import Keep
 from moldiff.diffusion.guidance.restrict import Restrict, one_of
 from moldiff.diffusion.guidance.settings import SHORT, guidances, laid_over, with_settings
+from moldiff.diffusion.guidance.surroundings import Surrounded, Surroundings
 from moldiff.diffusion.guidance.temperature import Temperature
 from moldiff.diffusion.guidance.valence import Valence
 from moldiff.diffusion.guidance.watched import Watched
@@ -19,6 +20,8 @@ __all__ = [
     "Guidance",
     "Keep",
     "Restrict",
+    "Surrounded",
+    "Surroundings",
     "Temperature",
     "Valence",
     "Watched",

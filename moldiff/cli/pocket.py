@@ -1,0 +1,234 @@
+"""``moldiff design pocket``: molecules around a part that has its pose in a pocket."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from moldiff.cli.designing import display, finish, made
+from moldiff.cli.failure import Interrupted
+from moldiff.cli.options import Picked, Precision, Precisions, conditions, sizes, symbols
+from moldiff.cli.output import check_apart, check_output, check_threads, remark
+from moldiff.cli.requests import (
+    ConditionOption,
+    Device,
+    GuidanceOption,
+    Only,
+    Prompt,
+    Seed,
+    SizeOption,
+    Steps,
+    Temperature,
+    Threads,
+    Without,
+    around_part,
+    demands_of,
+    show_grammar,
+)
+from moldiff.cli.startup import load_torch
+from moldiff.errors import InputError
+
+if TYPE_CHECKING:
+    from moldiff.chem.demands import Interval
+
+__all__ = ["EXAMPLES", "added", "command"]
+
+EXAMPLES = (
+    "moldiff design pocket --receptor 1abc.pdb --pocket-ligand lig.sdf --budget 600s --pick 30",
+    "moldiff design pocket -r 1abc.pdb --pocket-ligand lig.sdf --scaffold core.sdf --add 6-14",
+    "moldiff design pocket -r 1abc.pdb --pocket-ligand A:301 -n 200 --page designs.html",
+)
+
+_USUAL = 100  # designs, where neither a number nor a budget is given
+_ANY = 10_000_000  # designs, where a budget ends them
+_UNITS = {"": 1.0, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
+
+
+class Start(StrEnum):
+    """See `moldiff.design.pockets.starts.Origin`."""
+
+    pose = "pose"
+    dock = "dock"
+    generate = "generate"
+
+
+def command(
+    receptor: Annotated[Path, typer.Option("-r", "--receptor", help="The protein: .pdb or .cif.")],
+    pocket_ligand: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE|A:301|LIG",
+            help="The pocket is where this molecule is: .sdf, .mol2, .pdb, or in the receptor.",
+        ),
+    ],
+    scaffold: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|SMILES",
+            help="What is kept, in its pose: .sdf, .mol, .mol2; a SMILES is docked first.",
+        ),
+    ] = None,
+    start: Annotated[
+        Start | None,
+        typer.Option(
+            help="Without --scaffold. pose: pieces of the pocket's ligand where they are; dock: "
+            "these pieces, docked; generate: small generated molecules, docked. [default: the "
+            "first that can be]"
+        ),
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NUMBERS|SMARTS",
+            help="Points of the scaffold where new bonds begin. [default: where there is room]",
+        ),
+    ] = None,
+    number: Annotated[
+        int | None,
+        typer.Option(
+            "-n", "--number", min=1, help="Designs to try. [default: 100, or for all of --budget]"
+        ),
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(metavar="600s|10min|1h", help="Stop after so much time, with all there is."),
+    ] = None,
+    pick: Picked = None,
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", help="Ranked designs (.sdf); a table of all beside it."),
+    ] = Path("designs.sdf"),
+    page: Annotated[
+        Path | None, typer.Option(help="Also an HTML page of the designs in the pocket.")
+    ] = None,
+    add: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NUMBER|LOW-HIGH",
+            help="Heavy atoms that are added. [default: to about the size of the pocket's ligand]",
+        ),
+    ] = None,
+    size: SizeOption = None,
+    exclude: Annotated[
+        str | None,
+        typer.Option(metavar="NAME,A:301", help="Leave these residues out of the receptor."),
+    ] = None,
+    keep: Annotated[
+        str | None,
+        typer.Option(metavar="HOH,A:401", help="Keep these: waters, what stands in the pocket."),
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="A bundled model (moldiff info) or a model file.")
+    ] = "druglike",
+    seed: Seed = 0,
+    steps: Steps = None,
+    prompt: Prompt = None,
+    condition: ConditionOption = None,
+    without: Without = None,
+    only: Only = None,
+    guidance: GuidanceOption = None,
+    temperature: Temperature = None,
+    device: Device = "cpu",
+    precision: Precisions = Precision.float32,
+    threads: Threads = 1,
+) -> None:
+    """Grow parts in their pose in a pocket, settle what was added, rank by docking's evidence.
+
+    Predicted atoms are pushed out of walls while a molecule forms (guidance surroundings; most=0:
+    not). Then what was added turns until the docking energy is least, and the part stays to the
+    last digit; each record proves it. Clashes and repeated molecules are left out; OUTPUT's name
+    with .csv says why, for each. --pick chooses different ones among the best.
+
+    With --budget or Ctrl-C what is complete is ranked and written.
+    """
+    if prompt == "help":
+        return show_grammar()
+    seconds = None if budget is None else _seconds(budget)
+    limit = number or (_USUAL if seconds is None else _ANY)
+    _check(output, page, [receptor, *(Path(p) for p in (pocket_ligand, scaffold) if p)])
+    check_threads(threads)
+    atoms = added(add)
+    load_torch()
+    from moldiff.cpu import using_threads
+    from moldiff.design import pockets as designing
+    from moldiff.methods import parse_guidance
+    from moldiff.models import load
+    from moldiff.precision import resolve
+
+    with using_threads(threads):
+        clock = designing.Budget(seconds)
+        loaded = load(model, device)
+        loaded = loaded.replace(precision=resolve(precision, loaded.device))
+        guides = parse_guidance(guidance or [])
+        said: dict[str, Any] = {"prompt": prompt, "conditions": conditions(condition or [])}
+        said |= {"without": symbols(without), "only": symbols(only), "size": sizes(size)}
+        demands = demands_of(loaded, said, guides)
+        options: dict[str, Any] = {
+            "model": loaded,
+            "seed": seed,
+            "steps": steps,
+            "size": demands.size,
+            "conditions": demands.conditions,
+            "without": demands.without,
+            "guidance": guides,
+            "temperature": temperature,
+        }
+        with display(limit, seconds) as (show, tell):
+            bench = designing.prepare(
+                receptor,
+                pocket_ligand,
+                clock,
+                scaffold=scaffold,
+                start=None if start is None else start.value,
+                at=at,
+                exclude=symbols([exclude] if exclude else None),
+                keep=symbols([keep] if keep else None),
+                show=show,
+                **options,
+            )
+            for note in bench.notes:
+                remark(f"Note: {note}")
+            around_part(demands, bench.elements)
+            complete, stopped = made(bench, limit, clock, tell, {**options, "add": atoms})
+        outcome = bench.outcome(complete, clock)
+    finish(bench, outcome, output, page, pick, seed)
+    if stopped:
+        raise Interrupted(f"Interrupted: what was complete is in {output}.")
+
+
+def added(text: str | None) -> Interval | None:
+    """Parse ``NUMBER`` or ``LOW-HIGH``; raise ``InputError`` for anything else."""
+    from moldiff.chem.demands import Interval
+    from moldiff.text import rising
+
+    numbers = None if text is None else rising(text.replace("..", "-"))
+    if text is None:
+        return None
+    if not numbers or "," in text or numbers[0] < 1:
+        raise InputError(
+            f"--add is a number of atoms from 1 on, not '{text}'.", fix="Write --add 5, or 3-10."
+        )
+    return Interval(numbers[0], numbers[-1])
+
+
+def _seconds(text: str) -> float:
+    """Parse ``600``, ``600s``, ``10min`` or ``1h``."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|min|m|h|)", text.strip())
+    if found is None or not float(found[1]):
+        raise InputError(
+            f"--budget is a time above 0, not '{text}'.", fix="Write --budget 600s, 10min or 1h."
+        )
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def _check(output: Path, page: Path | None, read: list[Path]) -> None:
+    check_output(output, (".sdf",))
+    check_apart("--output", output, read)
+    check_apart("--output", output.with_suffix(".csv"), read)
+    if page is not None:
+        check_output(page, (".html", ".htm"))
+        check_apart("--page", page, [*read, output, output.with_suffix(".csv")])

@@ -1,0 +1,228 @@
+#!/usr/bin/env python3
+"""Design in the pockets of known complexes, beside baselines of equal CPU time and equal size.
+
+    python scripts/measure_pocket.py complexes/ --random list.smi --pockets 5 --seconds 60
+
+For each complex (`moldiff.benchmark.docking.complexes`: ID/ligand.sdf, ID/protein.pdb), each method
+has so many CPU-seconds on one core, and molecules of as many heavy atoms as the ligand, +-2:
+
+=========  =========================================================================================
+guided     `moldiff design pocket` from pieces of the ligand in its pose
+unguided   the same without the guidance `surroundings`
+random     drug-like molecules from a list, docked
+=========  =========================================================================================
+
+The ligand is docked again, and minimised from its pose.  The best molecule of `guided` and of
+`random` are docked into this pocket and into another one, that of the next complex.  One line of
+results.jsonl for each pocket; pockets that are there are not done again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from rdkit import Chem
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from moldiff.benchmark.docking.complexes import Case, choose, read_crystal, read_set  # noqa: E402
+from moldiff.chem.demands import Interval  # noqa: E402
+from moldiff.design.pockets import Bench, Budget, prepare  # noqa: E402
+from moldiff.docking.pipeline import dock  # noqa: E402
+from moldiff.docking.problem import Pocket, make_problem  # noqa: E402
+from moldiff.docking.settings import Settings  # noqa: E402
+from moldiff.errors import MoldiffError  # noqa: E402
+from moldiff.io import Writer  # noqa: E402
+from moldiff.models import load  # noqa: E402
+
+_AROUND, _SIZES = 2, (16, 32)  # heavy atoms
+_DRAWS = 2000  # resamplings of an interval
+
+
+def docked(mol: Chem.Mol, pocket: Pocket, settings: Settings) -> tuple[float, bool] | None:
+    """Energy of the best docked pose, in kcal/mol, and whether it passes the checks."""
+    problem = make_problem(mol, pocket, conformers=settings.conformers, seed=settings.seed)
+    if isinstance(problem, str):
+        return None
+    best = dock(problem, settings).best
+    return best.energy, best.passes
+
+
+def listed(path: Path, size: Interval, seed: int) -> Iterator[Chem.Mol]:
+    """Molecules of a list of SMILES, of a size, in random order."""
+    lines = path.read_text().splitlines()
+    for k in np.random.default_rng(seed).permutation(len(lines)):
+        mol = Chem.MolFromSmiles(lines[int(k)].split()[0])
+        if mol is not None and mol.GetNumHeavyAtoms() in size:
+            yield mol
+
+
+def designed(
+    bench: Bench, size: Interval, seconds: float, folder: Path, options: dict
+) -> tuple[dict, Chem.Mol | None]:
+    """What came of designs, and the best of them."""
+    clock = Budget(seconds, time.process_time)
+    made = list(bench.designs(10**6, clock, size=size, **options))
+    outcome = bench.outcome(made, clock)
+    with Writer(folder) as writer:
+        for mol, tags in outcome.records(outcome.kept):
+            writer.write(mol, tags)
+    energies = [d.settled.energy for d in outcome.kept if d.settled is not None]
+    best = min(outcome.kept, key=lambda d: d.settled.energy, default=None)
+    row = {
+        "tried": len(made),
+        "valid": sum(d.made.failure is None for d in made),
+        "part kept": sum(d.tags.get("part_kept") == "yes" for d in made),
+        "settled": sum(d.settled is not None for d in made),
+        "energies": [round(e, 3) for e in energies],
+        "heavy": [d.made.mol.GetNumHeavyAtoms() for d in outcome.kept],
+        "reasons": dict(outcome.reasons),
+    }
+    return row, None if best is None else best.settled.mol
+
+
+def screened(
+    pocket: Pocket, molecules: Iterator[Chem.Mol], seconds: float, settings: Settings
+) -> tuple[dict, Chem.Mol | None]:
+    """The same for molecules that are docked one after another."""
+    clock, found, heavy, best, tried = Budget(seconds, time.process_time), [], [], None, 0
+    for mol in molecules:
+        if clock.spent():
+            break
+        tried += 1
+        energy = docked(mol, pocket, settings)
+        if energy is not None and energy[1]:
+            best = mol if energy[0] < min(found, default=np.inf) else best
+            found.append(energy[0])
+            heavy.append(mol.GetNumHeavyAtoms())
+    return {"tried": tried, "energies": [round(e, 3) for e in found], "heavy": heavy}, best
+
+
+def one(case: Case, other: Pocket, arguments: argparse.Namespace, options: dict) -> dict:
+    """All methods in one pocket."""
+    crystal = read_crystal(case)
+    n, settings = crystal.GetNumHeavyAtoms(), _search(arguments)
+    size = Interval(n - _AROUND, n + _AROUND)
+    bench = prepare(case.receptor, case.folder / "ligand.sdf", Budget(None), **options)
+    place, known = bench.site.pocket, bench.reference()
+    row: dict = {"pocket": case.id, "heavy": n, "starts": [s.name for s in bench.starts]}
+    row["reference"] = {
+        "in place": None if known is None else round(known.energy, 3),
+        "docked": docked(crystal, place, settings),
+    }
+    best = {}
+    off = {**options, "guidance": [{"name": "surroundings", "most": 0.0}]}
+    for name, chosen in (("guided", options), ("unguided", off)):
+        path = arguments.output / f"{case.id}-{name}.sdf"
+        row[name], best[name] = designed(bench, size, arguments.seconds, path, chosen)
+    molecules = listed(arguments.random, size, options["seed"])
+    row["random"], best["random"] = screened(place, molecules, arguments.seconds, settings)
+    row["redocked"] = {
+        name: [docked(best[name], there, settings) for there in (place, other)]
+        for name in ("guided", "random")
+        if best[name] is not None
+    }
+    return row
+
+
+def _search(arguments: argparse.Namespace) -> Settings:
+    """A shorter search than usual, so that more molecules are docked in the time."""
+    return Settings(
+        draws=16,
+        starts=300,
+        chains=40,
+        rounds=arguments.rounds,
+        shortlist=20,
+        poses=1,
+        conformers=4,
+    )
+
+
+def _interval(values: list[float]) -> str:
+    """Mean over pockets with its bootstrap interval of 95 %."""
+    if not values:
+        return "none"
+    random, x = np.random.default_rng(0), np.array(values)
+    means = x[random.integers(len(x), size=(_DRAWS, len(x)))].mean(1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return f"{x.mean():.2f} ({low:.2f} to {high:.2f}), {len(x)} pockets"
+
+
+def _share(row: dict, method: str) -> float:
+    """Share of all that was tried that passes and is better than the ligand docked again."""
+    known = row["reference"]["docked"][0]
+    return sum(e < known for e in row[method]["energies"]) / max(1, row[method]["tried"])
+
+
+def report(rows: list[dict]) -> None:
+    """Print means over pockets, and paired differences."""
+    rows = [row for row in rows if row["reference"]["docked"] is not None]
+    methods = ("guided", "unguided", "random")
+    for m in methods:
+        print(m, "tried in all:", sum(row[m]["tried"] for row in rows))
+        shares = [len(row[m]["energies"]) / max(1, row[m]["tried"]) for row in rows]
+        print("  pass the checks, of all tried:", _interval(shares))
+        print("  better than the ligand docked again:", _interval([_share(r, m) for r in rows]))
+        number = [sum(e < r["reference"]["docked"][0] for e in r[m]["energies"]) for r in rows]
+        print("  such molecules in the time:", _interval([float(k) for k in number]))
+        best = [min(r[m]["energies"]) for r in rows if r[m]["energies"]]
+        print("  best energy:", _interval(best))
+    for m in methods[1:]:
+        both = [r for r in rows if r["guided"]["energies"] and r[m]["energies"]]
+        pairs = [min(r["guided"]["energies"]) - min(r[m]["energies"]) for r in both]
+        print(f"best energy, guided - {m}:", _interval(pairs))
+        shares = [_share(r, "guided") - _share(r, m) for r in rows]
+        print(f"share better than the ligand, guided - {m}:", _interval(shares))
+    for m in ("guided", "random"):
+        pairs = [r["redocked"][m] for r in rows if all(r["redocked"].get(m) or [None])]
+        print(f"{m}: own pocket - other pocket:", _interval([a[0] - b[0] for a, b in pairs]))
+
+
+def main() -> None:
+    """Do the pockets that are not done, and print what came of all."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("complexes", type=Path, help="a folder of complexes")
+    parser.add_argument("--random", type=Path, required=True, help="a list of SMILES")
+    parser.add_argument("-o", "--output", type=Path, default=Path("runs/pocket"))
+    parser.add_argument("--pockets", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=60.0, help="CPU time of each method")
+    parser.add_argument("--rounds", type=int, default=8, help="of the search of a docking")
+    parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    log = arguments.output / "results.jsonl"
+    done = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    options = {"model": load("druglike"), "seed": arguments.seed, "steps": arguments.steps}
+    cases = []
+    for case in choose([read_set(arguments.complexes)], seed=arguments.seed):
+        crystal = read_crystal(case)
+        if not isinstance(crystal, str) and _SIZES[0] <= crystal.GetNumHeavyAtoms() <= _SIZES[1]:
+            cases.append(case)
+    cases = cases[: arguments.pockets]
+    for case, following in zip(cases, [*cases[1:], cases[0]], strict=True):
+        if case.id in {row["pocket"] for row in done}:
+            continue
+        try:
+            away = prepare(
+                following.receptor, following.folder / "ligand.sdf", Budget(None), **options
+            )
+            row = one(case, away.site.pocket, arguments, options)
+        except MoldiffError as error:
+            print(f"{case.id}: {error}")
+            continue
+        done.append(row)
+        with log.open("a") as stream:
+            stream.write(json.dumps(row) + "\n")
+    report(done)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""``moldiff design pocket``: ranked designs and a table out, and one line for what cannot be."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rdkit import Chem
+
+from moldiff.io import read_molecules
+
+Run = Callable[..., Any]
+EXAMPLE = Path(__file__).parents[2] / "datasets" / "docking" / "1m2z"
+POCKET = ("-r", EXAMPLE / "receptor.pdb", "--pocket-ligand", EXAMPLE / "ligand.sdf")
+
+
+def test_designs_are_ranked_written_and_shown(run: Run, tmp_path: Path) -> None:
+    sdf, page = tmp_path / "designs.sdf", tmp_path / "designs.html"
+    done = run(
+        "design", "pocket", *POCKET, "--add", "2-3", "-n", 8, "--steps", 12, "--seed", 3,
+        "--pick", 3, "-o", sdf, "--page", page, "--only", "C,N,O",
+    )  # fmt: skip
+    assert done.status == 0, done.err
+    assert "pocket's ligand, minimised in place" in done.out and "part kept exactly" in done.out
+    records, known = list(read_molecules(sdf)), Chem.MolFromMolFile(str(EXAMPLE / "ligand.sdf"))
+    rows = list(csv.DictReader(sdf.with_suffix(".csv").open()))
+    assert 1 <= len(records) <= 3 and len(rows) == 8
+    scores = [float(record.tags["score"]) for record in records]
+    assert scores == sorted(scores, reverse=True)
+    assert sum(row["status"] == "kept" for row in rows) == len(records)
+    assert all(bool(row["reason"]) == (row["status"] == "rejected") for row in rows)
+    where = known.GetConformer().GetPositions()
+    for record in records:
+        assert record.mol is not None and record.tags["part_kept"] == "yes"
+        assert float(record.tags["energy_kcal_mol"]) < 0 and "hydrophobic" in record.tags
+        count = int(record.tags["kept_atoms"].partition("-")[2])
+        x = record.mol.GetConformer().GetPositions()[:count]
+        nearest = np.linalg.norm(x[:, None] - where, axis=-1).min(1)
+        assert nearest.max() < 1e-3  # in the receptor's frame, where the ligand has these atoms
+    assert "receptor" in page.read_text()
+
+
+def test_a_budget_ends_in_good_order(run: Run, tmp_path: Path) -> None:
+    sdf = tmp_path / "designs.sdf"
+    done = run("design", "pocket", *POCKET, "--budget", "0.01s", "-o", sdf)
+    assert (
+        done.status == 2 and "No design was made" in done.err and sdf.with_suffix(".csv").exists()
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--budget", "soon"), "--budget is a time above 0"),
+        (("--budget", "0s"), "--budget is a time above 0"),
+        (("--add", "0"), "--add is a number of atoms"),
+        (("--scaffold", EXAMPLE / "ligand.sdf", "--start", "dock"), "a start of its own"),
+        (("-o", "designs.xyz"), "unknown suffix"),
+        (("--page", "designs.csv"), "unknown suffix"),
+    ],
+)
+def test_what_cannot_be_is_one_line(
+    run: Run, words: tuple[object, ...], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run("design", "pocket", *POCKET, *words)
+    assert done.status == 2 and said in done.err, done.err
+    assert done.err.count("Error") == 1 and "Traceback" not in done.err
