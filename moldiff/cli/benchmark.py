@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,6 +29,16 @@ _METHODS = "moldiff,random,energy,unminimised,vina1,vina8"
 _EVERY = 60.0  # seconds between lines of progress without a terminal
 
 
+class Box(StrEnum):
+    """Where the ligands of known complexes are searched for."""
+
+    centred = "centred"
+    jitter2 = "jitter2"
+    jitter5 = "jitter5"
+    residues = "residues"
+    autobox = "autobox"
+
+
 @app.callback()
 def _group() -> None:
     """Measure moldiff against its peers."""
@@ -38,6 +49,7 @@ def _group() -> None:
         "moldiff benchmark docking posebusters --limit 20 --jobs 4 -o run",
         "moldiff benchmark docking a b --methods moldiff,vina8@32 --seeds 0,1,2",
         "moldiff benchmark docking a --methods moldiff,moldiff+chains=80+starts=500@20",
+        "moldiff benchmark docking posebusters --box jitter5 --methods moldiff,energy -o off",
         "moldiff benchmark docking posebusters --curve -o run",
         "moldiff benchmark docking posebusters -o run --report-only",
     )
@@ -62,6 +74,13 @@ def docking(
     seeds: Annotated[
         str, typer.Option(metavar="N,...", help="Each draws other boxes and poses.")
     ] = "0",
+    box: Annotated[
+        Box,
+        typer.Option(
+            help="Where to search: about the ligand, up to 2 Å or 5 Å off, between the residues "
+            "that line it, or where a pocket is found."
+        ),
+    ] = Box.jitter2,
     search: Annotated[
         int | None, typer.Option(min=0, help="Effort of ours: search rounds. [default: as docked]")
     ] = None,
@@ -127,6 +146,7 @@ def docking(
         posebusters,
         time_limit,
         None if model is None else str(model),
+        box.value,
     )
     cases = choose(complex_sets, limit=limit, only=None if ids is None else _ids(ids))
     similarities = {} if similarity is None else read_similarity(similarity)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,14 +20,36 @@ from rdkit import Chem
 
 from moldiff.chem.quiet import quiet
 from moldiff.errors import InputError
-from moldiff.protein.pocket import Box
+from moldiff.protein.pocket import Box, autobox, box_from_residues
+from moldiff.protein.selection import place
+from moldiff.protein.structure import POLYMERS
 
 if TYPE_CHECKING:
     from moldiff.protein.structure import Structure
 
-__all__ = ["Case", "choose", "graph_of", "has_cofactor", "read_crystal", "read_set", "search_box"]
+__all__ = [
+    "BOXES",
+    "Case",
+    "choose",
+    "graph_of",
+    "has_cofactor",
+    "read_crystal",
+    "read_set",
+    "search_box",
+]
 
 _EDGE, _JITTER = 25.0, 2.0  # Å
+#: Where the box may be, for reports.
+BOXES: Mapping[str, str] = {
+    "centred": "a cube of 25 Å about the crystal ligand's centroid",
+    "jitter2": "a cube of 25 Å about the crystal ligand's centroid, moved by up to 2 Å at random",
+    "jitter5": "a cube of 25 Å whose centre is 5 Å off the crystal ligand's centroid, in a random "
+    "direction",
+    "residues": "about the residues with an atom within 4.5 Å of the crystal ligand, 25 Å or more",
+    "autobox": "the first pocket that is found in the receptor without its ligand",
+}
+_OFFSETS: Mapping[str, float | None] = {"centred": 0.0, "jitter2": None, "jitter5": 5.0}
+_LINING = 4.5  # Å to the ligand
 _NEAR = 4.0  # Å: a cofactor this near the ligand counts (PoseBusters' paper)
 _RECEPTORS = ("protein.pdb", "pocket.pdb")
 
@@ -140,16 +162,59 @@ def graph_of(crystal: Chem.Mol) -> Chem.Mol:
     return mol
 
 
-def search_box(crystal: Chem.Mol, key: str, seed: int) -> Box:
-    """Return the cube to search: 25 Å about the centroid, moved within a ball of 2 Å.
+def search_box(
+    crystal: Chem.Mol,
+    key: str,
+    seed: int,
+    kind: str = "jitter2",
+    structure: Structure | None = None,
+) -> Box:
+    """Return the box to search, in which the ligand is to be found.
 
-    The shift depends on the complex and the seed alone: every method searches the same box.
+    It depends on the complex and the seed alone: every method searches the same one.
+
+    Parameters
+    ----------
+    kind:
+        One of `BOXES`.
+    structure:
+        The receptor without the ligand, for boxes that are made from it.
+
+    Raises
+    ------
+    InputError
+        If the receptor has no pocket, or no residue is near the ligand.
     """
+    known = crystal.GetConformer().GetPositions()
+    if kind in _OFFSETS:
+        centre = known.mean(0) + _shift(key, seed, _OFFSETS[kind])
+        return Box(centre.astype(np.float32), np.float32(_EDGE) * np.ones(3, np.float32))
+    if structure is None:
+        raise ValueError(f"a box of the kind '{kind}' is made from a receptor")
+    if kind == "residues":
+        return box_from_residues(structure, _lining(structure, known))
+    found = autobox(structure)
+    if not found:
+        raise InputError("No pocket was found in the receptor.", fix="Choose another --box.")
+    return found[0]
+
+
+def _shift(key: str, seed: int, offset: float | None) -> npt.NDArray[np.float64]:
+    """A shift in Å of the given length, or evenly in the ball of `_JITTER` Å."""
     rng = np.random.default_rng(_words(key, seed))
     direction = rng.normal(size=3)
-    shift = direction / np.linalg.norm(direction) * _JITTER * rng.random() ** (1 / 3)
-    centre = crystal.GetConformer().GetPositions().mean(0) + shift
-    return Box(centre.astype(np.float32), np.float32(_EDGE) * np.ones(3, np.float32))
+    length = _JITTER * rng.random() ** (1 / 3) if offset is None else offset
+    shift: npt.NDArray[np.float64] = direction / np.linalg.norm(direction) * length
+    return shift
+
+
+def _lining(structure: Structure, ligand: npt.NDArray[np.float64]) -> list[str]:
+    """The residues of polymers with an atom near the ligand, as users name them."""
+    from scipy.spatial import cKDTree
+
+    near = cKDTree(ligand).query(structure.positions)[0] <= _LINING
+    near &= structure.of_kind(*POLYMERS)
+    return [place(structure.residues[i]) for i in np.unique(structure.residue[near])]
 
 
 def has_cofactor(structure: Structure, ligand: npt.NDArray[np.float64]) -> bool:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from moldiff.benchmark.docking import statistics
+from moldiff.benchmark.docking.complexes import BOXES
 from moldiff.benchmark.docking.methods import METHODS, Ours
 from moldiff.benchmark.docking.rows import FAILED, Row, base
 from moldiff.report.document import now
@@ -38,9 +39,8 @@ __all__ = [
 
 FORMAT = "moldiff-docking-benchmark-1"
 PROTOCOL = (
-    "Redocking into the crystal receptor, rigid. Search box: a cube of 25 Å about the crystal "
-    "ligand's centroid, moved by up to 2 Å at random, the same for all methods. The ligand "
-    "starts as a graph with stereochemistry: ETKDG conformers, no crystal torsions. RMSD of "
+    "Redocking into the crystal receptor, rigid. Search box: {box}, the same for all methods. The "
+    "ligand starts as a graph with stereochemistry: ETKDG conformers, no crystal torsions. RMSD of "
     "heavy atoms, symmetry-corrected, not superposed; success at 2 Å or less. Joint: and "
     "PoseBusters-valid (redock). What failed or could not be prepared counts as no success. "
     "CPU-seconds of one thread with preparation; loading programs and weights is left out. "
@@ -67,6 +67,7 @@ def document(
     similarity: Mapping[str, float],
     *,
     seed: int = 0,
+    box: str = "jitter2",
 ) -> dict[str, Any]:
     """Sum up everything that is finished.
 
@@ -78,6 +79,8 @@ def document(
         ``set/id`` -> similarity to the training set.
     seed:
         Of the bootstrap.
+    box:
+        One of `BOXES`.
     """
     sets = {name: [row for row in rows if row.set == name] for name in planned}
     planned = dict(planned)
@@ -88,7 +91,7 @@ def document(
         "format": FORMAT,
         "date": now(),
         "versions": _versions(),
-        "protocol": PROTOCOL,
+        "protocol": PROTOCOL.format(box=BOXES[box]),
         "methods": {name: method.what for name, method in METHODS.items()},
         "sets": {
             name: {"planned": planned[name], **_set(mine, similarity, seed)}

@@ -27,6 +27,7 @@ __all__ = ["CURVE", "Plan", "Study", "curve_runs", "read_similarity"]
 
 #: Methods of which the curve is drawn, each at all of its efforts.
 CURVE = ("moldiff", "random", "vina1", "vina8")
+_BOX = "jitter2"  # the usual box, which recipes need not name
 _EVIDENCE = tuple(name for name in EVIDENCE if name not in ("energy", "likelihood"))
 _COLUMNS = (
     *("complex", "group", "set", "id", "seed", "rank", "rmsd", "energy", "likelihood"),
@@ -53,6 +54,8 @@ class Plan:
         CPU-seconds for a docking, and again for judging it.
     model:
         A docking model in place of the bundled one.
+    box:
+        Where the boxes are, one of `moldiff.benchmark.docking.complexes.BOXES`.
     """
 
     runs: tuple[Run, ...]
@@ -61,6 +64,7 @@ class Plan:
     busted: int = 9
     limit: int = 1200
     model: str | None = None
+    box: str = _BOX
 
     def job(self, seed: int) -> Job:
         """Return what a method is told."""
@@ -68,7 +72,8 @@ class Plan:
 
     def recipe(self, run: Run) -> str:
         """Return a digest of all that the poses of a method depend on but complex and seed."""
-        return run.method.recipe(run.effort, self.job(0))
+        recipe = run.method.recipe(run.effort, self.job(0))
+        return recipe if self.box == _BOX else f"{recipe} {self.box}"
 
     def recipes(self) -> dict[str, str]:
         """Return the digests of the methods by label."""
@@ -171,6 +176,7 @@ class Study:
                 self._recipes[run.label],
                 self.plan.limit,
                 self.plan.busted,
+                self.plan.box,
             )
             for seed in self.plan.seeds
             for case in self.cases
@@ -206,7 +212,7 @@ class Study:
         rows = self.rows()
         sets = [case.set for case in self.cases]
         planned = {name: sets.count(name) for name in dict.fromkeys(sets)}
-        result = report.document(rows, planned, self.similarity)
+        result = report.document(rows, planned, self.similarity, box=self.plan.box)
         files = [self._text("report.json", json.dumps(plain(result), indent=1) + "\n")]
         why, picture = drawable(result["curves"]), self.output / "curve.svg"
         text = report.markdown(result)
@@ -235,6 +241,8 @@ class Study:
 
     def _current(self, row: Row) -> bool:
         """Whether a row was made as it would be made now."""
+        if (row.recipe.partition(" ")[2] or _BOX) != self.plan.box:
+            return False
         if row.method not in self._recipes:
             try:
                 run = parse([row.method], search=0, exhaustiveness=1)[0]

@@ -47,6 +47,7 @@ class Task:
     recipe: str
     limit: int = 1200
     busted: int = 9
+    box: str = "jitter2"
 
     @property
     def row(self) -> Row:
@@ -87,7 +88,7 @@ def work(task: Task, docked: Callable[[Row], object] = lambda row: None) -> Row:
         return replace(row, reason=crystal)
     start = time.process_time()
     try:
-        pocket, row = _pocket(case, crystal, row)
+        pocket, row = _pocket(case, crystal, row, task.box)
         prepared = time.process_time() - start
         answer = task.run.method.dock(graph_of(crystal), pocket, task.run.effort, task.job)
     except MoldiffError as error:
@@ -105,7 +106,7 @@ def work(task: Task, docked: Callable[[Row], object] = lambda row: None) -> Row:
     return _busted(row, answer, crystal, task)
 
 
-def _pocket(case: Case, crystal: Chem.Mol, row: Row) -> tuple[Pocket, Row]:
+def _pocket(case: Case, crystal: Chem.Mol, row: Row, kind: str) -> tuple[Pocket, Row]:
     """Read and prepare the receptor, and cut the pocket."""
     from moldiff.docking.problem import Pocket
     from moldiff.protein.occupants import on
@@ -116,7 +117,7 @@ def _pocket(case: Case, crystal: Chem.Mol, row: Row) -> tuple[Pocket, Row]:
     contents = read_contents(case.receptor)
     leave = dict.fromkeys(on(contents.structure, known), "the reference ligand lies on it")
     structure = contents.receptor(leave=leave)
-    box = search_box(crystal, case.key, row.seed)
+    box = search_box(crystal, case.key, row.seed, kind, structure)
     pocket = Pocket.of(prepare_receptor(structure), box)
     cofactor = has_cofactor(pocket.receptor.structure, known)
     return pocket, replace(row, box=tuple(box.centre.tolist()), cofactor=cofactor)

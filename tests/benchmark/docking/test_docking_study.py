@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import math
 import os
 import signal
 import subprocess
@@ -58,6 +59,15 @@ def test_vina_docks_in_the_same_box(complexes: Path) -> None:
     assert energies == sorted(energies)
 
 
+def test_the_box_is_where_the_task_says(complexes: Path) -> None:
+    rows = [
+        work(dataclasses.replace(task(complexes, "random@1"), box=kind, busted=0))
+        for kind in ("centred", "jitter5")
+    ]
+    assert all(row.status == DOCKED for row in rows)
+    assert math.dist(rows[0].box, rows[1].box) == pytest.approx(5, abs=1e-3)
+
+
 @pytest.mark.parametrize("place", [1, 2])
 def test_what_cannot_be_read_is_a_row(complexes: Path, place: int) -> None:
     row = work(task(complexes, "random@1", place))
@@ -82,6 +92,9 @@ def test_rows_of_other_settings_do_not_count(complexes: Path, tmp_path: Path) ->
         assert not study.left() and study.stale == 0
     with Study.open(cases, Plan(runs, poses=5), tmp_path) as study:
         assert len(study.left()) == 2 and study.stale == 2 and study.rows() == []
+    with Study.open(cases, Plan(runs, box="jitter5"), tmp_path) as study:
+        assert len(study.left()) == 2 and study.stale == 2 and study.rows() == []
+        assert "5 Å off" in study.write()[0]["protocol"]
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")

@@ -11,6 +11,7 @@ from rdkit import Chem
 
 from moldiff.benchmark.docking.answer import Job
 from moldiff.benchmark.docking.complexes import (
+    BOXES,
     Case,
     choose,
     graph_of,
@@ -20,7 +21,9 @@ from moldiff.benchmark.docking.complexes import (
 )
 from moldiff.benchmark.docking.methods import Ours, parse
 from moldiff.benchmark.docking.rows import Row, RowFile, base
+from moldiff.cli.benchmark import Box
 from moldiff.errors import ConfigError, InputError
+from moldiff.protein import autobox, read_structure
 
 
 @pytest.mark.parametrize("cut", [1, 30, 200])
@@ -77,6 +80,29 @@ def test_the_box_depends_on_complex_and_seed_alone(complexes: Path) -> None:
     assert np.mean(shifts < 1.0) == pytest.approx(1 / 8, abs=0.12)  # even in the ball
     assert (search_box(crystal, "set/0", 0).centre == boxes[0].centre).all()
     assert (boxes[0].size == 25).all()
+
+
+def test_boxes_of_every_kind(complexes: Path) -> None:
+    """5 Å off is 5 Å off; the residues' box is about what lines the ligand; the first pocket's."""
+    case = read_set(complexes)[0]
+    crystal, structure = read_crystal(case), read_structure(case.receptor)
+    assert not isinstance(crystal, str)
+    centroid = crystal.GetConformer().GetPositions().mean(0)
+
+    def off(kind: str) -> float:
+        box = search_box(crystal, case.key, 0, kind, structure)
+        assert box.size.min() >= 22.5
+        return float(np.linalg.norm(box.centre - centroid))
+
+    assert [kind.value for kind in Box] == list(BOXES)
+    assert off("centred") < 1e-4 and off("jitter5") == pytest.approx(5, abs=1e-4)
+    assert off("residues") < 5
+    found = autobox(structure)
+    if found:
+        assert off("autobox") == pytest.approx(float(np.linalg.norm(found[0].centre - centroid)))
+    else:
+        with pytest.raises(InputError, match="No pocket"):
+            off("autobox")
 
 
 def test_the_graph_keeps_the_stereochemistry_only() -> None:
