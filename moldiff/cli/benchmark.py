@@ -167,13 +167,13 @@ def docking(
 
 @app.command(
     epilog=examples(
-        "moldiff benchmark gaps data/backbones --model runs/backbones/model.safetensors",
+        "moldiff benchmark gaps data/backbones",
         "moldiff benchmark gaps data/backbones --model model.safetensors --gaps 300 -o gaps.csv",
     )
 )
 def gaps(
     data: Annotated[Path, typer.Argument(metavar="DIR", help="Prepared backbones.")],
-    model: Annotated[Path, typer.Option(help="A backbone model.")],
+    model: Annotated[str, typer.Option(help="A backbone model, bundled or a file.")] = "backbones",
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Table with a row for each gap.")
     ] = Path("gaps.csv"),
@@ -200,13 +200,13 @@ def gaps(
     from moldiff.cli.progress import stages
     from moldiff.completion.trials import Trial, trials
     from moldiff.data.backbones import BackboneStore
-    from moldiff.model import Model
+    from moldiff.models import load
     from moldiff.train.workload import validation_sample
 
     check_output(output, [".csv"])
     check_replaceable({output: "gaps"}, force=force)
     sizes, store = _lengths(lengths), BackboneStore.open(data)
-    loaded = Model.load(model, domain="backbones")
+    loaded = load(model, domain="backbones")
     chains = validation_sample(store, count).tolist()
     done: list[Trial] = []
     interrupted = False
