@@ -33,13 +33,13 @@ def tautomers(mol: Chem.Mol, limit: int) -> list[Chem.Mol]:
         bare = Chem.RemoveHs(mol)
         own = _flat(bare)
         best = rdMolStandardize.TautomerEnumerator.ScoreTautomer(bare)
-        found: dict[str, tuple[float, Chem.Mol]] = {}
+        others: dict[str, tuple[float, Chem.Mol]] = {}
         for other in enumerator.Enumerate(bare):
             text, score = _flat(other), rdMolStandardize.TautomerEnumerator.ScoreTautomer(other)
             if text != own and score >= best - _WORSE:
-                found.setdefault(text, (score, other))
-        ranked = sorted(found, key=lambda text: (-found[text][0], text))[: max(0, limit - 1)]
-        forms = [Chem.Mol(found[text][1]) for text in ranked]
+                others.setdefault(text, (score, other))
+        ranked = sorted(others, key=lambda text: (-others[text][0], text))[: max(0, limit - 1)]
+        forms = [Chem.Mol(others[text][1]) for text in ranked]
         for form in forms:
             form.RemoveAllConformers()
             Chem.SanitizeMol(form)

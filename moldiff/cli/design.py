@@ -210,8 +210,8 @@ def _carry_out(
     chosen = task(seed)
     from moldiff.design.api import sized
 
-    said: dict[str, Any] = {"prompt": prompt, "conditions": conditions(condition or [])}
-    said["size"] = sized(chosen, added(add), sizes(size))
+    wishes: dict[str, Any] = {"prompt": prompt, "conditions": conditions(condition or [])}
+    wishes["size"] = sized(chosen, added(add), sizes(size))
     load_torch()
     from moldiff.cpu import using_threads
     from moldiff.design.api import stream, usable
@@ -225,7 +225,7 @@ def _carry_out(
     usable(chosen, loaded)
     guides = parse_guidance(guidance or [])
     demands = demands_of(
-        loaded, {**said, "without": symbols(without), "only": symbols(only)}, guides
+        loaded, {**wishes, "without": symbols(without), "only": symbols(only)}, guides
     )
     demands = around_part(demands, chosen.part.elements)
     run = Run(n, output, keep_valid is Filter.strict, None, 1, demands)

@@ -43,23 +43,23 @@ def made(
     options: dict[str, Any],
 ) -> tuple[list[Design], bool]:
     """The designs that are complete in the end, and whether Ctrl-C was the end."""
-    found: list[Design] = []
+    designs: list[Design] = []
     drawn = 0.0
 
     def progress(amount: float) -> None:
         nonlocal drawn
         drawn += amount
-        passing = sum(design.reason is None for design in found)
-        tell(drawn, clock.used, f"{len(found)} made, {passing} pass")
+        passing = sum(design.reason is None for design in designs)
+        tell(drawn, clock.used, f"{len(designs)} made, {passing} pass")
 
     try:
         for design in bench.designs(n, clock, **options, progress=progress):
-            found.append(design)
+            designs.append(design)
     except KeyboardInterrupt:
-        if not found:
+        if not designs:
             raise Interrupted("Interrupted: nothing was written.") from None
-        return found, True
-    return found, False
+        return designs, True
+    return designs, False
 
 
 def finish(
@@ -87,8 +87,8 @@ def finish(
         *((f"  rejected: {why}", f"{k}") for why, k in outcome.reasons.most_common(4)),
     ]
     if outcome.reference is not None:
-        told = f"{outcome.reference.energy:.2f} kcal/mol; {outcome.better} designs are below it"
-        rows.append(("pocket's ligand, minimised in place", told))
+        note = f"{outcome.reference.energy:.2f} kcal/mol; {outcome.better} designs are below it"
+        rows.append(("pocket's ligand, minimised in place", note))
     rows += [("seconds", f"{outcome.seconds:.1f}"), ("files", ", ".join(map(str, files)))]
     table(rows)
     if not chosen:

@@ -86,8 +86,8 @@ def _table_of(result: DockingResult, known: Any) -> None:
 
 
 def _seconds(seconds: Any) -> str:
-    told = [f"{stage} {value:.1f}" for stage, value in seconds.items() if value >= 0.05]
-    return f"{sum(seconds.values()):.1f} ({', '.join(told)})"
+    parts = [f"{stage} {value:.1f}" for stage, value in seconds.items() if value >= 0.05]
+    return f"{sum(seconds.values()):.1f} ({', '.join(parts)})"
 
 
 @contextmanager

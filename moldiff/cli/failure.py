@@ -104,9 +104,9 @@ def _verdict(error: Exception) -> tuple[int, str]:
         context = getattr(error, "ctx", None)
         command = context.command_path if context is not None else "moldiff"
         # Newer versions of typer put the words of the library that checks values before their own.
-        told = error.format_message().replace("Value error, ", "").rstrip("?. ")
-        end = "?" if "Did you mean" in told else f".{_meant(told, context)}"
-        return UNUSABLE, f"{told}{end} See: {command} --help"
+        message = error.format_message().replace("Value error, ", "").rstrip("?. ")
+        end = "?" if "Did you mean" in message else f".{_meant(message, context)}"
+        return UNUSABLE, f"{message}{end} See: {command} --help"
     if isinstance(error, OSError):
         return FAILED, _system_line(error.errno, error.strerror or str(error), error.filename)
     code = re.search(r"Os \{ code: (\d+)", str(error))

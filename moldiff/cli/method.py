@@ -74,8 +74,8 @@ def _method(name: str, output: Path | None) -> None:
     table(pairs(_without_repeats(method.config)), title="settings in a configuration")
     schedule = _schedule(method.config)
     if schedule is None:
-        told = "its teacher's" if method.taught else "that of the configuration"
-        remark(f"Its schedule is {told}.")
+        source = "its teacher's" if method.taught else "that of the configuration"
+        remark(f"Its schedule is {source}.")
         if output is not None:
             raise InputError(f"'{name}' has no schedule of its own to draw.", fix="Leave out -o.")
         return
@@ -119,19 +119,19 @@ def _parts(config: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """The parts that a method sets: kind, name, and first line of their description."""
     from moldiff.registry import names, registered
 
-    found: dict[tuple[str, str], None] = {}
+    parts: dict[tuple[str, str], None] = {}
 
     def search(values: Mapping[str, Any]) -> None:
         for key, value in values.items():
             name = value.get("name") if isinstance(value, Mapping) else value
             if key in _KINDS and isinstance(name, str) and name in names(key):
-                found[key, name] = None
+                parts[key, name] = None
             if isinstance(value, Mapping):
                 search(value)
 
     search(config)
     for kind in _KINDS:
-        for key, name in found:
+        for key, name in parts:
             if key == kind:
                 yield kind, name, _line(registered(kind, name))
 

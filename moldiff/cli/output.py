@@ -106,24 +106,24 @@ def collected() -> Iterator[dict[str, Any]]:
     A table of names and values becomes a mapping, one with a header a list under its first column's
     name or its title; what else is printed goes to stderr.
     """
-    found: dict[str, Any] = {}
-    token = _TABLES.set(found)
+    tables: dict[str, Any] = {}
+    token = _TABLES.set(tables)
     try:
         with redirect_stdout(sys.stderr):
-            yield found
+            yield tables
     finally:
         _TABLES.reset(token)
 
 
 def _collect(
-    found: dict[str, Any], rows: Sequence[Sequence[str]], header: Sequence[str], title: str | None
+    tables: dict[str, Any], rows: Sequence[Sequence[str]], header: Sequence[str], title: str | None
 ) -> None:
     if header:
-        found[title or header[0] or "rows"] = [
+        tables[title or header[0] or "rows"] = [
             dict(zip(header, map(_plain, row), strict=False)) for row in rows
         ]
         return
-    into = found.setdefault(title, {}) if title else found
+    into = tables.setdefault(title, {}) if title else tables
     into |= {name.strip(): _plain(", ".join(values)) for name, *values in rows}
 
 
@@ -141,8 +141,8 @@ def table(
 ) -> None:
     """Print a table on stdout: names in the first column, values in the others."""
     cells = [[str(cell) for cell in row] for row in rows]
-    if (found := _TABLES.get()) is not None:
-        return _collect(found, cells, header, title)
+    if (tables := _TABLES.get()) is not None:
+        return _collect(tables, cells, header, title)
     from rich import box
     from rich.table import Table
     from rich.text import Text

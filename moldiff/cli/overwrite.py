@@ -50,17 +50,17 @@ def check_replaceable(files: Mapping[Path, str | Path], *, force: bool) -> None:
         For the first that stands there and was made by something else.
     """
     for path, kind in files.items():
-        if not force and path.is_file() and path.stat().st_size and not _made(path, kind, files):
+        if not force and path.is_file() and path.stat().st_size and not _of_kind(path, kind, files):
             raise InputError(
                 f"'{path}' is there already, and this command did not make it.",
                 fix="Give another name, or --force to replace it.",
             )
 
 
-def _made(path: Path, kind: str | Path, files: Mapping[Path, str | Path]) -> bool:
+def _of_kind(path: Path, kind: str | Path, files: Mapping[Path, str | Path]) -> bool:
     if isinstance(kind, Path):
         # What was changed since is not the command's any more.
-        beside = _beginning(kind) if kind.is_file() and _made(kind, files[kind], files) else ""
+        beside = _beginning(kind) if kind.is_file() and _of_kind(kind, files[kind], files) else ""
         return f'"digest": "{digest_of(path)}"' in beside
     return re.search(_MARKS[kind], _beginning(path)) is not None
 

@@ -43,9 +43,9 @@ def scriptable(suffix: str | None = None) -> Callable[[Callable[..., Any]], Call
                     "--json and -o - both write to stdout.", fix="Give one of them, or a file."
                 )
             if as_json:
-                with collected() as found:
+                with collected() as tables:
                     command(**options)
-                return print_json(found)
+                return print_json(tables)
             if not piping:
                 return command(**options)
             assert suffix is not None

@@ -164,9 +164,9 @@ def command(
         loaded = load(model, device)
         loaded = loaded.replace(precision=resolve(precision, loaded.device))
         guides = parse_guidance(guidance or [])
-        said: dict[str, Any] = {"prompt": prompt, "conditions": conditions(condition or [])}
-        said |= {"without": symbols(without), "only": symbols(only), "size": sizes(size)}
-        demands = demands_of(loaded, said, guides)
+        wishes: dict[str, Any] = {"prompt": prompt, "conditions": conditions(condition or [])}
+        wishes |= {"without": symbols(without), "only": symbols(only), "size": sizes(size)}
+        demands = demands_of(loaded, wishes, guides)
         options: dict[str, Any] = {
             "model": loaded,
             "seed": seed,
@@ -217,12 +217,12 @@ def added(text: str | None) -> Interval | None:
 
 def _seconds(text: str) -> float:
     """Parse ``600``, ``600s``, ``10min`` or ``1h``."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|min|m|h|)", text.strip())
-    if found is None or not float(found[1]):
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|min|m|h|)", text.strip())
+    if match is None or not float(match[1]):
         raise InputError(
             f"--budget is a time above 0, not '{text}'.", fix="Write --budget 600s, 10min or 1h."
         )
-    return float(found[1]) * _UNITS[found[2]]
+    return float(match[1]) * _UNITS[match[2]]
 
 
 def _check(output: Path, page: Path | None, read: list[Path]) -> None:

@@ -61,9 +61,9 @@ def preparing(folder: Path, again: Sequence[str]) -> Iterator[Show]:
     def show(stage: str, done: int, total: int, more: str = "") -> None:
         if not stage.startswith("writing"):
             prepared[:] = [0 if stage.startswith("drawing") else done]
-        told(stage, done, total, more)
+        display(stage, done, total, more)
 
-    with stages(_PREPARING) as told:
+    with stages(_PREPARING) as display:
         try:
             yield show
         except KeyboardInterrupt:

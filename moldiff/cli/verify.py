@@ -66,9 +66,9 @@ def command(
         verdicts = verify(records, models=model or (), device=device, again=draw, progress=progress)
     counts: Counter[str] = Counter(verdict.status for verdict in verdicts)
     if as_json:
-        told = [{"record": verdict.index + 1, **asdict(verdict)} for verdict in verdicts]
+        rows = [{"record": verdict.index + 1, **asdict(verdict)} for verdict in verdicts]
         summary: dict[str, object] = {status: counts[status] for status in STATUSES}
-        print_json({"file": str(file), **summary, "records": told})
+        print_json({"file": str(file), **summary, "records": rows})
     else:
         table([("records", f"{len(verdicts)}"), *_summary(verdicts, counts)])
         _list([verdict for verdict in verdicts if verdict.status == "altered"])

@@ -123,9 +123,9 @@ def _docking(
     notes: list[str] = []  # grows while the records are read
     stream = _in_place(records, contents.structure, notes)
     shown = list(islice(stream, limit or DEFAULT_POSES))
-    known, leave, told = _known(contents.structure, shown, reference)
+    known, leave, remarks = _known(contents.structure, shown, reference)
     structure = contents.receptor(leave=dict.fromkeys(leave, "the poses stand in its place"))
-    notes[:0] = (*structure.notes, *told)
+    notes[:0] = (*structure.notes, *remarks)
     write_docking(
         target,
         chain(shown, stream),

@@ -136,7 +136,7 @@ def complete(
             for absent, one in zip(possible, done, strict=True)
             if isinstance(one, str)
         ]
-    notes = (*structure.notes, *gaps.notes, *_waters(structure, built), *_told(structure, built))
+    notes = (*structure.notes, *gaps.notes, *_waters(structure, built), *_notes(structure, built))
     return Completion(
         path,
         content,
@@ -157,10 +157,10 @@ def _gaps(
     sequences: dict[str, ChainSequence],
     rebuild: Sequence[str],
 ) -> Gaps:
-    found = absent_residues(contents.structure, backbone, sequences, contents.missing)
+    gaps = absent_residues(contents.structure, backbone, sequences, contents.missing)
     if not rebuild:
-        return found
-    return chosen_residues(contents.structure, backbone, rebuild, found)
+        return gaps
+    return chosen_residues(contents.structure, backbone, rebuild, gaps)
 
 
 def _only_near(gaps: Gaps, backbone: Trace, box: Box) -> Gaps:
@@ -221,7 +221,7 @@ def _waters(structure: Structure, built: Sequence[Built]) -> list[str]:
     return [f"waters in the way of built residues, still there: {listed(names)}"] if names else []
 
 
-def _told(structure: Structure, built: Sequence[Built]) -> list[str]:
+def _notes(structure: Structure, built: Sequence[Built]) -> list[str]:
     notes = []
     tight = [
         str(Residue(one.absent.chain, *one.absent.labels[k], one.names[k], "protein"))

@@ -114,8 +114,8 @@ def build(
     pool = np.zeros((0, len(gap), 4, 3), np.float32)
     drawn, clashing = 0, pool
     for _ in range(_ROUNDS):
-        found = sample_gap(model, gap, count, rng=rng)
-        usable = found.atoms[found.closed]
+        sample = sample_gap(model, gap, count, rng=rng)
+        usable = sample.atoms[sample.closed]
         usable, free = obstacles.relieved(usable[~strained(usable, gap)])
         drawn, clashing = drawn + count, np.concatenate([clashing, usable[~free]])
         pool = np.concatenate([pool, usable[free]])

@@ -50,21 +50,21 @@ class Obstacles:
 
         Residues that clash are pushed away and the chain is closed again, some times over.
         """
-        found = conformations.copy()
-        free = np.zeros(len(found), bool)
+        coordinates = conformations.copy()
+        free = np.zeros(len(coordinates), bool)
         for round_ in range(_ROUNDS):
             busy = np.flatnonzero(~free)
             if not len(busy):
                 break
-            shift, overlap = self._pushed(found[busy].astype(np.float64))
+            shift, overlap = self._pushed(coordinates[busy].astype(np.float64))
             free[busy] = overlap == 0
             busy, shift = busy[overlap > 0], shift[overlap > 0]
             if round_ == _ROUNDS - 1 or not len(busy):
                 break
-            moved, error = close_gap(found[busy, :, :3] + shift[:, :, None], self.gap)
+            moved, error = close_gap(coordinates[busy, :, :3] + shift[:, :, None], self.gap)
             fine = (error < CLOSED) & ~strained(moved, self.gap)
-            found[busy[fine]] = moved[fine]
-        return found, free
+            coordinates[busy[fine]] = moved[fine]
+        return coordinates, free
 
     def in_the_way(self, conformations: npt.NDArray[np.float32]) -> Array:
         """Return the position (3,) in Å of the atom that conformations overlap most."""

@@ -91,8 +91,8 @@ class Completion:
             self._check(content, kind)
             if kind == "pdb":
                 content = _seqres(self.sequences) + content
-        told = ", ".join(str(one.absent) for one in self.built)
-        remark = f"moldiff {__version__} built {told}" if told else f"moldiff {__version__}"
+        names = ", ".join(str(one.absent) for one in self.built)
+        remark = f"moldiff {__version__} built {names}" if names else f"moldiff {__version__}"
         if not self.built:
             return content.decode("utf-8" if kind == "cif" else "latin-1", "replace")
         return spliced(content, kind, [self._insertion(one) for one in self.built], remark)
@@ -187,9 +187,9 @@ class Completion:
         there = set(self.structure.residues)
         changed = there ^ set(contents_of(content, self.path).structure.residues)
         if changed:
-            told = listed(sorted(map(str, changed)), 3)
+            names = listed(sorted(map(str, changed)), 3)
             raise InputError(
-                f"The format {kind} has no place for some residues of {self.path}: {told}.",
+                f"The format {kind} has no place for some residues of {self.path}: {names}.",
                 fix=f"Give --output the suffix .{self.kind}, as the structure has.",
             )
 

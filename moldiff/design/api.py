@@ -197,11 +197,11 @@ def sized(task: Task, add: Size, size: Size = None) -> Interval:
             fix=f"{task.least} in a straight line could: give at least --add {task.least}, or "
             f"better {task.added.plain()}; or bring the fragments together.",
         )
-    found = Interval(k + added.low, k + added.high)
+    total = Interval(k + added.low, k + added.high)
     if size is None:
-        return found
+        return total
     wanted = as_interval(size)
-    both = (Interval(k + 1, math.inf) if add is None else found).meet(wanted)
+    both = (Interval(k + 1, math.inf) if add is None else total).meet(wanted)
     if both is None:
         more = "at least 1" if add is None else added.plain()
         raise InputError(

@@ -42,7 +42,7 @@ def forms_of(mol: Chem.Mol, *, stereo: bool = False, tautomers_at_most: int = 1)
     if isinstance(prepared, str):
         return Forms((Form(mol),))
     ways = tautomers(prepared.mol, tautomers_at_most) if tautomers_at_most > 1 else [prepared.mol]
-    found, capped = [], False
+    forms, capped = [], False
     for t, way in enumerate(ways, start=1):
         own = isomers(way) if stereo else [way]
         capped |= len(own) == MAX_ISOMERS
@@ -52,8 +52,8 @@ def forms_of(mol: Chem.Mol, *, stereo: bool = False, tautomers_at_most: int = 1)
             if len(own) > 1:
                 labels.append(f"_isomer{k}")
                 notes.append(f"isomer {k} of {len(own)}")
-            found.append(Form(form, "".join(labels), ", ".join(notes)))
-    if len(found) == 1:
+            forms.append(Form(form, "".join(labels), ", ".join(notes)))
+    if len(forms) == 1:
         return Forms((Form(mol),))
-    told = [note for note in prepared.notes if not stereo or _STEREO not in note]
-    return Forms(tuple(found), smiles_of(prepared.mol), tuple(told), capped)
+    remarks = [note for note in prepared.notes if not stereo or _STEREO not in note]
+    return Forms(tuple(forms), smiles_of(prepared.mol), tuple(remarks), capped)

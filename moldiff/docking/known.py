@@ -44,13 +44,13 @@ def known_pose(
     suffixes = {suffix.lower() for suffix in path.suffixes[-2:]}
     if suffixes & set(STRUCTURES) and path.is_file():
         other, members, notes = group_of_file(path)
-        mol, told = molecule_of(other, members, alike)
-        return mol, [], (*notes, *told)
+        mol, remarks = molecule_of(other, members, alike)
+        return mol, [], (*notes, *remarks)
     if path.is_file() or suffixes & {*READABLE, *STRUCTURES}:
         return read_reference(path, option), [], ()
     members, notes = own_group(structure, given, option)
-    mol, told = molecule_of(structure, members, alike)
-    return mol, members, (*notes, *told)
+    mol, remarks = molecule_of(structure, members, alike)
+    return mol, members, (*notes, *remarks)
 
 
 def molecule_of(

@@ -80,10 +80,10 @@ def find_marker(contents: Contents, given: str | Path) -> Marker:
 
 def _own_marker(structure: Structure, text: str) -> Marker:
     """A group of the receptor's own file, which is left out unless it is a metal."""
-    found, notes = own_group(structure, text)
-    atoms = np.isin(structure.residue, found)
-    metal = all(structure.residues[i].kind == "metal" for i in found)
-    leave = {} if metal else dict.fromkeys(found, "it marks the pocket")
+    members, notes = own_group(structure, text)
+    atoms = np.isin(structure.residue, members)
+    metal = all(structure.residues[i].kind == "metal" for i in members)
+    leave = {} if metal else dict.fromkeys(members, "it marks the pocket")
     return Marker(structure.positions[atoms].astype(np.float64), leave, notes)
 
 
@@ -103,16 +103,16 @@ def own_group(
     from moldiff.protein.selection import place, select
     from moldiff.protein.structure import POLYMERS
 
-    found = select(structure.residues, text, f"be the {option}, and no such file")
+    members = select(structure.residues, text, f"be the {option}, and no such file")
     notes: tuple[str, ...] = ()
-    kinds = {i: structure.residues[i].kind for i in found}
-    groups = [i for i in found if kinds[i] == "cofactor"]
-    groups = groups or [i for i in found if kinds[i] not in POLYMERS]
-    peptide = next((chain for chain in chains_of(structure) if set(found) & set(chain)), None)
+    kinds = {i: structure.residues[i].kind for i in members}
+    groups = [i for i in members if kinds[i] == "cofactor"]
+    groups = groups or [i for i in members if kinds[i] not in POLYMERS]
+    peptide = next((chain for chain in chains_of(structure) if set(members) & set(chain)), None)
     if not groups and peptide is None:
         pocket = option == _OPTION
         raise InputError(
-            f"{structure.residues[found[0]]} is a part of the receptor itself, no {option}.",
+            f"{structure.residues[members[0]]} is a part of the receptor itself, no {option}.",
             fix="For a pocket between residues: --residues A:123,A:145."
             if pocket
             else "Name a ligand of the file, or give a file.",
@@ -121,16 +121,16 @@ def own_group(
         return peptide, notes
     first, *others = groups
     # All that is bonded to it is the same molecule: the rings of a saccharide.
-    found = next((whole for whole in molecules(structure) if first in whole), [first])
-    others = [i for i in others if i not in found]
+    members = next((whole for whole in molecules(structure) if first in whole), [first])
+    others = [i for i in others if i not in members]
     if others:
-        chosen, *told = (place(structure.residues[i]) for i in [first, *others[:5]])
+        chosen, *places = (place(structure.residues[i]) for i in [first, *others[:5]])
         what = "marks the pocket" if option == _OPTION else f"is the {option}"
         notes = (
             f"{text} is there {len(others) + 1} times, {chosen} {what}; others, for "
-            f"{option}: {', '.join(told)}",
+            f"{option}: {', '.join(places)}",
         )
-    return found, notes
+    return members, notes
 
 
 def group_of_file(path: Path) -> tuple[Structure, list[int], tuple[str, ...]]:

@@ -112,15 +112,15 @@ class Site:
         mol, name = ligand
         if not stereo and tautomers < 2:
             return self.dock(ligand, settings, progress=progress)
-        found = forms_of(mol, stereo=stereo, tautomers_at_most=tautomers)
-        if len(found.forms) < 2:
+        variants = forms_of(mol, stereo=stereo, tautomers_at_most=tautomers)
+        if len(variants.forms) < 2:
             return self.dock(ligand, settings, progress=progress)
         results, problems = [], []
-        for k, form in enumerate(found.forms):
+        for k, form in enumerate(variants.forms):
 
             def part(stage: str, done: float, k: int = k, note: str = form.note) -> None:
                 if progress is not None:
-                    progress(f"{note}, {stage}", (k + done) / len(found.forms))
+                    progress(f"{note}, {stage}", (k + done) / len(variants.forms))
 
             try:
                 results.append(self.dock((form.mol, name), settings, progress=part))
@@ -128,13 +128,13 @@ class Site:
                 problems.append(error)
         if not results:
             raise problems[0]
-        result = merged(results, found.smiles, settings.poses)
+        result = merged(results, variants.smiles, settings.poses)
         forms = "isomers" if tautomers < 2 else "tautomers and isomers" if stereo else "tautomers"
         notes = [
-            *found.notes,
-            f"{len(results)} of {len(found.forms)} {forms} docked, each on its own",
+            *variants.notes,
+            f"{len(results)} of {len(variants.forms)} {forms} docked, each on its own",
         ]
-        if found.capped:
+        if variants.capped:
             notes.append(f"there may be more: at most {MAX_ISOMERS} isomers are tried")
         of_one = {note for one in results for note in unmet(one.best.lacks)}
         kept = [note for note in result.notes if note not in of_one]
@@ -206,8 +206,8 @@ def _completed(
     if not done.built:
         return contents, notes or ["no residues are missing near the box"], frozenset()
     filled = contents_of(done.text().encode(), contents.path)
-    told = ", ".join(f"{one.absent} (spread {one.typical_spread} Å)" for one in done.built)
-    notes.append(f"residues that were missing near the box are built: {told}")
+    names = ", ".join(f"{one.absent} (spread {one.typical_spread} Å)" for one in done.built)
+    notes.append(f"residues that were missing near the box are built: {names}")
     new = {(one.absent.chain, *label) for one in done.built for label in one.absent.labels}
     residues = filled.structure.residues
     return filled, notes, frozenset(r for r in residues if (r.chain, r.number, r.insertion) in new)

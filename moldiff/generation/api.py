@@ -140,10 +140,10 @@ def generate(
     ConfigError
         If a setting is wrong, or the device lacks the precision.
     """
-    said = {name: value for name, value in locals().items() if name != "n" and value is not None}
+    options = {name: value for name, value in locals().items() if name != "n" and value is not None}
     from moldiff.results import Results
 
-    return Results(stream(n, **said))
+    return Results(stream(n, **options))
 
 
 def stream(n: int, **options: Unpack[Options]) -> Iterator[Generated]:

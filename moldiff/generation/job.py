@@ -239,8 +239,8 @@ class Job:
             **item.tags,
             **property_tags(target, smiles),
         }
-        told = {name: text for name, text in tags.items() if text}
-        return Generated(mol, invalid or item.lacking, sealed(mol, told), frames)
+        fields = {name: text for name, text in tags.items() if text}
+        return Generated(mol, invalid or item.lacking, sealed(mol, fields), frames)
 
 
 def _kept(denoiser: Denoiser, allowed: Classes) -> Denoiser:

@@ -168,22 +168,22 @@ def _of_a_run(
         for k in members:
             place, number = (int(text) - 1 for text in _order(items[k]))
             wanted[place, number].append(k)
-        found: dict[int, dict[str, Any]] = {}
+        verdicts: dict[int, dict[str, Any]] = {}
         for where, item in redraw(model, request, sampling, wanted):
             for k in wanted[where]:
-                found[k] = _compared(items[k], item)
+                verdicts[k] = _compared(items[k], item)
                 tell()
     except (MoldiffError, ValueError, KeyError, TypeError, AttributeError) as error:
         yield from ((k, {"why": f"{_SOUND} it cannot be drawn: {error}"}) for k in members)
         return
     # Another machine may draw others from the same numbers; not, if it draws some of them.
-    if not any(verdict["status"] == "reproduced" for verdict in found.values()):
-        for verdict in found.values():
+    if not any(verdict["status"] == "reproduced" for verdict in verdicts.values()):
+        for verdict in verdicts.values():
             verdict |= {
                 "status": "unknown",
                 "why": f"{verdict['why']}, or this machine draws others",
             }
-    yield from found.items()
+    yield from verdicts.items()
 
 
 _SOUND = "its digests are right;"

@@ -34,10 +34,10 @@ def broken(record: Record) -> str | None:
     names = list(record.tags)
     before = {name: record.tags[name] for name in names[: names.index(SEAL)]}
     expected = record.tags[SEAL].split()
-    found = [_molecule(record.mol), _fields(before)]
+    actual = [_molecule(record.mol), _fields(before)]
     words = ("coordinates or graph", "data fields")
-    changed = [word for word, a, b in zip(words, expected, found, strict=False) if a != b]
-    return " and ".join(changed) or (None if len(expected) == len(found) else SEAL)
+    changed = [word for word, a, b in zip(words, expected, actual, strict=False) if a != b]
+    return " and ".join(changed) or (None if len(expected) == len(actual) else SEAL)
 
 
 def graph_of(mol: Chem.Mol) -> tuple[Any, ...]:

@@ -67,11 +67,11 @@ class Comparison:
         """Return the table as text: a metric a row, then value and interval of each set."""
         rows = []
         for key, metric in METRICS.items():
-            found = [figures(report.values[key], metric.unit) for report in self.reports.values()]
-            if any(number != "–" for number, _, _ in found):
+            cells = [figures(report.values[key], metric.unit) for report in self.reports.values()]
+            if any(number != "–" for number, _, _ in cells):
                 shown = (
                     f"{number} ({low_high})" if low_high else number
-                    for number, low_high, _ in found
+                    for number, low_high, _ in cells
                 )
                 rows.append((title(metric.label, metric.unit), *shown))
         return rows

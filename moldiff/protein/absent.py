@@ -118,31 +118,31 @@ def absent_residues(
     missing:
         Residues that the file lists as missing, which says their numbers.
     """
-    found = Gaps([], [], np.full(len(structure.residues), -1))
+    gaps = Gaps([], [], np.full(len(structure.residues), -1))
     tails: list[str] = []
     for chain, fragments in trace.fragments.items():
         sequence = sequences.get(chain)
         if sequence is None:
-            found.refused.extend(_breaks(structure.residues, chain, fragments))
+            gaps.refused.extend(_breaks(structure.residues, chain, fragments))
             continue
         starts = _placed(structure.residues, fragments, sequence)
         if isinstance(starts, str):
-            found.refused.append(Refused(f"{chain}:", None, starts))
+            gaps.refused.append(Refused(f"{chain}:", None, starts))
             continue
         for start, fragment in zip(starts, fragments, strict=True):
-            found.places[fragment] = start + np.arange(len(fragment))
+            gaps.places[fragment] = start + np.arange(len(fragment))
         for a, b in pairwise(fragments):
-            ends = (int(found.places[a[-1]]) + 1, int(found.places[b[0]]))
+            ends = (int(gaps.places[a[-1]]) + 1, int(gaps.places[b[0]]))
             if ends[1] > ends[0]:
-                found.absent.append(_absent(structure, a[-1], b[0], sequence, ends, missing))
+                gaps.absent.append(_absent(structure, a[-1], b[0], sequence, ends, missing))
         last = len(sequence.names) - starts[-1] - len(fragments[-1])
         if starts[0] or last:
             tails.append(f"{chain} ({starts[0]} before, {last} behind)")
     for chain, sequence in sequences.items():
         if sequence.nucleic:
-            found.refused.extend(_nucleic(structure.residues, chain, sequence))
+            gaps.refused.extend(_nucleic(structure.residues, chain, sequence))
     notes = (f"missing ends of chains are left out: {', '.join(tails)}",) if tails else ()
-    return replace(found, notes=notes)
+    return replace(gaps, notes=notes)
 
 
 def _absent(
@@ -240,27 +240,27 @@ def _continued(
     lowest = np.minimum.accumulate(costs)
     at = np.maximum.accumulate(np.where(costs == lowest, starts, 0))
     latest = starts - length
-    found = np.where(latest >= 0, lowest[latest.clip(0)] + 1, np.inf)
+    least = np.where(latest >= 0, lowest[latest.clip(0)] + 1, np.inf)
     agreeing = (starts - (length - 1 + jump)).clip(-1)
     fine = (agreeing >= 0) & (agreeing <= latest)
-    better = fine & (costs[agreeing] <= found)
-    return np.where(better, costs[agreeing], found), np.where(better, agreeing, at[latest.clip(0)])
+    better = fine & (costs[agreeing] <= least)
+    return np.where(better, costs[agreeing], least), np.where(better, agreeing, at[latest.clip(0)])
 
 
 def _breaks(residues: Sequence[Residue], chain: str, fragments: list[list[int]]) -> list[Refused]:
     """The places where residues may be missing from a chain of unknown sequence."""
-    found = []
+    refused = []
     for a, b in pairwise(fragments):
         first, last = residues[a[-1]], residues[b[0]]
         count = last.number - first.number - 1
         if count > 0:
             ends = numbered(count, first, last)
-            told = where(chain, ends[0], ends[-1])
+            span = where(chain, ends[0], ends[-1])
         else:
-            told = where(chain, (first.number, first.insertion), (last.number, last.insertion))
+            span = where(chain, (first.number, first.insertion), (last.number, last.insertion))
         known = count if count > 0 else None
-        found.append(Refused(told, known, "no sequence of this chain", (a[-1], b[0])))
-    return found
+        refused.append(Refused(span, known, "no sequence of this chain", (a[-1], b[0])))
+    return refused
 
 
 def _nucleic(residues: Sequence[Residue], chain: str, sequence: ChainSequence) -> list[Refused]:

@@ -57,9 +57,9 @@ def build(records: Records, assembly: Assembly) -> tuple[Records, list[str]]:
     rows = [np.flatnonzero(np.isin(records.unit, copy.units)) for copy in assembly.copies]
     total = sum(map(len, rows))
     if not 0 < total <= _MOST:
-        found = "none of its chains is in the file" if not total else f"it has {total:,} atoms"
+        reason = "none of its chains is in the file" if not total else f"it has {total:,} atoms"
         raise InputError(
-            f"Assembly {assembly.name} cannot be built: {found}.",
+            f"Assembly {assembly.name} cannot be built: {reason}.",
             fix="Take another one, or leave --assembly out.",
         )
     names = _names(records, assembly, rows)
@@ -70,7 +70,7 @@ def build(records: Records, assembly: Assembly) -> tuple[Records, list[str]]:
         chain = np.array([names[c, copy.operator] for c in part.chain.tolist()], dtype=np.str_)
         parts.append(replace(part, positions=moved.astype(np.float32), chain=chain))
     whole = Records.joined(parts)
-    return whole, _told(records, assembly, names)
+    return whole, _notes(records, assembly, names)
 
 
 def _names(
@@ -94,7 +94,7 @@ def _names(
     return names
 
 
-def _told(records: Records, assembly: Assembly, names: Mapping[tuple[str, str], str]) -> list[str]:
+def _notes(records: Records, assembly: Assembly, names: Mapping[tuple[str, str], str]) -> list[str]:
     chains = dict.fromkeys(records.chain.tolist())
     there = {chain for chain, _ in names}
     renamed = [
@@ -134,7 +134,7 @@ def from_remarks(content: bytes) -> tuple[Assembly, ...]:
                 copy = Copy(match[2], np.array(rows.pop(match[2])), units)
                 for name in current:
                     copies.setdefault(name, []).append(copy)
-    return tuple(Assembly(name, tuple(found)) for name, found in copies.items())
+    return tuple(Assembly(name, tuple(group)) for name, group in copies.items())
 
 
 def from_tables(tables: Mapping[str, Sequence[str]]) -> tuple[Assembly, ...]:
@@ -153,7 +153,7 @@ def from_tables(tables: Mapping[str, Sequence[str]]) -> tuple[Assembly, ...]:
             matrix = reduce(_after, (operators[step] for step in steps))
             members = tuple(chain.strip() for chain in chains.split(","))
             own.append(Copy("*".join(steps), matrix, members))
-    return tuple(Assembly(name, tuple(found)) for name, found in copies.items() if found)
+    return tuple(Assembly(name, tuple(group)) for name, group in copies.items() if group)
 
 
 def _operators(tables: Mapping[str, Sequence[str]]) -> dict[str, npt.NDArray[np.float64]]:
@@ -189,11 +189,11 @@ def _expanded(expression: str) -> Iterator[tuple[str, ...]]:
 
 
 def _listed(group: str) -> list[str]:
-    found: list[str] = []
+    names: list[str] = []
     for word in filter(None, (part.strip() for part in group.split(","))):
         low, dash, high = word.partition("-")
         if dash and low.isdigit() and high.isdigit() and int(high) - int(low) < _MOST:
-            found += map(str, range(int(low), int(high) + 1))
+            names += map(str, range(int(low), int(high) + 1))
         else:
-            found.append(word)
-    return found
+            names.append(word)
+    return names

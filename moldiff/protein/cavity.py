@@ -114,8 +114,8 @@ def _sites(
     values, cluster, dense = weight[index], label[index], density[index]
     places = points * spacing + origin
     left = np.ones(len(points), dtype=bool)
-    found: list[Cavity] = []
-    while left.any() and len(found) < 3 * limit:
+    cavities: list[Cavity] = []
+    while left.any() and len(cavities) < 3 * limit:
         peak = int(np.argmax(np.where(left, dense, -1.0)))
         near = left & (cluster == cluster[peak])
         near &= ((places - places[peak]) ** 2).sum(axis=1) <= _SITE**2
@@ -125,5 +125,5 @@ def _sites(
             continue
         centre = (places[near] * values[near, None]).sum(axis=0) / volume
         extent = np.ptp(places[near], axis=0)
-        found.append(Cavity(centre.astype(np.float32), extent.astype(np.float32), volume))
-    return sorted(found, key=lambda cavity: -cavity.volume)[:limit]
+        cavities.append(Cavity(centre.astype(np.float32), extent.astype(np.float32), volume))
+    return sorted(cavities, key=lambda cavity: -cavity.volume)[:limit]

@@ -170,8 +170,8 @@ def strained(atoms: npt.NDArray[np.floating], gap: Gap) -> npt.NDArray[np.bool_]
         a, b, d = parts
         cosine = (_unit(a - b) * _unit(d - b)).sum(-1).clip(-1, 1)
         bent |= np.abs(np.arccos(cosine) - usual) > _BENT
-    found: npt.NDArray[np.bool_] = (twisted | bent).any(0)
-    return found
+    mask: npt.NDArray[np.bool_] = (twisted | bent).any(0)
+    return mask
 
 
 def _chain(drawn: Array, gap: Gap) -> _Chain:

@@ -24,8 +24,8 @@ Array = npt.NDArray[np.float64]
 
 def radii(numbers: npt.NDArray[np.integer]) -> Array:
     """Return the radii of atoms given their atomic numbers, Å."""
-    found = np.array([_RADII.get(int(z), _OTHER) for z in numbers])
-    return np.where(METALS[numbers], _METAL, found)
+    values = np.array([_RADII.get(int(z), _OTHER) for z in numbers])
+    return np.where(METALS[numbers], _METAL, values)
 
 
 @dataclass(frozen=True, eq=False)

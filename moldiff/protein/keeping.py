@@ -60,7 +60,7 @@ def fates(
     near: set[int] = set()
     if waters is not False and waters is not True:
         near = _near_ligands(structure, float(waters), leave)
-    found = []
+    outcomes = []
     for i, residue in enumerate(residues):
         kept, why = True, "kept as asked" if i in chosen else ""
         if i in excluded:
@@ -72,8 +72,8 @@ def fates(
             why = f"within {waters:g} Å of a ligand" if i in near else "" if kept else "water"
         elif is_additive(residue, structure, i) and i not in chosen and not additives:
             kept, why = False, "additive"
-        found.append(Fate(residue, kept, why))
-    return tuple(found)
+        outcomes.append(Fate(residue, kept, why))
+    return tuple(outcomes)
 
 
 def _near_ligands(structure: Structure, reach: float, leave: Mapping[int, str]) -> set[int]:

@@ -112,9 +112,9 @@ def _without_own(around: Solid, backbone: Array, k: int) -> Solid:
 
 def _regions(backbone: Array, anchors: Array) -> list[int]:
     chain = np.concatenate([anchors[:1], backbone, anchors[1:]])
-    found = []
+    regions = []
     for before, own, after in zip(chain, chain[1:], chain[2:], strict=False):
         phi = np.degrees(torsions(before[2], own[0], own[1], own[2]))
         psi = np.degrees(torsions(own[0], own[1], own[2], after[0]))
-        found.append(region(float(phi), float(psi)))
-    return found
+        regions.append(region(float(phi), float(psi)))
+    return regions

@@ -229,8 +229,8 @@ def _head(content: bytes) -> bytes:
 
 def _missing(head: bytes) -> tuple[Missing, ...]:
     """The residues of REMARK 465."""
-    found = MISSING.findall(head)
+    rows = MISSING.findall(head)
     return tuple(
         Missing(chain.decode("latin-1").strip(), int(number), insertion.decode(), name.decode())
-        for name, chain, number, insertion in dict.fromkeys(found)
+        for name, chain, number, insertion in dict.fromkeys(rows)
     )

@@ -100,7 +100,7 @@ def find_polar(structure: Structure, bonds: Bonds) -> Polar:
             donors[atom] = standing
     states = [_acid(structure, atom, file) for atom in donors if file.acid(atom)]
     states += _histidines(structure, rings, donors, acceptor, file)
-    notes = (*_told(states), *file.notes(donors))
+    notes = (*_notes(states), *file.notes(donors))
     return Polar(acceptor, donors, notes, tuple(states))
 
 
@@ -233,7 +233,7 @@ def _histidines(
     return states
 
 
-def _told(states: list[State]) -> list[str]:
+def _notes(states: list[State]) -> list[str]:
     """How many histidines are of each kind, and what decided, as a note."""
     rings = [state for state in states if standard_name(state.residue.name) == "HIS"]
     kinds = {("ND1",): 0, ("NE2",): 0, ("ND1", "NE2"): 0}

@@ -162,16 +162,16 @@ def prepare(
     structure = contents.structure
     ligands = [m for m in ligands_of(structure) if structure.residues[m[0]].kind not in POLYMERS]
     leave = {i: _LIGAND for whole in ligands for i in whole}
-    found = fates(structure, waters=waters, exclude=exclude, keep=keep, leave=leave)
-    receptor = prepare_receptor(contents.part(found))
-    said = set(told(found))  # which the fates say better
-    notes = [note for note in receptor.structure.notes if note not in said]
-    left = np.array([fate.why == _LIGAND for fate in found], dtype=bool)
+    outcomes = fates(structure, waters=waters, exclude=exclude, keep=keep, leave=leave)
+    receptor = prepare_receptor(contents.part(outcomes))
+    repeats = set(told(outcomes))  # which the fates say better
+    notes = [note for note in receptor.structure.notes if note not in repeats]
+    left = np.array([fate.why == _LIGAND for fate in outcomes], dtype=bool)
     return Preparation(
         path=contents.path,
         digest=digest_of(contents.path),
         receptor=receptor,
-        fates=_explained(found, structure),
+        fates=_explained(outcomes, structure),
         boxes=tuple(_boxes(structure, receptor, ligands)),
         assemblies=contents.assemblies,
         notes=(*notes, *_short_chains(receptor.structure)),
@@ -184,12 +184,12 @@ def _odd(fate: Fate) -> bool:
     return fate.residue.kind in POLYMERS and (not fate.kept or bool(fate.why))
 
 
-def _explained(found: Sequence[Fate], structure: Structure) -> tuple[Fate, ...]:
+def _explained(outcomes: Sequence[Fate], structure: Structure) -> tuple[Fate, ...]:
     """Say of groups that stay why, too."""
-    size = np.bincount(structure.residue, minlength=len(found))
+    size = np.bincount(structure.residue, minlength=len(outcomes))
     atoms = {i: int(size[whole].sum()) for whole in molecules(structure) for i in whole}
     result = []
-    for i, fate in enumerate(found):
+    for i, fate in enumerate(outcomes):
         why = fate.why
         if fate.kept and not why and fate.residue.kind == "metal":
             why = "a metal ion"
@@ -219,7 +219,7 @@ def _boxes(
         ]
         for members in ligands
     }
-    found = [
+    candidates = [
         Candidate(Box(atoms.mean(0), np.array([_EDGE])), f"ligand {name}")
         for name, atoms in places.items()
     ]
@@ -230,8 +230,8 @@ def _boxes(
             if np.linalg.norm(atoms - box.centre, axis=1).min() < _INSIDE
         ]
         filled = f", where {' and '.join(inside)} lies" if inside else ""
-        found.append(Candidate(box, f"cavity {rank}{filled}"))
-    return found
+        candidates.append(Candidate(box, f"cavity {rank}{filled}"))
+    return candidates
 
 
 def _commas(values: npt.NDArray[np.float32]) -> str:

@@ -157,8 +157,8 @@ def contents_of(
         records, missing, assemblies, notes = parse_mmcif(content, str(path))
     else:
         types = path.name.lower().removesuffix(".gz").endswith(".pdbqt")
-        found = parse_pdb(content, elements=not types, where=str(path))
-        records, missing, assemblies, notes = found
+        parsed = parse_pdb(content, elements=not types, where=str(path))
+        records, missing, assemblies, notes = parsed
     if not len(records):
         raise InputError(
             f"No atom of the receptor file {path} could be read: {'; '.join(notes)}.",
@@ -256,9 +256,9 @@ def _hydrogens(
 def _lone(structure: Structure) -> list[str]:
     """A note on single atoms that are no known ion: what they were read as may be wrong."""
     size = np.bincount(structure.residue, minlength=len(structure.residues))
-    found = [
+    names = [
         f"{residue} (as {SYMBOLS[structure.numbers[structure.residue == i][0]]})"
         for i, residue in enumerate(structure.residues)
         if size[i] == 1 and residue.kind == "cofactor" and not is_additive(residue, structure, i)
     ]
-    return [f"single atoms that are no known ion: {listed(found)}"] if found else []
+    return [f"single atoms that are no known ion: {listed(names)}"] if names else []

@@ -39,13 +39,13 @@ def chosen_residues(structure: Structure, trace: Trace, texts: Sequence[str], ga
         A text names no residues that the chain goes on from on both sides.
     """
     places = np.where(gaps.places >= 0, gaps.places, _counted(structure, trace))
-    found = [_chosen(structure, trace, text, gaps, places) for text in texts]
-    taken = [i for one in found for i in (*one.replaced, one.before, one.after)]
+    ranges = [_chosen(structure, trace, text, gaps, places) for text in texts]
+    taken = [i for one in ranges for i in (*one.replaced, one.before, one.after)]
     if len(set(taken)) < len(taken):
         raise InputError(
             f"Some of {', '.join(texts)} overlap or touch.", fix="Give them as one range."
         )
-    return Gaps(found, [], places)
+    return Gaps(ranges, [], places)
 
 
 def _counted(structure: Structure, trace: Trace) -> npt.NDArray[np.int64]:

@@ -113,13 +113,13 @@ def _templates() -> dict[str, dict[str, Array]]:
         # Two more at the ends, which have a terminal oxygen.
         chain = read_PIC_seq(SeqRecord(Seq(f"G{LETTERS}G"), id="x"))
         chain.internal_to_atom_coordinates()
-    found = {}
+    templates = {}
     for residue in list(chain.get_residues())[1:-1]:
         atoms = {atom.id: atom.coord.astype(np.float64) for atom in residue}
         frame = frames_of(np.stack([atoms[name] for name in ("N", "CA", "C")]))
         centre = atoms["CA"]
-        found[residue.resname] = {k: (x - centre) @ frame for k, x in atoms.items()}
-    return found
+        templates[residue.resname] = {k: (x - centre) @ frame for k, x in atoms.items()}
+    return templates
 
 
 def _turned(name: str, atoms: dict[str, Array], chi: list[float]) -> dict[str, Array]:
@@ -136,13 +136,13 @@ def _turned(name: str, atoms: dict[str, Array], chi: list[float]) -> dict[str, A
 
 def _beyond(atoms: dict[str, Array], before: str, pivot: str) -> set[str]:
     """The atoms that turn about the bond from ``before`` to ``pivot``."""
-    found, new = {before, pivot}, [pivot]
+    members, new = {before, pivot}, [pivot]
     while new:
         here = atoms[new.pop()]
-        near = {k for k, x in atoms.items() if np.linalg.norm(x - here) < _BONDED} - found
-        found |= near
+        near = {k for k, x in atoms.items() if np.linalg.norm(x - here) < _BONDED} - members
+        members |= near
         new += near
-    return found - {before, pivot}
+    return members - {before, pivot}
 
 
 def _rotation(axis: Array, angle: float) -> Array:

@@ -61,8 +61,8 @@ def letter(name: str) -> str:
 def file_sequences(content: bytes, kind: str, path: Path) -> dict[str, ChainSequence]:
     """Return the sequences that a structure file ("pdb" or "cif") holds, by chain."""
     if kind == "cif":
-        found, _ = read_tables(content.decode("utf-8", "replace"), str(path))
-        return _scheme(found) or _entities(found)
+        tables, _ = read_tables(content.decode("utf-8", "replace"), str(path))
+        return _scheme(tables) or _entities(tables)
     chains: dict[str, list[str]] = defaultdict(list)
     for row in content.decode("latin-1").splitlines():
         if row.startswith("SEQRES"):
@@ -70,10 +70,10 @@ def file_sequences(content: bytes, kind: str, path: Path) -> dict[str, ChainSequ
     return {chain: ChainSequence(tuple(names)) for chain, names in chains.items()}
 
 
-def _scheme(found: Mapping[str, Sequence[str]]) -> dict[str, ChainSequence]:
+def _scheme(tables: Mapping[str, Sequence[str]]) -> dict[str, ChainSequence]:
     """The sequences with the author's numbers; of microheterogeneity the first name."""
     keys = ("pdb_strand_id", "asym_id", "seq_id", "mon_id", "pdb_seq_num", "pdb_ins_code")
-    columns = [found.get(_SCHEME + key) for key in keys]
+    columns = [tables.get(_SCHEME + key) for key in keys]
     if any(column is None for column in columns):
         return {}
     chains: dict[str, dict[tuple[str, str], tuple[str, tuple[int, str]]]] = defaultdict(dict)
@@ -89,14 +89,14 @@ def _scheme(found: Mapping[str, Sequence[str]]) -> dict[str, ChainSequence]:
     }
 
 
-def _entities(found: Mapping[str, Sequence[str]]) -> dict[str, ChainSequence]:
+def _entities(tables: Mapping[str, Sequence[str]]) -> dict[str, ChainSequence]:
     """The sequences of the entities that the chains of the atoms are."""
     names: dict[str, dict[str, str]] = defaultdict(dict)
-    rows = (found.get(_ENTITY + key, ()) for key in ("entity_id", "num", "mon_id"))
+    rows = (tables.get(_ENTITY + key, ()) for key in ("entity_id", "num", "mon_id"))
     for entity, number, name in zip(*rows, strict=False):
         names[entity].setdefault(number, name)
-    chain = found.get(f"{_SITE}auth_asym_id") or found.get(f"{_SITE}label_asym_id", ())
-    entity = found.get(f"{_SITE}label_entity_id", ())
+    chain = tables.get(f"{_SITE}auth_asym_id") or tables.get(f"{_SITE}label_asym_id", ())
+    entity = tables.get(f"{_SITE}label_entity_id", ())
     pairs = dict.fromkeys(zip(chain, entity, strict=False))
     return {c: ChainSequence(tuple(names[e].values())) for c, e in pairs if e in names}
 
@@ -126,7 +126,7 @@ def fasta_sequences(path: str | Path, chains: Iterable[str]) -> dict[str, ChainS
         raise InputError(
             f"The sequences {path} cannot be read: {error.strerror}.", fix="Check the path."
         ) from None
-    found: dict[str, ChainSequence] = {}
+    sequences: dict[str, ChainSequence] = {}
     for title, text in records:
         named = [chain for chain in _named(title) if chain in known]
         if not named and len(records) == len(known) == 1:
@@ -144,10 +144,10 @@ def fasta_sequences(path: str | Path, chains: Iterable[str]) -> dict[str, ChainS
                 fix="Give one letter for each amino acid.",
             )
         names = tuple(protein_letters_1to3.get(c, "UNK").upper() for c in text if c not in "*-")
-        found |= dict.fromkeys(named, ChainSequence(names))
-    if not found:
+        sequences |= dict.fromkeys(named, ChainSequence(names))
+    if not sequences:
         raise InputError(f"{path} holds no sequence.", fix="Give a FASTA file: '>A', sequence.")
-    return found
+    return sequences
 
 
 def _named(title: str) -> list[str]:

@@ -230,14 +230,14 @@ class _Cif:
             for residue in one.residues
         }
         keys = ("auth_asym_id", "auth_seq_id", "PDB_ins_code")
-        found = []
+        matches = []
         for k in numbers:
             row = dict(zip(columns, _TOKEN.findall(self.lines[k]), strict=False))
             if tuple(row.get(key, "?").replace(".", "?") for key in keys) in there:
-                found.append(k)
-        if found and len(found) == len(numbers):
+                matches.append(k)
+        if matches and len(matches) == len(numbers):
             return iter(range(begin, numbers[-1] + 1))
-        return iter(found)
+        return iter(matches)
 
     def remark(self, text: str) -> str:
         return f"# {text}\n"

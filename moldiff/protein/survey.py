@@ -64,7 +64,7 @@ def _incomplete(
     structure: Structure, protein: Sequence[int], members: dict[int, dict[str, int]]
 ) -> list[str]:
     """Standard residues that lack heavy atoms of their templates."""
-    found = []
+    residues = []
     for i in protein:
         residue = structure.residues[i]
         template = TEMPLATES.get(standard_name(residue.name))
@@ -73,8 +73,8 @@ def _incomplete(
         there = {_SAME_NAME.get(name, name) for name in members[i]} | set(members[i])
         absent = [name for name in (*BACKBONE, *template) if name not in there]
         if absent:
-            found.append(f"{residue} ({' '.join(absent)})")
-    return [f"{len(found)} residues lack atoms: {listed(found, 6)}"] if found else []
+            residues.append(f"{residue} ({' '.join(absent)})")
+    return [f"{len(residues)} residues lack atoms: {listed(residues, 6)}"] if residues else []
 
 
 def _ranges(missing: Sequence[Missing]) -> str:
@@ -94,12 +94,12 @@ def _ranges(missing: Sequence[Missing]) -> str:
 
 def _breaks(structure: Structure) -> list[str]:
     """Neighbours in a chain that are not bonded; most often residues are missing there."""
-    found = [
+    breaks = [
         _break(structure.residues[a[-1]], structure.residues[b[0]])
         for fragments in trace(structure).fragments.values()
         for a, b in pairwise(fragments)
     ]
-    return [f"{len(found)} chain breaks: {listed(found, 10)}"] if found else []
+    return [f"{len(breaks)} chain breaks: {listed(breaks, 10)}"] if breaks else []
 
 
 def _break(a: Residue, b: Residue) -> str:

@@ -83,9 +83,9 @@ def write_docking(
     stream = iter(records)
     shown = list(islice(stream, limit))
     left = sum(1 for _ in stream)
-    told = [f"the page shows the first {limit} poses and leaves out {left}"] if left else []
+    remarks = [f"the page shows the first {limit} poses and leaves out {left}"] if left else []
     page = render_docking(
-        shown, receptor, title=title, reference=reference, notes=[*told, *notes], built=built
+        shown, receptor, title=title, reference=reference, notes=[*remarks, *notes], built=built
     )
     replace_text(Path(path), page)
     return len(shown)
@@ -167,8 +167,8 @@ def _serials(
 ) -> list[int]:
     """The serial numbers, as they are written, of the atoms of some residues."""
     chosen = np.array([residue in built for residue in structure.residues], dtype=bool)
-    found: list[int] = (np.flatnonzero(chosen[structure.residue][drawn]) + 1).tolist()
-    return found
+    serials: list[int] = (np.flatnonzero(chosen[structure.residue][drawn]) + 1).tolist()
+    return serials
 
 
 def _pose(record: Record, receptor: Receptor, reference: Chem.Mol | None) -> dict[str, Any]:

@@ -193,10 +193,10 @@ def search_box(
         raise ValueError(f"a box of the kind '{kind}' is made from a receptor")
     if kind == "residues":
         return box_from_residues(structure, _lining(structure, known))
-    found = autobox(structure)
-    if not found:
+    boxes = autobox(structure)
+    if not boxes:
         raise InputError("No pocket was found in the receptor.", fix="Choose another --box.")
-    return found[0]
+    return boxes[0]
 
 
 def _shift(key: str, seed: int, offset: float | None) -> npt.NDArray[np.float64]:

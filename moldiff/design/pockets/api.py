@@ -78,5 +78,5 @@ def pocket(
             keep=keep,
             **options,
         )
-        made = list(bench.designs(n, clock, add=add, **options))
-        return bench.outcome(made, clock)
+        designs = list(bench.designs(n, clock, add=add, **options))
+        return bench.outcome(designs, clock)

@@ -148,7 +148,7 @@ def prepare(
         parts = [_placed(scaffold, at, place, seed, notes)]
     elif start == "generate" or (start is None and ligand is None):
         show("docking generated fragments")
-        parts = _made(model, place, budget, seed, steps)
+        parts = _of_model(model, place, budget, seed, steps)
     else:
         show("taking the ligand apart" if start != "dock" else "docking pieces of the ligand")
         parts = _of_ligand(ligand, start == "dock", place, budget, seed)
@@ -193,11 +193,11 @@ def _placed(
     scaffold = scaffold_of(molecules, seed=seed)
     scaffold = scaffold if at is None else scaffold.at(at)
     if bare:
-        found = docked(scaffold, place.pocket, seed=seed)
-        if isinstance(found, str):
-            raise InputError(f"The scaffold cannot be docked: {found}.", fix="Give it as SDF.")
-        notes.append(f"the scaffold had no pose; docked, {found[1]:.1f} kcal/mol")
-        return found[0]
+        result = docked(scaffold, place.pocket, seed=seed)
+        if isinstance(result, str):
+            raise InputError(f"The scaffold cannot be docked: {result}.", fix="Give it as SDF.")
+        notes.append(f"the scaffold had no pose; docked, {result[1]:.1f} kcal/mol")
+        return result[0]
     x = scaffold.positions[: scaffold.size]
     away = np.abs(x - place.pocket.box.centre) - place.pocket.box.size / 2
     if (farthest := float(away.max())) > _APART:
@@ -208,17 +208,17 @@ def _placed(
     return scaffold
 
 
-def _made(
+def _of_model(
     model: Model, place: Site, budget: Budget, seed: int, steps: int | None
 ) -> list[Scaffold]:
-    found = generated(
+    fragments = generated(
         model, place.pocket, tries=_TRIES, seed=seed, steps=steps, spent=_part_of(budget)
     )
-    if not found:
+    if not fragments:
         raise InputError(
             "None of the generated fragments could be docked.", fix="Try another --seed."
         )
-    return [scaffold for scaffold, _ in found]
+    return [scaffold for scaffold, _ in fragments]
 
 
 def _of_ligand(
@@ -237,18 +237,18 @@ def _of_ligand(
         )
     if not dock:
         return parts
-    found = []
+    poses = []
     for part in parts:
         placed = docked(part, place.pocket, seed=seed)
         if not isinstance(placed, str):
-            found.append(placed[0])
-        if found and spent():
+            poses.append(placed[0])
+        if poses and spent():
             break
-    if not found:
+    if not poses:
         raise InputError(
             "None of the pieces of the pocket's ligand can be docked.", fix="Use --start pose."
         )
-    return found
+    return poses
 
 
 def _part_of(budget: Budget) -> Callable[[], bool]:

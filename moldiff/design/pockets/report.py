@@ -107,7 +107,7 @@ class Outcome:
         if settled is None:
             return dict(design.made.tags)
         likelihood, known = settled.terms.get("likelihood"), self.reference
-        told = {
+        values = {
             "rank": f"{rank}",
             "energy_kcal_mol": f"{settled.energy:.3f}",
             "energy_of_pocket_ligand": "" if known is None else f"{known.energy:.3f}",
@@ -119,7 +119,7 @@ class Outcome:
             "added": _ADDED,
             **self.origin,
         }
-        return {**design.made.tags, **design.tags, **{k: v for k, v in told.items() if v}}
+        return {**design.made.tags, **design.tags, **{k: v for k, v in values.items() if v}}
 
     def write(self, path: Path, designs: Sequence[Design]) -> list[Path]:
         """Write designs, ranked, and beside them the table of all; return both files."""

@@ -115,7 +115,7 @@ def run(
     options:
         As for `moldiff.generate`; the guidance ``surroundings`` always applies unless it is set.
     """
-    seed, made, progress = options.get("seed", 0), 0, options.get("progress")
+    seed, total, progress = options.get("seed", 0), 0, options.get("progress")
     options["guidance"] = _guided(options.get("guidance"))
 
     def watch(amount: float) -> None:
@@ -125,16 +125,16 @@ def run(
             raise _Spent
 
     for turn in range(n):
-        if made >= n or budget.spent():
+        if total >= n or budget.spent():
             return
-        start, count = starts[turn % len(starts)], min(batch, n - made)
+        start, count = starts[turn % len(starts)], min(batch, n - total)
         random = np.random.default_rng([abs(seed), turn])
         # What is made together has one size.
         size = int(random.choice(possible(start.task, add, options.get("size"), maker)))
         changed: Any = {**options, "seed": int(random.integers(1 << 31)), "progress": watch}
         try:
             for item in stream(start.task, count, **{**changed, "model": maker, "size": size}):
-                made += 1
+                total += 1
                 yield _design(item, start, settler)
                 if budget.spent():
                     return
@@ -151,14 +151,14 @@ def possible(task: Task, add: Size, size: Size, model: Model) -> list[int]:
         If the model makes molecules of none of them.
     """
     within, known = sized(task, add, size), sorted(molecules_of(model).sizes)
-    found = [n for n in known if n in within]
-    if not found:
+    sizes = [n for n in known if n in within]
+    if not sizes:
         raise InputError(
             f"The model makes molecules of {known[0]} to {known[-1]} heavy atoms, not of "
             f"{within.plain()}.",
             fix="Give another --add or --size, or another --scaffold.",
         )
-    return found
+    return sizes
 
 
 def _guided(guidance: Guidances | None) -> list[Mapping[str, Any]]:

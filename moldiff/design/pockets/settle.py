@@ -153,8 +153,8 @@ class Settler:
         score = self.ranking.score(measures, checks.fraction())
         values = {name: float(value[0]) for name, value in {**measures, **terms}.items()}
         shown = with_positions(problem.ligand.mol, mol.GetConformer().GetPositions())
-        found = tuple(find_interactions(shown, problem.receptor))
-        return Settled(mol, energy, float(score[0]), values, checks.row(0), found)
+        interactions = tuple(find_interactions(shown, problem.receptor))
+        return Settled(mol, energy, float(score[0]), values, checks.row(0), interactions)
 
 
 @dataclass(frozen=True, eq=False)

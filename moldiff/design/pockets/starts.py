@@ -110,8 +110,8 @@ def pieces(ligand: Chem.Mol) -> Iterator[Scaffold]:
     cut = Chem.RWMol(whole)
     for (i, j), _ in list(BRICS.FindBRICSBonds(whole)):
         cut.RemoveBond(i, j)
-    found = [[i for i in piece if i in set(heavy)] for piece in Chem.GetMolFrags(cut)]
-    sized = [p for p in found if _SMALLEST <= len(p) <= len(heavy) - _LEFT]
+    parts = [[i for i in piece if i in set(heavy)] for piece in Chem.GetMolFrags(cut)]
+    sized = [p for p in parts if _SMALLEST <= len(p) <= len(heavy) - _LEFT]
     for piece in sorted(sized, key=len, reverse=True):
         scaffold = kept_of(ligand, ranges(i + 1 for i in sorted(piece)))
         # Wherever there is room, not only where the ligand goes on.
@@ -148,20 +148,20 @@ def generated(
     """
     from moldiff.generation.api import stream
 
-    found: list[tuple[Scaffold, float]] = []
+    poses: list[tuple[Scaffold, float]] = []
     for item in stream(tries, model=model, size=_SIZES, seed=seed, steps=steps):
         if item.failure is None:
             with quiet():
                 placed = docked(scaffold_of([item.mol]), pocket, seed=seed)
             if not isinstance(placed, str):
-                found.append(placed)
-        if found and spent():
+                poses.append(placed)
+        if poses and spent():
             break
-    return sorted(found, key=_efficiency)[:_BEST]
+    return sorted(poses, key=_efficiency)[:_BEST]
 
 
-def _efficiency(found: tuple[Scaffold, float]) -> float:
-    return found[1] / found[0].size
+def _efficiency(pose: tuple[Scaffold, float]) -> float:
+    return pose[1] / pose[0].size
 
 
 def names(scaffolds: Sequence[Scaffold]) -> list[str]:

@@ -77,12 +77,12 @@ def enumerated(entries: Iterable[Entry], *, stereo: bool = True, tautomers: int 
         if entry.mol is None:
             result.append(replace(entry, index=len(result)))
             continue
-        found = forms_of(entry.mol, stereo=stereo, tautomers_at_most=tautomers)
-        told = list(found.notes)
-        if found.capped:
-            told.append(f"only {MAX_ISOMERS} isomers are docked")
-        for form in found.forms:
-            notes = (*entry.notes, *told, *([form.note] if form.note else []))
+        variants = forms_of(entry.mol, stereo=stereo, tautomers_at_most=tautomers)
+        shared = list(variants.notes)
+        if variants.capped:
+            shared.append(f"only {MAX_ISOMERS} isomers are docked")
+        for form in variants.forms:
+            notes = (*entry.notes, *shared, *([form.note] if form.note else []))
             name = f"{entry.name}{form.label}"
             result.append(replace(entry, index=len(result), name=name, mol=form.mol, notes=notes))
     return result

@@ -58,8 +58,8 @@ def merge(parts: Sequence[Path], output: Path) -> Merged:
     with ExitStack() as stack:
         manifests = [stack.enter_context(Manifest.reopen(path)) for path in paths]
         notes = _agreed(manifests)
-        found = [(row, m) for m in manifests for row in m.rows.values()]
-        docked = [(row, m) for row, m in found if row.status == DOCKED]
+        results = [(row, m) for m in manifests for row in m.rows.values()]
+        docked = [(row, m) for row, m in results if row.status == DOCKED]
         docked.sort(key=lambda item: item[0].rank)
         files = [table]
         if docked:
@@ -69,7 +69,7 @@ def merge(parts: Sequence[Path], output: Path) -> Merged:
             files.insert(0, poses)
         else:
             poses.unlink(missing_ok=True)
-        others = [row for row, _ in found if row.status != DOCKED]
+        others = [row for row, _ in results if row.status != DOCKED]
         others.sort(key=lambda row: (row.record, row.name))
         rows = [row for row, _ in docked] + others
         ranked = [replace(row, index=index) for index, row in enumerate(rows)]

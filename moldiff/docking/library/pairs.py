@@ -74,16 +74,16 @@ class Pairs:
         where = self._where(row)
         key = (row["receptor"], where)
         if self._latest is None or self._latest[0] != key:  # rows of one pocket follow each other
-            found: Site | MoldiffError
+            outcome: Site | MoldiffError
             try:
-                found = site(self._file(row["receptor"]), where, **self.choice)
+                outcome = site(self._file(row["receptor"]), where, **self.choice)
             except MoldiffError as error:
-                found = error
-            self._latest = (key, found)
-        found = self._latest[1]
-        if isinstance(found, MoldiffError):
-            raise found
-        return replace(entry, notes=(*entry.notes, *found.notes)), found.pocket
+                outcome = error
+            self._latest = (key, outcome)
+        outcome = self._latest[1]
+        if isinstance(outcome, MoldiffError):
+            raise outcome
+        return replace(entry, notes=(*entry.notes, *outcome.notes)), outcome.pocket
 
     def _file(self, text: str) -> Path:
         """A file beside the table, or else wherever it says."""
