@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from moldiff.docking.judge.fit import fit_ranking, read_dockings, top_one
+from moldiff.docking.judge.dockings import read_dockings
+from moldiff.docking.judge.fit import extend_ranking, fit_ranking, top_one
 from moldiff.docking.judge.ranking import (
     FEATURES,
     Confidence,

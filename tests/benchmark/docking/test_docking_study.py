@@ -65,7 +65,7 @@ def test_what_cannot_be_read_is_a_row(complexes: Path, place: int) -> None:
 
 
 def test_the_table_fits_the_ranking(complexes: Path, tmp_path: Path) -> None:
-    from moldiff.docking.judge.fit import read_dockings
+    from moldiff.docking.judge.dockings import read_dockings
 
     row = work(task(complexes, "random@1"))
     (tmp_path / "poses.csv").write_text(poses_table([row]), encoding="utf-8")
