@@ -20,8 +20,8 @@ OTHER: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "optimizer": {"adamw": ("loshchilov2019",), "muon": ("jordan2024", "loshchilov2019")},
     "data": {"qm9": ("ramakrishnan2014",)},
     # The network of moldiff.docking.judge.cnn.
-    "network gnina 1.3 all_default_to_default_1_3_1 (parameters Apache-2.0, from rustina, MIT):": {
-        "cnn": ("mcnutt2025", "francoeur2020", "ragoza2017"),
+    "network of gnina 1.3, all_default_to_default_1_3_1 (Apache-2.0, in rustina, MIT), named": {
+        "cnn": ("mcnutt2025", "francoeur2020", "ragoza2017")
     },
 }
 

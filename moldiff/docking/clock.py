@@ -16,7 +16,7 @@ _STAGES = {
     "searching": 0.5,
     "refining": 0.85,
     "ranking": 0.9,
-    "rescoring": 0.93,
+    "rescoring": 0.9,
     "PoseBusters": 0.95,
 }
 
