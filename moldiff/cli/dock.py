@@ -209,7 +209,7 @@ def command(
         proposals=proposals.value,
         ph=ph,
         require=tuple(require or ()),
-        rescore=None if rescore is None else rescore.value,
+        rescore=None if rescore is None else "cnn",
         posebusters=posebusters,
         model=None if model is None else str(model),
         judge=None if judge is None else str(judge),
