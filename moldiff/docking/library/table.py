@@ -79,7 +79,7 @@ def write_table(path: Path, rows: Iterable[Row], receptor_notes: str = "") -> No
         place += row.status == DOCKED
         own = _cells(row) | {"place": place if row.status == DOCKED else ""}
         own["receptor_notes"] = receptor_notes
-        own = {name: own[name] for name in columns}
+        own = {name: value for name, value in own.items() if name in columns}
         cells.append(own | {names[key]: value for key, value in row.fields.items()})
     header = [*columns, *names.values()]
     if path.suffix.lower() == ".parquet":
