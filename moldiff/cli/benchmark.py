@@ -64,7 +64,7 @@ def docking(
         int | None, typer.Option(min=0, help="Effort of ours: search rounds. [default: as docked]")
     ] = None,
     exhaustiveness: Annotated[
-        int, typer.Option(min=1, help="Effort of Vina, over all conformers, and of Rustina.")
+        int, typer.Option(min=1, help="Effort of Vina, over all conformers.")
     ] = 8,
     curve: Annotated[
         bool, typer.Option("--curve", help="Also run everything at all efforts, for the picture.")

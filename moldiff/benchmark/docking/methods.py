@@ -1,4 +1,4 @@
-"""What is compared: moldiff, its ablations, AutoDock Vina and Rustina."""
+"""What is compared: moldiff, its ablations, and AutoDock Vina."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ __all__ = [
     "Method",
     "Ours",
     "Run",
-    "Rustina",
     "Vina",
     "parse",
 ]
@@ -137,40 +136,17 @@ class Vina(Method):
         return dock_with_vina(mol, pocket, self.conformers, effort or 8, job)
 
     def recipe(self, effort: int | None, job: Job) -> str:
-        words = [__version__, _version("vina", "dock"), f"{self.conformers} {effort} {job.poses}"]
+        words = [__version__, _vina(), f"{self.conformers} {effort} {job.poses}"]
         return _digest([word.encode() for word in words])
 
     def warm(self, job: Job) -> None:
-        _version("vina", "dock")
+        _vina()
         from moldiff.benchmark.docking import peer
 
-        peer.load("vina")
+        peer.load()
 
 
-@dataclass(frozen=True)
-class Rustina(Method):
-    """Rustina with its defaults, from one conformer; an effort is its runs."""
-
-    what: str
-    efforts: tuple[int, ...] = (4, 8, 16, 32)
-
-    def dock(self, mol: Chem.Mol, pocket: Pocket, effort: int | None, job: Job) -> Docked | str:
-        from moldiff.benchmark.docking.peer import dock_with_rustina
-
-        return dock_with_rustina(mol, pocket, effort or 8, job)
-
-    def recipe(self, effort: int | None, job: Job) -> str:
-        words = [__version__, _version("rustina", "cnn"), f"{effort} {job.poses}"]
-        return _digest([word.encode() for word in words])
-
-    def warm(self, job: Job) -> None:
-        _version("rustina", "cnn")
-        from moldiff.benchmark.docking import peer
-
-        peer.load("rustina")
-
-
-#: The methods by name; the last three are the baselines.
+#: The methods by name; the last two are the baselines.
 METHODS: Mapping[str, Method] = {
     "moldiff": Ours("as it is bundled"),
     "cnn": Ours("ranked with the score of gnina's CNN too", {"rescore": "cnn"}),
@@ -183,7 +159,6 @@ METHODS: Mapping[str, Method] = {
     ),
     "vina1": Vina("AutoDock Vina from one ETKDG conformer", 1),
     "vina8": Vina("AutoDock Vina from eight ETKDG conformers, the same search in all", 8),
-    "rustina": Rustina("Rustina from one ETKDG conformer, ranked by gnina's CNN and energy"),
 }
 
 
@@ -227,7 +202,8 @@ def parse(words: Iterable[str], *, search: int, exhaustiveness: int) -> list[Run
         if name not in METHODS:
             raise InputError(f"There is no method '{name}'.", fix=did_you_mean(name, METHODS))
         method = METHODS[name]
-        lowest, usual = (0, search) if isinstance(method, Ours) else (1, exhaustiveness)
+        lowest = 1 if isinstance(method, Vina) else 0
+        usual = exhaustiveness if isinstance(method, Vina) else search
         if given and not (given.isdecimal() and lowest <= int(given) <= 1000):
             raise InputError(
                 f"The effort of '{word}' is no number from {lowest} to 1000.",
@@ -255,11 +231,11 @@ def _changes(method: Method, words: Iterable[str]) -> tuple[tuple[str, int], ...
     return tuple(sorted(changes.items()))
 
 
-def _version(package: str, extra: str) -> str:
-    """The version of a baseline; ``MissingExtraError`` if it is not installed."""
-    version = installed(package)
+def _vina() -> str:
+    """The version of Vina; ``MissingExtraError`` if it is not installed."""
+    version = installed("vina")
     if version is None:
-        raise MissingExtraError(package, extra, "The baseline")
+        raise MissingExtraError("vina", "dock", "The baseline")
     return version
 
 

@@ -1,9 +1,8 @@
-"""AutoDock Vina and Rustina on our preparation, timed with it.
+"""AutoDock Vina on our preparation, timed with it.
 
 O. Trott & A. J. Olson, J. Comput. Chem. 31, 455 (2010); J. Eberhardt et al., J. Chem. Inf.
 Model. 61, 3891 (2021).  `moldiff.docking.energy.pdbqt` writes receptor and ligand: the atoms,
-types and torsions of our own search, so all are prepared alike.  Rustina (A. H. Cerdan) searches by
-Vinardo and ranks by gnina's network and that energy together; it runs with its own defaults.
+types and torsions of our own search, so both are prepared alike.
 """
 
 from __future__ import annotations
@@ -23,16 +22,15 @@ from moldiff.chem.conformers import with_positions
 from moldiff.chem.quiet import quiet
 
 if TYPE_CHECKING:
-    from moldiff.docking.energy.pdbqt import LigandFile
     from moldiff.docking.problem import Pocket, Problem
 
-__all__ = ["dock_with_rustina", "dock_with_vina", "load"]
+__all__ = ["dock_with_vina", "load"]
 
 _APART, _WINDOW = 1.0, 5.0  # Å between poses; kcal/mol above the best: those of our settings
 
 
-def load(package: str) -> Any:
-    """Import what docks: a package, and of ours what it needs."""
+def load() -> Any:
+    """Import the class that docks."""
     import torch
 
     from moldiff.docking import pipeline, problem
@@ -40,7 +38,7 @@ def load(package: str) -> Any:
     from moldiff.docking.judge import checks
 
     assert torch and checks and pipeline and pdbqt and problem
-    return import_module(package)
+    return import_module("vina").Vina
 
 
 def dock_with_vina(
@@ -51,76 +49,36 @@ def dock_with_vina(
     Each conformer gets a whole number of Monte Carlo runs, so with less exhaustiveness than
     conformers only the first ones are docked.
     """
-    prepared = _prepared(mol, pocket, min(conformers, exhaustiveness), job)
-    if isinstance(prepared, str):
-        return prepared
-    problem, receptor, files, seconds = prepared
+    from moldiff.docking.energy.pdbqt import ligand_pdbqt, receptor_pdbqt
+    from moldiff.docking.problem import make_problem
+
+    problem = make_problem(mol, pocket, conformers=min(conformers, exhaustiveness), seed=job.seed)
+    if isinstance(problem, str):
+        return problem
+    seconds = dict(problem.seconds)
+    start = time.process_time()
+    starts = problem.ligand.positions
+    shift = np.asarray(problem.box.centre, dtype=float)
+    files = [ligand_pdbqt(problem.ligand.mol, problem.rotors, x + shift) for x in starts]
+    receptor = receptor_pdbqt(problem.receptor)
+    seconds["writing PDBQT"] = time.process_time() - start
     start = time.process_time()
     poses: list[tuple[float, npt.NDArray[np.float64]]] = []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "receptor.pdbqt"
         path.write_text(receptor, encoding="ascii", errors="replace")
-        vina = load("vina").Vina(cpu=1, seed=job.seed + 1, verbosity=0)  # Vina takes 0 for "any"
+        vina = load()(cpu=1, seed=job.seed + 1, verbosity=0)  # Vina takes 0 for "any"
         vina.set_receptor(str(path))
         shared = zip(files, _shares(exhaustiveness, len(files)), strict=True)
         for k, (file, runs) in enumerate(shared):
+            if isinstance(file, str):
+                return file
             poses += _search(vina, file, runs, problem, job, new=k == 0)
     poses = _distinct(poses, job.poses)
     seconds["searching"] = time.process_time() - start
     if not poses:
         return "Vina found no pose"
     return Docked(problem, _posed(problem, poses), seconds, "Vina")
-
-
-def dock_with_rustina(mol: Chem.Mol, pocket: Pocket, runs: int, job: Job) -> Docked | str:
-    """Dock from one conformer, which the search turns, by so many runs."""
-    from moldiff.docking.energy.pdbqt import read_models
-
-    prepared = _prepared(mol, pocket, 1, job)
-    if isinstance(prepared, str):
-        return prepared
-    problem, receptor, (file, *_), seconds = prepared
-    start = time.process_time()
-    found = load("rustina").dock(
-        receptor,
-        file.text,
-        *problem.box.centre.tolist(),
-        *problem.box.size.tolist(),
-        runs=runs,
-        num_modes=job.poses,
-        rmsd_threshold=_APART,
-        seed=job.seed,
-        threads=1,
-    )
-    poses = [(pose["affinity"], read_models(pose["pdbqt"], file.order)[0]) for pose in found]
-    seconds["searching"] = time.process_time() - start
-    if not poses:
-        return "Rustina found no pose"
-    return Docked(problem, _posed(problem, poses), seconds, "Rustina")
-
-
-def _prepared(
-    mol: Chem.Mol, pocket: Pocket, conformers: int, job: Job
-) -> tuple[Problem, str, list[LigandFile], dict[str, float]] | str:
-    """The problem, receptor and conformers as PDBQT, and CPU-seconds; or why there are none."""
-    from moldiff.docking.energy.pdbqt import ligand_pdbqt, receptor_pdbqt
-    from moldiff.docking.problem import make_problem
-
-    problem = make_problem(mol, pocket, conformers=conformers, seed=job.seed)
-    if isinstance(problem, str):
-        return problem
-    seconds = dict(problem.seconds)
-    start = time.process_time()
-    shift = np.asarray(problem.box.centre, dtype=float)
-    files = []
-    for x in problem.ligand.positions:
-        file = ligand_pdbqt(problem.ligand.mol, problem.rotors, x + shift)
-        if isinstance(file, str):
-            return file
-        files.append(file)
-    receptor = receptor_pdbqt(problem.receptor)
-    seconds["writing PDBQT"] = time.process_time() - start
-    return problem, receptor, files, seconds
 
 
 def _search(

@@ -47,7 +47,7 @@ PROTOCOL = (
     "All methods get the same preparation of receptor and ligand. Unless asked for, complexes "
     "are left out whose protein may be in the training data with the same ligand."
 )
-_BASELINES = ("vina1", "vina8", "rustina")
+_BASELINES = ("vina1", "vina8")
 ALL_SETS = "all sets"
 
 
@@ -183,7 +183,7 @@ def _points(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def _versions() -> dict[str, str | None]:
-    others = ("vina", "rustina", "posebusters", "rdkit", "torch", "numpy")
+    others = ("vina", "posebusters", "rdkit", "torch", "numpy")
     versions = {name: installed(name) for name in others}
     return {"moldiff": __version__, **versions, "python": platform.python_version()}
 

@@ -58,16 +58,12 @@ def test_vina_docks_in_the_same_box(complexes: Path) -> None:
     assert energies == sorted(energies)
 
 
-def test_rustina_docks_in_the_same_box_and_our_poses_get_the_score_of_its_network(
-    complexes: Path,
-) -> None:
+def test_the_score_of_the_cnn_stands_in_the_table_of_poses(complexes: Path) -> None:
     pytest.importorskip("rustina", reason="the extra cnn (rustina) is not installed")
-    ours, theirs = work(task(complexes, "cnn@1")), work(task(complexes, "rustina@1"))
-    assert theirs.status == DOCKED, theirs.reason
-    assert ours.box == theirs.box and ours.atoms == theirs.atoms
-    assert theirs.seconds["searching"] > 0 and theirs.poses[0].energy < 0
-    assert theirs.poses[0].rmsd < 15, "atoms in the order of ours, inside the box"
-    assert all("cnn" in pose.evidence for pose in ours.poses)
+    row = work(task(complexes, "cnn@1"))
+    assert row.status == DOCKED, row.reason
+    table = list(csv.DictReader(poses_table([row]).splitlines()))
+    assert table and all(float(pose["cnn"]) for pose in table)
 
 
 @pytest.mark.parametrize("place", [1, 2])
