@@ -14,10 +14,15 @@ __all__ = ["OTHER", "Citations", "cite"]
 Citations = dict[str, list[str]]
 """Reference key -> what it is cited for."""
 
-#: Other subjects than registered classes: optimizers by name, data sets by a word of their title.
+#: Other subjects than registered classes: optimizers by name, data sets by a word of their title,
+#: a network of others.
 OTHER: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "optimizer": {"adamw": ("loshchilov2019",), "muon": ("jordan2024", "loshchilov2019")},
     "data": {"qm9": ("ramakrishnan2014",)},
+    # The network of moldiff.docking.judge.cnn.
+    "network of gnina 1.3, all_default_to_default_1_3_1 (Apache-2.0, in rustina, MIT), named": {
+        "cnn": ("mcnutt2025", "francoeur2020", "ragoza2017")
+    },
 }
 
 # Keys of a configuration that differ from the kind of the part under them.
@@ -70,7 +75,9 @@ def _all_names() -> set[str]:
     from moldiff.methods import METHODS, SAMPLERS
 
     parts = {name for kind in registry.kinds() for name in registry.names(kind)}
-    return {*parts, *METHODS, *SAMPLERS, *OTHER["optimizer"], *OTHER["data"], *bundled_models()}
+    return {*parts, *METHODS, *SAMPLERS, *bundled_models()} | {
+        name for entries in OTHER.values() for name in entries
+    }
 
 
 def _of_name(word: str) -> Iterator[tuple[str, str]]:

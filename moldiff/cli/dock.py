@@ -25,6 +25,7 @@ EXAMPLES = (
     "moldiff dock --receptor 1abc.cif --ligand 'CC(=O)Nc1ccc(O)cc1' --center 12.5,-3,40.1",
     "moldiff dock --receptor 1abc.pdb --ligand a.sdf --residues A:123,A:145 --ph 7.4 -o poses.sdf",
     "moldiff dock --receptor 1abc.pdb --ligand a.sdf --autobox --require A:611:hbond",
+    "moldiff dock --receptor 1abc.pdb --ligand a.sdf --autobox --rescore cnn",
     "moldiff dock --receptor 1abc.pdb --ligands library.csv --autobox --jobs 4 -o hits.sdf",
     "moldiff dock --receptor 1abc.pdb --ligands library.csv --autobox --shard 2/8 -o hits.sdf",
     "moldiff dock --receptor 1abc.pdb --ligands library.csv --autobox -o hits.parquet",
@@ -38,6 +39,12 @@ class Proposals(StrEnum):
     auto = "auto"
     diffusion = "diffusion"
     random = "random"
+
+
+class Rescore(StrEnum):
+    """What judges the best poses once more."""
+
+    cnn = "cnn"
 
 
 @scriptable(".sdf")
@@ -142,6 +149,12 @@ def command(
             "it come last and say so. Repeatable.",
         ),
     ] = None,
+    rescore: Annotated[
+        Rescore | None,
+        typer.Option(
+            help="cnn: rank the best poses with gnina's network too (pip install 'moldiff[cnn]')."
+        ),
+    ] = None,
     posebusters: Annotated[
         bool, typer.Option("--posebusters", help="Run PoseBusters on the poses too: slower.")
     ] = False,
@@ -209,6 +222,7 @@ def command(
         proposals=proposals.value,
         ph=ph,
         require=tuple(require or ()),
+        rescore=None if rescore is None else "cnn",
         posebusters=posebusters,
         model=None if model is None else str(model),
         judge=None if judge is None else str(judge),

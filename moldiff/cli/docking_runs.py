@@ -78,6 +78,10 @@ def _table_of(result: DockingResult, known: Any) -> None:
         header.insert(4, "Å from reference")
         for row, pose in zip(rows, result.poses, strict=True):
             row.insert(4, docking.distance_text(pose.mol, known))
+    if result.best.cnn_score is not None:
+        header.insert(3, "CNN")
+        for row, pose in zip(rows, result.poses, strict=True):
+            row.insert(3, f"{pose.cnn_score:.2f}")
     if result.best.required:
         header.append("required")
         for row, pose in zip(rows, result.poses, strict=True):

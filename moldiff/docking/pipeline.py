@@ -2,15 +2,13 @@
 
 conformers (the problem) -> grids -> proposals, and the best of many random poses -> basin
 hopping -> one pose per cluster, minimised in the exact energy -> likelihood, checks -> score
--> confidence -> molecules with all their atoms
+-> confidence -> (the best once more, by gnina's network too) -> molecules with all their atoms
 """
 
 from __future__ import annotations
 
 import platform
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,8 +20,10 @@ from torch import Tensor
 
 from moldiff.chem.stereo import isomer_smiles, open_stereo, smiles_of
 from moldiff.docking import bundled
+from moldiff.docking.clock import Clock, Progress
 from moldiff.docking.energy.exact import Energy
 from moldiff.docking.hydrogens import molecules, relax
+from moldiff.docking.judge import cnn
 from moldiff.docking.judge.checks import Checks, check_poses, posebust
 from moldiff.docking.judge.evidence import evidence
 from moldiff.docking.minimise import minimise
@@ -50,19 +50,7 @@ _STREAM = 31  # of random numbers, unique in the package
 _PARTS = ("inter", "intra")  # parts of the energy, for the records
 _SCREENING = 15  # evaluations of the short minimisation that screens random poses
 _APART = 2.0  # smallest RMSD in Å between random poses that start chains
-
-# stage -> fraction of the work done at its start, for a progress bar
-_STAGES = {
-    "grids": 0.1,
-    "proposals": 0.2,
-    "minimising": 0.4,
-    "searching": 0.5,
-    "refining": 0.85,
-    "ranking": 0.9,
-    "PoseBusters": 0.95,
-}
-
-Progress = Callable[[str, float], None]
+_RESCORED = 9  # poses that are rescored at least, so that the first depends on no number asked for
 
 
 def dock(
@@ -98,7 +86,7 @@ def dock(
         If this device lacks the precision.
     """
     settings = (settings or Settings()).resolved()
-    clock = _Clock(problem.seconds, progress)
+    clock = Clock(problem.seconds, progress)
     rng = generator(settings.seed, _STREAM)
     proposer, origin = bundled.proposer(settings)
     judge = bundled.judge(settings.judge)
@@ -119,9 +107,15 @@ def dock(
             poses = _refined(problem, poses, energies, settings)
         with clock("ranking"):
             measures = _measure(problem, poses, proposals, judge)
-            ranked = _rank(problem, poses, measures, settings, ranking or bundled.ranking())
+            ranking = ranking or bundled.ranking()
+            ranked = _rank(problem, poses, measures, settings, ranking)
+        notes = [*problem.pocket.notes, *problem.notes]
+        if settings.rescore:
+            with clock("rescoring"):
+                ranked = _rescored(problem, ranked, settings, ranking, notes)
+        with clock("ranking"):
             docked = _poses(problem, ranked, settings)
-    notes = [*problem.pocket.notes, *problem.notes, *unmet(docked[0].lacks)]
+    notes += unmet(docked[0].lacks)
     if settings.posebusters:
         with clock("PoseBusters"):
             docked = _with_posebusters(problem, docked, notes)
@@ -167,21 +161,6 @@ def _refined(problem: Problem, poses: Pose, energies: Tensor, settings: Settings
     return minimise(kinematics, energy, poses[leaders], iterations=settings.iterations)[0]
 
 
-class _Clock:
-    """Measures CPU-seconds by stage."""
-
-    def __init__(self, before: Mapping[str, float], progress: Progress | None) -> None:
-        self.seconds = dict(before)
-        self._progress = progress or (lambda stage, done: None)
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        self._progress(stage, _STAGES[stage])
-        start = time.process_time()
-        yield
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.process_time() - start
-
-
 @dataclass(frozen=True, eq=False)
 class _Ranked:
     """k poses of different clusters, best first, with their evidence; (k,) each."""
@@ -210,7 +189,7 @@ def _rank(
     settings: Settings,
     ranking: Ranking,
 ) -> _Ranked:
-    """Score all poses; keep the best of each cluster, up to the number requested."""
+    """Score all poses; keep the best of each cluster, as many as are wanted or rescored."""
     x = problem.kinematics.place(poses)
     checks = check_poses(problem, x)
     fraction = checks.fraction()
@@ -227,7 +206,8 @@ def _rank(
     energy = measures["energy"][leaders].nan_to_num(nan=torch.inf)
     near = energy <= energy.min() + settings.window
     near[0] = True  # the first pose is always reported
-    chosen = near.nonzero()[:, 0][: settings.poses]
+    at_most = max(settings.poses, _RESCORED) if settings.rescore else settings.poses
+    chosen = near.nonzero()[:, 0][:at_most]
     rows = leaders[chosen]
     return _Ranked(
         pose=poses[rows],
@@ -236,6 +216,20 @@ def _rank(
         confidence=None if confidence is None else confidence[chosen],
         checks=Checks(checks.names, checks.passed[rows]),
     )
+
+
+def _rescored(
+    problem: Problem, ranked: _Ranked, settings: Settings, ranking: Ranking, notes: list[str]
+) -> _Ranked:
+    """Rank the best poses again with the score of the CNN, or say in the notes why not."""
+    score = cnn.cnn_evidence(problem, problem.kinematics.place(ranked.pose))
+    measures = dict(ranked.measures)
+    if isinstance(score, str):
+        notes.append(f"The CNN was left out of the ranking: {score}.")
+    else:
+        measures["cnn"] = score
+    once = replace(settings, rescore=None)
+    return _rank(problem, ranked.pose, measures, once, ranking)
 
 
 def _lacks(problem: Problem, poses: Pose, settings: Settings) -> Tensor:
@@ -296,6 +290,7 @@ def _provenance(problem: Problem, settings: Settings) -> dict[str, str]:
         "pocket": problem.pocket.digest,
         "seed": f"{settings.seed}",
         "settings": settings.digest(),
+        **({"rescored_by": cnn.NETWORK} if settings.rescore else {}),
         **({"precision": precision} if precision else {}),
         "moldiff_version": __version__,
         "versions": f"RDKit {rdBase.rdkitVersion}, torch {torch.__version__}, "

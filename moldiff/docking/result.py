@@ -79,6 +79,12 @@ class DockedPose:
         return f"lacks {', '.join(self.lacks)}"
 
     @property
+    def cnn_score(self) -> float | None:
+        """The CNN's estimate of that probability, which the confidence weighs; None without it."""
+        logit = self.terms.get("cnn")
+        return None if logit is None else 1 / (1 + math.exp(-logit))
+
+    @property
     def passes(self) -> bool:
         """Whether no check failed."""
         return False not in self.checks.values()
@@ -126,6 +132,7 @@ class DockingResult(Presentable):
             "rank": f"{pose.rank}",
             "energy_kcal_mol": f"{pose.energy:.3f}",
             "confidence": "" if pose.confidence is None else f"{pose.confidence:.3f}",
+            "cnn_score": "" if pose.cnn_score is None else f"{pose.cnn_score:.3f}",
             "checks": check_words(pose.checks),
             "required": pose.required,
             **by_kind(pose.interactions),
@@ -177,6 +184,7 @@ class DockingResult(Presentable):
                     "energy": round(pose.energy, 4),
                     "score": round(pose.score, 5),
                     "confidence": None if pose.confidence is None else round(pose.confidence, 4),
+                    **({} if pose.cnn_score is None else {"cnn_score": round(pose.cnn_score, 4)}),
                     "passes": pose.passes,
                     "checks": dict(pose.checks),
                     "terms": {k: round(v, 4) for k, v in pose.terms.items() if math.isfinite(v)},

@@ -6,19 +6,22 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Annotated, Any, Literal
 
 from moldiff.configuration import Range, check_fields
-from moldiff.errors import ConfigError
+from moldiff.errors import ConfigError, MissingExtraError
 from moldiff.precision import Precision, recorded, resolve
 
-__all__ = ["Proposals", "Settings"]
+__all__ = ["Proposals", "Rescore", "Settings"]
 
 #: Source of the first poses; "auto" is diffusion if its weights are available.
 Proposals = Literal["auto", "diffusion", "random"]
+#: What judges the best poses once more.
+Rescore = Literal["cnn"]
 _PH = 7.4  # the only pH with protonation rules
 # Settings of later versions: their usual values.
-_LATER = {"judge": None, "precision": "float32", "require": ()}
+_LATER = {"judge": None, "precision": "float32", "require": (), "rescore": None}
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,9 @@ class Settings:
     require:
         Interactions that poses should have, as ``A:611:hbond`` or ``A:611`` (of any kind).  Poses
         that have more of them come first, whatever their score; nothing is left out.
+    rescore:
+        "cnn" ranks the best poses once more, with the score of gnina's network as evidence
+        (`moldiff.docking.judge.cnn`); needs the extra ``cnn``.
     """
 
     draws: Annotated[int, Range(1, 10_000)] = 40
@@ -89,9 +95,10 @@ class Settings:
     judge: str | None = None
     precision: Precision = "float32"
     require: tuple[str, ...] = ()
+    rescore: Rescore | None = None
 
     def __post_init__(self) -> None:
-        """Refuse invalid values (``ConfigError``)."""
+        """Refuse invalid values (``ConfigError``), and what is not installed."""
         given: Any = self.require
         words = [given] if isinstance(given, str) else given
         object.__setattr__(self, "require", tuple(words) if isinstance(words, list) else words)
@@ -101,6 +108,8 @@ class Settings:
                 f"There are no rules of protonation for pH {self.ph:g}.",
                 fix=f"Give pH {_PH}, or omit it and give the ligand in the wanted state.",
             )
+        if self.rescore == "cnn" and find_spec("rustina") is None:
+            raise MissingExtraError("rustina", "cnn", "Rescoring by the CNN")
 
     def as_dict(self) -> dict[str, Any]:
         """Return the settings by name, JSON-ready."""

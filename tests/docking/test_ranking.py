@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from moldiff.docking.judge.fit import fit_ranking, read_dockings, top_one
+from moldiff.docking.judge.dockings import read_dockings
+from moldiff.docking.judge.fit import extend_ranking, fit_ranking, top_one
 from moldiff.docking.judge.ranking import (
     FEATURES,
     Confidence,
@@ -276,3 +277,38 @@ def test_the_script_writes_what_loads(tmp_path, monkeypatch, capsys):
     ranking = Ranking.load(out)
     assert ranking.weighing(("energy", "likelihood")).confidence is not None
     assert ranking.card["groups"] == 15
+
+
+def test_one_more_evidence_gets_one_weight_and_leaves_the_others(tmp_path):
+    path = table(tmp_path / "table.csv", complexes=60)
+
+    def witness(row):
+        row |= {"cnn": 3.0 if float(row["rmsd"]) <= 2 else 0.5 * float(row["energy"]) + 5}
+
+    own = fit_ranking(read_dockings(path))
+    with pytest.raises(InputError, match="No docking has the evidence 'cnn'"):
+        extend_ranking(own, read_dockings(path), "cnn")
+    rewrite(path, witness)
+    dockings = read_dockings(path)
+    assert fit_ranking(dockings).weighings == own.weighings, "it is fitted apart"
+    more = extend_ranking(own, dockings, "cnn")
+    for before in own.weighings:
+        assert more.weighing(before.weights) == before, "without it all is as it was"
+        weights = dict(more.weighing([*before.weights, "cnn"]).weights)
+        assert weights.pop("cnn") > 0.5 and weights == before.weights
+    figures = more.card["energy+likelihood+cnn"]
+    assert figures["top1_unseen"] > figures["top1_without"] + 0.1
+    assert extend_ranking(more, dockings, "cnn").weighings == more.weighings
+    main = ["fit", str(path), "--add", "cnn", "--out", str(tmp_path / "new.json"), "--to"]
+    own.save(tmp_path / "own.json")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [*main, str(tmp_path / "own.json")])
+        runpy.run_path(str(SCRIPT), run_name="__main__")
+    assert Ranking.load(tmp_path / "new.json").weighings == more.weighings
+
+
+def test_a_lie_gets_no_weight(tmp_path):
+    path = table(tmp_path / "table.csv", complexes=40)
+    rewrite(path, lambda row: row.update(cnn=float(row["rmsd"])))
+    more = extend_ranking(BOTH, read_dockings(path), "cnn")
+    assert more.weighing(["energy", "likelihood", "cnn"]).weights["cnn"] == 0

@@ -149,6 +149,7 @@ class Vina(Method):
 #: The methods by name; the last two are the baselines.
 METHODS: Mapping[str, Method] = {
     "moldiff": Ours("as it is bundled"),
+    "cnn": Ours("ranked with the score of gnina's CNN too", {"rescore": "cnn"}),
     "random": Ours("the network replaced by random proposals", {"proposals": "random"}),
     "energy": Ours("ranked by the energy alone", energy_only=True),
     "unminimised": Ours(

@@ -255,7 +255,7 @@ class Study:
 
 
 def poses_table(rows: Sequence[Row]) -> str:
-    """Return all poses of a method as CSV, as `moldiff.docking.judge.fit` reads it."""
+    """Return all poses of a method as CSV, as `moldiff.docking.judge.dockings` reads it."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)

@@ -2,7 +2,8 @@
 
 Files are written from `moldiff.docking.energy.atom_types` and moldiff's rotors, so that Vina uses
 the same atoms, donors, acceptors and torsions.  Vina derives hydrophobic carbons and donors from
-the distances between the atoms it reads, including hydrogens on donors ("HD").
+the distances between the atoms it reads, including hydrogens on donors ("HD").  Aromatic carbons
+("A") are like all others to Vina, but not to networks that read these files.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from moldiff.docking.energy.atom_types import ligand_types
+from moldiff.protein.interactions.receptor import receptor_features
 
 if TYPE_CHECKING:
     from rdkit.Chem import Mol
@@ -56,11 +58,13 @@ def receptor_pdbqt(receptor: Receptor) -> str:
     """Return a rigid receptor's PDBQT text."""
     structure = receptor.structure
     lines: list[str] = []
+    aromatic = {int(atom) for ring in receptor_features(receptor).rings for atom in ring.atoms}
     for i, position in enumerate(structure.positions):
         residue = structure.residues[int(structure.residue[i])]
         kind = _receptor_type(
             int(structure.numbers[i]), bool(receptor.metal[i]), bool(receptor.acceptor[i])
         )
+        kind = "A" if kind == "C" and i in aromatic else kind
         lines.append(_atom_line(len(lines) + 1, structure.names[i], residue, position, kind))
     for parent, position in zip(receptor.hydrogen_parent, receptor.hydrogens, strict=True):
         residue = structure.residues[int(structure.residue[int(parent)])]

@@ -6,12 +6,14 @@ hydrophobic  its hydrophobic part, kcal/mol: the ranking may reweight it
 likelihood   log-likelihood ratio of the distances, nats (`moldiff.docking.judge.distances`)
 pull         how far the pose network would move the pose's centre, Å; small is good
 turn         how far it would move the atoms otherwise, Å (root mean square)
+cnn          logit of the score of gnina's network, of the best poses only, and only if that is
+             asked for (`moldiff.docking.judge.cnn`)
 ===========  ===================================================================================
 
-The judge of distances gives the likelihood.  The pose network gives the last two: it predicts small
-displacements for poses that look bound.  It is evaluated at a high noise level, time 0.6, although
-the pose has no noise: at small times it was trained only on poses that are nearly right.  With
-random proposals there is no pose network, and the last two are missing.  ``pull`` partly reflects
+The judge of distances gives the likelihood.  The pose network gives pull and turn: it predicts
+small displacements for poses that look bound.  It is evaluated at a high noise level, time 0.6,
+although the pose has no noise: at small times it was trained only on poses that are nearly right.
+With random proposals there is no pose network, and these two are missing.  ``pull`` partly reflects
 that ligands lie near the centre of the box in the training data, so it is less informative for a
 box centred elsewhere.
 """

@@ -1,34 +1,21 @@
 """Fit the ranking on dockings of complexes with known crystal poses.
 
-The table is a CSV with a row per cluster of poses of each docking:
-
-==============  =========================================================================
-complex         name of the complex; the rows of a complex are ranked together
-rmsd            symmetry-corrected RMSD to the crystal pose, Å
-energy          Vina energy, kcal/mol
-fraction        fraction of fast checks passed
-atoms           heavy atoms of the ligand
-torsions        rotors of the ligand
-group           (optional) complexes of one group, best of one protein, share a fold
-==============  =========================================================================
-
-optionally the rest of `moldiff.docking.judge.ranking.EVIDENCE`, a column each; empty fields mean
-that a docking lacks that evidence.  Use complexes that the models were not trained on (their
-validation split); otherwise the fit overweights them.
+`moldiff.docking.judge.dockings` reads the table of them.  Use complexes that the models were not
+trained on (their validation split); otherwise the fit overweights them.
 """
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from moldiff.docking.judge.dockings import Docking
 from moldiff.docking.judge.logit import choices, regression
 from moldiff.docking.judge.ranking import (
     EVIDENCE,
@@ -40,80 +27,21 @@ from moldiff.docking.judge.ranking import (
 )
 from moldiff.errors import InputError
 
-__all__ = ["Docking", "fit_ranking", "read_dockings", "top_one"]
+__all__ = ["extend_ranking", "fit_ranking", "top_one"]
 
-_GOOD = 2.0  # Å
 _FOLDS = 10
 _FLATTEST = 0.1  # smallest slope of the calibration: confidence rises with the score
-_COLUMNS = ("complex", "rmsd", "energy", "fraction", "atoms", "torsions")
 # Evidence that needs no model.
 _ALWAYS = ("energy", "hydrophobic")
-_CASES = (_ALWAYS, (*_ALWAYS, "likelihood"), tuple(EVIDENCE))
+# Evidence of some of the poses alone: it gets a weight by `extend_ranking`.
+_OPTIONAL = ("cnn",)
+_CASES = (
+    _ALWAYS,
+    (*_ALWAYS, "likelihood"),
+    tuple(name for name in EVIDENCE if name not in _OPTIONAL),
+)
 
-
-@dataclass(frozen=True, eq=False)
-class Docking:
-    """The p clusters of one docking: RMSD in Å, evidence, fraction of checks passed, each (p,)."""
-
-    name: str
-    group: str
-    rmsd: Tensor
-    evidence: Mapping[str, Tensor]
-    fraction: Tensor
-    atoms: int
-    torsions: int
-
-    @property
-    def good(self) -> Tensor:
-        """Whether each pose is within 2 Å, (p,) bool."""
-        return self.rmsd <= _GOOD
-
-    @property
-    def informative(self) -> bool:
-        """Whether there are both right and wrong poses, so that the docking informs the fit."""
-        return 0 < int(self.good.sum()) < len(self.good)
-
-
-def read_dockings(path: Path, groups: Mapping[str, str] | None = None) -> list[Docking]:
-    """Read the table; ``groups`` maps the table's groups to others, for those it contains.
-
-    Raises
-    ------
-    InputError
-        If the file is not such a table, or is empty.
-    """
-    try:
-        with Path(path).open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        grouped: dict[str, list[dict[str, str]]] = {}
-        for row in rows:
-            grouped.setdefault(row["complex"], []).append(row)
-        dockings = [_docking(name, part, groups or {}) for name, part in grouped.items()]
-    except (OSError, UnicodeDecodeError, KeyError, ValueError, TypeError) as error:
-        raise InputError(
-            f"'{path}' is not a table of dockings: {error!r}.",
-            fix=f"It needs the columns {', '.join(_COLUMNS)}.",
-        ) from error
-    if not dockings:
-        raise InputError(f"'{path}' holds no dockings.", fix="Run some first.")
-    return dockings
-
-
-def _docking(name: str, rows: list[dict[str, str]], groups: Mapping[str, str]) -> Docking:
-    def column(key: str) -> Tensor:
-        return torch.tensor([float(row[key]) for row in rows])
-
-    available = [key for key in EVIDENCE if key == "energy" or all(row.get(key) for row in rows)]
-    group = rows[0].get("group") or name
-    return Docking(
-        name,
-        groups.get(group, group),
-        column("rmsd"),
-        {key: column(key) for key in available},
-        column("fraction"),
-        int(float(rows[0]["atoms"])),
-        int(float(rows[0]["torsions"])),
-    )
+_Weigh = Callable[[list[Docking]], dict[str, float]]
 
 
 def top_one(dockings: list[Docking], ranking: Ranking) -> float:
@@ -136,11 +64,42 @@ def fit_ranking(dockings: list[Docking], *, power: float = 4.0, seed: int = 0) -
     }
     for names in dict.fromkeys(_available(dockings, case) for case in _CASES):
         candidates = [d for d in dockings if set(names) <= set(d.evidence)]
-        dockings_of_case = [d for d in candidates if set(names) == set(d.evidence)] or candidates
-        weighing, figures = _fit(dockings_of_case, names, power, seed)
+        exactly = [d for d in candidates if set(names) == set(d.evidence) - set(_OPTIONAL)]
+        weighing, figures = _fit(exactly or candidates, partial(_weights, names=names), power, seed)
         weighings.append(weighing)
         card["+".join(names)] = figures
     return Ranking(tuple(weighings), power, card)
+
+
+def extend_ranking(
+    ranking: Ranking, dockings: list[Docking], name: str, *, seed: int = 0
+) -> Ranking:
+    """Give a ranking more weighings, each one of its own and the weight of one more evidence.
+
+    The score of the own weighing counts as it is, so that a single weight is fitted: for evidence
+    such as "cnn", of which there are fewer dockings.  The figures of the card are cross-validated
+    as those of `fit_ranking`, but that the own weights may have been fitted on the same complexes.
+
+    Raises
+    ------
+    InputError
+        If no docking has the evidence.
+    """
+    dockings = [d for d in dockings if name in d.evidence]
+    if not dockings:
+        raise InputError(f"No docking has the evidence '{name}'.", fix=f"Fill a column {name}.")
+    kept = [w for w in ranking.weighings if name not in w.weights]
+    card: dict[str, Any] = {}
+    added = []
+    for own in kept:
+        with_all = [d for d in dockings if set(own.weights) <= set(d.evidence)]
+        weigh = partial(_one_more, own=own.weights, name=name)
+        weighing, figures = _fit(with_all, weigh, ranking.power, seed)
+        figures["top1_without"] = top_one(with_all, Ranking((own,), ranking.power))
+        added.append(weighing)
+        card["+".join(weighing.weights)] = figures
+    card |= {f"{name}_complexes": len({d.name for d in dockings})}
+    return replace(ranking, weighings=(*kept, *added), card={**dict(ranking.card or {}), **card})
 
 
 def _available(dockings: list[Docking], case: tuple[str, ...]) -> tuple[str, ...]:
@@ -149,9 +108,9 @@ def _available(dockings: list[Docking], case: tuple[str, ...]) -> tuple[str, ...
 
 
 def _fit(
-    dockings: list[Docking], names: tuple[str, ...], power: float, seed: int
+    dockings: list[Docking], weigh: _Weigh, power: float, seed: int
 ) -> tuple[Weighing, dict[str, Any]]:
-    """Fit weights and confidence on the named evidence; return them and figures for the card.
+    """Fit weights by ``weigh``, and a confidence; return them and figures for the card.
 
     The figures of a docking come from weights and a regression fitted on other groups.
     """
@@ -160,7 +119,7 @@ def _fit(
             "No docking has both a pose within 2 Å and one beyond.",
             fix="Give more dockings, or more poses of each.",
         )
-    best = Ranking((Weighing(_weights(dockings, names)),), power)
+    best = Ranking((Weighing(weigh(dockings)),), power)
     fold_of = _folds(dockings, seed)
     unseen = [best] * len(dockings)
     logit = [torch.zeros(len(d.rmsd), dtype=torch.float64) for d in dockings]
@@ -168,7 +127,7 @@ def _fit(
         rest = [d for d in dockings if fold_of[d.group] != fold]
         if not any(d.informative for d in rest):
             continue
-        ranking = Ranking((Weighing(_weights(rest, names)),), power)
+        ranking = Ranking((Weighing(weigh(rest)),), power)
         weights, bias = regression(*_table(rest, ranking))
         for k, d in enumerate(dockings):
             if fold_of[d.group] == fold:
@@ -243,12 +202,11 @@ def _weights(dockings: list[Docking], names: tuple[str, ...]) -> dict[str, float
     """Weights of a conditional logit: softmax(score) is the probability of the good poses.
 
     D. McFadden, Conditional logit analysis of qualitative choice behavior (1974), with several
-    right choices, shrunk by a ridge.  k dockings of one group count as sqrt(k).  While a
+    right choices, shrunk by a ridge.  While a
     weight has the wrong sign, the largest such one is dropped and the rest fitted again.
     """
     informative = [d for d in dockings if d.informative]
-    count = Counter(d.group for d in informative)
-    importance = torch.tensor([count[d.group] ** -0.5 for d in informative]).double()
+    importance = _importance(informative)
     active = list(names)
     while True:
         rows = [torch.stack([d.evidence[name] for name in active], 1).double() for d in informative]
@@ -262,6 +220,23 @@ def _weights(dockings: list[Docking], names: tuple[str, ...]) -> dict[str, float
         if not wrong or len(active) == 1:
             return {name: fitted.get(name, 0.0) for name in names}
         active.remove(max(wrong, key=lambda name: abs(fitted[name])))
+
+
+def _one_more(dockings: list[Docking], own: Mapping[str, float], name: str) -> dict[str, float]:
+    """The weights of ``own`` and, by the same logit, that of one more evidence."""
+    informative = [d for d in dockings if d.informative]
+    known = [sum(w * d.evidence[key].double() for key, w in own.items()) for d in informative]
+    rows = [(x := d.evidence[name].double()[:, None]) - x.mean(0) for d in informative]
+    spread = torch.cat(rows).std(0, correction=0).clamp(min=1e-6)
+    good = [d.good for d in informative]
+    fitted = choices([x / spread for x in rows], good, _importance(informative), known) / spread
+    return {**own, name: max(float(fitted), 0.0)}
+
+
+def _importance(dockings: list[Docking]) -> Tensor:
+    """k dockings of one group count as sqrt(k)."""
+    count = Counter(d.group for d in dockings)
+    return torch.tensor([count[d.group] ** -0.5 for d in dockings]).double()
 
 
 def _log_loss(probabilities: Tensor, outcomes: Tensor) -> float:

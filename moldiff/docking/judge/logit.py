@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -12,7 +14,12 @@ _RIDGE = 1e-3
 _STEPS, _LONGEST = 30, 3.0  # of Newton's method
 
 
-def choices(rows: list[Tensor], good: list[Tensor], worth: Tensor) -> Tensor:
+def choices(
+    rows: list[Tensor],
+    good: list[Tensor],
+    worth: Tensor,
+    known: Sequence[Tensor | float] | None = None,
+) -> Tensor:
     """Fit a conditional logit with a ridge.
 
     D. McFadden, Conditional logit analysis of qualitative choice behavior (1974); softmax(rows @
@@ -24,6 +31,8 @@ def choices(rows: list[Tensor], good: list[Tensor], worth: Tensor) -> Tensor:
         For each choice, standardised features (p, k) and the right alternatives, (p,) bool.
     worth:
         Weight of each choice in the loss.
+    known:
+        For each choice, a part of the score (p,) whose weight stays 1.
 
     Returns
     -------
@@ -35,8 +44,8 @@ def choices(rows: list[Tensor], good: list[Tensor], worth: Tensor) -> Tensor:
     w = torch.zeros(k, dtype=torch.float64)
     for _ in range(_STEPS):
         slope, curve = ridge @ w, ridge.clone()
-        for x, right, u in zip(rows, good, worth, strict=True):
-            score = x @ w
+        for x, right, u, part in zip(rows, good, worth, known or [0.0] * len(rows), strict=True):
+            score = x @ w + part
             every = score.softmax(0)
             those = score.where(right, -torch.inf).softmax(0)
             mean = every @ x

@@ -123,6 +123,7 @@ def dock_entry(entry: Entry, pocket: Pocket, settings: Settings) -> Row:
         smiles=best.smiles or result.smiles,
         energy=best.energy,
         confidence=best.confidence,
+        cnn_score=best.cnn_score,
         checks=result.tags(best).get("checks", ""),
         required=best.required,
         interactions=by_kind(best.interactions),

@@ -39,8 +39,8 @@ class Row:
         `DOCKED`, `REFUSED` or `FAILED`, and why.
     smiles:
         The ligand as docked.
-    energy, confidence, checks:
-        Of the best pose: kcal/mol, probability or None, "passed" or the failed checks.
+    energy, confidence, cnn_score, checks:
+        Of the best pose: kcal/mol, two probabilities or None, "passed" or the failed checks.
     required, interactions:
         Of the best pose: "met" or what is lacking, empty if nothing was required; its residues by
         kind of interaction.
@@ -61,6 +61,7 @@ class Row:
     smiles: str = ""
     energy: float | None = None
     confidence: float | None = None
+    cnn_score: float | None = None
     checks: str = ""
     required: str = ""
     interactions: Mapping[str, str] = field(default_factory=dict)

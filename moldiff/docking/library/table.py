@@ -16,7 +16,8 @@ from moldiff.text import replace_text, replacing_bytes
 
 __all__ = ["COLUMNS", "check_kind", "paths_of", "write_table"]
 
-#: Columns of the table of a library, one row for each of its records.
+#: Columns of the table of a library, one row for each of its records; after the confidence stands
+#: ``cnn_score`` if any has one.
 COLUMNS = (
     "row",
     "name",
@@ -33,7 +34,8 @@ COLUMNS = (
     "notes",
     "receptor_notes",
 )
-_WHOLE, _REAL = ("row", "place"), ("energy_kcal_mol", "confidence", "cpu_seconds")
+_WHOLE = ("row", "place")
+_REAL = ("energy_kcal_mol", "confidence", "cnn_score", "cpu_seconds")
 
 
 def paths_of(output: Path) -> tuple[Path, Path]:
@@ -68,14 +70,18 @@ def write_table(path: Path, rows: Iterable[Row], receptor_notes: str = "") -> No
     """
     rows = list(rows)
     fields = {name: "" for row in rows for name in row.fields}
-    names = dict(zip(fields, carried(fields, COLUMNS), strict=True))
+    columns = list(COLUMNS)
+    if any(row.cnn_score is not None for row in rows):
+        columns.insert(columns.index("confidence") + 1, "cnn_score")
+    names = dict(zip(fields, carried(fields, columns), strict=True))
     cells, place = [], 0
     for row in rows:
         place += row.status == DOCKED
         own = _cells(row) | {"place": place if row.status == DOCKED else ""}
         own["receptor_notes"] = receptor_notes
+        own = {name: value for name, value in own.items() if name in columns}
         cells.append(own | {names[key]: value for key, value in row.fields.items()})
-    header = [*COLUMNS, *names.values()]
+    header = [*columns, *names.values()]
     if path.suffix.lower() == ".parquet":
         _parquet(path, header, cells)
         return
@@ -112,6 +118,7 @@ def _cells(row: Row) -> dict[str, Any]:
         "reason": row.reason,
         "energy_kcal_mol": "" if row.energy is None else f"{row.energy:.3f}",
         "confidence": "" if row.confidence is None else f"{row.confidence:.3f}",
+        "cnn_score": "" if row.cnn_score is None else f"{row.cnn_score:.3f}",
         "checks": row.checks,
         "required": row.required,
         **row.interactions,

@@ -17,6 +17,7 @@ const COLUMNS = [
   ...(data.poses.some((m) => m.tags.rank !== "1") || data.poses.length === 1 ? [{ key: "rank", label: "Rank", of: tagged("rank"), number: true }] : []),
   { key: "energy", label: "kcal/mol", of: tagged("energy_kcal_mol"), number: true, digits: 2 },
   { key: "confidence", label: "Confidence", of: tagged("confidence"), number: true, digits: 2 },
+  { key: "cnn", label: "CNN score", title: "gnina's network: P(within 2 Å)", of: tagged("cnn_score"), number: true, digits: 2 },
   { key: "rmsd", label: "RMSD, Å", title: "To the reference: heavy atoms, not superposed", of: (m) => m.rmsd, number: true, digits: 2 },
   { key: "hbond", label: "H bonds", of: countOf("hbond"), number: true },
   { key: "clash", label: "Clashes", of: countOf("clash"), number: true },
@@ -104,8 +105,8 @@ function select(m, byHand) {
 }
 
 /** The columns that say how good a pose is; tags shown elsewhere; the other tags are provenance. */
-const RESULTS = ["rank", "energy", "confidence", "rmsd", "required", "checks"];
-const ELSEWHERE = ["SMILES", "rank", "energy_kcal_mol", "confidence", "checks", "required", ...Object.keys(data.kinds)];
+const RESULTS = ["rank", "energy", "confidence", "cnn", "rmsd", "required", "checks"];
+const ELSEWHERE = ["SMILES", "rank", "energy_kcal_mol", "confidence", "cnn_score", "checks", "required", ...Object.keys(data.kinds)];
 
 function showPose(m) {
   const box = byId("details");

@@ -68,6 +68,14 @@ def test_the_box_is_where_the_task_says(complexes: Path) -> None:
     assert math.dist(rows[0].box, rows[1].box) == pytest.approx(5, abs=1e-3)
 
 
+def test_the_score_of_the_cnn_stands_in_the_table_of_poses(complexes: Path) -> None:
+    pytest.importorskip("rustina", reason="the extra cnn (rustina) is not installed")
+    row = work(task(complexes, "cnn@1"))
+    assert row.status == DOCKED, row.reason
+    table = list(csv.DictReader(poses_table([row]).splitlines()))
+    assert table and all(float(pose["cnn"]) for pose in table)
+
+
 @pytest.mark.parametrize("place", [1, 2])
 def test_what_cannot_be_read_is_a_row(complexes: Path, place: int) -> None:
     row = work(task(complexes, "random@1", place))
@@ -75,7 +83,7 @@ def test_what_cannot_be_read_is_a_row(complexes: Path, place: int) -> None:
 
 
 def test_the_table_fits_the_ranking(complexes: Path, tmp_path: Path) -> None:
-    from moldiff.docking.judge.fit import read_dockings
+    from moldiff.docking.judge.dockings import read_dockings
 
     row = work(task(complexes, "random@1"))
     (tmp_path / "poses.csv").write_text(poses_table([row]), encoding="utf-8")

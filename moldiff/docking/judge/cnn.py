@@ -1,0 +1,40 @@
+"""The score of gnina's small convolutional network: evidence from a network of others.
+
+The network is gnina 1.3's ``all_default_to_default_1_3_1`` (A. McNutt et al., J. Cheminform. 17, 28
+(2025)), distilled from an ensemble and trained on the docked poses of CrossDocked2020.  It reads
+densities of the atoms, by type, on a grid about the ligand, and returns the probability that a pose
+is within 2 Å of the crystal's.  The package ``rustina`` (MIT) holds its parameters (Apache-2.0) and
+evaluates them; both read PDBQT.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from moldiff.docking.energy.pdbqt import ligand_pdbqt, receptor_pdbqt
+
+if TYPE_CHECKING:
+    from moldiff.docking.problem import Problem
+
+__all__ = ["NETWORK", "cnn_evidence"]
+
+NETWORK = "gnina 1.3 all_default_to_default_1_3_1"
+"""The name of the network, for the records."""
+_EDGE = 1e-4  # the score is kept this far from 0 and 1
+
+
+def cnn_evidence(problem: Problem, x: Tensor) -> Tensor | str:
+    """Return the logit of the score of poses (p, n, 3) in Å, (p,), or why there is none."""
+    import rustina
+
+    receptor = receptor_pdbqt(problem.receptor)
+    scores = []
+    for positions in x.numpy():
+        ligand = ligand_pdbqt(problem.ligand.mol, problem.rotors, positions)
+        if isinstance(ligand, str):
+            return ligand
+        scores.append(rustina.score_cnn(receptor, ligand.text)["cnn_score"])
+    return torch.tensor(scores).clamp(_EDGE, 1 - _EDGE).logit()
