@@ -200,8 +200,14 @@ def command(
     """
     output, part = _part(shard, ligands or many, output)
     marker = None if pocket_ligand is None else Path(pocket_ligand)
-    if sequence is not None and not complete:
-        raise InputError("--sequence is for --complete.", fix="Give both, or neither.")
+    choice: dict[str, Any] = {
+        "exclude": words(exclude),
+        "keep": words(keep),
+        "waters": waters_of(waters),
+        "assembly": assembly,
+        "model": receptor_model,
+        **_completing(complete, sequence),
+    }
     check_files(receptor, ligand, ligands, many, output, [marker, reference, sequence])
     check_replaceable(written(output, one=ligand is not None, html=html), force=force)
     check_threads(threads)
@@ -228,15 +234,6 @@ def command(
         judge=None if judge is None else str(judge),
         precision=precision.value,
     )
-    choice: dict[str, Any] = {
-        "exclude": words(exclude),
-        "keep": words(keep),
-        "waters": waters_of(waters),
-        "assembly": assembly,
-        "model": receptor_model,
-        "complete": complete,
-        "sequence": None if sequence is None else str(sequence),
-    }
     known = None if reference is None else docking.read_reference(reference)
     one = None if ligand is None else docking.read_ligand(ligand)
     forms: dict[str, Any] = {"isomers": enumerate_stereo, "tautomers": enumerate_tautomers}
@@ -259,6 +256,13 @@ def command(
         again = {"restart": restart, "shard": part, **forms}
         with LibraryRun.open(site, ligands, settings, output, **again) as run:
             dock_many(run, jobs, threads, page, known)
+
+
+def _completing(complete: bool, sequence: Path | None) -> dict[str, Any]:
+    """Whether missing residues are built, and by which sequences."""
+    if sequence is not None and not complete:
+        raise InputError("--sequence is for --complete.", fix="Give both, or neither.")
+    return {"complete": complete, "sequence": None if sequence is None else str(sequence)}
 
 
 def _part(
