@@ -47,7 +47,7 @@ from moldiff.metrics.kept import Kept, kept, part_of
 from moldiff.metrics.parallel import Progress
 from moldiff.metrics.provenance import provenance, versions
 from moldiff.metrics.reference_data import AUTO, fitting, located
-from moldiff.metrics.show import bands_table, kept_table, metrics_table
+from moldiff.metrics.show import as_html, bands_table, kept_table, metrics_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -95,6 +95,16 @@ class Report:
     settings: Settings
     reference: Reference | None
     warnings: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        valid = self.values["graph.strict_validity"].value
+        share = "" if valid is None else f", {100 * valid:.1f} % strictly valid"
+        return f"<Report of {self.n} molecules{share}>"
+
+    def _repr_html_(self) -> str:
+        """Return the tables, as a notebook shows them."""
+        tables = (self.table(), self.bands_table(), self.kept_table())
+        return as_html(table for table in tables if table is not None)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, as the module's docstring says."""

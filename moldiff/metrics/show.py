@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
     from moldiff.metrics.evaluation import Report
 
-__all__ = ["bands_table", "figures", "kept_table", "metrics_table", "title"]
+__all__ = ["as_html", "bands_table", "figures", "kept_table", "metrics_table", "title"]
 
 _OVER_SUBSETS = ("mean", "deviation")
 _PERCENT = ("rate", "points")
@@ -148,3 +150,13 @@ def title(label: str, unit: str) -> str:
     """Return the label of a metric with its unit."""
     shown = {"rate": "%", "points": "percentage points", "count": ""}.get(unit, unit)
     return f"{label}, {shown}" if shown else label
+
+
+def as_html(tables: Iterable[Table]) -> str:
+    """Return tables as HTML of fixed width, each 120 characters wide at most."""
+    from rich.console import Console
+
+    console = Console(file=io.StringIO(), record=True, width=120)
+    for table in tables:
+        console.print(table)
+    return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")

@@ -71,6 +71,12 @@ def test_json_follows_its_schema(report: Report) -> None:
     )
 
 
+def test_a_notebook_shows_the_tables(report: Report) -> None:
+    page = report._repr_html_()
+    assert page.startswith("<pre>") and "strictly valid" in page and "Relaxation" in page
+    assert repr(report).startswith(f"<Report of {report.n} molecules, ") and len(repr(report)) < 80
+
+
 def test_subsets_stand_in_json_and_table(report: Report) -> None:
     own = report.to_dict()["details"]["relaxation"]
     assert own["drop_median.mean"]["n"] == 12 and own["angle_change.deviation"]["value"] > 0
