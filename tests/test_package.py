@@ -95,7 +95,7 @@ def test_every_requirement_is_pinned() -> None:
     setup = ConfigParser()
     setup.read(ROOT / "setup.cfg", encoding="utf-8")
     blocks = [setup["options"]["install_requires"], *setup["options.extras_require"].values()]
-    lines = [line for block in blocks for line in block.split() if line]
+    lines = [line.split(";")[0].strip() for block in blocks for line in block.splitlines() if line]
     wanted = {canonical(re.split(r"[<>=\[]", line)[0]) for line in lines} - {"moldiff"}
     pins = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
     exact = {canonical(line.split("==")[0]) for line in pins if "==" in line}

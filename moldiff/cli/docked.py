@@ -38,9 +38,9 @@ def check_files(
 ) -> None:
     """Raise ``InputError`` for what can be refused before anything is loaded."""
     if sum(given is not None for given in (ligand, ligands, many)) != 1:
-        count = "several were" if ligand or ligands or many else "none was"
+        count = "both were" if ligand or ligands or many else "neither was"
         raise InputError(
-            f"A docking needs one of --ligand, --ligands and --dock-many; {count} given.",
+            f"A docking needs --ligand or --ligands; {count} given.",
             fix="Give --ligand for one ligand, --ligands for a file of many, --dock-many for a "
             "table of receptors and ligands.",
         )

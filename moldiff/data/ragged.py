@@ -58,7 +58,7 @@ class RaggedStore(ABC):
             raise DataError(f"There are no {cls.NOUN} in {path}.", fix=f"Prepare: {cls.COMMAND}.")
         try:
             meta: dict[str, Any] = json.loads((path / "store.json").read_text(encoding="utf-8"))
-            if meta.get("schema") != cls.SCHEMA:
+            if not isinstance(meta, dict) or meta.get("schema") != cls.SCHEMA:
                 raise DataError(f"{path} holds no {cls.NOUN} of this version.", fix=fix)
             for name, expected in meta["sha256"].items():
                 if verify and sha256(path / name) != expected:

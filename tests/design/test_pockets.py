@@ -119,7 +119,7 @@ def test_a_part_without_a_pose_is_docked_first(place: Site, dex: Chem.Mol) -> No
     grown = list(bench.designs(2, Budget(None), add=6, steps=8, seed=1))
     # Aromatic bonds of the part are still those of its Kekulé structure.
     assert [one.tags.get("part_kept") for one in grown if one.settled] == ["yes"] * 2
-    ((made, energy),) = generated(bench.model, place.pocket, tries=1, seed=1, steps=8)
+    ((made, energy),) = generated(bench.model, place.pocket, tries=1, seed=1, steps=30)
     assert energy < 0 and 10 <= made.size <= 13 and made.measured(made.mol.GetNumAtoms() - 1)
     assert place.pocket.box.contains(made.positions).all()
     with pytest.raises(InputError, match="10 to 40 heavy atoms, not of 46"):

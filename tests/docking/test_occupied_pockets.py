@@ -161,7 +161,7 @@ def test_a_pdb_file_marks_the_pocket(with_ligand: With, tmp_path: Path, dex: Che
     for file in (alone, path):
         place = site(EXAMPLE / "receptor.pdb", Where(ligand=file))
         assert np.linalg.norm(place.pocket.box.centre - centre(dex)) < 0.1
-    assert noted(place, "complex.pdb", "DEX marks the pocket")
+    assert noted(place, "complex.pdb", "DEX is taken")
     with pytest.raises(InputError, match="too many for a --pocket-ligand"):
         site(path, Where(ligand=EXAMPLE / "receptor.pdb"))
     with pytest.raises(InputError, match="no group 'XYZ'"):

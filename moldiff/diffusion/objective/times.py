@@ -70,7 +70,7 @@ class LogitNormal(Times):
         return torch.sigmoid(self.mean + self.std * torch.special.ndtri(u.clamp(1e-6, 1 - 1e-6)))
 
 
-@register("times", "between")
+@register("times", "between", cites={"balaji2022": "section 4"})
 @dataclass(frozen=True)
 class Between(Times):
     """Another distribution, squeezed into the times from ``low`` to ``high``."""

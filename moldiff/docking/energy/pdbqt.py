@@ -54,17 +54,22 @@ class LigandFile:
     order: tuple[int, ...]
 
 
-def receptor_pdbqt(receptor: Receptor) -> str:
-    """Return a rigid receptor's PDBQT text."""
+def receptor_pdbqt(receptor: Receptor, *, aromatic: bool = False) -> str:
+    """Return a rigid receptor's PDBQT text.
+
+    ``aromatic`` gives carbons of aromatic rings the type A, which Vina's function does not tell
+    from C, and other programs do.
+    """
     structure = receptor.structure
     lines: list[str] = []
-    aromatic = {int(atom) for ring in receptor_features(receptor).rings for atom in ring.atoms}
+    rings = receptor_features(receptor).rings if aromatic else ()
+    flat = {int(atom) for ring in rings for atom in ring.atoms}
     for i, position in enumerate(structure.positions):
         residue = structure.residues[int(structure.residue[i])]
         kind = _receptor_type(
             int(structure.numbers[i]), bool(receptor.metal[i]), bool(receptor.acceptor[i])
         )
-        kind = "A" if kind == "C" and i in aromatic else kind
+        kind = "A" if kind == "C" and i in flat else kind
         lines.append(_atom_line(len(lines) + 1, structure.names[i], residue, position, kind))
     for parent, position in zip(receptor.hydrogen_parent, receptor.hydrogens, strict=True):
         residue = structure.residues[int(structure.residue[int(parent)])]

@@ -30,7 +30,7 @@ def cnn_evidence(problem: Problem, x: Tensor) -> Tensor | str:
     """Return the logit of the score of poses (p, n, 3) in Å, (p,), or why there is none."""
     import rustina
 
-    receptor = receptor_pdbqt(problem.receptor)
+    receptor = receptor_pdbqt(problem.receptor, aromatic=True)
     scores = []
     for positions in x.numpy():
         ligand = ligand_pdbqt(problem.ligand.mol, problem.rotors, positions)

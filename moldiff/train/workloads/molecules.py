@@ -18,7 +18,7 @@ from moldiff.diffusion.guidance.condition import dropped
 from moldiff.diffusion.objective import Between, Denoising, Objective, Reflow
 from moldiff.errors import ConfigError
 from moldiff.generation.sampling import sampled
-from moldiff.model import Model
+from moldiff.model import Model, read_header
 from moldiff.models import bundled_models, find_model
 from moldiff.parallel import Progress
 from moldiff.precision import resolve
@@ -199,7 +199,8 @@ def _teacher(name: str, student: Model, config: TrainConfig) -> Model:
         fitting = [
             k
             for k, path in bundled_models().items()
-            if not _disagreement(Model.load(path), student)
+            if read_header(path)[0]["domain"]["name"] == student.subject
+            and not _disagreement(Model.load(path), student)
         ]
         names = f" (of those bundled: {', '.join(fitting)})" if fitting else ""
         raise ConfigError(
