@@ -43,7 +43,7 @@ setup() { # a stamp makes the second run quick; it depends on all that decides w
   source "$venv/bin/activate"
   [[ -e $stamp ]] && return
   install_torch
-  say "installing moldiff[$extras] and what it needs, as pinned in constraints.txt: 1.9 GB, some minutes"
+  say "installing moldiff[$extras] and what it needs, as pinned in constraints.txt: about 2 GB, some minutes"
   pip_install -e "$repo[$extras]"
   touch "$stamp"
 }

@@ -194,7 +194,6 @@ def test_every_command_has_a_good_line() -> None:
     assert len(LINES) == COUNT
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("line", LINES, ids=" ".join)
 def test_a_clear_answer(
     run: Callable[..., Any], folder: Path, monkeypatch: pytest.MonkeyPatch, line: Line
