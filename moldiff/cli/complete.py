@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from moldiff.cli.failure import Interrupted
+from moldiff.cli.options import Force
 from moldiff.cli.output import check_apart, check_output, check_threads, counted, remark, table
+from moldiff.cli.overwrite import check_replaceable
 from moldiff.cli.progress import stages
 from moldiff.cli.startup import load_torch
 from moldiff.text import replace_text
@@ -64,6 +66,7 @@ def command(
     html: Annotated[
         bool, typer.Option("--html/--no-html", help="Write a page with the ensemble.")
     ] = True,
+    force: Force = False,
 ) -> None:
     """Build the missing residues inside the chains of a protein.
 
@@ -78,11 +81,13 @@ def command(
     check_output(output, _SUFFIXES)
     page = output.with_suffix(".html") if html else None
     read = [receptor, *([sequence] if sequence is not None else [])]
-    written = {"--output": output, "the page": page, "--json": json}
-    for option, path in written.items():
+    for option, path, suffix in (("the page", page, ".html"), ("--json", json, ".json")):
         if path is not None:
-            check_output(path, () if option == "--output" else (".html", ".json"))
-            check_apart(option, path, read)
+            check_output(path, (suffix,))
+            check_apart(option, path, [*read, output])
+    check_apart("--output", output, read)
+    kinds = {output: "completed", page: "page", json: "completion"}
+    check_replaceable({path: kind for path, kind in kinds.items() if path}, force=force)
     check_threads(threads)
     load_torch()
     from moldiff.completion.api import complete

@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
+from moldiff.cli.options import Force
 from moldiff.cli.output import check_output, counted, remark, table
+from moldiff.cli.overwrite import check_replaceable
 from moldiff.errors import InputError
 
 EXAMPLES = (
-    "moldiff merge hits.*of4.sdf -o hits.sdf",
+    "moldiff merge hits.*of4.csv -o hits.sdf",
     "moldiff merge hits.*of4.manifest.jsonl -o hits.parquet",
 )
 
@@ -24,6 +26,7 @@ def command(
         Path,
         typer.Option("-o", "--output", help="Ranked poses (.sdf, a .csv beside), or .parquet."),
     ] = Path("hits.sdf"),
+    force: Force = False,
 ) -> None:
     """Merge the parts of a library that moldiff dock --shard docked, the best ligand first.
 
@@ -41,6 +44,12 @@ def command(
             f"--output would overwrite '{output}', a file of one of the parts.",
             fix="Give the merged files a name of their own.",
         )
+    parquet = output.suffix.lower() == ".parquet"
+    kinds = {
+        output.with_suffix(".sdf"): "poses",
+        (output if parquet else output.with_suffix(".csv")): "parquet" if parquet else "library",
+    }
+    check_replaceable(kinds, force=force)
     merged = merge(parts, output)
     for note in merged.notes:
         remark(f"Note: {note}")

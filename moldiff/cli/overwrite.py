@@ -30,6 +30,10 @@ _MARKS: Mapping[str, str] = {
     "interactions": r"\Arank,kind,role,residue",
     "library": r"\Arow,name,status,reason,place,energy_kcal_mol",
     "parquet": r"\APAR1",
+    "completed": r"moldiff \S+ built ",
+    "completion": r'"schema": "moldiff\.completion',
+    "prepared": r"\AREMARK 999 moldiff \S+ prepared ",
+    "preparation": r'"schema": "moldiff\.receptor',
     "schedule": r"<title>The schedule of ",
     "gaps": r"\Achain,start,residues,closed,seconds",
 }

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from moldiff.cli.options import Force
 from moldiff.cli.output import check_apart, check_output, counted, remark, table
+from moldiff.cli.overwrite import check_replaceable
 from moldiff.cli.receptor_options import Assembly, Exclude, Keep, Waters, waters_of, words
+from moldiff.version import __version__
 
 if TYPE_CHECKING:
     from moldiff.protein.preparation import Preparation
@@ -44,6 +47,7 @@ def command(
         Path | None,
         typer.Option("--html", metavar="FILE", help="A page with the receptor and its boxes."),
     ] = None,
+    force: Force = False,
 ) -> None:
     """Prepare a protein for docking, and say what was done and why.
 
@@ -57,6 +61,8 @@ def command(
             check_output(path, (suffix,))
             check_apart(option, path, [receptor, output])
     check_apart("--output", output, [receptor])
+    kinds = {output: "prepared", page: "page", record: "preparation"}
+    check_replaceable({path: kind for path, kind in kinds.items() if path}, force=force)
     from moldiff.protein.preparation import prepare
     from moldiff.protein.write import write_pdb
     from moldiff.text import replace_text
@@ -69,7 +75,7 @@ def command(
         exclude=words(exclude),
         keep=words(keep),
     )
-    write_pdb(done.receptor, output)
+    write_pdb(done.receptor, output, remark=f"moldiff {__version__} prepared this receptor")
     files = [output]
     if record is not None:
         replace_text(record, json.dumps(done.to_dict(), indent=2) + "\n")

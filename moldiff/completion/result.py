@@ -172,6 +172,7 @@ class Completion:
             for one in self.refused
         ]
         data = {
+            "schema": "moldiff.completion 1",
             "structure": str(self.path),
             "about": "spread: root mean square fluctuation in Å of a residue's backbone atoms in "
             "the ensemble, about its mean; it says how sure the model is, not how right",

@@ -20,7 +20,9 @@ _CHAINS = ascii_uppercase + ascii_lowercase + digits
 _SERIALS, _NUMBERS = 100_000, 10_000  # the format's columns: counting starts again after these
 
 
-def write_pdb(receptor: Receptor, path: str | Path, hydrogens: bool = True) -> None:
+def write_pdb(
+    receptor: Receptor, path: str | Path, hydrogens: bool = True, *, remark: str = ""
+) -> None:
     """Write a receptor as a PDB file, complete or not at all.
 
     Parameters
@@ -31,13 +33,16 @@ def write_pdb(receptor: Receptor, path: str | Path, hydrogens: bool = True) -> N
         The file; an older one is replaced.
     hydrogens:
         Whether to write the polar hydrogens.
+    remark:
+        A line to say at the top; empty: none.
 
     Raises
     ------
     InputError
         The file cannot be written.
     """
-    text = pdb_text(receptor, hydrogens=hydrogens)
+    head = f"REMARK 999 {remark}"[:80] + "\n" if remark else ""
+    text = head + pdb_text(receptor, hydrogens=hydrogens)
     replace_text(Path(path), text.encode("ascii", "replace").decode())  # columns count bytes
 
 

@@ -113,6 +113,11 @@ CASES = {
     "no backbones": (
         ("benchmark", "gaps", "badstore", "--model", "MODEL"), 1, ["badstore", "this version"]
     ),
+    "my structure": (("complete", "a.pdb", "-o", "text.pdb"), 2, ["text.pdb", "--force"]),
+    "my receptor": (("prepare", "a.pdb", "-o", "text.pdb"), 2, ["text.pdb", "--force"]),
+    "one report twice": (
+        ("complete", "a.pdb", "-o", "b.pdb", "--json", "b.html"), 2, ["b.html", ".json"]
+    ),
     "mine": (("view", "good.sdf", "-o", "text.html"), 2, ["text.html", "--force"]),
     "prepare nowhere": (("data", "prepare", "good.sdf"), 2, ["--output"]),
 }  # fmt: skip
