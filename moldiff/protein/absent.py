@@ -135,6 +135,8 @@ def absent_residues(
             ends = (int(gaps.places[a[-1]]) + 1, int(gaps.places[b[0]]))
             if ends[1] > ends[0]:
                 gaps.absent.append(_absent(structure, a[-1], b[0], sequence, ends, missing))
+            else:
+                gaps.refused.extend(_unknown(structure.residues, chain, a, b))
         last = len(sequence.names) - starts[-1] - len(fragments[-1])
         if starts[0] or last:
             tails.append(f"{chain} ({starts[0]} before, {last} behind)")
@@ -247,8 +249,21 @@ def _continued(
     return np.where(better, costs[agreeing], least), np.where(better, agreeing, at[latest.clip(0)])
 
 
-def _breaks(residues: Sequence[Residue], chain: str, fragments: list[list[int]]) -> list[Refused]:
-    """The places where residues may be missing from a chain of unknown sequence."""
+def _unknown(residues: Sequence[Residue], chain: str, a: list[int], b: list[int]) -> list[Refused]:
+    """A break where numbers jump, though the sequence has nothing there."""
+    if residues[b[0]].number <= residues[a[-1]].number + 1:
+        return []
+    why = "the sequence has no residues there, but the chain is broken"
+    return _breaks(residues, chain, [a, b], why)
+
+
+def _breaks(
+    residues: Sequence[Residue],
+    chain: str,
+    fragments: list[list[int]],
+    why: str = "no sequence of this chain",
+) -> list[Refused]:
+    """The places where residues may be missing from a chain, and are not known by a sequence."""
     refused = []
     for a, b in pairwise(fragments):
         first, last = residues[a[-1]], residues[b[0]]
@@ -259,7 +274,7 @@ def _breaks(residues: Sequence[Residue], chain: str, fragments: list[list[int]])
         else:
             span = where(chain, (first.number, first.insertion), (last.number, last.insertion))
         known = count if count > 0 else None
-        refused.append(Refused(span, known, "no sequence of this chain", (a[-1], b[0])))
+        refused.append(Refused(span, known, why, (a[-1], b[0])))
     return refused
 
 

@@ -127,15 +127,17 @@ def fasta_sequences(path: str | Path, chains: Iterable[str]) -> dict[str, ChainS
             f"The sequences {path} cannot be read: {error.strerror}.", fix="Check the path."
         ) from None
     sequences: dict[str, ChainSequence] = {}
+    others: list[str] = []  # records of chains that the structure lacks
     for title, text in records:
         named = [chain for chain in _named(title) if chain in known]
         if not named and len(records) == len(known) == 1:
             named = known
         if not named:
+            others.append(title[:40])
+            continue
+        if twice := [chain for chain in named if chain in sequences]:
             raise InputError(
-                f"The record '>{title[:40]}' of {path} is named after no chain of the structure.",
-                fix=f"Name records by chain, e.g. '>{known[0] if known else 'A'}'; chains: "
-                f"{', '.join(known) or 'none'}.",
+                f"{path} has several sequences of chain {twice[0]}.", fix="Leave one of them."
             )
         if wrong := set(text) - set(protein_letters_1to3) - set("XBZUOJ*-"):
             raise InputError(
@@ -145,6 +147,12 @@ def fasta_sequences(path: str | Path, chains: Iterable[str]) -> dict[str, ChainS
             )
         names = tuple(protein_letters_1to3.get(c, "UNK").upper() for c in text if c not in "*-")
         sequences |= dict.fromkeys(named, ChainSequence(names))
+    if not sequences and others:
+        raise InputError(
+            f"The record '>{others[0]}' of {path} is named after no chain of the structure.",
+            fix=f"Name records by chain, e.g. '>{known[0] if known else 'A'}'; chains: "
+            f"{', '.join(known) or 'none'}.",
+        )
     if not sequences:
         raise InputError(f"{path} holds no sequence.", fix="Give a FASTA file: '>A', sequence.")
     return sequences

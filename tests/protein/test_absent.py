@@ -184,3 +184,21 @@ def test_what_is_built_anew_may_have_a_gap_within() -> None:
     assert one.labels == ((11, ""), (12, ""), (13, ""), (14, "")) and one.place == 10
     with pytest.raises(InputError, match="does not say what is missing"):
         chosen_residues(structure, trace(structure), ["A:11-14"], gaps(cut))
+
+
+def test_a_broken_chain_that_the_sequence_calls_whole_is_refused() -> None:
+    text = pdb_lines(CHAIN, without={10, 11, 12})
+    whole = ChainSequence(tuple(n for k, n in enumerate(NAMES) if k not in {10, 11, 12}))
+    (refused,) = gaps(text, {"A": whole}).refused
+    assert refused.where == "A:11-13" and "the chain is broken" in refused.reason
+
+
+def test_records_of_other_chains_are_passed_over_and_two_of_one_refused(tmp_path: Path) -> None:
+    path = tmp_path / "s.fasta"
+    path.write_text(">1abc_A\nACDE\n>1abc_B\nMKV\n", encoding="ascii")
+    assert list(fasta_sequences(path, ["A"])) == ["A"]
+    with pytest.raises(InputError, match="1abc_A"):
+        fasta_sequences(path, ["C"])
+    path.write_text(">A\nACDE\n>A\nMKV\n", encoding="ascii")
+    with pytest.raises(InputError, match="several sequences of chain A"):
+        fasta_sequences(path, ["A"])
