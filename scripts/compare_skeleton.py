@@ -21,8 +21,8 @@ from moldiff.metrics import METRICS, Reference, Settings, Study, samples
 from moldiff.metrics.sample import draw
 from moldiff.train import TrainConfig
 
-shown = "graph.strict_validity graph.strict_unique lookup.molecule_stability lookup.validity "
-shown = (shown + "posebusters.pass_rate relaxation.drop_median").split()
+metrics = "graph.strict_validity graph.strict_unique lookup.molecule_stability lookup.validity "
+metrics = (metrics + "posebusters.pass_rate relaxation.drop_median").split()
 head = "| | steps | molecules seen | CPU-minutes | strict | strict x unique | look-up molecule | "
 head += "look-up valid | PoseBusters | MMFF94 drop | molecules/s |"
 
@@ -34,7 +34,7 @@ def show(label, mols, training=("", "", ""), seconds=0.0):
         mols = [relax_hydrogens(mol) for mol in mols] if remark else mols
         spent = seconds + time.process_time() - start
         study = Study(samples(mols), Reference.load(), Settings(200, relax=len(mols), xtb=0))
-        *shares, drop = (study.value(METRICS[name]).value for name in shown)
+        *shares, drop = (study.value(METRICS[name]).value for name in metrics)
         cells = [label + remark, *map(str, training), *(f"{100 * x:.1f}" for x in shares)]
         cells += [f"{drop:.1f}", f"{len(mols) / spent:.1f}" if seconds else ""]
         print("| " + " | ".join(cells) + " |", flush=True)
@@ -50,9 +50,9 @@ for label, store in {"all atoms": source, "skeleton": skeletons}.items():
     config = TrainConfig.from_yaml(bundled_configs()["qm9"], **own)
     took = train(config, store, minutes, lambda text: print(text, file=sys.stderr))
     model, start = load(folder / label / "model.safetensors"), time.process_time()
-    made = [item.mol for item in generate(model, Request(n, seed=1))]
+    mols = [item.mol for item in generate(model, Request(n, seed=1))]
     numbers = (took["steps"], took["molecules"], f"{took['cpu_seconds'] / 60:.1f}")
-    show(label, made, numbers, time.process_time() - start)
+    show(label, mols, numbers, time.process_time() - start)
 data = [decode(source[i], source.vocabulary) for i in draw(source.indices("validation"), n)]
 again = [encode(mol, skeletons.vocabulary) for mol in data]
 show("data", data)

@@ -78,11 +78,11 @@ def designed(
     best = min(outcome.kept, key=lambda d: d.settled.energy, default=None)
     row = {
         "tried": len(made),
-        "valid": sum(d.made.failure is None for d in made),
+        "valid": sum(d.sample.failure is None for d in made),
         "part kept": sum(d.tags.get("part_kept") == "yes" for d in made),
         "settled": sum(d.settled is not None for d in made),
         "energies": [round(e, 3) for e in energies],
-        "heavy": [d.made.mol.GetNumHeavyAtoms() for d in outcome.kept],
+        "heavy": [d.sample.mol.GetNumHeavyAtoms() for d in outcome.kept],
         "reasons": dict(outcome.reasons),
     }
     return row, None if best is None else best.settled.mol

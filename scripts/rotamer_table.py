@@ -32,18 +32,18 @@ ENDS = {
 
 
 def main(folders: list[str]) -> None:
-    found: dict[tuple[str, tuple[int, ...]], list[tuple[list[float], int]]] = defaultdict(list)
+    conformations: dict[tuple[str, tuple[int, ...]], list] = defaultdict(list)
     for folder in folders:
         for path in sorted(Path(folder).glob("*/pocket.pdb")):
             try:
-                collect(path, found)
+                collect(path, conformations)
             except InputError as error:
                 print(error, file=sys.stderr)
     writer = csv.writer(sys.stdout, lineterminator="\n")
     chis = [f"chi{k + 1}" for k in range(4)]
     writer.writerow(["residue", *chis, *(f"share{k}" for k in range(REGIONS))])
     for name in CHI:
-        own = [seen for (residue, _), seen in found.items() if residue == name]
+        own = [seen for (residue, _), seen in conformations.items() if residue == name]
         totals = [sum(r == k for seen in own for _, r in seen) for k in range(REGIONS)]
         own.sort(key=len, reverse=True)
         kept = 0
@@ -59,7 +59,7 @@ def main(folders: list[str]) -> None:
         print(name, sum(totals), f"{kept / sum(totals):.3f}", file=sys.stderr)
 
 
-def collect(path: Path, found: dict) -> None:
+def collect(path: Path, conformations: dict) -> None:
     structure = read_structure(path)
     residues = [{} for _ in structure.residues]
     for name, k, x in zip(structure.names, structure.residue, structure.positions, strict=True):
@@ -87,7 +87,7 @@ def collect(path: Path, found: dict) -> None:
                 centre = number * period / count
                 chi[place] = (chi[place] - centre + 90) % 180 - 90 + centre
             bins.append(number)
-        found[name, tuple(bins)].append((chi, region(phi, psi)))
+        conformations[name, tuple(bins)].append((chi, region(phi, psi)))
 
 
 if __name__ == "__main__":

@@ -99,10 +99,10 @@ class Reason:
     """Why a molecule is rejected: the filter, and what it met."""
 
     filter: str
-    found: str = ""
+    detail: str = ""
 
     def __str__(self) -> str:
-        return f"{self.filter}: {self.found}" if self.found else self.filter
+        return f"{self.filter}: {self.detail}" if self.detail else self.filter
 
 
 @dataclass(frozen=True)

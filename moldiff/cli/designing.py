@@ -14,7 +14,7 @@ from moldiff.errors import InputError
 if TYPE_CHECKING:
     from moldiff.design.pockets import Bench, Budget, Design, Outcome
 
-__all__ = ["display", "finish", "made"]
+__all__ = ["collect", "display", "finish"]
 
 _SHOWN = 10  # designs in the closing table
 
@@ -35,7 +35,7 @@ def display(number: int, seconds: float | None) -> Iterator[tuple[Any, Any]]:
         yield show, tell
 
 
-def made(
+def collect(
     bench: Bench,
     n: int,
     clock: Budget,
@@ -75,15 +75,15 @@ def finish(
         files.append(page)
     if chosen:
         _show(outcome, chosen[:_SHOWN])
-    valid = sum(d.made.failure is None for d in outcome.made)
-    kept = sum(d.tags.get("part_kept") == "yes" for d in outcome.made)
-    settled = sum(d.settled is not None for d in outcome.made)
+    valid = sum(d.sample.failure is None for d in outcome.designs)
+    kept = sum(d.tags.get("part_kept") == "yes" for d in outcome.designs)
+    settled = sum(d.settled is not None for d in outcome.designs)
     rows = [
         ("starts", ", ".join(start.name for start in bench.starts)),
-        ("designs", f"{len(outcome.made)}"),
-        ("strictly valid", percent(valid, len(outcome.made))),
+        ("designs", f"{len(outcome.designs)}"),
+        ("strictly valid", percent(valid, len(outcome.designs))),
         ("part kept exactly", f"{kept} of {settled} that were settled"),
-        ("pass all checks, once each", percent(len(outcome.kept), len(outcome.made))),
+        ("pass all checks, once each", percent(len(outcome.kept), len(outcome.designs))),
         *((f"  rejected: {why}", f"{k}") for why, k in outcome.reasons.most_common(4)),
     ]
     if outcome.reference is not None:
@@ -92,7 +92,7 @@ def finish(
     rows += [("seconds", f"{outcome.seconds:.1f}"), ("files", ", ".join(map(str, files)))]
     table(rows)
     if not chosen:
-        what = "design was made" if not outcome.made else "design passes the checks"
+        what = "design was made" if not outcome.designs else "design passes the checks"
         raise InputError(
             f"No {what}; the table is {files[1]}.",
             fix="Give more time or a larger -n, another part, or fewer atoms by --add.",
@@ -104,7 +104,7 @@ def _show(outcome: Outcome, designs: tuple[Design, ...]) -> None:
     for rank, design in enumerate(designs, start=1):
         settled = design.settled
         energy, score = (settled.energy, settled.score) if settled else (0.0, 0.0)
-        heavy = design.made.mol.GetNumHeavyAtoms()
+        heavy = design.sample.mol.GetNumHeavyAtoms()
         rows.append((f"{rank}", f"{energy:.2f}", f"{score:.1f}", f"{heavy}", design.smiles))
     header = ["rank", "kcal/mol", "score", "heavy atoms", "SMILES"]
     table(rows, header=header, title=f"The best of {counted(len(outcome.kept), 'design')}")

@@ -159,8 +159,8 @@ def command(
     if prompt == "help":
         return show_grammar()
     choice = picking(pick, pick_by, seed)
-    asked = criteria(where, alerts, seen_rings, novel_to)
-    _check_files(output, trajectory, asked if asked or choice else None, force=force)
+    filters = criteria(where, alerts, seen_rings, novel_to)
+    _check_files(output, trajectory, filters if filters or choice else None, force=force)
     check_positive("--temperature", temperature)
     early = None if early_temperature is None else temperatures(early_temperature)
     wishes: dict[str, Any] = {
@@ -170,7 +170,7 @@ def command(
     }
     wishes |= {"without": symbols(without), "only": symbols(only)}
     check_threads(threads)
-    sieve = _sieve(output, asked, choice, trajectory) if asked or choice else None
+    sieve = _sieve(output, filters, choice, trajectory) if filters or choice else None
     load_torch()
     import_all(imports)
     from moldiff.cpu import using_threads
@@ -213,7 +213,7 @@ def command(
 
 
 def _check_files(
-    output: Path, trajectory: Path | None, asked: Criteria | None, *, force: bool
+    output: Path, trajectory: Path | None, filters: Criteria | None, *, force: bool
 ) -> None:
     """Refuse what cannot be written, what is read as well, and what is somebody else's."""
     from moldiff.io import WRITABLE
@@ -224,15 +224,15 @@ def _check_files(
         check_output(trajectory, (".xyz",))
         check_apart("--trajectory", trajectory, [output])
         files[trajectory] = "trajectory"
-    if asked is not None:
+    if filters is not None:
         files[output.with_suffix(".csv")] = "table of all"
-        known = [Path(source) for source in (*asked.novel_to, asked.seen_rings or "")]
+        known = [Path(source) for source in (*filters.novel_to, filters.seen_rings or "")]
         for written in (output, output.with_suffix(".csv")):
             check_apart("--output", written, known)
     check_replaceable(files, force=force)
 
 
-def _sieve(output: Path, asked: Criteria, pick: Pick | None, trajectory: Path | None) -> Sieve:
+def _sieve(output: Path, filters: Criteria, pick: Pick | None, trajectory: Path | None) -> Sieve:
     """What stands between what is drawn and what is written."""
     from dataclasses import replace
 
@@ -245,5 +245,5 @@ def _sieve(output: Path, asked: Criteria, pick: Pick | None, trajectory: Path | 
         )
     with stages() as show:
         # The properties of what is no whole molecule mean little.
-        sieve = Sieve(replace(asked, strict=True).judge(show), output, pick)
+        sieve = Sieve(replace(filters, strict=True).judge(show), output, pick)
     return sieve

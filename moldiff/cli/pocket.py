@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from moldiff.cli.designing import display, finish, made
+from moldiff.cli.designing import collect, display, finish
 from moldiff.cli.failure import Interrupted
 from moldiff.cli.options import Picked, Precision, Precisions, conditions, sizes, symbols
 from moldiff.cli.output import check_apart, check_output, check_threads, remark
@@ -193,7 +193,7 @@ def command(
             for note in bench.notes:
                 remark(f"Note: {note}")
             around_part(demands, bench.elements)
-            complete, stopped = made(bench, limit, clock, tell, {**options, "add": atoms})
+            complete, stopped = collect(bench, limit, clock, tell, {**options, "add": atoms})
         outcome = bench.outcome(complete, clock)
     finish(bench, outcome, output, page, pick, seed)
     if stopped:

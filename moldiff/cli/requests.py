@@ -116,12 +116,12 @@ Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 or mps.")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads of one operation.")]
 
 
-def demands_of(model: Model, said: dict[str, Any], guides: Guidances | None) -> Demands:
+def demands_of(model: Model, request: dict[str, Any], guides: Guidances | None) -> Demands:
     """Return what is demanded of the molecules; tell what was understood, and what is rare."""
     from moldiff.generation.demands import check_conditions, demanded
 
-    demands = demanded(model, **said)
-    if said["prompt"] is not None:
+    demands = demanded(model, **request)
+    if request["prompt"] is not None:
         remark(f"Understood: {', '.join(demands.lines())}.")
     for text in check_conditions(model, demands.conditions, guides):
         remark(text)

@@ -20,7 +20,7 @@ __all__ = ["known_pose", "molecule_of"]
 
 
 def known_pose(
-    structure: Structure, given: str, alike: Iterable[Chem.Mol], option: str = "--reference"
+    structure: Structure, source: str, alike: Iterable[Chem.Mol], option: str = "--reference"
 ) -> tuple[Chem.Mol, list[int], tuple[str, ...]]:
     """Return the molecule that an option gives, its residues in the receptor, and notes.
 
@@ -28,7 +28,7 @@ def known_pose(
     ----------
     structure:
         All that the receptor's file holds.
-    given:
+    source:
         A molecule file, a PDB or mmCIF file, or a group of the receptor: ``A:401``, ``LIG``.
     alike:
         Molecules that it may be the same as: the bond orders that structure files lack.
@@ -40,7 +40,7 @@ def known_pose(
     """
     from moldiff.io import READABLE
 
-    path = Path(given)
+    path = Path(source)
     suffixes = {suffix.lower() for suffix in path.suffixes[-2:]}
     if suffixes & set(STRUCTURES) and path.is_file():
         other, members, notes = group_of_file(path)
@@ -48,7 +48,7 @@ def known_pose(
         return mol, [], (*notes, *remarks)
     if path.is_file() or suffixes & {*READABLE, *STRUCTURES}:
         return read_reference(path, option), [], ()
-    members, notes = own_group(structure, given, option)
+    members, notes = own_group(structure, source, option)
     mol, remarks = molecule_of(structure, members, alike)
     return mol, members, (*notes, *remarks)
 

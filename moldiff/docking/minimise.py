@@ -73,7 +73,7 @@ class _State:
     inverse: Float[Tensor, "p d d"]
     length: Float[Tensor, " p"]
     fresh: Bool[Tensor, " p"]
-    done: Bool[Tensor, " p"]
+    converged: Bool[Tensor, " p"]
 
     def select(self, keep: Tensor) -> _State:
         """Keep some rows."""
@@ -111,10 +111,10 @@ def minimise(
     best, energies = state.pose, state.energy.clone()
     for iteration in range(1, iterations):
         _step(state, kinematics, energy, tolerance)
-        if iteration % _COMPACT_EVERY == 0 and bool(state.done.any()):
+        if iteration % _COMPACT_EVERY == 0 and bool(state.converged.any()):
             best = _write(best, state)
             energies[state.index] = state.energy
-            state = state.select((~state.done).nonzero()[:, 0])
+            state = state.select((~state.converged).nonzero()[:, 0])
             if not len(state.index):
                 return best, energies
     energies[state.index] = state.energy
@@ -154,7 +154,7 @@ def _start(kinematics: Motion, energy: Energy, pose: Pose) -> _State:
         inverse=inverse,
         length=torch.ones_like(value),
         fresh=torch.ones_like(value, dtype=torch.bool),
-        done=torch.zeros_like(value, dtype=torch.bool),
+        converged=torch.zeros_like(value, dtype=torch.bool),
     )
 
 
@@ -166,7 +166,7 @@ def _step(state: _State, kinematics: Motion, energy: Energy, tolerance: float) -
     value, by_atom = energy.value_and_gradient(x)
     gradient = kinematics.pull_back(by_atom, x)
     slope = (state.gradient * step).sum(1)
-    accepted = (value <= state.energy + _ARMIJO * slope) & ~state.done
+    accepted = (value <= state.energy + _ARMIJO * slope) & ~state.converged
     _update(state, step, gradient - state.gradient)
     # Minimum of the parabola through both energies and the slope, kept within bounds.
     rise = value - state.energy - slope
@@ -181,7 +181,7 @@ def _step(state: _State, kinematics: Motion, energy: Energy, tolerance: float) -
     ).clamp_max(1.0)
     state.direction = torch.where(accepted[:, None], next_direction, state.direction)
     promise = -(state.gradient * state.direction).sum(1)
-    state.done |= (promise < tolerance) | (state.length < _SHORTEST)
+    state.converged |= (promise < tolerance) | (state.length < _SHORTEST)
 
 
 def _update(state: _State, s: Tensor, y: Tensor) -> None:

@@ -44,7 +44,7 @@ class Marker:
     notes: tuple[str, ...] = ()
 
 
-def find_marker(contents: Contents, given: str | Path) -> Marker:
+def find_marker(contents: Contents, source: str | Path) -> Marker:
     """Find the molecule that ``--pocket-ligand`` gives: a file, or a group of the receptor.
 
     Raises
@@ -55,10 +55,10 @@ def find_marker(contents: Contents, given: str | Path) -> Marker:
     from moldiff.io import READABLE
     from moldiff.protein.occupants import on
 
-    path = Path(given)
+    path = Path(source)
     suffixes = {suffix.lower() for suffix in path.suffixes[-2:]}
     if not suffixes & {*READABLE, *STRUCTURES} and not path.is_file():
-        return _own_marker(contents.structure, str(given))
+        return _own_marker(contents.structure, str(source))
     if not path.is_file():
         raise InputError(f"There is no file {path}.", fix=f"Check the path after {_OPTION}.")
     notes: tuple[str, ...] = ()

@@ -67,11 +67,11 @@ class Requirement:
         names = (number.upper(), f"{residue.name}{number}".upper())
         return chain in ("", residue.chain) and rest.upper() in names
 
-    def met_by(self, found: Iterable[Interaction]) -> bool:
+    def met_by(self, interactions: Iterable[Interaction]) -> bool:
         """Whether one of the interactions is the required one."""
         return any(
             self.means(one.residue) and (one.kind == self.kind or not self.kind)
-            for one in found
+            for one in interactions
             if one.kind != "clash" or self.kind == "clash"
         )
 
@@ -90,11 +90,11 @@ def requirements(texts: Sequence[str], structure: Structure) -> tuple[Requiremen
     return required
 
 
-def lacking(texts: Sequence[str], found: Sequence[Interaction]) -> tuple[str, ...] | None:
+def lacking(texts: Sequence[str], interactions: Sequence[Interaction]) -> tuple[str, ...] | None:
     """Return which requirements the interactions of a pose do not meet; None if there are none."""
     if not texts:
         return None
-    return tuple(text for text in texts if not Requirement.parse(text).met_by(found))
+    return tuple(text for text in texts if not Requirement.parse(text).met_by(interactions))
 
 
 def unmet(lacks: Sequence[str] | None) -> list[str]:

@@ -190,17 +190,17 @@ def _point(center: Sequence[float] | str) -> list[float]:
     return values
 
 
-def _numbers(given: float | Sequence[float] | str, option: str) -> list[float]:
+def _numbers(value: float | Sequence[float] | str, option: str) -> list[float]:
     words: Sequence[Any]
-    if isinstance(given, str):
-        words = given.replace(",", " ").split()
+    if isinstance(value, str):
+        words = value.replace(",", " ").split()
     else:
-        words = [given] if isinstance(given, int | float) else list(given)
+        words = [value] if isinstance(value, int | float) else list(value)
     try:
         return [float(word) for word in words]
     except (TypeError, ValueError) as error:
         raise InputError(
-            f"{option} {given!s} is not made of numbers.", fix=f"For example {option} 20,20,25."
+            f"{option} {value!s} is not made of numbers.", fix=f"For example {option} 20,20,25."
         ) from error
 
 

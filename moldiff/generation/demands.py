@@ -227,7 +227,7 @@ def _merged(wishes: Sequence[Wish]) -> dict[str, Wish]:
             both = before.interval.meet(wish.interval)
             if both is None:
                 raise _contradiction(before, wish)
-            wish = Wish(wish.name, both, f"{before.said}, {wish.said}")
+            wish = Wish(wish.name, both, f"{before.phrase}, {wish.phrase}")
         merged[wish.name] = wish
     for part, whole in _PART_OF.items():
         compared = part in merged and whole in merged
@@ -238,7 +238,7 @@ def _merged(wishes: Sequence[Wish]) -> dict[str, Wish]:
 
 def _contradiction(one: Wish, other: Wish) -> InputError:
     return InputError(
-        f"'{one.said}' and '{other.said}' cannot both be.", fix="Leave one of them out."
+        f"'{one.phrase}' and '{other.phrase}' cannot both be.", fix="Leave one of them out."
     )
 
 
@@ -247,7 +247,7 @@ def _unavailable(wish: Wish, domain: Molecules, counted: str) -> InputError:
     sizes = f"{counted} from {min(domain.sizes)} to {max(domain.sizes)}"
     elements = ", ".join(dict.fromkeys(domain.vocabulary.elements))
     return InputError(
-        f"The model cannot be asked for '{wish.said}': it has no condition '{wish.name}'.",
+        f"The model cannot be asked for '{wish.phrase}': it has no condition '{wish.name}'.",
         fix=f"It can be asked for {', '.join([*names, sizes])}, and for none of an element "
         f"({elements}).",
     )

@@ -107,7 +107,7 @@ class Wish:
 
     name: str
     interval: Interval
-    said: str
+    phrase: str
 
 
 def parse_prompt(

@@ -72,32 +72,32 @@ class _Layer(nn.Module):
         """Return what residues ask: scalars and points; and what they show."""
         scale, shift = film.chunk(4, -1)[:2]
         hn = self.norm(h) * (1 + scale) + shift
-        asked, shown = self.read(hn).split(self.split, -1)
+        queries, shown = self.read(hn).split(self.split, -1)
         with exact(x):
             local = self.place(hn).to(x.dtype).unflatten(-1, (-1, 3))
             points = x.unsqueeze(2) + local @ frames.mT
             points = points.unflatten(2, (self.heads, self.point_count))
-        return asked, points[..., 0, :], Keys(shown, points[..., 1:, :])
+        return queries, points[..., 0, :], Keys(shown, points[..., 1:, :])
 
     def forward(
         self,
         h: Tensor,
         film: Tensor,
-        asked: tuple[Tensor, Tensor],
-        seen: Keys,
+        queries: tuple[Tensor, Tensor],
+        keys: Keys,
         x: Tensor,
         frames: Tensor,
         pairs: Tensor,
     ) -> Tensor:
         """Return refined features of residues that see others, with ``pairs`` between both."""
-        (b, n, width), m = h.shape, seen.scalars.shape[1]
-        query, receiver = asked[0].split((width, self.pair), -1)
-        key, value, sender = seen.scalars.split((width, width, self.pair), -1)
+        (b, n, width), m = h.shape, keys.scalars.shape[1]
+        query, receiver = queries[0].split((width, self.pair), -1)
+        key, value, sender = keys.scalars.split((width, width, self.pair), -1)
         message = F.silu(self.pairs(pairs) + receiver.unsqueeze(2) + sender.unsqueeze(1))
         q, k, v = (t.unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in (query, key, value))
         logits = q @ k.mT * q.shape[-1] ** -0.5 + self.bias(message).permute(0, 3, 1, 2)
         with exact(x):
-            y, z = asked[1].transpose(1, 2), seen.points.transpose(1, 2)
+            y, z = queries[1].transpose(1, 2), keys.points.transpose(1, 2)
             gamma = (0.5 / self.reach.square()).view(-1, 1, 1)
             near = 2 * (y @ z[..., 0, :].mT) - z[..., 0, :].square().sum(-1).unsqueeze(2)
             weights = (logits.to(x.dtype) + gamma * near).softmax(-1)
@@ -223,7 +223,7 @@ class FrameNetwork(Network):
         films = self._films(times if times.ndim > 1 else times.unsqueeze(1))
         points, frames = x["positions"], x["frames"]
         h = self.types(residues.types) + self.moving
-        around = None if state is None else state.given.repeated(x.graphs)
+        around = None if state is None else state.surroundings.repeated(x.graphs)
         for k, (layer, film) in enumerate(zip(self._stack, films, strict=True)):
             if k % self.layers == 0:
                 others = [(points, frames, residues)]

@@ -94,7 +94,7 @@ class Keys:
 class SurroundingsState:
     """Encoded surroundings: the input, and what every layer shows of them."""
 
-    given: Surroundings
+    surroundings: Surroundings
     layers: tuple[Keys, ...]
 
 

@@ -18,7 +18,7 @@ from moldiff.protein.residues import ADDITIVES
 from moldiff.protein.selection import select
 from moldiff.protein.structure import POLYMERS, Residue, Structure
 
-__all__ = ["Fate", "fates", "is_additive", "told"]
+__all__ = ["Fate", "fates", "is_additive", "notes_on"]
 
 _HALOGENS, _HALIDES = (9, 17, 35, 53), ("F", "CL", "BR", "I", "IOD", "CLA", "IM")
 _FEW = 8  # residues that a note names one by one
@@ -90,19 +90,19 @@ def _near_ligands(structure: Structure, reach: float, leave: Mapping[int, str]) 
     return set(structure.residue[(far <= reach) & water].tolist())
 
 
-def told(found: Sequence[Fate]) -> list[str]:
+def notes_on(outcomes: Sequence[Fate]) -> list[str]:
     """Return notes on what goes, and on what of the groups stays."""
     gone: dict[str, list[Residue]] = {}
-    for fate in found:
+    for fate in outcomes:
         if not fate.kept:
             gone.setdefault(_heading(fate), []).append(fate.residue)
     order = sorted(gone, key=lambda what: (what != "left out as asked", "s left" in what))
     notes = [f"{what}: {_named(gone[what])}" for what in order]
     for kind, what in _KEPT.items():
-        names = [str(fate.residue) for fate in found if fate.kept and fate.residue.kind == kind]
+        names = [str(fate.residue) for fate in outcomes if fate.kept and fate.residue.kind == kind]
         if names:
             notes.append(f"{what}: {listed(names)}")
-    if waters := sum(fate.kept and fate.residue.kind == "water" for fate in found):
+    if waters := sum(fate.kept and fate.residue.kind == "water" for fate in outcomes):
         notes.append(f"waters kept as part of the receptor: {waters}")
     return notes
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from moldiff.protein.assembly import Assembly
-from moldiff.protein.keeping import Fate, fates, told
+from moldiff.protein.keeping import Fate, fates, notes_on
 from moldiff.protein.occupants import LASTING, SMALLEST, chains_of, molecules
 from moldiff.protein.occupants import ligands as ligands_of
 from moldiff.protein.pocket import Box, autobox
@@ -164,7 +164,7 @@ def prepare(
     leave = {i: _LIGAND for whole in ligands for i in whole}
     outcomes = fates(structure, waters=waters, exclude=exclude, keep=keep, leave=leave)
     receptor = prepare_receptor(contents.part(outcomes))
-    repeats = set(told(outcomes))  # which the fates say better
+    repeats = set(notes_on(outcomes))  # which the fates say better
     notes = [note for note in receptor.structure.notes if note not in repeats]
     left = np.array([fate.why == _LIGAND for fate in outcomes], dtype=bool)
     return Preparation(

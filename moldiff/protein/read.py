@@ -14,7 +14,7 @@ from moldiff.errors import InputError
 from moldiff.protein.assembly import Assembly, build
 from moldiff.protein.conformation import listed, one_conformation
 from moldiff.protein.elements import SYMBOLS
-from moldiff.protein.keeping import Fate, fates, is_additive, told
+from moldiff.protein.keeping import Fate, fates, is_additive, notes_on
 from moldiff.protein.kinds import classify
 from moldiff.protein.mmcif import parse_mmcif
 from moldiff.protein.pdb import parse_pdb
@@ -85,10 +85,10 @@ class Contents:
             )
         )
 
-    def part(self, found: Sequence[Fate]) -> Structure:
+    def part(self, outcomes: Sequence[Fate]) -> Structure:
         """Return the atoms of the residues that are kept; see `receptor`."""
-        notes = [*self.structure.notes, *told(found)]
-        kept = np.array([fate.kept for fate in found], dtype=bool)
+        notes = [*self.structure.notes, *notes_on(outcomes)]
+        kept = np.array([fate.kept for fate in outcomes], dtype=bool)
         atoms = kept[self.structure.residue]
         if not atoms.any():
             raise InputError(

@@ -62,7 +62,7 @@ class _Residue:
         return np.mean([end for _, end in self.lines], axis=0)
 
 
-def diagram(mol: Chem.Mol, found: Sequence[Interaction]) -> str | None:
+def diagram(mol: Chem.Mol, interactions: Sequence[Interaction]) -> str | None:
     """Return the diagram of a sanitised molecule as SVG; None if it cannot be drawn.
 
     The text's colour is ``currentColor``; nothing but shapes, numbers and escaped names of
@@ -72,7 +72,7 @@ def diagram(mol: Chem.Mol, found: Sequence[Interaction]) -> str | None:
         shapes, at, size = _ligand(mol)
     except (RuntimeError, ValueError):  # RDKit's own failures; a drawing is never worth a crash
         return None
-    residues = _residues(found, at)
+    residues = _residues(interactions, at)
     middle = size / 2
     places = _places(residues, middle, size / 2 + _ROOM)
     corners = [np.zeros(2), size]

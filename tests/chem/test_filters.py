@@ -49,7 +49,7 @@ def test_what_is_no_molecule_has_that_reason() -> None:
     filters = Filters((parse_where("mw > 1"),))
     broken = Chem.MolFromSmiles("C(C)(C)(C)(C)C", sanitize=False)
     (reason,) = filters.reasons(measure(broken, filters.plan()), {})
-    assert reason.filter == "no molecule" and "C1 has 5" in reason.found
+    assert reason.filter == "no molecule" and "C1 has 5" in reason.detail
     assert filters.reasons(measure(None, filters.plan()), {})[0].filter == "no molecule"
     radical = Chem.MolFromSmiles("[CH2]C")
     assert filters.reasons(measure(radical, filters.plan()), {}) == []

@@ -23,7 +23,7 @@ _COMMONEST = 20  # ring systems listed
 def make_card(
     tally: Tally,
     *,
-    asked: Mapping[str, Any],
+    request: Mapping[str, Any],
     listed: Mapping[str, Any],
     splits: Mapping[str, int],
     rdkit: Sequence[str],
@@ -35,7 +35,7 @@ def make_card(
     ----------
     tally:
         Of the molecules.
-    asked:
+    request:
         What was asked for: ``molecules`` and ``refine``.
     listed:
         `Listing.facts`.
@@ -53,7 +53,7 @@ def make_card(
             "licence": source.licence,
             "listed": drawn["molecules"],
             "left out": drawn["left out"],
-            "molecules": tally.made[source.name],
+            "molecules": tally.molecules[source.name],
             "by size": {_size(band): tally.sizes[f"{source.name} {_size(band)}"] for band in BANDS},
         }
         for source, drawn in zip(SOURCES, listed["drawn"], strict=True)
@@ -66,17 +66,17 @@ def make_card(
         "numpy": np.__version__,
         "python": platform.python_version(),
     }
-    if asked["refine"]:
+    if request["refine"]:
         versions["xtb"] = xtb.version() or "unknown"
     identity = listed["identity"]
     digests = filter(None, (identity["moses"], *identity["own"], identity["components"]))
     files = zip(listed["files"], digests, strict=True)
     return {
         "command": command,
-        "geometry": "GFN2-xTB, crude thresholds" if asked["refine"] else "MMFF94",
+        "geometry": "GFN2-xTB, crude thresholds" if request["refine"] else "MMFF94",
         **({"drop": _drops(tally.drops)} if tally.drops else {}),
-        "asked for": asked["molecules"],
-        "molecules": tally.made["all"],
+        "asked for": request["molecules"],
+        "molecules": tally.molecules["all"],
         "splits": dict(splits),
         "scaffolds": len(tally.scaffolds),
         "largest scaffold": max(tally.scaffolds.values(), default=0),
@@ -92,8 +92,11 @@ def make_card(
         "stereo": dict(sorted(tally.stereo.items())),
         "rejected": dict(tally.reasons.most_common()),
         "kinds": {
-            kind: {"listed": tally.made[kind] + tally.rejected[kind], "lost": tally.rejected[kind]}
-            for kind in sorted(tally.made | tally.rejected, key=_place)
+            kind: {
+                "listed": tally.molecules[kind] + tally.rejected[kind],
+                "lost": tally.rejected[kind],
+            }
+            for kind in sorted(tally.molecules | tally.rejected, key=_place)
         },
         "versions": versions,
     }

@@ -112,14 +112,14 @@ def scaffold(smiles: str) -> str:
 def draw(
     source: Source,
     candidates: Iterable[Candidate],
-    seen: set[str],
+    previous: set[str],
     tell: Callable[[int, int], None] = lambda judged, taken: None,
 ) -> Drawn:
     """Take the molecules of a source in their order.
 
     Parameters
     ----------
-    seen:
+    previous:
         Molecules taken before; it grows.
     tell:
         Called now and then with the numbers of candidates looked at and of molecules taken.
@@ -133,14 +133,14 @@ def draw(
             break
         judged += 1
         reason = candidate.reason
-        if reason is None and candidate.smiles in seen:
+        if reason is None and candidate.smiles in previous:
             reason = "taken before"
         if reason is None and source.of_a_scaffold is not None:
             of_scaffold[candidate.scaffold] += 1
             if of_scaffold[candidate.scaffold] > source.of_a_scaffold:
                 reason = "enough of its scaffold"
         if reason is None:
-            seen.add(candidate.smiles)
+            previous.add(candidate.smiles)
             drawn.smiles.append(candidate.smiles)
             continue
         drawn.left_out[reason_kind(reason)] += 1

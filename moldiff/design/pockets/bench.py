@@ -105,11 +105,11 @@ class Bench:
             raise refused[0]
         return run(able, self.settler, self.model, n, budget, add=add, **options)
 
-    def outcome(self, made: Sequence[Design], budget: Budget) -> Outcome:
+    def outcome(self, designs: Sequence[Design], budget: Budget) -> Outcome:
         """Return what came of designs, beside the pocket's ligand."""
         place = self.site.pocket
         origin = {**place.origin, "pocket": place.digest}
-        return Outcome(tuple(made), self.reference(), origin, budget.used)
+        return Outcome(tuple(designs), self.reference(), origin, budget.used)
 
 
 def prepare(

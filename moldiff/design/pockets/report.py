@@ -34,7 +34,7 @@ class Outcome:
 
     Attributes
     ----------
-    made:
+    designs:
         In the order in which they were made.
     reference:
         The pocket's ligand, minimised from its pose; None where it has no bond orders.
@@ -44,7 +44,7 @@ class Outcome:
         Wall time.
     """
 
-    made: tuple[Design, ...]
+    designs: tuple[Design, ...]
     reference: Settled | None = None
     origin: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
@@ -53,7 +53,7 @@ class Outcome:
     def all(self) -> tuple[Design, ...]:
         """The designs; of equal molecules that pass all but the best are rejected as repeated."""
         best: dict[str, Design] = {}
-        for design in self.made:
+        for design in self.designs:
             if design.reason is None:
                 known = best.setdefault(design.smiles, design)
                 best[design.smiles] = max(known, design, key=lambda d: d.score)
@@ -61,7 +61,7 @@ class Outcome:
             design
             if design.reason is not None or best[design.smiles] is design
             else replace(design, reason="repeated, in a worse pose")
-            for design in self.made
+            for design in self.designs
         )
 
     @cached_property
@@ -105,7 +105,7 @@ class Outcome:
         """Return the data fields of a design's record."""
         settled = design.settled
         if settled is None:
-            return dict(design.made.tags)
+            return dict(design.sample.tags)
         likelihood, known = settled.terms.get("likelihood"), self.reference
         values = {
             "rank": f"{rank}",
@@ -119,7 +119,7 @@ class Outcome:
             "added": _ADDED,
             **self.origin,
         }
-        return {**design.made.tags, **design.tags, **{k: v for k, v in values.items() if v}}
+        return {**design.sample.tags, **design.tags, **{k: v for k, v in values.items() if v}}
 
     def write(self, path: Path, designs: Sequence[Design]) -> list[Path]:
         """Write designs, ranked, and beside them the table of all; return both files."""
@@ -161,7 +161,7 @@ def _cells(design: Design | None, rank: int | None) -> dict[str, str]:
         "energy_kcal_mol": "" if settled is None else f"{settled.energy:.3f}",
         "score": "" if settled is None or settled.failed else f"{settled.score:.4f}",
         "likelihood": "" if likelihood is None else f"{likelihood:.3f}",
-        "heavy_atoms": "" if design is None else f"{design.made.mol.GetNumHeavyAtoms()}",
+        "heavy_atoms": "" if design is None else f"{design.sample.mol.GetNumHeavyAtoms()}",
         "kept": "" if design is None else design.tags.get("kept", ""),
         "start": "" if design is None else design.start,
     }

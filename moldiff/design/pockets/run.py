@@ -34,7 +34,7 @@ class Design:
 
     Attributes
     ----------
-    made:
+    sample:
         As generated, with its provenance.
     settled:
         In its pose; None if it was not tried or could not be.
@@ -46,7 +46,7 @@ class Design:
         Proof that the part is where it was, of the settled molecule.
     """
 
-    made: Generated
+    sample: Generated
     start: str
     settled: Settled | None = None
     reason: str | None = None
@@ -55,7 +55,7 @@ class Design:
     @property
     def smiles(self) -> str:
         """Canonical SMILES; empty for what is not valid."""
-        return self.made.tags.get("SMILES", "")
+        return self.sample.tags.get("SMILES", "")
 
     @property
     def score(self) -> float:

@@ -15,12 +15,12 @@ __all__ = ["Watched"]
 
 @dataclass(frozen=True, eq=False)
 class Watched(Guidance):
-    """Call ``seen`` after every prediction; the inner denoiser's predictions are unchanged."""
+    """Call ``callback`` after every prediction; the inner denoiser's predictions are unchanged."""
 
     denoiser: Denoiser
-    seen: Callable[[], None]
+    callback: Callable[[], None]
 
     def __call__(self, x_t: Batch, t: Time, previous: Batch | None = None) -> Batch:
         prediction = self.denoiser(x_t, t, previous)
-        self.seen()
+        self.callback()
         return prediction

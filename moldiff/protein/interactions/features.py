@@ -92,11 +92,11 @@ class Features:
     chelators: Index
 
 
-def atoms(found: Iterable[int]) -> Index:
+def atoms(indices: Iterable[int]) -> Index:
     """Return indices as an array (k,)."""
-    return np.array(list(found), dtype=np.int64)
+    return np.array(list(indices), dtype=np.int64)
 
 
-def pairs(found: Iterable[Sequence[int]]) -> Index:
+def pairs(indices: Iterable[Sequence[int]]) -> Index:
     """Return pairs of indices as an array (k, 2)."""
-    return np.array(list(found), dtype=np.int64).reshape(-1, 2)
+    return np.array(list(indices), dtype=np.int64).reshape(-1, 2)

@@ -105,9 +105,9 @@ def _in_chain(residue: Residue, name: str) -> str:
     return f"{chain}{name}{residue.number}{residue.insertion.strip()}"
 
 
-def by_kind(found: Iterable[Interaction]) -> dict[str, str]:
+def by_kind(interactions: Iterable[Interaction]) -> dict[str, str]:
     """Return the residues of each kind that occurs: ``{"hbond": "A:ARG611 A:GLN570"}``."""
     residues: dict[str, dict[str, None]] = {kind: {} for kind in KINDS}
-    for one in found:
+    for one in interactions:
         residues[one.kind][label(one.residue)] = None
     return {kind: " ".join(labels) for kind, labels in residues.items() if labels}
