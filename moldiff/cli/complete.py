@@ -12,6 +12,7 @@ from moldiff.cli.options import Force
 from moldiff.cli.output import check_apart, check_output, check_threads, counted, remark, table
 from moldiff.cli.overwrite import check_replaceable
 from moldiff.cli.progress import stages
+from moldiff.cli.requests import Threads
 from moldiff.cli.startup import load_torch
 from moldiff.text import replace_text
 
@@ -62,7 +63,7 @@ def command(
     json: Annotated[
         Path | None, typer.Option("--json", help="Write what was built, and how surely, as JSON.")
     ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of one operation.")] = 1,
+    threads: Threads = 1,
     html: Annotated[
         bool, typer.Option("--html/--no-html", help="Write a page with the ensemble.")
     ] = True,

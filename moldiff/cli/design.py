@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable
 from pathlib import Path
@@ -11,38 +10,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moldiff.cli.generating import Run
-from moldiff.cli.options import Force, Precision, Precisions, conditions, sizes, symbols
-from moldiff.cli.output import (
-    check_apart,
-    check_output,
-    check_positive,
-    check_threads,
-    examples,
-    remark,
-)
+from moldiff.cli.groups import grouped, presented
+from moldiff.cli.options import Force
+from moldiff.cli.output import check_apart, check_output, examples, remark
 from moldiff.cli.overwrite import check_replaceable
 from moldiff.cli.piping import scriptable
 from moldiff.cli.pocket import EXAMPLES as POCKET
 from moldiff.cli.pocket import added
 from moldiff.cli.pocket import command as pocket
 from moldiff.cli.requests import (
-    ConditionOption,
-    Device,
     Filter,
     FilterOption,
-    GuidanceOption,
+    Machine,
     Number,
-    Only,
-    Prompt,
     SamplerOption,
-    Seed,
-    SizeOption,
-    Steps,
-    Temperature,
-    Threads,
-    Without,
+    Sampling,
+    Wishes,
     around_part,
-    demands_of,
     show_grammar,
 )
 from moldiff.cli.startup import load_torch
@@ -159,6 +143,7 @@ EXAMPLES: dict[Callable[..., Task], tuple[str, ...]] = {
 
 def _carry_out(
     task: Callable[[int], Task],
+    *,
     n: Number = 32,
     output: Annotated[Path, typer.Option("-o", "--output", help="Where to: .sdf or .json.")] = Path(
         "designs.sdf"
@@ -170,20 +155,13 @@ def _carry_out(
         str | None,
         typer.Option(metavar="NUMBER|LOW-HIGH", help="Heavy atoms that are added."),
     ] = None,
-    size: SizeOption = None,
     model: Annotated[
         str, typer.Option(help="A bundled model (moldiff info) or a model file.")
     ] = "druglike",
-    seed: Seed = 0,
-    steps: Steps = None,
+    sampling: Sampling,
     sampler: SamplerOption = None,
-    prompt: Prompt = None,
-    condition: ConditionOption = None,
-    without: Without = None,
-    only: Only = None,
-    guidance: GuidanceOption = None,
+    wishes: Wishes,
     keep_valid: FilterOption = Filter.none,
-    temperature: Temperature = None,
     valence: Annotated[
         float | None,
         typer.Option(
@@ -192,12 +170,10 @@ def _carry_out(
             help="As in moldiff generate; it makes points used. [default: 1, always]",
         ),
     ] = None,
-    device: Device = "cpu",
-    precision: Precisions = Precision.float32,
-    threads: Threads = 1,
+    machine: Machine,
     force: Force = False,
 ) -> None:
-    if prompt == "help":
+    if wishes.prompt == "help":
         return show_grammar()
     check_output(output, (".sdf", ".json"))
     if page is not None:
@@ -205,28 +181,16 @@ def _carry_out(
         check_apart("--page", page, [output])
     files: dict[Path, str | Path] = {output: "molecules"}
     check_replaceable(files if page is None else {**files, page: "page"}, force=force)
-    check_positive("--temperature", temperature)
-    check_threads(threads)
-    chosen = task(seed)
+    chosen, parsed = task(sampling.seed), wishes.parsed()
     from moldiff.design.api import sized
 
-    wishes: dict[str, Any] = {"prompt": prompt, "conditions": conditions(condition or [])}
-    wishes["size"] = sized(chosen, added(add), sizes(size))
+    parsed["size"] = sized(chosen, added(add), parsed["size"])
     load_torch()
-    from moldiff.cpu import using_threads
     from moldiff.design.api import stream, usable
-    from moldiff.methods import parse_guidance
-    from moldiff.models import load
-    from moldiff.precision import resolve
 
-    with using_threads(threads):
-        loaded = load(model, device)
-        loaded = loaded.replace(precision=resolve(precision, loaded.device))
+    loaded = machine.load(model)
     usable(chosen, loaded)
-    guides = parse_guidance(guidance or [])
-    demands = demands_of(
-        loaded, {**wishes, "without": symbols(without), "only": symbols(only)}, guides
-    )
+    demands, guides = wishes.demands(loaded, parsed)
     demands = around_part(demands, chosen.part.elements)
     run = Run(n, output, keep_valid is Filter.strict, None, 1, demands)
     run.consume(
@@ -235,17 +199,15 @@ def _carry_out(
             n,
             size=demands.size,
             model=loaded,
-            threads=threads,
-            seed=seed,
+            threads=machine.threads,
             keep_valid=run.strict,
             conditions=demands.conditions,
             without=demands.without,
             guidance=guides,
-            steps=steps,
             sampler=sampler,
-            temperature=temperature,
             valence=valence,
             progress=progress,
+            **vars(sampling),
         )
     )
     run.finish(loaded)
@@ -284,14 +246,9 @@ def _command(task: Callable[..., Task]) -> Callable[..., None]:
                 check_apart(f"--{name}", options[name], sources)
         _carry_out(lambda seed: task(**mine, seed=seed), **options)
 
-    functools.update_wrapper(command, task)
-    del command.__wrapped__  # type: ignore[attr-defined]
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    parameters = [p.replace(kind=keyword) for p in {**own, **shared}.values()]
-    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    command.__annotations__ = {p.name: p.annotation for p in parameters}
+    presented(command, task, {**own, **shared}.values())
     command.__doc__ = f"{task.__doc__}\n\n{_PROMISE}"
-    return command
+    return grouped(command)
 
 
 def _parameters(function: Callable[..., Any], without: str) -> dict[str, inspect.Parameter]:

@@ -15,6 +15,7 @@ from moldiff.cli.output import check_threads, remark
 from moldiff.cli.overwrite import check_replaceable
 from moldiff.cli.piping import scriptable
 from moldiff.cli.receptor_options import Assembly, Exclude, Keep, Waters, waters_of, words
+from moldiff.cli.requests import Threads
 from moldiff.cli.startup import load_torch
 from moldiff.docking.settings import Settings
 from moldiff.errors import InputError
@@ -183,7 +184,7 @@ def command(
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes for a library.")] = 1,
     precision: Precisions = Precision.float32,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of one operation.")] = 1,
+    threads: Threads = 1,
     restart: Annotated[
         bool, typer.Option("--restart", help="Begin a library again instead of going on.")
     ] = False,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from moldiff.cli.options import AsJson, Force
+from moldiff.cli.options import AnyCharge, AsJson, Force
 from moldiff.cli.output import (
     check_apart,
     check_output,
@@ -91,9 +91,7 @@ def command(
             "are fragments.",
         ),
     ] = None,
-    any_charge: Annotated[
-        bool, typer.Option("--any-charge", help="Ions may be strictly valid too.")
-    ] = False,
+    any_charge: AnyCharge = False,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     force: Force = False,
     as_json: AsJson = False,

@@ -10,21 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from moldiff.cli.failure import Interrupted
-from moldiff.cli.options import (
-    Alerts,
-    Force,
-    Jobs,
-    Method,
-    NovelTo,
-    Picked,
-    PickedBy,
-    SeenRings,
-    Where,
-    criteria,
-    picking,
-    processes,
-    sifted,
-)
+from moldiff.cli.groups import grouped
+from moldiff.cli.options import Force, Jobs, Sifting, processes, sifted
 from moldiff.cli.output import (
     check_apart,
     check_output,
@@ -50,7 +37,9 @@ EXAMPLES = (
 
 
 @scriptable(".sdf")
+@grouped
 def command(
+    *,
     files: Annotated[
         list[Path],
         typer.Argument(
@@ -63,10 +52,7 @@ def command(
             "-o", "--output", help="What is kept: .sdf or .smi; table and page go beside it."
         ),
     ] = Path("kept.sdf"),
-    where: Where = None,
-    alerts: Alerts = None,
-    seen_rings: SeenRings = None,
-    novel_to: NovelTo = None,
+    sifting: Sifting,
     strict: Annotated[
         bool,
         typer.Option(
@@ -76,8 +62,6 @@ def command(
     distinct: Annotated[
         bool, typer.Option("--distinct", help="Of equal molecules keep the first.")
     ] = False,
-    pick: Picked = None,
-    pick_by: PickedBy = Method.maxmin,
     seed: Annotated[int, typer.Option(help="Of --pick by maxmin.")] = 0,
     jobs: Jobs = None,
     html: Annotated[bool, typer.Option("--html/--no-html", help="Write the page too.")] = True,
@@ -90,13 +74,14 @@ def command(
     Properties in --where are those of moldiff generate --prompt help, atoms, charge, and n_ with
     any element. Records that hold no molecule are rejected. Ctrl-C keeps what is done.
     """
-    asked = criteria(where, alerts, seen_rings, novel_to, strict=strict, distinct=distinct)
-    if not asked and pick is None:
+    criteria = sifting.criteria(strict=strict, distinct=distinct)
+    choice = sifting.choice(seed)
+    if not criteria and choice is None:
         raise InputError(
             "Nothing is asked of the molecules.",
             fix="Give a filter, as in --where 'mw>250 & sa<4' or --alerts pains, or --pick 30.",
         )
-    _check(output, files, novel_to or [], seen_rings)
+    _check(output, [*files, *criteria.sources])
     summary_file = output.with_suffix(".json")  # molecules of anybody have no mark of their own
     kinds: dict[Path, str | Path] = {output: summary_file, summary_file: "filtered"}
     kinds[output.with_suffix(".csv")] = "table of all"
@@ -109,7 +94,7 @@ def command(
 
     start, stopped = time.perf_counter(), False
     with stages() as show:
-        sieve = Sieve(asked.judge(show), output, picking(pick, pick_by, seed))
+        sieve = Sieve(criteria.judge(show), output, choice)
         source = items(
             files, sieve.plan, sieve.filters.fields, sieve.form, jobs=processes(jobs), progress=show
         )
@@ -125,7 +110,7 @@ def command(
         raise Interrupted("Interrupted: nothing was written.")
     from moldiff.text import replace_text
 
-    document = summary(sieve, asked, files, complete=not stopped)
+    document = summary(sieve, criteria, files, complete=not stopped)
     replace_text(output.with_suffix(".json"), json.dumps(document, indent=2) + "\n")
     if html:
         write_page(output.with_suffix(".html"), sieve, output.name)
@@ -133,10 +118,9 @@ def command(
     _close(sieve, seconds, written, stopped)
 
 
-def _check(output: Path, files: list[Path], known: list[str], rings: str | None) -> None:
+def _check(output: Path, read: list[Path]) -> None:
     """Refuse what can be refused before any work."""
     check_output(output, (".sdf", ".smi"))
-    read = [*files, *map(Path, known), *([Path(rings)] if rings is not None else [])]
     for suffix in (output.suffix, ".csv", ".json", ".html"):
         check_apart("--output", output.with_suffix(suffix), read)
 

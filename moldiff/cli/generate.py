@@ -3,59 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from moldiff.bundled import usual_model
 from moldiff.cli.generating import Run
-from moldiff.cli.options import (
-    Alerts,
-    Force,
-    Imports,
-    Method,
-    NovelTo,
-    Picked,
-    PickedBy,
-    Precision,
-    Precisions,
-    SeenRings,
-    Where,
-    conditions,
-    criteria,
-    import_all,
-    picking,
-    sizes,
-    symbols,
-    temperatures,
-)
-from moldiff.cli.output import (
-    check_apart,
-    check_output,
-    check_positive,
-    check_threads,
-    remark,
-)
+from moldiff.cli.groups import grouped
+from moldiff.cli.options import Force, Imports, Sifting, import_all, temperatures
+from moldiff.cli.output import check_apart, check_output, remark
 from moldiff.cli.overwrite import check_replaceable
 from moldiff.cli.piping import scriptable
 from moldiff.cli.progress import stages
 from moldiff.cli.requests import (
-    ConditionOption,
-    Device,
     Filter,
     FilterOption,
-    GuidanceOption,
+    Machine,
     Number,
-    Only,
-    Prompt,
     SamplerOption,
-    Seed,
-    SizeOption,
-    Steps,
-    Temperature,
-    Threads,
-    Without,
-    demands_of,
+    Sampling,
+    Wishes,
     show_grammar,
 )
 from moldiff.cli.startup import load_torch
@@ -83,7 +50,9 @@ EXAMPLES = (
 
 
 @scriptable(".sdf")
+@grouped
 def command(
+    *,
     n: Number = 32,
     output: Annotated[
         Path,
@@ -96,26 +65,14 @@ def command(
             f"[default: {usual_model()}; with --formula: {usual_model('')}]"
         ),
     ] = None,
-    seed: Seed = 0,
-    steps: Steps = None,
+    sampling: Sampling,
     sampler: SamplerOption = None,
-    size: SizeOption = None,
     formula: Annotated[
         str | None, typer.Option(help="Molecular formula of every molecule, such as C7H8O.")
     ] = None,
-    prompt: Prompt = None,
-    condition: ConditionOption = None,
-    without: Without = None,
-    only: Only = None,
-    guidance: GuidanceOption = None,
+    wishes: Wishes,
     keep: FilterOption = Filter.none,
-    where: Where = None,
-    alerts: Alerts = None,
-    seen_rings: SeenRings = None,
-    novel_to: NovelTo = None,
-    pick: Picked = None,
-    pick_by: PickedBy = Method.maxmin,
-    temperature: Temperature = None,
+    sifting: Sifting,
     early_temperature: Annotated[
         str | None,
         typer.Option(
@@ -140,9 +97,7 @@ def command(
     record: Annotated[
         int, typer.Option(min=1, max=10_000_000, help="How many molecules --trajectory records.")
     ] = 1,
-    device: Device = "cpu",
-    precision: Precisions = Precision.float32,
-    threads: Threads = 1,
+    machine: Machine,
     imports: Imports = None,
     force: Force = False,
 ) -> None:
@@ -156,34 +111,20 @@ def command(
     written that are strictly valid and pass; a table beside them (.csv) has all, with the reasons
     of rejection.
     """
-    if prompt == "help":
+    if wishes.prompt == "help":
         return show_grammar()
-    choice = picking(pick, pick_by, seed)
-    filters = criteria(where, alerts, seen_rings, novel_to)
-    _check_files(output, trajectory, filters if filters or choice else None, force=force)
-    check_positive("--temperature", temperature)
+    choice, criteria = sifting.choice(sampling.seed), sifting.criteria()
+    sifted = criteria if criteria or choice else None
+    _check_files(output, trajectory, sifted, force=force)
     early = None if early_temperature is None else temperatures(early_temperature)
-    wishes: dict[str, Any] = {
-        "prompt": prompt,
-        "conditions": conditions(condition or []),
-        "size": sizes(size),
-    }
-    wishes |= {"without": symbols(without), "only": symbols(only)}
-    check_threads(threads)
-    sieve = _sieve(output, filters, choice, trajectory) if filters or choice else None
+    parsed = wishes.parsed()
+    sieve = None if sifted is None else _sieve(output, sifted, choice, trajectory)
     load_torch()
     import_all(imports)
-    from moldiff.cpu import using_threads
     from moldiff.generation.api import sampler_remarks, stream
-    from moldiff.methods import parse_guidance
-    from moldiff.models import load
-    from moldiff.precision import resolve
 
-    with using_threads(threads):
-        loaded = load(usual_model(formula) if model is None else model, device)
-        loaded = loaded.replace(precision=resolve(precision, loaded.device))
-    guides = parse_guidance(guidance or [])
-    demands = demands_of(loaded, wishes, guides)
+    loaded = machine.load(usual_model(formula) if model is None else model)
+    demands, guides = wishes.demands(loaded, parsed)
     if sampler is not None:
         for text in sampler_remarks(sampler, loaded):
             remark(text)
@@ -192,21 +133,19 @@ def command(
         lambda progress: stream(
             n,
             model=loaded,
-            threads=threads,
-            seed=seed,
+            threads=machine.threads,
             size=demands.size,
             formula=formula,
             keep_valid=run.strict,
             conditions=demands.conditions,
             without=demands.without,
             guidance=guides,
-            steps=steps,
             sampler=sampler,
-            temperature=temperature,
             early_temperature=early,
             valence=valence,
             record=0 if trajectory is None else record,
             progress=progress,
+            **vars(sampling),
         )
     )
     run.finish(loaded)
@@ -226,9 +165,8 @@ def _check_files(
         files[trajectory] = "trajectory"
     if filters is not None:
         files[output.with_suffix(".csv")] = "table of all"
-        known = [Path(source) for source in (*filters.novel_to, filters.seen_rings or "")]
         for written in (output, output.with_suffix(".csv")):
-            check_apart("--output", written, known)
+            check_apart("--output", written, list(filters.sources))
     check_replaceable(files, force=force)
 
 

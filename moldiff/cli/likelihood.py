@@ -22,6 +22,7 @@ from moldiff.cli.output import (
 from moldiff.cli.overwrite import check_replaceable
 from moldiff.cli.progress import stages
 from moldiff.cli.records import Readable
+from moldiff.cli.requests import Device, Threads
 from moldiff.cli.startup import load_torch
 
 if TYPE_CHECKING:
@@ -54,8 +55,8 @@ def command(
         typer.Option(min=2, max=100_000, help="Steps of the chain: slower, and a tighter bound."),
     ] = 256,
     seed: Annotated[int, typer.Option(help="Same seed, same figures.")] = 0,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 or mps.")] = "cpu",
-    threads: Annotated[int, typer.Option(min=1, help="Threads of one operation.")] = 1,
+    device: Device = "cpu",
+    threads: Threads = 1,
     imports: Imports = None,
     force: Force = False,
     as_json: AsJson = False,

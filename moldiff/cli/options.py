@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,25 +22,19 @@ if TYPE_CHECKING:
     from moldiff.filtering.sieve import Sieve
 
 __all__ = [
-    "Alerts",
+    "AnyCharge",
     "AsJson",
     "Force",
     "Imports",
     "Jobs",
     "Loggers",
-    "Method",
-    "NovelTo",
     "Picked",
-    "PickedBy",
     "Precision",
     "Precisions",
-    "SeenRings",
-    "Where",
+    "Sifting",
     "command_line",
     "conditions",
-    "criteria",
     "import_all",
-    "picking",
     "processes",
     "sifted",
     "sizes",
@@ -87,45 +82,6 @@ Loggers = Annotated[
 ]
 
 
-Where = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--where",
-        metavar="CONDITION",
-        help="Keep what fulfils it: 'mw>250 & n_Cl>=1 & (sa<4 | <gap>>5)'; <gap> is a data field; "
-        "repeatable.",
-    ),
-]
-
-Alerts = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--alerts",
-        metavar="pains,brenk,nih,zinc,chembl,...",
-        help="Reject what has a structural alert of these catalogues; repeatable.",
-    ),
-]
-
-SeenRings = Annotated[
-    str | None,
-    typer.Option(
-        "--seen-rings",
-        metavar="druglike|qm9|DIR|FILE",
-        help="Reject what has a ring system that the data lack: a bundled table, a reference "
-        "(moldiff data reference), or a file of molecules.",
-    ),
-]
-
-NovelTo = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--novel-to",
-        metavar="FILE|qm9|DIR",
-        help="Reject molecules that are in this file or data, whatever their stereochemistry; "
-        "repeatable.",
-    ),
-]
-
 Picked = Annotated[
     int | None,
     typer.Option(
@@ -141,12 +97,64 @@ class Method(StrEnum):
     butina = "butina"
 
 
-PickedBy = Annotated[
-    Method,
-    typer.Option(
-        "--pick-by", help="maxmin: as far apart as can be; butina: centres of the largest clusters."
-    ),
-]
+@dataclass(frozen=True)
+class Sifting:
+    """Which molecules pass, and how many of these are chosen."""
+
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CONDITION",
+            help="Keep what fulfils it: 'mw>250 & n_Cl>=1 & (sa<4 | <gap>>5)'; <gap> is a data "
+            "field; repeatable.",
+        ),
+    ] = None
+    alerts: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="pains,brenk,nih,zinc,chembl,...",
+            help="Reject what has a structural alert of these catalogues; repeatable.",
+        ),
+    ] = None
+    seen_rings: Annotated[
+        str | None,
+        typer.Option(
+            metavar="druglike|qm9|DIR|FILE",
+            help="Reject what has a ring system that the data lack: a bundled table, a reference "
+            "(moldiff data reference), or a file of molecules.",
+        ),
+    ] = None
+    novel_to: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE|qm9|DIR",
+            help="Reject molecules that are in this file or data, whatever their stereochemistry; "
+            "repeatable.",
+        ),
+    ] = None
+    pick: Picked = None
+    pick_by: Annotated[
+        Method,
+        typer.Option(
+            help="maxmin: as far apart as can be; butina: centres of the largest clusters."
+        ),
+    ] = Method.maxmin
+
+    def criteria(self, *, strict: bool = False, distinct: bool = False) -> Criteria:
+        """Return what is asked of a molecule."""
+        from moldiff.filtering.criteria import Criteria
+
+        where, alerts, novel_to = self.where or (), self.alerts or (), self.novel_to or ()
+        return Criteria(where, alerts, self.seen_rings, novel_to, strict, distinct)
+
+    def choice(self, seed: int) -> Pick | None:
+        """Return how molecules are chosen among those that pass; None: all are kept."""
+        from moldiff.chem.picking import Pick
+
+        return None if self.pick is None else Pick(self.pick, self.pick_by.value, seed)
+
+
+AnyCharge = Annotated[bool, typer.Option("--any-charge", help="Ions may be strictly valid too.")]
 
 Force = Annotated[
     bool, typer.Option("--force", help="Replace files that this command did not make, too.")
@@ -160,28 +168,6 @@ Jobs = Annotated[int | None, typer.Option(min=1, help="Processes. [default: one 
 def processes(wanted: int | None) -> int:
     """Return the number of processes for a value of `Jobs`."""
     return wanted or os.cpu_count() or 1
-
-
-def criteria(
-    where: list[str] | None = None,
-    alerts: list[str] | None = None,
-    seen_rings: str | None = None,
-    novel_to: list[str] | None = None,
-    *,
-    strict: bool = False,
-    distinct: bool = False,
-) -> Criteria:
-    """Return what the options of these names ask for."""
-    from moldiff.filtering.criteria import Criteria
-
-    return Criteria(where or (), alerts or (), seen_rings, novel_to or (), strict, distinct)
-
-
-def picking(number: int | None, method: Method, seed: int) -> Pick | None:
-    """Return the choice that `Picked` and `PickedBy` ask for."""
-    from moldiff.chem.picking import Pick
-
-    return None if number is None else Pick(number, method.value, seed)
 
 
 def sifted(sieve: Sieve) -> list[tuple[str, str]]:

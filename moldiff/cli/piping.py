@@ -5,7 +5,6 @@ What else a command prints then goes to stderr, so that stdout is what was asked
 
 from __future__ import annotations
 
-import functools
 import inspect
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+from moldiff.cli.groups import presented
 from moldiff.cli.output import collected, print_json
 from moldiff.errors import InputError
 
@@ -33,9 +33,6 @@ def scriptable(suffix: str | None = None) -> Callable[[Callable[..., Any]], Call
     """
 
     def wrapped(command: Callable[..., Any]) -> Callable[..., Any]:
-        signature = inspect.signature(command, eval_str=True)
-
-        @functools.wraps(command)
         def run(*, as_json: bool = False, **options: Any) -> None:
             piping = suffix is not None and str(options.get("output")) == "-"
             if as_json and piping:
@@ -52,13 +49,9 @@ def scriptable(suffix: str | None = None) -> Callable[[Callable[..., Any]], Call
             with piped(suffix) as path:
                 return command(**{**options, "output": path})
 
-        own = [p.replace(kind=p.KEYWORD_ONLY) for p in signature.parameters.values()]
         flag = inspect.Parameter("as_json", inspect.Parameter.KEYWORD_ONLY, default=False)
-        parameters = [*own, flag.replace(annotation=_JSON)]
-        del run.__wrapped__
-        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        run.__annotations__ = {p.name: p.annotation for p in parameters}
-        return run
+        parameters = inspect.signature(command, eval_str=True).parameters.values()
+        return presented(run, command, [*parameters, flag.replace(annotation=_JSON)])
 
     return wrapped
 

@@ -11,24 +11,11 @@ import typer
 
 from moldiff.cli.designing import collect, display, finish
 from moldiff.cli.failure import Interrupted
-from moldiff.cli.options import Picked, Precision, Precisions, conditions, sizes, symbols
-from moldiff.cli.output import check_apart, check_output, check_threads, remark
-from moldiff.cli.requests import (
-    ConditionOption,
-    Device,
-    GuidanceOption,
-    Only,
-    Prompt,
-    Seed,
-    SizeOption,
-    Steps,
-    Temperature,
-    Threads,
-    Without,
-    around_part,
-    demands_of,
-    show_grammar,
-)
+from moldiff.cli.groups import grouped
+from moldiff.cli.options import Picked
+from moldiff.cli.output import check_apart, check_output, remark
+from moldiff.cli.receptor_options import Exclude, Keep, words
+from moldiff.cli.requests import Machine, Sampling, Wishes, around_part, show_grammar
 from moldiff.cli.startup import load_torch
 from moldiff.errors import InputError
 
@@ -56,7 +43,9 @@ class Start(StrEnum):
     generate = "generate"
 
 
+@grouped
 def command(
+    *,
     receptor: Annotated[Path, typer.Option("-r", "--receptor", help="The protein: .pdb or .cif.")],
     pocket_ligand: Annotated[
         str,
@@ -112,29 +101,14 @@ def command(
             help="Heavy atoms that are added. [default: to about the size of the pocket's ligand]",
         ),
     ] = None,
-    size: SizeOption = None,
-    exclude: Annotated[
-        str | None,
-        typer.Option(metavar="NAME,A:301", help="Leave these residues out of the receptor."),
-    ] = None,
-    keep: Annotated[
-        str | None,
-        typer.Option(metavar="HOH,A:401", help="Keep these: waters, what stands in the pocket."),
-    ] = None,
+    exclude: Exclude = None,
+    keep: Keep = None,
     model: Annotated[
         str, typer.Option(help="A bundled model (moldiff info) or a model file.")
     ] = "druglike",
-    seed: Seed = 0,
-    steps: Steps = None,
-    prompt: Prompt = None,
-    condition: ConditionOption = None,
-    without: Without = None,
-    only: Only = None,
-    guidance: GuidanceOption = None,
-    temperature: Temperature = None,
-    device: Device = "cpu",
-    precision: Precisions = Precision.float32,
-    threads: Threads = 1,
+    sampling: Sampling,
+    wishes: Wishes,
+    machine: Machine,
 ) -> None:
     """Grow parts in their pose in a pocket, settle what was added, rank by docking's evidence.
 
@@ -145,37 +119,27 @@ def command(
 
     With --budget or Ctrl-C what is complete is ranked and written.
     """
-    if prompt == "help":
+    if wishes.prompt == "help":
         return show_grammar()
     seconds = None if budget is None else _seconds(budget)
     limit = number or (_USUAL if seconds is None else _ANY)
     _check(output, page, [receptor, *(Path(p) for p in (pocket_ligand, scaffold) if p)])
-    check_threads(threads)
-    atoms = added(add)
+    atoms, parsed = added(add), wishes.parsed()
     load_torch()
     from moldiff.cpu import using_threads
     from moldiff.design import pockets as designing
-    from moldiff.methods import parse_guidance
-    from moldiff.models import load
-    from moldiff.precision import resolve
 
-    with using_threads(threads):
+    with using_threads(machine.threads):
         clock = designing.Budget(seconds)
-        loaded = load(model, device)
-        loaded = loaded.replace(precision=resolve(precision, loaded.device))
-        guides = parse_guidance(guidance or [])
-        wishes: dict[str, Any] = {"prompt": prompt, "conditions": conditions(condition or [])}
-        wishes |= {"without": symbols(without), "only": symbols(only), "size": sizes(size)}
-        demands = demands_of(loaded, wishes, guides)
+        loaded = machine.load(model)
+        demands, guides = wishes.demands(loaded, parsed)
         options: dict[str, Any] = {
             "model": loaded,
-            "seed": seed,
-            "steps": steps,
             "size": demands.size,
             "conditions": demands.conditions,
             "without": demands.without,
             "guidance": guides,
-            "temperature": temperature,
+            **vars(sampling),
         }
         with display(limit, seconds) as (show, tell):
             bench = designing.prepare(
@@ -185,8 +149,8 @@ def command(
                 scaffold=scaffold,
                 start=None if start is None else start.value,
                 at=at,
-                exclude=symbols([exclude] if exclude else None),
-                keep=symbols([keep] if keep else None),
+                exclude=words(exclude),
+                keep=words(keep),
                 show=show,
                 **options,
             )
@@ -195,7 +159,7 @@ def command(
             around_part(demands, bench.elements)
             complete, stopped = collect(bench, limit, clock, tell, {**options, "add": atoms})
         outcome = bench.outcome(complete, clock)
-    finish(bench, outcome, output, page, pick, seed)
+    finish(bench, outcome, output, page, pick, sampling.seed)
     if stopped:
         raise Interrupted(f"Interrupted: what was complete is in {output}.")
 

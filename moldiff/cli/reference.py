@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from moldiff.cli.options import AnyCharge
 from moldiff.cli.output import remark
 from moldiff.cli.progress import stages
 from moldiff.errors import DataError
@@ -46,9 +47,7 @@ def command(
     xtb: Annotated[
         int, typer.Option(min=0, help="Of these, molecules to relax with GFN2-xTB at most.")
     ] = 100,
-    any_charge: Annotated[
-        bool, typer.Option("--any-charge", help="Ions may be strictly valid too.")
-    ] = False,
+    any_charge: AnyCharge = False,
     jobs: Annotated[int, typer.Option(min=1, help="Processes for the measurements.")] = 1,
 ) -> None:
     """Measure a data set, so that molecules can be compared with it.

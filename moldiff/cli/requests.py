@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from moldiff.cli.output import remark
+from moldiff.cli.options import Precision, Precisions, conditions, sizes, symbols
+from moldiff.cli.output import check_positive, check_threads, remark
 
 if TYPE_CHECKING:
     from moldiff.generation.api import Guidances
@@ -18,23 +20,16 @@ if TYPE_CHECKING:
     from moldiff.model import Model
 
 __all__ = [
-    "ConditionOption",
     "Device",
     "Filter",
     "FilterOption",
-    "GuidanceOption",
+    "Machine",
     "Number",
-    "Only",
-    "Prompt",
     "SamplerOption",
-    "Seed",
-    "SizeOption",
-    "Steps",
-    "Temperature",
+    "Sampling",
     "Threads",
-    "Without",
+    "Wishes",
     "around_part",
-    "demands_of",
     "show_grammar",
 ]
 
@@ -49,11 +44,6 @@ class Filter(StrEnum):
 Number = Annotated[
     int, typer.Option("-n", "--number", min=1, max=10_000_000, help="How many molecules.")
 ]
-Seed = Annotated[int, typer.Option(help="Same seed, same molecules.")]
-Steps = Annotated[
-    int | None,
-    typer.Option(min=1, max=100_000, help="Sampling steps: slower, better. [default: the model's]"),
-]
 SamplerOption = Annotated[
     str | None,
     typer.Option(
@@ -63,71 +53,125 @@ SamplerOption = Annotated[
         "[default: the model's]",
     ),
 ]
-SizeOption = Annotated[
-    str | None,
-    typer.Option(
-        "--size",
-        metavar="NUMBER|LOW..HIGH",
-        help="Atoms of each molecule, heavy ones if the model folds hydrogens.",
-    ),
-]
-Prompt = Annotated[
-    str | None,
-    typer.Option(
-        help="What is wanted, in words, as in 'two aromatic rings, logP below 3, no bromine'; "
-        "'help' prints the grammar."
-    ),
-]
-ConditionOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--condition",
-        metavar="NAME=VALUE",
-        help="A property that is wanted, if the model has it (moldiff info MODEL): logp=1.5, "
-        "'logp<3' or tpsa=60..90; repeatable.",
-    ),
-]
-Without = Annotated[
-    list[str] | None,
-    typer.Option(metavar="ELEMENTS", help="Elements that no molecule may have: Br,I; repeatable."),
-]
-Only = Annotated[
-    list[str] | None,
-    typer.Option(metavar="ELEMENTS", help="The only elements besides H: C,N,O; repeatable."),
-]
-GuidanceOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--guidance",
-        metavar="NUMBER|NAME,KEY=VALUE",
-        help="How sharply to aim at --condition (1: as the data do), or a guidance with "
-        "settings, as in valence,below=0.6; repeatable. [default: the model's]",
-    ),
-]
 FilterOption = Annotated[
     Filter,
     typer.Option("--filter", help="strict: draw on until N strictly valid ones are found."),
-]
-Temperature = Annotated[
-    float | None,
-    typer.Option(help="Below 1: more valid, less diverse. [default: the model's]"),
 ]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 or mps.")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads of one operation.")]
 
 
-def demands_of(model: Model, request: dict[str, Any], guides: Guidances | None) -> Demands:
-    """Return what is demanded of the molecules; tell what was understood, and what is rare."""
-    from moldiff.generation.demands import check_conditions, demanded
+@dataclass(frozen=True)
+class Sampling:
+    """How molecules are drawn."""
 
-    demands = demanded(model, **request)
-    if request["prompt"] is not None:
-        remark(f"Understood: {', '.join(demands.lines())}.")
-    for text in check_conditions(model, demands.conditions, guides):
-        remark(text)
-    if text := _beyond(model, demands.size):
-        remark(text)
-    return demands
+    seed: Annotated[int, typer.Option(help="Same seed, same molecules.")] = 0
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=100_000, help="Sampling steps: slower, better. [default: the model's]"
+        ),
+    ] = None
+    temperature: Annotated[
+        float | None,
+        typer.Option(help="Below 1: more valid, less diverse. [default: the model's]"),
+    ] = None
+
+    def __post_init__(self) -> None:
+        check_positive("--temperature", self.temperature)
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What molecules are to be."""
+
+    size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NUMBER|LOW..HIGH",
+            help="Atoms of each molecule, heavy ones if the model folds hydrogens.",
+        ),
+    ] = None
+    prompt: Annotated[
+        str | None,
+        typer.Option(
+            help="What is wanted, in words, as in 'two aromatic rings, logP below 3, no bromine'; "
+            "'help' prints the grammar."
+        ),
+    ] = None
+    condition: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="A property that is wanted, if the model has it (moldiff info MODEL): logp=1.5, "
+            "'logp<3' or tpsa=60..90; repeatable.",
+        ),
+    ] = None
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ELEMENTS", help="Elements that no molecule may have: Br,I; repeatable."
+        ),
+    ] = None
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ELEMENTS", help="The only elements besides H: C,N,O; repeatable."),
+    ] = None
+    guidance: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NUMBER|NAME,KEY=VALUE",
+            help="How sharply to aim at --condition (1: as the data do), or a guidance with "
+            "settings, as in valence,below=0.6; repeatable. [default: the model's]",
+        ),
+    ] = None
+
+    def parsed(self) -> dict[str, Any]:
+        """Return what `moldiff.generation.demands.demanded` takes; ``InputError`` for no value."""
+        return {
+            "prompt": self.prompt,
+            "conditions": conditions(self.condition or []),
+            "size": sizes(self.size),
+            "without": symbols(self.without),
+            "only": symbols(self.only),
+        }
+
+    def demands(self, model: Model, parsed: dict[str, Any]) -> tuple[Demands, Guidances | None]:
+        """Return what is demanded, and the guidances; tell what was understood, what is rare."""
+        from moldiff.generation.demands import check_conditions, demanded
+        from moldiff.methods import parse_guidance
+
+        guides = parse_guidance(self.guidance or [])
+        demands = demanded(model, **parsed)
+        if self.prompt is not None:
+            remark(f"Understood: {', '.join(demands.lines())}.")
+        for text in check_conditions(model, demands.conditions, guides):
+            remark(text)
+        if text := _beyond(model, demands.size):
+            remark(text)
+        return demands, guides
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a model runs on."""
+
+    device: Device = "cpu"
+    precision: Precisions = Precision.float32
+    threads: Threads = 1
+
+    def __post_init__(self) -> None:
+        check_threads(self.threads)
+
+    def load(self, model: str) -> Model:
+        """Return a model, bundled or of a file, on the device and in the precision."""
+        from moldiff.cpu import using_threads
+        from moldiff.models import load
+        from moldiff.precision import resolve
+
+        with using_threads(self.threads):
+            loaded = load(model, self.device)
+            return loaded.replace(precision=resolve(self.precision, loaded.device))
 
 
 def _beyond(model: Model, size: Size) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from moldiff.chem.alerts import parse_catalogues
@@ -45,6 +46,11 @@ class Criteria:
 
     def __bool__(self) -> bool:
         return bool(self.as_dict())
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """What is read: files, or names of data."""
+        return tuple(map(Path, (*self.novel_to, *([self.seen_rings] if self.seen_rings else ()))))
 
     def judge(self, progress: Progress | None = None) -> Judge:
         """Read what is named, and return who judges by it.
