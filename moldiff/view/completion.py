@@ -15,10 +15,6 @@ from moldiff.view.render import assemble
 
 __all__ = ["GapView", "render_completion", "write_completion"]
 
-# In the order of use: later files call earlier ones.
-_SCRIPTS = ("docking_data.js", "molecule.js", "painter.js", "scene.js", "grid.js", "completion.js")
-_STYLES = ("style.css", "docking.css")
-
 
 @dataclass(frozen=True, eq=False)
 class GapView:
@@ -97,7 +93,8 @@ def render_completion(
         "refused": [{"where": where, "reason": reason} for where, reason in refused],
         "notes": list(notes),
     }
-    return assemble("completion.html", _SCRIPTS, title, data, styles=_STYLES)
+    scripts, styles = ("page.js", "completion.js"), ("tables.css",)
+    return assemble("completion.html", scripts, title, data, styles=styles)
 
 
 def _gap(one: GapView) -> dict[str, object]:

@@ -38,18 +38,9 @@ DEFAULT_POSES = 200
 
 # In the order of use: later files call earlier ones.
 _SCRIPTS = (
-    "molecule.js",
-    "painter.js",
-    "scene.js",
-    "grid.js",
-    "details.js",
-    "docking_data.js",
-    "interactions.js",
-    "labels.js",
-    "docking_scene.js",
-    "docking.js",
+    *("details.js", "page.js", "interactions.js", "labels.js"),
+    *("docking_scene.js", "docking.js"),
 )
-_STYLES = ("style.css", "docking.css")
 
 _POCKET, _FOLD = 6.0, 24.0  # Å from a pose: residues drawn whole; backbone drawn at all
 _BACKBONE = frozenset(("N", "CA", "C", "O", "P"))
@@ -139,7 +130,7 @@ def render_docking(
         "colours": COLOURS,
         "columns": COLUMNS,
     }
-    return assemble("docking.html", _SCRIPTS, title, data, styles=_STYLES)
+    return assemble("docking.html", _SCRIPTS, title, data, styles=("tables.css",))
 
 
 def _near(

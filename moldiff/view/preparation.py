@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["render_preparation", "write_preparation"]
 
-_SCRIPTS = ("molecule.js", "painter.js", "scene.js", "grid.js", "docking_data.js", "preparation.js")
-_STYLES = ("style.css", "docking.css")
 _LARGE = 20_000  # atoms: of a larger receptor the chains are drawn by their backbone alone
 _BACKBONE = ("N", "CA", "C", "O", "P", "C3'", "O3'", "C5'", "O5'")
 
@@ -64,9 +62,9 @@ def render_preparation(preparation: Preparation) -> str:
             for s in receptor.states
         ],
     }
-    return assemble(
-        "preparation.html", _SCRIPTS, f"{preparation.path.name}, prepared", data, styles=_STYLES
-    )
+    title = f"{preparation.path.name}, prepared"
+    scripts, styles = ("page.js", "preparation.js"), ("tables.css",)
+    return assemble("preparation.html", scripts, title, data, styles=styles)
 
 
 def _chains(preparation: Preparation) -> list[tuple[str, int, str]]:

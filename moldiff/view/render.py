@@ -27,7 +27,8 @@ __all__ = ["DEFAULT_LIMIT", "Verdicts", "assemble", "render_html", "write_html"]
 DEFAULT_LIMIT = 2000
 
 # In the order of use: later files call earlier ones.
-_SCRIPTS = ("molecule.js", "painter.js", "scene.js", "grid.js", "details.js", "app.js")
+_SCRIPTS = ("details.js", "app.js")
+_SHARED = ("molecule.js", "painter.js", "scene.js", "grid.js")  # of all pages, first
 
 # Characters that could end the script element or a JavaScript line inside it.
 _ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
@@ -117,23 +118,41 @@ def render_html(
 
 
 def assemble(
-    template: str,
+    body: str,
     scripts: Sequence[str],
     title: str,
     data: Mapping[str, Any],
     *,
-    styles: Sequence[str] = ("style.css",),
+    styles: Sequence[str] = (),
 ) -> str:
-    """Return a self-contained page from files of ``page/``: a template, its code and styles."""
+    """Return a self-contained page: the skeleton of all, with files of ``page/`` of its own.
+
+    Parameters
+    ----------
+    body:
+        What stands between head and footer, and, after a comment, the keys that the footer lists.
+    scripts, styles:
+        Beyond those that all pages have.
+    title:
+        Any text.
+    data:
+        What the scripts find in the element ``data``.
+    """
     page = files("moldiff.view") / "page"
     vendor = files("moldiff.view") / "vendor"
     library = (vendor / "3Dmol-min.js").read_text(encoding="utf-8")
-    code = "\n".join((page / name).read_text(encoding="utf-8") for name in scripts)
+
+    def texts(names: Sequence[str]) -> list[str]:
+        return [(page / name).read_text(encoding="utf-8") for name in names]
+
+    code = "\n".join(texts((*_SHARED, *scripts)))
     code = f'(() => {{\n"use strict";\n{code}}})();'
-    return Template((page / template).read_text(encoding="utf-8")).substitute(
+    skeleton, own = texts(("skeleton.html", body))
+    main, keys = own.split("<!-- footer -->\n")
+    return Template(skeleton.replace("$body", main).replace("$keys", keys)).substitute(
         title=html.escape(title),
         policy=policy(library, code),
-        style=colours() + "".join((page / name).read_text(encoding="utf-8") for name in styles),
+        style=colours() + "".join(texts(("style.css", *styles))),
         data=_json(data),
         library=library,
         code=code,

@@ -113,12 +113,7 @@ Object.entries(switches).forEach(([name, on]) => {
   byId(name).addEventListener("click", () => toggle(name));
 });
 byId("reset").addEventListener("click", () => scene?.reset());
-byId("licences").addEventListener("click", () => byId("licence").showModal());
-SPREADS.forEach(([limit, colour], k) => {
-  const item = byId("key").appendChild(make("span", "", limit === Infinity ? `spread over ${SPREADS[k - 1][0]} Å` : `under ${limit} Å`));
-  item.insertBefore(make("i"), item.firstChild).style.background = colour;
-});
-data.notes.forEach((note) => byId("notes").append(make("li", "", note)));
+SPREADS.forEach(([limit, colour], k) => addKey(limit === Infinity ? `spread over ${SPREADS[k - 1][0]} Å` : `under ${limit} Å`, colour));
 fill();
 select(0);
 document.body.dataset.scene = scene ? "webgl" : "none";

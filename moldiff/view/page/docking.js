@@ -200,18 +200,10 @@ SWITCHES.forEach((name) => byId(name).addEventListener("click", () => toggle(nam
 byId("search").addEventListener("input", refreshList);
 byId("full").addEventListener("click", fullScreen);
 byId("reset").addEventListener("click", () => scene.reset());
-byId("licences").addEventListener("click", () => byId("licence").showModal());
 byId("export").addEventListener("click", () => download("poses.sdf", list.filter(canBeSdf).map(toSdf).join("")));
 byId("reference").hidden = !data.reference;
-[["pose", POSE_CARBON], ...(data.reference ? [["reference", REFERENCE_CARBON]] : []), ["receptor", POCKET_CARBON], ...(data.built.length ? [["built residues", BUILT_CARBON]] : [])].forEach(([text, colour]) => {
-  const item = byId("key").appendChild(make("span", "", text));
-  item.insertBefore(make("i"), item.firstChild).style.background = colour;
-});
-Object.entries(CONTACT_COLOURS).filter(([kind]) => data.poses.some(countOf(kind))).forEach(([kind, colour]) => {
-  const item = byId("key").appendChild(make("span", "", data.kinds[kind]));
-  item.insertBefore(make("i", "dash"), item.firstChild).style.color = colour;
-});
-data.notes.forEach((note) => byId("notes").append(make("li", "", note)));
+[["pose", POSE_CARBON], ...(data.reference ? [["reference", REFERENCE_CARBON]] : []), ["receptor", POCKET_CARBON], ...(data.built.length ? [["built residues", BUILT_CARBON]] : [])].forEach(([text, colour]) => addKey(text, colour));
+Object.entries(CONTACT_COLOURS).filter(([kind]) => data.poses.some(countOf(kind))).forEach(([kind, colour]) => addKey(data.kinds[kind], colour, true));
 
 const given = new URLSearchParams(location.hash.slice(1));
 for (const name of Object.keys(DEFAULTS)) if (given.has(name)) state[name] = given.get(name);

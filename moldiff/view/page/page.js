@@ -1,4 +1,4 @@
-// What the page of docked poses is about, and where its errors go.
+// What a page is about, where its errors go, and what pages with tables share.
 
 const byId = (id) => document.getElementById(id);
 const report = (message) => { document.body.dataset.error = String(message); };
@@ -7,3 +7,11 @@ window.addEventListener("unhandledrejection", (event) => report(event.reason));
 document.addEventListener("securitypolicyviolation", (event) => report(`blocked: ${event.blockedURI || event.violatedDirective}`));
 
 const data = JSON.parse(byId("data").textContent);
+byId("licences").addEventListener("click", () => byId("licence").showModal());
+data.notes.forEach((note) => byId("notes").append(make("li", "", note)));
+
+/** Add an entry to the key of the scene: a dot of a colour, or a dash. */
+function addKey(text, colour, dash = false) {
+  const item = byId("key").appendChild(make("span", "", text));
+  item.insertBefore(make("i", dash ? "dash" : ""), item.firstChild).style[dash ? "color" : "background"] = colour;
+}

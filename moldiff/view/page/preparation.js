@@ -67,16 +67,11 @@ function choose(index) {
 
 byId("counts").textContent = data.counts;
 byId("hydrogens").textContent = data.hydrogens;
-data.notes.forEach((note) => byId("notes").append(make("li", "", note)));
 fill("boxes", ["Where", "For moldiff dock"], data.boxes.map((box) => [box.what, box.options]), choose);
 fill("groups", ["Residue", "Kind", "", "Why"], data.groups);
 fill("states", ["Residue", "Hydrogen on", "Decided by"], data.states);
-[["left out", LEFT_COLOUR], ["kept groups", KEPT_COLOUR], ["box of a ligand", BOX_COLOURS.ligand], ["cavity", BOX_COLOURS.cavity]].forEach(([text, colour]) => {
-  const item = byId("key").appendChild(make("span", "", text));
-  item.insertBefore(make("i"), item.firstChild).style.background = colour;
-});
+[["left out", LEFT_COLOUR], ["kept groups", KEPT_COLOUR], ["box of a ligand", BOX_COLOURS.ligand], ["cavity", BOX_COLOURS.cavity]].forEach(([text, colour]) => addKey(text, colour));
 byId("reset").addEventListener("click", scene.reset);
-byId("licences").addEventListener("click", () => byId("licence").showModal());
 document.addEventListener("keydown", (event) => { if (event.key === "0") scene.reset(); });
 scene.show(null);
 scene.reset();
