@@ -1,4 +1,8 @@
-"""``moldiff likelihood``: a model's bound on the log-likelihood of molecules."""
+"""``moldiff likelihood``: a model's bound on the log-likelihood of molecules.
+
+Docking has evidence of the same name, a log-likelihood ratio of distances that tells nothing of a
+molecule's density (`moldiff.docking.judge.evidence`).
+"""
 
 from __future__ import annotations
 

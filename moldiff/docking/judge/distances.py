@@ -1,4 +1,8 @@
-"""Scoring the poses of one problem with the judge, a model of distances."""
+"""Scoring the poses of one problem with the judge, a model of distances.
+
+The score is the evidence ``likelihood``, a log-likelihood ratio of distances against a randomly
+placed ligand (`moldiff.nn.distances`); ``moldiff likelihood`` bounds a molecule's log-density.
+"""
 
 from __future__ import annotations
 

@@ -10,7 +10,9 @@ cnn          logit of the score of gnina's network, of the best poses only, and 
              asked for (`moldiff.docking.judge.cnn`)
 ===========  ===================================================================================
 
-The judge of distances gives the likelihood.  The pose network gives pull and turn: it predicts
+The judge of distances gives the likelihood: the log-ratio of the likelihood of the distances in a
+bound pose to that at random, not the log-density of a molecule under a generative model, which
+``moldiff likelihood`` bounds.  The pose network gives pull and turn: it predicts
 small displacements for poses that look bound.  It is evaluated at a high noise level, time 0.6,
 although the pose has no noise: at small times it was trained only on poses that are nearly right.
 With random proposals there is no pose network, and these two are missing.  ``pull`` partly reflects
