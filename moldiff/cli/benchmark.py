@@ -157,7 +157,7 @@ def docking(
             requested = _runs(methods, search, exhaustiveness, curve=False)
             written = short.into_readme(result, {run.label for run in requested}, readme)
             remark(f"Put into: {readme}" if written else f"Nothing is finished: {readme} stays.")
-        left = len(study.left())
+        left = len(study.open_tasks())
     if stopped:
         raise Interrupted(
             f"Interrupted: {study.total - left} of {counted(study.total, 'docking')} are done and "
@@ -197,7 +197,7 @@ def _ids(path: Path) -> frozenset[str]:
 
 def _work(study: Study, jobs: int) -> bool:
     """Dock the rest; return whether it was interrupted."""
-    left, total = len(study.left()), study.total
+    left, total = len(study.open_tasks()), study.total
     if study.stale:
         remark(
             f"{counted(study.stale, 'row')} of other settings, weights or versions do not count."
@@ -247,7 +247,7 @@ def _tell(study: Study) -> dict[str, Any]:
         table(part.rows, header=part.header, title=part.title)
         if part.remark:
             print(f"  {part.remark}")
-    done, total = study.total - len(study.left()), study.total
+    done, total = study.total - len(study.open_tasks()), study.total
     if done < total:
         print(f"{done} of {counted(total, 'docking')} are finished: figures of a random part.")
     if result["no_curve"]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from moldiff.metrics.parallel import Progress
     from moldiff.metrics.reference_data import Reference
 
-__all__ = ["command", "drawn", "measured"]
+__all__ = ["command", "measured", "split_molecules"]
 
 EXAMPLES = (
     "moldiff data reference data/druglike",
@@ -91,16 +91,18 @@ def measured(
     }
     return build_reference(
         name,
-        train=drawn(store, "train", relaxed=False, progress=progress),  # their graphs alone count
-        test=drawn(store, "test", progress=progress),
-        row=drawn(store, "validation", row, progress=progress),
+        train=split_molecules(
+            store, "train", relaxed=False, progress=progress
+        ),  # their graphs alone count
+        test=split_molecules(store, "test", progress=progress),
+        row=split_molecules(store, "validation", row, progress=progress),
         settings=settings,
         info=info,
         progress=progress,
     )
 
 
-def drawn(
+def split_molecules(
     store: Store,
     split: str,
     size: int | None = None,

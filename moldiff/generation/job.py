@@ -21,7 +21,7 @@ from moldiff.diffusion.allowed import Allowed
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.denoiser import Denoiser
 from moldiff.diffusion.guidance import Keep
-from moldiff.diffusion.guidance.condition import drawn, standardised, weighed_sizes
+from moldiff.diffusion.guidance.condition import draw_targets, standardised, weighed_sizes
 from moldiff.diffusion.process.latent import check_classless
 from moldiff.diffusion.sampler import Sampler, State
 from moldiff.domain.molecules import Molecules, encoded
@@ -141,7 +141,7 @@ class Job:
         rest = group
         for round_number in range(_MAX_ROUNDS if self.request.keep_valid else 1):
             failed: list[int] = []
-            for place, item in self.drawn(rest, round_number, record, progress):
+            for place, item in self.draw_round(rest, round_number, record, progress):
                 if item.failure is None or not self.request.keep_valid:
                     yield place, item
                 else:
@@ -151,7 +151,7 @@ class Job:
             rest = Group(group.size, tuple(failed))
         yield from ((place, None) for place in rest.places)
 
-    def drawn(
+    def draw_round(
         self,
         group: Group,
         round_number: int,
@@ -160,7 +160,7 @@ class Job:
     ) -> Iterator[tuple[int, Generated]]:
         """Yield the molecules of a group by place, as they come in a round (from 0) of drawing."""
         rngs = self._generators(_STREAM_TARGETS, round_number, group)
-        targets = drawn(self.domain.conditions, self.wanted, group.size, rngs)
+        targets = draw_targets(self.domain.conditions, self.wanted, group.size, rngs)
         rngs = self._generators(_STREAM_GIVEN, round_number, group)
         part = self.given.batch(self.domain, group.size, self.elements, rngs)
         recorder = _Recorder(sum(place < record for place in group.places))

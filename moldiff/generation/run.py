@@ -103,5 +103,5 @@ def redraw(
             sizes = job.sizes(range(start, start + BLOCK))
             here = [place for place in wanted if start <= place < start + BLOCK]
             for group in groups(here, [sizes[place - start] for place in here]):
-                for place, item in job.drawn(group, round_number):
+                for place, item in job.draw_round(group, round_number):
                     yield (place, round_number), item

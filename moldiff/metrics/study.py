@@ -88,7 +88,7 @@ class Study:
         measured = self.measurement(protocol)
         return {} if isinstance(measured, str) else DETAILS[protocol](measured)
 
-    def chosen(self, size: int | None) -> list[tuple[Sample, bool]]:
+    def subset(self, size: int | None) -> list[tuple[Sample, bool]]:
         """At most ``size`` samples, each with whether it is strictly valid."""
         rows = self.measurement("graph").rows
         pairs = zip(self.samples, (row.failure is None for row in rows), strict=True)
@@ -138,15 +138,15 @@ def _corrected(study: Study) -> Any:
 
 
 def _posebusters(study: Study) -> Any:
-    return poses.measure(study.chosen(study.settings.posebusters), **study.options)
+    return poses.measure(study.subset(study.settings.posebusters), **study.options)
 
 
 def _relaxation(study: Study) -> Any:
-    return relaxation.measure(study.chosen(study.settings.relax), **study.options)
+    return relaxation.measure(study.subset(study.settings.relax), **study.options)
 
 
 def _xtb(study: Study) -> Any:
-    return relaxation.measure(study.chosen(study.settings.xtb), relaxation.GFN2, **study.options)
+    return relaxation.measure(study.subset(study.settings.xtb), relaxation.GFN2, **study.options)
 
 
 def _distributions(study: Study) -> Any:

@@ -107,7 +107,7 @@ def spliced(content: bytes, kind: str, insertions: Sequence[Insertion], remark: 
         last = max(row.line for row in rows if row.residue == before.residue)
         last = max([last, *file.attached([last])])
         gone |= {k for k in range(last, after.line) if lines[k].startswith("TER")}
-        added[last] = list(file.written(one, before.line))
+        added[last] = list(file.new_lines(one, before.line))
     gone |= set(file.stated(insertions))
     out = []
     for k, line in enumerate(lines):
@@ -171,7 +171,7 @@ class _Pdb:
     def remark(self, text: str) -> str:
         return f"REMARK 999 {text}"[:80] + "\n"
 
-    def written(self, one: Insertion, line: int) -> Iterator[str]:
+    def new_lines(self, one: Insertion, line: int) -> Iterator[str]:
         """Yield the lines of new atoms; chain and segment are those of a line that is there."""
         like = _fields(self.lines[line].lstrip(" \t"))
         wide = len(one.chain) == 2 and like[21:23] == one.chain
@@ -242,7 +242,7 @@ class _Cif:
     def remark(self, text: str) -> str:
         return f"# {text}\n"
 
-    def written(self, one: Insertion, line: int) -> Iterator[str]:
+    def new_lines(self, one: Insertion, line: int) -> Iterator[str]:
         """Yield the rows of new atoms: what they do not change is that of a row that is there."""
         like = dict(zip(self.columns, _TOKEN.findall(self.lines[line]), strict=True))
         for k, residue in enumerate(one.residues):

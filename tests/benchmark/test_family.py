@@ -157,7 +157,7 @@ def test_a_killed_run_goes_on_with_its_time(setup: Setup, tmp_path: Path) -> Non
 
     with pytest.raises(Killed):
         training.train(config, store, MINUTES, kill)
-    plan = training.kept(tmp_path / "plan.json")
+    plan = training.read_results(tmp_path / "plan.json")
     assert plan is not None and not (tmp_path / "training.json").exists()
     assert plan["cpu_seconds_before"] >= 0.7 * 60 * MINUTES
     done = training.train(config, store, MINUTES, lambda text: None)

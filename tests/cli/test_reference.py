@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from moldiff.chem import decode, relax_hydrogens
-from moldiff.cli.reference import drawn
+from moldiff.cli.reference import split_molecules
 from moldiff.data.skeleton import fold_store
 from moldiff.data.store import Store
 from moldiff.errors import DataError, InputError
@@ -70,14 +70,14 @@ def test_what_is_no_reference(tmp_path: Path) -> None:
 def test_all_three_splits_are_needed(store: Store) -> None:
     opened = Store.open(store.path)
     seen: list[tuple[str, int, int]] = []
-    drawn_mols = list(drawn(opened, "train", 5, progress=lambda *step: seen.append(step)))
+    drawn_mols = list(split_molecules(opened, "train", 5, progress=lambda *step: seen.append(step)))
     assert len(drawn_mols) == 5 and seen == [("train split", k, 5) for k in range(1, 6)]
     all_of_it = opened.indices("train").tolist()
     expected = [opened.sizes[all_of_it[k * len(all_of_it) // 5]] for k in range(5)]
     assert [mol.GetNumAtoms() for mol in drawn_mols] == expected  # evenly spaced
     opened._arrays["split"] = opened.split * 0
     with pytest.raises(DataError, match="no molecules in its test split"):
-        drawn(opened, "test")
+        split_molecules(opened, "test")
 
 
 def test_folded_hydrogens_are_relaxed_as_in_what_is_generated(store: Store, tmp_path: Path) -> None:
@@ -85,6 +85,6 @@ def test_folded_hydrogens_are_relaxed_as_in_what_is_generated(store: Store, tmp_
     first = int(folded.indices("validation")[0])
     placed = decode(folded[first], folded.vocabulary)
     expected = relax_hydrogens(placed).GetConformer().GetPositions()
-    (mol,) = drawn(folded, "validation", 1)
+    (mol,) = split_molecules(folded, "validation", 1)
     assert abs(mol.GetConformer().GetPositions() - expected).max() < 1e-9
     assert abs(placed.GetConformer().GetPositions() - expected).max() > 0.01

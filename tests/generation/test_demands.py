@@ -15,7 +15,7 @@ import moldiff
 from moldiff import registry
 from moldiff.chem.demands import Interval
 from moldiff.chem.vocabulary import Vocabulary
-from moldiff.diffusion.guidance.condition import Condition, drawn, weighed_sizes
+from moldiff.diffusion.guidance.condition import Condition, draw_targets, weighed_sizes
 from moldiff.errors import InputError
 from moldiff.generation.demands import Demands, accepted, check_conditions, choices, demanded
 from moldiff.generation.request import Generated, Request
@@ -229,7 +229,7 @@ def test_targets_have_the_distribution_of_the_data_inside_of_what_is_wanted() ->
     """Truncated normals by size, and sizes as frequent as what is wanted is among them."""
     wanted = choices((LOGP, RINGS), {"logp": Interval(high=1), "rings": Interval(1, 3)})
     rng = torch.Generator().manual_seed(0)
-    rows = drawn((LOGP, RINGS), wanted, 4, [rng] * 4000)
+    rows = draw_targets((LOGP, RINGS), wanted, 4, [rng] * 4000)
     logp = np.array([row["logp"] for row in rows])
     assert logp.min() >= 0 and logp.max() <= 1
     # The mean of N(1, 1) between 0 and 1 is 1 - (phi(0) - phi(1)) / (Phi(1) - Phi(0)).
@@ -242,7 +242,7 @@ def test_targets_have_the_distribution_of_the_data_inside_of_what_is_wanted() ->
     sizes = weighed_sizes({4: 0.5, 6: 0.5}, (LOGP,), {"logp": wanted["logp"]})
     beyond = 0.5 * (math.erf(3 / math.sqrt(2)) - math.erf(2 / math.sqrt(2)))  # N(3, 1) in 0..1
     assert sizes[6] / sizes[4] == pytest.approx(beyond / inside, rel=0.03)
-    assert drawn((LOGP, RINGS), {"logp": [2.0]}, 4, [rng] * 9) == [{"logp": 2.0}]
+    assert draw_targets((LOGP, RINGS), {"logp": [2.0]}, 4, [rng] * 9) == [{"logp": 2.0}]
 
 
 def test_every_molecule_has_its_target_and_the_seed_decides() -> None:

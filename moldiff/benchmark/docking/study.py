@@ -166,7 +166,7 @@ class Study:
         """Rows made with other settings, weights or versions: they do not count."""
         return sum(not self._current(row) for row in self._file.rows.values())
 
-    def left(self) -> list[Task]:
+    def open_tasks(self) -> list[Task]:
         """Return what is not done: all methods of a complex in turn, one seed after the other."""
         every = (
             Task(
@@ -188,7 +188,7 @@ class Study:
         """Dock what is left; every row is safe before ``progress`` is told of it."""
         for run in self.plan.runs:  # what cannot run is refused before anything does
             run.method.warm(self.plan.job(0))
-        with closing(_generator(execute(self.left(), jobs))) as rows:
+        with closing(_generator(execute(self.open_tasks(), jobs))) as rows:
             for row in rows:
                 self._file.append(row)
                 if progress is not None:

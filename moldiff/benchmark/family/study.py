@@ -19,7 +19,7 @@ from typing import Any
 import moldiff.nn  # noqa: F401  (importing registers)
 from moldiff.benchmark.family.members import Member, Setup, members
 from moldiff.benchmark.family.sampling import measure
-from moldiff.benchmark.family.training import Say, keep, kept, train, trained
+from moldiff.benchmark.family.training import Say, keep, read_results, train, trained
 from moldiff.errors import InputError, MoldiffError
 from moldiff.methods import METHODS
 from moldiff.models import load
@@ -168,7 +168,7 @@ def _measured(member: Member, digest: str, plan: Plan, say: Say | None) -> dict[
         asked = {"sampling": sampling, "hash": digest, "n": plan.samples, "seed": plan.seed}
         request = {**asked, "relax": relax}
         path = folder / "samples" / f"{_digest(request)}.json"
-        known = kept(path)  # by what was asked for: members that ask for the same share it
+        known = read_results(path)  # by what was asked for: members that ask for the same share it
         if known is not None:
             return known
         if say is None:

@@ -26,7 +26,7 @@ from moldiff.train import TrainConfig, Trainer
 from moldiff.train.api import trainer
 from moldiff.train.workload import Data
 
-__all__ = ["keep", "kept", "train", "trained"]
+__all__ = ["keep", "read_results", "train", "trained"]
 
 _STABLE = 0.7  # of the time before the rate falls
 _ENDLESS = 10**8
@@ -35,7 +35,7 @@ _RECENT = 200  # steps whose speed says how many more there will be
 Say = Callable[[str], None]
 
 
-def kept(path: Path) -> dict[str, Any] | None:
+def read_results(path: Path) -> dict[str, Any] | None:
     """Return what a file of results holds; None if there is none that can be read."""
     try:
         results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -61,8 +61,8 @@ def trained(config: TrainConfig, minutes: float) -> dict[str, Any] | None:
         If the directory holds a run of another length, or with other settings.
     """
     folder, settings = Path(config.output), plain(trained_by(config))
-    done = kept(folder / "training.json")
-    for record in filter(None, (done, kept(folder / "plan.json"))):
+    done = read_results(folder / "training.json")
+    for record in filter(None, (done, read_results(folder / "plan.json"))):
         if record["minutes"] != plain(minutes):
             raise InputError(
                 f"'{folder}' was trained for {record['minutes']:g} minutes, not {minutes:g}.",
@@ -88,7 +88,7 @@ def train(config: TrainConfig, store: Data, minutes: float, say: Say) -> dict[st
         If the configuration cannot be trained, or diverges.
     """
     folder = Path(config.output)
-    done, plan = trained(config, minutes), kept(folder / "plan.json")
+    done, plan = trained(config, minutes), read_results(folder / "plan.json")
     if done is not None:
         return done
     if plan is None:

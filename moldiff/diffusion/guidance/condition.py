@@ -28,7 +28,7 @@ from torch import Tensor
 from moldiff.errors import ConfigError, InputError, did_you_mean
 from moldiff.seeds import uniform
 
-__all__ = ["Condition", "drawn", "dropped", "remarks", "standardised", "weighed_sizes"]
+__all__ = ["Condition", "draw_targets", "dropped", "remarks", "standardised", "weighed_sizes"]
 
 _MOST = 12  # conditions of a molecule in training
 
@@ -146,7 +146,7 @@ def weighed_sizes(
     return {n: math.exp(value - top) for n, value in logs.items()}
 
 
-def drawn(
+def draw_targets(
     conditions: Sequence[Condition],
     wanted: Mapping[str, Sequence[float]],
     n: int,

@@ -147,7 +147,7 @@ class Product:
     def start(self, x_0: Batch, *, rng: torch.Generator) -> Batch:
         """Draw the batch at t = 1: pure noise, and the sites that the context keeps clean."""
         latest = batch_times(x_0, torch.ones(x_0.graphs, device=x_0.device))
-        return self.kept(self.noise_like(x_0, rng=rng), x_0, latest)
+        return self.keep_clean(self.noise_like(x_0, rng=rng), x_0, latest)
 
     def _among(self, context: Mapping[str, Any]) -> Product:
         """The product over the classes that a context allows."""
@@ -241,7 +241,7 @@ class Product:
             fields[field] = torch.where(expand(clean, x[field]), x[field], moved)
         return Batch(fields, x.context)
 
-    def kept(self, new: Batch, old: Batch, t: Time) -> Batch:
+    def keep_clean(self, new: Batch, old: Batch, t: Time) -> Batch:
         """Return ``new`` with the sites that are clean at time t taken from ``old``."""
         if not isinstance(t, SiteTimes):
             return new

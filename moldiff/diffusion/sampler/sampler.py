@@ -97,7 +97,9 @@ class Sampler:
         for step, s in enumerate(times[1:], start=1):
             x, prediction = self.stepper.step(denoiser, state, s, rng=rng)
             if s == 0:
-                x = denoiser.process.kept(denoiser.process.mode(prediction), x, full(x, state.t))
+                x = denoiser.process.keep_clean(
+                    denoiser.process.mode(prediction), x, full(x, state.t)
+                )
             state = State(x, prediction, s, step, state.t, self.steps)
             yield state
 

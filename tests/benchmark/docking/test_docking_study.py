@@ -97,11 +97,11 @@ def test_rows_of_other_settings_do_not_count(complexes: Path, tmp_path: Path) ->
     runs = tuple(parse(["random@1"], search=1, exhaustiveness=1))
     with Study.open(cases, Plan(runs), tmp_path) as study:
         study.work()
-        assert not study.left() and study.stale == 0
+        assert not study.open_tasks() and study.stale == 0
     with Study.open(cases, Plan(runs, poses=5), tmp_path) as study:
-        assert len(study.left()) == 2 and study.stale == 2 and study.rows() == []
+        assert len(study.open_tasks()) == 2 and study.stale == 2 and study.rows() == []
     with Study.open(cases, Plan(runs, box="jitter5"), tmp_path) as study:
-        assert len(study.left()) == 2 and study.stale == 2 and study.rows() == []
+        assert len(study.open_tasks()) == 2 and study.stale == 2 and study.rows() == []
         assert "5 Å off" in study.write()[0]["protocol"]
 
 
