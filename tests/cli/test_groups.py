@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 import typer
@@ -48,3 +49,27 @@ def test_options_are_where_the_group_is() -> None:
     command = grouped(drive)
     assert [*inspect.signature(command).parameters] == ["town", "limit", "unit", "back"]
     assert (command.__name__, command.__doc__) == ("drive", "Drive to a town.")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "generate",
+        "design grow --scaffold c1ccccc1",
+        "design pocket -r missing.pdb --pocket-ligand missing.sdf",
+    ],
+)
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--temperature", "0", "must be a number above 0"),
+        ("--threads", "100000", "must be from 1"),
+        ("--size", "many", "a number of atoms"),
+        ("--condition", "logp", "logp"),
+    ],
+)
+def test_what_is_shared_is_checked_before_any_file_is_read(
+    run: Callable[..., Any], command: str, option: str, value: str, said: str
+) -> None:
+    done = run(*command.split(), option, value, "-o", "new.sdf")
+    assert done.status == 2 and said in done.err and "missing" not in done.err
