@@ -160,8 +160,6 @@ def _carry_out(
     ] = "druglike",
     sampling: Sampling,
     sampler: SamplerOption = None,
-    wishes: Wishes,
-    keep_valid: FilterOption = Filter.none,
     valence: Annotated[
         float | None,
         typer.Option(
@@ -170,6 +168,8 @@ def _carry_out(
             help="As in moldiff generate; it makes points used. [default: 1, always]",
         ),
     ] = None,
+    wishes: Wishes,
+    keep_valid: FilterOption = Filter.none,
     machine: Machine,
     force: Force = False,
 ) -> None:

@@ -52,7 +52,6 @@ def command(
             "-o", "--output", help="What is kept: .sdf or .smi; table and page go beside it."
         ),
     ] = Path("kept.sdf"),
-    sifting: Sifting,
     strict: Annotated[
         bool,
         typer.Option(
@@ -62,6 +61,7 @@ def command(
     distinct: Annotated[
         bool, typer.Option("--distinct", help="Of equal molecules keep the first.")
     ] = False,
+    sifting: Sifting,
     seed: Annotated[int, typer.Option(help="Of --pick by maxmin.")] = 0,
     jobs: Jobs = None,
     html: Annotated[bool, typer.Option("--html/--no-html", help="Write the page too.")] = True,

@@ -66,13 +66,6 @@ def command(
         ),
     ] = None,
     sampling: Sampling,
-    sampler: SamplerOption = None,
-    formula: Annotated[
-        str | None, typer.Option(help="Molecular formula of every molecule, such as C7H8O.")
-    ] = None,
-    wishes: Wishes,
-    keep: FilterOption = Filter.none,
-    sifting: Sifting,
     early_temperature: Annotated[
         str | None,
         typer.Option(
@@ -81,6 +74,7 @@ def command(
             "[default: the model's; with --temperature: the same]",
         ),
     ] = None,
+    sampler: SamplerOption = None,
     valence: Annotated[
         float | None,
         typer.Option(
@@ -90,6 +84,12 @@ def command(
             "1: always, 0: never. [default: the model's]",
         ),
     ] = None,
+    formula: Annotated[
+        str | None, typer.Option(help="Molecular formula of every molecule, such as C7H8O.")
+    ] = None,
+    wishes: Wishes,
+    keep: FilterOption = Filter.none,
+    sifting: Sifting,
     trajectory: Annotated[
         Path | None,
         typer.Option(help="Also write how the first molecules formed, as multi-frame .xyz."),
