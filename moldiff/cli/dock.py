@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from moldiff.cli.docked import check_files, outputs
+from moldiff.cli.docked import check_files, written
 from moldiff.cli.docking_runs import dock_many, dock_one, open_pairs
 from moldiff.cli.options import Force, Precision, Precisions
 from moldiff.cli.output import check_threads, remark
@@ -210,7 +210,7 @@ def command(
         **_completing(complete, sequence),
     }
     check_files(receptor, ligand, ligands, many, output, [marker, reference, sequence])
-    check_replaceable(outputs(output, one=ligand is not None, html=html), force=force)
+    check_replaceable(written(output, one=ligand is not None, html=html), force=force)
     check_threads(threads)
     load_torch()
     from moldiff.cpu import using_threads

@@ -7,13 +7,13 @@ from pathlib import Path
 from moldiff.cli.output import check_apart, check_output
 from moldiff.errors import InputError
 
-__all__ = ["check_files", "outputs"]
+__all__ = ["check_files", "written"]
 
 # All that may be written beside the output.
 _BESIDE = (".sdf", ".json", ".csv", ".interactions.csv", ".html", ".parquet")
 
 
-def outputs(output: Path, *, one: bool, html: bool) -> dict[Path, str | Path]:
+def written(output: Path, *, one: bool, html: bool) -> dict[Path, str | Path]:
     """Return the files that are written, and their kinds (`check_replaceable`)."""
     files: dict[Path, str | Path] = {}
     if one:

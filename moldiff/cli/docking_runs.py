@@ -133,13 +133,13 @@ def dock_many(run: LibraryRun, jobs: int, threads: int, page: Path | None, known
         )
     with stages() as show:
         try:
-            run.work(jobs, threads, lambda row: show("docking", run.row_count, run.total, best()))
+            run.work(jobs, threads, lambda row: show("docking", run.done, run.total, best()))
         except KeyboardInterrupt:
             stopped = True
     files = run.write(page, known)
     if stopped:
         raise Interrupted(
-            f"Interrupted: {run.row_count} of {counted(run.total, 'row')} are done and safe in "
+            f"Interrupted: {run.done} of {counted(run.total, 'row')} are done and safe in "
             f"{run.manifest.path}. The same command goes on."
         )
     table(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from moldiff.protein.residues import BACKBONE
 from moldiff.text import replace_text
-from moldiff.view.render import assemble
+from moldiff.view.render import SCENE, assemble
 
 __all__ = ["GapView", "render_completion", "write_completion"]
 
@@ -93,7 +93,7 @@ def render_completion(
         "refused": [{"where": where, "reason": reason} for where, reason in refused],
         "notes": list(notes),
     }
-    scripts, styles = ("page.js", "completion.js"), ("tables.css",)
+    scripts, styles = (*SCENE, "page.js", "completion.js"), ("tables.css",)
     return assemble("completion.html", scripts, title, data, styles=styles)
 
 

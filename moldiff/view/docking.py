@@ -23,7 +23,7 @@ from moldiff.protein.write import pdb_text
 from moldiff.text import replace_text
 from moldiff.view.card import COLUMNS, describe
 from moldiff.view.diagram import COLOURS, diagram
-from moldiff.view.render import assemble
+from moldiff.view.render import SCENE, assemble
 
 if TYPE_CHECKING:
     from moldiff.io import Record
@@ -38,6 +38,7 @@ DEFAULT_POSES = 200
 
 # In the order of use: later files call earlier ones.
 _SCRIPTS = (
+    *SCENE,
     *("details.js", "page.js", "interactions.js", "labels.js"),
     *("docking_scene.js", "docking.js"),
 )

@@ -11,7 +11,7 @@ from moldiff.protein.receptor import prepare_receptor
 from moldiff.protein.selection import place
 from moldiff.protein.write import pdb_text
 from moldiff.text import replace_text
-from moldiff.view.render import assemble
+from moldiff.view.render import SCENE, assemble
 
 if TYPE_CHECKING:
     from moldiff.protein.preparation import Preparation
@@ -63,7 +63,7 @@ def render_preparation(preparation: Preparation) -> str:
         ],
     }
     title = f"{preparation.path.name}, prepared"
-    scripts, styles = ("page.js", "preparation.js"), ("tables.css",)
+    scripts, styles = (*SCENE, "page.js", "preparation.js"), ("tables.css",)
     return assemble("preparation.html", scripts, title, data, styles=styles)
 
 

@@ -21,14 +21,13 @@ if TYPE_CHECKING:
     from moldiff.io import Record
     from moldiff.view.trajectory import Frame
 
-__all__ = ["DEFAULT_LIMIT", "Verdicts", "assemble", "render_html", "write_html"]
+__all__ = ["DEFAULT_LIMIT", "SCENE", "Verdicts", "assemble", "render_html", "write_html"]
 
 #: Molecules shown at most unless asked otherwise: about 10 MB of page.
 DEFAULT_LIMIT = 2000
 
 # In the order of use: later files call earlier ones.
-_SCRIPTS = ("details.js", "app.js")
-_SHARED = ("molecule.js", "painter.js", "scene.js", "grid.js")  # of all pages, first
+_SCRIPTS = ("molecule.js", "painter.js", "scene.js", "grid.js", "details.js", "app.js")
 
 # Characters that could end the script element or a JavaScript line inside it.
 _ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
@@ -117,6 +116,10 @@ def render_html(
     return assemble("template.html", _SCRIPTS, title, data)
 
 
+SCENE = ("molecule.js", "painter.js", "scene.js", "grid.js")
+"""The scripts of pages that show a structure beside a table, before their own."""
+
+
 def assemble(
     body: str,
     scripts: Sequence[str],
@@ -131,8 +134,10 @@ def assemble(
     ----------
     body:
         What stands between head and footer, and, after a comment, the keys that the footer lists.
-    scripts, styles:
-        Beyond those that all pages have.
+    scripts:
+        In the order of use.
+    styles:
+        Beyond that of all pages.
     title:
         Any text.
     data:
@@ -145,7 +150,7 @@ def assemble(
     def texts(names: Sequence[str]) -> list[str]:
         return [(page / name).read_text(encoding="utf-8") for name in names]
 
-    code = "\n".join(texts((*_SHARED, *scripts)))
+    code = "\n".join(texts(scripts))
     code = f'(() => {{\n"use strict";\n{code}}})();'
     skeleton, own = texts(("skeleton.html", body))
     main, keys = own.split("<!-- footer -->\n")

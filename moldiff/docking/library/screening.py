@@ -67,7 +67,7 @@ class LibraryRun:
         self.settings, self.manifest = settings, manifest
         self.output, self.table = paths_of(output)
         self.total = len(entries)
-        self.resumed = self.row_count
+        self.resumed = self.done
 
     @classmethod
     @contextmanager
@@ -146,7 +146,7 @@ class LibraryRun:
             yield cls(None, pairs.place_of, pairs.path, entries, used, output, manifest)
 
     @property
-    def row_count(self) -> int:
+    def done(self) -> int:
         """Number of saved rows."""
         return len(self.manifest.rows)
 
