@@ -57,6 +57,9 @@ def grow(
 ) -> Results[Generated]:
     """Grow a scaffold at points.
 
+    The other keywords are those of `moldiff.generate`; the model is "druglike", and valence
+    guidance always applies unless it is set.
+
     Parameters
     ----------
     scaffold:
@@ -70,9 +73,6 @@ def grow(
     add:
         Number of heavy atoms that are added, or an interval; by default as many as make molecules
         of the sizes of the training data.
-    options:
-        As for `moldiff.generate`; the model is "druglike", and valence guidance always applies
-        unless it is set.
 
     Raises
     ------

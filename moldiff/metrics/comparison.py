@@ -163,7 +163,7 @@ def _axis(height: int) -> Iterator[str]:
 
 @keywords_of(evaluate)
 def compare(sets: Mapping[str, Source | Report], **options: Any) -> Comparison:
-    """Measure sets of molecules and put them side by side.
+    """Measure sets of molecules and put them side by side, each as `moldiff.evaluate` does.
 
     >>> moldiff.compare({"default": a, "mine": b}).save("both.svg")  # doctest: +SKIP
 
@@ -171,8 +171,6 @@ def compare(sets: Mapping[str, Source | Report], **options: Any) -> Comparison:
     ----------
     sets:
         Name -> molecules (results, records, RDKit molecules, SMILES, files), or their report.
-    options:
-        As for `moldiff.evaluate`.
 
     Raises
     ------
