@@ -191,7 +191,7 @@ class Completion:
             names = listed(sorted(map(str, changed)), 3)
             raise InputError(
                 f"The format {kind} has no place for some residues of {self.path}: {names}.",
-                fix=f"Give --output the suffix .{self.kind}, as the structure has.",
+                fix=f"Give the output the suffix .{self.kind}, as the structure has.",
             )
 
     def _insertion(self, one: Built) -> Insertion:
@@ -243,7 +243,7 @@ def _converted(content: bytes, kind: str, path: Path) -> bytes:
         other = "mmCIF" if kind == "pdb" else "PDB"
         raise InputError(
             f"{path} cannot be written in the format {other}: {error}.",
-            fix=f"Give --output the suffix .{kind}, as the structure has.",
+            fix=f"Give the output the suffix .{kind}, as the structure has.",
         ) from error
     return out.getvalue().encode()
 

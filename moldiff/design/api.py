@@ -188,7 +188,7 @@ def sized(task: Task, add: Size, size: Size = None) -> Interval:
     added, k = task.added if add is None else as_interval(add), task.part.scaffold.size
     if added.low < 1:
         raise InputError(
-            f"At least one atom has to be added, not {added.low:g}.", fix="Write --add 3-10."
+            f"At least one atom has to be added, not {added.low:g}.", fix="Write --add 3..10."
         )
     if added.high < task.least:
         raise InputError(

@@ -56,7 +56,7 @@ def parse_bands(text: str) -> tuple[Band, ...]:
         if not (low.isdecimal() and high.isdecimal() and int(low) <= int(high)):
             raise InputError(
                 f"'{part.strip()}' is no band of sizes.",
-                fix="Give smallest and largest numbers of heavy atoms: --bands 10-18,19-26,27-40.",
+                fix="Give smallest and largest numbers of heavy atoms: --bands 10..18,19..26.",
             )
         bands.append((int(low), int(high)))
     return tuple(bands)
