@@ -31,7 +31,8 @@ __all__ = [
 _SPOKEN = re.compile(
     r"""(?P<command>\b(?:moldiff|pip)\ [a-z](?:[^;,()\s]|[;,]\S|\s)*)
     |(?P<quote>'?)--(?P<option>[a-z][a-z-]*[a-z])(?P=quote)
-     (?:[ =](?P<value>'[^']*'|[\w.:=+-]*\d[\w.:,/+-]*|(?:cuda|generate|latent|pose|random|strict|HOH)\b))?""",
+     (?:[ =](?P<value>'[^']*'|[\w.:=+-]*\d[\w.:,/+-]*
+     |(?:cuda|generate|latent|pose|random|strict|HOH)\b))?""",
     re.VERBOSE,
 )
 # Parameters that are not called as their options, those that take a list, and what is said in
