@@ -11,8 +11,17 @@ import typer
 
 from moldiff.cli.designing import display, finish, made
 from moldiff.cli.failure import Interrupted
-from moldiff.cli.options import Picked, Precision, Precisions, conditions, sizes, symbols
+from moldiff.cli.options import (
+    Force,
+    Picked,
+    Precision,
+    Precisions,
+    conditions,
+    sizes,
+    symbols,
+)
 from moldiff.cli.output import check_apart, check_output, check_threads, remark
+from moldiff.cli.overwrite import check_replaceable
 from moldiff.cli.requests import (
     ConditionOption,
     Device,
@@ -135,6 +144,7 @@ def command(
     device: Device = "cpu",
     precision: Precisions = Precision.float32,
     threads: Threads = 1,
+    force: Force = False,
 ) -> None:
     """Grow parts in their pose in a pocket, settle what was added, rank by docking's evidence.
 
@@ -150,6 +160,7 @@ def command(
     seconds = None if budget is None else _seconds(budget)
     limit = number or (_USUAL if seconds is None else _ANY)
     _check(output, page, [receptor, *(Path(p) for p in (pocket_ligand, scaffold) if p)])
+    _check_replaceable(output, page, force=force)
     check_threads(threads)
     atoms = added(add)
     load_torch()
@@ -232,3 +243,8 @@ def _check(output: Path, page: Path | None, read: list[Path]) -> None:
     if page is not None:
         check_output(page, (".html", ".htm"))
         check_apart("--page", page, [*read, output, output.with_suffix(".csv")])
+
+
+def _check_replaceable(output: Path, page: Path | None, *, force: bool) -> None:
+    files: dict[Path, str | Path] = {output: "poses", output.with_suffix(".csv"): "designs"}
+    check_replaceable(files if page is None else {**files, page: "page"}, force=force)

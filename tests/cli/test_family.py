@@ -63,7 +63,7 @@ def test_cite_refuses(run: Run, tmp_path: Path) -> None:
     text = tmp_path / "text.safetensors"
     text.write_text("no model")
     done = run("cite", text)
-    assert done.status == 1 and "not a readable safetensors file" in done.err
+    assert done.status == 2 and "not a readable safetensors file" in done.err
     assert run("cite").status == 2
 
 
