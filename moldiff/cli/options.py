@@ -13,6 +13,7 @@ import typer
 
 from moldiff.cli.output import check_positive, counted, percent
 from moldiff.errors import InputError
+from moldiff.text import ends
 
 if TYPE_CHECKING:
     from moldiff.chem.demands import Interval
@@ -266,8 +267,8 @@ def sizes(text: str | None) -> int | Interval | None:
 
     if text is None:
         return None
-    numbers = text.split("..")
-    if not all(re.fullmatch(r"[1-9]\d{0,5}", number) for number in numbers) or len(numbers) > 2:
+    numbers = ends(text)
+    if not all(re.fullmatch(r"[1-9]\d{0,5}", number) for number in numbers):
         raise InputError(f"--size is a number of atoms, not '{text}'.", fix="Write 9, or 7..9.")
     low, high = int(numbers[0]), int(numbers[-1])
     return low if low == high else Interval(low, high)

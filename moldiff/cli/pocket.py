@@ -48,7 +48,7 @@ __all__ = ["EXAMPLES", "added", "command"]
 
 EXAMPLES = (
     "moldiff design pocket --receptor 1abc.pdb --pocket-ligand lig.sdf --budget 600s --pick 30",
-    "moldiff design pocket -r 1abc.pdb --pocket-ligand lig.sdf --scaffold core.sdf --add 6-14",
+    "moldiff design pocket -r 1abc.pdb --pocket-ligand lig.sdf --scaffold core.sdf --add 6..14",
     "moldiff design pocket -r 1abc.pdb --pocket-ligand A:301 -n 200 --page designs.html",
 )
 
@@ -117,7 +117,7 @@ def command(
     add: Annotated[
         str | None,
         typer.Option(
-            metavar="NUMBER|LOW-HIGH",
+            metavar="NUMBER|LOW..HIGH",
             help="Heavy atoms that are added. [default: to about the size of the pocket's ligand]",
         ),
     ] = None,
@@ -212,16 +212,16 @@ def command(
 
 
 def added(text: str | None) -> Interval | None:
-    """Parse ``NUMBER`` or ``LOW-HIGH``; raise ``InputError`` for anything else."""
+    """Parse ``NUMBER`` or ``LOW..HIGH``; raise ``InputError`` for anything else."""
     from moldiff.chem.demands import Interval
     from moldiff.text import rising
 
-    numbers = None if text is None else rising(text.replace("..", "-"))
+    numbers = None if text is None else rising(text)
     if text is None:
         return None
     if not numbers or "," in text or numbers[0] < 1:
         raise InputError(
-            f"--add is a number of atoms from 1 on, not '{text}'.", fix="Write --add 5, or 3-10."
+            f"--add is a number of atoms from 1 on, not '{text}'.", fix="Write --add 5, or 3..10."
         )
     return Interval(numbers[0], numbers[-1])
 

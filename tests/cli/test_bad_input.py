@@ -89,7 +89,7 @@ CASES = {
     "empty file": (("evaluate", "empty.sdf"), 2, ["empty.sdf", "no molecules"]),
     "unknown kind": (("evaluate", "text.pdb"), 2, [".pdb", ".sdf"]),
     "reference": (("evaluate", "good.sdf", "--reference", "qm99"), 2, ["'qm99'"]),
-    "bands": (("evaluate", "good.sdf", "--bands", "9-3"), 2, ["'9-3'", "--bands 10-18,19"]),
+    "bands": (("evaluate", "good.sdf", "--bands", "9-3"), 2, ["'9-3'", "--bands 10..18,19"]),
     "unreadable": (("evaluate", "flat.sdf"), 2, ["only record of flat.sdf", "not an SDF"]),
     "nothing to view": (("view", "flat2.sdf"), 2, ["None of the 2 records of flat2.sdf"]),
     "a report": (("view", "report.json"), 2, ["report.json", "this is a report"]),
