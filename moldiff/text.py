@@ -16,6 +16,7 @@ from typing import BinaryIO, TextIO
 from moldiff.errors import InputError
 
 __all__ = [
+    "counted",
     "csv_text",
     "digest_of",
     "ends",
@@ -88,6 +89,11 @@ def csv_text(rows: Sequence[Mapping[str, object]]) -> str:
 def plural(noun: str) -> str:
     """Return the plural of an English noun: molecules, complexes, processes."""
     return f"{noun}es" if noun.endswith(("s", "x")) else f"{noun}s"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a count: ``1 molecule``, ``2 molecules``, ``2 complexes``."""
+    return f"{number} {noun if number == 1 else plural(noun)}"
 
 
 def ranges(numbers: Iterable[int]) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from moldiff.errors import InputError, did_you_mean
 from moldiff.interrupts import held
-from moldiff.text import plural
+from moldiff.text import counted
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -65,11 +65,6 @@ def remark(text: str) -> None:
 def percent(part: int, whole: int) -> str:
     """Format a count with its percentage: ``30 (93.8 %)``."""
     return f"{part} ({100 * part / whole:.1f} %)" if whole else str(part)
-
-
-def counted(number: int, noun: str) -> str:
-    """Format a count: ``1 molecule``, ``2 molecules``, ``2 complexes``."""
-    return f"{number} {noun if number == 1 else plural(noun)}"
 
 
 def duration(seconds: float) -> str:

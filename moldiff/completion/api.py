@@ -111,8 +111,10 @@ def complete(
     if not backbone.fragments:
         raise InputError(f"{path} holds no protein.", fix="Give a structure of a protein.")
     sequences = file_sequences(content, kind, path)
+    doubts: list[str] = []
     if sequence is not None:
-        sequences = {**sequences, **fasta_sequences(sequence, backbone.fragments)}
+        given, doubts = fasta_sequences(sequence, backbone.fragments)
+        sequences = {**sequences, **given}
     gaps = _gaps(contents, backbone, sequences, rebuild)
     if near is not None:
         gaps = _only_near(gaps, backbone, near)
@@ -136,7 +138,9 @@ def complete(
             for absent, one in zip(possible, done, strict=True)
             if isinstance(one, str)
         ]
-    notes = (*structure.notes, *gaps.notes, *_waters(structure, built), *_notes(structure, built))
+    doubts = [*doubts, *gaps.differing]
+    notes = (*structure.notes, *gaps.notes, *doubts)
+    notes = (*notes, *_waters(structure, built), *_notes(structure, built))
     return Completion(
         path,
         content,
@@ -148,6 +152,7 @@ def complete(
         notes,
         sequences,
         provenance,
+        tuple(doubts),
     )
 
 

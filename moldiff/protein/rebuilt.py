@@ -45,7 +45,7 @@ def chosen_residues(structure: Structure, trace: Trace, texts: Sequence[str], ga
         raise InputError(
             f"Some of {', '.join(texts)} overlap or touch.", fix="Give them as one range."
         )
-    return Gaps(ranges, [], places)
+    return Gaps(ranges, [], places, differing=gaps.differing)
 
 
 def _counted(structure: Structure, trace: Trace) -> npt.NDArray[np.int64]:

@@ -240,7 +240,7 @@ def test_a_library_has_a_row_for_every_record(run: Run, folder: Path) -> None:
 def test_each_pose_says_which_isomer_it_is(run: Run, folder: Path) -> None:
     words = (*DOCK, "--ligand", "CC(O)F", "-o", "out.sdf", "--no-html", "--poses", "3")
     mixed = run(*words)
-    assert mixed.status == 0 and "1 stereo centres or bonds are unspecified" in mixed.err
+    assert mixed.status == 0 and "1 stereo centre or bond is unspecified" in mixed.err
     assert all("@" in pose.tags["SMILES"] for pose in read_molecules(folder / "out.sdf"))
     assert all(
         "@" in pose["smiles"] for pose in json.loads((folder / "out.json").read_text())["poses"]

@@ -108,7 +108,8 @@ def _agreed(manifests: Sequence[Manifest]) -> list[str]:
         seen[shard] = manifest.path
         lacking = int(manifest.header.get("rows", "0")) - len(manifest.rows)
         if lacking > 0:
-            notes.append(f"part {shard} is not finished: {lacking} of its rows are not there")
+            are = "is" if lacking == 1 else "are"
+            notes.append(f"part {shard} is not finished: {lacking} of its rows {are} not there")
     count = int(first.header["shard"].split("/")[1])
     absent = [f"{k}/{count}" for k in range(1, count + 1) if f"{k}/{count}" not in seen]
     return notes + ([f"parts that were not given: {', '.join(absent)}"] if absent else [])
