@@ -101,7 +101,11 @@ def command(
     ] = 1,
     complete: Annotated[
         bool,
-        typer.Option("--complete", help="Build residues that are missing near the box first."),
+        typer.Option(
+            "--complete",
+            help="Build residues that are missing near the box first; the "
+            "receptor they are in is written beside the poses.",
+        ),
     ] = False,
     sequence: Annotated[
         Path | None,
@@ -209,7 +213,8 @@ def command(
         **_completing(complete, sequence),
     }
     check_files(receptor, ligand, ligands, many, output, [marker, reference, sequence])
-    check_replaceable(written(output, one=ligand is not None, html=html), force=force)
+    files = written(output, one=ligand is not None, html=html, complete=complete)
+    check_replaceable(files, force=force)
     check_threads(threads)
     load_torch()
     from moldiff.cpu import using_threads

@@ -50,7 +50,7 @@ def dock_one(
             )
     except KeyboardInterrupt:
         raise Interrupted("Interrupted: nothing was written.") from None
-    files = docking.write_result(result, output)
+    files = [*docking.write_result(result, output), *site.write_receptor(output)]
     if page is not None:
         docking.write_page(page, site, output, known, title=result.name)
         files.append(page)

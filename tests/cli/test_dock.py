@@ -46,6 +46,9 @@ CASES = {
     "nothing in the box": ((*PLACELESS, "--center", "500,500,500"), ["500, 500, 500", "no atom"]),
     "empty box": ((*ONE, "--size", "0"), ["size 0", "4 to 60"]),
     "absurd box": ((*ONE, "--size", "10000"), ["size 10000", "4 to 60"]),
+    "out of the world": (
+        (*PLACELESS, "--center", "1e9,0,0"), ["no atom", "nearest", "the receptor's centre is at"],
+    ),
     "NaN box": ((*ONE, "--size", "nan"), ["size nan"]),
     "two edges": ((*ONE, "--size", "10,20"), ["10,20"]),
     "worded box": ((*ONE, "--size", "large"), ["--size large"]),

@@ -48,6 +48,26 @@ def test_residues_near_the_box_are_built_said_and_marked(receptor: Path) -> None
     assert serials and len(serials[1].split(",")) >= 4 * len(CUT)
 
 
+def test_the_filled_receptor_is_written_beside_the_poses_and_docks_alike(
+    receptor: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    poses, filled = tmp_path / "poses.sdf", tmp_path / "poses.receptor.pdb"
+    quick = ("--draws=2", "--starts=4", "--chains=2", "--rounds=0", "--conformers=1", "--no-html")
+    words = ["dock", "-r", str(receptor), "-l", "CCO", "-o", str(poses), *quick]
+    words += ["--pocket-ligand", str(EXAMPLE / "ligand.sdf"), "--complete"]
+    filled.write_text("mine")
+    assert main(words) == 2 and "poses.receptor.pdb" in capfd.readouterr().err
+    filled.unlink()
+    assert main(words) == 0 and "poses.receptor.pdb" in capfd.readouterr().out.replace("\n", "")
+    where = Where(ligand=EXAMPLE / "ligand.sdf")
+    again, place = site(filled, where), site(receptor, where, complete=True)
+    assert len(again.receptor) == len(place.receptor) and not again.built
+    assert {r.number for r in place.built} == set(CUT)
+    assert main(words) == 0, "its own files"
+    far = site(receptor, Where(center=(66.0, 8.0, -20.0), size=8), complete=True)
+    assert far.write_receptor(tmp_path / "far.sdf") == []
+
+
 def test_gaps_elsewhere_are_left(receptor: Path) -> None:
     far = Where(center=(66.0, 8.0, -20.0), size=8)
     place = site(receptor, far, complete=True)

@@ -198,6 +198,8 @@ class LibraryRun:
         if self.site is not None and page is not None and records:
             write_page(page, self.site, self.output, known, title=self.path.name)
             files.append(page)
+        if self.site is not None:
+            files += self.site.write_receptor(self.output)
         return [*files, self.manifest.path]
 
     def summary(self) -> list[tuple[str, str]]:
