@@ -7,11 +7,11 @@ import re
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from moldiff.cli.output import check_positive, counted, percent
+from moldiff.cli.output import check_positive, counted, fraction, lasting, percent
 from moldiff.errors import InputError
 from moldiff.text import ends
 
@@ -43,6 +43,7 @@ __all__ = [
     "picking",
     "processes",
     "sifted",
+    "sifted_data",
     "sizes",
     "symbols",
     "temperatures",
@@ -195,10 +196,30 @@ def sifted(sieve: Sieve) -> list[tuple[str, str]]:
     commonest = outcome.reasons.most_common(_SHOWN)
     rows += [(f"  {name}", percent(number, outcome.read)) for name, number in commonest]
     if more := len(outcome.reasons) - len(commonest):
-        rows.append((f"  and {counted(more, 'more filter')}", f"see {sieve.table}"))
+        rows.append((f"  and {counted(more, 'more filter')}", _see(sieve.table)))
     if sieve.pick is not None:
         rows.append(("picked", f"{outcome.kept}, by {sieve.pick.method}"))
     return rows
+
+
+def _see(table: Path) -> str:
+    return "".join(f"see {name}" for name in lasting([table]))
+
+
+def sifted_data(sieve: Sieve | None) -> dict[str, Any]:
+    """Return what `sifted` says for programs; the keys do not depend on the filters."""
+    if sieve is None:
+        return {"passed": None, "filters": [], "kept": None, "picked_by": None}
+    outcome = sieve.outcome
+    return {
+        "passed": fraction(outcome.passed, outcome.read),
+        "filters": [
+            {"filter": str(name), "rejected": fraction(number, outcome.read)}
+            for name, number in outcome.reasons.most_common()
+        ],
+        "kept": outcome.kept,
+        "picked_by": None if sieve.pick is None else sieve.pick.method,
+    }
 
 
 def command_line(

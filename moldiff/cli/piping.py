@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
-from moldiff.cli.output import collected, print_json
+from moldiff.cli.output import PIPED, collected, print_json
 from moldiff.errors import InputError
 
 __all__ = ["piped", "scriptable"]
@@ -50,7 +50,8 @@ def scriptable(suffix: str | None = None) -> Callable[[Callable[..., Any]], Call
                 return command(**options)
             assert suffix is not None
             with piped(suffix) as path:
-                return command(**{**options, "output": path})
+                page = {"html": False} if "html" in options else {}  # it would not last
+                return command(**{**options, **page, "output": path})
 
         own = [p.replace(kind=p.KEYWORD_ONLY) for p in signature.parameters.values()]
         flag = inspect.Parameter("as_json", inspect.Parameter.KEYWORD_ONLY, default=False)
@@ -69,10 +70,12 @@ def piped(suffix: str) -> Iterator[Path]:
     stdout = sys.stdout
     with tempfile.TemporaryDirectory(prefix="moldiff-") as folder:
         path = Path(folder) / f"stdout{suffix}"
+        token = PIPED.set(path)
         try:
             with redirect_stdout(sys.stderr):
                 yield path
         finally:
-            if path.is_file():
-                stdout.write(path.read_text(encoding="utf-8"))
+            PIPED.reset(token)
+            for written in Path(folder).glob(f"stdout*{suffix}"):  # a shard's is stdout.1of4.sdf
+                stdout.write(written.read_text(encoding="utf-8"))
                 stdout.flush()

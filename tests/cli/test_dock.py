@@ -269,8 +269,22 @@ def test_each_pose_says_which_isomer_it_is(run: Run, folder: Path) -> None:
 def test_a_library_without_a_pose_ends_with_an_error(run: Run, folder: Path) -> None:
     (folder / "allbad.csv").write_text("smiles,name\nC1CC,a\n,b\n")
     done = run(*DOCK, "--ligands", "allbad.csv", "-o", "hits.sdf")
-    assert done.status == 2 and "None of the 2 rows of allbad.csv" in done.err
+    assert done.status == 1 and "None of the 2 rows of allbad.csv" in done.err
+    assert (folder / "hits.sdf").read_text() == ""
     assert "hits.csv" in done.err and (folder / "hits.csv").is_file()
+
+
+def test_a_part_without_a_pose_is_no_error_and_can_be_merged(run: Run, folder: Path) -> None:
+    (folder / "lib.csv").write_text("smiles,name\nCCO,a\nC1CC,b\n")
+    for shard in ("1/2", "2/2"):
+        done = run(*DOCK, "--ligands", "lib.csv", "--shard", shard, "-o", "hits.sdf")
+        assert done.status == 0, done.err
+    assert "The only row of lib.csv could not be docked: hits.2of2.sdf is empty" in done.err
+    assert (folder / "hits.2of2.sdf").read_text() == ""
+    assert run("merge", "hits.1of2.sdf", "hits.2of2.sdf", "-o", "hits.sdf").status == 0
+    assert (folder / "hits.sdf").read_text().count("$$$$") == 1
+    assert run("merge", "hits.2of2.sdf", "-o", "none.sdf").status == 0
+    assert (folder / "none.sdf").read_text() == ""
 
 
 def test_a_box_shorter_than_the_ligand_is_noted(run: Run, folder: Path) -> None:
