@@ -175,6 +175,20 @@ def test_what_is_no_molecule_is_refused(source: Any) -> None:
         moldiff.evaluate(source)
 
 
+def test_what_is_there_is_replaced_and_another_suffix_is_refused(made: Any, tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("mine")
+    assert "smiles" in made.save(path).read_text()
+    for name in ("made.png", "made"):
+        with pytest.raises(InputError, match=r"Known: .*\.csv.*\.html.*\.sdf.*\.smi.*\.xyz"):
+            made.save(tmp_path / name)
+
+
+def test_a_set_without_molecules_is_named() -> None:
+    with pytest.raises(InputError, match="The set 'mine' has no molecules"):
+        moldiff.compare({"other": ["CCO"], "mine": []}, **NOTHING_SLOW)
+
+
 def test_a_comparison_is_of_sets_with_names() -> None:
     for sets in ({}, ["CCO"]):
         with pytest.raises(InputError, match="by name"):

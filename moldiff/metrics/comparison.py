@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moldiff.errors import InputError, MissingExtraError
-from moldiff.io import Source
+from moldiff.io import Source, records_of
 from moldiff.keywords import keywords_of
 from moldiff.metrics.evaluation import Report, evaluate
 from moldiff.metrics.show import figures, title
@@ -182,9 +182,16 @@ def compare(sets: Mapping[str, Source | Report], **options: Any) -> Comparison:
             "A comparison takes sets of molecules by name.",
             fix='Write compare({"default": a, "mine": b}).',
         )
-    return Comparison(
-        {
-            str(name): one if isinstance(one, Report) else evaluate(one, **options)
-            for name, one in sets.items()
-        }
-    )
+    return Comparison({str(name): _report(name, one, options) for name, one in sets.items()})
+
+
+def _report(name: object, one: Source | Report, options: Mapping[str, Any]) -> Report:
+    """The report of a set; ``InputError`` names the set if it has no molecules."""
+    if isinstance(one, Report):
+        return one
+    items = list(records_of(one))
+    if not items:
+        raise InputError(
+            f"The set '{name}' has no molecules to compare.", fix="Leave it out, or fill it."
+        )
+    return evaluate(items, **options)
