@@ -98,6 +98,19 @@ def test_likelihood(run: Run, model_file: Path, tmp_path: Path) -> None:
     assert json.loads(again.read_text())["mean"] != mean
 
 
+def test_likelihood_says_that_another_model_made_the_molecules(
+    run: Run, model_file: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "made.sdf"
+    assert run("generate", "-n", 2, "--model", model_file, "--steps", 2, "-o", path).status == 0
+    own = run("likelihood", path, "--model", model_file, "--steps", 3)
+    assert own.status == 0 and "of another model" not in own.err
+    path.write_text(re.sub(r"tiny [0-9a-f]{12}", "other 0123456789ab", path.read_text(), count=1))
+    done = run("likelihood", path, "--model", model_file, "--steps", 3)
+    assert "1 of 2 records are by their field <model> of another model: other 0123" in done.err
+    assert "the bounds are those of tiny" in done.err
+
+
 def test_likelihood_refuses(run: Run, model_file: Path, tmp_path: Path) -> None:
     for words, told in {
         ("no.sdf",): "no.sdf",
