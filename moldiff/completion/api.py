@@ -110,11 +110,7 @@ def complete(
     backbone = trace(structure)
     if not backbone.fragments:
         raise InputError(f"{path} holds no protein.", fix="Give a structure of a protein.")
-    sequences = file_sequences(content, kind, path)
-    doubts: list[str] = []
-    if sequence is not None:
-        given, doubts = fasta_sequences(sequence, backbone.fragments)
-        sequences = {**sequences, **given}
+    sequences, doubts = _sequences(content, kind, path, sequence, backbone)
     gaps = _gaps(contents, backbone, sequences, rebuild)
     if near is not None:
         gaps = _only_near(gaps, backbone, near)
@@ -154,6 +150,17 @@ def complete(
         provenance,
         tuple(doubts),
     )
+
+
+def _sequences(
+    content: bytes, kind: str, path: Path, fasta: str | Path | None, backbone: Trace
+) -> tuple[dict[str, ChainSequence], list[str]]:
+    """The sequences of the chains, those of a FASTA file first, and notes on that."""
+    own = file_sequences(content, kind, path)
+    if fasta is None:
+        return own, []
+    given, notes = fasta_sequences(fasta, backbone.fragments)
+    return {**own, **given}, notes
 
 
 def _gaps(
