@@ -81,7 +81,11 @@ def test_likelihood(run: Run, model_file: Path, tmp_path: Path) -> None:
     assert "5 molecules, nats" in done.out and "mean of 3" in done.out and "No bound:" in done.out
     found = json.loads(report.read_text())
     assert found["molecules"] == 5 and found["without_bound"] == 2 and found["steps"] == 3
-    good = [row for row in found["rows"] if "elbo" in row]
+    good = [row for row in found["rows"] if row["elbo"] is not None]
+    keys = {"name", "atoms", "elbo", "terms", "reason"}
+    assert all(
+        row.keys() == keys and (row["terms"] is None) != (row in good) for row in found["rows"]
+    )
     assert [row["name"] for row in good] == [r.splitlines()[0] for r in records[:3]]
     for row in good:
         assert set(row["terms"]) == {"size", "positions", "types", "charges", "bonds"}
