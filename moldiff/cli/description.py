@@ -34,7 +34,7 @@ def describe(store: Store) -> None:
         "rejected": sum(store.meta["rejected"].values()),
         **{f"  {reason}": count for reason, count in store.meta["rejected"].items()},
     }
-    told = {
+    data = {
         "directory": store.path,
         "source": store.meta.get("source"),
         "molecules": len(store),
@@ -48,7 +48,7 @@ def describe(store: Store) -> None:
         "card": facts or None,
         "rejected": _rejected(store.meta),
     }
-    table(pairs(values), told=told)
+    table(pairs(values), data=data)
     if store.meta["rejected"]:
         remark(f"Each rejected molecule with its reason: {store.path / 'rejected.csv'}")
 
@@ -79,7 +79,7 @@ def describe_complexes(store: ComplexStore) -> None:
         "rejected": sum(meta["rejected"].values()),
         **{f"  {reason}": count for reason, count in meta["rejected"].items()},
     }
-    told = {
+    data = {
         "directory": store.path,
         "source": meta["source"],
         "complexes": len(store),
@@ -90,7 +90,7 @@ def describe_complexes(store: ComplexStore) -> None:
         "pocket_atoms": _spread(sizes[0]),
         "rejected": _rejected(meta),
     }
-    table(pairs(values), told=told)
+    table(pairs(values), data=data)
     if meta["rejected"]:
         remark(f"Each rejected complex with its reason: {store.path / 'rejected.csv'}")
 
@@ -108,7 +108,7 @@ def describe_backbones(store: BackboneStore) -> None:
         "rejected": sum(meta["rejected"].values()),
         **{f"  {reason}": count for reason, count in meta["rejected"].items()},
     }
-    told = {
+    data = {
         "directory": store.path,
         "source": meta["source"],
         "chains": len(store),
@@ -117,7 +117,7 @@ def describe_backbones(store: BackboneStore) -> None:
         "residues": _spread(sizes),
         "rejected": _rejected(meta),
     }
-    table(pairs(values), told=told)
+    table(pairs(values), data=data)
 
 
 def _spread(sizes: Any) -> dict[str, float]:

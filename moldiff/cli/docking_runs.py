@@ -15,8 +15,8 @@ from moldiff.cli.output import (
     bar,
     counted,
     duration,
+    file_names,
     files_line,
-    lasting,
     remark,
     table,
 )
@@ -75,12 +75,12 @@ def dock_one(
             ("CPU-seconds", _seconds(result.seconds)),
             ("files", files_line(files)),
         ],
-        told={
+        data={
             "proposals": result.proposals,
             "precision": precision,
             "cpu_seconds": sum(result.seconds.values()),
             "notes": result.notes,
-            "files": lasting(files),
+            "files": file_names(files),
         },
     )
 
@@ -103,8 +103,8 @@ def _table_of(result: DockingResult, known: Any) -> None:
         header.append("required")
         for row, pose in zip(rows, result.poses, strict=True):
             row.append(pose.required)
-    told = {"ligand": result.name, "smiles": result.smiles, "poses": _poses(result, known)}
-    table(rows, header=header, title=f"{counted(len(rows), 'pose')} of {result.name}", told=told)
+    data = {"ligand": result.name, "smiles": result.smiles, "poses": _poses(result, known)}
+    table(rows, header=header, title=f"{counted(len(rows), 'pose')} of {result.name}", data=data)
 
 
 def _poses(result: DockingResult, known: Any) -> list[dict[str, Any]]:
@@ -191,7 +191,7 @@ def dock_many(
             ("seconds", f"{seconds:.1f}"),
             ("files", files_line(files)),
         ],
-        told={**_counts(run), "seconds": seconds, "files": lasting(files)},
+        data={**_counts(run), "seconds": seconds, "files": file_names(files)},
     )
     if run.manifest.best is None:
         _check_part(run, part)

@@ -30,8 +30,8 @@ from moldiff.cli.output import (
     check_apart,
     check_output,
     counted,
+    file_names,
     files_line,
-    lasting,
     remark,
     table,
 )
@@ -170,13 +170,13 @@ def _close(sieve: Sieve, seconds: float, written: list[Path], stopped: bool) -> 
             ("seconds", f"{seconds:.1f} ({outcome.read / seconds:.0f} records/s)"),
             ("files", files),
         ],
-        told={
+        data={
             "records": outcome.read,
             **sifted_data(sieve),
             "seconds": seconds,
-            "files": lasting(written),
+            "files": file_names(written),
         },
     )
     if not outcome.kept:
-        says = "".join(f", and {name} says why" for name in lasting([sieve.table]))
+        says = "".join(f", and {name} says why" for name in file_names([sieve.table]))
         remark(f"No molecule is kept: {files_line([sieve.output])} is empty{says}.")

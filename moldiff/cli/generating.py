@@ -12,9 +12,9 @@ from moldiff.cli.options import sifted, sifted_data
 from moldiff.cli.output import (
     bar,
     counted,
+    file_names,
     files_line,
     fraction,
-    lasting,
     percent,
     remark,
     table,
@@ -151,9 +151,9 @@ class Run:
         rows.append(("file", files_line(files)))
         if self.trajectory is not None:
             rows.append(("trajectory", self.write_trajectory(model)))
-        table(rows, told=self.told(model, seconds, files))
+        table(rows, data=self.data(model, seconds, files))
 
-    def told(self, model: Model, seconds: float, files: list[Path]) -> dict[str, Any]:
+    def data(self, model: Model, seconds: float, files: list[Path]) -> dict[str, Any]:
         """What the closing table says, for programs; the keys do not depend on the molecules."""
         from moldiff.precision import recorded
 
@@ -169,7 +169,7 @@ class Run:
             "seconds": seconds,
             "precision": recorded(model.precision) or "float32",
             "trajectory": None if self.trajectory is None else str(self.trajectory),
-            "files": lasting(files),
+            "files": file_names(files),
         }
 
     def met(self, model: Model) -> Iterator[tuple[str, str]]:

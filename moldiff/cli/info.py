@@ -40,7 +40,7 @@ def command(
             table(
                 [(name, f"{size[name] / 1e6:.1f} MB", path) for name, path in bundled.items()],
                 header=("model", "size", "file"),
-                told={
+                data={
                     "models": [
                         {"model": name, "bytes": size[name], "file": str(path)}
                         for name, path in bundled.items()
@@ -51,11 +51,11 @@ def command(
         return
     loaded = load(model, domain=None)
     sections = card_rows(loaded)
-    told: dict[str, Any] = {"codec": {}, "sampling": {}, **sections}
-    told |= {"conditions": {c["name"]: c for c in _conditions(loaded)}}
+    data: dict[str, Any] = {"codec": {}, "sampling": {}, **sections}
+    data |= {"conditions": {c["name"]: c for c in _conditions(loaded)}}
     for section, values in sections.items():
         if values:
-            table(pairs(values), title=section, told=told)
+            table(pairs(values), title=section, data=data)
             print()
 
 

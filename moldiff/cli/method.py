@@ -56,7 +56,7 @@ def explain(name: str, output: Path | None) -> None:
         choice = SAMPLERS[name]
         table(
             [("sampler", name), ("what it is", choice.line), *pairs(choice.stepper)],
-            told={
+            data={
                 "name": name,
                 "kind": "sampler",
                 "about": choice.line,
@@ -67,7 +67,7 @@ def explain(name: str, output: Path | None) -> None:
     else:
         kind = registered("guidance", name)
         about = {"name": name, "kind": "guidance", "about": _line(kind), "settings": None}
-        table([("guidance", name)], told=about)
+        table([("guidance", name)], data=about)
     print(getdoc(kind))
 
 
@@ -79,7 +79,7 @@ def _method(name: str, output: Path | None) -> None:
     rows = [("method", name), ("what it is", method.line), ("kind", method.kind)]
     equations, parts = dict(_equations(method.config)), list(_parts(method.config))
     settings = _without_repeats(method.config)
-    told = {
+    data = {
         "name": name,
         "kind": method.kind,
         "about": method.line,
@@ -89,10 +89,10 @@ def _method(name: str, output: Path | None) -> None:
         "parts": [{"part": kind, "name": part, "about": line} for kind, part, line in parts],
         "settings": settings,
     }
-    table([*rows, *equations.items(), ("papers", papers)], told=told)
+    table([*rows, *equations.items(), ("papers", papers)], data=data)
     if parts:
-        table(parts, header=("part", "name", "what it is"), told=told)
-    table(pairs(settings), title="settings in a configuration", told=told)
+        table(parts, header=("part", "name", "what it is"), data=data)
+    table(pairs(settings), title="settings in a configuration", data=data)
     schedule = _schedule(method.config)
     if schedule is None:
         source = "its teacher's" if method.taught else "that of the configuration"

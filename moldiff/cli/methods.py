@@ -55,7 +55,7 @@ def command(
             for name, method in METHODS.items()
         ),
         header=("method", "what it is", "parts", "reference"),
-        told={
+        data={
             "methods": [
                 {
                     "name": name,
@@ -70,7 +70,7 @@ def command(
     table(
         ((name, choice.line, _stepper(choice.stepper)) for name, choice in SAMPLERS.items()),
         header=("sampler", "what it is", "stepper"),
-        told={
+        data={
             "samplers": [
                 {"name": name, "about": choice.line, "stepper": choice.stepper}
                 for name, choice in SAMPLERS.items()
@@ -81,7 +81,7 @@ def command(
     table(
         ((name, line, ", ".join(settings)) for name, line, settings in guidances),
         header=("guidance", "what it does", "settings"),
-        told={
+        data={
             "guidances": [
                 {"name": name, "about": line, "settings": settings}
                 for name, line, settings in guidances

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from moldiff.cli.output import check_positive, counted, fraction, lasting, percent
+from moldiff.cli.output import check_positive, counted, file_names, fraction, percent
 from moldiff.errors import InputError
 from moldiff.text import ends
 
@@ -203,7 +203,7 @@ def sifted(sieve: Sieve) -> list[tuple[str, str]]:
 
 
 def _see(table: Path) -> str:
-    return "".join(f"see {name}" for name in lasting([table]))
+    return "".join(f"see {name}" for name in file_names([table]))
 
 
 def sifted_data(sieve: Sieve | None) -> dict[str, Any]:

@@ -35,9 +35,9 @@ __all__ = [
     "counted",
     "duration",
     "examples",
+    "file_names",
     "files_line",
     "fraction",
-    "lasting",
     "pairs",
     "percent",
     "print_json",
@@ -116,7 +116,7 @@ def collected() -> Iterator[dict[str, Any]]:
         _TABLES.reset(token)
 
 
-def lasting(paths: Iterable[Path]) -> list[str]:
+def file_names(paths: Iterable[Path]) -> list[str]:
     """Return the names of files that are there when the command ends; of a pipe ``stdout``."""
     piped = PIPED.get()
     if piped is None:
@@ -126,8 +126,8 @@ def lasting(paths: Iterable[Path]) -> list[str]:
 
 
 def files_line(paths: Iterable[Path]) -> str:
-    """Return `lasting` as text."""
-    return ", ".join(lasting(paths))
+    """Return `file_names` as text."""
+    return ", ".join(file_names(paths))
 
 
 def fraction(count: int, whole: int) -> dict[str, float | None]:
@@ -135,7 +135,7 @@ def fraction(count: int, whole: int) -> dict[str, float | None]:
     return {"count": count, "percent": 100 * count / whole if whole else None}
 
 
-def _told(
+def _values(
     rows: Sequence[Sequence[object]], header: Sequence[str], title: str | None
 ) -> dict[str, Any]:
     if header:
@@ -150,16 +150,16 @@ def table(
     *,
     header: Sequence[str] = (),
     title: str | None = None,
-    told: Mapping[str, Any] | None = None,
+    data: Mapping[str, Any] | None = None,
 ) -> None:
     """Print a table on stdout: names in the first column, values in the others.
 
-    ``told`` is the same for programs (``--json``): keys that do not depend on the data, numbers as
+    ``data`` are the same for programs (``--json``): keys that do not depend on the data, numbers as
     numbers, None for what is missing.
     """
     rows = list(rows)
     if (tables := _TABLES.get()) is not None:
-        tables |= _told(rows, header, title) if told is None else told
+        tables |= _values(rows, header, title) if data is None else data
         return
     cells = [[str(cell) for cell in row] for row in rows]
     from rich import box

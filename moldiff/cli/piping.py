@@ -76,6 +76,6 @@ def piped(suffix: str) -> Iterator[Path]:
                 yield path
         finally:
             PIPED.reset(token)
-            for written in Path(folder).glob(f"stdout*{suffix}"):  # a shard's is stdout.1of4.sdf
-                stdout.write(written.read_text(encoding="utf-8"))
+            for file in Path(folder).glob(f"stdout*{suffix}"):  # a shard's is stdout.1of4.sdf
+                stdout.write(file.read_text(encoding="utf-8"))
                 stdout.flush()

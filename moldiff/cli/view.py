@@ -94,7 +94,7 @@ def command(
     what = "molecules" if receptor is None else "poses"
     table(
         [(what, f"{records.count}{broken}"), ("page", f"{files_line([target])} ({size})")],
-        told={
+        data={
             "records": records.count,
             "unreadable": records.unreadable,
             "page": files_line([target]),
