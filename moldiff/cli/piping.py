@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from moldiff.cli.output import PIPED, collected, print_json
-from moldiff.errors import InputError
+from moldiff.errors import InputError, MoldiffError
 
 __all__ = ["piped", "scriptable"]
 
@@ -43,9 +43,7 @@ def scriptable(suffix: str | None = None) -> Callable[[Callable[..., Any]], Call
                     "--json and -o - both write to stdout.", fix="Give one of them, or a file."
                 )
             if as_json:
-                with collected() as tables:
-                    command(**options)
-                return print_json(tables)
+                return _as_json(command, options)
             if not piping:
                 return command(**options)
             assert suffix is not None
@@ -62,6 +60,20 @@ def scriptable(suffix: str | None = None) -> Callable[[Callable[..., Any]], Call
         return run
 
     return wrapped
+
+
+def _as_json(command: Callable[..., Any], options: dict[str, Any]) -> None:
+    """Run a command and print what its tables say, also where it fails after them."""
+    failure: MoldiffError | None = None
+    with collected() as tables:
+        try:
+            command(**options)
+        except MoldiffError as error:
+            failure = error
+    if tables or failure is None:
+        print_json(tables)
+    if failure is not None:
+        raise failure
 
 
 @contextmanager

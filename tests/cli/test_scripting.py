@@ -142,6 +142,10 @@ def test_poses_are_told_as_numbers(run: Run, folder: Path) -> None:
     library = json.loads(run(*line, "--ligands", "lib.csv", "-o", "hits.sdf", "--json").out)
     assert (library["rows"], library["docked"], library["refused"]) == (2, 1, 1)
     assert library["best"]["energy_kcal_mol"] < 0 and library["reasons"][0]["count"] == 1
+    Path("bad.csv").write_text("smiles\nC1CC\n")
+    failed = run(*line, "--ligands", "bad.csv", "-o", "none.sdf", "--json")
+    assert failed.status == 1 and json.loads(failed.out).keys() == library.keys()
+    assert run(*line, "--ligands", "no.csv", "-o", "none.sdf", "--json").out == ""
 
 
 def test_what_goes_to_stdout_leaves_no_trace(run: Run, folder: Path) -> None:

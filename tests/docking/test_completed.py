@@ -12,6 +12,7 @@ from moldiff.cli import main
 from moldiff.docking.api import site
 from moldiff.docking.where import Where
 from moldiff.io import Record
+from moldiff.protein.sequence import file_sequences
 from moldiff.view.docking import render_docking
 from tests.proteins import seqres
 
@@ -81,6 +82,19 @@ def test_without_a_sequence_it_is_said(receptor: Path, tmp_path: Path) -> None:
     place = site(path, Where(ligand=EXAMPLE / "ligand.sdf"), complete=True)
     assert not place.built
     assert "residues not built: A:566-567, no sequence of this chain" in place.notes
+
+
+def test_doubts_about_the_sequence_are_noted(receptor: Path, tmp_path: Path) -> None:
+    bare, fasta = tmp_path / "bare.pdb", tmp_path / "s.fasta"
+    rows = receptor.read_text().splitlines(keepends=True)
+    bare.write_text("".join(row for row in rows if not row.startswith("SEQRES")))
+    (sequence,) = file_sequences(receptor.read_bytes(), "pdb", receptor).values()
+    changed = "W" + sequence.letters[1:]
+    fasta.write_text(f">Z\n{changed}\n")
+    where = Where(ligand=EXAMPLE / "ligand.sdf")
+    notes = site(bare, where, complete=True, sequence=fasta).notes
+    assert "the record '>Z' is taken for the only chain, A" in notes
+    assert any("residues that differ from the sequence" in note for note in notes)
 
 
 def test_a_sequence_alone_is_refused(

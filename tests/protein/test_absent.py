@@ -175,6 +175,7 @@ def test_residues_to_build_anew() -> None:
     none = gaps(pdb_lines(CHAIN))
     (one,) = chosen_residues(structure, trace(structure), ["A:11-14"], none).absent
     assert (one.before, one.after, one.replaced) == (9, 14, (10, 11, 12, 13))
+    assert chosen_residues(structure, trace(structure), ["A:11..14"], none).absent == [one]
     for text, message in (
         ("11-14", "no range"),
         ("A:1-4", "begins or ends where its chain does"),
