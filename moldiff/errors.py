@@ -30,7 +30,7 @@ __all__ = [
 # or one of a few words.
 _SPOKEN = re.compile(
     r"""(?P<command>\b(?:moldiff|pip)\ [a-z](?:[^;,()\s]|[;,]\S|\s)*)
-    |(?P<quote>'?)--(?P<option>[a-z][a-z-]*[a-z])(?P=quote)
+    |(?<![\w./-])(?P<quote>'?)--(?P<option>[a-z][a-z-]*[a-z])(?P=quote)
      (?:[ =](?P<value>'[^']*'|[\w.:=+-]*\d[\w.:,/+-]*
      |(?:cuda|generate|latent|pose|random|strict|HOH)\b))?""",
     re.VERBOSE,

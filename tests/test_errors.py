@@ -27,6 +27,7 @@ from moldiff.errors import InputError, MissingFieldError, in_python
         ("(--keep HOH), or --waters all.", "(keep=['HOH']), or waters=True."),
         ("Run: moldiff complete FILE --json a.", "Run: moldiff complete FILE --json a."),
         ("one (moldiff train x --y 2), or --codec.", "one (moldiff train x --y 2), or 'codec'."),
+        ("'/data/my--size 3.sdf' and 'a/--size' are", "'/data/my--size 3.sdf' and 'a/--size' are"),
         ("C--C and 1--2 are -- dashes.", "C--C and 1--2 are -- dashes."),
     ],
 )
