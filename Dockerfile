@@ -3,6 +3,10 @@
 #   docker run --rm -v "$PWD:/work" moldiff generate -n 32 -o molecules.sdf
 FROM python:3.11-slim-bookworm
 
+LABEL org.opencontainers.image.title="moldiff" \
+      org.opencontainers.image.version="0.2.0" \
+      org.opencontainers.image.licenses="MIT"
+
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 
 # RDKit draws with libxrender1; xtb is for strain in GFN2-xTB.

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from moldiff.metrics.evaluation import evaluate
     from moldiff.model import Model
     from moldiff.models import load
+    from moldiff.protein.preparation import Preparation, prepare
     from moldiff.results import Results
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "DockingResult",
     "Generated",
     "Model",
+    "Preparation",
     "Record",
     "Request",
     "Results",
@@ -52,6 +54,7 @@ __all__ = [
     "filter",
     "generate",
     "load",
+    "prepare",
     "verify",
     "view",
     "write",
@@ -63,6 +66,7 @@ _HOME = {
     "DockingResult": "moldiff.docking.result",
     "Generated": "moldiff.generation.request",
     "Model": "moldiff.model",
+    "Preparation": "moldiff.protein.preparation",
     "Record": "moldiff.io",
     "Request": "moldiff.generation.request",
     "Results": "moldiff.results",
@@ -73,6 +77,7 @@ _HOME = {
     "filter": "moldiff.filtering.api",
     "generate": "moldiff.generation.api",
     "load": "moldiff.models",
+    "prepare": "moldiff.protein.preparation",
     "verify": "moldiff.generation.verify",
     "view": "moldiff.view",
     "write": "moldiff.io",

@@ -3,11 +3,15 @@
 Only problems of the *request* are exceptions (a missing file, a misspelt key, a
 corrupt model).  A bad molecule is data: functions that read or check molecules
 return a reason beside it and never raise.
+
+Errors are written in the words of the command line, ``--pocket-ligand A:301``.  As exceptions of
+Python they name its parameters, ``pocket_ligand='A:301'``: `in_python` translates.
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 __all__ = [
@@ -19,7 +23,30 @@ __all__ = [
     "ModelFileError",
     "MoldiffError",
     "did_you_mean",
+    "in_python",
 ]
+
+# A command is quoted as it is typed; an option may have a value behind it: in quotes, with a digit,
+# or one of a few words.
+_SPOKEN = re.compile(
+    r"""(?P<command>\b(?:moldiff|pip)\ [a-z](?:[^;,()\s]|[;,]\S|\s)*)
+    |(?<![\w./-])(?P<quote>'?)--(?P<option>[a-z][a-z-]*[a-z])(?P=quote)
+     (?:[ =](?P<value>'[^']*'|[\w.:=+-]*\d[\w.:,/+-]*
+     |(?:cuda|generate|latent|pose|random|strict|HOH)\b))?""",
+    re.VERBOSE,
+)
+# Parameters that are not called as their options, those that take a list, and what is said in
+# another way.
+_PARAMETERS = {"condition": "conditions", "kept": "part", "ligands": "ligand"}
+_LISTS = {"exclude", "keep", "only", "rebuild", "require", "residues", "without"}
+_PHRASES = {
+    "--add 3..10": "add=Interval(3, 10)",
+    "--any-charge": "net_charge=None",
+    "--bands 10..18,19..26": "bands=[(10, 18), (19, 26)]",
+    "--filter strict": "keep_valid=True",
+    "--import FILE": "moldiff.plugins.import_source('FILE')",
+    "--waters all": "waters=True",
+}
 
 
 class MoldiffError(Exception):
@@ -36,7 +63,16 @@ class MoldiffError(Exception):
     def __init__(self, what: str, *, fix: str = "") -> None:
         self.what = what
         self.fix = fix
-        super().__init__(f"{what} {fix}".strip())
+        super().__init__(self.line)
+
+    @property
+    def line(self) -> str:
+        """Both sentences, in the words of the command line."""
+        return f"{self.what} {self.fix}".strip()
+
+    def __str__(self) -> str:
+        """Both sentences, in the words of Python."""
+        return in_python(self.line)
 
 
 class InputError(MoldiffError):
@@ -55,7 +91,7 @@ class MissingFieldError(ConfigError, KeyError):
             f"There is no field '{name}' in this batch.", fix=f"It holds {', '.join(known)}."
         )
 
-    __str__ = Exception.__str__  # a KeyError would quote it
+    __str__ = MoldiffError.__str__  # a KeyError would quote it
 
 
 class ModelFileError(MoldiffError):
@@ -83,3 +119,30 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if close:
         return f"Did you mean '{close[0]}'? Known: {', '.join(options)}."
     return f"Known: {', '.join(options)}."
+
+
+def in_python(text: str) -> str:
+    """Return a message with parameters of Python in place of options of the command line."""
+    for phrase, python in _PHRASES.items():
+        text = text.replace(phrase, python)
+    return _SPOKEN.sub(_parameter, text)
+
+
+def _parameter(match: re.Match[str]) -> str:
+    if match["command"]:
+        return match[0]
+    name = _PARAMETERS.get(match["option"], match["option"].replace("-", "_"))
+    if match["value"] is None:
+        return f"'{name}'"
+    value = match["value"].rstrip(".,:")
+    return f"{name}={_literal(name, value)}{match['value'][len(value) :]}"
+
+
+def _literal(name: str, value: str) -> str:
+    """The value of an option as Python writes it."""
+    if name in _LISTS:
+        return repr(value.strip("'").split(","))
+    key, equals, number = value.partition("=")
+    if name == "conditions" and equals:
+        return f"{{{key!r}: {number}}}"
+    return value if re.fullmatch(r"-?\d+(\.\d+)?|'.*'", value) else repr(value)

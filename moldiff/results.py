@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, overload
 
 from moldiff.chem.validity import canonical_smiles
-from moldiff.errors import MissingExtraError
-from moldiff.io import Record, records_of, write
+from moldiff.errors import InputError, MissingExtraError, did_you_mean
+from moldiff.io import WRITABLE, Record, records_of, write
 from moldiff.text import csv_text, plural, replace_text
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ T = TypeVar("T")
 Row = dict[str, str | int | float | None]
 
 _PAGES, _TABLE = (".html", ".htm"), ".csv"
+_SAVED = (*WRITABLE, _TABLE, *_PAGES)
 
 
 class Presentable(ABC):
@@ -64,7 +65,7 @@ class Presentable(ABC):
     def save(self, path: str | Path) -> Path:
         """Write the molecules (.sdf, .smi, .xyz, .json), their table (.csv) or page (.html).
 
-        Returns the path.
+        A file that is there is replaced, once the new one is complete.  Returns the path.
 
         Raises
         ------
@@ -72,6 +73,11 @@ class Presentable(ABC):
             If it cannot be written, or has another suffix.
         """
         path = Path(path)
+        if path.suffix.lower() not in _SAVED:
+            raise InputError(
+                f"Molecules cannot be saved as '{path.name}': its suffix is unknown.",
+                fix=did_you_mean(path.suffix.lower(), _SAVED),
+            )
         if path.suffix.lower() in _PAGES:
             self._page().save(path)
         elif path.suffix.lower() == _TABLE:

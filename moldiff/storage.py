@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from moldiff.errors import ModelFileError
+from moldiff.errors import ModelFileError, MoldiffError
 from moldiff.text import share
 
 __all__ = ["read_tensors", "replace_copy", "weights_digest", "write_tensors"]
@@ -39,7 +39,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str
 
     Raises
     ------
-    ModelFileError
+    MoldiffError
         If it cannot be written.
     """
     plain = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
@@ -52,7 +52,7 @@ def replace_copy(source: Path, path: Path) -> None:
 
     Raises
     ------
-    ModelFileError
+    MoldiffError
         If it cannot be written.
     """
     with _renamed(path) as part:
@@ -72,7 +72,7 @@ def _renamed(path: Path) -> Iterator[Path]:
         share(part)
         os.replace(part, path)
     except (SafetensorError, OSError) as error:
-        raise ModelFileError(
+        raise MoldiffError(
             f"Cannot write '{path}': {error}.", fix="Check the free space and the permissions."
         ) from error
     finally:

@@ -16,8 +16,10 @@ from typing import BinaryIO, TextIO
 from moldiff.errors import InputError
 
 __all__ = [
+    "counted",
     "csv_text",
     "digest_of",
+    "ends",
     "numbers_of",
     "plural",
     "ranges",
@@ -89,6 +91,11 @@ def plural(noun: str) -> str:
     return f"{noun}es" if noun.endswith(("s", "x")) else f"{noun}s"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a count: ``1 molecule``, ``2 molecules``, ``2 complexes``."""
+    return f"{number} {noun if number == 1 else plural(noun)}"
+
+
 def ranges(numbers: Iterable[int]) -> str:
     """Return rising whole numbers as text: ``1-14, 16``."""
     runs: list[list[int]] = []
@@ -100,24 +107,33 @@ def ranges(numbers: Iterable[int]) -> str:
     return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
+def ends(text: str) -> tuple[str, ...]:
+    """Return both ends of a range, ``3..10`` or ``3-10``, as text; of anything else the text."""
+    # A minus behind a digit is a dash: 1e-5 and -3 are numbers.
+    match = re.fullmatch(r"\s*(\S+?)\s*(?:\.\.|(?<=[\d\s])-)\s*(\S+)\s*", text)
+    return match.groups() if match else (text,)
+
+
 def numbers_of(text: str) -> list[int] | None:
-    """Read numbers and ranges of them, ``1-14, 16``; None if that is not what it is.
+    """Read numbers and ranges of them, ``1-14, 16`` or ``1..14, 16``; None if it is none.
 
     A range that ends below its beginning has no numbers; see `rising`.
     """
     words = [word.strip() for word in text.split(",")]
-    if not all(re.fullmatch(r"\d{1,6}(\s*-\s*\d{1,6})?", word) for word in words):
+    if not all(re.fullmatch(r"\d{1,6}(\s*(-|\.\.)\s*\d{1,6})?", word) for word in words):
         return None
     numbers: list[int] = []
     for word in words:
-        low, _, high = word.partition("-")
-        numbers += range(int(low), int(high or low) + 1)
+        low, *high = ends(word)
+        numbers += range(int(low), int(high[0] if high else low) + 1)
     return numbers
 
 
 def rising(text: str) -> list[int] | None:
     """Return what `numbers_of` does; ``InputError`` for a range that ends below its beginning."""
-    for low, high in re.findall(r"(\d+)\s*-\s*(\d+)", text) if numbers_of(text) is not None else ():
+    for low, high in (
+        re.findall(r"(\d+)\s*(?:-|\.\.)\s*(\d+)", text) if numbers_of(text) is not None else ()
+    ):
         if int(high) < int(low):
             raise InputError(
                 f"The range {low}-{high} ends below its beginning.", fix=f"Write {high}-{low}."

@@ -151,7 +151,7 @@ def test_a_sampler_with_settings() -> None:
         ("heun,name=1", "not a setting"),
         ("heun,s_churn=much", "must be a number"),
         ("heun,s_churn=nan", "must be a number"),
-        ("", "no sampler ''.*Known: .*ancestral.*--import FILE"),
+        ("", "no sampler ''.*Known: .*ancestral.*import_source"),
     ],
 )
 def test_a_wrong_sampler_is_refused(text: str, words: str) -> None:
@@ -227,7 +227,7 @@ def test_a_teacher_that_nobody_has_is_refused_at_once() -> None:
     with pytest.raises(ConfigError, match="does not learn from a teacher") as caught:
         training_config("qm9", method="ddpm", teacher="qm9")
     assert "endpoint" in caught.value.fix
-    with pytest.raises(ConfigError, match=r"'codec' takes no '--teacher'.*molecules"):
+    with pytest.raises(ConfigError, match=r"'codec' takes no 'teacher'.*molecules"):
         training_config("qm9-codec", teacher="qm9")
 
 

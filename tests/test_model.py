@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from moldiff.errors import ConfigError, ModelFileError
+from moldiff.errors import ConfigError, ModelFileError, MoldiffError
 from moldiff.model import FORMAT, Model
 from moldiff.storage import read_tensors, write_tensors
 
@@ -119,7 +119,7 @@ def test_saving_replaces_the_file_at_once(path: Path, tmp_path: Path, monkeypatc
         raise OSError("disk full")
 
     monkeypatch.setattr(os, "replace", broken)
-    with pytest.raises(ModelFileError, match="disk full"):
+    with pytest.raises(MoldiffError, match="disk full"):
         built(seed=1).save(path)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == [path.name]

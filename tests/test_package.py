@@ -86,8 +86,9 @@ def test_unknown_name_is_an_attribute_error() -> None:
 def test_version_is_the_same_everywhere() -> None:
     citation = re.search(r"^version: (\S+)$", (ROOT / "CITATION.cff").read_text("utf-8"), re.M)
     changes = re.search(r"^## (\d\S*)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M)
-    assert citation and changes
-    assert citation[1] == changes[1] == moldiff.__version__
+    image = re.search(r'image\.version="(\S+)"', (ROOT / "Dockerfile").read_text("utf-8"))
+    assert citation and changes and image
+    assert citation[1] == changes[1] == image[1] == moldiff.__version__
 
 
 def test_every_requirement_is_pinned() -> None:

@@ -7,8 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from moldiff.chem.demands import Interval
+from moldiff.chem.where import parse_where
+from moldiff.cli.options import conditions, sizes
+from moldiff.cli.pocket import added
 from moldiff.errors import InputError
-from moldiff.text import numbers_of, ranges, replace_text
+from moldiff.metrics.bands import parse_bands
+from moldiff.text import ends, numbers_of, ranges, replace_text
 
 
 def test_a_file_is_written_whole_or_not_at_all(
@@ -32,3 +37,19 @@ def test_numbers_are_written_as_ranges_and_read_again() -> None:
     assert numbers_of("1-3, 5,8 - 9") == [1, 2, 3, 5, 8, 9]
     for other in ("", "c1ccccc1", "1-", "1,,2", "-3"):
         assert numbers_of(other) is None
+
+
+@pytest.mark.parametrize("text", ["3..10", "3-10", " 3 .. 10 ", "3 - 10"])
+def test_a_range_is_written_in_either_way_wherever_one_is_asked_for(text: str) -> None:
+    assert ends(text) == ("3", "10")
+    assert numbers_of(text) == list(range(3, 11))
+    assert sizes(text.strip()) == added(text) == Interval(3, 10)
+    assert parse_bands(text) == ((3, 10),)
+    assert conditions([f"rings={text}"]) == {"rings": Interval(3, 10)}
+    assert str(parse_where(f"rings = {text}")) == str(parse_where("rings = 3..10"))
+
+
+def test_a_minus_is_no_dash() -> None:
+    for text in ("-3", "1e-5", "5", "C-C", ""):
+        assert ends(text) == (text,)
+    assert ends("-3..-1") == ends("-3--1") == ("-3", "-1")

@@ -14,6 +14,7 @@ import pytest
 from rdkit import Chem
 
 import moldiff
+from moldiff.design import grow, pocket
 from moldiff.docking.settings import Settings
 from moldiff.errors import InputError, MissingExtraError
 from moldiff.io import read_molecules
@@ -129,6 +130,18 @@ def test_signatures_are_real() -> None:
         assert all(p.kind is not p.VAR_KEYWORD for p in inspect.signature(verb).parameters.values())
 
 
+def test_help_tells_every_keyword() -> None:
+    for verb in (moldiff.dock, moldiff.compare, grow, pocket):
+        parameters = inspect.signature(verb).parameters
+        assert not {"settings", "options", "records"} & parameters.keys()
+        assert all("Annotated" not in str(p.annotation) for p in parameters.values())
+        listed = re.findall(r"^(\w[\w, ]*):$", inspect.getdoc(verb) or "", re.MULTILINE)
+        told = [name for line in listed for name in line.split(", ")]
+        assert sorted(told) == sorted(parameters), verb
+    assert "Rounds of the search" in (moldiff.dock.__doc__ or "")
+    assert inspect.signature(moldiff.dock).parameters["rounds"].annotation == "int"
+
+
 def test_generate_hands_every_keyword_on() -> None:
     from moldiff.generation.api import Options
 
@@ -160,6 +173,20 @@ def test_a_comparison_is_a_table_and_a_picture(made: Any, tmp_path: Path) -> Non
 def test_what_is_no_molecule_is_refused(source: Any) -> None:
     with pytest.raises(InputError):
         moldiff.evaluate(source)
+
+
+def test_what_is_there_is_replaced_and_another_suffix_is_refused(made: Any, tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("mine")
+    assert "smiles" in made.save(path).read_text()
+    for name in ("made.png", "made"):
+        with pytest.raises(InputError, match=r"Known: .*\.csv.*\.html.*\.sdf.*\.smi.*\.xyz"):
+            made.save(tmp_path / name)
+
+
+def test_a_set_without_molecules_is_named() -> None:
+    with pytest.raises(InputError, match="The set 'mine' has no molecules"):
+        moldiff.compare({"other": ["CCO"], "mine": []}, **NOTHING_SLOW)
 
 
 def test_a_comparison_is_of_sets_with_names() -> None:

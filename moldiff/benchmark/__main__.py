@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _COMMANDS[options.command](options)
     except MoldiffError as error:
-        print(f"Error: {error}", file=sys.stderr)
+        print(f"Error: {error.line}", file=sys.stderr)
         return 2 if isinstance(error, InputError) else 1
     except KeyboardInterrupt:
         hints = {"family": "the same command goes on from what is finished"}

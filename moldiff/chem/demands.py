@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from moldiff.chem.properties import PROPERTIES
 from moldiff.errors import InputError
+from moldiff.text import ends
 
 __all__ = [
     "ATOMS",
@@ -158,6 +159,8 @@ def compared(name: str, relation: str, *numbers: float) -> Interval:
 def parse_demand(text: str) -> tuple[str, Interval]:
     """Read ``NAME=NUMBER``, ``NAME=LOW..HIGH``, ``NAME<NUMBER``, and ``<=``, ``>``, ``>=``.
 
+    ``LOW-HIGH`` is a range, too, here as in all options.
+
     Raises
     ------
     InputError
@@ -167,16 +170,16 @@ def parse_demand(text: str) -> tuple[str, Interval]:
     if match is None:
         raise _refused(text)
     name, relation, value = match.groups()
-    low, dots, high = value.partition("..")
     try:
-        numbers = [float(low), float(high)] if dots else [float(value)]
+        numbers = [float(end) for end in ends(value)]
     except ValueError:
         raise _refused(text) from None
     if not all(map(math.isfinite, numbers)):
         raise InputError(f"'{name}' must be a finite number, not {value.strip()}.")
-    if dots and relation != "=":
+    between = len(numbers) == 2
+    if between and relation != "=":
         raise _refused(text)
-    return name, compared(name, ".." if dots else relation, *numbers)
+    return name, compared(name, ".." if between else relation, *numbers)
 
 
 def _refused(text: str) -> InputError:

@@ -149,7 +149,8 @@ def _stereo(mol: Chem.Mol) -> list[str]:
     count = len(open_stereo(mol))
     if count:
         notes.append(
-            f"{count} stereo centres or bonds are unspecified: the poses mix isomers, each "
+            f"{count} stereo {'centre or bond is' if count == 1 else 'centres or bonds are'} "
+            "unspecified: the poses mix isomers, each "
             "record's SMILES says which; --enumerate-stereo docks each on its own"
         )
     if racemic(mol):

@@ -61,7 +61,7 @@ _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _SPELLINGS = {"==": "=", "≤": "<=", "≥": ">=", "≠": "!="}
 
 _OR, _AND, _NOT = (re.compile(p, re.I) for p in (r"\|\|?|or\b", r"&&?|and\b", r"!(?!=)|~|not\b"))
-_OPEN, _CLOSE, _DOTS = (re.compile(p) for p in (r"\(", r"\)", r"\.\."))
+_OPEN, _CLOSE, _DOTS = (re.compile(p) for p in (r"\(", r"\)", r"\.\.|-|–"))
 _RELATION = re.compile("<=|>=|==|!=|<|>|=|[≤≥≠]")
 _NUMBER = re.compile(r"[-+−]?(?:\d+(?:\.(?!\.)\d*)?|\.\d+)(?:e[-+]?\d+)?", re.I)
 _FIELD, _NAME = re.compile("<([^<>]+)>"), re.compile(r"[A-Za-z]\w*")
@@ -234,7 +234,7 @@ class _Reader:
             numbers = [number]
             if self.take(_DOTS):
                 if (last := self.take(_NUMBER)) is None:
-                    raise self.refused("two dots stand between two numbers")
+                    raise self.refused("a range stands between two numbers")
                 numbers.append(last)
             values = tuple(float(number.replace("−", "-")) for number in numbers)
             if not all(map(math.isfinite, values)):
@@ -254,7 +254,7 @@ class _Reader:
             raise self.refused("a comparison is of a name and a number")
         name = left if field_of(left) else _property(left)
         if len(right) == 2 and relation != "=":
-            raise self.refused("two dots go with '='")
+            raise self.refused("a range stands with '='")
         _check(name, left, relation, right)
         steps = [(relation, right[0])] if len(right) == 1 else zip((">=", "<="), right, strict=True)
         for how, number in steps:

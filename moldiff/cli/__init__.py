@@ -68,7 +68,7 @@ def __getattr__(name: str) -> Any:
 _EXAMPLES = examples(
     "moldiff generate -n 32 -o molecules.sdf",
     "moldiff filter molecules.sdf --where 'mw>250 & sa<4' --alerts pains --pick 30 -o kept.sdf",
-    "moldiff design grow --scaffold core.sdf --at 7,12 --add 3-10 -o grown.sdf",
+    "moldiff design grow --scaffold core.sdf --at 7,12 --add 3..10 -o grown.sdf",
     "moldiff prepare 1abc.cif -o prepared.pdb",
     "moldiff dock --receptor 1abc.pdb --ligand a.sdf --pocket-ligand crystal.sdf",
     "moldiff complete 1abc.cif -o filled.cif",

@@ -14,6 +14,7 @@ from moldiff.cli.overwrite import check_replaceable
 from moldiff.cli.progress import stages
 from moldiff.cli.requests import Threads
 from moldiff.cli.startup import load_torch
+from moldiff.errors import MoldiffError
 from moldiff.text import replace_text
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ def command(
     Built chains are closed, of L-amino acids and trans peptides (before proline cis is possible),
     and their backbones clash with nothing. Spread is how far conformations of the ensemble differ,
     in Å: the B-factor of built atoms is made of it. It says how sure the model is, not how right.
+
+    Exit status 1 if residues of --rebuild are not built, or nothing is of what --sequence lacks.
     """
     check_output(output, _SUFFIXES)
     page = output.with_suffix(".html") if html else None
@@ -117,6 +120,18 @@ def command(
         done.write_page(page)
         files.append(page)
     _tell(done, files)
+    _check_met(done, rebuild=bool(rebuild), sequence=sequence is not None)
+
+
+def _check_met(done: Completion, *, rebuild: bool, sequence: bool) -> None:
+    """Raise ``MoldiffError`` if what was asked for in so many words is not there."""
+    if done.refused and (rebuild or (sequence and not done.built)):
+        what = "Not all residues of --rebuild are" if done.built else "Nothing is"
+        first = done.refused[0]
+        raise MoldiffError(
+            f"{what} built: {first.where}, {first.reason}.",
+            fix="Give another range, or another sequence." if rebuild else "Check the sequence.",
+        )
 
 
 def _tell(done: Completion, files: list[Path]) -> None:

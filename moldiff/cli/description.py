@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from moldiff.cli.output import pairs, remark, table
@@ -33,7 +34,21 @@ def describe(store: Store) -> None:
         "rejected": sum(store.meta["rejected"].values()),
         **{f"  {reason}": count for reason, count in store.meta["rejected"].items()},
     }
-    table(pairs(values))
+    data = {
+        "directory": store.path,
+        "source": store.meta.get("source"),
+        "molecules": len(store),
+        "splits": store.meta["splits"],
+        "elements": list(dict.fromkeys(store.vocabulary.elements)),
+        "charges": list(store.vocabulary.charges),
+        "aromatic_bonds": store.vocabulary.aromatic,
+        "atoms": _spread(sizes),
+        "hydrogens_counted": not store.vocabulary.hydrogens,
+        "properties": list(store.property_names),
+        "card": facts or None,
+        "rejected": _rejected(store.meta),
+    }
+    table(pairs(values), data=data)
     if store.meta["rejected"]:
         remark(f"Each rejected molecule with its reason: {store.path / 'rejected.csv'}")
 
@@ -64,7 +79,18 @@ def describe_complexes(store: ComplexStore) -> None:
         "rejected": sum(meta["rejected"].values()),
         **{f"  {reason}": count for reason, count in meta["rejected"].items()},
     }
-    table(pairs(values))
+    data = {
+        "directory": store.path,
+        "source": meta["source"],
+        "complexes": len(store),
+        "splits": meta["splits"],
+        "pocket_clusters": meta["clusters"],
+        "ligand_heavy_atoms": _spread(sizes[1]),
+        "rotors": _spread(sizes[2]),
+        "pocket_atoms": _spread(sizes[0]),
+        "rejected": _rejected(meta),
+    }
+    table(pairs(values), data=data)
     if meta["rejected"]:
         remark(f"Each rejected complex with its reason: {store.path / 'rejected.csv'}")
 
@@ -82,4 +108,22 @@ def describe_backbones(store: BackboneStore) -> None:
         "rejected": sum(meta["rejected"].values()),
         **{f"  {reason}": count for reason, count in meta["rejected"].items()},
     }
-    table(pairs(values))
+    data = {
+        "directory": store.path,
+        "source": meta["source"],
+        "chains": len(store),
+        "splits": meta["splits"],
+        "clusters": meta["clusters"],
+        "residues": _spread(sizes),
+        "rejected": _rejected(meta),
+    }
+    table(pairs(values), data=data)
+
+
+def _spread(sizes: Any) -> dict[str, float]:
+    """Least, most and mean of an array."""
+    return {"least": int(sizes.min()), "most": int(sizes.max()), "mean": float(sizes.mean())}
+
+
+def _rejected(meta: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [{"reason": reason, "count": count} for reason, count in meta["rejected"].items()]

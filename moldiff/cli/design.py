@@ -122,20 +122,20 @@ def decorate(
 
 EXAMPLES: dict[Callable[..., Task], tuple[str, ...]] = {
     grow: (
-        "moldiff design grow --scaffold core.sdf --at 7,12 --add 3-10 -n 200 -o grown.sdf",
+        "moldiff design grow --scaffold core.sdf --at 7,12 --add 3..10 -n 200 -o grown.sdf",
         "moldiff design grow --scaffold 'c1ccc([*:1])nc1' --prompt 'logP below 3'",
         "moldiff design grow --scaffold pose.sdf --at '[cH]' --only C,N,O --page grown.html",
     ),
     link: (
-        "moldiff design link --fragments frags.sdf --add 4-8 -n 200 -o linked.sdf",
+        "moldiff design link --fragments frags.sdf --add 4..8 -n 200 -o linked.sdf",
         "moldiff design link --fragments a.sdf --fragments b.sdf --at 3,15",
     ),
     replace: (
         "moldiff design replace --ligand lead.sdf --keep-smarts 'c1ncnc2[nH]ccc12' -o hops.sdf",
-        "moldiff design replace --ligand lead.sdf --keep 1-6,9 --add 4-9",
+        "moldiff design replace --ligand lead.sdf --keep 1-6,9 --add 4..9",
     ),
     decorate: (
-        "moldiff design decorate --scaffold core.sdf --points 2 --add 1-6",
+        "moldiff design decorate --scaffold core.sdf --points 2 --add 1..6",
         "moldiff design decorate --scaffold 'c1c([*:1])cc([*:2])nc1' -n 100 --filter strict",
     ),
 }
@@ -153,7 +153,7 @@ def _carry_out(
     ] = None,
     add: Annotated[
         str | None,
-        typer.Option(metavar="NUMBER|LOW-HIGH", help="Heavy atoms that are added."),
+        typer.Option(metavar="NUMBER|LOW..HIGH", help="Heavy atoms that are added."),
     ] = None,
     model: Annotated[
         str, typer.Option(help="A bundled model (moldiff info) or a model file.")

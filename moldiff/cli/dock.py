@@ -102,7 +102,11 @@ def command(
     ] = 1,
     complete: Annotated[
         bool,
-        typer.Option("--complete", help="Build residues that are missing near the box first."),
+        typer.Option(
+            "--complete",
+            help="Build residues that are missing near the box first; the "
+            "receptor they are in is written beside the poses.",
+        ),
     ] = False,
     sequence: Annotated[
         Path | None,
@@ -198,6 +202,8 @@ def command(
     and what it was made with. OUTPUT's name with .html is a page that shows them in the pocket.
 
     A library may be interrupted, even killed: the same command goes on where it was.
+
+    Exit status 1 if nothing of a library could be docked; a part of it (--shard) may be empty.
     """
     output, part = _part(shard, ligands or many, output)
     marker = None if pocket_ligand is None else Path(pocket_ligand)
@@ -210,7 +216,8 @@ def command(
         **_completing(complete, sequence),
     }
     check_files(receptor, ligand, ligands, many, output, [marker, reference, sequence])
-    check_replaceable(written(output, one=ligand is not None, html=html), force=force)
+    files = written(output, one=ligand is not None, html=html, complete=complete)
+    check_replaceable(files, force=force)
     check_threads(threads)
     load_torch()
     from moldiff.cpu import using_threads
@@ -242,7 +249,7 @@ def command(
     with using_threads(threads):
         if many is not None:
             with open_pairs(many, where, choice, settings, output, restart, part, forms) as run:
-                dock_many(run, jobs, threads, None, known)
+                dock_many(run, jobs, threads, None, known, part=part is not None)
             return
         assert receptor is not None and where is not None
         site = docking.site(receptor, where, **choice, seed=seed)
@@ -256,7 +263,7 @@ def command(
 
         again = {"restart": restart, "shard": part, **forms}
         with LibraryRun.open(site, ligands, settings, output, **again) as run:
-            dock_many(run, jobs, threads, page, known)
+            dock_many(run, jobs, threads, page, known, part=part is not None)
 
 
 def _completing(complete: bool, sequence: Path | None) -> dict[str, Any]:

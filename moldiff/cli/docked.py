@@ -11,9 +11,12 @@ __all__ = ["check_files", "written"]
 
 # All that may be written beside the output.
 _BESIDE = (".sdf", ".json", ".csv", ".interactions.csv", ".html", ".parquet")
+_FILLED = (".receptor.pdb", ".receptor.cif")  # with --complete
 
 
-def written(output: Path, *, one: bool, html: bool) -> dict[Path, str | Path]:
+def written(
+    output: Path, *, one: bool, html: bool, complete: bool = False
+) -> dict[Path, str | Path]:
     """Return the files that are written, and their kinds (`check_replaceable`)."""
     files: dict[Path, str | Path] = {}
     if one:
@@ -24,6 +27,8 @@ def written(output: Path, *, one: bool, html: bool) -> dict[Path, str | Path]:
         files[output.with_suffix(".sdf")] = "poses"
         table = ".parquet" if output.suffix.lower() == ".parquet" else ".csv"
         files[output.with_suffix(table)] = "library" if table == ".csv" else "parquet"
+    if complete:
+        files |= {output.with_suffix(suffix): "completed" for suffix in _FILLED}
     # Without poses a library removes the page of an earlier run, too.
     return {**files, output.with_suffix(".html"): "page"} if html or not one else files
 
@@ -57,5 +62,5 @@ def check_files(
         check_kind(output)
     read = [path for path in [receptor, ligands, many, *others] if path is not None]
     read += [Path(ligand)] if ligand is not None else []
-    for suffix in _BESIDE:
+    for suffix in (*_BESIDE, *_FILLED):
         check_apart("--output", output.with_suffix(suffix), read)

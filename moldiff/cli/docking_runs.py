@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moldiff.cli.failure import Interrupted
-from moldiff.cli.output import bar, counted, duration, remark, table
+from moldiff.cli.output import (
+    PIPED,
+    bar,
+    counted,
+    duration,
+    file_names,
+    files_line,
+    remark,
+    table,
+)
 from moldiff.cli.progress import stages
-from moldiff.errors import InputError
+from moldiff.errors import MoldiffError
 
 if TYPE_CHECKING:
     from moldiff.docking.library.screening import LibraryRun
@@ -50,7 +60,7 @@ def dock_one(
             )
     except KeyboardInterrupt:
         raise Interrupted("Interrupted: nothing was written.") from None
-    files = docking.write_result(result, output)
+    files = [*docking.write_result(result, output), *site.write_receptor(output)]
     if page is not None:
         docking.write_page(page, site, output, known, title=result.name)
         files.append(page)
@@ -63,8 +73,15 @@ def dock_one(
             ("proposals", result.proposals),
             *([("precision", precision)] if precision else []),
             ("CPU-seconds", _seconds(result.seconds)),
-            ("files", ", ".join(str(path) for path in files)),
-        ]
+            ("files", files_line(files)),
+        ],
+        data={
+            "proposals": result.proposals,
+            "precision": precision,
+            "cpu_seconds": sum(result.seconds.values()),
+            "notes": result.notes,
+            "files": file_names(files),
+        },
     )
 
 
@@ -86,7 +103,29 @@ def _table_of(result: DockingResult, known: Any) -> None:
         header.append("required")
         for row, pose in zip(rows, result.poses, strict=True):
             row.append(pose.required)
-    table(rows, header=header, title=f"{counted(len(rows), 'pose')} of {result.name}")
+    data = {"ligand": result.name, "smiles": result.smiles, "poses": _poses(result, known)}
+    table(rows, header=header, title=f"{counted(len(rows), 'pose')} of {result.name}", data=data)
+
+
+def _poses(result: DockingResult, known: Any) -> list[dict[str, Any]]:
+    """The poses for programs; the keys do not depend on what was asked for."""
+    from moldiff.chem.rmsd import pose_rmsd
+    from moldiff.docking.result import check_words
+
+    return [
+        {
+            "rank": pose.rank,
+            "smiles": pose.smiles or result.smiles,
+            "energy_kcal_mol": pose.energy,
+            "confidence": pose.confidence,
+            "cnn_score": pose.cnn_score,
+            "rmsd_to_first": distance,
+            "rmsd_to_reference": None if known is None else pose_rmsd(pose.mol, known),
+            "checks": check_words(pose.checks) or None,
+            "required": pose.required or None,
+        }
+        for pose, distance in zip(result.poses, result.distances(), strict=True)
+    ]
 
 
 def _seconds(seconds: Any) -> str:
@@ -116,7 +155,9 @@ def open_pairs(
         yield run
 
 
-def dock_many(run: LibraryRun, jobs: int, threads: int, page: Path | None, known: Any) -> None:
+def dock_many(
+    run: LibraryRun, jobs: int, threads: int, page: Path | None, known: Any, *, part: bool
+) -> None:
     """Dock a library and say what came of it; Ctrl-C keeps what is done."""
     start, stopped = time.perf_counter(), False
     if run.resumed:
@@ -137,20 +178,53 @@ def dock_many(run: LibraryRun, jobs: int, threads: int, page: Path | None, known
         except KeyboardInterrupt:
             stopped = True
     files = run.write(page, known)
+    seconds = time.perf_counter() - start
     if stopped:
+        safe = f" and safe in {run.manifest.path}. The same command goes on."
         raise Interrupted(
-            f"Interrupted: {run.done} of {counted(run.total, 'row')} are done and safe in "
-            f"{run.manifest.path}. The same command goes on."
+            f"Interrupted: {run.done} of {counted(run.total, 'row')} are done"
+            f"{'.' if PIPED.get() else safe}"
         )
     table(
         [
             *run.summary(),
-            ("seconds", f"{time.perf_counter() - start:.1f}"),
-            ("files", ", ".join(str(path) for path in files)),
-        ]
+            ("seconds", f"{seconds:.1f}"),
+            ("files", files_line(files)),
+        ],
+        data={**_counts(run), "seconds": seconds, "files": file_names(files)},
     )
-    if not any(row.energy is not None for row in run.manifest.rows.values()):
-        raise InputError(
-            f"None of the {counted(run.total, 'row')} of {run.path} could be docked.",
-            fix=f"The reasons are in {files[0]}.",
+    if run.manifest.best is None:
+        _check_part(run, part)
+
+
+def _check_part(run: LibraryRun, part: bool) -> None:
+    """Raise ``MoldiffError`` for a library without any pose; say so of a part of one."""
+    rows = "The only row" if run.total == 1 else f"None of the {counted(run.total, 'row')}"
+    could = "could not" if run.total == 1 else "could"
+    what = f"{rows} of {run.path} {could} be docked"
+    if part:
+        return remark(
+            f"{what}: {files_line([run.output])} is empty. The other parts may have some."
         )
+    why = "Write to a file to have the reasons."
+    raise MoldiffError(f"{what}.", fix=why if PIPED.get() else f"The reasons are in {run.table}.")
+
+
+def _counts(run: LibraryRun) -> dict[str, Any]:
+    """What the summary of a library says, for programs; the keys do not depend on the library."""
+    from moldiff.docking.library.manifest import DOCKED, FAILED, REFUSED
+
+    rows, best = list(run.manifest.rows.values()), run.manifest.best
+    status = Counter(row.status for row in rows)
+    reasons = Counter(row.reason.split(":")[0] for row in rows if row.reason)
+    met = sum(row.required == "met" for row in rows)
+    return {
+        "rows": run.total,
+        "done": len(rows),
+        **{name: status[name] for name in (DOCKED, REFUSED, FAILED)},
+        "reasons": [{"reason": why, "count": n} for why, n in reasons.most_common()],
+        "with_what_is_required": met if run.settings.require else None,
+        "best": None
+        if best is None
+        else {"name": best.name, "energy_kcal_mol": best.energy, "confidence": best.confidence},
+    }

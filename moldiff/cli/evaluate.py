@@ -29,7 +29,7 @@ EXAMPLES = (
     "moldiff evaluate a.sdf b.xyz -o report.json",
     "moldiff evaluate big.sdf --posebusters 500 --relax 0 --xtb 0 --jobs 4",
     "moldiff evaluate mine.sdf --reference none --any-charge",
-    "moldiff evaluate mine.sdf --bands 1-10,11-20,21-50",
+    "moldiff evaluate mine.sdf --bands 1..10,11..20,21..50",
     "moldiff evaluate mine.sdf --reference data/druglike",
     "moldiff evaluate grown.sdf --kept core.sdf --reference none",
     "moldiff evaluate grown.sdf --kept 'c1ccc([*:1])nc1'",
@@ -77,9 +77,9 @@ def command(
     bands: Annotated[
         str | None,
         typer.Option(
-            metavar="LOW-HIGH,...",
+            metavar="LOW..HIGH,...",
             help="Heavy atoms: results for molecules of each of these sizes, too. "
-            "[default: 10-18,19-26,27-40, if there are molecules in two of them]",
+            "[default: 10..18,19..26,27..40, if there are molecules in two of them]",
         ),
     ] = None,
     kept: Annotated[

@@ -16,7 +16,7 @@ from typing import Any
 
 import typer
 
-from moldiff.errors import ConfigError, InputError, MoldiffError
+from moldiff.errors import ConfigError, InputError, ModelFileError, MoldiffError
 
 __all__ = ["FAILED", "INTERRUPTED", "UNUSABLE", "Interrupted", "guarded", "terminable"]
 
@@ -98,8 +98,8 @@ def terminable() -> Iterator[None]:
 def _verdict(error: Exception) -> tuple[int, str]:
     """Return the exit status, and a line with what is wrong, where, and how to fix it."""
     if isinstance(error, MoldiffError):
-        wrong_request = isinstance(error, InputError | ConfigError)
-        return (UNUSABLE if wrong_request else FAILED), f"{error.what} {error.fix}"
+        wrong_request = isinstance(error, InputError | ConfigError | ModelFileError)
+        return (UNUSABLE if wrong_request else FAILED), error.line
     if hasattr(error, "format_message"):  # typer's usage errors; their class moved between versions
         context = getattr(error, "ctx", None)
         command = context.command_path if context is not None else "moldiff"

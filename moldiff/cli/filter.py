@@ -11,11 +11,13 @@ import typer
 
 from moldiff.cli.failure import Interrupted
 from moldiff.cli.groups import grouped
-from moldiff.cli.options import Force, Jobs, Sifting, processes, sifted
+from moldiff.cli.options import Force, Jobs, Sifting, processes, sifted, sifted_data
 from moldiff.cli.output import (
     check_apart,
     check_output,
     counted,
+    file_names,
+    files_line,
     remark,
     table,
 )
@@ -138,7 +140,7 @@ def _refuse_absent(sieve: Sieve, first: Path) -> None:
 def _close(sieve: Sieve, seconds: float, written: list[Path], stopped: bool) -> None:
     """Say what came of it."""
     outcome = sieve.outcome
-    files = ", ".join(map(str, written))
+    files = files_line(written)
     if stopped:
         raise Interrupted(
             f"Interrupted: of {counted(outcome.read, 'record')} so far {outcome.kept} are kept, "
@@ -150,7 +152,14 @@ def _close(sieve: Sieve, seconds: float, written: list[Path], stopped: bool) -> 
             *sifted(sieve),
             ("seconds", f"{seconds:.1f} ({outcome.read / seconds:.0f} records/s)"),
             ("files", files),
-        ]
+        ],
+        data={
+            "records": outcome.read,
+            **sifted_data(sieve),
+            "seconds": seconds,
+            "files": file_names(written),
+        },
     )
     if not outcome.kept:
-        remark(f"No molecule is kept: {sieve.output} is empty, and {sieve.table} says why.")
+        says = "".join(f", and {name} says why" for name in file_names([sieve.table]))
+        remark(f"No molecule is kept: {files_line([sieve.output])} is empty{says}.")

@@ -5,11 +5,20 @@ from __future__ import annotations
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from moldiff.cli.failure import Interrupted
-from moldiff.cli.options import sifted
-from moldiff.cli.output import bar, counted, percent, remark, table
+from moldiff.cli.options import sifted, sifted_data
+from moldiff.cli.output import (
+    bar,
+    counted,
+    file_names,
+    files_line,
+    fraction,
+    percent,
+    remark,
+    table,
+)
 from moldiff.errors import MoldiffError
 
 if TYPE_CHECKING:
@@ -72,9 +81,15 @@ class Run:
         except KeyboardInterrupt:
             verb = "is" if self.n == 1 else "are"
             kept = f"{self.written} of {counted(self.n, 'molecule')} {verb} complete"
-            where = f" and in {self.output}." if self.written else "; nothing was written."
+            where = (
+                f" and in {files_line([self.output])}."
+                if self.written
+                else "; nothing was written."
+            )
             if self.written and self.sieve is not None:
-                where = f", and {self.sieve.outcome.kept} that are kept in {self.output}."
+                where = (
+                    f", and {self.sieve.outcome.kept} that are kept in {files_line([self.output])}."
+                )
             raise Interrupted(f"Interrupted: {kept}{where}") from None
 
     def count(self, item: Generated) -> None:
@@ -98,7 +113,11 @@ class Run:
 
     def shortage(self) -> MoldiffError:
         """Why there are fewer molecules than asked for."""
-        where = f"; they are in {self.output}" if self.written else ", nothing was written"
+        where = (
+            f"; they are in {files_line([self.output])}"
+            if self.written
+            else ", nothing was written"
+        )
         return MoldiffError(
             f"Only {self.written} of {round(self.drawn)} molecules drawn are strictly valid, "
             f"{self.n} were asked for{where}.",
@@ -128,28 +147,58 @@ class Run:
         if not model.network.symmetry.equivariant:
             rows.append(("network", model.network.symmetry.label))
         table_of_all = [] if self.sieve is None else [self.sieve.table]
-        rows.append(("file", ", ".join(map(str, [self.output, *table_of_all]))))
+        files = [self.output, *table_of_all]
+        rows.append(("file", files_line(files)))
         if self.trajectory is not None:
             rows.append(("trajectory", self.write_trajectory(model)))
-        table(rows)
+        table(rows, data=self.data(model, seconds, files))
+
+    def data(self, model: Model, seconds: float, files: list[Path]) -> dict[str, Any]:
+        """What the closing table says, for programs; the keys do not depend on the molecules."""
+        from moldiff.precision import recorded
+
+        return {
+            "molecules": self.written,
+            "drawn": round(self.drawn),
+            "strictly_valid": fraction(self.valid, self.written),
+            "distinct": fraction(len(self.smiles), self.valid),
+            "part_kept": fraction(self.kept, self.written) if self.designed else None,
+            "conditions": list(self.conditions(model)),
+            "failures": [{"reason": why, "count": k} for why, k in self.failures.most_common()],
+            **sifted_data(self.sieve),
+            "seconds": seconds,
+            "precision": recorded(model.precision) or "float32",
+            "trajectory": None if self.trajectory is None else str(self.trajectory),
+            "files": file_names(files),
+        }
 
     def met(self, model: Model) -> Iterator[tuple[str, str]]:
         """Yield each condition, and how many of the molecules meet it."""
+        for row in self.conditions(model):
+            if row["met"] is None:
+                yield row["condition"], "unknown: no property that can be computed"
+                continue
+            about = f" within {row['within']:.2g}" if row["within"] else ""
+            mean = "" if row["mean"] is None else f"; {row['mean']:.3g} on average"
+            met = percent(row["met"]["count"], self.written)
+            yield row["condition"], f"met{about} by {met}{mean}"
+
+    def conditions(self, model: Model) -> Iterator[dict[str, Any]]:
+        """Yield each condition for programs: how many meet it, within what, and the mean."""
         from moldiff.chem.demands import demand_line
         from moldiff.chem.properties import PROPERTIES
         from moldiff.generation.demands import accepted
 
         for name, interval in accepted(model, self.demands).items():
             wanted = self.demands.conditions[name]
-            if name not in PROPERTIES:
-                yield demand_line(name, wanted), "unknown: no property that can be computed"
-                continue
             values = self.reached.get(name, [])
             count = sum(value in interval for value in values)
-            about = "" if interval == wanted else f" within {interval.high - wanted.high:.2g}"
-            mean = f"; {sum(values) / len(values):.3g} on average" if values else ""
-            met = percent(count, self.written)
-            yield demand_line(name, wanted), f"met{about} by {met}{mean}"
+            yield {
+                "condition": demand_line(name, wanted),
+                "met": fraction(count, self.written) if name in PROPERTIES else None,
+                "within": None if interval == wanted else interval.high - wanted.high,
+                "mean": sum(values) / len(values) if values else None,
+            }
 
     def write_trajectory(self, model: Model) -> str:
         """Write the recorded trajectories; return what to say about it."""

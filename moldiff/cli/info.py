@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from moldiff.cli.options import Imports, import_all
 from moldiff.cli.output import pairs, remark, table
 from moldiff.cli.piping import scriptable
+
+if TYPE_CHECKING:
+    from moldiff.model import Model
 
 EXAMPLES = ("moldiff info", "moldiff info qm9", "moldiff info runs/my/model.safetensors")
 
@@ -33,12 +36,29 @@ def command(
         if not bundled:
             remark("No model is bundled with this installation. Train one: moldiff train --help")
         else:
-            rows = [(n, f"{path.stat().st_size / 1e6:.1f} MB", path) for n, path in bundled.items()]
-            table(rows, header=("model", "size", "file"))
+            size = {name: path.stat().st_size for name, path in bundled.items()}
+            table(
+                [(name, f"{size[name] / 1e6:.1f} MB", path) for name, path in bundled.items()],
+                header=("model", "size", "file"),
+                data={
+                    "models": [
+                        {"model": name, "bytes": size[name], "file": str(path)}
+                        for name, path in bundled.items()
+                    ]
+                },
+            )
             remark("More about one: moldiff info NAME")
         return
-    sections = card_rows(load(model, domain=None))
+    loaded = load(model, domain=None)
+    sections = card_rows(loaded)
+    data: dict[str, Any] = {"codec": {}, "sampling": {}, **sections}
+    data |= {"conditions": {c["name"]: c for c in _conditions(loaded)}}
     for section, values in sections.items():
         if values:
-            table(pairs(values), title=section)
+            table(pairs(values), title=section, data=data)
             print()
+
+
+def _conditions(model: Model) -> list[dict[str, Any]]:
+    """The conditions of a model as its file has them, with their numbers."""
+    return list(model.config()["domain"].get("conditions", ()))

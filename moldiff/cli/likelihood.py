@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,6 +32,8 @@ from moldiff.cli.startup import load_torch
 
 if TYPE_CHECKING:
     from moldiff.generation.bound import Likelihood
+    from moldiff.io import Record
+    from moldiff.model import Model
 
 EXAMPLES = (
     "moldiff likelihood molecules.sdf",
@@ -69,7 +72,8 @@ def command(
 
     The bound (ELBO) is below the log-likelihood, a density of the atoms' coordinates in Å times
     the probability of elements, charges, bonds and size. The columns are its terms, on -log p:
-    they add up to minus the bound. What the model cannot make gets a row with the reason.
+    they add up to minus the bound. What the model cannot make gets a row with the reason. Records
+    that say another model made them are noted.
     """
     piping = as_json or str(output) == "-"
     if output is not None and str(output) != "-":
@@ -95,6 +99,8 @@ def command(
             progress=lambda done, total: show("evaluations", done, total),
         )
     name = f"{loaded.card.get('name', 'unnamed')} {loaded.digest}"
+    if note := _of_others(records, loaded):
+        remark(f"Note: {note}")
     settings = {"file": str(file), "model": name, "steps": steps, "seed": seed}
     if output is not None and str(output) != "-":  # before the table: a pipe may close
         from moldiff.text import replace_text
@@ -106,6 +112,22 @@ def command(
     _print(rows)
     if output is not None:
         remark(f"The report is in {output}.")
+
+
+def _of_others(records: Sequence[Record], model: Model) -> str:
+    """What to say of records that name another model than this one as their maker."""
+    others = [
+        record.tags["model"]
+        for record in records
+        if record.tags.get("model", model.digest).split()[-1:] != [model.digest]
+    ]
+    if not others:
+        return ""
+    made = commonest(dict(Counter(others).most_common()), _KINDS)
+    return (
+        f"{len(others)} of {counted(len(records), 'record')} are by their field <model> of another "
+        f"model: {made}; the bounds are those of {model.card.get('name', 'unnamed')}"
+    )
 
 
 def _print(rows: list[Likelihood]) -> None:

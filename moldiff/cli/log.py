@@ -84,7 +84,7 @@ class Log:
         trainer, message = self.trainer, ""
         state: State = "finished" if trainer.step >= trainer.config.steps else "stopped"
         if error is not None:
-            state, message = "failed", f"{str(error) or type(error).__name__}"
+            state, message = "failed", getattr(error, "line", str(error)) or type(error).__name__
         elif state == "stopped":
             if self._progress is not None:
                 self._write(self._progress, self._speed)

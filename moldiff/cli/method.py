@@ -8,7 +8,7 @@ from inspect import getdoc
 from pathlib import Path
 from typing import Any
 
-from moldiff.cli.output import pairs, remark, table
+from moldiff.cli.output import files_line, pairs, remark, table
 from moldiff.errors import InputError, did_you_mean
 from moldiff.methods import METHODS, SAMPLERS
 
@@ -54,11 +54,20 @@ def explain(name: str, output: Path | None) -> None:
         )
     if name in SAMPLERS:
         choice = SAMPLERS[name]
-        table([("sampler", name), ("what it is", choice.line), *pairs(choice.stepper)])
+        table(
+            [("sampler", name), ("what it is", choice.line), *pairs(choice.stepper)],
+            data={
+                "name": name,
+                "kind": "sampler",
+                "about": choice.line,
+                "settings": choice.stepper,
+            },
+        )
         kind = registered("stepper", choice.stepper["name"])
     else:
-        table([("guidance", name)])
         kind = registered("guidance", name)
+        about = {"name": name, "kind": "guidance", "about": _line(kind), "settings": None}
+        table([("guidance", name)], data=about)
     print(getdoc(kind))
 
 
@@ -68,10 +77,22 @@ def _method(name: str, output: Path | None) -> None:
     method = METHODS[name]
     papers = ", ".join(reference(key).short for key in method.cites)
     rows = [("method", name), ("what it is", method.line), ("kind", method.kind)]
-    table([*rows, *_equations(method.config), ("papers", papers)])
-    if parts := list(_parts(method.config)):
-        table(parts, header=("part", "name", "what it is"))
-    table(pairs(_without_repeats(method.config)), title="settings in a configuration")
+    equations, parts = dict(_equations(method.config)), list(_parts(method.config))
+    settings = _without_repeats(method.config)
+    data = {
+        "name": name,
+        "kind": method.kind,
+        "about": method.line,
+        "equation": equations.get("equation"),
+        "schedule": equations.get("with"),
+        "cites": list(method.cites),
+        "parts": [{"part": kind, "name": part, "about": line} for kind, part, line in parts],
+        "settings": settings,
+    }
+    table([*rows, *equations.items(), ("papers", papers)], data=data)
+    if parts:
+        table(parts, header=("part", "name", "what it is"), data=data)
+    table(pairs(settings), title="settings in a configuration", data=data)
     schedule = _schedule(method.config)
     if schedule is None:
         source = "its teacher's" if method.taught else "that of the configuration"
@@ -91,7 +112,7 @@ def _method(name: str, output: Path | None) -> None:
         from moldiff.text import replace_text
 
         replace_text(output, _svg(name, curves))
-        remark(f"The picture is {output}.")
+        remark(f"The picture is {files_line([output])}.")
 
 
 def _first(config: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -55,16 +55,43 @@ def command(
             for name, method in METHODS.items()
         ),
         header=("method", "what it is", "parts", "reference"),
+        data={
+            "methods": [
+                {
+                    "name": name,
+                    "about": method.line,
+                    "parts": _parts(method.config),
+                    "cites": list(method.cites),
+                }
+                for name, method in METHODS.items()
+            ]
+        },
     )
     table(
         ((name, choice.line, _stepper(choice.stepper)) for name, choice in SAMPLERS.items()),
         header=("sampler", "what it is", "stepper"),
+        data={
+            "samplers": [
+                {"name": name, "about": choice.line, "stepper": choice.stepper}
+                for name, choice in SAMPLERS.items()
+            ]
+        },
     )
-    table(_guidances(), header=("guidance", "what it does", "settings"))
+    guidances = list(_guidances())
+    table(
+        ((name, line, ", ".join(settings)) for name, line, settings in guidances),
+        header=("guidance", "what it does", "settings"),
+        data={
+            "guidances": [
+                {"name": name, "about": line, "settings": settings}
+                for name, line, settings in guidances
+            ]
+        },
+    )
     remark("More about one: moldiff methods NAME; its papers: moldiff cite NAME")
 
 
-def _guidances() -> Iterator[tuple[str, str, str]]:
+def _guidances() -> Iterator[tuple[str, str, list[str]]]:
     """The registered guidances: name, first line of the description, and settings."""
     from inspect import getdoc
 
@@ -75,7 +102,7 @@ def _guidances() -> Iterator[tuple[str, str, str]]:
     for name in names("guidance"):
         kind = registered("guidance", name)
         settings = [key for key in parameters(kind) if key not in supplied("guidance", name)]
-        yield name, (getdoc(kind) or "").partition("\n")[0], ", ".join(settings)
+        yield name, (getdoc(kind) or "").partition("\n")[0], settings
 
 
 _ROLES = (

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from moldiff.cli.output import check_positive, counted, percent
+from moldiff.cli.output import check_positive, counted, file_names, fraction, percent
 from moldiff.errors import InputError
+from moldiff.text import ends
 
 if TYPE_CHECKING:
     from moldiff.chem.demands import Interval
@@ -37,6 +38,7 @@ __all__ = [
     "import_all",
     "processes",
     "sifted",
+    "sifted_data",
     "sizes",
     "symbols",
     "temperatures",
@@ -180,10 +182,30 @@ def sifted(sieve: Sieve) -> list[tuple[str, str]]:
     commonest = outcome.reasons.most_common(_SHOWN)
     rows += [(f"  {name}", percent(number, outcome.read)) for name, number in commonest]
     if more := len(outcome.reasons) - len(commonest):
-        rows.append((f"  and {counted(more, 'more filter')}", f"see {sieve.table}"))
+        rows.append((f"  and {counted(more, 'more filter')}", _see(sieve.table)))
     if sieve.pick is not None:
         rows.append(("picked", f"{outcome.kept}, by {sieve.pick.method}"))
     return rows
+
+
+def _see(table: Path) -> str:
+    return "".join(f"see {name}" for name in file_names([table]))
+
+
+def sifted_data(sieve: Sieve | None) -> dict[str, Any]:
+    """Return what `sifted` says for programs; the keys do not depend on the filters."""
+    if sieve is None:
+        return {"passed": None, "filters": [], "kept": None, "picked_by": None}
+    outcome = sieve.outcome
+    return {
+        "passed": fraction(outcome.passed, outcome.read),
+        "filters": [
+            {"filter": str(name), "rejected": fraction(number, outcome.read)}
+            for name, number in outcome.reasons.most_common()
+        ],
+        "kept": outcome.kept,
+        "picked_by": None if sieve.pick is None else sieve.pick.method,
+    }
 
 
 def command_line(
@@ -252,8 +274,8 @@ def sizes(text: str | None) -> int | Interval | None:
 
     if text is None:
         return None
-    numbers = text.split("..")
-    if not all(re.fullmatch(r"[1-9]\d{0,5}", number) for number in numbers) or len(numbers) > 2:
+    numbers = ends(text)
+    if not all(re.fullmatch(r"[1-9]\d{0,5}", number) for number in numbers):
         raise InputError(f"--size is a number of atoms, not '{text}'.", fix="Write 9, or 7..9.")
     low, high = int(numbers[0]), int(numbers[-1])
     return low if low == high else Interval(low, high)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -17,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from moldiff.errors import InputError, did_you_mean
 from moldiff.interrupts import held
-from moldiff.text import plural
+from moldiff.text import counted
 
 if TYPE_CHECKING:
     from rich.progress import Progress
     from rich.table import Table
 
 __all__ = [
+    "PIPED",
     "bar",
     "check_apart",
     "check_output",
@@ -35,6 +35,9 @@ __all__ = [
     "counted",
     "duration",
     "examples",
+    "file_names",
+    "files_line",
+    "fraction",
     "pairs",
     "percent",
     "print_json",
@@ -67,11 +70,6 @@ def percent(part: int, whole: int) -> str:
     return f"{part} ({100 * part / whole:.1f} %)" if whole else str(part)
 
 
-def counted(number: int, noun: str) -> str:
-    """Format a count: ``1 molecule``, ``2 molecules``, ``2 complexes``."""
-    return f"{number} {noun if number == 1 else plural(noun)}"
-
-
 def duration(seconds: float) -> str:
     """Format a time: ``45 s``, ``12 min``, ``3 h 05 min``, ``2 d 03 h``."""
     if seconds < 59.5:
@@ -97,14 +95,17 @@ def shown_directory(path: Path) -> str:
 
 
 _TABLES: ContextVar[dict[str, Any] | None] = ContextVar("tables", default=None)
+PIPED: ContextVar[Path | None] = ContextVar("piped", default=None)
+"""The temporary file that goes to stdout, with ``-o -``; what is beside it does not last."""
 
 
 @contextmanager
 def collected() -> Iterator[dict[str, Any]]:
-    """Collect the tables of the block as plain values instead of printing them.
+    """Collect what the tables of the block tell as plain values instead of printing them.
 
-    A table of names and values becomes a mapping, one with a header a list under its first column's
-    name or its title; what else is printed goes to stderr.
+    That is what `table` is given for programs.  Without it a table of names and values becomes a
+    mapping, one with a header a list under its first column's name or its title.  What else is
+    printed goes to stderr.
     """
     tables: dict[str, Any] = {}
     token = _TABLES.set(tables)
@@ -115,34 +116,52 @@ def collected() -> Iterator[dict[str, Any]]:
         _TABLES.reset(token)
 
 
-def _collect(
-    tables: dict[str, Any], rows: Sequence[Sequence[str]], header: Sequence[str], title: str | None
-) -> None:
+def file_names(paths: Iterable[Path]) -> list[str]:
+    """Return the names of files that are there when the command ends; of a pipe ``stdout``."""
+    piped = PIPED.get()
+    if piped is None:
+        return [str(path) for path in paths]
+    there = [path for path in paths if path.parent != piped.parent or path.suffix == piped.suffix]
+    return ["stdout" if path.parent == piped.parent else str(path) for path in there]
+
+
+def files_line(paths: Iterable[Path]) -> str:
+    """Return `file_names` as text."""
+    return ", ".join(file_names(paths))
+
+
+def fraction(count: int, whole: int) -> dict[str, float | None]:
+    """Return what `percent` says for programs."""
+    return {"count": count, "percent": 100 * count / whole if whole else None}
+
+
+def _values(
+    rows: Sequence[Sequence[object]], header: Sequence[str], title: str | None
+) -> dict[str, Any]:
     if header:
-        tables[title or header[0] or "rows"] = [
-            dict(zip(header, map(_plain, row), strict=False)) for row in rows
-        ]
-        return
-    into = tables.setdefault(title, {}) if title else tables
-    into |= {name.strip(): _plain(", ".join(values)) for name, *values in rows}
-
-
-def _plain(text: str) -> str | int | float | dict[str, int | float]:
-    """Text as a number, or a count with its percentage, where it is one."""
-    if match := re.fullmatch(r"(\d+) \((\d+\.\d) %\)", text):
-        return {"count": int(match[1]), "percent": float(match[2])}
-    if re.fullmatch(r"-?\d{1,15}", text):
-        return int(text)
-    return float(text) if re.fullmatch(r"-?\d{1,15}\.\d+", text) else text
+        cells = [dict(zip(header, row, strict=False)) for row in rows]
+        return {title or header[0] or "rows": cells}
+    named = {str(name).strip(): values[0] for name, *values in rows}
+    return {title: named} if title else named
 
 
 def table(
-    rows: Iterable[Sequence[object]], *, header: Sequence[str] = (), title: str | None = None
+    rows: Iterable[Sequence[object]],
+    *,
+    header: Sequence[str] = (),
+    title: str | None = None,
+    data: Mapping[str, Any] | None = None,
 ) -> None:
-    """Print a table on stdout: names in the first column, values in the others."""
-    cells = [[str(cell) for cell in row] for row in rows]
+    """Print a table on stdout: names in the first column, values in the others.
+
+    ``data`` are the same for programs (``--json``): keys that do not depend on the data, numbers as
+    numbers, None for what is missing.
+    """
+    rows = list(rows)
     if (tables := _TABLES.get()) is not None:
-        return _collect(tables, cells, header, title)
+        tables |= _values(rows, header, title) if data is None else data
+        return
+    cells = [[str(cell) for cell in row] for row in rows]
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -162,7 +181,8 @@ def print_json(document: object) -> None:
     """Print a document as JSON on stdout; numbers that are not finite become null."""
     from moldiff.report.document import plain
 
-    print(json.dumps(plain(document, digits=8), indent=2, ensure_ascii=False, allow_nan=False))
+    values = plain(document, digits=8)
+    print(json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False, default=str))
 
 
 def print_wide(drawn: Table) -> None:

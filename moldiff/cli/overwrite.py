@@ -28,6 +28,7 @@ _MARKS: Mapping[str, str] = {
     "poses": r"receptor_sha256|<box_center>",
     "docking": r'"schema": "moldiff\.docking',
     "interactions": r"\Arank,kind,role,residue",
+    "designs": r"\Arank,smiles,status,reason,energy_kcal_mol",
     "library": r"\Arow,name,status,reason,place,energy_kcal_mol",
     "parquet": r"\APAR1",
     "completed": r"moldiff \S+ built ",

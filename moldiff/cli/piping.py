@@ -16,8 +16,8 @@ from typing import Annotated, Any
 import typer
 
 from moldiff.cli.groups import presented
-from moldiff.cli.output import collected, print_json
-from moldiff.errors import InputError
+from moldiff.cli.output import PIPED, collected, print_json
+from moldiff.errors import InputError, MoldiffError
 
 __all__ = ["piped", "scriptable"]
 
@@ -40,14 +40,13 @@ def scriptable(suffix: str | None = None) -> Callable[[Callable[..., Any]], Call
                     "--json and -o - both write to stdout.", fix="Give one of them, or a file."
                 )
             if as_json:
-                with collected() as tables:
-                    command(**options)
-                return print_json(tables)
+                return _as_json(command, options)
             if not piping:
                 return command(**options)
             assert suffix is not None
             with piped(suffix) as path:
-                return command(**{**options, "output": path})
+                page = {"html": False} if "html" in options else {}  # it would not last
+                return command(**{**options, **page, "output": path})
 
         flag = inspect.Parameter("as_json", inspect.Parameter.KEYWORD_ONLY, default=False)
         parameters = inspect.signature(command, eval_str=True).parameters.values()
@@ -56,16 +55,32 @@ def scriptable(suffix: str | None = None) -> Callable[[Callable[..., Any]], Call
     return wrapped
 
 
+def _as_json(command: Callable[..., Any], options: dict[str, Any]) -> None:
+    """Run a command and print what its tables say, also where it fails after them."""
+    failure: MoldiffError | None = None
+    with collected() as tables:
+        try:
+            command(**options)
+        except MoldiffError as error:
+            failure = error
+    if tables or failure is None:
+        print_json(tables)
+    if failure is not None:
+        raise failure
+
+
 @contextmanager
 def piped(suffix: str) -> Iterator[Path]:
     """Give a file to write that goes to stdout when the block ends, be it by an error."""
     stdout = sys.stdout
     with tempfile.TemporaryDirectory(prefix="moldiff-") as folder:
         path = Path(folder) / f"stdout{suffix}"
+        token = PIPED.set(path)
         try:
             with redirect_stdout(sys.stderr):
                 yield path
         finally:
-            if path.is_file():
-                stdout.write(path.read_text(encoding="utf-8"))
+            PIPED.reset(token)
+            for file in Path(folder).glob(f"stdout*{suffix}"):  # a shard's is stdout.1of4.sdf
+                stdout.write(file.read_text(encoding="utf-8"))
                 stdout.flush()

@@ -12,8 +12,9 @@ import typer
 from moldiff.cli.designing import collect, display, finish
 from moldiff.cli.failure import Interrupted
 from moldiff.cli.groups import grouped
-from moldiff.cli.options import Picked
+from moldiff.cli.options import Force, Picked
 from moldiff.cli.output import check_apart, check_output, remark
+from moldiff.cli.overwrite import check_replaceable
 from moldiff.cli.receptor_options import Exclude, Keep, words
 from moldiff.cli.requests import Machine, Sampling, Wishes, around_part, show_grammar
 from moldiff.cli.startup import load_torch
@@ -26,7 +27,7 @@ __all__ = ["EXAMPLES", "added", "command"]
 
 EXAMPLES = (
     "moldiff design pocket --receptor 1abc.pdb --pocket-ligand lig.sdf --budget 600s --pick 30",
-    "moldiff design pocket -r 1abc.pdb --pocket-ligand lig.sdf --scaffold core.sdf --add 6-14",
+    "moldiff design pocket -r 1abc.pdb --pocket-ligand lig.sdf --scaffold core.sdf --add 6..14",
     "moldiff design pocket -r 1abc.pdb --pocket-ligand A:301 -n 200 --page designs.html",
 )
 
@@ -97,7 +98,7 @@ def command(
     add: Annotated[
         str | None,
         typer.Option(
-            metavar="NUMBER|LOW-HIGH",
+            metavar="NUMBER|LOW..HIGH",
             help="Heavy atoms that are added. [default: to about the size of the pocket's ligand]",
         ),
     ] = None,
@@ -109,6 +110,7 @@ def command(
     sampling: Sampling,
     wishes: Wishes,
     machine: Machine,
+    force: Force = False,
 ) -> None:
     """Grow parts in their pose in a pocket, settle what was added, rank by docking's evidence.
 
@@ -124,6 +126,7 @@ def command(
     seconds = None if budget is None else _seconds(budget)
     limit = number or (_USUAL if seconds is None else _ANY)
     _check(output, page, [receptor, *(Path(p) for p in (pocket_ligand, scaffold) if p)])
+    _check_replaceable(output, page, force=force)
     atoms, parsed = added(add), wishes.parsed()
     load_torch()
     from moldiff.cpu import using_threads
@@ -165,16 +168,16 @@ def command(
 
 
 def added(text: str | None) -> Interval | None:
-    """Parse ``NUMBER`` or ``LOW-HIGH``; raise ``InputError`` for anything else."""
+    """Parse ``NUMBER`` or ``LOW..HIGH``; raise ``InputError`` for anything else."""
     from moldiff.chem.demands import Interval
     from moldiff.text import rising
 
-    numbers = None if text is None else rising(text.replace("..", "-"))
+    numbers = None if text is None else rising(text)
     if text is None:
         return None
     if not numbers or "," in text or numbers[0] < 1:
         raise InputError(
-            f"--add is a number of atoms from 1 on, not '{text}'.", fix="Write --add 5, or 3-10."
+            f"--add is a number of atoms from 1 on, not '{text}'.", fix="Write --add 5, or 3..10."
         )
     return Interval(numbers[0], numbers[-1])
 
@@ -196,3 +199,8 @@ def _check(output: Path, page: Path | None, read: list[Path]) -> None:
     if page is not None:
         check_output(page, (".html", ".htm"))
         check_apart("--page", page, [*read, output, output.with_suffix(".csv")])
+
+
+def _check_replaceable(output: Path, page: Path | None, *, force: bool) -> None:
+    files: dict[Path, str | Path] = {output: "poses", output.with_suffix(".csv"): "designs"}
+    check_replaceable(files if page is None else {**files, page: "page"}, force=force)

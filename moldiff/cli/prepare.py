@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +12,6 @@ from moldiff.cli.options import Force
 from moldiff.cli.output import check_apart, check_output, counted, remark, table
 from moldiff.cli.overwrite import check_replaceable
 from moldiff.cli.receptor_options import Assembly, Exclude, Keep, Waters, waters_of, words
-from moldiff.version import __version__
 
 if TYPE_CHECKING:
     from moldiff.protein.preparation import Preparation
@@ -64,7 +62,6 @@ def command(
     kinds = {output: "prepared", page: "page", record: "preparation"}
     check_replaceable({path: kind for path, kind in kinds.items() if path}, force=force)
     from moldiff.protein.preparation import prepare
-    from moldiff.protein.write import write_pdb
     from moldiff.text import replace_text
 
     done = prepare(
@@ -75,10 +72,9 @@ def command(
         exclude=words(exclude),
         keep=words(keep),
     )
-    write_pdb(done.receptor, output, remark=f"moldiff {__version__} prepared this receptor")
-    files = [output]
+    files = [done.write(output)]
     if record is not None:
-        replace_text(record, json.dumps(done.to_dict(), indent=2) + "\n")
+        replace_text(record, done.to_json())
         files.append(record)
     if page is not None:
         from moldiff.view.preparation import write_preparation

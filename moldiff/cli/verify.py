@@ -24,6 +24,7 @@ EXAMPLES = (
     "moldiff verify molecules.sdf",
     "moldiff verify molecules.sdf --model runs/my/model.safetensors",
     "moldiff verify molecules.sdf --no-draw --json",
+    "moldiff verify molecules.sdf --strict && echo all reproduced",
 )
 
 _SHOWN = 20  # records listed one by one
@@ -38,6 +39,9 @@ def command(
     draw: Annotated[
         bool, typer.Option("--draw/--no-draw", help="Draw the molecules again, or digests only.")
     ] = True,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail unless every record is reproduced.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all verdicts as JSON.")] = False,
     device: Device = "cpu",
 ) -> None:
@@ -48,7 +52,7 @@ def command(
     comes from elsewhere, an older version or moldiff design is unknown. Digests alone find
     accidents; whoever alters on purpose can renew them, but not what the model draws.
 
-    Exit status 1 if any record is altered.
+    Exit status 1 if any record is altered; with --strict, also if any is unknown.
     """
     if not {".sdf", ".sd"} & {suffix.lower() for suffix in file.suffixes[-2:]}:
         raise InputError(
@@ -72,7 +76,7 @@ def command(
     else:
         table([("records", f"{len(verdicts)}"), *_summary(verdicts, counts)])
         _list([verdict for verdict in verdicts if verdict.status == "altered"])
-    if counts["altered"]:
+    if counts["altered"] or (strict and counts["reproduced"] < len(verdicts)):
         raise typer.Exit(FAILED)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from moldiff.cli.options import Force
-from moldiff.cli.output import check_apart, check_output, counted, remark, table
+from moldiff.cli.output import check_apart, check_output, counted, files_line, remark, table
 from moldiff.cli.overwrite import check_replaceable
 from moldiff.cli.piping import scriptable
 from moldiff.cli.records import Readable
@@ -92,7 +92,15 @@ def command(
     broken = f" ({records.unreadable} unreadable)" if records.unreadable else ""
     size = f"{target.stat().st_size / 1e6:.1f} MB"
     what = "molecules" if receptor is None else "poses"
-    table([(what, f"{records.count}{broken}"), ("page", f"{target} ({size})")])
+    table(
+        [(what, f"{records.count}{broken}"), ("page", f"{files_line([target])} ({size})")],
+        data={
+            "records": records.count,
+            "unreadable": records.unreadable,
+            "page": files_line([target]),
+            "bytes": target.stat().st_size,
+        },
+    )
     if show:
         import webbrowser
 

@@ -110,9 +110,7 @@ def complete(
     backbone = trace(structure)
     if not backbone.fragments:
         raise InputError(f"{path} holds no protein.", fix="Give a structure of a protein.")
-    sequences = file_sequences(content, kind, path)
-    if sequence is not None:
-        sequences = {**sequences, **fasta_sequences(sequence, backbone.fragments)}
+    sequences, doubts = _sequences(content, kind, path, sequence, backbone)
     gaps = _gaps(contents, backbone, sequences, rebuild)
     if near is not None:
         gaps = _only_near(gaps, backbone, near)
@@ -136,7 +134,9 @@ def complete(
             for absent, one in zip(possible, done, strict=True)
             if isinstance(one, str)
         ]
-    notes = (*structure.notes, *gaps.notes, *_waters(structure, built), *_notes(structure, built))
+    doubts = [*doubts, *gaps.differing]
+    notes = (*structure.notes, *gaps.notes, *doubts)
+    notes = (*notes, *_waters(structure, built), *_notes(structure, built))
     return Completion(
         path,
         content,
@@ -148,7 +148,19 @@ def complete(
         notes,
         sequences,
         provenance,
+        tuple(doubts),
     )
+
+
+def _sequences(
+    content: bytes, kind: str, path: Path, fasta: str | Path | None, backbone: Trace
+) -> tuple[dict[str, ChainSequence], list[str]]:
+    """The sequences of the chains, those of a FASTA file first, and notes on that."""
+    own = file_sequences(content, kind, path)
+    if fasta is None:
+        return own, []
+    given, notes = fasta_sequences(fasta, backbone.fragments)
+    return {**own, **given}, notes
 
 
 def _gaps(

@@ -13,6 +13,7 @@ from moldiff.protein.residues import BACKBONE, TEMPLATES, standard_name
 from moldiff.protein.selection import place
 from moldiff.protein.structure import Structure
 from moldiff.protein.trace import Trace
+from moldiff.text import counted
 
 __all__ = ["gap_of", "why_not"]
 
@@ -27,7 +28,7 @@ def why_not(structure: Structure, trace: Trace, absent: Absent, longest: int) ->
     """Return why missing residues cannot be built; None if nothing speaks against it."""
     n = len(absent)
     if n > longest:
-        return f"too long: {n} residues, at most {longest} are built"
+        return f"too long: {counted(n, 'residue')}, at most {longest} are built"
     strange = [name for name in absent.names if standard_name(name) not in TEMPLATES]
     if strange:
         return f"{', '.join(dict.fromkeys(strange))}: modified or unknown, not of the twenty"
@@ -52,7 +53,9 @@ def why_not(structure: Structure, trace: Trace, absent: Absent, longest: int) ->
     ca = trace.atoms[[absent.before, absent.after], 1]
     far, span = float(np.linalg.norm(ca[1] - ca[0])), _STEP * (n + 1)
     if far > span + _SLACK:
-        return f"its ends are {far:.1f} Å apart, {n} residues span at most {span:.1f} Å"
+        return (
+            f"its ends are {far:.1f} Å apart, {counted(n, 'residue')} can span {span:.1f} Å at most"
+        )
     return _overlapping(structure, trace, absent)
 
 

@@ -31,6 +31,7 @@ __all__ = ["FORMATS", "Completion"]
 FORMATS = {".pdb": "pdb", ".ent": "pdb", ".cif": "cif", ".mmcif": "cif"}
 """Suffixes of files that can be written, and their formats."""
 
+_MARK = {"pdb": "REMARK 999", "cif": "#"}  # begins a line that is no data
 _B = 8 * math.pi**2 / 3
 
 
@@ -52,6 +53,8 @@ class Completion:
         Of the chains, as far as known.
     provenance:
         What it was made with.
+    doubts:
+        Those of the notes that tell whether the sequences are of this structure.
     """
 
     path: Path
@@ -64,6 +67,7 @@ class Completion:
     notes: tuple[str, ...]
     sequences: Mapping[str, ChainSequence] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    doubts: tuple[str, ...] = ()
 
     def rows(self) -> Iterator[tuple[str, str, str, str]]:
         """Yield a row for each gap: where, residues, spread in Å, conformations or why not."""
@@ -112,7 +116,10 @@ class Completion:
                 f"The output '{path}' has the unknown suffix '{path.suffix}'.",
                 fix=f"Use one of {', '.join(FORMATS)}.",
             )
-        replace_text(path, self.text(FORMATS[path.suffix.lower()]))
+        kind = FORMATS[path.suffix.lower()]
+        # A copy says whose it is, too: the command replaces its own files alone.
+        mark = "" if self.built else f"{_MARK[kind]} moldiff {__version__} built nothing\n"
+        replace_text(path, mark + self.text(kind))
 
     def write_page(self, path: str | Path) -> None:
         """Write an HTML page of the structure with the ensembles; whole or not at all."""
@@ -191,7 +198,7 @@ class Completion:
             names = listed(sorted(map(str, changed)), 3)
             raise InputError(
                 f"The format {kind} has no place for some residues of {self.path}: {names}.",
-                fix=f"Give --output the suffix .{self.kind}, as the structure has.",
+                fix=f"Give the output the suffix .{self.kind}, as the structure has.",
             )
 
     def _insertion(self, one: Built) -> Insertion:
@@ -243,7 +250,7 @@ def _converted(content: bytes, kind: str, path: Path) -> bytes:
         other = "mmCIF" if kind == "pdb" else "PDB"
         raise InputError(
             f"{path} cannot be written in the format {other}: {error}.",
-            fix=f"Give --output the suffix .{kind}, as the structure has.",
+            fix=f"Give the output the suffix .{kind}, as the structure has.",
         ) from error
     return out.getvalue().encode()
 

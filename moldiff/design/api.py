@@ -57,6 +57,9 @@ def grow(
 ) -> Results[Generated]:
     """Grow a scaffold at points.
 
+    The other keywords are those of `moldiff.generate`; the model is "druglike", and valence
+    guidance always applies unless it is set.
+
     Parameters
     ----------
     scaffold:
@@ -70,9 +73,6 @@ def grow(
     add:
         Number of heavy atoms that are added, or an interval; by default as many as make molecules
         of the sizes of the training data.
-    options:
-        As for `moldiff.generate`; the model is "druglike", and valence guidance always applies
-        unless it is set.
 
     Raises
     ------
@@ -188,7 +188,7 @@ def sized(task: Task, add: Size, size: Size = None) -> Interval:
     added, k = task.added if add is None else as_interval(add), task.part.scaffold.size
     if added.low < 1:
         raise InputError(
-            f"At least one atom has to be added, not {added.low:g}.", fix="Write --add 3-10."
+            f"At least one atom has to be added, not {added.low:g}.", fix="Write --add 3..10."
         )
     if added.high < task.least:
         raise InputError(

@@ -60,6 +60,9 @@ def dock(
 ) -> DockingResult | Results[Record]:
     """Dock a ligand into a pocket; the poses come ranked, best first.
 
+    The settings are those of `moldiff.docking.settings.Settings`; of several ligands, one pose
+    each is the default.
+
     Parameters
     ----------
     receptor:
@@ -86,8 +89,6 @@ def dock(
         Threads of one operation, for the time of the call.
     progress:
         Called with the stage and the fraction of the work that is done, 0 to 1.
-    settings:
-        See `moldiff.docking.settings.Settings`; of several ligands, one pose each is the default.
 
     Returns
     -------

@@ -213,18 +213,20 @@ class DockingResult(Presentable):
 
     def table(self) -> list[tuple[str, str, str, str, str]]:
         """Return rows for a terminal: rank, energy, confidence, RMSD to the first, checks."""
+        rows = []
+        for pose, distance in zip(self.poses, self.distances(), strict=True):
+            confidence = "–" if pose.confidence is None else f"{pose.confidence:.2f}"
+            words = check_words(pose.checks) or "not run"
+            rows.append(
+                (f"{pose.rank}", f"{pose.energy:.2f}", confidence, f"{distance:.1f}", words)
+            )
+        return rows
+
+    def distances(self) -> list[float]:
+        """Return the RMSD in Å of each pose to the first: a guide, not corrected for symmetry."""
         with quiet():
             first = _heavy(self.best.mol)
-            rows = []
-            for pose in self.poses:
-                # Not symmetry-corrected: a rough guide to how the poses differ.
-                distance = float(rmsd(_heavy(pose.mol), first))
-                confidence = "–" if pose.confidence is None else f"{pose.confidence:.2f}"
-                words = check_words(pose.checks) or "not run"
-                rows.append(
-                    (f"{pose.rank}", f"{pose.energy:.2f}", confidence, f"{distance:.1f}", words)
-                )
-        return rows
+            return [float(rmsd(_heavy(pose.mol), first)) for pose in self.poses]
 
 
 def merged(results: Sequence[DockingResult], smiles: str, poses: int) -> DockingResult:

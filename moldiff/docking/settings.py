@@ -51,7 +51,8 @@ class Settings:
     seed:
         Same input, settings and seed: same poses (on the same kind of machine).
     proposals:
-        One of `Proposals`.
+        Source of the first poses: "diffusion" by the network, "random", or "auto", which is
+        diffusion where its weights are.
     separation:
         Smallest RMSD between two reported poses, in Å.
     window:

@@ -13,6 +13,7 @@ from moldiff.errors import InputError
 if TYPE_CHECKING:
     from rdkit import Chem
 
+    from moldiff.completion.result import Completion
     from moldiff.docking.problem import Pocket
     from moldiff.docking.result import DockingResult
     from moldiff.docking.settings import Settings
@@ -45,8 +46,8 @@ class Site:
         Twelve characters of the SHA-256 of the file.
     notes:
         Remarks about both for the user, a sentence each.
-    built:
-        Residues that are not in the file but were built.
+    completion:
+        What was built of the residues that the file lacks; None without any.
     """
 
     path: Path
@@ -54,7 +55,31 @@ class Site:
     pocket: Pocket
     digest: str
     notes: tuple[str, ...] = ()
-    built: frozenset[Residue] = frozenset()
+    completion: Completion | None = None
+
+    @property
+    def built(self) -> frozenset[Residue]:
+        """Residues that are not in the file but were built."""
+        gaps = () if self.completion is None else self.completion.built
+        new = {(one.absent.chain, *label) for one in gaps for label in one.absent.labels}
+        residues = self.receptor.structure.residues
+        return frozenset(r for r in residues if (r.chain, r.number, r.insertion) in new)
+
+    def write_receptor(self, poses: Path) -> list[Path]:
+        """Write a receptor that residues were built in beside its poses: poses.receptor.pdb.
+
+        Returns the file, or nothing where none were built.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written.
+        """
+        if self.completion is None:
+            return []
+        path = poses.with_suffix(f".receptor.{self.completion.kind}")
+        self.completion.write(path)
+        return [path]
 
     def dock(
         self,
@@ -175,14 +200,14 @@ def site(
 
     contents = read_contents(path, model=model, assembly=assembly)
     box, leave, notes = find_box(contents, where, exclude=exclude, keep=keep)
-    built: frozenset[Residue] = frozenset()
+    completion: Completion | None = None
     if complete:
         if assembly is not None or model != 1:
             raise InputError(
                 "Missing residues are built in the first model of a file as it is deposited.",
                 fix="Complete the file first: moldiff complete FILE -o filled.pdb.",
             )
-        filled, additions, built = _completed(contents, box, sequence, seed)
+        filled, additions, completion = _completed(contents, box, sequence, seed)
         leave = _renumbered(leave, contents.structure, filled.structure)
         contents, notes = filled, (*notes, *additions)
     structure = contents.receptor(waters=waters, exclude=exclude, keep=keep, leave=leave)
@@ -191,26 +216,25 @@ def site(
     remarks = (*whole.structure.notes, *notes, *staying(structure, box))
     origin = {"receptor": path.name, "receptor_sha256": digest}
     pocket = Pocket.of(whole, box, origin=origin, notes=remarks)
-    return Site(path, whole, pocket, digest, remarks, built)
+    return Site(path, whole, pocket, digest, remarks, completion)
 
 
 def _completed(
     contents: Contents, box: Box, sequence: str | Path | None, seed: int
-) -> tuple[Contents, list[str], frozenset[Residue]]:
-    """What a file holds and the residues missing near a box, built; notes; the new residues."""
+) -> tuple[Contents, list[str], Completion | None]:
+    """What a file holds and the residues missing near a box, built; notes; what was built."""
     from moldiff.completion.api import complete
     from moldiff.protein.read import contents_of
 
     done = complete(contents.path, sequence=sequence, near=box, seed=seed)
     notes = [f"residues not built: {one.where}, {one.reason}" for one in done.refused]
     if not done.built:
-        return contents, notes or ["no residues are missing near the box"], frozenset()
+        notes = notes or ["no residues are missing near the box"]
+        return contents, [*done.doubts, *notes], None
     filled = contents_of(done.text().encode(), contents.path)
     names = ", ".join(f"{one.absent} (spread {one.typical_spread} Å)" for one in done.built)
     notes.append(f"residues that were missing near the box are built: {names}")
-    new = {(one.absent.chain, *label) for one in done.built for label in one.absent.labels}
-    residues = filled.structure.residues
-    return filled, notes, frozenset(r for r in residues if (r.chain, r.number, r.insertion) in new)
+    return filled, [*done.doubts, *notes], done
 
 
 def _renumbered(leave: Mapping[int, str], old: Structure, new: Structure) -> dict[int, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ __all__ = ["DEFAULT_SIZE", "Where", "find_box", "staying"]
 
 #: Default edge of the box in Å.
 DEFAULT_SIZE = 25.0
+_FARTHEST = 1e15  # Å: beyond, and NaN, is no point; what is merely far from the receptor is told so
 _SMALLEST, _LARGEST = 4.0, 60.0  # Å, of an edge of the box
 _NEAR_CAVITY = 5.0  # Å from the middle of a cavity to an atom of what fills it
 
@@ -183,7 +183,7 @@ def _edges(size: float | Sequence[float] | str | None) -> list[float] | None:
 
 def _point(center: Sequence[float] | str) -> list[float]:
     values = _numbers(center, "--center")
-    if len(values) != 3 or not all(math.isfinite(v) and abs(v) < 1e5 for v in values):
+    if len(values) != 3 or not all(abs(v) < _FARTHEST for v in values):
         raise InputError(
             f"--center {center!s} is not a point.", fix="Give three numbers: --center 1.5,-3,20."
         )

@@ -190,13 +190,13 @@ def mean_terms(rows: Iterable[Likelihood]) -> dict[str, float]:
 
 
 def to_json(rows: Sequence[Likelihood], settings: Mapping[str, Any]) -> str:
-    """Return the report as JSON: settings, means, and a row for each molecule."""
+    """Return the report as JSON: settings, means, and a row for each molecule, of the same keys."""
     report = {
         **settings,
         "unit": "nats per molecule",
         "molecules": len(rows),
         "without_bound": sum(row.reason is not None for row in rows),
-        "mean": mean_terms(rows),
-        "rows": [{k: v for k, v in asdict(row).items() if v not in (None, {})} for row in rows],
+        "mean": mean_terms(rows) or None,
+        "rows": [asdict(row) | {"terms": row.terms or None} for row in rows],
     }
     return json.dumps(report, indent=2)

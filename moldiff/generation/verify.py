@@ -157,7 +157,7 @@ def _of_a_run(
         return
     model = _model(tags["model"], known, device)
     if model is None:
-        why = f"{_SOUND} the model {tags['model']} is not at hand (--model FILE)"
+        why = f"{_SOUND} the model {tags['model']} is not at hand: give its file"
         yield from ((k, {"why": why}) for k in members)
         return
     try:

@@ -14,6 +14,7 @@ from moldiff.errors import InputError
 from moldiff.metrics.study import PROTOCOLS, Study
 from moldiff.metrics.table import METRICS
 from moldiff.metrics.value import Value, missing
+from moldiff.text import ends
 
 __all__ = ["BANDED", "DEFAULT", "Band", "band_name", "by_band", "parse_bands"]
 
@@ -43,7 +44,7 @@ def band_name(band: Band) -> str:
 
 
 def parse_bands(text: str) -> tuple[Band, ...]:
-    """Read ``10-18,19-26``.
+    """Read ``10..18,19..26``, or ``10-18,19-26``.
 
     Raises
     ------
@@ -52,11 +53,11 @@ def parse_bands(text: str) -> tuple[Band, ...]:
     """
     bands = []
     for part in text.split(","):
-        low, _, high = part.strip().partition("-")
+        low, high = (*ends(part.strip()), "")[:2]
         if not (low.isdecimal() and high.isdecimal() and int(low) <= int(high)):
             raise InputError(
                 f"'{part.strip()}' is no band of sizes.",
-                fix="Give smallest and largest numbers of heavy atoms: --bands 10-18,19-26,27-40.",
+                fix="Give smallest and largest numbers of heavy atoms: --bands 10..18,19..26.",
             )
         bands.append((int(low), int(high)))
     return tuple(bands)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moldiff.errors import InputError, MissingExtraError
-from moldiff.io import Source
+from moldiff.io import Source, records_of
 from moldiff.keywords import keywords_of
 from moldiff.metrics.evaluation import Report, evaluate
 from moldiff.metrics.show import figures, title
@@ -163,7 +163,7 @@ def _axis(height: int) -> Iterator[str]:
 
 @keywords_of(evaluate)
 def compare(sets: Mapping[str, Source | Report], **options: Any) -> Comparison:
-    """Measure sets of molecules and put them side by side.
+    """Measure sets of molecules and put them side by side, each as `moldiff.evaluate` does.
 
     >>> moldiff.compare({"default": a, "mine": b}).save("both.svg")  # doctest: +SKIP
 
@@ -171,8 +171,6 @@ def compare(sets: Mapping[str, Source | Report], **options: Any) -> Comparison:
     ----------
     sets:
         Name -> molecules (results, records, RDKit molecules, SMILES, files), or their report.
-    options:
-        As for `moldiff.evaluate`.
 
     Raises
     ------
@@ -184,9 +182,16 @@ def compare(sets: Mapping[str, Source | Report], **options: Any) -> Comparison:
             "A comparison takes sets of molecules by name.",
             fix='Write compare({"default": a, "mine": b}).',
         )
-    return Comparison(
-        {
-            str(name): one if isinstance(one, Report) else evaluate(one, **options)
-            for name, one in sets.items()
-        }
-    )
+    return Comparison({str(name): _report(name, one, options) for name, one in sets.items()})
+
+
+def _report(name: object, one: Source | Report, options: Mapping[str, Any]) -> Report:
+    """The report of a set; ``InputError`` names the set if it has no molecules."""
+    if isinstance(one, Report):
+        return one
+    items = list(records_of(one))
+    if not items:
+        raise InputError(
+            f"The set '{name}' has no molecules to compare.", fix="Leave it out, or fill it."
+        )
+    return evaluate(items, **options)

@@ -40,6 +40,7 @@ from typing import TYPE_CHECKING, Any
 
 from rdkit import Chem, rdBase
 
+from moldiff.errors import InputError
 from moldiff.io import Source, records_of
 from moldiff.metrics import METRICS, PROTOCOLS, Reference, Settings, Study, Value, samples
 from moldiff.metrics.bands import DEFAULT, Band, by_band
@@ -224,8 +225,8 @@ def evaluate(
     Raises
     ------
     InputError
-        For a file that is missing, unreadable, empty or of unknown kind, an unknown reference, or
-        a part that cannot be sanitised.
+        For a file that is missing, unreadable, empty or of unknown kind, no molecules, an unknown
+        reference, or a part that cannot be sanitised.
     DataError
         For a damaged reference.
     """
@@ -237,6 +238,11 @@ def evaluate(
         known = Reference.load(*located(named))  # before any work
     settings = Settings(posebusters, relax, xtb, net_charge, jobs)
     items = list(records_of(records))
+    if not items:
+        raise InputError(
+            "There are no molecules to evaluate.",
+            fix="Give at least one; None stands for a molecule that could not be made.",
+        )
     judged = samples(items, net_charge=net_charge)
     if reference == AUTO:
         known = Reference.load(fitting(sample.mol for sample in judged))

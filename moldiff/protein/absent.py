@@ -6,13 +6,14 @@ that jump are no gaps; where several places fit, the numbers decide.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
+from moldiff.protein.conformation import listed
 from moldiff.protein.records import Missing
 from moldiff.protein.sequence import ChainSequence, letter
 from moldiff.protein.structure import Residue, Structure
@@ -21,6 +22,7 @@ from moldiff.protein.trace import Trace
 __all__ = ["Absent", "Gaps", "Refused", "absent_residues"]
 
 _DIFFERENT = 0.1  # share of residues that may differ from the sequence: mutations
+_DIFFERS = "residues that differ from the sequence, and stay as they are"
 _UNLIKELY = 10.0  # of a residue that differs; numbers that do not agree cost 1
 
 Label = tuple[int, str]
@@ -87,12 +89,15 @@ class Gaps:
         (r,) places of the residues in the sequence of their chain; -1 where it is not known.
     notes:
         What is left out.
+    differing:
+        Which residues differ from the sequence of their chain.
     """
 
     absent: list[Absent]
     refused: list[Refused]
     places: npt.NDArray[np.int64]
     notes: tuple[str, ...] = ()
+    differing: tuple[str, ...] = ()
 
 
 def where(chain: str, first: Label, last: Label) -> str:
@@ -120,6 +125,7 @@ def absent_residues(
     """
     gaps = Gaps([], [], np.full(len(structure.residues), -1))
     tails: list[str] = []
+    others: list[str] = []
     for chain, fragments in trace.fragments.items():
         sequence = sequences.get(chain)
         if sequence is None:
@@ -131,6 +137,7 @@ def absent_residues(
             continue
         for start, fragment in zip(starts, fragments, strict=True):
             gaps.places[fragment] = start + np.arange(len(fragment))
+            others += _differing(structure.residues, fragment, sequence, start)
         for a, b in pairwise(fragments):
             ends = (int(gaps.places[a[-1]]) + 1, int(gaps.places[b[0]]))
             if ends[1] > ends[0]:
@@ -144,7 +151,18 @@ def absent_residues(
         if sequence.nucleic:
             gaps.refused.extend(_nucleic(structure.residues, chain, sequence))
     notes = (f"missing ends of chains are left out: {', '.join(tails)}",) if tails else ()
-    return replace(gaps, notes=notes)
+    differing = (f"{_DIFFERS}: {listed(others)}",) if others else ()
+    return replace(gaps, notes=notes, differing=differing)
+
+
+def _differing(
+    residues: Sequence[Residue], fragment: list[int], sequence: ChainSequence, start: int
+) -> Iterator[str]:
+    """The residues of a fragment that are others than its sequence says, and what it says."""
+    for i, name in zip(fragment, sequence.names[start:], strict=False):
+        pair = {letter(residues[i].name), letter(name)}
+        if len(pair) > 1 and "X" not in pair:
+            yield f"{residues[i]} ({name})"
 
 
 def _absent(

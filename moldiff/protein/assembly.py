@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from moldiff.errors import InputError
 from moldiff.protein.records import Records
+from moldiff.text import counted
 
 __all__ = ["Assembly", "Copy", "build", "from_remarks", "from_tables"]
 
@@ -103,7 +104,7 @@ def _notes(records: Records, assembly: Assembly, names: Mapping[tuple[str, str],
         if name != chain
     ]
     left = [chain or "(blank)" for chain in chains if chain not in there]
-    notes = [f"assembly {assembly.name} has {len(names)} chains"]
+    notes = [f"assembly {assembly.name} has {counted(len(names), 'chain')}"]
     if renamed:
         more = f" and {len(renamed) - 8} more" if len(renamed) > 8 else ""
         notes[0] += f"; copies: {', '.join(renamed[:8])}{more}"

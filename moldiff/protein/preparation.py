@@ -7,6 +7,7 @@ are: their places are boxes to dock into.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from moldiff.errors import InputError
 from moldiff.protein.assembly import Assembly
 from moldiff.protein.keeping import Fate, fates, notes_on
 from moldiff.protein.occupants import LASTING, SMALLEST, chains_of, molecules
@@ -25,11 +27,14 @@ from moldiff.protein.read import read_contents
 from moldiff.protein.receptor import Receptor, prepare_receptor
 from moldiff.protein.selection import place
 from moldiff.protein.structure import POLYMERS, Structure
+from moldiff.protein.write import write_pdb
 from moldiff.text import digest_of
+from moldiff.version import __version__
 
 __all__ = ["Candidate", "Preparation", "prepare"]
 
 _SCHEMA = "moldiff.receptor 1"
+_WRITTEN = (".pdb", ".ent")
 _EDGE = 25.0  # Å: the box about a ligand, as that of moldiff dock
 _INSIDE = 5.0  # Å between a cavity's middle and an atom of what fills it
 _LIGAND = "a ligand of the experiment"
@@ -106,6 +111,27 @@ class Preparation:
         count = Counter((residue.chain, residue.kind) for residue in kept)
         return [(chain, number, kind) for (chain, kind), number in count.items()]
 
+    def write(self, path: str | Path) -> Path:
+        """Write the receptor as PDB, which docks as the file it was made of; return the path.
+
+        Raises
+        ------
+        InputError
+            If it has another suffix or cannot be written.
+        """
+        path = Path(path)
+        if path.suffix.lower() not in _WRITTEN:
+            raise InputError(
+                f"The output '{path}' has the unknown suffix '{path.suffix}'.",
+                fix=f"Prepared receptors are {' or '.join(_WRITTEN)} files.",
+            )
+        write_pdb(self.receptor, path, remark=f"moldiff {__version__} prepared this receptor")
+        return path
+
+    def to_json(self) -> str:
+        """Return `to_dict` as text."""
+        return json.dumps(self.to_dict(), indent=2) + "\n"
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything but coordinates, JSON-ready."""
         return {
@@ -140,7 +166,7 @@ class Preparation:
 
 
 def prepare(
-    path: str | Path,
+    receptor: str | Path,
     *,
     model: int = 1,
     assembly: str | None = None,
@@ -148,33 +174,52 @@ def prepare(
     exclude: Sequence[str] = (),
     keep: Sequence[str] = (),
 ) -> Preparation:
-    """Prepare the receptor of a PDB or mmCIF file; the parameters are those of `read_structure`.
+    """Prepare a receptor for docking: what is kept, left out and protonated, and where to dock.
 
     Ligands that are molecules of their own are left out unless ``keep`` names them; short chains,
     which may be ligands too, stay.
+
+    >>> prepared = moldiff.prepare("1abc.cif")  # doctest: +SKIP
+    >>> box = prepared.boxes[0].box  # doctest: +SKIP
+    >>> moldiff.dock(prepared.write("1abc.pdb"), "CCO", center=box.centre)  # doctest: +SKIP
+
+    Parameters
+    ----------
+    receptor:
+        A ``.pdb`` or ``.cif`` file, also gzipped.
+    model:
+        The model to take, of a file with several.
+    assembly:
+        The biological assembly to build, by its name; by default the chains as they are.
+    waters:
+        Keep all (True), none (False), or those within so many Å of a ligand of the file.
+    exclude:
+        Groups to leave out, such as ``"LIG"`` or ``"A:401"``.
+    keep:
+        Groups to keep: waters (``"HOH"``), ligands, additives.
 
     Raises
     ------
     InputError
         The file cannot be read, or lacks what is asked for.
     """
-    contents = read_contents(path, model=model, assembly=assembly)
+    contents = read_contents(receptor, model=model, assembly=assembly)
     structure = contents.structure
     ligands = [m for m in ligands_of(structure) if structure.residues[m[0]].kind not in POLYMERS]
     leave = {i: _LIGAND for whole in ligands for i in whole}
     outcomes = fates(structure, waters=waters, exclude=exclude, keep=keep, leave=leave)
-    receptor = prepare_receptor(contents.part(outcomes))
+    prepared = prepare_receptor(contents.part(outcomes))
     repeats = set(notes_on(outcomes))  # which the fates say better
-    notes = [note for note in receptor.structure.notes if note not in repeats]
+    notes = [note for note in prepared.structure.notes if note not in repeats]
     left = np.array([fate.why == _LIGAND for fate in outcomes], dtype=bool)
     return Preparation(
         path=contents.path,
         digest=digest_of(contents.path),
-        receptor=receptor,
+        receptor=prepared,
         fates=_explained(outcomes, structure),
-        boxes=tuple(_boxes(structure, receptor, ligands)),
+        boxes=tuple(_boxes(structure, prepared, ligands)),
         assemblies=contents.assemblies,
-        notes=(*notes, *_short_chains(receptor.structure)),
+        notes=(*notes, *_short_chains(prepared.structure)),
         ligands=structure.subset(left[structure.residue]),
     )
 

@@ -16,7 +16,7 @@ from moldiff.protein.trace import Trace
 __all__ = ["chosen_residues"]
 
 _RANGE = re.compile(
-    r"(?P<chain>[^:]*):(?P<first>-?\d+[A-Za-z]?)(?:\s*-\s*(?P<last>-?\d+[A-Za-z]?))?"
+    r"(?P<chain>[^:]*):(?P<first>-?\d+[A-Za-z]?)(?:\s*(?:-|\.\.)\s*(?P<last>-?\d+[A-Za-z]?))?"
 )
 _FIX = "Write chain:first-last, e.g. A:45-56, of protein residues that are there."
 
@@ -45,7 +45,7 @@ def chosen_residues(structure: Structure, trace: Trace, texts: Sequence[str], ga
         raise InputError(
             f"Some of {', '.join(texts)} overlap or touch.", fix="Give them as one range."
         )
-    return Gaps(ranges, [], places)
+    return Gaps(ranges, [], places, differing=gaps.differing)
 
 
 def _counted(structure: Structure, trace: Trace) -> npt.NDArray[np.int64]:
@@ -82,6 +82,11 @@ def _chosen(
             raise InputError(f"There is no residue {match['chain']}:{label} to rebuild.", fix=_FIX)
         ends.append(named[0])
     first, last = ends
+    if last < first:
+        raise InputError(
+            f"The range {text} ends before it begins in chain {match['chain']}.",
+            fix=f"Write {match['chain']}:{match['last']}-{match['first']}.",
+        )
     inside = chain[first : last + 1]
     edges = {fragment[0] for fragment in fragments}, {fragment[-1] for fragment in fragments}
     if not inside or inside[0] in edges[0] or inside[-1] in edges[1]:

@@ -101,8 +101,10 @@ def _entities(tables: Mapping[str, Sequence[str]]) -> dict[str, ChainSequence]:
     return {c: ChainSequence(tuple(names[e].values())) for c, e in pairs if e in names}
 
 
-def fasta_sequences(path: str | Path, chains: Iterable[str]) -> dict[str, ChainSequence]:
-    """Return the sequences of a FASTA file by the chains that its records are named after.
+def fasta_sequences(
+    path: str | Path, chains: Iterable[str]
+) -> tuple[dict[str, ChainSequence], list[str]]:
+    """Return the sequences of a FASTA file by the chains that its records are named after; notes.
 
     Parameters
     ----------
@@ -127,11 +129,15 @@ def fasta_sequences(path: str | Path, chains: Iterable[str]) -> dict[str, ChainS
             f"The sequences {path} cannot be read: {error.strerror}.", fix="Check the path."
         ) from None
     sequences: dict[str, ChainSequence] = {}
+    notes: list[str] = []
     others: list[str] = []  # records of chains that the structure lacks
     for title, text in records:
         named = [chain for chain in _named(title) if chain in known]
         if not named and len(records) == len(known) == 1:
             named = known
+            notes.append(
+                f"the record '>{title[:40]}' is taken for the only chain, {known[0] or '(blank)'}"
+            )
         if not named:
             others.append(title[:40])
             continue
@@ -155,7 +161,7 @@ def fasta_sequences(path: str | Path, chains: Iterable[str]) -> dict[str, ChainS
         )
     if not sequences:
         raise InputError(f"{path} holds no sequence.", fix="Give a FASTA file: '>A', sequence.")
-    return sequences
+    return sequences, notes
 
 
 def _named(title: str) -> list[str]:

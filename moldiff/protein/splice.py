@@ -206,7 +206,7 @@ class _Cif:
             if len(tokens) != len(self.columns):
                 raise InputError(
                     "The atoms of the mmCIF file are not written a row to a line.",
-                    fix="Give --output the suffix .pdb.",
+                    fix="Give the output the suffix .pdb.",
                 )
             row = dict(zip(self.columns, tokens, strict=True))
             try:

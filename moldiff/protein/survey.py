@@ -14,6 +14,7 @@ from moldiff.protein.records import Missing
 from moldiff.protein.residues import BACKBONE, TEMPLATES, standard_name
 from moldiff.protein.structure import Residue, Structure
 from moldiff.protein.trace import trace
+from moldiff.text import counted
 
 __all__ = ["survey"]
 
@@ -52,7 +53,9 @@ def survey(
     else:
         notes += _incomplete(structure, protein, members)
     if missing:
-        notes.append(f"{len(missing)} residues not seen in the experiment: {_ranges(missing)}")
+        notes.append(
+            f"{counted(len(missing), 'residue')} not seen in the experiment: {_ranges(missing)}"
+        )
     else:
         notes += _breaks(structure)
     if (occupancy <= 0).any():
@@ -74,7 +77,8 @@ def _incomplete(
         absent = [name for name in (*BACKBONE, *template) if name not in there]
         if absent:
             residues.append(f"{residue} ({' '.join(absent)})")
-    return [f"{len(residues)} residues lack atoms: {listed(residues, 6)}"] if residues else []
+    lack = "residue lacks" if len(residues) == 1 else "residues lack"
+    return [f"{len(residues)} {lack} atoms: {listed(residues, 6)}"] if residues else []
 
 
 def _ranges(missing: Sequence[Missing]) -> str:
@@ -99,11 +103,11 @@ def _breaks(structure: Structure) -> list[str]:
         for fragments in trace(structure).fragments.values()
         for a, b in pairwise(fragments)
     ]
-    return [f"{len(breaks)} chain breaks: {listed(breaks, 10)}"] if breaks else []
+    return [f"{counted(len(breaks), 'chain break')}: {listed(breaks, 10)}"] if breaks else []
 
 
 def _break(a: Residue, b: Residue) -> str:
     """Describe one chain break."""
     count = b.number - a.number - 1
     ends = f"{a.chain}:{a.number}{a.insertion}-{b.number}{b.insertion}"
-    return ends + (f" ({count} residues missing in the numbering)" if count > 0 else "")
+    return ends + (f" ({counted(count, 'residue')} missing in the numbering)" if count > 0 else "")

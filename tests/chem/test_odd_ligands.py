@@ -197,7 +197,7 @@ def test_wavy_bonds_and_racemates_of_files_are_noted(tmp_path: Path) -> None:
     (tmp_path / "a.mol").write_text(flat.replace(old, f"{old[:-1]}4"), encoding="ascii")
     drawn = Chem.MolFromSmiles("C[C@H](O)c1ccccc1 |&1:1|")
     (tmp_path / "b.sdf").write_text(Chem.MolToV3KMolBlock(drawn) + "$$$$\n", encoding="ascii")
-    for name, word in (("a.mol", "1 stereo centres"), ("b.sdf", "racemate")):
+    for name, word in (("a.mol", "1 stereo centre or bond is"), ("b.sdf", "racemate")):
         (record,) = read_molecules(tmp_path / name)
         ligand = prepare_ligand(record.mol)
         assert isinstance(ligand, Ligand) and any(word in note for note in ligand.notes)

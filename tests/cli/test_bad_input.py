@@ -29,6 +29,8 @@ METHANE = (
 )
 
 # command line (MODEL stands for a good model file), status, words of the error
+RECEPTOR = Path(__file__).parents[2] / "datasets" / "docking" / "1m2z" / "receptor.pdb"
+DOCK = ("dock", "-r", RECEPTOR, "-l", "CCO", "--residues", "A:600", "--draws", "1", "--chains", "1")
 GENERATE = ("generate", "--model", "MODEL", "-o", "out.sdf")
 CASES = {
     "negative count": ((*GENERATE, "-n", "-3"), 2, ["--number", "greater than or equal to 1|x>=1"]),
@@ -70,14 +72,24 @@ CASES = {
     "is a directory": (("generate", "-o", "dir.sdf"), 2, ["'dir.sdf' is a directory"]),
     "no model": (("generate", "--model", "qm8"), 2, ["'qm8'", "bundled"]),
     "no model file": (("generate", "--model", "no.safetensors"), 2, ["no.safetensors"]),
-    "truncated model": (("generate", "--model", "cut.safetensors"), 1, ["cut.safe", "again"]),
-    "no safetensors": (("info", "text.safetensors"), 1, ["text.safetensors", "again"]),
+    "truncated model": (("generate", "--model", "cut.safetensors"), 2, ["cut.safe", "again"]),
+    "empty model": (("generate", "--model", "empty.safetensors"), 2, ["empty.safetensors"]),
+    "empty judge": ((*DOCK, "--judge", "empty.safetensors"), 2, ["empty.safetensors"]),
+    "empty pose model": ((*DOCK, "--model", "empty.safetensors"), 2, ["empty.safetensors"]),
+    "empty backbones": (
+        ("complete", RECEPTOR, "--rebuild", "A:600-602", "--model", "empty.safetensors"),
+        2, ["empty.safetensors"],
+    ),
+    "likelihood's model": (
+        ("likelihood", "good.sdf", "--model", "text.safetensors"), 2, ["text.safetensors"],
+    ),
+    "no safetensors": (("info", "text.safetensors"), 2, ["text.safetensors", "again"]),
     "command": (("generat",), 2, ["generat", "--help"]),
     "missing file": (("evaluate", "no.sdf"), 2, ["no.sdf"]),
     "empty file": (("evaluate", "empty.sdf"), 2, ["empty.sdf", "no molecules"]),
     "unknown kind": (("evaluate", "text.pdb"), 2, [".pdb", ".sdf"]),
     "reference": (("evaluate", "good.sdf", "--reference", "qm99"), 2, ["'qm99'"]),
-    "bands": (("evaluate", "good.sdf", "--bands", "9-3"), 2, ["'9-3'", "--bands 10-18,19"]),
+    "bands": (("evaluate", "good.sdf", "--bands", "9-3"), 2, ["'9-3'", "--bands 10..18,19"]),
     "unreadable": (("evaluate", "flat.sdf"), 2, ["only record of flat.sdf", "not an SDF"]),
     "nothing to view": (("view", "flat2.sdf"), 2, ["None of the 2 records of flat2.sdf"]),
     "a report": (("view", "report.json"), 2, ["report.json", "this is a report"]),
@@ -132,6 +144,7 @@ def folder(tmp_path: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch) ->
     (tmp_path / "badstore" / "store.json").write_text("[]")
     texts = {
         "empty.sdf": "",
+        "empty.safetensors": "",
         "text.pdb": "HELLO",
         "text.npz": "HELLO",
         "text.html": "HELLO",
@@ -168,7 +181,7 @@ def test_one_clear_line(run: Run, folder: Path, model_file: Path, case: str) -> 
 def test_what_was_there_survives(run: Run, folder: Path) -> None:
     (folder / "out.sdf").write_text("mine")
     failing = ("generate", "--model", "cut.safetensors", "-o", "out.sdf", "--force")
-    assert run(*failing).status == 1
+    assert run(*failing).status == 2
     assert (folder / "out.sdf").read_text() == "mine"
 
 
@@ -202,7 +215,7 @@ def test_another_runs_checkpoint_is_refused(run: Run, tiny_config: Path) -> None
     assert run("train", tiny_config, "--steps", 1).status == 0
     tiny_config.write_text(tiny_config.read_text().replace("width: 16", "width: 32", 1))
     done = run("train", tiny_config)
-    assert done.status == 1 and "belongs to another run" in one_line(done)
+    assert done.status == 2 and "belongs to another run" in one_line(done)
 
 
 def test_an_unknown_network_is_called_a_network(run: Run, tiny_config: Path) -> None:

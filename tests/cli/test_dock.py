@@ -46,6 +46,9 @@ CASES = {
     "nothing in the box": ((*PLACELESS, "--center", "500,500,500"), ["500, 500, 500", "no atom"]),
     "empty box": ((*ONE, "--size", "0"), ["size 0", "4 to 60"]),
     "absurd box": ((*ONE, "--size", "10000"), ["size 10000", "4 to 60"]),
+    "out of the world": (
+        (*PLACELESS, "--center", "1e9,0,0"), ["no atom", "nearest", "the receptor's centre is at"],
+    ),
     "NaN box": ((*ONE, "--size", "nan"), ["size nan"]),
     "two edges": ((*ONE, "--size", "10,20"), ["10,20"]),
     "worded box": ((*ONE, "--size", "large"), ["--size large"]),
@@ -240,7 +243,7 @@ def test_a_library_has_a_row_for_every_record(run: Run, folder: Path) -> None:
 def test_each_pose_says_which_isomer_it_is(run: Run, folder: Path) -> None:
     words = (*DOCK, "--ligand", "CC(O)F", "-o", "out.sdf", "--no-html", "--poses", "3")
     mixed = run(*words)
-    assert mixed.status == 0 and "1 stereo centres or bonds are unspecified" in mixed.err
+    assert mixed.status == 0 and "1 stereo centre or bond is unspecified" in mixed.err
     assert all("@" in pose.tags["SMILES"] for pose in read_molecules(folder / "out.sdf"))
     assert all(
         "@" in pose["smiles"] for pose in json.loads((folder / "out.json").read_text())["poses"]
@@ -266,8 +269,22 @@ def test_each_pose_says_which_isomer_it_is(run: Run, folder: Path) -> None:
 def test_a_library_without_a_pose_ends_with_an_error(run: Run, folder: Path) -> None:
     (folder / "allbad.csv").write_text("smiles,name\nC1CC,a\n,b\n")
     done = run(*DOCK, "--ligands", "allbad.csv", "-o", "hits.sdf")
-    assert done.status == 2 and "None of the 2 rows of allbad.csv" in done.err
+    assert done.status == 1 and "None of the 2 rows of allbad.csv" in done.err
+    assert (folder / "hits.sdf").read_text() == ""
     assert "hits.csv" in done.err and (folder / "hits.csv").is_file()
+
+
+def test_a_part_without_a_pose_is_no_error_and_can_be_merged(run: Run, folder: Path) -> None:
+    (folder / "lib.csv").write_text("smiles,name\nCCO,a\nC1CC,b\n")
+    for shard in ("1/2", "2/2"):
+        done = run(*DOCK, "--ligands", "lib.csv", "--shard", shard, "-o", "hits.sdf")
+        assert done.status == 0, done.err
+    assert "The only row of lib.csv could not be docked: hits.2of2.sdf is empty" in done.err
+    assert (folder / "hits.2of2.sdf").read_text() == ""
+    assert run("merge", "hits.1of2.sdf", "hits.2of2.sdf", "-o", "hits.sdf").status == 0
+    assert (folder / "hits.sdf").read_text().count("$$$$") == 1
+    assert run("merge", "hits.2of2.sdf", "-o", "none.sdf").status == 0
+    assert (folder / "none.sdf").read_text() == ""
 
 
 def test_a_box_shorter_than_the_ligand_is_noted(run: Run, folder: Path) -> None:

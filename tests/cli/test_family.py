@@ -63,7 +63,7 @@ def test_cite_refuses(run: Run, tmp_path: Path) -> None:
     text = tmp_path / "text.safetensors"
     text.write_text("no model")
     done = run("cite", text)
-    assert done.status == 1 and "not a readable safetensors file" in done.err
+    assert done.status == 2 and "not a readable safetensors file" in done.err
     assert run("cite").status == 2
 
 
@@ -81,7 +81,11 @@ def test_likelihood(run: Run, model_file: Path, tmp_path: Path) -> None:
     assert "5 molecules, nats" in done.out and "mean of 3" in done.out and "No bound:" in done.out
     found = json.loads(report.read_text())
     assert found["molecules"] == 5 and found["without_bound"] == 2 and found["steps"] == 3
-    good = [row for row in found["rows"] if "elbo" in row]
+    good = [row for row in found["rows"] if row["elbo"] is not None]
+    keys = {"name", "atoms", "elbo", "terms", "reason"}
+    assert all(
+        row.keys() == keys and (row["terms"] is None) != (row in good) for row in found["rows"]
+    )
     assert [row["name"] for row in good] == [r.splitlines()[0] for r in records[:3]]
     for row in good:
         assert set(row["terms"]) == {"size", "positions", "types", "charges", "bonds"}
@@ -96,6 +100,19 @@ def test_likelihood(run: Run, model_file: Path, tmp_path: Path) -> None:
     assert again.read_text() == report.read_text()
     run("likelihood", mixed, "--model", model_file, "--steps", 3, "--seed", 1, "-o", again)
     assert json.loads(again.read_text())["mean"] != mean
+
+
+def test_likelihood_says_that_another_model_made_the_molecules(
+    run: Run, model_file: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "made.sdf"
+    assert run("generate", "-n", 2, "--model", model_file, "--steps", 2, "-o", path).status == 0
+    own = run("likelihood", path, "--model", model_file, "--steps", 3)
+    assert own.status == 0 and "of another model" not in own.err
+    path.write_text(re.sub(r"tiny [0-9a-f]{12}", "other 0123456789ab", path.read_text(), count=1))
+    done = run("likelihood", path, "--model", model_file, "--steps", 3)
+    assert "1 of 2 records are by their field <model> of another model: other 0123" in done.err
+    assert "the bounds are those of tiny" in done.err
 
 
 def test_likelihood_refuses(run: Run, model_file: Path, tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ def test_designs_are_ranked_written_and_shown(run: Run, tmp_path: Path) -> None:
         x = record.mol.GetConformer().GetPositions()[:count]
         nearest = np.linalg.norm(x[:, None] - where, axis=-1).min(1)
         assert nearest.max() < 1e-3  # in the receptor's frame, where the ligand has these atoms
+        assert "receptor_sha256" in record.tags  # by which the command knows its own files
     assert "receptor" in page.read_text()
 
 
@@ -50,6 +51,21 @@ def test_a_budget_ends_in_good_order(run: Run, tmp_path: Path) -> None:
     assert (
         done.status == 2 and "No design was made" in done.err and sdf.with_suffix(".csv").exists()
     )
+
+
+def test_nothing_is_overwritten_that_the_command_did_not_make(run: Run, tmp_path: Path) -> None:
+    names = ("designs.sdf", "designs.csv", "designs.html")
+    sdf, _, page = paths = [tmp_path / name for name in names]
+    line = ("design", "pocket", *POCKET, "--budget", "0.01s", "-o", sdf, "--page", page)
+    for path in paths:
+        path.write_text("mine")
+        done = run(*line)
+        assert done.status == 2 and "--force" in done.err and str(path) in done.err
+        assert path.read_text() == "mine"
+        path.unlink()
+    sdf.with_suffix(".csv").write_text("mine")
+    assert "No design was made" in run(*line, "--force").err  # and the table is its own
+    assert "No design was made" in run(*line).err
 
 
 @pytest.mark.parametrize(

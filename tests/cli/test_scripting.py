@@ -19,6 +19,11 @@ from moldiff.io import read_molecules
 
 Run = Callable[..., Any]
 SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
+COMPLEX = Path(__file__).parents[2] / "datasets" / "docking" / "1m2z"
+QUICK_DOCKING = (
+    *("--draws", 2, "--chains", 2, "--starts", 4, "--rounds", 0, "--conformers", 1),
+    *("--proposals", "random", "--no-html"),
+)
 QUICK = ("--reference", "none", "--posebusters", 0, "--relax", 0, "--xtb", 0)
 
 
@@ -92,12 +97,72 @@ def test_stdout_is_what_was_asked_for(run: Run, folder: Path, generate: tuple[An
 
 def test_json_is_the_closing_table(run: Run, folder: Path, generate: tuple[Any, ...]) -> None:
     told = json.loads(run(*generate, "--json").out)
-    assert told["molecules"] == 2 and told["strictly valid"].keys() == {"count", "percent"}
+    assert told["molecules"] == 2 and told["strictly_valid"].keys() == {"count", "percent"}
     assert json.loads(run("filter", "good.sdf", "--where", "mw>0", "--json").out)["records"] == 3
     assert json.loads(run("evaluate", "good.sdf", *QUICK, "--json").out)["n"] == 3
     card = json.loads(run("info", "qm9-fast", "--json").out)
     assert card["model"]["name"] == "qm9-fast"
-    assert {"ddpm"} <= {row["method"] for row in json.loads(run("methods", "--json").out)["method"]}
+    methods = json.loads(run("methods", "--json").out)
+    assert methods.keys() == {"methods", "samplers", "guidances"}
+    assert {"ddpm"} <= {row["name"] for row in methods["methods"]}
+
+
+def test_the_keys_of_json_do_not_depend_on_the_data(
+    run: Run, folder: Path, generate: tuple[Any, ...]
+) -> None:
+    plain = json.loads(run(*generate, "--json").out)
+    filtered = json.loads(run(*generate, "--where", "mw>9999", "--json", "-o", "f.sdf").out)
+    assert plain.keys() == filtered.keys() and plain["passed"] is None
+    assert filtered["passed"] == {"count": 0, "percent": 0} and filtered["files"][0] == "f.sdf"
+    assert isinstance(plain["seconds"], float) and plain["conditions"] == []
+    all_pass = json.loads(run("filter", "good.sdf", "--where", "mw>0", "--json").out)
+    none = json.loads(run("filter", "good.sdf", "--where", "mw>999", "--pick", 1, "--json").out)
+    assert all_pass.keys() == none.keys() and none["kept"] == 0
+    assert none["filters"] == [{"filter": "not mw > 999", "rejected": {"count": 3, "percent": 100}}]
+    for name in ("ddpm", "mask", "endpoint"):
+        told = json.loads(run("methods", name, "--json").out)
+        assert told.keys() >= {"name", "about", "equation", "cites", "parts", "settings"}
+    assert isinstance(told["settings"], dict)
+    shown = json.loads(run("view", "good.sdf", "-o", "v.html", "--json").out)
+    assert shown["records"] == 3 and shown["page"] == "v.html" and shown["bytes"] > 1000
+
+
+def test_poses_are_told_as_numbers(run: Run, folder: Path) -> None:
+    line = ("dock", "-r", COMPLEX / "receptor.pdb", *QUICK_DOCKING)
+    line += ("--pocket-ligand", COMPLEX / "ligand.sdf")
+    told = json.loads(run(*line, "-l", "CCO", "--json").out)
+    with_reference = run(*line, "-l", "CCO", "--reference", COMPLEX / "ligand.sdf", "--json")
+    other = json.loads(with_reference.out)
+    pose = told["poses"][0]
+    assert told.keys() == other.keys() and pose.keys() == other["poses"][0].keys()
+    assert told["ligand"] == "ligand" and pose["rank"] == 1 and pose["energy_kcal_mol"] < 0
+    assert 0 < pose["confidence"] < 1 and pose["cnn_score"] is None and pose["required"] is None
+    assert told["cpu_seconds"] > 0 and told["files"][0] == "poses.sdf"
+    Path("lib.csv").write_text("smiles\nCCO\nC1CC\n")
+    library = json.loads(run(*line, "--ligands", "lib.csv", "-o", "hits.sdf", "--json").out)
+    assert (library["rows"], library["docked"], library["refused"]) == (2, 1, 1)
+    assert library["best"]["energy_kcal_mol"] < 0 and library["reasons"][0]["count"] == 1
+    Path("bad.csv").write_text("smiles\nC1CC\n")
+    failed = run(*line, "--ligands", "bad.csv", "-o", "none.sdf", "--json")
+    assert failed.status == 1 and json.loads(failed.out).keys() == library.keys()
+    assert run(*line, "--ligands", "no.csv", "-o", "none.sdf", "--json").out == ""
+
+
+def test_what_goes_to_stdout_leaves_no_trace(run: Run, folder: Path) -> None:
+    line = ("dock", "-r", COMPLEX / "receptor.pdb", *QUICK_DOCKING, "-o", "-")
+    line += ("--pocket-ligand", COMPLEX / "ligand.sdf")
+    one = run(*line, "-l", "CCO")
+    assert one.status == 0 and "$$$$" in one.out
+    assert one.err.split("files")[1].split() == ["stdout"], "no file that is gone, and no page"
+    Path("lib.csv").write_text("smiles\nCCO\nC1CC\n")
+    library = run(*line, "--ligands", "lib.csv")
+    assert library.err.split("files")[1].split() == ["stdout"] and "$$$$" in library.out
+    part = run(*line, "--ligands", "lib.csv", "--shard", "1/2")
+    assert part.status == 0 and part.out.count("$$$$") == 1
+    refused = run("filter", "good.sdf", "--where", "mw>999", "-o", "-")
+    assert "stdout is empty" in refused.err
+    assert "page       stdout" in run("view", "good.sdf", "-o", "-").err
+    assert {path.name for path in folder.iterdir()} == {"good.sdf", "lib.csv"}
 
 
 @pytest.mark.parametrize("words", [(), ("generate",), ("design", "grow"), ("data", "info")])

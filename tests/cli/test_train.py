@@ -205,7 +205,7 @@ def test_a_trained_run_keeps_its_data(tmp_path: Path) -> None:
     output = tmp_path / "run"
     training_store(training_config(str(a), output=str(output)))
     (output / "checkpoint.safetensors").write_text("weights")
-    with pytest.raises(ConfigError, match=rf"(?s){output}.*--output"):
+    with pytest.raises(ConfigError, match=rf"(?s){output}.*'output'"):
         training_store(training_config(str(b), output=str(output)))
     assert len(training_store(training_config(str(a), output=str(output)))) == 16
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from Bio.Data.IUPACData import protein_letters_3to1
 
 import moldiff
 from moldiff.cli import main
@@ -158,7 +159,7 @@ def test_what_is_not_built_has_a_reason(tmp_path: Path) -> None:
     )
     assert "no free number: A:20A is there" in refused(tmp_path, seqres(names) + numbers)
     near = seqres([*names[:20], *names[24:]]) + cut  # a residue for a gap of five
-    assert "Å apart, 1 residues span at most 7.6 Å" in refused(tmp_path, near)
+    assert "Å apart, 1 residue can span 7.6 Å at most" in refused(tmp_path, near)
     shifted = Backbone(chain.atoms + np.float32(0.5), chain.types, chain.regular)
     twice = seqres(names) + cut + pdb_lines(shifted, name="B")
     assert "B:20 lies on A:20" in refused(tmp_path, twice)
@@ -169,6 +170,7 @@ def test_requests_that_cannot_be_met(cut: Path, tmp_path: Path) -> None:
         ({"max_gap": 16}, "1 to 15"),
         ({"ensemble": 0}, "1 to 1000"),
         ({"rebuild": ["A:9"]}, "no residue"),
+        ({"rebuild": ["A:590-580"]}, "ends before it begins in chain A. Write A:580-590"),
         ({"model": "qm9"}, "not a model of backbones"),
     ):
         with pytest.raises(moldiff.errors.MoldiffError, match=message):
@@ -197,3 +199,28 @@ def test_on_the_command_line(cut: Path, tmp_path: Path, capfd: pytest.CaptureFix
     ):
         assert main([*words, *wrong]) == 2
         assert message in capfd.readouterr().err
+
+
+def test_what_is_asked_for_and_not_built_is_a_failure(
+    cut: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bare, fasta = tmp_path / "bare.pdb", tmp_path / "s.fasta"
+    kept = [line for line in cut.read_text().splitlines(True) if line.startswith("ATOM")]
+    bare.write_text("".join(kept))
+    names = {line[22:27]: line[17:20] for line in example()[1:] if line.startswith("ATOM")}
+    letters = [protein_letters_3to1[name.capitalize()] for name in names.values()]
+    fasta.write_text(f">Z\n{''.join(letters)}\n")
+    words = ["complete", str(bare), "--max-gap", "1", "-o", str(tmp_path / "out.pdb")]
+    assert main(words) == 0, "nobody said what is missing"
+    assert main([*words, "--sequence", str(fasta)]) == 1
+    told = capfd.readouterr().err
+    assert "Nothing is built: A:585-587, too long: 3 residues" in told
+    assert "the record '>Z' is taken for the only chain, A" in told
+    whole = ["complete", str(EXAMPLE), "--sequence", str(fasta), "-o", str(tmp_path / "out.pdb")]
+    assert main(whole) == 0, "nothing is missing"
+    letters[3] = "W"
+    fasta.write_text(f">A\n{''.join(letters)}\n")
+    assert main(whole) == 0
+    assert "residues that differ from the sequence, and stay" in capfd.readouterr().err
+    long = [*words, "--rebuild", "A:600-605"]
+    assert main(long) == 1 and "too long: 6 residues" in capfd.readouterr().err

@@ -12,6 +12,7 @@ from moldiff.cli import main
 from moldiff.docking.api import site
 from moldiff.docking.where import Where
 from moldiff.io import Record
+from moldiff.protein.sequence import file_sequences
 from moldiff.view.docking import render_docking
 from tests.proteins import seqres
 
@@ -48,6 +49,26 @@ def test_residues_near_the_box_are_built_said_and_marked(receptor: Path) -> None
     assert serials and len(serials[1].split(",")) >= 4 * len(CUT)
 
 
+def test_the_filled_receptor_is_written_beside_the_poses_and_docks_alike(
+    receptor: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    poses, filled = tmp_path / "poses.sdf", tmp_path / "poses.receptor.pdb"
+    quick = ("--draws=2", "--starts=4", "--chains=2", "--rounds=0", "--conformers=1", "--no-html")
+    words = ["dock", "-r", str(receptor), "-l", "CCO", "-o", str(poses), *quick]
+    words += ["--pocket-ligand", str(EXAMPLE / "ligand.sdf"), "--complete"]
+    filled.write_text("mine")
+    assert main(words) == 2 and "poses.receptor.pdb" in capfd.readouterr().err
+    filled.unlink()
+    assert main(words) == 0 and "poses.receptor.pdb" in capfd.readouterr().out.replace("\n", "")
+    where = Where(ligand=EXAMPLE / "ligand.sdf")
+    again, place = site(filled, where), site(receptor, where, complete=True)
+    assert len(again.receptor) == len(place.receptor) and not again.built
+    assert {r.number for r in place.built} == set(CUT)
+    assert main(words) == 0, "its own files"
+    far = site(receptor, Where(center=(66.0, 8.0, -20.0), size=8), complete=True)
+    assert far.write_receptor(tmp_path / "far.sdf") == []
+
+
 def test_gaps_elsewhere_are_left(receptor: Path) -> None:
     far = Where(center=(66.0, 8.0, -20.0), size=8)
     place = site(receptor, far, complete=True)
@@ -61,6 +82,19 @@ def test_without_a_sequence_it_is_said(receptor: Path, tmp_path: Path) -> None:
     place = site(path, Where(ligand=EXAMPLE / "ligand.sdf"), complete=True)
     assert not place.built
     assert "residues not built: A:566-567, no sequence of this chain" in place.notes
+
+
+def test_doubts_about_the_sequence_are_noted(receptor: Path, tmp_path: Path) -> None:
+    bare, fasta = tmp_path / "bare.pdb", tmp_path / "s.fasta"
+    rows = receptor.read_text().splitlines(keepends=True)
+    bare.write_text("".join(row for row in rows if not row.startswith("SEQRES")))
+    (sequence,) = file_sequences(receptor.read_bytes(), "pdb", receptor).values()
+    changed = "W" + sequence.letters[1:]
+    fasta.write_text(f">Z\n{changed}\n")
+    where = Where(ligand=EXAMPLE / "ligand.sdf")
+    notes = site(bare, where, complete=True, sequence=fasta).notes
+    assert "the record '>Z' is taken for the only chain, A" in notes
+    assert any("residues that differ from the sequence" in note for note in notes)
 
 
 def test_a_sequence_alone_is_refused(

@@ -44,9 +44,9 @@ def test_a_file_of_its_own(with_ligand: With, dex: Chem.Mol, tmp_path: Path) -> 
 
 def test_what_is_no_known_pose(with_ligand: With) -> None:
     structure = read_contents(with_ligand()).structure
-    with pytest.raises(InputError, match="no group 'Z:9' to be the --reference"):
+    with pytest.raises(InputError, match="no group 'Z:9' to be the 'reference'"):
         known_pose(structure, "Z:9", [])
-    with pytest.raises(InputError, match="part of the receptor itself, no --reference"):
+    with pytest.raises(InputError, match="part of the receptor itself, no 'reference'"):
         known_pose(structure, "A:611", [])
     with pytest.raises(InputError, match=r"no\.sdf"):
         known_pose(structure, "no.sdf", [])

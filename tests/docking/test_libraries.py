@@ -156,9 +156,10 @@ def test_the_table_has_the_columns_of_the_input_and_nothing_stale_beside_it(tmp_
         run.work()
         files = run.write(output.with_suffix(".html"))
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        *("hits.csv", "hits.manifest.jsonl", "lib.csv")
+        *("hits.csv", "hits.manifest.jsonl", "hits.sdf", "lib.csv")
     ]
-    header, first, _ = files[0].read_text(encoding="utf-8").splitlines()
+    assert output.read_text(encoding="ascii") == ""
+    header, first, _ = files[1].read_text(encoding="utf-8").splitlines()
     assert header.endswith(",receptor_notes,input_smiles,input_name,batch")
     assert {"required", "hbond", "clash"} <= set(header.split(","))
     assert first.startswith("1,a,refused,") and first.endswith(",C1CC,a,7")

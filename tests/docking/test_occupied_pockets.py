@@ -162,7 +162,7 @@ def test_a_pdb_file_marks_the_pocket(with_ligand: With, tmp_path: Path, dex: Che
         place = site(EXAMPLE / "receptor.pdb", Where(ligand=file))
         assert np.linalg.norm(place.pocket.box.centre - centre(dex)) < 0.1
     assert noted(place, "complex.pdb", "DEX is taken")
-    with pytest.raises(InputError, match="too many for a --pocket-ligand"):
+    with pytest.raises(InputError, match="too many for a 'pocket_ligand'"):
         site(path, Where(ligand=EXAMPLE / "receptor.pdb"))
     with pytest.raises(InputError, match="no group 'XYZ'"):
         site(path, Where(ligand="XYZ"))

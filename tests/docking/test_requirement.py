@@ -53,7 +53,7 @@ def test_what_is_understood(text: str, residue: str, kind: str | None) -> None:
 
 @pytest.mark.parametrize("text", ["", "hbond", "A:611:bond", "A::hbond", "ARG", "A:611:hbond:x"])
 def test_what_is_not(text: str) -> None:
-    with pytest.raises(InputError, match="--require") as caught:
+    with pytest.raises(InputError, match="require=") as caught:
         Requirement.parse(text)
     assert "hbond" in caught.value.fix
 

@@ -117,7 +117,7 @@ def test_what_is_no_part_of_the_library(place: Site, folder: Path) -> None:
 @pytest.mark.parametrize("text", ["0/3", "4/3", "x", "1/", "/2", "1-3", "1/0"])
 def test_parts_are_written_as_one_of_many(text: str) -> None:
     assert shard_of("2/3") == (2, 3)
-    with pytest.raises(InputError, match="--shard 1/4"):
+    with pytest.raises(InputError, match="shard='1/4'"):
         shard_of(text)
 
 

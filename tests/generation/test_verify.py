@@ -151,3 +151,10 @@ def test_the_command_says_it_by_its_status(folder: Path, records: list[Record]) 
     told = json.loads(bad.stdout)
     assert bad.exit_code == 1 and (told["altered"], told["unknown"]) == (1, 11)
     assert told["records"][3]["status"] == "altered" and told["records"][3]["record"] == 4
+
+
+def test_strictly_the_unknown_fail_too(folder: Path) -> None:
+    line = ["verify", str(folder / "made.sdf"), "--no-draw"]
+    assert CliRunner().invoke(app, line).exit_code == 0
+    assert CliRunner().invoke(app, [*line, "--strict"]).exit_code == 1
+    assert CliRunner().invoke(app, [*line[:2], "--strict"]).exit_code == 0

@@ -136,6 +136,7 @@ def test_bands_of_some_protocols_are_measured_again() -> None:
 
 def test_bands_are_read() -> None:
     assert parse_bands("10-18, 19-26") == ((10, 18), (19, 26)) and parse_bands("5-5") == ((5, 5),)
+    assert parse_bands("10..18, 19-26") == ((10, 18), (19, 26))
     for text in ("", "10", "18-10", "a-b", "10-18,", "10-18-20", "-5-8"):
         with pytest.raises(InputError, match="no band"):
             parse_bands(text)

@@ -165,7 +165,8 @@ def test_mixed_input_and_no_reference(tmp_path: Path) -> None:
     assert report.to_dict()["reference"] is None
     conforms(report.to_dict(), SCHEMA)
     report.table()
-    assert evaluate([], posebusters=0).n == 0
+    with pytest.raises(InputError, match="no molecules to evaluate"):
+        evaluate([], posebusters=0)
 
 
 def test_unsanitised_bad_molecules_do_not_stop_it() -> None:

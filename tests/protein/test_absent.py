@@ -85,11 +85,14 @@ def test_what_cannot_be_known_is_said() -> None:
     assert "9 residues, 35 are there" in short.reason
 
 
-def test_mutations_fit() -> None:
-    names = list(NAMES)
+def test_mutations_fit_and_are_named() -> None:
+    names, cut = list(NAMES), pdb_lines(CHAIN, without={20, 21})
     names[3] = "TRP" if names[3] != "TRP" else "ALA"
-    (one,) = gaps(seqres(names) + pdb_lines(CHAIN, without={20, 21})).absent
-    assert str(one) == "A:21-22"
+    done = gaps(seqres(names) + cut)
+    assert [str(one) for one in done.absent] == ["A:21-22"]
+    said = f"residues that differ from the sequence, and stay as they are: A:4 {NAMES[3]}"
+    assert done.differing == (f"{said} ({names[3]})",)
+    assert gaps(seqres(NAMES) + cut).differing == ()
 
 
 @pytest.mark.parametrize(
@@ -98,7 +101,7 @@ def test_mutations_fit() -> None:
 def test_records_are_named_by_chain(tmp_path: Path, title: str) -> None:
     path = tmp_path / "a.fasta"
     path.write_text(f">{title}\nACD\nEF\n")
-    assert fasta_sequences(path, ["A", "B"])["A"].letters == "ACDEF"
+    assert fasta_sequences(path, ["A", "B"])[0]["A"].letters == "ACDEF"
 
 
 def test_sequences_that_are_no_use(tmp_path: Path) -> None:
@@ -113,8 +116,18 @@ def test_sequences_that_are_no_use(tmp_path: Path) -> None:
             fasta_sequences(path, chains)
     with pytest.raises(InputError, match="cannot be read"):
         fasta_sequences(tmp_path / "none", ["A"])
-    path.write_text(">something\nACD\n")
-    assert fasta_sequences(path, ["X"])["X"].letters == "ACD"
+
+
+def test_a_record_of_another_name_is_that_of_a_single_chain_and_this_is_said(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.fasta"
+    path.write_text(">Z\nACD\n")
+    sequences, notes = fasta_sequences(path, ["A"])
+    assert sequences["A"].letters == "ACD"
+    assert notes == ["the record '>Z' is taken for the only chain, A"]
+    path.write_text(">A\nACD\n")
+    assert fasta_sequences(path, ["A"])[1] == []
 
 
 SCHEME = """data_x
@@ -162,10 +175,11 @@ def test_residues_to_build_anew() -> None:
     none = gaps(pdb_lines(CHAIN))
     (one,) = chosen_residues(structure, trace(structure), ["A:11-14"], none).absent
     assert (one.before, one.after, one.replaced) == (9, 14, (10, 11, 12, 13))
+    assert chosen_residues(structure, trace(structure), ["A:11..14"], none).absent == [one]
     for text, message in (
         ("11-14", "no range"),
         ("A:1-4", "begins or ends where its chain does"),
-        ("A:14-11", "begins or ends where"),
+        ("A:14-11", "ends before it begins in chain A. Write A:11-14"),
         ("A:14-99", "no residue A:99"),
         ("B:3", "no residue B:3"),
     ):
@@ -196,7 +210,7 @@ def test_a_broken_chain_that_the_sequence_calls_whole_is_refused() -> None:
 def test_records_of_other_chains_are_passed_over_and_two_of_one_refused(tmp_path: Path) -> None:
     path = tmp_path / "s.fasta"
     path.write_text(">1abc_A\nACDE\n>1abc_B\nMKV\n", encoding="ascii")
-    assert list(fasta_sequences(path, ["A"])) == ["A"]
+    assert list(fasta_sequences(path, ["A"])[0]) == ["A"]
     with pytest.raises(InputError, match="1abc_A"):
         fasta_sequences(path, ["C"])
     path.write_text(">A\nACDE\n>A\nMKV\n", encoding="ascii")

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import moldiff
 from moldiff.errors import InputError
 from moldiff.protein import prepare_receptor, read_structure, write_pdb
 from moldiff.protein.preparation import Preparation, prepare
@@ -55,6 +56,16 @@ def test_what_is_kept_and_why(crowded: Path) -> None:
     assert done.boxes[0].what == "ligand A:401 LIG"
     assert done.boxes[0].options == "--center=46.3,0,0 --size 25,25,25"
     assert len(done.ligands) == 10
+
+
+def test_in_python_it_is_a_verb_whose_file_docks_alike(crowded: Path, tmp_path: Path) -> None:
+    done = moldiff.prepare(crowded, keep=["SO4"])
+    assert isinstance(done, moldiff.Preparation) and verdicts(done)["SO4"][0]
+    assert json.loads(done.to_json()) == done.to_dict()
+    again = moldiff.prepare(done.write(tmp_path / "prepared.pdb"), keep=["SO4"])
+    assert len(again.receptor) == len(done.receptor) and not len(again.ligands)
+    with pytest.raises(InputError, match=r"unknown suffix '\.cif'.*\.pdb or \.ent"):
+        done.write(tmp_path / "prepared.cif")
 
 
 def test_what_is_asked_for(crowded: Path) -> None:

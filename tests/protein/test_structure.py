@@ -160,8 +160,8 @@ def test_chain_break_and_missing_atoms(write: Write, peptide_text: str) -> None:
     rows = [r for r in peptide_text.splitlines() if r[22:26] not in ("   5", "   6")]
     rows = [r for r in rows if not (r[17:20] == "LYS" and r[13:15] in ("CE", "NZ"))]
     structure = read_structure(write("\n".join(rows)))
-    assert noted(structure, "1 chain breaks: A:4-7 (2 residues missing in the numbering)")
-    assert noted(structure, "1 residues lack atoms: A:4 LYS (CE NZ)")
+    assert noted(structure, "1 chain break: A:4-7 (2 residues missing in the numbering)")
+    assert noted(structure, "1 residue lacks atoms: A:4 LYS (CE NZ)")
 
 
 def test_altlocs_stay_together(write: Write, line: Line) -> None:

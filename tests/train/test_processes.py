@@ -169,7 +169,7 @@ def test_pieces_are_shared_equally(config: Config, store: Store) -> None:
     [
         ({"processes": 0}, "cannot be 0 processes"),
         ({"processes": 2, "device": "mps"}, "cannot use the device 'mps'"),
-        ({"processes": 2, "device": "cuda:1"}, "--devices 0,1"),
+        ({"processes": 2, "device": "cuda:1"}, "devices='0,1'"),
         ({"processes": 2, "devices": "3"}, "do not agree"),
         ({"devices": "many"}, "Fabric cannot use"),
         ({"processes": 2, "nodes": 2}, r"MASTER_ADDR, MASTER_PORT.*2 machines|2 machines.*MASTER"),

@@ -86,7 +86,7 @@ def members(setup: Setup, only: Sequence[str] = ()) -> dict[str, Member | str]:
         try:
             config = _config(name, setup)
         except MoldiffError as error:
-            by_name[name] = str(error)
+            by_name[name] = error.line
             continue
         run = first.setdefault(json.dumps(trained_by(config), sort_keys=True), name)
         output = str(setup.runs / run)

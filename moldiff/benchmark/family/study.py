@@ -137,7 +137,7 @@ def _row(
     except InputError:
         raise  # what was asked for is wrong, not the member
     except MoldiffError as error:
-        row["failure"] = str(error)
+        row["failure"] = error.line
     return row
 
 

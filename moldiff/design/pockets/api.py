@@ -12,7 +12,8 @@ from moldiff.design.pockets.bench import prepare
 from moldiff.design.pockets.report import Outcome
 from moldiff.design.pockets.run import Budget
 from moldiff.design.pockets.starts import Origin
-from moldiff.generation.api import Options
+from moldiff.generation.api import Options, generate
+from moldiff.keywords import keywords_of
 
 if TYPE_CHECKING:
     from moldiff.generation.request import Size
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["pocket"]
 
 
+@keywords_of(generate)
 def pocket(
     receptor: str | Path,
     n: int = 100,
@@ -35,6 +37,8 @@ def pocket(
     **options: Unpack[Options],
 ) -> Outcome:
     """Design molecules in a pocket around parts that have their pose in it.
+
+    The other keywords are those of `moldiff.generate`; the model is "druglike".
 
     Parameters
     ----------
@@ -57,8 +61,6 @@ def pocket(
         molecules of the size of the pocket's ligand.
     budget:
         Wall time in seconds.
-    options:
-        As for `moldiff.generate`; the model is "druglike".
 
     Raises
     ------

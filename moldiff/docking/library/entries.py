@@ -13,6 +13,7 @@ from moldiff.chem.stereo import MAX_ISOMERS
 from moldiff.docking.forms import forms_of
 from moldiff.errors import InputError
 from moldiff.io import Record, identifier, read_molecules
+from moldiff.text import counted
 
 __all__ = ["Entry", "carried", "enumerated", "part_of", "read_library", "shard_of"]
 
@@ -113,7 +114,7 @@ def part_of(entries: list[Entry], shard: tuple[int, int] | None, path: Path) -> 
     part = [entry for entry in entries if entry.record % count == first - 1]
     if not part:
         raise InputError(
-            f"{path} has {len(entries)} records, none for part {first} of {count}.",
+            f"{path} has {counted(len(entries), 'record')}, none for part {first} of {count}.",
             fix="Divide it into fewer parts.",
         )
     return [replace(entry, index=index) for index, entry in enumerate(part)]

@@ -180,7 +180,7 @@ class _Team:
                     try:
                         placed, pocket = self.place_of(entry)
                     except MoldiffError as error:
-                        reason = " ".join(str(error).split())
+                        reason = " ".join(error.line.split())
                         yield replace(_row_of(entry), status=REFUSED, reason=reason)
                         continue
                     in_flight[entry.index] = entry

@@ -61,14 +61,9 @@ def merge(parts: Sequence[Path], output: Path) -> Merged:
         results = [(row, m) for m in manifests for row in m.rows.values()]
         docked = [(row, m) for row, m in results if row.status == DOCKED]
         docked.sort(key=lambda item: item[0].rank)
-        files = [table]
-        if docked:
-            with replacing(poses) as stream:
-                for row, manifest in docked:
-                    stream.write(manifest.row(row.index).sdf)
-            files.insert(0, poses)
-        else:
-            poses.unlink(missing_ok=True)
+        with replacing(poses) as stream:  # empty without any, as that of a part
+            for row, manifest in docked:
+                stream.write(manifest.row(row.index).sdf)
         others = [row for row, _ in results if row.status != DOCKED]
         others.sort(key=lambda row: (row.record, row.name))
         rows = [row for row, _ in docked] + others
@@ -76,7 +71,7 @@ def merge(parts: Sequence[Path], output: Path) -> Merged:
         write_table(table, ranked, manifests[0].header.get("receptor_notes", ""))
     first = docked[0][0] if docked else None
     best = "" if first is None else f"{first.name}, {first.energy:.2f} kcal/mol"
-    return Merged(len(rows), len(docked), best, tuple(files), tuple(notes))
+    return Merged(len(rows), len(docked), best, (poses, table), tuple(notes))
 
 
 def _agreed(manifests: Sequence[Manifest]) -> list[str]:
@@ -108,7 +103,8 @@ def _agreed(manifests: Sequence[Manifest]) -> list[str]:
         seen[shard] = manifest.path
         lacking = int(manifest.header.get("rows", "0")) - len(manifest.rows)
         if lacking > 0:
-            notes.append(f"part {shard} is not finished: {lacking} of its rows are not there")
+            are = "is" if lacking == 1 else "are"
+            notes.append(f"part {shard} is not finished: {lacking} of its rows {are} not there")
     count = int(first.header["shard"].split("/")[1])
     absent = [f"{k}/{count}" for k in range(1, count + 1) if f"{k}/{count}" not in seen]
     return notes + ([f"parts that were not given: {', '.join(absent)}"] if absent else [])

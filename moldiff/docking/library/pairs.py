@@ -118,7 +118,7 @@ class Pairs:
 
 
 def _plain(error: MoldiffError) -> str:
-    return " ".join(str(error).split())
+    return " ".join(error.line.split())
 
 
 def _read(path: Path) -> Sequence[dict[str, str]]:

@@ -173,7 +173,7 @@ class LibraryRun:
     def write(self, page: Path | None = None, known: Chem.Mol | None = None) -> list[Path]:
         """Write the ranked poses, the table of all rows, and the page; return the files.
 
-        Poses and page of an earlier run do not stay beside a table that they do not belong to.
+        The file of the poses is there, and empty, where there are none; a page is not.
         """
         from moldiff.docking.api import write_page
         from moldiff.text import replace_text
@@ -184,20 +184,18 @@ class LibraryRun:
             records.append(row.sdf)
         docked = {row.index for row in rows}
         rows += [self._row(entry) for entry in self.entries if entry.index not in docked]
-        files = [self.table]
+        files = [self.output, self.table]
         write_table(self.table, rows, "; ".join(self.site.notes) if self.site else "")
         if self.site is None:
             page = None  # of one receptor
         if page is None or not records:
             self.output.with_suffix(".html").unlink(missing_ok=True)
-        if records:  # no SDF file without poses
-            replace_text(self.output, "".join(records))
-            files.insert(0, self.output)
-        else:
-            self.output.unlink(missing_ok=True)
+        replace_text(self.output, "".join(records))
         if self.site is not None and page is not None and records:
             write_page(page, self.site, self.output, known, title=self.path.name)
             files.append(page)
+        if self.site is not None:
+            files += self.site.write_receptor(self.output)
         return [*files, self.manifest.path]
 
     def summary(self) -> list[tuple[str, str]]:

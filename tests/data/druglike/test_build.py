@@ -326,7 +326,7 @@ def test_what_cannot_be_used_is_said_before_any_work(
     for destination, asked, error, words in (
         ("qm9", request(own), InputError, r"holds another data set: sample\.sdf"),
         ("mine", request(own), DataError, "is not a data store"),
-        ("new", Request(only=True), InputError, "--only leaves no molecules"),
+        ("new", Request(only=True), InputError, "'only' leaves no molecules"),
         ("new", request(tmp_path / "no.smi"), InputError, r"There is no file '.*no\.smi'"),
         ("new", request(tmp_path / "empty.smi"), InputError, "is empty"),
         ("new/a", request(tmp_path / "small.smi"), DataError, r"No molecule.*too small \(2\)"),
@@ -346,7 +346,7 @@ def test_conformers_of_another_list_are_left_alone(own: Path, tmp_path: Path) ->
     other = tmp_path / "other.smi"
     other.write_text(GOOD)
     before = sorted(tmp_path.rglob("*"))
-    words = r"of other files: mine\.smi, not other\.smi\. Give another --output"
+    words = r"of other files: mine\.smi, not other\.smi\. Give another 'output'"
     with pytest.raises(InputError, match=words):
         prepare(tmp_path / "set", request(other))
     assert sorted(tmp_path.rglob("*")) == before
