@@ -75,8 +75,12 @@ function tableOf(m, keys, unmeasured = "") {
   figures.forEach((key) => add(key.label, `${display(m, key).replaceAll("_", " ")}${key.unit ? ` ${key.unit}` : ""}`));
   add("Not measured", m.figures?.notes || unmeasured);
   const tags = Object.entries(m.tags).filter(([key, value]) => key !== "SMILES" || value !== m.smiles);
-  if (tags.length) table.append(make("div", "gap"));
-  tags.forEach(([key, value]) => table.append(make("dt", "", key), make("dd", "", value)));
+  if (!tags.length) return table;
+  const fields = make("details", "fields"), rows = make("dl");
+  fields.append(make("summary", "", tags.length === 1 ? "1 data field" : `${tags.length} data fields`), rows);
+  fields.open = !matchMedia("(max-width: 860px)").matches; // there the cards come after them
+  tags.forEach(([key, value]) => rows.append(make("dt", "", key), make("dd", "", value)));
+  table.append(make("div", "gap"), fields);
   return table;
 }
 

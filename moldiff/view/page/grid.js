@@ -116,8 +116,8 @@ function makeGrid(grid, pick, star = null) {
     caption.append(make("div", "name", m.name || `No. ${m.number}`));
     caption.append(make("div", "value", plain ? m.formula || " " : `${key.label} ${display(m, key) || "–"}${key.unit && display(m, key) ? ` ${key.unit}` : ""}`));
     card.replaceChildren(picture, caption);
+    if (star) caption.append(star(m));
     if (m.figures) card.append(...measuredOf(m));
-    if (star) card.append(star(m));
     if (m.valid === false) card.append(make("div", "why", m.reason || "invalid"));
     card.title = [m.name, m.smiles, m.reason].filter(Boolean).join("\n");
   }
