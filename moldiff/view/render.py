@@ -241,9 +241,8 @@ def _add_matches(
     cards: Sequence[dict[str, Any]], records: Sequence[Record], smarts: str
 ) -> dict[str, Any]:
     """Give each card its matches; return the pattern."""
-    query = pattern_of(smarts)
     with quiet():
-        found = matches(records, query)
+        found = matches(records, pattern_of(smarts))
     for card, atoms in zip(cards, found, strict=True):
         if atoms:
             card["hits"] = atoms

@@ -101,8 +101,9 @@ function showCounts() {
 /** What the search for a substructure has found, or why it cannot search. */
 function showFound() {
   const hits = found ? found.hits.size : 0, many = hits === 1 ? "1 molecule has it" : `${hits.toLocaleString()} molecules have it`;
+  const rest = found?.unsearched ? `; ${found.unsearched.toLocaleString()} without bonds or valid valences not searched` : "";
   byId("found").hidden = !found;
-  byId("found").textContent = !found ? "" : found.error ? `Substructure: ${found.error}` : many;
+  byId("found").textContent = !found ? "" : found.error ? `Substructure: ${found.error}` : many + rest;
   byId("found").classList.toggle("wrong", Boolean(found?.error));
   byId("only").hidden = !found || Boolean(found.error);
   byId("only").setAttribute("aria-pressed", String(state.only === "1"));

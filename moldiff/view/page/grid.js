@@ -52,7 +52,7 @@ function matcher(query, keys, special = () => undefined) {
     const [, name, sign, value] = word.match(COMPARISON) || [], low = word.toLowerCase();
     const key = name && byName.get(name.toLowerCase()), number = Number(value);
     if (key && Number.isFinite(number)) return (m) => { const v = key.of(m); return typeof v === "number" && COMPARE[sign](v, number); };
-    if (key && sign === "=") return (m) => String(key.of(m) ?? "").toLowerCase() === value.toLowerCase();
+    if (key && sign === "=" && !key.tag) return (m) => String(key.of(m) ?? "").toLowerCase() === value.toLowerCase();
     return special(word) || ((m) => m.text.includes(low));
   });
   return (m) => tests.every((test) => test(m));

@@ -76,7 +76,7 @@ function makeSearch(data) {
     if (!pattern) return null;
     if (pattern === last) return result;
     last = pattern;
-    result = { error: "", hits: new Map() };
+    result = { error: "", hits: new Map(), unsearched: data.molecules.filter((m) => m.elements && !m.rings).length };
     try {
       const query = pattern === known ? null : parsePattern(pattern);
       for (const m of data.molecules) {

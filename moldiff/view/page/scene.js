@@ -70,8 +70,8 @@ function webglScene(host, onHover) {
     if (!count) return;
     viewer.resize(); // the stage may just have been parted
     viewer.setView([0, 0, 0, 0, 0, 0, 0, 1]);
-    viewer.zoomTo();
     // zoomTo fits centres of atoms in the height: keep their spheres on the stage, a narrow one too
+    viewer.zoomTo();
     viewer.zoom(0.98 * fit * Math.min(1, 0.92 * host.clientWidth / Math.max(1, host.clientHeight)));
     viewer.rotate(20, "y");
     viewer.rotate(14, "x");
