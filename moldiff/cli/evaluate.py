@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "moldiff evaluate molecules.sdf",
     "moldiff evaluate a.sdf b.xyz -o report.json",
+    "moldiff evaluate molecules.sdf --table figures.csv",
     "moldiff evaluate big.sdf --posebusters 500 --relax 0 --xtb 0 --jobs 4",
     "moldiff evaluate mine.sdf --reference none --any-charge",
     "moldiff evaluate mine.sdf --bands 1..10,11..20,21..50",
@@ -43,6 +44,14 @@ def command(
     ],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write the report here too (.json).")
+    ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option(
+            "--table",
+            help="Write what was measured of each molecule here (.csv), for `moldiff view "
+            "--figures`.",
+        ),
     ] = None,
     posebusters: Annotated[
         int,
@@ -103,11 +112,10 @@ def command(
     The files may lack bonds (.xyz): they are then inferred. Broken records count as failures.
     """
     piping = as_json or str(output) == "-"
-    if output is not None and str(output) != "-":
-        check_output(output, (".json",))
-        check_apart("--output", output, files)
-        check_replaceable({output: "evaluation"}, force=force)
+    report_file = None if str(output) == "-" else output
+    _check_files(files, report_file, figures, force=force)
     from moldiff.metrics.bands import parse_bands
+    from moldiff.text import replace_text
 
     if reference not in ("none", "auto"):  # before any work
         from moldiff.metrics.reference_data import located
@@ -131,10 +139,10 @@ def command(
             jobs=jobs,
             progress=progress,
         )
-    if output is not None and str(output) != "-":  # before the table: a pipe may close
-        from moldiff.text import replace_text
-
-        replace_text(output, report.to_json())
+    written = {report_file: report.to_json, figures: report.to_csv}
+    for path, text in written.items():  # before the table: a pipe may close
+        if path is not None:
+            replace_text(path, text())
     if piping:
         print(report.to_json(), end="")
         return
@@ -149,6 +157,20 @@ def command(
         print(f"Not strictly valid: {reasons}")
     if output is not None:
         remark(f"The report is in {output}.")
+    if figures is not None:
+        remark(f"The molecules' figures are in {figures}: moldiff view --figures {figures}")
+
+
+def _check_files(
+    files: list[Path], report: Path | None, table: Path | None, *, force: bool
+) -> None:
+    """Check what will be written, before any work."""
+    wanted = (("--output", report, ".json", "evaluation"), ("--table", table, ".csv", "figures"))
+    for option, path, suffix, kind in wanted:
+        if path is not None:
+            check_output(path, (suffix,))
+            check_apart(option, path, files)
+            check_replaceable({path: kind}, force=force)
 
 
 def _molecules(source: str) -> list[Chem.Mol]:

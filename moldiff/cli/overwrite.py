@@ -20,8 +20,10 @@ _NEAR = 1 << 16  # bytes: a table of conditions or the first molecule may be lon
 _MARKS: Mapping[str, str] = {
     "molecules": r"moldiff-\d+|moldiff_version|\A\[\s*\]\s*\Z",  # the last: none was kept
     "trajectory": r"\A\s*\d+\s*\nmolecule=\d+",
+    "denoising": r"moldiff denoising",
     "page": r'<meta name="generator" content="moldiff">',
     "evaluation": r'"schema": "moldiff\.evaluation"',
+    "figures": r"\Anumber,name,source,digest,",
     "likelihood": r'"unit": "nats per molecule"',
     "filtered": r'"schema": "moldiff\.filter"',
     "table of all": r"\Afile,record,name,smiles,status,reason",

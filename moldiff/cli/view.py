@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -27,7 +27,9 @@ _FAR = 6.0  # Å: a pose this far from the receptor is in another frame
 EXAMPLES = (
     "moldiff view molecules.sdf",
     "moldiff view molecules.sdf -o page.html --open",
+    "moldiff view molecules.sdf --figures figures.csv --highlight c1ccncc1",
     "moldiff view one.sdf --trajectory denoising.xyz",
+    "moldiff view denoising.xyz --gif denoising.gif --strip denoising.png",
     "moldiff view poses.sdf --receptor 1abc.pdb --reference crystal.sdf",
     "moldiff view poses.sdf --receptor 1abc.cif --reference A:401",
 )
@@ -43,6 +45,26 @@ def command(
     trajectory: Annotated[
         Path | None,
         typer.Option(help="Denoising to play, from moldiff generate --trajectory (.xyz)."),
+    ] = None,
+    gif: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the denoising as an animation (.gif) instead of a page, that of the first "
+            "molecule recorded; FILE may be the trajectory itself."
+        ),
+    ] = None,
+    strip: Annotated[
+        Path | None, typer.Option(help="As --gif: six moments in a row (.png).")
+    ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option(help="What was measured of each molecule: moldiff evaluate --table (.csv)."),
+    ] = None,
+    highlight: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SMARTS", help="Count the molecules that have this substructure, and mark it."
+        ),
     ] = None,
     receptor: Annotated[
         Path | None,
@@ -66,29 +88,32 @@ def command(
 ) -> None:
     """Show molecules in 3D on an HTML page, or poses in their pocket.
 
-    One file that needs no network: rotate, sort, filter, play the denoising; with --receptor
-    the pocket, the poses, a known pose and the interactions. A ligand of the receptor's file that
-    the poses lie on is left out of the receptor and shown as the known pose.
+    One file that needs no network: rotate, sort, filter, search for substructures, keep favourites,
+    play the denoising; with --receptor the pocket, the poses, a known pose and the interactions. A
+    ligand of the receptor's file that the poses lie on is left out of the receptor and shown as the
+    known pose.
     """
     from moldiff.io import molecule_stem
 
+    _check_kinds(
+        {"--trajectory": trajectory, "--figures": figures, "--highlight": highlight},
+        receptor,
+        reference,
+    )
+    pictures = {suffix: path for suffix, path in ((".gif", gif), (".png", strip)) if path}
+    if pictures:
+        _check_pictures(pictures, file, trajectory, output, receptor, force=force)
+        _pictures(file, trajectory, pictures)
+        return
     target = output or file.parent / f"{molecule_stem(file)}.html"
     check_output(target, (".html", ".htm"))
     check_apart("--output", target, [file])
     check_replaceable({target: "page"}, force=force)
-    if receptor is None and reference is not None:
-        raise InputError(
-            "--reference needs the protein it is in.", fix="Give --receptor too, or leave it out."
-        )
-    if receptor is not None and trajectory is not None:
-        raise InputError(
-            "--trajectory and --receptor are two kinds of pages.", fix="Leave one of them out."
-        )
     records = Readable(file)
     if receptor is not None:
         _docking(records, target, receptor, reference, limit)
     else:
-        _molecules(records, target, trajectory, limit)
+        _molecules(records, target, trajectory, limit, figures, highlight)
     broken = f" ({records.unreadable} unreadable)" if records.unreadable else ""
     size = f"{target.stat().st_size / 1e6:.1f} MB"
     what = "molecules" if receptor is None else "poses"
@@ -107,8 +132,77 @@ def command(
         webbrowser.open(target.resolve().as_uri())
 
 
-def _molecules(records: Readable, target: Path, trajectory: Path | None, limit: int | None) -> None:
-    from moldiff.view import DEFAULT_LIMIT, read_trajectories, write_html
+def _check_kinds(
+    of_molecules: Mapping[str, object], receptor: Path | None, reference: str | None
+) -> None:
+    """Refuse options of one kind of page with another."""
+    if receptor is None and reference is not None:
+        raise InputError(
+            "--reference needs the protein it is in.", fix="Give --receptor too, or leave it out."
+        )
+    for option, value in of_molecules.items():
+        if receptor is not None and value is not None:
+            raise InputError(
+                f"{option} and --receptor are two kinds of pages.", fix="Leave one of them out."
+            )
+
+
+def _check_pictures(
+    pictures: Mapping[str, Path],
+    file: Path,
+    trajectory: Path | None,
+    output: Path | None,
+    receptor: Path | None,
+    *,
+    force: bool,
+) -> None:
+    """Check what will be written, before any work."""
+    if output is not None or receptor is not None:
+        other = "--output" if output is not None else "--receptor"
+        raise InputError(
+            f"--gif and --strip write pictures of a denoising, and no page: {other} is for one.",
+            fix="Leave one of them out, and call moldiff view twice.",
+        )
+    for suffix, path in pictures.items():
+        option = "--gif" if suffix == ".gif" else "--strip"
+        check_output(path, (suffix,))
+        check_apart(option, path, [file, *([trajectory] if trajectory else [])])
+        check_replaceable({path: "denoising"}, force=force)
+
+
+def _pictures(file: Path, trajectory: Path | None, pictures: Mapping[str, Path]) -> None:
+    """Write the denoising of the first molecule that was recorded."""
+    from moldiff.view import read_trajectories
+    from moldiff.view.pictures import final_frame, write_gif, write_strip
+
+    recorded = read_trajectories(trajectory or file)
+    position, frames = min(recorded.items())
+    last = None
+    if trajectory is not None:
+        shown = next(islice(Readable(file), position, None), None)
+        last = None if shown is None or shown.mol is None else final_frame(shown.mol)
+    writers = {".gif": write_gif, ".png": write_strip}
+    for suffix, path in pictures.items():
+        writers[suffix](path, frames, last)
+    number = (
+        f"{position + 1}" if len(recorded) == 1 else f"{position + 1}, the first of {len(recorded)}"
+    )
+    table([("molecule", number), ("frames", f"{len(frames)}"), *_sizes(pictures.values())])
+
+
+def _sizes(paths: Iterable[Path]) -> list[tuple[str, str]]:
+    return [("picture", f"{path} ({path.stat().st_size / 1e6:.1f} MB)") for path in paths]
+
+
+def _molecules(
+    records: Readable,
+    target: Path,
+    trajectory: Path | None,
+    limit: int | None,
+    figures: Path | None,
+    highlight: str | None,
+) -> None:
+    from moldiff.view import DEFAULT_LIMIT, Figures, read_trajectories, write_html
 
     frames = read_trajectories(trajectory) if trajectory is not None else None
     write_html(
@@ -117,6 +211,8 @@ def _molecules(records: Readable, target: Path, trajectory: Path | None, limit: 
         title=records.path.name,
         trajectories=frames,
         limit=limit or DEFAULT_LIMIT,
+        figures=None if figures is None else Figures.of(figures),
+        highlight=highlight,
     )
 
 

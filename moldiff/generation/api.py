@@ -253,7 +253,7 @@ def trajectories(generated: Sequence[Generated], model: Model) -> dict[int, list
     vocabulary = molecules_of(model).vocabulary
     elements = vocabulary.elements
 
-    def frame(t: float, encoded: Any) -> Frame:
+    def frame(t: float, encoded: Any, end: Any) -> Frame:
         rows, columns = pair_indices(len(encoded.types))
         # A class beyond the vocabulary is the mask: an atom without element, no bond.
         bonds = tuple(
@@ -262,10 +262,11 @@ def trajectories(generated: Sequence[Generated], model: Model) -> dict[int, list
             if encoded.bonds[e] < len(vocabulary.bonds)
         )
         symbols = tuple((*elements, "X")[k] for k in encoded.types)
-        return Frame(symbols, encoded.positions, bonds, t)
+        prediction = None if end is None else frame(t, end, None)
+        return Frame(symbols, encoded.positions, bonds, t, prediction)
 
     return {
-        i: [frame(moment.t, moment.molecule) for moment in item.frames]
+        i: [frame(moment.t, moment.molecule, moment.prediction) for moment in item.frames]
         for i, item in enumerate(generated)
         if item.frames
     }

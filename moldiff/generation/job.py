@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 import torch
@@ -253,13 +254,21 @@ class _Recorder:
     def __init__(self, count: int) -> None:
         self.count = count
         self._states: list[tuple[float, Batch]] = []
+        self._predictions: list[Batch] = []  # from each state but the last
 
     def watch(self, model: Model, state: State) -> None:
         if self.count:
-            molecules = model.decode(state.x.map(lambda v: v[: self.count]))
-            self._states.append((state.t, molecules.to("cpu")))
+            self._states.append((state.t, self._decoded(model, state.x)))
+            if state.prediction is not None:  # made from the state before
+                likeliest = model.denoiser.process.mode(state.prediction)
+                self._predictions.append(self._decoded(model, likeliest))
+
+    def _decoded(self, model: Model, x: Batch) -> Batch:
+        return model.decode(x.map(lambda v: v[: self.count])).to("cpu")
 
     def frames(self, i: int) -> tuple[Frame, ...]:
         if i >= self.count:
             return ()
-        return tuple(Frame(t, encoded(batch, i)) for t, batch in self._states)
+        ends = [encoded(batch, i) for batch in self._predictions]
+        frames = zip_longest(self._states, ends)
+        return tuple(Frame(t, encoded(batch, i), end) for (t, batch), end in frames)

@@ -69,10 +69,11 @@ def _plain(value: float | Interval | None) -> float | str | None:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One moment of a molecule's denoising: time, and the molecule predicted at it."""
+    """One moment of a molecule's denoising: its time and state, and the end predicted from it."""
 
     t: float
     molecule: Encoded
+    prediction: Encoded | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -39,7 +39,7 @@ def kekulised(mol: Chem.Mol) -> Chem.Mol:
 
 def _smiles(mol: Chem.Mol) -> str:
     """Canonical SMILES; for what is no valid molecule, its graph as it stands."""
-    known = canonical_smiles(mol)
+    known = canonical_smiles(mol, stereo=True)
     if known is not None:
         return known
     with quiet():

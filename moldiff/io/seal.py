@@ -15,7 +15,7 @@ from rdkit import Chem
 from moldiff.io.read import Record
 from moldiff.io.render import kekulised
 
-__all__ = ["SEAL", "broken", "graph_of", "sealed"]
+__all__ = ["SEAL", "broken", "graph_of", "molecule_digest", "sealed"]
 
 SEAL = "digest"
 """The data field with both digests; it covers the fields before it."""
@@ -23,7 +23,7 @@ SEAL = "digest"
 
 def sealed(mol: Chem.Mol, tags: Mapping[str, str]) -> dict[str, str]:
     """Return the tags and behind them the digests of the molecule and of these tags."""
-    return {**tags, SEAL: f"{_molecule(mol)} {_fields(tags)}"}
+    return {**tags, SEAL: f"{molecule_digest(mol)} {_fields(tags)}"}
 
 
 def broken(record: Record) -> str | None:
@@ -34,7 +34,7 @@ def broken(record: Record) -> str | None:
     names = list(record.tags)
     before = {name: record.tags[name] for name in names[: names.index(SEAL)]}
     expected = record.tags[SEAL].split()
-    actual = [_molecule(record.mol), _fields(before)]
+    actual = [molecule_digest(record.mol), _fields(before)]
     words = ("coordinates or graph", "data fields")
     changed = [word for word, a, b in zip(words, expected, actual, strict=False) if a != b]
     return " and ".join(changed) or (None if len(expected) == len(actual) else SEAL)
@@ -51,7 +51,8 @@ def graph_of(mol: Chem.Mol) -> tuple[Any, ...]:
     return atoms, sorted(bonds)
 
 
-def _molecule(mol: Chem.Mol) -> str:
+def molecule_digest(mol: Chem.Mol) -> str:
+    """Return a digest of elements, charges, bonds and coordinates (to 0.0001 Å) in their order."""
     rows = mol.GetConformer().GetPositions() if mol.GetNumConformers() else []
     # As an SDF has them; + 0.0 turns -0.0 into 0.0.
     positions = [[f"{round(float(x), 4) + 0.0:.4f}" for x in row] for row in rows]

@@ -45,10 +45,12 @@ from moldiff.io import Source, records_of
 from moldiff.metrics import METRICS, PROTOCOLS, Reference, Settings, Study, Value, samples
 from moldiff.metrics.bands import DEFAULT, Band, by_band
 from moldiff.metrics.kept import Kept, kept, part_of
+from moldiff.metrics.molecules import MoleculeRow, molecule_rows
 from moldiff.metrics.parallel import Progress
 from moldiff.metrics.provenance import provenance, versions
 from moldiff.metrics.reference_data import AUTO, fitting, located
 from moldiff.metrics.show import as_html, bands_table, kept_table, metrics_table
+from moldiff.text import csv_text
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -80,6 +82,8 @@ class Report:
         What of a part is kept, see `moldiff.metrics.kept`; empty without one.
     reference:
         What it was compared with; None without.
+    molecules:
+        A row for each molecule, see `moldiff.metrics.molecules.molecule_rows`.
     """
 
     n: int
@@ -96,6 +100,7 @@ class Report:
     settings: Settings
     reference: Reference | None
     warnings: tuple[str, ...]
+    molecules: tuple[MoleculeRow, ...] = ()
 
     def __repr__(self) -> str:
         valid = self.values["graph.strict_validity"].value
@@ -169,6 +174,10 @@ class Report:
     def to_json(self) -> str:
         """Return the report as JSON text."""
         return json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def to_csv(self) -> str:
+        """Return a table of the molecules, which `moldiff.view` takes as ``figures``."""
+        return csv_text(self.molecules)
 
     def table(self) -> Table:
         """Return a rich table of all metrics beside the data's own row."""
@@ -270,6 +279,7 @@ def evaluate(
         settings=settings,
         reference=known,
         warnings=(*_warnings(bonds, known), *_left_out(study)),
+        molecules=molecule_rows(study, items),
     )
 
 

@@ -15,12 +15,14 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from moldiff.view.figures import Figures
 from moldiff.view.render import DEFAULT_LIMIT, Verdicts, render_html, write_html
 from moldiff.view.trajectory import Frame, read_trajectories, write_trajectories
 from moldiff.view.verb import Page, view
 
 __all__ = [
     "DEFAULT_LIMIT",
+    "Figures",
     "Frame",
     "Page",
     "Verdicts",

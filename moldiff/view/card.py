@@ -15,7 +15,9 @@ from rdkit.Chem import QED, Crippen, Descriptors, rdDetermineBonds, rdMolDescrip
 
 from moldiff.chem.validity import canonical_smiles, reason_kind, sanitised, strict_failure
 from moldiff.text import numbers_of
-from moldiff.view.drawing import draw, without_plain_hydrogens
+from moldiff.view.drawing import drawing, without_plain_hydrogens
+from moldiff.view.pose import lying
+from moldiff.view.trajectory import thinned
 
 if TYPE_CHECKING:
     from moldiff.io import Record
@@ -76,6 +78,7 @@ def describe(record: Record, *, explicit: bool, net_charge: int | None) -> dict[
         lenient = None if sane is not None else "cannot be sanitised"
         reason = strict_failure(mol, net_charge=net_charge) if explicit else lenient
     problem, kept = _problem_atoms(mol, reason), _kept_atoms(mol, record.tags)
+    drawn = drawing(mol, problem, kept) if mol.GetNumAtoms() <= _MAX_DRAWN else None
     card |= {
         "valid": None if guessed and reason is None else reason is None,
         "reason": reason,
@@ -85,24 +88,39 @@ def describe(record: Record, *, explicit: bool, net_charge: int | None) -> dict[
         "formula": _formula(mol),
         "problem": problem,
         "kept": kept,
-        "svg": draw(mol, problem, kept) if mol.GetNumAtoms() <= _MAX_DRAWN else None,
+        "svg": None if drawn is None else drawn.svg,
+        "flat": [] if drawn is None else [v for i, xy in drawn.places.items() for v in (i, *xy)],
         "undrawn": "" if mol.GetNumAtoms() <= _MAX_DRAWN else _too_large(mol),
         "properties": _properties(mol, sane),
     }
-    return card | _atoms(mol, sane)
+    return card | _atoms(mol, sane) | ({} if sane is None else _searched(sane))
 
 
-def describe_frames(frames: Sequence[Frame]) -> list[dict[str, Any]]:
+def describe_frames(frames: Sequence[Frame]) -> dict[str, list[dict[str, Any] | None]]:
     """Thin a trajectory to at most 120 finite frames and drop what repeats.
 
+    Returns ``frames`` and, where there are any, as many ``predicted``, None for a frame without.
     A frame without ``e`` (elements) or ``b`` (bonds) has those of the one before it.
     """
-    finite = [frame for frame in frames if np.isfinite(frame.positions).all()]
-    keep = np.unique(np.linspace(0, len(finite) - 1, min(len(finite), _MAX_FRAMES)).round())
-    cards: list[dict[str, Any]] = []
+    shown = thinned(frames, _MAX_FRAMES)
+    if not shown:
+        return {}
+    ends = [frame.prediction for frame in shown]
+    finite = [end is not None and bool(np.isfinite(end.positions).all()) for end in ends]
+    predicted = [end if good else None for end, good in zip(ends, finite, strict=True)]
+    described = {"frames": _changes(shown)}
+    return described | ({"predicted": _changes(predicted)} if any(finite) else {})
+
+
+def _changes(frames: Sequence[Frame | None]) -> list[dict[str, Any] | None]:
+    """Each frame as what changes from the one before it."""
+    cards: list[dict[str, Any] | None] = []
     elements: tuple[str, ...] | None = None
     bonds: tuple[tuple[int, int, int], ...] | None = None
-    for frame in (finite[int(index)] for index in keep):
+    for frame in frames:
+        if frame is None:
+            cards.append(None)
+            continue
         card: dict[str, Any] = {"t": frame.t, "x": _rounded(frame.positions, 2)}
         if frame.elements != elements:
             card["e"] = list(frame.elements)
@@ -171,11 +189,19 @@ def _atoms(mol: Chem.Mol, sane: Chem.Mol | None) -> dict[str, Any]:
     return fields
 
 
+def _searched(sane: Chem.Mol) -> dict[str, Any]:
+    """What a search for a substructure needs beside atoms and bonds: RDKit's own perception."""
+    implicit = {a.GetIdx(): a.GetNumImplicitHs() + a.GetNumExplicitHs() for a in sane.GetAtoms()}
+    return {
+        "aromatic": [bond.GetIdx() for bond in sane.GetBonds() if bond.GetIsAromatic()],
+        "implicit": {index: count for index, count in implicit.items() if count},
+        "rings": [list(ring) for ring in sane.GetRingInfo().AtomRings()],
+    }
+
+
 def _pose(positions: NDArray[np.float64]) -> list[float]:
     """Rotation (9, row-major) and centre (3) that lay (n, 3) positions flat and wide."""
-    centre = positions.mean(axis=0)
-    _, _, axes = np.linalg.svd(positions - centre, full_matrices=True)
-    axes[2] *= np.linalg.det(axes)  # a rotation, not a reflection: chirality must survive
+    axes, centre = lying(positions)
     return _rounded(np.concatenate([axes.ravel(), centre]), 4)
 
 

@@ -21,6 +21,7 @@ from rdkit.Chem.Draw import rdMolDraw2D
 
 from moldiff.protein.interactions import KINDS, label
 from moldiff.view.drawing import drawn_shapes, style_drawer
+from moldiff.view.layout import lay_flat
 
 if TYPE_CHECKING:
     from moldiff.protein.interactions import Interaction
@@ -101,7 +102,7 @@ def _ligand(mol: Chem.Mol) -> tuple[str, dict[int, Floats], Floats]:
     if flat.GetConformer().Is3D():
         Chem.AssignStereochemistryFrom3D(flat)
     flat = Chem.RemoveHs(flat)
-    flat.RemoveAllConformers()
+    lay_flat(flat)
     flat = rdMolDraw2D.PrepareMolForDrawing(flat, addChiralHs=False)
     rdDepictor.StraightenDepiction(flat)
     x = flat.GetConformer().GetPositions()[:, :2]

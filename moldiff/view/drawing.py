@@ -9,13 +9,15 @@ the result can be put into a page as it is.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 from rdkit import Chem
-from rdkit.Chem import rdDepictor
 from rdkit.Chem.Draw import rdMolDraw2D
 
-__all__ = ["draw", "drawn_shapes", "style_drawer", "without_plain_hydrogens"]
+from moldiff.view.layout import lay_flat
+
+__all__ = ["Drawing", "draw", "drawing", "drawn_shapes", "style_drawer", "without_plain_hydrogens"]
 
 WIDTH, HEIGHT = 160, 120
 
@@ -41,10 +43,26 @@ _COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
 _COMMAND = re.compile(r"[MLQCZ]|-?\d+(?:\.\d+)?")
 
 
+@dataclass(frozen=True)
+class Drawing:
+    """A compact inline ``<svg>``, and where in it (px) the atoms drawn are, by 0-based atom."""
+
+    svg: str
+    places: Mapping[int, tuple[float, float]]
+
+
 def draw(
     mol: Chem.Mol, problem_atoms: Collection[int] = (), kept_atoms: Collection[int] = ()
 ) -> str | None:
-    """Return a compact inline ``<svg>`` of ``mol`` without its plain hydrogens.
+    """Return the ``<svg>`` of `drawing`, or None."""
+    drawn = drawing(mol, problem_atoms, kept_atoms)
+    return None if drawn is None else drawn.svg
+
+
+def drawing(
+    mol: Chem.Mol, problem_atoms: Collection[int] = (), kept_atoms: Collection[int] = ()
+) -> Drawing | None:
+    """Return a drawing of ``mol`` without its plain hydrogens.
 
     The molecule may break every rule of valence: it is drawn unsanitised when RDKit's
     own preparation fails.  Atoms of ``problem_atoms`` (0-based) are marked, and so is the part of
@@ -57,7 +75,9 @@ def draw(
         _draw_marked(drawer, flat)
         drawer.FinishDrawing()
         shapes = drawn_shapes(drawer.GetDrawingText())
-        return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}">{shapes}</svg>'
+        points = {a.GetIntProp("_atom"): drawer.GetDrawCoords(a.GetIdx()) for a in flat.GetAtoms()}
+        places = {index: (round(p.x, 1), round(p.y, 1)) for index, p in points.items()}
+        return Drawing(f'<svg viewBox="0 0 {WIDTH} {HEIGHT}">{shapes}</svg>', places)
     except (RuntimeError, ValueError):  # RDKit's own failures; a drawing is never worth a crash
         return None
 
@@ -102,6 +122,7 @@ def _prepare(mol: Chem.Mol, problem_atoms: frozenset[int], kept_atoms: frozenset
     for atom in flat.GetAtoms():
         for name in atom.GetPropNames(includePrivate=True, includeComputed=False):
             atom.ClearProp(name)
+        atom.SetIntProp("_atom", atom.GetIdx())
         if atom.GetIdx() in problem_atoms:
             atom.SetBoolProp("_problem", True)
         if atom.GetIdx() in kept_atoms:
@@ -110,7 +131,9 @@ def _prepare(mol: Chem.Mol, problem_atoms: frozenset[int], kept_atoms: frozenset
         whole = Chem.Mol(flat)
         Chem.SanitizeMol(whole)
         _find_stereo(whole)
-        prepared = rdMolDraw2D.PrepareMolForDrawing(Chem.RemoveHs(whole), addChiralHs=False)
+        bare = Chem.RemoveHs(whole)
+        lay_flat(bare)
+        prepared = rdMolDraw2D.PrepareMolForDrawing(bare, addChiralHs=False)
     except (RuntimeError, ValueError):
         prepared = without_plain_hydrogens(flat)
         for atom in prepared.GetAtoms():
@@ -148,8 +171,7 @@ def without_plain_hydrogens(mol: Chem.RWMol) -> Chem.Mol:
     kept.CommitBatchEdit()
     kept.UpdatePropertyCache(strict=False)
     Chem.FastFindRings(kept)
-    kept.RemoveAllConformers()
-    rdDepictor.Compute2DCoords(kept)
+    lay_flat(kept)
     return kept.GetMol()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,9 +14,13 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from moldiff.chem.quiet import quiet
+from moldiff.errors import InputError
+from moldiff.io.seal import molecule_digest
 from moldiff.report.page import colours, policy
 from moldiff.text import replace_text
 from moldiff.view.card import COLUMNS, describe, describe_frames
+from moldiff.view.figures import Figures
+from moldiff.view.substructure import matches, pattern_of
 
 if TYPE_CHECKING:
     from moldiff.io import Record
@@ -27,7 +32,19 @@ __all__ = ["DEFAULT_LIMIT", "SCENE", "Verdicts", "assemble", "render_html", "wri
 DEFAULT_LIMIT = 2000
 
 # In the order of use: later files call earlier ones.
-_SCRIPTS = ("molecule.js", "painter.js", "scene.js", "grid.js", "details.js", "app.js")
+_SCRIPTS = (
+    "molecule.js",
+    "painter.js",
+    "scene.js",
+    "smarts.js",
+    "match.js",
+    "favourites.js",
+    "grid.js",
+    "histogram.js",
+    "details.js",
+    "player.js",
+    "app.js",
+)
 
 # Characters that could end the script element or a JavaScript line inside it.
 _ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
@@ -59,13 +76,15 @@ def write_html(
     limit: int = DEFAULT_LIMIT,
     net_charge: int | None = 0,
     verdicts: Verdicts | None = None,
+    figures: Figures | None = None,
+    highlight: str | None = None,
 ) -> None:
     """Write the page of :func:`render_html` to ``path``, whole or not at all.
 
     Raises
     ------
     InputError
-        When ``path`` cannot be written.
+        When ``path`` cannot be written, or as `render_html`.
     """
     page = render_html(
         records,
@@ -74,6 +93,8 @@ def write_html(
         limit=limit,
         net_charge=net_charge,
         verdicts=verdicts,
+        figures=figures,
+        highlight=highlight,
     )
     replace_text(Path(path), page)
 
@@ -86,6 +107,8 @@ def render_html(
     limit: int = DEFAULT_LIMIT,
     net_charge: int | None = 0,
     verdicts: Verdicts | None = None,
+    figures: Figures | None = None,
+    highlight: str | None = None,
 ) -> str:
     """Return one self-contained HTML page that shows ``records``.
 
@@ -103,6 +126,15 @@ def render_html(
         Total charge a valid molecule must have; None accepts any.
     verdicts:
         What the records have been judged by, if not by validity.
+    figures:
+        What was measured of the molecules.
+    highlight:
+        SMARTS that the page opens with: what matches is marked and counted.
+
+    Raises
+    ------
+    InputError
+        If none of the figures is one of these molecules, or the SMARTS cannot be read.
 
     Notes
     -----
@@ -112,6 +144,10 @@ def render_html(
     stream = iter(records)
     shown = list(islice(stream, limit))
     data = _data(shown, dict(trajectories or {}), net_charge, verdicts)
+    if figures is not None:
+        data["figures"] = _add_figures(data["molecules"], shown, figures)
+    if highlight is not None:
+        data["highlight"] = _add_matches(data["molecules"], shown, highlight)
     data["total"] = len(shown) + sum(1 for _ in stream)
     return assemble("template.html", _SCRIPTS, title, data)
 
@@ -181,19 +217,60 @@ def _data(
     with quiet():
         cards = [describe(record, explicit=explicit, net_charge=net_charge) for record in records]
     for position, frames in trajectories.items():
-        if 0 <= position < len(cards) and (described := describe_frames(frames)):
-            cards[position]["frames"] = described
+        if 0 <= position < len(cards):
+            cards[position] |= describe_frames(frames)
     words, rule = {"valid": "valid", "invalid": "invalid"}, "strict validity"
     if verdicts is not None:
         words, rule = {"valid": verdicts.good, "invalid": verdicts.bad}, verdicts.rule
     elif not explicit:
         rule = "RDKit sanitisation, hydrogens implicit"
     return {
+        "id": _identity(records),
         "words": words,
         "rule": rule,
         "columns": COLUMNS,
         "molecules": cards,
     }
+
+
+def _identity(records: Iterable[Record]) -> str:
+    """A name for these molecules in this order: favourites are kept under it."""
+    known = hashlib.sha256()
+    with quiet():
+        for record in records:
+            known.update((molecule_digest(record.mol) if record.mol else "-").encode())
+    return known.hexdigest()[:16]
+
+
+def _add_figures(
+    cards: Sequence[dict[str, Any]], records: Sequence[Record], figures: Figures
+) -> dict[str, Any]:
+    """Give each card its figures; return what the page needs to know of them all."""
+    with quiet():
+        rows = [figures.row(record.mol) for record in records]
+    for card, row in zip(cards, rows, strict=True):
+        if row is not None:
+            card["figures"] = figures.shown(row)
+    found = sum(row is not None for row in rows)
+    if not found:
+        raise InputError(
+            f"{figures.source} has figures of none of these molecules: they are known by their "
+            "graph and coordinates.",
+            fix="Evaluate the file that is to be shown: moldiff evaluate FILE --table figures.csv",
+        )
+    return {"columns": figures.columns(), "reference": figures.reference(), "found": found}
+
+
+def _add_matches(
+    cards: Sequence[dict[str, Any]], records: Sequence[Record], smarts: str
+) -> dict[str, Any]:
+    """Give each card its matches; return the pattern."""
+    with quiet():
+        found = matches(records, pattern_of(smarts))
+    for card, atoms in zip(cards, found, strict=True):
+        if atoms:
+            card["hits"] = atoms
+    return {"pattern": smarts}
 
 
 def _json(data: Mapping[str, Any]) -> str:

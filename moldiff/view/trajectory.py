@@ -4,10 +4,12 @@ The file is plain XYZ, so any viewer opens it.  The comment line of a frame carr
 XYZ has no place for, as ``key=value`` words, all optional::
 
     molecule=3 t=0.9800 bonds=0-1-1,1-2-2
+    molecule=3 t=0.9800 shows=x_0 bonds=0-1-1,1-2-2
 
 ``molecule`` is the 0-based position of the molecule in the file shown beside the
 trajectory (default 0), ``t`` the diffusion time (1 is noise, 0 is data), ``bonds`` the
-bonds as atom-atom-order with 0-based atoms.
+bonds as atom-atom-order with 0-based atoms.  Frames with ``shows=x_0`` follow the others of
+their molecule: what the model predicted as its end from the state at ``t``.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
@@ -25,8 +27,9 @@ from numpy.typing import NDArray
 from moldiff.errors import InputError
 from moldiff.text import replace_text
 
-__all__ = ["Frame", "read_trajectories", "write_trajectories"]
+__all__ = ["Frame", "read_trajectories", "thinned", "write_trajectories"]
 
+_END = "x_0"
 _WORD = re.compile(r"(\w+)=(\S+)")
 
 
@@ -45,12 +48,15 @@ class Frame:
         then draws bonds between atoms that are close enough.
     t:
         Diffusion time, 1 (noise) to 0 (data); None when it was not recorded.
+    prediction:
+        What the model predicted as the end from this state; None when that was not recorded.
     """
 
     elements: tuple[str, ...]
     positions: NDArray[np.floating]
     bonds: tuple[tuple[int, int, int], ...] = ()
     t: float | None = None
+    prediction: Frame | None = None
 
     def __post_init__(self) -> None:
         """Reject positions that do not match the elements (``ValueError``)."""
@@ -63,7 +69,11 @@ class Frame:
 
 def write_trajectories(path: str | Path, trajectories: Mapping[int, Sequence[Frame]]) -> None:
     """Write all trajectories to one multi-frame XYZ file, whole or not at all."""
-    blocks = [_block(key, frame) for key, frames in trajectories.items() for frame in frames]
+    blocks: list[str] = []
+    for key, frames in trajectories.items():
+        blocks += [_block(key, frame) for frame in frames]
+        ends = [replace(f.prediction, t=f.t) for f in frames if f.prediction is not None]
+        blocks += [_block(key, end, f"shows={_END}") for end in ends]
     replace_text(Path(path), "".join(blocks))
 
 
@@ -77,10 +87,14 @@ def read_trajectories(path: str | Path) -> dict[int, list[Frame]]:
     """
     path = Path(path)
     trajectories: dict[int, list[Frame]] = {}
+    predictions: dict[tuple[int, float | None], Frame] = {}
     try:
         with path.open(encoding="utf-8", errors="replace") as stream:
-            for molecule, frame in _frames(stream, path):
-                trajectories.setdefault(molecule, []).append(frame)
+            for molecule, frame, shows in _frames(stream, path):
+                if shows == _END:
+                    predictions[molecule, frame.t] = frame
+                else:
+                    trajectories.setdefault(molecule, []).append(frame)
     except OSError as error:
         raise InputError(
             f"Cannot read the trajectory '{path}': {error.strerror}.",
@@ -90,13 +104,24 @@ def read_trajectories(path: str | Path) -> dict[int, list[Frame]]:
         raise InputError(
             f"The trajectory '{path}' holds no frame.", fix="Give a multi-frame XYZ file."
         )
-    return trajectories
+    return {
+        molecule: [replace(f, prediction=predictions.get((molecule, f.t))) for f in frames]
+        for molecule, frames in trajectories.items()
+    }
 
 
-def _block(molecule: int, frame: Frame) -> str:
+def thinned(frames: Sequence[Frame], most: int) -> list[Frame]:
+    """At most so many of the frames with finite coordinates, evenly spaced, both ends included."""
+    finite = [frame for frame in frames if np.isfinite(frame.positions).all()]
+    keep = np.unique(np.linspace(0, len(finite) - 1, min(len(finite), most)).round())
+    return [finite[int(index)] for index in keep]
+
+
+def _block(molecule: int, frame: Frame, *more: str) -> str:
     words = [f"molecule={molecule}"]
     if frame.t is not None:
         words.append(f"t={frame.t:.4f}")
+    words += more
     if frame.bonds:
         words.append("bonds=" + ",".join(f"{i}-{j}-{order}" for i, j, order in frame.bonds))
     lines = [str(len(frame.elements)), " ".join(words)]
@@ -105,7 +130,7 @@ def _block(molecule: int, frame: Frame) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _frames(stream: TextIO, path: Path) -> Iterator[tuple[int, Frame]]:
+def _frames(stream: TextIO, path: Path) -> Iterator[tuple[int, Frame, str]]:
     number = 0
     while line := stream.readline():
         number += 1
@@ -127,7 +152,7 @@ def _frames(stream: TextIO, path: Path) -> Iterator[tuple[int, Frame]]:
             ) from error
 
 
-def _frame(lines: list[str]) -> tuple[int, Frame]:
+def _frame(lines: list[str]) -> tuple[int, Frame, str]:
     """Parse the comment and atom lines of one frame; ``ValueError`` when malformed."""
     words = dict(_WORD.findall(lines[0]))
     atoms = [line.split() for line in lines[1:]]
@@ -140,7 +165,7 @@ def _frame(lines: list[str]) -> tuple[int, Frame]:
         bonds=_bonds(words.get("bonds", ""), len(atoms)),
         t=float(words["t"]) if "t" in words else None,
     )
-    return int(words.get("molecule", 0)), frame
+    return int(words.get("molecule", 0)), frame, words.get("shows", "")
 
 
 def _bonds(text: str, n_atoms: int) -> tuple[tuple[int, int, int], ...]:

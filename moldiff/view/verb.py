@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from moldiff.errors import InputError
 from moldiff.io import Source, records_of
 from moldiff.text import replace_text
 from moldiff.view.docking import DEFAULT_POSES, render_docking
+from moldiff.view.figures import Figures
 from moldiff.view.render import DEFAULT_LIMIT, render_html
 
 if TYPE_CHECKING:
@@ -58,6 +61,8 @@ def view(
     title: str | None = None,
     limit: int | None = None,
     net_charge: int | None = 0,
+    figures: str | Path | Iterable[Mapping[str, Any]] | None = None,
+    highlight: str | None = None,
 ) -> Page:
     """Show molecules in 3D, or poses in their pocket; as the last line of a cell, in a notebook.
 
@@ -78,16 +83,35 @@ def view(
         Molecules to show at most; by default 2000, or 200 poses.
     net_charge:
         Total charge of a valid molecule; None accepts any.
+    figures:
+        What was measured of the molecules: a table of ``moldiff evaluate --table``, or its rows
+        (``moldiff.evaluate(...).molecules``). Not with a receptor.
+    highlight:
+        SMILES or SMARTS: the molecules that have it are counted, and it is marked in them. Not
+        with a receptor.
 
     Raises
     ------
     InputError
-        If something cannot be read, or the page cannot be written.
+        If something cannot be read, the figures are of other molecules, or the page cannot be
+        written.
     """
     heading = title or ("molecules" if receptor is None else f"poses in {Path(receptor).name}")
     if receptor is None:
         most = limit or DEFAULT_LIMIT
-        text = render_html(records_of(molecules), title=heading, limit=most, net_charge=net_charge)
+        text = render_html(
+            records_of(molecules),
+            title=heading,
+            limit=most,
+            net_charge=net_charge,
+            figures=None if figures is None else Figures.of(figures),
+            highlight=highlight,
+        )
+    elif figures is not None or highlight is not None:
+        raise InputError(
+            "A page of poses has neither figures nor a substructure.",
+            fix="Leave them out, or the receptor.",
+        )
     else:
         text = _docked(molecules, receptor, reference, heading, limit or DEFAULT_POSES)
     page = Page(text, heading)

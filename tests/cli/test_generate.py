@@ -39,10 +39,26 @@ def test_generate_evaluate_view_info(run: Run, model_file: Path, tmp_path: Path)
     assert told["n"] == told["bands"]["1-30"]["n"] == 5
     assert "strictly valid" in judged.out and "1-30" in judged.out
 
+    figures = tmp_path / "figures.csv"
+    measured = run("evaluate", sdf, "--table", figures, *skip, "--json")
+    assert measured.status == 0 and figures.read_text().count("\n") == 6, measured.err
+
     page = tmp_path / "out.html"
-    shown = run("view", sdf, "--trajectory", frames)
+    shown = run("view", sdf, "--trajectory", frames, "--figures", figures, "--highlight", "C")
     assert shown.status == 0, shown.err
     assert str(page) in shown.out and "<html" in page.read_text()
+    assert '"predicted":' in page.read_text() and '"copies":' in page.read_text()
+
+    gif, strip = tmp_path / "t.gif", tmp_path / "t.png"
+    for words in ((frames, "--gif", gif), (sdf, "--trajectory", frames, "--strip", strip)):
+        for _ in range(2):  # what it made, it replaces
+            painted = run("view", *words)
+            assert painted.status == 0 and "frames" in painted.out, painted.err
+    assert gif.read_bytes()[:6] == b"GIF89a" and strip.read_bytes()[1:4] == b"PNG"
+    foreign = tmp_path / "foreign.gif"
+    foreign.write_bytes(b"GIF89a of somebody else")
+    refused = run("view", frames, "--gif", foreign)
+    assert refused.status == 2 and foreign.read_bytes().endswith(b"else")
 
     card = run("info", model_file)
     assert card.status == 0, card.err

@@ -49,6 +49,7 @@ def test_what_a_command_made_it_may_replace_and_nothing_else(
         "t.xyz": (*generate, "-o", "new.xyz", "--trajectory", "t.xyz"),
         "new.csv": (*generate, "-o", "new.json", "--where", "mw>0"),
         "r.json": ("evaluate", "good.sdf", *QUICK, "-o", "r.json"),
+        "f.csv": ("evaluate", "good.sdf", *QUICK, "--table", "f.csv"),
         "p.html": ("view", "good.sdf", "-o", "p.html"),
         "kept.sdf": ("filter", "good.sdf", "--where", "mw>0", "-o", "kept.sdf"),
         "kept.csv": ("filter", "good.sdf", "--where", "mw>0", "-o", "kept.sdf"),

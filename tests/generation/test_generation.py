@@ -131,6 +131,12 @@ def test_a_recorded_trajectory_ends_in_the_molecule() -> None:
     assert len(first.frames) == 4
     assert second.frames == ()
     assert [frame.t for frame in first.frames] == sorted((f.t for f in first.frames), reverse=True)
+    assert [frame.prediction is None for frame in first.frames] == [False, False, False, True]
+    expected = first.frames[-2].prediction
+    assert expected is not None
+    # the last state is the most probable value of what was predicted from the one before
+    assert np.allclose(expected.positions, first.frames[-1].molecule.positions, atol=1e-5)
+    assert (expected.types == first.frames[-1].molecule.types).all()
     end = np.sort(first.frames[-1].molecule.positions, axis=0)
     assert np.allclose(end, np.sort(first.mol.GetConformer().GetPositions(), axis=0), atol=1e-5)
 

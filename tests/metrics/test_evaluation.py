@@ -7,12 +7,14 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rdkit import Chem
 
 import moldiff.metrics
 from moldiff.errors import InputError
 from moldiff.io import Record, read_molecules, write_molecules
+from moldiff.io.seal import molecule_digest
 from moldiff.metrics import METRICS, Reference, Settings, samples
 from moldiff.metrics.build import with_inferred
 from moldiff.metrics.evaluation import Report, evaluate
@@ -69,6 +71,44 @@ def test_json_follows_its_schema(report: Report) -> None:
     assert set(SCHEMA["properties"]["metrics"]["additionalProperties"]["properties"]) == set(
         data["metrics"]["graph.validity"]
     )
+
+
+def test_every_molecule_has_a_row_of_what_was_measured(report: Report) -> None:
+    rows = report.molecules
+    mols = [record.mol for record in read_molecules(SAMPLE)]
+    assert [row["number"] for row in rows] == list(range(1, report.n + 1))
+    assert [row["digest"] for row in rows] == [molecule_digest(mol) for mol in mols]
+    assert sum(row["posebusters"] is not None for row in rows) == 2
+    drops = [row["mmff94_drop"] for row in rows if row["mmff94_drop"] is not None]
+    assert len(drops) == 12
+    assert np.median(drops) == pytest.approx(
+        report.values["relaxation.drop_median"].value, abs=1e-3
+    )
+    assert sum(row["xtb_drop"] is not None for row in rows) <= 3
+    unasked = next(row for row in rows if row["posebusters"] is None)
+    assert "PoseBusters: not among the molecules measured" in str(unasked["notes"])
+    new = len({row["smiles"] for row in rows if row["novel"] == "yes"})
+    distinct = len({row["smiles"] for row in rows})
+    assert new / distinct == pytest.approx(report.values["graph.novelty"].value)
+    assert {row["reference"] for row in rows} == {"qm9"}
+    assert report.to_csv().count("\n") == report.n + 1
+    assert report.to_csv().startswith("number,name,source,digest,smiles,strictly_valid,reason,")
+
+
+def test_a_broken_record_has_a_row_with_its_reason() -> None:
+    methanol = Chem.MolFromSmiles("CO")
+    records = [
+        Record(None, "lost", "line 4 is no counts line", "a.sdf", 0),
+        Record(methanol, "flat", None, "a.sdf", 1),
+        Record(methanol, "twice", None, "a.sdf", 2),
+    ]
+    report = evaluate(records, reference=None, xtb=0)
+    lost, flat, twice = report.molecules
+    assert (lost["digest"], lost["strictly_valid"]) == (None, "no")
+    assert lost["reason"] == "line 4 is no counts line" and lost["copies"] is None
+    assert flat["copies"] == twice["copies"] == 2 and flat["digest"] == twice["digest"]
+    assert flat["novel"] is None and flat["mmff94_drop"] is None
+    assert "MMFF94: no three-dimensional coordinates" in str(flat["notes"])
 
 
 def test_a_notebook_shows_the_tables(report: Report) -> None:

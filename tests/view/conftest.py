@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from moldiff.io import Record
 from moldiff.protein.preparation import Preparation, prepare
 from moldiff.view import Frame
 from tests.molecules import embedded
+from tests.view.webdriver import Browser
 
 EXAMPLE = Path(__file__).parents[2] / "datasets" / "docking" / "1m2z"
 HOSTILE = "</script><script>document.body.dataset.error='run'</script><img src=x onerror=alert(1)>"
@@ -78,6 +79,21 @@ def trajectory() -> list[Frame]:
         )
         for t in np.linspace(1, 0, 11)
     ]
+
+
+@pytest.fixture(scope="session")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    browser = Browser(tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def browser(session: Browser) -> Iterator[Browser]:
+    """A session in which the test must leave no error behind."""
+    yield session
+    assert session.data("error") is None
+    assert session.errors() == []
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import numpy as np
 import pytest
@@ -26,23 +21,10 @@ from moldiff.view.preparation import write_preparation
 from tests.backbones import backbone
 from tests.molecules import embedded
 from tests.proteins import names_of, pdb_lines
-
-
-def _load_webdriver() -> ModuleType:
-    """Import the helper beside this file (tests are no package under importlib mode)."""
-    spec = importlib.util.spec_from_file_location(
-        "moldiff_tests_webdriver", Path(__file__).with_name("webdriver.py")
-    )
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
+from tests.view import webdriver
+from tests.view.webdriver import Browser
 
 EXAMPLE = Path(__file__).parents[2] / "datasets" / "docking" / "1m2z"
-webdriver = _load_webdriver()
-Browser = Any  # webdriver.Browser: a module loaded by hand has no types
 _REASON = webdriver.missing()
 pytestmark = [
     pytest.mark.browser,
@@ -57,21 +39,6 @@ def page(
     path = tmp_path_factory.mktemp("page") / "molecules.html"
     write_html(path, records, title="Molecules", trajectories={0: trajectory})
     return path
-
-
-@pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    browser = webdriver.Browser(tmp_path_factory.mktemp("profile"))
-    yield browser
-    browser.close()
-
-
-@pytest.fixture
-def browser(session: webdriver.Browser) -> Iterator[Browser]:
-    """A session in which the test must leave no error behind."""
-    yield session
-    assert session.data("error") is None
-    assert session.errors() == []
 
 
 def test_a_cell_of_a_notebook_shows_it_in_3d(
@@ -132,6 +99,7 @@ def test_keyboard(browser: Browser, page: Path) -> None:
         assert browser.data("selected") == selected
     assert "mol=7" in browser.run("location.hash")
     browser.press("home")
+    browser.wait("document.body.dataset.playing === 'false'")  # its trajectory plays once
     browser.press("h")
     assert browser.data("atoms") == "8", "hydrogens hidden"
 

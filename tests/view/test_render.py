@@ -18,7 +18,7 @@ from moldiff.errors import InputError
 from moldiff.io import Record, read_molecules, write_molecules
 from moldiff.view import Frame, render_html, write_html
 from moldiff.view.card import describe
-from moldiff.view.drawing import draw
+from moldiff.view.drawing import Drawing, draw
 
 
 class Page(HTMLParser):
@@ -214,7 +214,9 @@ def test_a_large_molecule_is_shown_without_a_drawing(
     make_record: Callable[..., Record], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chains = [Chem.AddHs(Chem.MolFromSmiles("C" * k)) for k in (66, 67)]  # 200 and 203 atoms
-    monkeypatch.setattr("moldiff.view.card.draw", lambda mol, problem, kept: "<svg></svg>")
+    monkeypatch.setattr(
+        "moldiff.view.card.drawing", lambda mol, problem, kept: Drawing("<svg></svg>", {})
+    )
     small, large = molecules(
         render_html([make_record(mol, str(mol.GetNumAtoms())) for mol in chains], title="t")
     )

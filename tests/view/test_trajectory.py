@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -60,3 +61,20 @@ def test_a_missing_file_and_an_unwritable_place_are_input_errors(tmp_path: Path)
 def test_positions_must_match_the_elements() -> None:
     with pytest.raises(ValueError, match=r"\(2, 3\)"):
         Frame(("H", "H"), np.zeros((1, 3)))
+
+
+def test_predictions_are_read_back_with_their_states(tmp_path: Path) -> None:
+    end = Frame(("C", "O"), np.array([[0.0, 0, 0], [0, 0, 1.2]]), ((0, 1, 2),))
+    noise = [Frame(("C", "C"), np.full((2, 3), float(k)), (), t) for k, t in ((9, 1.0), (5, 0.5))]
+    states = [replace(noise[0], prediction=end), noise[1], replace(end, t=0.0)]
+    path = tmp_path / "t.xyz"
+    write_trajectories(path, {2: states})
+    lines = path.read_text().splitlines()
+    assert [line for line in lines if "shows" in line] == [
+        "molecule=2 t=1.0000 shows=x_0 bonds=0-1-2"
+    ]
+    assert lines.index("molecule=2 t=0.0000 bonds=0-1-2") < len(lines) - 4, "states come first"
+    first, second, third = read_trajectories(path)[2]
+    assert first.prediction is not None and first.prediction.bonds == end.bonds
+    np.testing.assert_allclose(first.prediction.positions, end.positions)
+    assert second.prediction is None and third.prediction is None

@@ -125,6 +125,17 @@ class Browser:
         mouse = {"type": "pointer", "id": "mouse", "actions": steps}
         self._do("POST", "/actions", {"actions": [mouse]})
 
+    def resize(self, width: int, height: int) -> None:
+        """Give the page this size (px): that of a phone, say."""
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        command = {"cmd": "Emulation.setDeviceMetricsOverride", "params": metrics}
+        self._do("POST", "/goog/cdp/execute", command)
+
+    def full_size(self) -> None:
+        """Take `resize` back."""
+        command = {"cmd": "Emulation.clearDeviceMetricsOverride", "params": {}}
+        self._do("POST", "/goog/cdp/execute", command)
+
     def screenshot(self) -> str:
         """The window as base64 PNG."""
         return str(self._do("GET", "/screenshot"))

@@ -1,4 +1,4 @@
-// The page: state, its copy in the address (#mol=3&sort=qed&order=desc&play=1), events, keyboard.
+// The page: state, its copy in the address (#mol=3&sort=qed&order=desc&sub=c1ccncc1&play=1), events, keyboard.
 
 const byId = (id) => document.getElementById(id);
 const report = (message) => { document.body.dataset.error = String(message); };
@@ -9,13 +9,31 @@ document.addEventListener("securitypolicyviolation", (event) => report(`blocked:
 const data = JSON.parse(byId("data").textContent);
 data.molecules.forEach((m, i) => { m.number = i + 1; m.text = searchText(m); });
 const keys = sortKeys(data);
-const DEFAULTS = { mol: "", q: "", show: "all", kind: "", sort: "order", order: "asc", pictures: "2d", style: "ball", hydrogens: "1", labels: "0", spin: "0" };
+keys.forEach((key) => { key.name = key.tag || key.key; });
+const marked = data.highlight?.pattern || "";
+const DEFAULTS = { mol: "", q: "", sub: marked, only: marked ? "0" : "1", stars: "0", charts: "", show: "all", kind: "", sort: "order", order: "asc", pictures: "2d", style: "ball", hydrogens: "1", labels: "0", spin: "0" };
 const state = { ...DEFAULTS };
-let list = [], selected = null;
+let list = [], selected = null, found = null;
 
 const scene = makeScene(byId("scene"), (text) => { byId("hover").textContent = text; });
-const grid = makeGrid(byId("grid"), (m) => select(m, true));
-const player = makePlayer();
+const favourites = makeFavourites(data);
+const search = makeSearch(data);
+const star = (m) => starOf(m, favourites, starsChanged);
+const grid = makeGrid(byId("grid"), (m) => select(m, true), star);
+const charts = makeCharts(byId("charts"), data.molecules, keys, (change) => { byId("search").value = state.q = change(state.q); refreshList(); });
+const player = makePlayer(scene, beside);
+let second = null;
+
+/** The second scene, for predictions: made when it is first needed. */
+function beside() {
+  if (!second) {
+    byId("scene2").hidden = false;
+    second = makeScene(byId("scene2"), () => {});
+    ["style", "hydrogens", "labels"].forEach((name) => second.option(name, name === "style" ? state.style : state[name] === "1"));
+    scene.link(second);
+  }
+  return second;
+}
 
 // ---- state and address ----
 
@@ -38,9 +56,13 @@ function writeAddress() {
 
 // ---- list ----
 
+const chosen = (m) => (state.stars !== "1" || favourites.has(m)) && (state.only !== "1" || !found || found.error || found.hits.has(m));
+
 function refreshList() {
-  list = listed(data, keys, state);
-  grid.set({ pictures: state.pictures, key: keys.find((key) => key.key === state.sort) });
+  const before = found;
+  found = search(state.sub);
+  list = listed(data, keys, state, chosen);
+  grid.set({ hits: found?.hits || null, pictures: state.pictures, key: keys.find((key) => key.key === state.sort) });
   grid.show(list);
   const empty = byId("empty");
   empty.hidden = list.length > 0;
@@ -48,8 +70,13 @@ function refreshList() {
   document.body.dataset.listed = list.length;
   document.body.dataset.order = list.slice(0, 50).map((m) => m.number).join(" ");
   showCounts();
+  showFound();
+  if (chartsOpen()) charts.show(list, state.q);
   if (!list.includes(selected)) select(list[0] || null, false);
-  else grid.select(selected);
+  else {
+    grid.select(selected);
+    if (found !== before && selected) redraw();
+  }
   writeAddress();
 }
 
@@ -71,6 +98,43 @@ function showCounts() {
   showReasons();
 }
 
+/** What the search for a substructure has found, or why it cannot search. */
+function showFound() {
+  const hits = found ? found.hits.size : 0, many = hits === 1 ? "1 molecule has it" : `${hits.toLocaleString()} molecules have it`;
+  const rest = found?.unsearched ? `; ${found.unsearched.toLocaleString()} without bonds or valid valences not searched` : "";
+  byId("found").hidden = !found;
+  byId("found").textContent = !found ? "" : found.error ? `Substructure: ${found.error}` : many + rest;
+  byId("found").classList.toggle("wrong", Boolean(found?.error));
+  byId("only").hidden = !found || Boolean(found.error);
+  byId("only").setAttribute("aria-pressed", String(state.only === "1"));
+  document.body.dataset.found = found ? found.error || hits : "";
+  showStars();
+}
+
+function showStars() {
+  byId("stars").textContent = `★ ${favourites.count()}`;
+  byId("stars").setAttribute("aria-pressed", String(state.stars === "1"));
+  document.body.dataset.stars = favourites.count();
+}
+
+function starsChanged() {
+  if (state.stars === "1" && !favourites.count()) state.stars = "0";
+  if (state.stars === "1") refreshList();
+  else grid.refill();
+  showStars();
+  if (selected) describe();
+}
+
+/** Open unless closed by hand, where there is room and something to compare. */
+function chartsOpen() {
+  const wide = !matchMedia("(max-width: 860px)").matches && data.molecules.length >= 8;
+  const open = charts.count > 0 && (state.charts === "" ? wide : state.charts === "1");
+  byId("charts").hidden = !open;
+  byId("distributions").hidden = !charts.count;
+  byId("distributions").setAttribute("aria-expanded", String(open));
+  return open;
+}
+
 function showReasons() {
   const kinds = new Map();
   data.molecules.filter(SHOW.invalid).forEach((m) => kinds.set(m.kind, (kinds.get(m.kind) || 0) + 1));
@@ -88,15 +152,16 @@ function showReasons() {
 
 function select(m, byHand) {
   selected = m;
-  const card = grid.select(m), mol = m && solid(m), frames = m ? solidFrames(m) : [];
+  const card = grid.select(m), mol = m && solidOf(m), frames = m ? solidFrames(m) : [];
+  byId("stage").classList.toggle("two", Boolean(m?.predicted)); // before the scene fits the molecule
   scene.draw(mol || (frames.length ? frames[frames.length - 1] : null), frames.length ? roomFor(mol, frames) : 1);
   const note = byId("stage-note");
   note.replaceChildren();
   byId("stage").classList.toggle("flat", !mol && !frames.length);
-  if (m && !mol && !frames.length) note.append(m.svg ? drawingOf(m) : make("span", "", m.elements ? "no coordinates" : "this record could not be read"));
+  if (m && !mol && !frames.length) note.append(m.svg ? drawingOf(m, found?.hits.get(m)) : make("span", "", m.elements ? "no coordinates" : "this record could not be read"));
   byId("hover").textContent = "";
-  player.load(frames, mol);
-  showDetails(byId("details"), m, keys, step, data.words);
+  player.load(frames, m ? solidFrames(m, "predicted") : [], mol);
+  describe();
   document.body.dataset.selected = m ? m.number : "";
   document.body.dataset.atoms = scene.atoms();
   if (!byHand) return;
@@ -105,65 +170,29 @@ function select(m, byHand) {
   writeAddress();
 }
 
-/** Zoom that keeps a trajectory in sight: noise is wider than the molecule it becomes. */
-function roomFor(mol, frames) {
-  const spread = (solidOne) => Math.max(1, ...solidOne.points.map((p) => Math.hypot(...p)));
-  const final = spread(mol || frames[frames.length - 1]);
-  return Math.max(0.75, Math.min(1, final / Math.max(...frames.map(spread))));
+/** The molecule as a solid, with what the search has found in it. */
+function solidOf(m) {
+  const mol = solid(m), hits = found?.hits.get(m);
+  return mol && { ...mol, hits: hits ? [...new Set(hits.flat())] : [] };
+}
+
+function describe() {
+  const unmeasured = data.figures && selected?.elements && !selected.figures ? "not in the table of figures" : "";
+  const more = { star: selected && star(selected), hits: selected && found?.hits.get(selected), unmeasured };
+  showDetails(byId("details"), selected, keys, step, data.words, more);
+}
+
+/** Show the selected molecule as it was, with other matches. */
+function redraw() {
+  if (!player.loaded() && selected.xyz) scene.draw(solidOf(selected));
+  else if (!player.loaded()) select(selected, false);
+  describe();
 }
 
 function step(by) {
   if (!list.length) return;
   const at = Math.max(0, list.indexOf(selected));
   select(list[Math.min(list.length - 1, Math.max(0, at + by))], true);
-}
-
-// ---- trajectory ----
-
-function makePlayer() {
-  const SECONDS = 4, slider = byId("frame");
-  let frames = [], final = null, playing = false, clock = 0, last = 0;
-
-  function show(index) {
-    slider.value = index;
-    const frame = frames[index];
-    scene.draw(index === frames.length - 1 && final ? final : frame);
-    byId("time").textContent = `${index + 1}/${frames.length}${Number.isFinite(frame.t) ? `  t = ${frame.t.toFixed(2)}` : ""}`;
-    document.body.dataset.frame = index;
-    document.body.dataset.atoms = scene.atoms();
-  }
-  function set(on) {
-    playing = on && frames.length > 1;
-    byId("play").textContent = playing ? "❚❚" : "▶";
-    byId("play").setAttribute("aria-label", playing ? "Pause" : "Play");
-    document.body.dataset.playing = playing;
-    if (!playing) return;
-    clock = Number(slider.value) >= frames.length - 1 ? 0 : Number(slider.value) / (frames.length - 1) * SECONDS;
-    last = 0;
-    requestAnimationFrame(tick);
-  }
-  function tick(now) {
-    if (!playing) return;
-    clock += last ? Math.min(0.1, (now - last) / 1000) * Number(byId("speed").value) : 0;
-    last = now;
-    if (clock > SECONDS + 1.2) clock = 0; // rest on the finished molecule, then again
-    const index = Math.min(frames.length - 1, Math.floor(clock / SECONDS * frames.length));
-    if (index !== Number(slider.value)) show(index);
-    requestAnimationFrame(tick);
-  }
-  byId("play").addEventListener("click", () => set(!playing));
-  slider.addEventListener("input", () => { set(false); show(Number(slider.value)); });
-  return {
-    load(next, mol) {
-      set(false);
-      [frames, final] = [next, mol];
-      byId("player").hidden = !frames.length;
-      slider.max = Math.max(0, frames.length - 1);
-      if (frames.length) show(frames.length - 1);
-    },
-    toggle: () => set(!playing), play: () => set(true),
-    seek: (index) => { if (frames[index]) { set(false); show(index); } },
-  };
 }
 
 // ---- controls ----
@@ -176,6 +205,7 @@ function setStyle(name) {
   state.style = name;
   pressed("style", name);
   scene.option("style", name);
+  second?.option("style", name);
   writeAddress();
 }
 
@@ -183,6 +213,7 @@ function setSwitch(name, on) {
   state[name] = on ? "1" : "0";
   byId(name).setAttribute("aria-pressed", String(on));
   scene.option(name, on);
+  if (name !== "spin") second?.option(name, on); // it turns with the first
   document.body.dataset.atoms = scene.atoms();
   writeAddress();
 }
@@ -201,7 +232,7 @@ function showOrder() {
 }
 
 function fillSort() {
-  for (const group of ["Molecule", "Properties", "Tags"]) {
+  for (const group of ["Molecule", "Properties", "Evaluation", "Tags"]) {
     const box = make("optgroup");
     box.label = group;
     keys.filter((key) => key.group === group).forEach((key) => box.append(new Option(key.label, key.key)));
@@ -209,15 +240,12 @@ function fillSort() {
   }
 }
 
-/** Save the list in the one format all its molecules share: SDF, else XYZ, else SMILES. */
-function saveList() {
-  const files = list.map(fileOf).filter(Boolean);
-  const suffix = ["sdf", "xyz", "smi"].find((s) => files.some((file) => file.suffix === s));
-  if (suffix) download(`molecules.${suffix}`, files.filter((file) => file.suffix === suffix).map((file) => file.text).join(""));
-}
-
 function listenToControls() {
   byId("search").addEventListener("input", () => { state.q = byId("search").value; refreshList(); });
+  byId("sub").addEventListener("input", () => { state.sub = byId("sub").value; refreshList(); });
+  byId("only").addEventListener("click", () => { state.only = state.only === "1" ? "0" : "1"; refreshList(); });
+  byId("stars").addEventListener("click", () => { state.stars = state.stars === "1" ? "0" : "1"; refreshList(); });
+  byId("distributions").addEventListener("click", () => { state.charts = byId("charts").hidden ? "1" : "0"; refreshList(); });
   byId("sort").addEventListener("change", () => { state.sort = byId("sort").value; refreshList(); });
   byId("order").addEventListener("click", () => { state.order = state.order === "asc" ? "desc" : "asc"; showOrder(); refreshList(); });
   byId("validity").addEventListener("click", ({ target }) => {
@@ -227,7 +255,8 @@ function listenToControls() {
   byId("style").addEventListener("click", ({ target }) => { if (target.dataset.value) setStyle(target.dataset.value); });
   for (const name of ["hydrogens", "labels", "spin"]) byId(name).addEventListener("click", () => setSwitch(name, state[name] !== "1"));
   byId("reset").addEventListener("click", () => scene.reset());
-  byId("export").addEventListener("click", saveList);
+  byId("export").addEventListener("click", () => saveList(list, false));
+  byId("export-smiles").addEventListener("click", () => saveList(list, true));
   byId("licences").addEventListener("click", () => byId("licence").showModal());
 }
 
@@ -235,6 +264,7 @@ const KEYS = {
   ArrowLeft: () => step(-1), ArrowRight: () => step(1),
   ArrowUp: () => step(-grid.columns()), ArrowDown: () => step(grid.columns()),
   Home: () => step(-Infinity), End: () => step(Infinity),
+  s: () => selected && (favourites.toggle(selected), starsChanged()),
   "/": () => byId("search").focus(), " ": () => player.toggle(),
   1: () => setStyle("ball"), 2: () => setStyle("stick"), 3: () => setStyle("sphere"), 0: () => scene.reset(),
   h: () => setSwitch("hydrogens", state.hydrogens !== "1"), l: () => setSwitch("labels", state.labels !== "1"),
@@ -254,6 +284,7 @@ function applyAddress() {
   Object.assign(state, DEFAULTS);
   const given = readAddress();
   byId("search").value = state.q;
+  byId("sub").value = state.sub;
   selected = data.molecules[Number(state.mol) - 1] || null;
   pressed("pictures", state.pictures);
   showOrder();
@@ -263,6 +294,7 @@ function applyAddress() {
   }
   pressed("style", state.style);
   scene.option("style", state.style);
+  found = search(state.sub); // so that the list draws nothing twice
   refreshList();
   if (selected) select(selected, false);
   if (given.has("frame")) player.seek(Number(given.get("frame")));

@@ -2,18 +2,21 @@
 
 const VERDICTS = new Map([[true, ["valid", "badge good"]], [false, ["invalid", "badge bad"]], [null, ["not judged", "badge"]]]);
 
-function showDetails(box, m, keys, step, words = {}) {
+/** more: hits to mark in the drawing, a star, why there are no figures. */
+function showDetails(box, m, keys, step, words = {}, more = {}) {
   box.replaceChildren();
   if (!m) return;
-  box.append(titleOf(m, step, words));
+  const title = titleOf(m, step, words);
+  if (more.star) title.prepend(more.star);
+  box.append(title);
   if (m.reason) box.append(make("p", "reason", m.reason));
   if (m.guessed) box.append(make("p", "reason", "The file has no bonds: those shown are guessed from distances."));
   if (m.undrawn) box.append(make("p", "reason", m.undrawn));
   if (m.smiles) box.append(smilesOf(m));
   const drawn = m.svg && m.xyz; // without coordinates the stage shows the drawing
   const row = make("div", drawn ? "row" : "row single");
-  if (drawn) row.append(drawingOf(m));
-  row.append(tableOf(m, keys));
+  if (drawn) row.append(drawingOf(m, more.hits));
+  row.append(tableOf(m, keys, more.unmeasured));
   box.append(row, actionsOf(m));
   box.scrollTop = 0;
 }
@@ -59,7 +62,7 @@ async function copyText(text) {
   }
 }
 
-function tableOf(m, keys) {
+function tableOf(m, keys, unmeasured = "") {
   const table = make("dl");
   const add = (label, value) => { if (value !== "") table.append(make("dt", "", label), make("dd", "", value)); };
   add("Formula", m.formula || "");
@@ -67,9 +70,17 @@ function tableOf(m, keys) {
   keys.filter((key) => key.group === "Properties").forEach((key) => add(key.label, display(m, key)));
   add("Trajectory", m.frames ? `${m.frames.length} frames` : "");
   add("Number", String(m.number));
-  const tags = Object.entries(m.tags);
-  if (tags.length) table.append(make("div", "gap"));
-  tags.forEach(([key, value]) => table.append(make("dt", "", key), make("dd", "", value)));
+  const figures = keys.filter((key) => key.group === "Evaluation" && display(m, key) !== "");
+  if (figures.length || unmeasured) table.append(make("div", "gap"));
+  figures.forEach((key) => add(key.label, `${display(m, key).replaceAll("_", " ")}${key.unit ? ` ${key.unit}` : ""}`));
+  add("Not measured", m.figures?.notes || unmeasured);
+  const tags = Object.entries(m.tags).filter(([key, value]) => key !== "SMILES" || value !== m.smiles);
+  if (!tags.length) return table;
+  const fields = make("details", "fields"), rows = make("dl");
+  fields.append(make("summary", "", tags.length === 1 ? "1 data field" : `${tags.length} data fields`), rows);
+  fields.open = !matchMedia("(max-width: 860px)").matches; // there the cards come after them
+  tags.forEach(([key, value]) => rows.append(make("dt", "", key), make("dd", "", value)));
+  table.append(make("div", "gap"), fields);
   return table;
 }
 

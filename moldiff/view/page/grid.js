@@ -19,8 +19,15 @@ function sortKeys(data) {
     { group: "Molecule", key: "formula", label: "Formula", of: (m) => m.formula },
     { group: "Molecule", key: "validity", label: "Validity", of: (m) => (m.valid === null ? 1 : m.valid ? 0 : 2) },
     ...used.map((c) => ({ group: "Properties", ...c, of: (m) => m.properties?.[c.key] })),
+    ...figureKeys(data),
     ...[...tags].map((t) => ({ group: "Tags", key: `tag:${t}`, label: t, tag: t, of: (m) => numeric(m.tags[t]) })),
   ];
+}
+
+/** What was measured of the molecules elsewhere, as keys. */
+function figureKeys(data) {
+  const about = (c) => (c.key === "novel" && data.figures.reference ? `Novel to ${data.figures.reference}` : c.label);
+  return (data.figures?.columns || []).map((c) => ({ group: "Evaluation", ...c, label: about(c), of: (m) => m.figures?.[c.key] }));
 }
 
 const numeric = (text) => (text !== undefined && text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : text);
@@ -34,7 +41,7 @@ function compare(a, b, direction) {
   return direction * a.localeCompare(b, undefined, { numeric: true });
 }
 
-const COMPARISON = /^([\w.:-]+)(<=|>=|<|>|=)(-?\d+(?:\.\d+)?)$/;
+const COMPARISON = /^([\w.:-]+)(<=|>=|<|>|=)(.+)$/;
 const COMPARE = { "<": (a, b) => a < b, ">": (a, b) => a > b, "<=": (a, b) => a <= b, ">=": (a, b) => a >= b, "=": (a, b) => a === b };
 
 /** A test from a query: every word must be found; key>number compares a property or a tag.
@@ -42,10 +49,10 @@ const COMPARE = { "<": (a, b) => a < b, ">": (a, b) => a > b, "<=": (a, b) => a 
 function matcher(query, keys, special = () => undefined) {
   const byName = new Map(keys.flatMap((k) => [[k.key.toLowerCase(), k], [k.label.toLowerCase().replace(/\s+/g, ""), k], [(k.tag || k.key).toLowerCase(), k]]));
   const tests = query.trim().split(/\s+/).filter(Boolean).map((word) => {
-    const [, name, sign, number] = word.match(COMPARISON) || [];
-    const key = name && byName.get(name.toLowerCase());
-    if (key) return (m) => { const v = key.of(m); return typeof v === "number" && COMPARE[sign](v, Number(number)); };
-    const low = word.toLowerCase();
+    const [, name, sign, value] = word.match(COMPARISON) || [], low = word.toLowerCase();
+    const key = name && byName.get(name.toLowerCase()), number = Number(value);
+    if (key && Number.isFinite(number)) return (m) => { const v = key.of(m); return typeof v === "number" && COMPARE[sign](v, number); };
+    if (key && sign === "=" && !key.tag) return (m) => String(key.of(m) ?? "").toLowerCase() === value.toLowerCase();
     return special(word) || ((m) => m.text.includes(low));
   });
   return (m) => tests.every((test) => test(m));
@@ -54,17 +61,18 @@ function matcher(query, keys, special = () => undefined) {
 /** What a molecule is searched by. */
 function searchText(m) {
   const tags = Object.entries(m.tags).map(([key, value]) => `${key}=${value}`);
+  Object.entries(m.figures || {}).forEach(([key, value]) => tags.push(`${key}=${value}`));
   return [m.name, m.smiles, m.formula, m.reason, ...tags].filter(Boolean).join("\n").toLowerCase();
 }
 
 const SHOW = { all: () => true, valid: (m) => m.valid === true, invalid: (m) => m.valid === false };
 
-/** The molecules to list, in order. */
-function listed(data, keys, state) {
+/** The molecules to list, in order; keep says what is kept besides. */
+function listed(data, keys, state, keep = () => true) {
   const matches = matcher(state.q, keys), key = keys.find((k) => k.key === state.sort) || keys[0];
   const direction = state.order === "desc" ? -1 : 1;
   return data.molecules
-    .filter((m) => SHOW[state.show](m) && (!state.kind || m.kind === state.kind) && matches(m))
+    .filter((m) => SHOW[state.show](m) && (!state.kind || m.kind === state.kind) && keep(m) && matches(m))
     .map((m) => ({ m, value: key.of(m) }))
     .sort((a, b) => compare(a.value, b.value, direction) || a.m.number - b.m.number)
     .map((entry) => entry.m);
@@ -79,9 +87,10 @@ function display(m, key) {
 
 // ---- cards ----
 
-function makeGrid(grid, pick) {
+/** The cards; star(m) gives the star of a molecule. */
+function makeGrid(grid, pick, star = null) {
   const cards = new Map();
-  const state = { pictures: "2d", key: null };
+  const state = { pictures: "2d", key: null, hits: null };
   const sight = new IntersectionObserver((entries) => {
     entries.filter((e) => e.isIntersecting).forEach((e) => { sight.unobserve(e.target); fill(e.target); });
   }, { rootMargin: "400px" });
@@ -105,20 +114,23 @@ function makeGrid(grid, pick) {
     picture.append(pictureOf(m));
     const key = state.key, plain = ["order", "name", "formula", "validity"].includes(key.key);
     caption.append(make("div", "name", m.name || `No. ${m.number}`));
-    caption.append(make("div", "value", plain ? m.formula || " " : `${key.label} ${display(m, key) || "–"}`));
+    caption.append(make("div", "value", plain ? m.formula || " " : `${key.label} ${display(m, key) || "–"}${key.unit && display(m, key) ? ` ${key.unit}` : ""}`));
     card.replaceChildren(picture, caption);
+    if (star) caption.append(star(m));
+    if (m.figures) card.append(...measuredOf(m));
     if (m.valid === false) card.append(make("div", "why", m.reason || "invalid"));
     card.title = [m.name, m.smiles, m.reason].filter(Boolean).join("\n");
   }
   function pictureOf(m) {
-    const mol = state.pictures === "3d" && solid(m);
+    const mol = state.pictures === "3d" && solid(m), hits = state.hits?.get(m);
     if (mol) {
+      mol.hits = hits ? hits.flat() : [];
       const canvas = make("canvas");
       [canvas.width, canvas.height] = [360, 270];
       paint(canvas, mol);
       return canvas;
     }
-    return m.svg ? drawingOf(m) : make("span", "none", m.elements ? m.undrawn || "no drawing" : "not readable");
+    return m.svg ? drawingOf(m, hits) : make("span", "none", m.elements ? m.undrawn || "no drawing" : "not readable");
   }
   /** A thumbnail turns once while the pointer is on it. */
   function twirl(card) {
@@ -147,9 +159,18 @@ function makeGrid(grid, pick) {
   };
 }
 
-/** RDKit's drawing as an SVG element (Python lets only shapes and numbers into it). */
-function drawingOf(m) {
+/** RDKit's drawing as an SVG element (Python lets only shapes and numbers into it), with matches marked. */
+function drawingOf(m, hits) {
   const holder = make("div");
   holder.innerHTML = m.svg;
-  return holder.firstChild;
+  return hits?.length ? markDrawing(holder.firstChild, m, hits) : holder.firstChild;
+}
+
+/** What a card tells of what was measured: the energy that relaxing sets free, and what speaks against the molecule. */
+function measuredOf(m) {
+  const { mmff94_drop: drop, posebusters, posebusters_failed: failed, novel } = m.figures, lines = [];
+  const facts = [drop !== undefined && `relaxes by ${drop.toFixed(1)} kcal/mol`, novel === "no" && "known"].filter(Boolean);
+  if (facts.length) lines.push(make("div", "fact", facts.join(" · ")));
+  if (posebusters === "fail" && failed !== "not strictly valid") lines.push(make("div", "why", `PoseBusters: ${String(failed || "").replaceAll("_", " ")}`));
+  return lines;
 }

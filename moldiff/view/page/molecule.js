@@ -43,20 +43,22 @@ const IDENTITY_POSE = [1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0];
 function solid(molecule) {
   if (!molecule.xyz) return null;
   return {
-    elements: molecule.elements, bonds: molecule.bonds, problem: molecule.problem || [], kept: molecule.kept || [],
+    elements: molecule.elements, bonds: molecule.bonds, problem: molecule.problem || [], kept: molecule.kept || [], hits: [],
     charges: molecule.charges || {}, points: posed(molecule.xyz, molecule.pose),
   };
 }
 
-/** The frames of a trajectory as solids; a frame without elements or bonds repeats the last ones. */
-function solidFrames(molecule) {
+/** The frames of a trajectory, or its predictions, as solids (null where there is none); a frame
+ * without elements or bonds repeats the last ones. */
+function solidFrames(molecule, name = "frames") {
   let elements = [], bonds = [];
-  return (molecule.frames || []).map((frame) => {
+  return (molecule[name] || []).map((frame) => {
+    if (!frame) return null;
     elements = frame.e || elements;
     bonds = frame.b || bonds;
     const points = posed(frame.x, molecule.pose || IDENTITY_POSE);
     const drawn = bonds.length ? bonds : bondsByDistance(elements, points);
-    return { t: frame.t, elements, points, bonds: drawn, problem: [], kept: [], charges: {} };
+    return { t: frame.t, elements, points, bonds: drawn, problem: [], kept: [], hits: [], charges: {} };
   });
 }
 
@@ -74,7 +76,7 @@ function withoutHydrogens(mol) {
   return {
     ...mol, bonds, charges, numbers: kept.map((i) => i + 1),
     elements: kept.map((i) => mol.elements[i]), points: kept.map((i) => mol.points[i]),
-    problem: placed(mol.problem), kept: placed(mol.kept),
+    problem: placed(mol.problem), kept: placed(mol.kept), hits: placed(mol.hits),
   };
 }
 
@@ -83,6 +85,13 @@ function atomLabel(mol, i) {
   const charge = mol.charges[i] || 0;
   const sign = charge ? ` ${Math.abs(charge) > 1 ? Math.abs(charge) : ""}${charge > 0 ? "+" : "−"}` : "";
   return `${mol.elements[i]}${mol.numbers ? mol.numbers[i] : i + 1}${sign}`;
+}
+
+/** Zoom that keeps a trajectory in sight: noise is wider than the molecule it becomes. */
+function roomFor(mol, frames) {
+  const spread = (solidOne) => Math.max(1, ...solidOne.points.map((p) => Math.hypot(...p)));
+  const final = spread(mol || frames[frames.length - 1]);
+  return Math.max(0.75, Math.min(1, final / Math.max(...frames.map(spread))));
 }
 
 // ---- files ----
@@ -144,4 +153,11 @@ function download(name, text, type = "chemical/x-mdl-sdfile") {
   link.download = name.replace(/[^\w.-]+/g, "_");
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}
+
+/** Save the list: as SMILES, or in the one format its molecules share: SDF, else XYZ, else SMILES. */
+function saveList(list, smiles) {
+  const files = list.map((m) => (smiles ? m.smiles && { suffix: "smi", text: toSmi(m) } : fileOf(m))).filter(Boolean);
+  const suffix = ["sdf", "xyz", "smi"].find((s) => files.some((file) => file.suffix === s));
+  if (suffix) download(`molecules.${suffix}`, files.filter((file) => file.suffix === suffix).map((file) => file.text).join(""));
 }

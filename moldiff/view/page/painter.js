@@ -67,8 +67,9 @@ function paintAtom(context, [x, y], radius, mol, i) {
   context.arc(x, y, radius, 0, 2 * Math.PI);
   context.fill();
   const problem = mol.problem.includes(i);
-  if (problem || mol.kept.includes(i)) {
-    context.strokeStyle = problem ? "#e5484d" : "rgb(47 98 217 / 45%)";
+  const hit = mol.hits.includes(i);
+  if (problem || hit || mol.kept.includes(i)) {
+    context.strokeStyle = problem ? "#e5484d" : hit ? "rgb(224 148 0 / 70%)" : "rgb(47 98 217 / 45%)";
     context.lineWidth = Math.max(2, radius * 0.25);
     context.beginPath();
     context.arc(x, y, radius * 1.45, 0, 2 * Math.PI);

@@ -58,6 +58,7 @@ function webglScene(host, onHover) {
       viewer.setStyle({}, SCENE_STYLES[options.style](BY_ELEMENT));
       mol.problem.forEach((i) => viewer.addSphere({ center: at(mol, i), radius: 0.7, color: "#ff3b40", opacity: 0.6 }));
       mol.kept.forEach((i) => viewer.addSphere({ center: at(mol, i), radius: 0.6, color: "#4f8cff", opacity: 0.5 }));
+      mol.hits.forEach((i) => viewer.addSphere({ center: at(mol, i), radius: 0.6, color: "#ffb300", opacity: 0.5 }));
       if (options.labels) mol.elements.forEach((_, i) => viewer.addLabel(atomLabel(mol, i), labelStyle(at(mol, i))));
       viewer.setHoverable({}, true, (atom) => onHover(atomLabel(mol, atom.serial)), () => onHover(""));
     }
@@ -67,15 +68,23 @@ function webglScene(host, onHover) {
   const labelStyle = (position) => ({ position, inFront: true, fontSize: 11, fontColor: "#fff", backgroundColor: "#1c2430", backgroundOpacity: 0.65, alignment: "center" });
   function reset() {
     if (!count) return;
+    viewer.resize(); // the stage may just have been parted
     viewer.setView([0, 0, 0, 0, 0, 0, 0, 1]);
+    // zoomTo fits centres of atoms in the height: keep their spheres on the stage, a narrow one too
     viewer.zoomTo();
-    viewer.zoom(0.98 * fit); // zoomTo fits centres of atoms: keep their spheres on the stage
+    viewer.zoom(0.98 * fit * Math.min(1, 0.92 * host.clientWidth / Math.max(1, host.clientHeight)));
     viewer.rotate(20, "y");
     viewer.rotate(14, "x");
     viewer.render();
   }
   return {
-    kind: "webgl", reset, atoms: () => count,
+    kind: "webgl", reset, viewer, atoms: () => count,
+    /** Two scenes with one camera. */
+    link(other) {
+      viewer.linkViewer(other.viewer);
+      other.viewer.linkViewer(viewer);
+      other.viewer.setView(viewer.getView());
+    },
     draw(mol, zoom) {
       shown = mol;
       refresh();
@@ -91,11 +100,12 @@ function webglScene(host, onHover) {
 
 function paintedScene(host) {
   const canvas = host.appendChild(document.createElement("canvas"));
-  const view = { yaw: 0.35, pitch: 0.25, zoom: 1, style: "ball", scale: 0 };
+  let view = { yaw: 0.35, pitch: 0.25, zoom: 1, style: "ball", scale: 0 };
   const options = { hydrogens: true, spin: false };
-  let shown = null, last = 0, fit = 1;
+  let shown = null, last = 0, fit = 1, twin = null;
 
-  function refresh() {
+  function refresh(alone = false) {
+    if (twin && !alone) twin.refresh(true);
     const ratio = window.devicePixelRatio || 1;
     [canvas.width, canvas.height] = [host.clientWidth * ratio, host.clientHeight * ratio];
     if (shown) paint(canvas, options.hydrogens ? shown : withoutHydrogens(shown), view);
@@ -121,7 +131,12 @@ function paintedScene(host) {
   }, { passive: false });
   new ResizeObserver(() => { view.scale = 0; refresh(); }).observe(host);
   return {
-    kind: "painted", atoms: () => (shown ? shown.elements.length : 0),
+    kind: "painted", refresh, atoms: () => (shown ? shown.elements.length : 0),
+    follow(other, shared) { [twin, view] = [other, shared]; },
+    link(other) {
+      twin = other;
+      other.follow(this, view);
+    },
     reset() {
       Object.assign(view, { yaw: 0.35, pitch: 0.25, zoom: 0.88 * fit });
       refresh();
