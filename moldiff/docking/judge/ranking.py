@@ -42,6 +42,7 @@ EVIDENCE: Mapping[str, int] = {
     "likelihood": 1,
     "pull": -1,
     "turn": -1,
+    "offset": -1,
     "cnn": 1,
 }
 """Names of the evidence, and the sign of its weight (0: either)."""
