@@ -43,7 +43,9 @@ def test_the_ranking_reads_the_likelihood_and_gives_a_probability() -> None:
     cases = [
         known,
         known | {"likelihood": -20 * energy},
-        known | {"likelihood": -20 * energy, "pull": 1 + places, "turn": 1 + places},
+        known
+        | {"likelihood": -20 * energy}
+        | {name: 1 + places for name in ("pull", "turn", "offset")},
     ]
     for case in cases:
         assert set(ranking.weighing(case).weights) == set(case)
