@@ -11,8 +11,9 @@ __all__ = ["Clock", "Progress"]
 # stage -> fraction of the work done at its start, for a progress bar
 _STAGES = {
     "grids": 0.1,
-    "proposals": 0.2,
-    "minimising": 0.4,
+    "screening": 0.15,
+    "proposals": 0.3,
+    "minimising": 0.45,
     "searching": 0.5,
     "refining": 0.85,
     "ranking": 0.9,

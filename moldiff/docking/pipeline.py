@@ -1,8 +1,9 @@
 """The pipeline: a problem in, ranked and checked poses out.
 
-conformers (the problem) -> grids -> proposals, and the best of many random poses -> basin
-hopping -> one pose per cluster, minimised in the exact energy -> likelihood, checks -> score
--> confidence -> (the best once more, by gnina's network too) -> molecules with all their atoms
+conformers (the problem) -> grids -> many random poses, screened -> centres -> proposals about
+them, and the best of the random poses -> basin hopping -> one pose per cluster, minimised in the
+exact energy -> evidence, checks -> score -> confidence -> (the best once more, by gnina's network
+too) -> molecules with all their atoms
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from torch import Tensor
 from moldiff.chem.stereo import isomer_smiles, open_stereo, smiles_of
 from moldiff.docking import bundled
 from moldiff.docking.clock import Clock, Progress
-from moldiff.docking.energy.exact import Energy
 from moldiff.docking.hydrogens import molecules, relax
 from moldiff.docking.judge import cnn
 from moldiff.docking.judge.checks import Checks, check_poses, posebust
@@ -29,9 +29,10 @@ from moldiff.docking.judge.evidence import evidence
 from moldiff.docking.minimise import minimise
 from moldiff.docking.requirement import lacking, unmet
 from moldiff.docking.result import DockedPose, DockingResult
+from moldiff.docking.screening import screen
 from moldiff.docking.search import cluster, search
 from moldiff.docking.settings import Settings
-from moldiff.domain.kinematics import Pose, random_poses
+from moldiff.domain.kinematics import Pose
 from moldiff.precision import recorded, resolve
 from moldiff.protein.interactions import find_interactions
 from moldiff.protein.write import write_pdb
@@ -48,8 +49,6 @@ __all__ = ["dock"]
 
 _STREAM = 31  # of random numbers, unique in the package
 _PARTS = ("inter", "intra")  # parts of the energy, for the records
-_SCREENING = 15  # evaluations of the short minimisation that screens random poses
-_APART = 2.0  # smallest RMSD in Å between random poses that start chains
 _RESCORED = 9  # poses that are rescored at least, so that the first depends on no number asked for
 
 
@@ -93,11 +92,16 @@ def dock(
     with torch.no_grad():
         with clock("grids"):
             energy = problem.grid_energy()
+        with clock("screening"):
+            screening = screen(problem, energy, settings.starts, rng=rng)
         with clock("proposals"):
             proposals = proposer.prepare(problem)
-            poses = proposals.propose(settings.draws, rng=rng)
+            poses = proposals.propose(settings.draws, screening.centres(), rng=rng)
         with clock("minimising"):
-            poses, energies = _starts(problem, energy, poses, settings, rng)
+            poses, energies = minimise(
+                problem.kinematics, energy, poses, iterations=settings.iterations
+            )
+            poses, energies = screening.topped_up(poses, energies, settings.chains)
         if settings.rounds:
             with clock("searching"):
                 poses, energies = search(
@@ -129,28 +133,6 @@ def dock(
         seconds=clock.seconds,
         notes=tuple(notes),
     )
-
-
-def _starts(
-    problem: Problem, energy: Energy, proposed: Pose, settings: Settings, rng: torch.Generator
-) -> tuple[Pose, Tensor]:
-    """Starts of the chains: the proposals, topped up with the best distinct random poses.
-
-    A chain seldom leaves its corner of the box, so many corners should be tried: a few steps of
-    minimisation show which are worth a chain.
-    """
-    kinematics = problem.kinematics
-    poses, energies = minimise(kinematics, energy, proposed, iterations=settings.iterations)
-    spare = settings.chains - len(poses)
-    if spare <= 0 or not settings.starts:
-        return poses, energies
-    candidates = random_poses(kinematics, problem.box, settings.starts, rng=rng)
-    candidates, candidate_energies = minimise(kinematics, energy, candidates, iterations=_SCREENING)
-    best = candidate_energies.argsort(stable=True)[: 4 * spare]
-    best = best[
-        cluster(kinematics.place(candidates[best]), candidate_energies[best], _APART)[:spare]
-    ]
-    return Pose.cat([poses, candidates[best]]), torch.cat([energies, candidate_energies[best]])
 
 
 def _refined(problem: Problem, poses: Pose, energies: Tensor, settings: Settings) -> Pose:

@@ -1,6 +1,10 @@
 """Starting poses of a search: drawn at random, or by the diffusion model.
 
 A proposer is prepared once per problem (`Proposer.prepare`); the resulting proposals draw poses.
+
+The pose network sees the pocket about a centre, and was trained on centres within 2 Å of the
+ligand's.  A box that somebody draws is farther off, so poses are drawn about several centres
+(`moldiff.docking.screening`), and a finished pose is judged in the pocket about its own.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -26,6 +31,7 @@ from moldiff.protein.tokens import atom_tokens
 if TYPE_CHECKING:
     from moldiff.docking.problem import Problem
     from moldiff.model import Model
+    from moldiff.nn.inputs import PocketInput
 
 __all__ = [
     "DiffusionProposer",
@@ -37,19 +43,20 @@ __all__ = [
 ]
 
 _MOVE_TIME = 0.6  # time at which the network is evaluated to judge poses
+_TOGETHER = 1.0  # Å: poses whose middles are this near share one pocket
 
 
 class Proposals(ABC):
     """Poses for one problem, with everything precomputed that does not depend on a pose."""
 
     @abstractmethod
-    def propose(self, count: int, *, rng: torch.Generator) -> Pose:
-        """Return ``count`` poses."""
+    def propose(self, count: int, centres: Float[Tensor, "k 3"], *, rng: torch.Generator) -> Pose:
+        """Return ``count`` poses, half of them about the first of the centres, in Å."""
 
     def moves(self, x: Float[Tensor, "p n 3"]) -> tuple[Tensor, Tensor] | None:
         """Return the predicted displacements of poses, in Å: of their centres, and of the rest.
 
-        (p,) each; None without a prediction.
+        (p,) each; None without a prediction.  The box has no part in them.
         """
         return None
 
@@ -74,7 +81,8 @@ class RandomProposer(Proposer):
 class _Random(Proposals):
     problem: Problem
 
-    def propose(self, count: int, *, rng: torch.Generator) -> Pose:
+    def propose(self, count: int, centres: Float[Tensor, "k 3"], *, rng: torch.Generator) -> Pose:
+        """Return poses drawn evenly from the box, wherever the centres are."""
         return random_poses(self.problem.kinematics, self.problem.box, count, rng=rng)
 
 
@@ -97,39 +105,65 @@ class DiffusionProposer(Proposer):
     batch: int = 64
 
     def prepare(self, problem: Problem) -> Proposals:
-        with torch.no_grad():
-            context = self.model.denoiser.encode(pose_context(problem))
-        return _Diffusion(self, context)
+        return _Diffusion(self, problem, pose_context(problem))
 
 
 @dataclass(frozen=True, eq=False)
 class _Diffusion(Proposals):
     proposer: DiffusionProposer
+    problem: Problem
     context: Mapping[str, Any]
 
-    def propose(self, count: int, *, rng: torch.Generator) -> Pose:
+    def propose(self, count: int, centres: Float[Tensor, "k 3"], *, rng: torch.Generator) -> Pose:
         model, steps, batch = self.proposer.model, self.proposer.steps, self.proposer.batch
-        sizes = [min(batch, count - done) for done in range(0, count, batch)]
-        return Pose.cat(
-            [sample_poses(model, self.context, size, rng=rng, steps=steps) for size in sizes]
-        )
+        poses = []
+        for centre, share in zip(centres, _shares(count, len(centres)), strict=True):
+            context = self._about(centre)
+            sizes = [min(batch, share - done) for done in range(0, share, batch)]
+            poses += [sample_poses(model, context, size, rng=rng, steps=steps) for size in sizes]
+        return Pose.cat(poses)
 
     @torch.no_grad()
     def moves(self, x: Float[Tensor, "p n 3"]) -> tuple[Tensor, Tensor] | None:
         """Return the network's displacement of the centres, and the rms of the rest."""
-        model, centre = self.proposer.model, self.context["pocket"].centre
-        with products(model.precision, x.device):
-            parts = [
-                model.network(
-                    Batch({"positions": part}, self.context),
-                    part.new_full((len(part),), _MOVE_TIME),
-                )
-                for part in (x - centre).split(self.proposer.batch)
-            ]
-        displacement = torch.cat([part["positions"] for part in parts])
+        displacement = torch.empty_like(x)
+        for group in _neighbours(x.mean(1), _TOGETHER):
+            context = self._about(x[group].mean((0, 1)))
+            for part in group.split(self.proposer.batch):
+                displacement[part] = self._displacement(x[part], context)
         shift = displacement.mean(1, keepdim=True)
         turn = (displacement - shift).square().sum(-1).mean(1).sqrt()
         return shift.squeeze(1).norm(dim=-1), turn
+
+    @torch.no_grad()
+    def _about(self, centre: Float[Tensor, "3"]) -> Mapping[str, Any]:
+        """The context, its pocket cut out about a centre and encoded."""
+        pocket = _pocket(self.problem, centre.numpy())
+        return self.proposer.model.denoiser.encode({**self.context, "pocket": pocket})
+
+    def _displacement(self, x: Float[Tensor, "p n 3"], context: Mapping[str, Any]) -> Tensor:
+        model = self.proposer.model
+        shown = Batch({"positions": x - context["pocket"].centre}, context)
+        with products(model.precision, x.device):
+            return model.network(shown, x.new_full((len(x),), _MOVE_TIME))["positions"]
+
+
+def _shares(count: int, centres: int) -> list[int]:
+    """How many of some poses to draw about each centre: half about the first."""
+    others = max(1, centres - 1)
+    first = count if centres == 1 else count - count // 2
+    rest = count - first
+    return [first, *(rest // others + (k < rest % others) for k in range(centres - 1))]
+
+
+def _neighbours(points: Float[Tensor, "p 3"], reach: float) -> list[Tensor]:
+    """Divide points into groups: of those that are left, the first and all within reach of it."""
+    groups, left = [], torch.arange(len(points))
+    while len(left):
+        near = (points[left] - points[left[0]]).norm(dim=1) < reach
+        groups.append(left[near])
+        left = left[~near]
+    return groups
 
 
 @torch.no_grad()
@@ -165,15 +199,22 @@ def sample_poses(
 
 
 def pose_context(problem: Problem) -> dict[str, Any]:
-    """Return the context of a problem for the pose model: kinematics, ligand and pocket."""
-    ensemble, structure = problem.ligand, problem.receptor.structure
+    """Return the context of a problem for the pose model: kinematics, ligand and pocket.
+
+    The pocket is cut out about the centre of the problem's box.
+    """
+    ensemble = problem.ligand
     graph = molecular_graph(ensemble.mol, ensemble.heavy)
-    residues = [structure.residues[k].name for k in structure.residue.tolist()]
-    tokens = atom_tokens(residues, structure.names, structure.numbers)
-    radius = crop_radius(ensemble.positions, MARGIN)
-    centre = np.asarray(problem.box.centre, dtype=np.float32)
     return {
         "kinematics": problem.kinematics,
         "ligand": ligand_input(graph, problem.rotors.moves),
-        "pocket": pocket_input(structure.positions, tokens, centre, radius),
+        "pocket": _pocket(problem, problem.box.centre),
     }
+
+
+def _pocket(problem: Problem, centre: npt.NDArray[np.float32]) -> PocketInput:
+    structure = problem.receptor.structure
+    residues = [structure.residues[k].name for k in structure.residue.tolist()]
+    tokens = atom_tokens(residues, structure.names, structure.numbers)
+    radius = crop_radius(problem.ligand.positions, MARGIN)
+    return pocket_input(structure.positions, tokens, np.asarray(centre, np.float32), radius)

@@ -43,7 +43,9 @@ def test_the_ranking_reads_the_likelihood_and_gives_a_probability() -> None:
     cases = [
         known,
         known | {"likelihood": -20 * energy},
-        known | {"likelihood": -20 * energy, "pull": 1 + places, "turn": 1 + places},
+        known
+        | {"likelihood": -20 * energy}
+        | dict.fromkeys(("pull", "turn", "offset"), 1 + places),
     ]
     for case in cases:
         assert set(ranking.weighing(case).weights) == set(case)
@@ -80,10 +82,30 @@ def test_the_network_leaves_the_bound_pose_where_it_is() -> None:
     for other in (proposals, dataclasses.replace(lower, proposer=proposer)):  # type: ignore[type-var]
         assert not torch.equal(approximate[0], other.moves(x)[0])  # type: ignore[index]
     torch.testing.assert_close(approximate, moves, atol=0.2, rtol=0.1)
-    drawn = lower.propose(2, rng=torch.Generator().manual_seed(0))
-    assert problem.kinematics.place(drawn).isfinite().all()
+    centres = torch.stack([middle, middle + 9.0])
+    drawn = problem.kinematics.place(
+        proposals.propose(9, centres, rng=torch.Generator().manual_seed(0))
+    )
+    assert drawn.isfinite().all()
+    nearest = torch.cdist(drawn.mean(1), centres).argmin(1)
+    assert nearest.tolist() == 5 * [0] + 4 * [1], "half of the poses about the first centre"
     alone = evidence(problem, x, terms, RandomProposer().prepare(problem), None)
-    assert set(alone) == {"energy", "hydrophobic"}
+    assert set(alone) == {"energy", "hydrophobic", "offset"}
+
+
+def test_the_box_has_no_part_in_the_networks_judgement() -> None:
+    mol = Chem.MolFromMolFile(str(EXAMPLE / "ligand.sdf"))
+    bound = torch.tensor(mol.GetConformer().GetPositions()).float()
+    receptor = prepare_receptor(read_structure(next(EXAMPLE.glob("*.pdb"))))
+    proposer, _ = bundled.proposer(Settings())
+    judged = []
+    for offset in (0.0, 4.0):
+        box = Box(bound.mean(0).numpy() + offset, np.full(3, 40.0))
+        problem = make_problem(mol, receptor, box, conformers=1)
+        assert not isinstance(problem, str)
+        x = torch.stack([bound, bound + 2.0, bound + 2.1, bound - 3.0])
+        judged.append(proposer.prepare(problem).moves(x))
+    torch.testing.assert_close(judged[0], judged[1], atol=1e-4, rtol=1e-4)
 
 
 def test_a_model_that_is_not_there_is_refused() -> None:

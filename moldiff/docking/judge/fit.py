@@ -22,6 +22,7 @@ from moldiff.docking.judge.ranking import (
     Confidence,
     Ranking,
     Weighing,
+    entered,
     features,
     reliability,
 )
@@ -209,7 +210,10 @@ def _weights(dockings: list[Docking], names: tuple[str, ...]) -> dict[str, float
     importance = _importance(informative)
     active = list(names)
     while True:
-        rows = [torch.stack([d.evidence[name] for name in active], 1).double() for d in informative]
+        rows = [
+            torch.stack([entered(d.evidence, name) for name in active], 1).double()
+            for d in informative
+        ]
         rows = [x - x.mean(0) for x in rows]
         spread = torch.cat(rows).std(0, correction=0).clamp(min=1e-6)
         weights = (
@@ -225,8 +229,10 @@ def _weights(dockings: list[Docking], names: tuple[str, ...]) -> dict[str, float
 def _one_more(dockings: list[Docking], own: Mapping[str, float], name: str) -> dict[str, float]:
     """The weights of ``own`` and, by the same logit, that of one more evidence."""
     informative = [d for d in dockings if d.informative]
-    known = [sum(w * d.evidence[key].double() for key, w in own.items()) for d in informative]
-    rows = [(x := d.evidence[name].double()[:, None]) - x.mean(0) for d in informative]
+    known = [
+        sum(w * entered(d.evidence, key).double() for key, w in own.items()) for d in informative
+    ]
+    rows = [(x := entered(d.evidence, name).double()[:, None]) - x.mean(0) for d in informative]
     spread = torch.cat(rows).std(0, correction=0).clamp(min=1e-6)
     good = [d.good for d in informative]
     fitted = choices([x / spread for x in rows], good, _importance(informative), known) / spread

@@ -3,13 +3,14 @@
 **Score.**  A weighted sum of the evidence for a pose (`moldiff.docking.judge.evidence`) and the
 fraction f of fast checks passed (`moldiff.docking.judge.checks`),
 
-    s = sum_k w_k e_k,      score = s - |s| (1 - f^power),
+    s = sum_k w_k g(e_k),      score = s - |s| (1 - f^power),
 
-which is s f^power for a pose that binds (s > 0): with power 4 and 13 checks, one failure
-costs 27 %.  Higher is better; poses that pass all checks come before those that do not.  The
-weights are those of a conditional logit: softmax(s) over the poses of a ligand is the
-probability of each to be the right one.  The evidence depends on the available models and on the
-source of the poses, so each case has its own weights and confidence.
+where g is ln(1 + e) of distances in Å, since whether a pose would be moved by 5 or by 8 Å says
+little, and e itself of the rest.  The score is s f^power for a pose that binds (s > 0): with
+power 4 and 13 checks, one failure costs 27 %.  Higher is better; poses that pass all checks come
+before those that do not.  The weights are those of a conditional logit: softmax(s) over the poses
+of a ligand is the probability of each to be the right one.  The evidence depends on the available
+models and on the source of the poses, so each case has its own weights and confidence.
 
 **Confidence.**  P(RMSD <= 2 Å) from a logistic regression on three features: how far the score
 stands out from the other clusters, its depth for a ligand of this size, and the torsions.  Slope
@@ -33,18 +34,29 @@ from torch import Tensor
 from moldiff.errors import ModelFileError
 from moldiff.text import replace_text
 
-__all__ = ["EVIDENCE", "FEATURES", "Confidence", "Ranking", "Weighing", "features", "reliability"]
+__all__ = [
+    "EVIDENCE",
+    "FEATURES",
+    "Confidence",
+    "Ranking",
+    "Weighing",
+    "entered",
+    "features",
+    "reliability",
+]
 
-FORMAT = "moldiff-ranking-3"
+FORMAT = "moldiff-ranking-4"
 EVIDENCE: Mapping[str, int] = {
     "energy": -1,
     "hydrophobic": 0,
     "likelihood": 1,
     "pull": -1,
     "turn": -1,
+    "offset": -1,
     "cnn": 1,
 }
 """Names of the evidence, and the sign of its weight (0: either)."""
+_DISTANCES = ("pull", "turn", "offset")  # in Å
 FEATURES = ("share", "depth", "torsions")
 """Features of a pose, in the order of `features`.  ``share`` is the logarithm of its Boltzmann
 weight, exp(score) over the sum of the best clusters'; ``depth`` is score / sqrt(heavy atoms)."""
@@ -131,7 +143,7 @@ class Ranking:
     def score(self, evidence: Mapping[str, Tensor], fraction: Tensor) -> Tensor:
         """Return scores (p,), higher is better; non-finite values rank last."""
         weights = self.weighing(evidence).weights
-        weighted = torch.stack([w * evidence[name] for name, w in weights.items()]).sum(0)
+        weighted = torch.stack([w * entered(evidence, name) for name, w in weights.items()]).sum(0)
         score = weighted - weighted.abs() * (1 - fraction.clamp(0, 1) ** self.power)
         return torch.where(score.isfinite(), score, -torch.inf)
 
@@ -183,6 +195,12 @@ def _weighing(weights: dict[str, float], confidence: dict[str, Any] | None) -> W
     if confidence is None:
         return Weighing(weights)
     return Weighing(weights, Confidence(tuple(confidence["weights"]), confidence["bias"]))
+
+
+def entered(evidence: Mapping[str, Tensor], name: str) -> Tensor:
+    """Return evidence of poses as it enters their score, (p,): of distances ln(1 + Å)."""
+    value = evidence[name]
+    return value.log1p() if name in _DISTANCES else value
 
 
 def features(score: Tensor, *, atoms: int, torsions: int) -> Tensor:
