@@ -4,7 +4,7 @@
     python scripts/measure_preparation.py 1000000 --jobs 1
 
 The molecules are those of datasets/qm9/sample.sdf with fluorine, chlorine and bromine in place of
-hydrogens, drawn at random, no two alike.  Their file, some 2 kB a molecule, and the data set lie in
+hydrogens, drawn at random, none twice.  Their file, some 2 kB a molecule, and the data set lie in
 the output folder; interrupted, the same command goes on.
 """
 
@@ -22,7 +22,7 @@ import numpy as np
 from rdkit import Chem
 
 ROOT = Path(__file__).resolve().parents[1]
-LENGTHS = {1: 1.0, 9: 1.27, 17: 1.63, 35: 1.79}  # of a bond to carbon, relative to C-H
+LENGTHS = {"H": 1.0, "F": 1.27, "Cl": 1.63, "Br": 1.79}  # of a bond to carbon, relative to C-H
 
 
 def main() -> None:
@@ -38,7 +38,7 @@ def main() -> None:
         write(source, arguments.count)
     command = [sys.executable, "-m", "moldiff", "data", "prepare", str(source), "--output"]
     command += [str(arguments.output / "store"), "--jobs", str(arguments.jobs), "--force"]
-    begin, most, last = time.monotonic(), 0, -60.0
+    begin, most, last = time.monotonic(), 0.0, -60.0
     process = subprocess.Popen(command)
     while process.poll() is None:
         now = sum(resident(pid) for pid in family(process.pid))
@@ -52,42 +52,58 @@ def main() -> None:
 
 
 def write(path: Path, count: int) -> None:
-    """Write distinct molecules as SDF."""
-    part, seen = path.with_suffix(".partial"), set[str]()
+    """Write molecules as SDF, no two of a parent with the same elements in the same places."""
+    part = path.with_suffix(".partial")
     with part.open("w", encoding="utf-8") as file:
-        for mol in halogenated():
-            block = Chem.MolToMolBlock(mol)
-            name = f"{len(seen)}"
-            key = Chem.MolToSmiles(mol)
-            if key not in seen:
-                seen.add(key)
-                file.write(f"{name}{block}$$$$\n")
-            if len(seen) == count:
-                break
+        for k, record in enumerate(itertools.islice(halogenated(), count)):
+            file.write(f"{k}\n{record}$$$$\n")
     part.replace(path)
 
 
-def halogenated() -> Iterator[Chem.Mol]:
-    """Yield molecules of the sample, by turns, with halogens in place of some hydrogens."""
-    sample = ROOT / "datasets" / "qm9" / "sample.sdf"
-    parents = [mol for mol in Chem.SDMolSupplier(str(sample), removeHs=False) if mol is not None]
+def halogenated() -> Iterator[str]:
+    """Yield the sample's records, by turns, with halogens in place of some hydrogens on carbon."""
+    text = (ROOT / "datasets" / "qm9" / "sample.sdf").read_text(encoding="utf-8")
+    parents = [Parent(block) for block in text.split("$$$$\n") if block.strip()]
     rng = np.random.default_rng(0)
-    for parent in itertools.cycle(parents):
-        mol = Chem.RWMol(parent)
-        for bond in parent.GetBonds():
-            heavy, light = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
-            if mol.GetAtomWithIdx(heavy).GetAtomicNum() == 1:
-                heavy, light = light, heavy
-            pair = [mol.GetAtomWithIdx(k).GetAtomicNum() for k in (heavy, light)]
-            if pair != [6, 1]:
-                continue
-            element = int(rng.choice(list(LENGTHS), p=(0.4, 0.2, 0.2, 0.2)))
-            mol.GetAtomWithIdx(light).SetAtomicNum(element)
-            conformer = mol.GetConformer()
-            start, end = (np.array(conformer.GetAtomPosition(k)) for k in (heavy, light))
-            conformer.SetAtomPosition(light, start + LENGTHS[element] * (end - start))
-        Chem.SanitizeMol(mol)
-        yield mol.GetMol()
+    while parents:
+        for parent in list(parents):
+            record = parent.draw(rng)
+            if record is None:
+                parents.remove(parent)
+            else:
+                yield record
+
+
+class Parent:
+    """A record whose hydrogens on carbon may become halogens."""
+
+    def __init__(self, block: str) -> None:
+        mol = Chem.MolFromMolBlock(block, removeHs=False)
+        self.lines = [*block.partition("M  END")[0].splitlines()[1:], "M  END", ""]
+        self.x = mol.GetConformer().GetPositions()
+        self.places = [
+            (h.GetIdx(), h.GetNeighbors()[0].GetIdx())
+            for h in mol.GetAtoms()
+            if h.GetAtomicNum() == 1 and h.GetNeighbors()[0].GetAtomicNum() == 6
+        ]
+        self.seen: set[tuple[str, ...]] = set()
+
+    def draw(self, rng: np.random.Generator) -> str | None:
+        """Return a record that was not drawn before, or None if few are left."""
+        for _ in range(20):
+            elements = tuple(rng.choice(list(LENGTHS), len(self.places)).tolist())
+            if elements not in self.seen:
+                self.seen.add(elements)
+                return self._record(elements)
+        return None
+
+    def _record(self, elements: tuple[str, ...]) -> str:
+        lines = list(self.lines)
+        for (h, c), element in zip(self.places, elements, strict=True):
+            end = self.x[c] + LENGTHS[element] * (self.x[h] - self.x[c])
+            tail = lines[3 + h][34:]
+            lines[3 + h] = "".join(f"{value:10.4f}" for value in end) + f" {element:3s}" + tail
+        return "\n".join(lines)
 
 
 def family(pid: int) -> list[int]:
