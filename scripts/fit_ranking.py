@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Fit weights and confidences of ranked poses: fit_ranking.py DOCKINGS.csv --out ranking.json
+"""Fit weights and confidences of ranked poses: fit_ranking.py DOCKINGS.csv... --out ranking.json
 
-The columns of the table are described in moldiff/docking/judge/dockings.py; `moldiff benchmark
-docking` writes one.  --groups CLUSTERS.csv (complex,group) keeps complexes of one protein in one
-fold.  --add cnn --to RANKING.json keeps a ranking as it is, and fits one weight for the CNN beside
-its own, on dockings by the method cnn.
+The columns of a table are described in moldiff/docking/judge/dockings.py; `moldiff benchmark
+docking` writes one.  Of several, such as of boxes up to 2 and 5 Å off, the figures are given for
+each as well, by its folder.  --groups CLUSTERS.csv (complex,group) keeps complexes of one protein
+in one fold.  --add cnn --to RANKING.json keeps a ranking as it is, and fits one weight for the CNN
+beside its own, on dockings by the method cnn.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from moldiff.docking.judge.ranking import EVIDENCE, Ranking
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("table", type=Path)
+    parser.add_argument("tables", type=Path, nargs="+")
     parser.add_argument("--out", type=Path, default=Path("ranking.json"))
     parser.add_argument("--power", type=float, default=4.0)
     parser.add_argument("--groups", type=Path)
@@ -37,7 +38,7 @@ def main() -> None:
     if args.groups:
         with args.groups.open(newline="", encoding="utf-8") as file:
             groups = {row["complex"]: row["group"] for row in csv.DictReader(file)}
-    dockings = read_dockings(args.table, groups)
+    dockings = [one for table in args.tables for one in read_dockings(table, groups)]
     if args.add:
         ranking = extend_ranking(Ranking.load(args.to), dockings, args.add)
         card = dict(ranking.card or {}) | {f"{args.add}_data": args.data}
@@ -47,10 +48,12 @@ def main() -> None:
     replace(ranking, card=card).save(args.out)
     for weighing in ranking.weighings:
         print(" ".join(f"{weight:+.4g} {name}" for name, weight in weighing.weights.items()))
-        told = dict(card["+".join(weighing.weights)])
-        curve = told.pop("reliability")
-        for name, value in told.items():
+        figures = dict(card["+".join(weighing.weights)])
+        curve, parts = figures.pop("reliability"), figures.pop("tables")
+        for name, value in figures.items():
             print(f"  {name:20s} {'–' if value is None else format(value, '.3f')}")
+        for name, part in parts.items():
+            print(f"  {name}:", ", ".join(f"{key} {value:.3f}" for key, value in part.items()))
         for row in curve:
             print("   ", " ".join(f"{key} {value:.3f}" for key, value in row.items()))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import runpy
 import sys
 from pathlib import Path
@@ -64,6 +65,28 @@ def test_what_is_known_decides_the_weights():
     assert float(BOTH.score(both, one)) == 10.0  # nothing is said of the turn
     assert float(BOTH.score({"energy": energy, "pull": one}, one)) == 16.0
     assert float(Ranking().score(both, one)) == 8.0  # not fitted: the energy
+
+
+def test_distances_enter_as_logarithms():
+    far = {name: torch.tensor([0.0, math.e - 1]) for name in ("pull", "turn", "offset")}
+    for name, values in far.items():
+        ranking = Ranking((Weighing({"energy": -1.0, name: -2.0}),))
+        evidence = {"energy": torch.tensor([-8.0, -8.0]), name: values}
+        assert ranking.score(evidence, torch.ones(2)).tolist() == pytest.approx([8.0, 6.0])
+
+
+def test_each_table_has_figures_of_its_own(tmp_path):
+    for name, complexes in (("near", 30), ("off", 40)):
+        (tmp_path / name).mkdir()
+        table(tmp_path / name / "table.csv", complexes=complexes)
+    rewrite(tmp_path / "off" / "table.csv", lambda row: row.update(rmsd=9.0 - float(row["rmsd"])))
+    both = [d for name in ("near", "off") for d in read_dockings(tmp_path / name / "table.csv")]
+    figures = fit_ranking(both).card["energy"]
+    near, off = figures["tables"]["near"], figures["tables"]["off"]
+    assert (near["dockings"], off["dockings"], figures["dockings"]) == (30, 40, 70)
+    assert near["top1_energy"] != off["top1_energy"]
+    mean = (30 * near["top1_unseen"] + 40 * off["top1_unseen"]) / 70
+    assert figures["top1_unseen"] == pytest.approx(mean)
 
 
 @pytest.mark.parametrize("weights", [{}, {"enrgy": 1.0}, {"energy": float("nan")}])

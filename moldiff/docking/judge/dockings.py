@@ -37,7 +37,10 @@ _COLUMNS = ("complex", "rmsd", "energy", "fraction", "atoms", "torsions")
 
 @dataclass(frozen=True, eq=False)
 class Docking:
-    """The p clusters of one docking: RMSD in Å, evidence, fraction of checks passed, each (p,)."""
+    """The p clusters of one docking: RMSD in Å, evidence, fraction of checks passed, each (p,).
+
+    ``table`` is the folder of the table it is from.
+    """
 
     name: str
     group: str
@@ -46,6 +49,7 @@ class Docking:
     fraction: Tensor
     atoms: int
     torsions: int
+    table: str = ""
 
     @property
     def good(self) -> Tensor:
@@ -72,7 +76,8 @@ def read_dockings(path: Path, groups: Mapping[str, str] | None = None) -> list[D
         grouped: dict[str, list[dict[str, str]]] = {}
         for row in rows:
             grouped.setdefault(row["complex"], []).append(row)
-        dockings = [_docking(name, part, groups or {}) for name, part in grouped.items()]
+        table = Path(path).absolute().parent.name
+        dockings = [_docking(name, part, groups or {}, table) for name, part in grouped.items()]
     except (OSError, UnicodeDecodeError, KeyError, ValueError, TypeError) as error:
         raise InputError(
             f"'{path}' is not a table of dockings: {error!r}.",
@@ -83,7 +88,9 @@ def read_dockings(path: Path, groups: Mapping[str, str] | None = None) -> list[D
     return dockings
 
 
-def _docking(name: str, rows: list[dict[str, str]], groups: Mapping[str, str]) -> Docking:
+def _docking(
+    name: str, rows: list[dict[str, str]], groups: Mapping[str, str], table: str
+) -> Docking:
     def column(key: str) -> Tensor:
         return torch.tensor([float(row[key]) for row in rows])
 
@@ -97,4 +104,5 @@ def _docking(name: str, rows: list[dict[str, str]], groups: Mapping[str, str]) -
         column("fraction"),
         int(float(rows[0]["atoms"])),
         int(float(rows[0]["torsions"])),
+        table,
     )

@@ -155,11 +155,14 @@ def _figures(
     shares = [
         _share(d, ranking.score(d.evidence, d.fraction)) for d, ranking in pairs if d.informative
     ]
+    tables = sorted({d.table for d in dockings})
+    by_table = [torch.tensor([d.table == table for d in dockings]) for table in tables]
     return {
-        "dockings": len(dockings),
-        "oracle": sum(bool(d.good.any()) for d in dockings) / len(dockings),
-        "top1_energy": top_one(dockings, Ranking(power=0.0)),
-        "top1_unseen": float(right.double().mean()),
+        **_shares(dockings, right),
+        "tables": {
+            table: _shares([d for d, k in zip(dockings, own, strict=True) if k], right[own])
+            for table, own in zip(tables, by_table, strict=True)
+        },
         "evidence_unseen": float(torch.stack(shares).mean()),
         "log_loss": _log_loss(chances, outcomes),
         "log_loss_of_mean": _log_loss(outcomes.double().mean().expand(len(chances)), outcomes),
@@ -167,6 +170,16 @@ def _figures(
             torch.stack([p[k] for p, k in zip(confidences, first, strict=True)]), right
         ),
         "reliability": reliability(chances, outcomes),
+    }
+
+
+def _shares(dockings: list[Docking], right: Tensor) -> dict[str, float]:
+    """Shares of dockings with a right pose, by its place; ``right``: whether the first is."""
+    return {
+        "dockings": len(dockings),
+        "oracle": sum(bool(d.good.any()) for d in dockings) / len(dockings),
+        "top1_energy": top_one(dockings, Ranking(power=0.0)),
+        "top1_unseen": float(right.double().mean()),
     }
 
 
