@@ -11,7 +11,7 @@ __all__ = ["Clock", "Progress"]
 # stage -> fraction of the work done at its start, for a progress bar
 _STAGES = {
     "grids": 0.1,
-    "screening": 0.15,
+    "surveying": 0.15,
     "proposals": 0.3,
     "minimising": 0.45,
     "searching": 0.5,

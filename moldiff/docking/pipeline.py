@@ -1,6 +1,6 @@
 """The pipeline: a problem in, ranked and checked poses out.
 
-conformers (the problem) -> grids -> many random poses, screened -> centres -> proposals about
+conformers (the problem) -> grids -> a survey by many random poses -> centres -> proposals about
 them, and the best of the random poses -> basin hopping -> one pose per cluster, minimised in the
 exact energy -> evidence, checks -> score -> confidence -> (the best once more, by gnina's network
 too) -> molecules with all their atoms
@@ -29,9 +29,9 @@ from moldiff.docking.judge.evidence import evidence
 from moldiff.docking.minimise import minimise
 from moldiff.docking.requirement import lacking, unmet
 from moldiff.docking.result import DockedPose, DockingResult
-from moldiff.docking.screening import screen
 from moldiff.docking.search import cluster, search
 from moldiff.docking.settings import Settings
+from moldiff.docking.survey import survey
 from moldiff.domain.kinematics import Pose
 from moldiff.precision import recorded, resolve
 from moldiff.protein.interactions import find_interactions
@@ -92,16 +92,16 @@ def dock(
     with torch.no_grad():
         with clock("grids"):
             energy = problem.grid_energy()
-        with clock("screening"):
-            screening = screen(problem, energy, settings.starts, rng=rng)
+        with clock("surveying"):
+            surveyed = survey(problem, energy, settings.starts, rng=rng)
         with clock("proposals"):
             proposals = proposer.prepare(problem)
-            poses = proposals.propose(settings.draws, screening.centres(), rng=rng)
+            poses = proposals.propose(settings.draws, surveyed.centres(), rng=rng)
         with clock("minimising"):
             poses, energies = minimise(
                 problem.kinematics, energy, poses, iterations=settings.iterations
             )
-            poses, energies = screening.topped_up(poses, energies, settings.chains)
+            poses, energies = surveyed.topped_up(poses, energies, settings.chains)
         if settings.rounds:
             with clock("searching"):
                 poses, energies = search(

@@ -4,7 +4,7 @@ A proposer is prepared once per problem (`Proposer.prepare`); the resulting prop
 
 The pose network sees the pocket about a centre, and was trained on centres within 2 Å of the
 ligand's.  A box that somebody draws is farther off, so poses are drawn about several centres
-(`moldiff.docking.screening`), and a finished pose is judged in the pocket about its own.
+(`moldiff.docking.survey`), and a finished pose is judged in the pocket about its own.
 """
 
 from __future__ import annotations
@@ -31,14 +31,12 @@ from moldiff.protein.tokens import atom_tokens
 if TYPE_CHECKING:
     from moldiff.docking.problem import Problem
     from moldiff.model import Model
-    from moldiff.nn.inputs import PocketInput
 
 __all__ = [
     "DiffusionProposer",
     "Proposals",
     "Proposer",
     "RandomProposer",
-    "pose_context",
     "sample_poses",
 ]
 
@@ -105,19 +103,37 @@ class DiffusionProposer(Proposer):
     batch: int = 64
 
     def prepare(self, problem: Problem) -> Proposals:
-        return _Diffusion(self, problem, pose_context(problem))
+        ensemble, structure = problem.ligand, problem.receptor.structure
+        graph = molecular_graph(ensemble.mol, ensemble.heavy)
+        residues = [structure.residues[k].name for k in structure.residue.tolist()]
+        return _Diffusion(
+            self,
+            {
+                "kinematics": problem.kinematics,
+                "ligand": ligand_input(graph, problem.rotors.moves),
+            },
+            structure.positions,
+            atom_tokens(residues, structure.names, structure.numbers),
+            crop_radius(ensemble.positions, MARGIN),
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class _Diffusion(Proposals):
+    """Proposals for a ligand among atoms (m, 3) with tokens (m,), seen within a radius in Å."""
+
     proposer: DiffusionProposer
-    problem: Problem
-    context: Mapping[str, Any]
+    ligand: Mapping[str, Any]
+    atoms: npt.NDArray[np.float32]
+    tokens: npt.NDArray[np.int16]
+    radius: float
 
     def propose(self, count: int, centres: Float[Tensor, "k 3"], *, rng: torch.Generator) -> Pose:
         model, steps, batch = self.proposer.model, self.proposer.steps, self.proposer.batch
         poses = []
         for centre, share in zip(centres, _shares(count, len(centres)), strict=True):
+            if not share:
+                continue
             context = self._about(centre)
             sizes = [min(batch, share - done) for done in range(0, share, batch)]
             poses += [sample_poses(model, context, size, rng=rng, steps=steps) for size in sizes]
@@ -138,8 +154,8 @@ class _Diffusion(Proposals):
     @torch.no_grad()
     def _about(self, centre: Float[Tensor, "3"]) -> Mapping[str, Any]:
         """The context, its pocket cut out about a centre and encoded."""
-        pocket = _pocket(self.problem, centre.numpy())
-        return self.proposer.model.denoiser.encode({**self.context, "pocket": pocket})
+        pocket = pocket_input(self.atoms, self.tokens, centre.numpy(), self.radius)
+        return self.proposer.model.denoiser.encode({**self.ligand, "pocket": pocket})
 
     def _displacement(self, x: Float[Tensor, "p n 3"], context: Mapping[str, Any]) -> Tensor:
         model = self.proposer.model
@@ -196,25 +212,3 @@ def sample_poses(
     settings = dict(model.sampling) | ({} if steps is None else {"steps": steps})
     denoiser, sampler = with_settings(model.denoiser, settings)
     return to_pose(sampler.sample(denoiser, noise, rng=rng), pocket.centre)
-
-
-def pose_context(problem: Problem) -> dict[str, Any]:
-    """Return the context of a problem for the pose model: kinematics, ligand and pocket.
-
-    The pocket is cut out about the centre of the problem's box.
-    """
-    ensemble = problem.ligand
-    graph = molecular_graph(ensemble.mol, ensemble.heavy)
-    return {
-        "kinematics": problem.kinematics,
-        "ligand": ligand_input(graph, problem.rotors.moves),
-        "pocket": _pocket(problem, problem.box.centre),
-    }
-
-
-def _pocket(problem: Problem, centre: npt.NDArray[np.float32]) -> PocketInput:
-    structure = problem.receptor.structure
-    residues = [structure.residues[k].name for k in structure.residue.tolist()]
-    tokens = atom_tokens(residues, structure.names, structure.numbers)
-    radius = crop_radius(problem.ligand.positions, MARGIN)
-    return pocket_input(structure.positions, tokens, np.asarray(centre, np.float32), radius)

@@ -33,7 +33,7 @@ class Settings:
     draws:
         Poses proposed; each starts a chain of the search.
     starts:
-        Random poses screened for further starts.
+        Random poses that survey the box: for centres to draw poses about, and for further starts.
     chains:
         Chains of the search; those without a proposal start from the best random poses.
     shortlist:

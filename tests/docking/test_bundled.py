@@ -76,6 +76,8 @@ def test_the_network_leaves_the_bound_pose_where_it_is() -> None:
     known = evidence(problem, x, terms, proposals, bundled.judge())
     assert set(known) == set(EVIDENCE) - {"cnn"}, "which needs another package"
     assert all(values.shape == (3,) for values in known.values())
+    half = 0.5 * 3**0.5  # from the box's centre to the bound pose's
+    assert known["offset"].tolist() == pytest.approx([half, 3 * half, half], abs=1e-4)
     lower = bundled.proposer(Settings(precision="bfloat16"))[0].prepare(problem)
     approximate = lower.moves(x)
     assert approximate is not None and approximate[0].dtype is torch.float32

@@ -1,4 +1,4 @@
-"""Screening a box with random poses: where the ligand may lie, and where chains start.
+"""A survey of a box by random poses: where the ligand may lie, and where chains start.
 
 A short minimisation of many random poses shows where in the box there is room and attraction.
 Their centroids, with Boltzmann weights of their energies, make a density
@@ -28,9 +28,10 @@ if TYPE_CHECKING:
     from moldiff.docking.energy.exact import Energy
     from moldiff.docking.problem import Problem
 
-__all__ = ["Screening", "screen"]
+__all__ = ["Survey", "survey"]
 
 _ITERATIONS = 15  # evaluations of a minimisation
+_MOST = 1000  # poses that make the density, the best: its cost is quadratic
 _COUNT = 4  # centres beyond the box's own
 _APART = 3.0  # Å between two of them
 _TEMPERATURE = 1.0  # kcal/mol
@@ -38,17 +39,17 @@ _WIDTH = 1.5  # Å
 _DISTINCT = 2.0  # smallest RMSD in Å between poses that start chains
 
 
-def screen(problem: Problem, energy: Energy, count: int, *, rng: torch.Generator) -> Screening:
-    """Screen a problem's box with random poses."""
+def survey(problem: Problem, energy: Energy, count: int, *, rng: torch.Generator) -> Survey:
+    """Survey a problem's box by ``count`` random poses."""
     poses = random_poses(problem.kinematics, problem.box, count, rng=rng)
     energies = torch.empty(0)
     if count:
         poses, energies = minimise(problem.kinematics, energy, poses, iterations=_ITERATIONS)
-    return Screening(problem, poses, energies)
+    return Survey(problem, poses, energies)
 
 
 @dataclass(frozen=True, eq=False)
-class Screening:
+class Survey:
     """Random poses in a box, minimised for a few steps.
 
     Attributes
@@ -67,9 +68,10 @@ class Screening:
         """Return up to five places in Å where the ligand may lie, the box's centre first."""
         places = [torch.from_numpy(np.array(self.problem.box.centre))]
         finite = self.energies.isfinite().nonzero()[:, 0]
-        points = self.problem.kinematics.place(self.poses[finite]).mean(1)
+        best = finite[self.energies[finite].argsort(stable=True)[:_MOST]].sort().values
+        points = self.problem.kinematics.place(self.poses[best]).mean(1)
         square = torch.cdist(points, points).square()
-        weights = torch.softmax(-self.energies[finite] / _TEMPERATURE, 0)
+        weights = torch.softmax(-self.energies[best] / _TEMPERATURE, 0)
         density = (weights * torch.exp(-square / (2 * _WIDTH**2))).sum(1)
         for _ in range(min(_COUNT, len(points))):
             peak = int(density.argmax())
@@ -85,7 +87,7 @@ class Screening:
         """Return poses and, as far as ``count`` are wanted, the best distinct ones of the box.
 
         A chain of the search seldom leaves its corner of the box, so many corners should be
-        tried: screening shows which are worth a chain.
+        tried: the survey shows which are worth a chain.
         """
         spare = count - len(poses)
         if spare <= 0 or not len(self.energies):
