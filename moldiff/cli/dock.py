@@ -122,7 +122,7 @@ def command(
     seed: Annotated[int, typer.Option(help="Same seed, same poses.")] = 0,
     draws: Annotated[int, typer.Option(min=1, help="Poses to propose.")] = Settings.draws,
     starts: Annotated[
-        int, typer.Option(min=0, help="Random poses to look at for more beginnings.")
+        int, typer.Option(min=0, help="Random poses that show where to propose and begin.")
     ] = Settings.starts,
     chains: Annotated[int, typer.Option(min=1, help="Searches side by side.")] = Settings.chains,
     rounds: Annotated[
