@@ -215,7 +215,8 @@ def command(
         "model": receptor_model,
         **_completing(complete, sequence),
     }
-    check_files(receptor, ligand, ligands, many, output, [marker, reference, sequence])
+    read = [marker, reference, sequence]
+    check_files(receptor, ligand, ligands, many, output, read, complete=complete)
     files = written(output, one=ligand is not None, html=html, complete=complete)
     check_replaceable(files, force=force)
     check_threads(threads)

@@ -40,6 +40,8 @@ def check_files(
     many: Path | None,
     output: Path,
     others: list[Path | None],
+    *,
+    complete: bool = False,
 ) -> None:
     """Raise ``InputError`` for what can be refused before anything is loaded."""
     if sum(given is not None for given in (ligand, ligands, many)) != 1:
@@ -62,5 +64,6 @@ def check_files(
         check_kind(output)
     read = [path for path in [receptor, ligands, many, *others] if path is not None]
     read += [Path(ligand)] if ligand is not None else []
-    for suffix in (*_BESIDE, *_FILLED):
+    # Without --complete, the receptor that an earlier run has filled may be docked into again.
+    for suffix in (*_BESIDE, *(_FILLED if complete else ())):
         check_apart("--output", output.with_suffix(suffix), read)
