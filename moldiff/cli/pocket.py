@@ -172,7 +172,7 @@ def added(text: str | None) -> Interval | None:
     from moldiff.chem.demands import Interval
     from moldiff.text import rising
 
-    numbers = None if text is None else rising(text)
+    numbers = None if text is None else rising(text, "..")
     if text is None:
         return None
     if not numbers or "," in text or numbers[0] < 1:
