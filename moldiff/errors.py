@@ -32,19 +32,20 @@ _SPOKEN = re.compile(
     r"""(?P<command>\b(?:moldiff|pip)\ [a-z](?:[^;,()\s]|[;,]\S|\s)*)
     |(?<![\w./-])(?P<quote>'?)--(?P<option>[a-z][a-z-]*[a-z])(?P=quote)
      (?:[ =](?P<value>'[^']*'|[\w.:=+-]*\d[\w.:,/+-]*
-     |(?:cuda|generate|latent|pose|random|strict|HOH)\b))?""",
+     |(?:cuda|generate|latent|pose|random|strict|FILE|HOH|WHEEL)\b))?""",
     re.VERBOSE,
 )
 # Parameters that are not called as their options, those that take a list, and what is said in
 # another way.
 _PARAMETERS = {"condition": "conditions", "kept": "part", "ligands": "ligand"}
-_LISTS = {"exclude", "keep", "only", "rebuild", "require", "residues", "without"}
+_LISTS = {"exclude", "keep", "only", "rebuild", "require", "residues", "smiles", "without"}
 _PHRASES = {
     "--add 3..10": "add=Interval(3, 10)",
     "--any-charge": "net_charge=None",
     "--bands 10..18,19..26": "bands=[(10, 18), (19, 26)]",
     "--filter strict": "keep_valid=True",
     "--import FILE": "moldiff.plugins.import_source('FILE')",
+    "--smiles FILE --only": "smiles=['FILE'], only=True",
     "--waters all": "waters=True",
 }
 
@@ -135,7 +136,9 @@ def _parameter(match: re.Match[str]) -> str:
     if match["value"] is None:
         return f"'{name}'"
     value = match["value"].rstrip(".,:")
-    return f"{name}={_literal(name, value)}{match['value'][len(value) :]}"
+    # Options that are typed in a row are keywords with commas between.
+    after = match["value"][len(value) :] or "," * match.string.startswith(" --", match.end())
+    return f"{name}={_literal(name, value)}{after}"
 
 
 def _literal(name: str, value: str) -> str:

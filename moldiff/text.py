@@ -129,14 +129,18 @@ def numbers_of(text: str) -> list[int] | None:
     return numbers
 
 
-def rising(text: str) -> list[int] | None:
-    """Return what `numbers_of` does; ``InputError`` for a range that ends below its beginning."""
+def rising(text: str, dash: str = "-") -> list[int] | None:
+    """Return what `numbers_of` does; ``InputError`` for a range that ends below its beginning.
+
+    ``dash`` is how the option's help writes a range: ``1-6,9`` for a list, ``3..10`` for one range.
+    """
     for low, high in (
         re.findall(r"(\d+)\s*(?:-|\.\.)\s*(\d+)", text) if numbers_of(text) is not None else ()
     ):
         if int(high) < int(low):
             raise InputError(
-                f"The range {low}-{high} ends below its beginning.", fix=f"Write {high}-{low}."
+                f"The range {low}{dash}{high} ends below its beginning.",
+                fix=f"Write {high}{dash}{low}.",
             )
     return numbers_of(text)
 

@@ -28,6 +28,14 @@ from moldiff.errors import InputError, MissingFieldError, in_python
         ("Run: moldiff complete FILE --json a.", "Run: moldiff complete FILE --json a."),
         ("one (moldiff train x --y 2), or --codec.", "one (moldiff train x --y 2), or 'codec'."),
         ("'/data/my--size 3.sdf' and 'a/--size' are", "'/data/my--size 3.sdf' and 'a/--size' are"),
+        ("Give --smiles FILE, or no --only.", "Give smiles=['FILE'], or no 'only'."),
+        ("alone: --smiles FILE --only.", "alone: smiles=['FILE'], only=True."),
+        ("give --moses WHEEL. Or", "give moses='WHEEL'. Or"),
+        (
+            "with --devices: --device cuda --devices 0,1.",
+            "with 'devices': device='cuda', devices='0,1'.",
+        ),
+        ("--size 20, --poses 3 or both", "size=20, poses=3 or both"),
         ("C--C and 1--2 are -- dashes.", "C--C and 1--2 are -- dashes."),
     ],
 )

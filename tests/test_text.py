@@ -10,10 +10,10 @@ import pytest
 from moldiff.chem.demands import Interval
 from moldiff.chem.where import parse_where
 from moldiff.cli.options import conditions, sizes
-from moldiff.cli.pocket import added
+from moldiff.cli.pocket import addition
 from moldiff.errors import InputError
 from moldiff.metrics.bands import parse_bands
-from moldiff.text import ends, numbers_of, ranges, replace_text
+from moldiff.text import ends, numbers_of, ranges, replace_text, rising
 
 
 def test_a_file_is_written_whole_or_not_at_all(
@@ -43,10 +43,18 @@ def test_numbers_are_written_as_ranges_and_read_again() -> None:
 def test_a_range_is_written_in_either_way_wherever_one_is_asked_for(text: str) -> None:
     assert ends(text) == ("3", "10")
     assert numbers_of(text) == list(range(3, 11))
-    assert sizes(text.strip()) == added(text) == Interval(3, 10)
+    assert sizes(text.strip()) == addition(text) == Interval(3, 10)
     assert parse_bands(text) == ((3, 10),)
     assert conditions([f"rings={text}"]) == {"rings": Interval(3, 10)}
     assert str(parse_where(f"rings = {text}")) == str(parse_where("rings = 3..10"))
+
+
+def test_what_is_written_backwards_is_put_right_as_help_writes_it() -> None:
+    with pytest.raises(InputError, match=r"The range 6-1 ends below.*Write 1-6\."):
+        rising("9, 6..1")
+    for text in ("10..3", "10-3"):
+        with pytest.raises(InputError, match=r"The range 10\.\.3 ends below.*Write 3\.\.10\."):
+            addition(text)
 
 
 def test_a_minus_is_no_dash() -> None:

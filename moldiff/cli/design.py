@@ -16,7 +16,7 @@ from moldiff.cli.output import check_apart, check_output, examples, remark
 from moldiff.cli.overwrite import check_replaceable
 from moldiff.cli.piping import scriptable
 from moldiff.cli.pocket import EXAMPLES as POCKET
-from moldiff.cli.pocket import added
+from moldiff.cli.pocket import addition
 from moldiff.cli.pocket import command as pocket
 from moldiff.cli.requests import (
     Filter,
@@ -184,7 +184,7 @@ def _carry_out(
     chosen, parsed = task(sampling.seed), wishes.parsed()
     from moldiff.design.api import sized
 
-    parsed["size"] = sized(chosen, added(add), parsed["size"])
+    parsed["size"] = sized(chosen, addition(add), parsed["size"])
     load_torch()
     from moldiff.design.api import stream, usable
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from moldiff.cli.docked import check_files, written
+from moldiff.cli.docked import check_files, outputs
 from moldiff.cli.docking_runs import dock_many, dock_one, open_pairs
 from moldiff.cli.options import Force, Precision, Precisions
 from moldiff.cli.output import check_threads, remark
@@ -215,8 +215,9 @@ def command(
         "model": receptor_model,
         **_completing(complete, sequence),
     }
-    check_files(receptor, ligand, ligands, many, output, [marker, reference, sequence])
-    files = written(output, one=ligand is not None, html=html, complete=complete)
+    inputs = [marker, reference, sequence]
+    check_files(receptor, ligand, ligands, many, output, inputs, complete=complete)
+    files = outputs(output, one=ligand is not None, html=html, complete=complete)
     check_replaceable(files, force=force)
     check_threads(threads)
     load_torch()

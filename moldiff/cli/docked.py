@@ -7,14 +7,14 @@ from pathlib import Path
 from moldiff.cli.output import check_apart, check_output
 from moldiff.errors import InputError
 
-__all__ = ["check_files", "written"]
+__all__ = ["check_files", "outputs"]
 
 # All that may be written beside the output.
 _BESIDE = (".sdf", ".json", ".csv", ".interactions.csv", ".html", ".parquet")
-_FILLED = (".receptor.pdb", ".receptor.cif")  # with --complete
+_RECEPTORS = (".receptor.pdb", ".receptor.cif")  # with --complete
 
 
-def written(
+def outputs(
     output: Path, *, one: bool, html: bool, complete: bool = False
 ) -> dict[Path, str | Path]:
     """Return the files that are written, and their kinds (`check_replaceable`)."""
@@ -28,7 +28,7 @@ def written(
         table = ".parquet" if output.suffix.lower() == ".parquet" else ".csv"
         files[output.with_suffix(table)] = "library" if table == ".csv" else "parquet"
     if complete:
-        files |= {output.with_suffix(suffix): "completed" for suffix in _FILLED}
+        files |= {output.with_suffix(suffix): "completed" for suffix in _RECEPTORS}
     # Without poses a library removes the page of an earlier run, too.
     return {**files, output.with_suffix(".html"): "page"} if html or not one else files
 
@@ -40,6 +40,8 @@ def check_files(
     many: Path | None,
     output: Path,
     others: list[Path | None],
+    *,
+    complete: bool = False,
 ) -> None:
     """Raise ``InputError`` for what can be refused before anything is loaded."""
     if sum(given is not None for given in (ligand, ligands, many)) != 1:
@@ -62,5 +64,6 @@ def check_files(
         check_kind(output)
     read = [path for path in [receptor, ligands, many, *others] if path is not None]
     read += [Path(ligand)] if ligand is not None else []
-    for suffix in (*_BESIDE, *_FILLED):
+    # Without --complete, the receptor that an earlier run has filled may be docked into again.
+    for suffix in (*_BESIDE, *(_RECEPTORS if complete else ())):
         check_apart("--output", output.with_suffix(suffix), read)

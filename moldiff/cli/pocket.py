@@ -23,7 +23,7 @@ from moldiff.errors import InputError
 if TYPE_CHECKING:
     from moldiff.chem.demands import Interval
 
-__all__ = ["EXAMPLES", "added", "command"]
+__all__ = ["EXAMPLES", "addition", "command"]
 
 EXAMPLES = (
     "moldiff design pocket --receptor 1abc.pdb --pocket-ligand lig.sdf --budget 600s --pick 30",
@@ -127,7 +127,7 @@ def command(
     limit = number or (_USUAL if seconds is None else _ANY)
     _check(output, page, [receptor, *(Path(p) for p in (pocket_ligand, scaffold) if p)])
     _check_replaceable(output, page, force=force)
-    atoms, parsed = added(add), wishes.parsed()
+    atoms, parsed = addition(add), wishes.parsed()
     load_torch()
     from moldiff.cpu import using_threads
     from moldiff.design import pockets as designing
@@ -167,12 +167,12 @@ def command(
         raise Interrupted(f"Interrupted: what was complete is in {output}.")
 
 
-def added(text: str | None) -> Interval | None:
+def addition(text: str | None) -> Interval | None:
     """Parse ``NUMBER`` or ``LOW..HIGH``; raise ``InputError`` for anything else."""
     from moldiff.chem.demands import Interval
     from moldiff.text import rising
 
-    numbers = None if text is None else rising(text)
+    numbers = None if text is None else rising(text, "..")
     if text is None:
         return None
     if not numbers or "," in text or numbers[0] < 1:

@@ -54,6 +54,11 @@ def command(
 
     Exit status 1 if any record is altered; with --strict, also if any is unknown.
     """
+    if strict and not draw:
+        raise InputError(
+            "--strict needs what --no-draw leaves out: a record is reproduced by drawing it again.",
+            fix="Leave out one of them.",
+        )
     if not {".sdf", ".sd"} & {suffix.lower() for suffix in file.suffixes[-2:]}:
         raise InputError(
             f"{file} is no SDF, and digests are of the coordinates as an SDF has them.",

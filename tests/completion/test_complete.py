@@ -224,3 +224,17 @@ def test_what_is_asked_for_and_not_built_is_a_failure(
     assert "residues that differ from the sequence, and stay" in capfd.readouterr().err
     long = [*words, "--rebuild", "A:600-605"]
     assert main(long) == 1 and "too long: 6 residues" in capfd.readouterr().err
+
+
+def test_what_could_be_built_is_written_where_a_range_is_not(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "out.pdb"
+    words = ["complete", str(EXAMPLE), "-o", str(output), "--ensemble", "1", "--no-html"]
+    words += ["--max-gap", "2", "--rebuild", "A:586-587", "--rebuild", "A:600-605"]
+    assert main(words) == 1
+    told = capfd.readouterr()
+    assert "1 of 2 gaps built" in told.out
+    assert "Not all residues of --rebuild are built: A:600-605, too long: 6" in told.err
+    before, after = EXAMPLE.read_text().splitlines(), output.read_text().splitlines()
+    assert {number(line) for line in before if line not in set(after)} == {586, 587}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import gemmi
 import pytest
 from rdkit import Chem
 
@@ -65,8 +66,33 @@ def test_the_filled_receptor_is_written_beside_the_poses_and_docks_alike(
     assert len(again.receptor) == len(place.receptor) and not again.built
     assert {r.number for r in place.built} == set(CUT)
     assert main(words) == 0, "its own files"
+    capfd.readouterr()
+    words[2] = str(filled)
+    assert main(words) == 2 and "would overwrite" in capfd.readouterr().err
+    words.remove("--complete")
+    text = filled.read_text()
+    assert main(words) == 0, "the receptor beside the poses, as docs/receptors.md has it"
+    assert filled.read_text() == text
     far = site(receptor, Where(center=(66.0, 8.0, -20.0), size=8), complete=True)
     assert far.write_receptor(tmp_path / "far.sdf") == []
+
+
+def test_a_receptor_in_mmcif_is_filled_in_mmcif(
+    receptor: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path, where = tmp_path / "cut.cif", Where(ligand=EXAMPLE / "ligand.sdf")
+    structure = gemmi.read_structure(str(receptor))
+    structure.setup_entities()
+    structure.make_mmcif_document().write_file(str(path))
+    place = site(path, where, complete=True)
+    assert {residue.number for residue in place.built} == set(CUT)
+    filled = tmp_path / "poses.receptor.cif"
+    assert place.write_receptor(tmp_path / "poses.sdf") == [filled]
+    assert len(site(filled, where).receptor) == len(place.receptor)
+    filled.write_text("mine")
+    words = ["dock", "-r", str(path), "-l", "CCO", "--autobox", "-o", str(tmp_path / "poses.sdf")]
+    assert main([*words, "--complete"]) == 2
+    assert "poses.receptor.cif" in capfd.readouterr().err and filled.read_text() == "mine"
 
 
 def test_gaps_elsewhere_are_left(receptor: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import json
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from moldiff.chem import canonical_smiles
 from moldiff.chem.filters import Measured
 from moldiff.chem.picking import Pick
 from moldiff.chem.ring_systems import ring_systems
+from moldiff.cli.options import Sifting
 from moldiff.errors import DataError, InputError
 from moldiff.filtering.criteria import Criteria
 from moldiff.filtering.known import known_molecules, known_rings
@@ -189,3 +191,9 @@ def test_python(tmp_path: Path) -> None:
     assert not moldiff.filter(benzene, novel_to=str(tmp_path / "a.smi")).rejected
     with pytest.raises(InputError, match="no catalogue"):
         moldiff.filter(benzene, alerts="pain")
+
+
+def test_molecules_as_far_apart_as_can_be_are_picked_unless_told_otherwise() -> None:
+    assert Sifting(pick=3).choice(seed=1) == Pick(3, "maxmin", 1)
+    assert Pick(3).method == "maxmin"
+    assert inspect.signature(moldiff.filter).parameters["pick_by"].default == "maxmin"

@@ -12,7 +12,7 @@ from rdkit import Chem
 from typer.testing import CliRunner
 
 import moldiff
-from moldiff.cli import app
+from moldiff.cli import app, main
 from moldiff.generation.verify import verify
 from moldiff.io import Record, read_molecules, write
 from moldiff.io.seal import SEAL, sealed
@@ -153,8 +153,25 @@ def test_the_command_says_it_by_its_status(folder: Path, records: list[Record]) 
     assert told["records"][3]["status"] == "altered" and told["records"][3]["record"] == 4
 
 
-def test_strictly_the_unknown_fail_too(folder: Path) -> None:
-    line = ["verify", str(folder / "made.sdf"), "--no-draw"]
-    assert CliRunner().invoke(app, line).exit_code == 0
-    assert CliRunner().invoke(app, [*line, "--strict"]).exit_code == 1
-    assert CliRunner().invoke(app, [*line[:2], "--strict"]).exit_code == 0
+def test_strictly_the_unknown_fail_too(folder: Path, records: list[Record]) -> None:
+    made, mixed = folder / "made.sdf", folder / "mixed.sdf"
+    write([records[0], next(iter(read_molecules(SAMPLE)))], mixed)
+    assert statuses(list(read_molecules(mixed))) == ["reproduced", "unknown"]
+    for file, strictly in ((made, 0), (mixed, 1)):
+        assert CliRunner().invoke(app, ["verify", str(file)]).exit_code == 0
+        assert CliRunner().invoke(app, ["verify", str(file), "--strict"]).exit_code == strictly
+
+
+def test_strictly_no_record_is_a_failure(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    empty = tmp_path / "empty.sdf"
+    empty.touch()
+    assert main(["verify", str(empty), "--strict"]) == 2
+    assert "empty.sdf holds no molecules" in capfd.readouterr().err
+
+
+def test_nothing_is_reproduced_that_is_not_drawn(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verify", str(folder / "made.sdf"), "--no-draw", "--strict"]) == 2
+    told = capfd.readouterr().err
+    assert "--strict" in told and "--no-draw" in told
