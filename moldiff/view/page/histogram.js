@@ -32,7 +32,7 @@ const inBar = (bar, value) => (bar.word === undefined ? typeof value === "number
 const wordsOf = (key, bar) => (bar.word === undefined ? [`${key.name}>=${bar.from}`, `${key.name}<${bar.to}`] : [`${key.name}=${bar.word}`]);
 
 function makeCharts(box, molecules, keys, search) {
-  const charts = ["Evaluation", "Properties"]
+  const charts = CHARTED
     .flatMap((group) => keys.filter((key) => key.group === group))
     .map((key) => ({ key, bars: barsOf(key, molecules) }))
     .filter((chart) => chart.bars && chart.bars.length > 1);
