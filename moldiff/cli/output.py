@@ -141,7 +141,12 @@ def _values(
     if header:
         cells = [dict(zip(header, row, strict=False)) for row in rows]
         return {title or header[0] or "rows": cells}
-    named = {str(name).strip(): values[0] for name, *values in rows}
+    named: dict[str, Any] = {}
+    for name, *values in rows:
+        key = str(name).strip()
+        if key in named:
+            raise ValueError(f"The table has two rows '{key}': give it `data` for programs.")
+        named[key] = values[0]
     return {title: named} if title else named
 
 

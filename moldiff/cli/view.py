@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from moldiff.cli.options import Force
-from moldiff.cli.output import check_apart, check_output, counted, files_line, remark, table
+from moldiff.cli.output import (
+    check_apart,
+    check_output,
+    counted,
+    file_names,
+    files_line,
+    remark,
+    table,
+)
 from moldiff.cli.overwrite import check_replaceable
 from moldiff.cli.piping import scriptable
 from moldiff.cli.records import Readable
@@ -102,7 +110,9 @@ def command(
     )
     pictures = {suffix: path for suffix, path in ((".gif", gif), (".png", strip)) if path}
     if pictures:
-        _check_pictures(pictures, file, trajectory, output, receptor, force=force)
+        page: dict[str, object] = {"--output": output, "--receptor": receptor, "--limit": limit}
+        page |= {"--figures": figures, "--highlight": highlight, "--open": show or None}
+        _check_pictures(pictures, file, trajectory, page, force=force)
         _pictures(file, trajectory, pictures)
         return
     target = output or file.parent / f"{molecule_stem(file)}.html"
@@ -151,17 +161,16 @@ def _check_pictures(
     pictures: Mapping[str, Path],
     file: Path,
     trajectory: Path | None,
-    output: Path | None,
-    receptor: Path | None,
+    of_a_page: Mapping[str, object],
     *,
     force: bool,
 ) -> None:
-    """Check what will be written, before any work."""
-    if output is not None or receptor is not None:
-        other = "--output" if output is not None else "--receptor"
+    """Refuse options of a page, and check what will be written, before any work."""
+    given = [option for option, value in of_a_page.items() if value is not None]
+    if given:
         raise InputError(
-            f"--gif and --strip write pictures of a denoising, and no page: {other} is for one.",
-            fix="Leave one of them out, and call moldiff view twice.",
+            f"--gif and --strip write pictures and no page: {', '.join(given)} would be for one.",
+            fix="Leave one or the other out, and call moldiff view twice.",
         )
     for suffix, path in pictures.items():
         option = "--gif" if suffix == ".gif" else "--strip"
@@ -184,14 +193,19 @@ def _pictures(file: Path, trajectory: Path | None, pictures: Mapping[str, Path])
     writers = {".gif": write_gif, ".png": write_strip}
     for suffix, path in pictures.items():
         writers[suffix](path, frames, last)
-    number = (
-        f"{position + 1}" if len(recorded) == 1 else f"{position + 1}, the first of {len(recorded)}"
+    whole = "" if len(recorded) == 1 else f", the first of {len(recorded)}"
+    rows = [("molecule", f"{position + 1}{whole}"), ("frames", f"{len(frames)}")]
+    for path in pictures.values():
+        rows.append(("picture", f"{path} ({path.stat().st_size / 1e6:.1f} MB)"))
+    table(
+        rows,
+        data={
+            "molecule": position + 1,
+            "recorded": len(recorded),
+            "frames": len(frames),
+            "files": file_names(pictures.values()),
+        },
     )
-    table([("molecule", number), ("frames", f"{len(frames)}"), *_sizes(pictures.values())])
-
-
-def _sizes(paths: Iterable[Path]) -> list[tuple[str, str]]:
-    return [("picture", f"{path} ({path.stat().st_size / 1e6:.1f} MB)") for path in paths]
 
 
 def _molecules(

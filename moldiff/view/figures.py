@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rdkit import Chem
 
 from moldiff.errors import InputError
@@ -24,6 +25,7 @@ __all__ = ["Figures"]
 # Columns that the page has from the molecules themselves, or shows in another way.
 _KNOWN = {"number", "name", "source", "digest", "smiles", "strictly_valid", "reason", "reference"}
 _NOTES = "notes"
+_MISSING = {"NAType", "NaTType"}  # of pandas, which need not be installed
 
 # column -> label, unit, digits
 _LABELS: Mapping[str, tuple[str, str, int]] = {
@@ -60,7 +62,8 @@ class Figures:
         Raises
         ------
         InputError
-            If the file cannot be read, or has no column ``digest``.
+            If the file cannot be read, has no column ``digest``, or a value is neither text nor a
+            number.
         """
         if isinstance(table, str | Path):
             source = f"'{table}'"
@@ -72,7 +75,8 @@ class Figures:
                 f"{source} holds no figures of molecules: it has no column 'digest'.",
                 fix="Make the table with: moldiff evaluate FILE --table figures.csv",
             )
-        return cls({str(row["digest"]): _filled(row) for row in rows if row["digest"]}, source)
+        known = [row for row in rows if _value(row.get("digest"))]
+        return cls({str(row["digest"]): _filled(row, source) for row in known}, source)
 
     def row(self, mol: Chem.Mol | None) -> Mapping[str, Any] | None:
         """Return the row of a molecule as it was read; None where it was not measured."""
@@ -108,21 +112,35 @@ def _read(path: Path) -> list[dict[str, Any]]:
             f"Cannot read the figures '{path}': {error.strerror}.",
             fix="Make them with: moldiff evaluate FILE --table figures.csv",
         ) from error
-    return list(csv.DictReader(io.StringIO(text)))
+    return list(csv.DictReader(io.StringIO(text), restkey="(cells beyond the header)"))
 
 
-def _filled(row: Mapping[str, Any]) -> dict[str, Any]:
+def _filled(row: Mapping[str, Any], source: str) -> dict[str, Any]:
     """The columns that have a value; numbers as numbers."""
-    values = {str(key): _value(value) for key, value in row.items() if key != "digest"}
-    return {key: value for key, value in values.items() if value not in (None, "")}
+    filled = {}
+    for key, given in row.items():
+        value = None if key == "digest" else _value(given)
+        if value is None:
+            continue
+        if not isinstance(value, str | int | float):
+            raise InputError(
+                f"The column '{key}' of {source} holds a {type(given).__name__}: {given!r}.",
+                fix="Give text and numbers, and leave cells empty where nothing was measured.",
+            )
+        if value != "":
+            filled[str(key)] = value
+    return filled
 
 
 def _value(value: object) -> object:
-    """A finite number where it is one."""
-    if not isinstance(value, str):
-        return value
-    try:
-        number = float(value)
-    except ValueError:
-        return value
-    return number if math.isfinite(number) else None
+    """A finite number, of Python or NumPy, where it is one; None for what is missing."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return None if type(value).__name__ in _MISSING else value

@@ -32,22 +32,25 @@ _FRAMES, _PAUSE, _REST = 60, 70, 1800  # of a GIF; ms for each frame and for the
 _MOMENTS = 6  # of a strip
 _TURN = (0.35, 0.25)  # radians about y and x: as the page opens
 _ROOM = 1.5  # noise may be so many times as wide as the molecule; what is further out is cut
-_TITLES = ("x_t", "prediction of x_0")
 _PALETTE = 128  # colours of a frame
 _WHITE, _INK = (255, 255, 255), (82, 92, 105)
 
-# The colours of the page, and radii of its balls (Å).
+# The tables of the page (molecule.js), which says where they are from: colours, van der Waals and
+# covalent radii in Å; "X" is an atom that has no element yet.
 _COLOURS = {"H": "#e9edf2", "C": "#525c69", "N": "#3b74e8", "O": "#e0454b", "F": "#34b36b",
             "B": "#e8a48c", "Si": "#c9a47a", "P": "#e8881a", "S": "#dcb21a", "Cl": "#2fae4e",
             "Br": "#b0512e", "I": "#8a4fd0", "X": "#c8ced6"}  # fmt: skip
 _OTHER = "#c85fb4"
-_RADII = {"H": 0.26, "C": 0.4, "N": 0.38, "O": 0.37, "F": 0.36}
-_RADIUS, _BOND = 0.44, 0.13
-# Å: covalent radii (Cordero et al., Dalton Trans. 2008, 2832), for frames without bonds.
-_REACH = {"H": 0.31, "C": 0.76, "N": 0.71, "O": 0.66, "F": 0.57}
-_FAR, _SLACK, _NEAR = 1.05, 0.35, 0.4
+_BULK = {"H": 1.2, "C": 1.7, "N": 1.55, "O": 1.52, "F": 1.47, "Si": 2.1, "P": 1.8, "S": 1.8,
+         "Cl": 1.75, "Br": 1.85, "I": 1.98}  # fmt: skip
+_COVALENT = {"H": 0.31, "C": 0.76, "N": 0.71, "O": 0.66, "F": 0.57, "B": 0.84, "Si": 1.11,
+             "P": 1.07, "S": 1.05, "Cl": 1.02, "Br": 1.2, "I": 1.39}  # fmt: skip
+_OTHER_BULK, _OTHER_COVALENT = 1.9, 1.3
+_BALL, _BOND = 0.27, 0.13  # of the van der Waals radius; Å: as painter.js paints them
+_SLACK, _NEAR = 0.35, 0.4  # Å: bonds are at most so much longer, and no shorter
 
 Floats = npt.NDArray[np.float64]
+_Picture = tuple[Frame | None, str]  # with its caption
 
 
 def write_gif(path: str | Path, frames: Sequence[Frame], last: Frame | None = None) -> None:
@@ -69,9 +72,9 @@ def write_gif(path: str | Path, frames: Sequence[Frame], last: Frame | None = No
     images = []
     for row in moments:
         image = Image.new("RGB", (_SIDE * len(row), _SIDE + _CAPTION), _WHITE)
-        for column, (frame, title) in enumerate(zip(row, _TITLES, strict=False)):
+        for column, (frame, caption) in enumerate(row):
             image.paste(view.paint(frame), (_SIDE * column, _CAPTION))
-            text = f"{title}   {_time(frame)}" if column == 0 else _beside(row)
+            text = f"x_t   {caption}" if column == 0 else caption
             _write(image, (_SIDE * column + _SIDE // 2, _CAPTION // 2), text)
         images.append(image.quantize(_PALETTE))
     pauses = [_PAUSE] * (len(images) - 1) + [_REST]
@@ -93,11 +96,10 @@ def write_strip(path: str | Path, frames: Sequence[Frame], last: Frame | None = 
     rows = len(moments[0])
     strip = Image.new("RGB", (_SIDE * len(moments), (_SIDE + _CAPTION) * rows), _WHITE)
     for column, states in enumerate(moments):
-        for row, frame in enumerate(states):
+        for row, (frame, caption) in enumerate(states):
             corner = (_SIDE * column, (_SIDE + _CAPTION) * row)
             strip.paste(view.paint(frame), (corner[0], corner[1] + _CAPTION))
-            text = _time(states[0]) if row == 0 else _beside(states)
-            _write(strip, (corner[0] + _SIDE // 2, corner[1] + _CAPTION // 2), text)
+            _write(strip, (corner[0] + _SIDE // 2, corner[1] + _CAPTION // 2), caption)
     made = PngImagePlugin.PngInfo()
     made.add_text("Software", _MADE)
     with replacing_bytes(Path(path)) as stream:
@@ -118,8 +120,8 @@ def final_frame(mol: Chem.Mol) -> Frame | None:
 
 def _prepared(
     frames: Sequence[Frame], most: int, last: Frame | None
-) -> tuple[list[list[Frame]], _View]:
-    """Moments of a trajectory: each a state, and its prediction if there are any."""
+) -> tuple[list[list[_Picture]], _View]:
+    """Moments of a trajectory: each a state, and its prediction if there are any, with captions."""
     shown = thinned(frames, most)
     if not shown:
         raise InputError(
@@ -127,14 +129,20 @@ def _prepared(
         )
     if last is not None:
         shown[-1] = last
-    ends = [frame.prediction for frame in shown]
-    known = [end is not None and bool(np.isfinite(end.positions).all()) for end in ends]
-    states = [
-        # Nothing is predicted from the end: it stands for itself.
-        [frame, end if end is not None and good else frame] if any(known) else [frame]
-        for frame, end, good in zip(shown, ends, known, strict=True)
-    ]
-    return states, _View(shown)
+    states: list[_Picture] = [(frame, _time(frame)) for frame in shown]
+    ends = [_predicted(frame) for frame in shown]
+    if all(end is None for end, _ in ends):
+        return [[state] for state in states], _View(shown)
+    if ends[-1][0] is None:  # nothing is predicted from the end: it stands for itself
+        ends[-1] = (shown[-1], "the molecule")
+    return [list(moment) for moment in zip(states, ends, strict=True)], _View(shown)
+
+
+def _predicted(frame: Frame) -> _Picture:
+    end = frame.prediction
+    if end is None or not np.isfinite(end.positions).all():
+        return None, "no prediction"
+    return end, "prediction of x_0"
 
 
 class _View:
@@ -147,14 +155,16 @@ class _View:
         about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
         self._turn = about_x @ about_y @ axes
         wide = [float(np.abs(self._turned(frame)[:, :2]).max(initial=1.0)) for frame in frames]
-        radius = min(max(wide), _ROOM * wide[-1]) + _RADIUS
+        radius = min(max(wide), _ROOM * wide[-1]) + _BALL * max(_BULK.values())
         self._unit = _FINE * _SIDE / 2 / radius  # px for an Å
 
     def _turned(self, frame: Frame) -> Floats:
         return np.asarray((frame.positions - self._centre) @ self._turn.T)
 
-    def paint(self, frame: Frame) -> Image.Image:
-        """The frame as a square picture, back to front."""
+    def paint(self, frame: Frame | None) -> Image.Image:
+        """The frame as a square picture, back to front; white where there is none."""
+        if frame is None:
+            return Image.new("RGB", (_SIDE, _SIDE), _WHITE)
         size, unit = _FINE * _SIDE, self._unit
         image, x = Image.new("RGB", (size, size), _WHITE), self._turned(frame)
         at = np.stack([size / 2 + unit * x[:, 0], size / 2 - unit * x[:, 1]], axis=1)
@@ -168,13 +178,14 @@ class _View:
                 j, order = bond
                 _paint_bond(image, (at[i], at[j]), (colours[i], colours[j]), order, unit * _BOND)
             else:
-                _paint_ball(image, at[i], colours[i], _RADII.get(frame.elements[i], _RADIUS) * unit)
+                bulk = _BULK.get(frame.elements[i], _OTHER_BULK)
+                _paint_ball(image, at[i], colours[i], _BALL * bulk * unit)
         return image.resize((_SIDE, _SIDE), Image.Resampling.LANCZOS)
 
 
 def _bonds_by_distance(frame: Frame) -> list[tuple[int, int, int]]:
     """Atoms that are close enough, as the page draws frames that carry no bonds."""
-    reach = np.array([_REACH.get(element, _FAR) for element in frame.elements])
+    reach = np.array([_COVALENT.get(element, _OTHER_COVALENT) for element in frame.elements])
     apart = np.linalg.norm(frame.positions[:, None] - frame.positions[None], axis=-1)
     near = (apart > _NEAR) & (apart < reach[:, None] + reach[None] + _SLACK)
     return [(int(i), int(j), 1) for i, j in np.argwhere(np.triu(near, 1))]
@@ -221,11 +232,6 @@ def _paint_bond(
 def _write(image: Image.Image, middle: tuple[int, int], text: str) -> None:
     font = ImageFont.load_default(size=14)
     ImageDraw.Draw(image).text(middle, text, fill=_INK, font=font, anchor="mm")
-
-
-def _beside(states: Sequence[Frame]) -> str:
-    """What the second picture of a moment shows."""
-    return "the molecule" if states[1] is states[0] else _TITLES[1]
 
 
 def _time(frame: Frame) -> str:

@@ -102,6 +102,8 @@ CONTRADICTIONS: tuple[Line, ...] = (
     ("view", "good.sdf", "--gif", "t.html"),
     ("view", "good.sdf", "--gif", "t.gif", "-o", "t.html"),
     ("view", "good.sdf", "--gif", "t.gif"),
+    ("view", "t.xyz", "--gif", "t.gif", "--figures", "f.csv"),
+    ("view", "t.xyz", "--strip", "t.png", "--open"),
     ("view", "none.xyz", "--strip", "t.png"),
     ("evaluate", "good.sdf", "--table", "t.json"),
     ("evaluate", "good.sdf", "--table", "good.sdf"),

@@ -168,6 +168,48 @@ def test_bars_of_histograms_filter(browser: Browser, page: Path) -> None:
     assert sum(": 1" in title for title in counts) == 1, "one molecule is listed"
 
 
+def test_columns_of_any_name_filter_by_their_bars(
+    browser: Browser, records: list[Record], tmp_path: Path
+) -> None:
+    rows = [
+        {
+            "digest": molecule_digest(records[k].mol),
+            "docking score": -7.25 - k,
+            "IC50(nM)": 10.0**k,
+            "Δ": k,
+            "docking_score": 40 + k,
+            "qed": 5 + k,
+            "mmff94_drop": "n/a",
+        }
+        for k in range(3)
+    ]
+    path = tmp_path / "names.html"
+    write_html(path, records, title="Names", figures=Figures.of(rows))
+    browser.open(path, "mol=1&charts=1")
+    assert "-7.25" in text(browser, "#details") and "n/a" in text(browser, "#details")
+    assert "relaxes" not in text(browser, "#card-1")
+    captions = browser.run("[...document.querySelectorAll('figcaption')].map((e) => e.textContent)")
+    names = {
+        "docking score": "docking_score",
+        "IC50(nM)": "IC50_nM",
+        "Δ": "Δ",
+        "docking_score": "docking_score_2",
+        "qed": "qed_2",
+        "QED": "qed",
+    }
+    assert set(names) <= set(captions)
+    for label, name in names.items():
+        chart = f"document.querySelectorAll('.chart')[{captions.index(label)}]"
+        button = f"{chart}.querySelector('.bar')"
+        told = browser.run(f"{button}.title").rsplit(": ", 1)[1]
+        browser.run(f"({button}.click(), 0)")
+        assert browser.run("document.querySelector('#search').value").startswith(f"{name}>=")
+        assert browser.data("listed") == told and int(told) > 0, label
+        chart = f"document.querySelectorAll('.chart')[{captions.index(label)}]"
+        browser.run(f"({chart}.querySelector('.bar').click(), 0)")
+        assert browser.data("listed") == "7", label
+
+
 def test_a_trajectory_opens_at_noise_beside_its_predictions(browser: Browser, page: Path) -> None:
     browser.open(page, "mol=1")
     assert browser.data("playing") == "true" and int(browser.data("frame") or 99) < 10

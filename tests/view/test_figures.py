@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from rdkit import Chem
 
@@ -95,3 +97,37 @@ def test_a_report_has_the_rows_that_a_page_takes() -> None:
     assert cards[0].get("hits") is None and len(cards[1]["hits"]) == 2
     with pytest.raises(InputError, match="substructure"):
         moldiff.view(mols, receptor="a.pdb", highlight="cn")
+
+
+def test_rows_of_a_data_frame_are_figures(records: list[Record]) -> None:
+    rows = [
+        {
+            "digest": molecule_digest(records[k].mol),
+            "score": score,
+            "count": np.int64(3),
+            "good": np.bool_(True),
+            "half": np.float32(0.5),
+            "maybe": pd.NA,
+            "when": pd.NaT,
+        }
+        for k, score in enumerate((np.nan, float("inf")))
+    ] + [{"digest": np.nan, "score": 1.0}]
+    frame = pd.DataFrame(rows).astype({"count": "Int64"})
+    for given in (rows, frame.to_dict("records")):
+        data = data_of(render_html(records[:2], title="", figures=Figures.of(given)))
+        for card in data["molecules"]:
+            assert card["figures"] == {"count": 3, "good": True, "half": 0.5}
+        assert data["figures"]["found"] == 2
+
+
+@pytest.mark.parametrize("value", [[1, 2], np.zeros(2), {"a": 1}, 1j])
+def test_values_that_no_page_can_show_are_refused(records: list[Record], value: object) -> None:
+    with pytest.raises(InputError, match="column 'mine' of the table holds a"):
+        Figures.of([{"digest": molecule_digest(records[0].mol), "mine": value}])
+
+
+def test_a_line_longer_than_the_header_is_refused(records: list[Record], tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text(f"digest,mine\n{molecule_digest(records[0].mol)},1,2\n", encoding="utf-8")
+    with pytest.raises(InputError, match="cells beyond the header"):
+        Figures.of(path)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from moldiff.errors import InputError
-from moldiff.view import Frame
+from moldiff.view import Frame, pictures
 from moldiff.view.pictures import final_frame, write_gif, write_strip
 from tests.molecules import embedded
 
@@ -74,3 +76,55 @@ def test_atoms_far_away_and_not_finite_are_no_trouble(tmp_path: Path) -> None:
         write_gif(tmp_path / "t.gif", [lost])
     with pytest.raises(InputError, match="Cannot write"):
         write_gif(tmp_path / "none" / "t.gif", [near])
+
+
+def test_captions_say_what_is_painted(
+    trajectory: list[Frame], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = trajectory[-1]
+    lost = replace(end, positions=np.full_like(end.positions, np.nan))
+    three = [
+        replace(f, prediction=p) for f, p in zip(trajectory[:3], (end, lost, None), strict=True)
+    ]
+    captions: list[str] = []
+    written = ImageDraw.ImageDraw.text
+
+    def text(self: ImageDraw.ImageDraw, at: tuple[int, int], words: str, **how: object) -> None:
+        captions.append(words)
+        written(self, at, words, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", text)
+    write_strip(tmp_path / "t.png", [*three, end])
+    assert captions[1::2] == ["prediction of x_0", "no prediction", "no prediction", "the molecule"]
+    assert captions[0::2] == ["t = 1.00", "t = 0.90", "t = 0.80", "t = 0.00"]
+    with Image.open(tmp_path / "t.png") as strip:
+        shown = [painted(strip.crop((300 * k, 352, 300 * k + 300, 652))) for k in range(4)]
+    assert shown[1:3] == [0, 0] and min(shown[0], shown[3]) > 2000
+    captions.clear()
+    write_gif(tmp_path / "t.gif", [*three, end])
+    assert captions[:4] == [
+        "x_t   t = 1.00",
+        "prediction of x_0",
+        "x_t   t = 0.90",
+        "no prediction",
+    ]
+    assert captions[-1] == "the molecule"
+
+
+def test_colours_and_radii_are_those_of_the_page() -> None:
+    page = files("moldiff.view") / "page"
+    script = (page / "molecule.js").read_text("utf-8")
+
+    def table(name: str) -> dict[str, str]:
+        body = re.search(rf"const {name} = {{(.*?)}};", script, re.DOTALL)
+        assert body is not None
+        return dict(re.findall(r"(\w+): \"?([#\w.]+)", body[1]))
+
+    assert table("COLOURS") == pictures._COLOURS
+    for name, radii in (("COVALENT", pictures._COVALENT), ("BULK", pictures._BULK)):
+        assert {element: float(r) for element, r in table(name).items()} == radii
+    assert f'OTHER_COLOUR = "{pictures._OTHER}"' in script
+    assert f"COVALENT[element] || {pictures._OTHER_COVALENT};" in script
+    assert f"BULK[element] || {pictures._OTHER_BULK};" in script
+    ball = f"{pictures._BALL} * bulkRadius(e), bond: {pictures._BOND} }}"
+    assert ball in (page / "painter.js").read_text("utf-8")

@@ -236,3 +236,15 @@ def test_the_part_that_a_design_kept_is_marked() -> None:
     assert card["kept"] == [0, 1, 2, 3, 4, 5]
     assert marked is not None and card["svg"] == marked and "f kept" in marked
     assert describe(replace(kept, tags={}), explicit=True, net_charge=0)["kept"] == []
+
+
+def test_each_file_has_an_id_of_its_own(records: list[Record]) -> None:
+    """The browser keeps the favourites of a page under it."""
+
+    def identity(shown: list[Record], title: str = "") -> str:
+        return str(json.loads(Page(render_html(shown, title=title)).data)["id"])
+
+    first = identity(records[:2])
+    assert first and identity(records[:2], title="moved") == first
+    others = {identity(records[2:4]), identity(records[1::-1]), identity(records[:1])}
+    assert len(others) == 3 and first not in others, "stars are kept by number"

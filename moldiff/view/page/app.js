@@ -9,7 +9,6 @@ document.addEventListener("securitypolicyviolation", (event) => report(`blocked:
 const data = JSON.parse(byId("data").textContent);
 data.molecules.forEach((m, i) => { m.number = i + 1; m.text = searchText(m); });
 const keys = sortKeys(data);
-keys.forEach((key) => { key.name = key.tag || key.key; });
 const marked = data.highlight?.pattern || "";
 const DEFAULTS = { mol: "", q: "", sub: marked, only: marked ? "0" : "1", stars: "0", charts: "", show: "all", kind: "", sort: "order", order: "asc", pictures: "2d", style: "ball", hydrogens: "1", labels: "0", spin: "0" };
 const state = { ...DEFAULTS };

@@ -12,7 +12,7 @@ function make(tag, className = "", text = "") {
 function sortKeys(data) {
   const tags = new Set(data.molecules.flatMap((m) => Object.keys(m.tags)));
   const used = data.columns.filter((c) => data.molecules.some((m) => m.properties && c.key in m.properties));
-  return [
+  return named([
     { group: "Molecule", key: "order", label: "File order", of: (m) => m.number },
     { group: "Molecule", key: "name", label: "Name", of: (m) => m.name },
     { group: "Molecule", key: "smiles", label: "SMILES", of: (m) => m.smiles },
@@ -21,7 +21,19 @@ function sortKeys(data) {
     ...used.map((c) => ({ group: "Properties", ...c, of: (m) => m.properties?.[c.key] })),
     ...figureKeys(data),
     ...[...tags].map((t) => ({ group: "Tags", key: `tag:${t}`, label: t, tag: t, of: (m) => numeric(m.tags[t]) })),
-  ];
+  ]);
+}
+
+/** The keys with names that a search can read: "IC50(nM)" is IC50_nM; one that is taken gets a number. */
+function named(keys) {
+  const taken = new Set();
+  return keys.map((key) => {
+    const plain = (key.tag || key.key).replace(/[^\p{L}\p{N}_.:-]+/gu, "_").replace(/(.)_+$/u, "$1") || "column";
+    let name = plain;
+    for (let k = 2; taken.has(name.toLowerCase()); k++) name = `${plain}_${k}`;
+    taken.add(name.toLowerCase());
+    return { ...key, name };
+  });
 }
 
 /** What was measured of the molecules elsewhere, as keys. */
@@ -41,19 +53,23 @@ function compare(a, b, direction) {
   return direction * a.localeCompare(b, undefined, { numeric: true });
 }
 
-const COMPARISON = /^([\w.:-]+)(<=|>=|<|>|=)(.+)$/;
+const COMPARISON = /^([\p{L}\p{N}_.:-]+)(<=|>=|<|>|=)(.+)$/u;
+const CHARTED = ["Evaluation", "Properties"]; // groups of keys that have histograms
 const COMPARE = { "<": (a, b) => a < b, ">": (a, b) => a > b, "<=": (a, b) => a <= b, ">=": (a, b) => a >= b, "=": (a, b) => a === b };
 
 /** A test from a query: every word must be found; key>number compares a property or a tag.
  * special(word) gives the test of a word with a meaning of its own. */
 function matcher(query, keys, special = () => undefined) {
-  const byName = new Map(keys.flatMap((k) => [[k.key.toLowerCase(), k], [k.label.toLowerCase().replace(/\s+/g, ""), k], [(k.tag || k.key).toLowerCase(), k]]));
+  const low = (text) => text.toLowerCase(), byName = new Map(keys.flatMap((k) => [[low(k.key), k], [low(k.label).replace(/\s+/g, ""), k], [low(k.tag || k.key), k]]));
+  // the names that the bars of histograms write lead to their own column, whatever else has that label or tag
+  keys.filter((k) => k.name && (CHARTED.includes(k.group) || !byName.has(low(k.name)))).forEach((k) => byName.set(low(k.name), k));
   const tests = query.trim().split(/\s+/).filter(Boolean).map((word) => {
-    const [, name, sign, value] = word.match(COMPARISON) || [], low = word.toLowerCase();
-    const key = name && byName.get(name.toLowerCase()), number = Number(value);
+    const [, name, sign, value] = word.match(COMPARISON) || [];
+    const key = name && byName.get(low(name)), number = Number(value);
     if (key && Number.isFinite(number)) return (m) => { const v = key.of(m); return typeof v === "number" && COMPARE[sign](v, number); };
     if (key && sign === "=" && !key.tag) return (m) => String(key.of(m) ?? "").toLowerCase() === value.toLowerCase();
-    return special(word) || ((m) => m.text.includes(low));
+    const text = low(key?.tag && sign === "=" ? `${key.tag}=${value}` : word);
+    return special(word) || ((m) => m.text.includes(text));
   });
   return (m) => tests.every((test) => test(m));
 }
@@ -82,7 +98,7 @@ function listed(data, keys, state, keep = () => true) {
 function display(m, key) {
   const value = key.tag ? m.tags[key.tag] : key.of(m);
   if (value === undefined || value === null) return "";
-  return typeof value === "number" && key.digits !== undefined ? value.toFixed(key.digits) : String(value);
+  return typeof value === "number" && typeof key.digits === "number" ? value.toFixed(key.digits) : String(value);
 }
 
 // ---- cards ----
@@ -169,7 +185,7 @@ function drawingOf(m, hits) {
 /** What a card tells of what was measured: the energy that relaxing sets free, and what speaks against the molecule. */
 function measuredOf(m) {
   const { mmff94_drop: drop, posebusters, posebusters_failed: failed, novel } = m.figures, lines = [];
-  const facts = [drop !== undefined && `relaxes by ${drop.toFixed(1)} kcal/mol`, novel === "no" && "known"].filter(Boolean);
+  const facts = [typeof drop === "number" && `relaxes by ${drop.toFixed(1)} kcal/mol`, novel === "no" && "known"].filter(Boolean);
   if (facts.length) lines.push(make("div", "fact", facts.join(" · ")));
   if (posebusters === "fail" && failed !== "not strictly valid") lines.push(make("div", "why", `PoseBusters: ${String(failed || "").replaceAll("_", " ")}`));
   return lines;

@@ -20,15 +20,19 @@ function rangesOf(values) {
   const whole = values.every(Number.isInteger);
   const step = Math.max(whole ? 1 : 0, [1, 2, 2.5, 5, 10].map((k) => k * power).find((s) => s >= raw && !(whole && s % 1)) || 10 * power);
   const digits = Math.max(0, Math.ceil(-Math.log10(step)) + 1), tidy = (v) => Number(v.toFixed(digits));
-  const first = Math.floor(low / step), last = Math.floor(high / step);
-  return Array.from({ length: last - first + 1 }, (_, k) => ({ from: tidy((first + k) * step), to: tidy((first + k + 1) * step) }));
+  // a quotient may be rounded over the end of a bar: what counts is the tidy end that values are compared with
+  const end = (k) => tidy(k * step);
+  let first = Math.floor(low / step), last = Math.floor(high / step);
+  if (low < end(first)) first -= 1;
+  if (high >= end(last + 1)) last += 1;
+  return Array.from({ length: last - first + 1 }, (_, k) => ({ from: end(first + k), to: end(first + k + 1) }));
 }
 
 const inBar = (bar, value) => (bar.word === undefined ? typeof value === "number" && value >= bar.from && value < bar.to : String(value) === bar.word);
 const wordsOf = (key, bar) => (bar.word === undefined ? [`${key.name}>=${bar.from}`, `${key.name}<${bar.to}`] : [`${key.name}=${bar.word}`]);
 
 function makeCharts(box, molecules, keys, search) {
-  const charts = ["Evaluation", "Properties"]
+  const charts = CHARTED
     .flatMap((group) => keys.filter((key) => key.group === group))
     .map((key) => ({ key, bars: barsOf(key, molecules) }))
     .filter((chart) => chart.bars && chart.bars.length > 1);

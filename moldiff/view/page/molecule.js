@@ -3,6 +3,7 @@
 const COLOURS = {
   H: "#e9edf2", C: "#525c69", N: "#3b74e8", O: "#e0454b", F: "#34b36b", B: "#e8a48c", Si: "#c9a47a",
   P: "#e8881a", S: "#dcb21a", Cl: "#2fae4e", Br: "#b0512e", I: "#8a4fd0",
+  X: "#c8ced6", // an atom that has no element yet, in a trajectory
 };
 const OTHER_COLOUR = "#c85fb4";
 

@@ -46,7 +46,7 @@ class PatternError extends Error {}
 
 /** Read a pattern; PatternError says what is wrong with it, and where. */
 function parsePattern(text) {
-  const atoms = [], bonds = [], open = new Map(), branches = [];
+  const atoms = [], open = new Map(), branches = [];
   let at = 0, previous = -1, bond = null;
   const fail = (message) => { throw new PatternError(`${message} at character ${at + 1}`); };
   const rest = () => text.slice(at);
@@ -138,7 +138,6 @@ function parsePattern(text) {
   /** The later atom knows the bond: atoms are placed in their order. */
   function join(a, b, test) {
     atoms[Math.max(a, b)].bonds.push({ to: Math.min(a, b), test });
-    bonds.push([a, b]);
   }
   function closure() {
     if (previous < 0) fail("a ring number has no atom before it");
@@ -169,5 +168,5 @@ function parsePattern(text) {
   if (branches.length) fail("a ) is missing");
   if (open.size) fail(`ring ${[...open.keys()][0]} is not closed`);
   if (previous < 0) fail("an atom is missing");
-  return { atoms, bonds };
+  return { atoms };
 }

@@ -1,0 +1,66 @@
+"""``moldiff view --gif --strip``: what it tells programs, and the options that it refuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from moldiff.cli.output import collected, table
+from moldiff.view import Frame
+from moldiff.view.trajectory import write_trajectories
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def denoising(tmp_path: Path) -> Path:
+    """Three frames of each of two molecules."""
+    points = np.array([[0.0, 0, 0], [1.4, 0, 0]])
+    frames = [Frame(("C", "O"), points * (1 + t), t=t) for t in (1.0, 0.5, 0.0)]
+    path = tmp_path / "denoising.xyz"
+    write_trajectories(path, {1: frames, 4: frames})
+    return path
+
+
+def test_pictures_are_told_to_programs(run: Run, denoising: Path) -> None:
+    gif, strip = denoising.with_suffix(".gif"), denoising.with_suffix(".png")
+    done = run("view", denoising, "--gif", gif, "--strip", strip, "--json")
+    assert done.status == 0, done.err
+    told = json.loads(done.out)
+    expected = {"molecule": 2, "recorded": 2, "frames": 3, "files": [str(gif), str(strip)]}
+    assert {key: told[key] for key in expected} == expected
+    assert "picture" not in told
+    shown = run("view", denoising, "--gif", gif)
+    assert "2, the first of 2" in shown.out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--figures", "f.csv"),
+        ("--highlight", "C"),
+        ("--open",),
+        ("--limit", "3"),
+        ("--output", "t.html"),
+        ("--receptor", "a.pdb"),
+    ],
+)
+def test_options_of_a_page_are_refused(run: Run, denoising: Path, words: tuple[str, ...]) -> None:
+    gif = denoising.with_suffix(".gif")
+    done = run("view", denoising, "--gif", gif, *words)
+    assert done.status == 2 and words[0] in done.err, done.err
+    assert "no page" in done.err and not gif.exists()
+
+
+def test_rows_of_one_name_are_a_mistake_of_the_command() -> None:
+    with collected() as told:
+        table([("a", 1), ("b", 2)])
+        with pytest.raises(ValueError, match="two rows 'a'"):
+            table([("a", 1), (" a", 2)])
+        table([("a", 1), ("a", 2)], data={"all": [1, 2]})
+    assert told == {"a": 1, "b": 2, "all": [1, 2]}
