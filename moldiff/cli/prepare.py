@@ -98,10 +98,10 @@ def _tell(done: Preparation, files: list[Path]) -> None:
     boxes = [(candidate.what, candidate.options) for candidate in done.boxes]
     _some(boxes, ("place", "for moldiff dock"), "Boxes to dock into")
     kept, waters = done.waters
-    chains: dict[str, list[str]] = {}  # a chain may be of two kinds
-    for chain, number, kind in done.chains():
-        chains.setdefault(chain, []).append(f"{counted(number, 'residue')} of {kind}")
-    rows = [(f"chain {chain or '(blank)'}", ", ".join(kinds)) for chain, kinds in chains.items()]
+    rows = [
+        (f"chain {chain or '(blank)'}", f"{counted(number, 'residue')} of {kind}")
+        for chain, number, kind in done.chains()
+    ]
     rows += [("waters", f"{kept} of {waters} kept")] if waters else []
     rows.append(
         ("polar hydrogens", ", ".join(f"{n} {source}" for source, n in done.hydrogens.items()))
