@@ -89,8 +89,9 @@ print(kept, resident() - start)
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads /proc")
 @pytest.mark.skipif(cpu._mallopt() is None, reason="not glibc")
 def test_freed_memory_goes_back_afterwards() -> None:
-    # A small allocation above the blocks pins them to the heap, in about one process of twenty.
-    for _ in range(3):
+    # A small allocation above the blocks pins them to the heap, in up to two processes of five,
+    # by where the system places things.
+    for _ in range(12):
         done = subprocess.run(
             [sys.executable, "-c", RESIDENT], cwd=ROOT, capture_output=True, text=True, check=True
         )
@@ -98,4 +99,4 @@ def test_freed_memory_goes_back_afterwards() -> None:
         assert kept > 400
         if after < 100:
             return
-    pytest.fail(f"{after} of {kept} MiB were still there in each of three processes")
+    pytest.fail(f"{after} of {kept} MiB were still there in each of twelve processes")
