@@ -43,6 +43,7 @@ _SCRIPTS = (
     "histogram.js",
     "details.js",
     "player.js",
+    "page.js",
     "app.js",
 )
 

@@ -1,12 +1,5 @@
 // The page: state, its copy in the address (#mol=3&sort=qed&order=desc&sub=c1ccncc1&play=1), events, keyboard.
 
-const byId = (id) => document.getElementById(id);
-const report = (message) => { document.body.dataset.error = String(message); };
-window.addEventListener("error", (event) => report(event.message));
-window.addEventListener("unhandledrejection", (event) => report(event.reason));
-document.addEventListener("securitypolicyviolation", (event) => report(`blocked: ${event.blockedURI || event.violatedDirective}`));
-
-const data = JSON.parse(byId("data").textContent);
 data.molecules.forEach((m, i) => { m.number = i + 1; m.text = searchText(m); });
 const keys = sortKeys(data);
 const marked = data.highlight?.pattern || "";
@@ -256,7 +249,6 @@ function listenToControls() {
   byId("reset").addEventListener("click", () => scene.reset());
   byId("export").addEventListener("click", () => saveList(list, false));
   byId("export-smiles").addEventListener("click", () => saveList(list, true));
-  byId("licences").addEventListener("click", () => byId("licence").showModal());
 }
 
 const KEYS = {

@@ -1,4 +1,4 @@
-// What a page is about, where its errors go, and what pages with tables share.
+// What a page is about, and where its errors go: what all pages share.
 
 const byId = (id) => document.getElementById(id);
 const report = (message) => { document.body.dataset.error = String(message); };
@@ -8,7 +8,7 @@ document.addEventListener("securitypolicyviolation", (event) => report(`blocked:
 
 const data = JSON.parse(byId("data").textContent);
 byId("licences").addEventListener("click", () => byId("licence").showModal());
-data.notes.forEach((note) => byId("notes").append(make("li", "", note)));
+data.notes?.forEach((note) => byId("notes").append(make("li", "", note)));
 
 /** Add an entry to the key of the scene: a dot of a colour, or a dash. */
 function addKey(text, colour, dash = false) {
