@@ -47,6 +47,7 @@ _COLUMNS = {
     "efficiency": "per atom",
     "likelihood": "likelihood",
     "cnn_score": "CNN",
+    "cnn_affinity": "CNN's pK",
     "moved": "moved, Å",
     "rmsd_to_reference": "Å from reference",
     "checks": "checks",

@@ -24,7 +24,7 @@ from moldiff.docking import bundled
 from moldiff.docking.energy.exact import affinity
 from moldiff.docking.hydrogens import molecules, relax
 from moldiff.docking.judge.checks import check_poses
-from moldiff.docking.judge.cnn import cnn_evidence
+from moldiff.docking.judge.cnn import cnn_scores
 from moldiff.docking.judge.distances import distance_score
 from moldiff.docking.known import known_pose
 from moldiff.docking.minimise import minimise as minimised
@@ -53,7 +53,16 @@ __all__ = ["PoseScorer"]
 
 # Fields of an earlier score, which need not be among those of this one.
 _REPLACED = frozenset(
-    ("cnn_score", "energy_given", "likelihood", "moved", "notes", "rmsd_to_reference", *KINDS)
+    (
+        "cnn_affinity",
+        "cnn_score",
+        "energy_given",
+        "likelihood",
+        "moved",
+        "notes",
+        "rmsd_to_reference",
+        *KINDS,
+    )
 )
 _NEAR = 6.0  # Å between the middles of poses that share a pocket
 _MARGIN = 6.0  # Å of the box beyond the poses
@@ -130,10 +139,10 @@ class PoseScorer:
         """Yield each record with its score, in their order.
 
         The fields: ``energy_kcal_mol`` (the Vina function), its parts ``inter`` and ``intra``,
-        ``efficiency`` (the energy for each heavy atom), ``likelihood`` (nats), ``cnn_score``,
-        ``checks``, residues by kind of interaction, ``rmsd_to_reference`` and, where it was
-        minimised, ``energy_given`` and how far it ``moved``, in Å.  A record that cannot be scored
-        has no molecule and a reason.
+        ``efficiency`` (the energy for each heavy atom), ``likelihood`` (nats), ``cnn_score`` and
+        ``cnn_affinity`` (pK), ``checks``, residues by kind of interaction, ``rmsd_to_reference``
+        and, where it was minimised, ``energy_given`` and how far it ``moved``, in Å.  A record that
+        cannot be scored has a reason and no molecule.
         """
         pockets: dict[int, Pocket | str] = {}
         for k, (record, group) in enumerate(zip(records, _groups(records), strict=True)):
@@ -208,11 +217,9 @@ class PoseScorer:
         judged = None if judge is None else distance_score(judge, problem)
         if judged is not None:
             fields["likelihood"] = f"{float(judged(x)[0]):.2f}"
-        if self.cnn:
-            logit = cnn_evidence(problem, x)
-            fields |= (
-                {} if isinstance(logit, str) else {"cnn_score": f"{float(logit.sigmoid()):.3f}"}
-            )
+        found = cnn_scores(problem, x) if self.cnn else "not asked for"
+        if not isinstance(found, str):
+            fields["cnn_score"], fields["cnn_affinity"] = (f"{float(one[0]):.3f}" for one in found)
         checks = check_poses(problem, x)
         fields["checks"] = check_words(checks.row(0))
         return fields
