@@ -16,6 +16,7 @@ from moldiff.nn.pocket import neighbours as nearest
 __all__ = ["Geometry", "geometry_of"]
 
 _REACH = 8.0  # Å, distance at which contacts have faded to zero
+_RIM = 0.25  # Å, over which they fade before the first atom that is not among the neighbours
 _FARTHEST = 12.0  # Å, largest distance of ligand atoms that the basis resolves
 
 
@@ -33,7 +34,8 @@ class Geometry:
         Of contacts: (p * n, k) the pocket atom, (p * n, k, 3) the direction, and (p * n, k, d)
         distance and angles with the pocket atom's vectors.
     fade:
-        (p * n, k) falls from 1 to 0 at the reach, so that entering neighbours cause no jump.
+        (p * n, k) falls from 1 to 0 at the reach, or before the next atom that is no neighbour, so
+        that neither entering nor changing neighbours cause a jump.
     """
 
     x: Tensor
@@ -52,8 +54,12 @@ def geometry_of(
     with exact(x):
         differences = x.unsqueeze(1) - x.unsqueeze(2)
         distance = (differences.square().sum(-1) + 1e-4).sqrt()
-        index, unit, reach = nearest(x.flatten(0, 1), pocket.positions, neighbours)
+        index, unit, reach = nearest(x.flatten(0, 1), pocket.positions, neighbours + 1)
         fade = 0.5 * torch.cos(torch.pi * (reach / _REACH).clamp_max(1)) + 0.5
+        if index.shape[1] > neighbours:  # the last says where the list ends
+            inside = ((reach[:, -1:] - reach) / _RIM).clamp_max(1)
+            fade = fade * inside.square() * (3 - 2 * inside)
+            index, unit, reach, fade = (v[:, :-1] for v in (index, unit, reach, fade))
         vectors = F.embedding(index, pocket.vectors.flatten(1)).unflatten(-1, (-1, 3))
         angles = (vectors @ unit.unsqueeze(-1)).squeeze(-1)
         return Geometry(

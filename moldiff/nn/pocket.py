@@ -28,13 +28,14 @@ def neighbours(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the k nearest of m points to each of a points.
 
-    Returns indices (a, k), unit vectors (a, k, 3) towards them and distances (a, k) in Å;
+    Returns indices (a, k), nearest first, unit vectors (a, k, 3) towards them and distances (a, k)
+    in Å;
     ``skip`` leaves out the nearest (1 if the a points are themselves among the m points).
     """
     with torch.no_grad():
         square = torch.cdist(x, of, compute_mode="use_mm_for_euclid_dist")
         k = min(k, len(of) - skip)
-        index = square.topk(k + skip, largest=False, sorted=skip > 0).indices[:, skip:]
+        index = square.topk(k + skip, largest=False).indices[:, skip:]
     towards = of[index] - x.unsqueeze(1)
     distance = (towards.square().sum(-1) + 1e-4).sqrt()
     return index, towards / distance.unsqueeze(-1), distance
