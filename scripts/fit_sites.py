@@ -81,10 +81,15 @@ def unseen(receptors: list[Receptor]) -> list[torch.Tensor]:
     return [(r.features @ weights[fold[r.group]]).log_softmax(0) for r in receptors]
 
 
-def nearest(receptor: Receptor, order: np.ndarray, count: int) -> float:
-    """Distance in Å of the nearest of the first few cavities in an order, without copies."""
+def nearest(receptor: Receptor, order: np.ndarray, count: int, *, copies: bool) -> float:
+    """Distance in Å of the nearest of the first few cavities in an order, copies left out.
+
+    With ``copies`` a cavity is as near as the nearest of its copies.
+    """
     _, place = np.unique(receptor.copies[order], return_index=True)
-    return float(receptor.far[order[np.sort(place)[:count]]].min())
+    first = order[np.sort(place)[:count]]
+    here = np.isin(receptor.copies, receptor.copies[first]) if copies else first
+    return float(receptor.far[here].min())
 
 
 def main() -> None:
@@ -112,15 +117,20 @@ def main() -> None:
     logs = [float(p[r.right].logsumexp(0)) for r, p in some]
     even = [float(torch.log(r.right.double().mean())) for r, _ in some]
     print(f"ln P of the right cavity, unseen: {np.mean(logs):.3f}; even: {np.mean(even):.3f}")
-    print("per cent of complexes with the ligand within 4, 6, 8 Å of one of the first cavities:")
+    print("per cent of complexes with the ligand within 4, 6, 8 Å of one of the first cavities,")
+    print("and of one of them or their copies:")
     for name, orders in (
         ("by volume", [np.arange(len(r.far)) for r in receptors]),
         ("by chance", [np.argsort(-p.numpy(), kind="stable") for p in chances]),
     ):
         for count in (1, 2, 3, 5):
-            far = [nearest(r, o, count) for r, o in zip(receptors, orders, strict=True)]
-            shares = [100 * sum(value <= reach for value in far) / cases for reach in NEAR]
-            print(f"  {name}, first {count}: " + ", ".join(f"{share:.0f}" for share in shares))
+            words = []
+            for copies in (False, True):
+                pairs = zip(receptors, orders, strict=True)
+                far = [nearest(r, order, count, copies=copies) for r, order in pairs]
+                shares = [100 * sum(value <= reach for value in far) / cases for reach in NEAR]
+                words.append(", ".join(f"{share:.0f}" for share in shares))
+            print(f"  {name}, first {count}: {'; '.join(words)}")
     print({name: round(w, 2) for name, w in zip(FEATURES, fit(receptors).tolist(), strict=True)})
 
 

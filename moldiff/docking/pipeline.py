@@ -1,10 +1,10 @@
 """The pipeline: a problem in, ranked and checked poses out.
 
-conformers (the problem) -> of several cavities a first look into each, and the likeliest of them ->
-grids -> a survey by many random poses -> centres -> proposals about
-them, and the best of the random poses -> basin hopping -> one pose per cluster, minimised in the
-exact energy -> evidence, checks -> score -> confidence -> (the best once more, by gnina's network
-too) -> molecules with all their atoms
+conformers (the problem) -> (of several cavities a first look into each, and one of them) ->
+grids -> a survey by many random poses -> centres -> proposals about them, and the best of the
+random poses -> basin hopping -> one pose per cluster, minimised in the exact energy -> evidence,
+checks -> score -> confidence -> (the best once more, by gnina's network too) -> molecules with all
+their atoms
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from moldiff.docking.minimise import minimise
 from moldiff.docking.ranked import Judged, Ranked, judged, rank, rescored
 from moldiff.docking.requirement import lacking, unmet
 from moldiff.docking.result import DockedPose, DockingResult
-from moldiff.docking.scouting import chances, scout
+from moldiff.docking.scouting import choose, scout
 from moldiff.docking.search import cluster, search
 from moldiff.docking.settings import Settings
 from moldiff.docking.survey import survey
@@ -100,8 +100,7 @@ def dock(
                     scout(problems, k, models.proposer, models.judge, rng=rng)
                     for k in range(len(problems))
                 ]
-                after = chances(looks, ranking)
-                chosen = int(after.argmax())
+                chosen, after = choose(looks, settings, ranking)
         found = _searched(problems, chosen, settings, models, clock)
         with clock("ranking"):
             everything = Judged.cat([found, *looks[:chosen], *looks[chosen + 1 :]])

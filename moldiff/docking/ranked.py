@@ -1,9 +1,8 @@
 """The last stage of a docking: the poses of one or several cavities in one ranking.
 
 Every pose has the evidence for itself (`moldiff.docking.judge.evidence`).  Where the pocket is one
-of several cavities, the logarithm of its cavity's chance is part of it:
-
-    log P(pose) = log P(cavity) + log P(pose | cavity) + const.
+of several cavities, the logarithm of its cavity's chance is part of it, with a weight of 2: the
+evidence was weighed among the poses of one cavity, and tells half as much between two.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Which of several cavities to search in full: a first look into each, the likeliest in the end.
 
 A look is a survey by few random poses, a short search from the best of them, and the evidence of
-what it finds, for a fifth of the time of a docking.  The score of the best pose seen in a cavity,
-in which the cavity's own chance by the receptor counts (`moldiff.protein.sites`), is the logarithm
-of its chance after the look.
+what it finds, for a fifth of the time of a docking.  With the score s of the best pose seen in
+a cavity, in which the cavity's own chance by the receptor counts (`moldiff.protein.sites`), its
+chance after the look is proportional to exp(s / 2).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from moldiff.docking.minimise import minimise
-from moldiff.docking.ranked import Judged, judged
+from moldiff.docking.ranked import Judged, judged, rank
 from moldiff.docking.search import cluster, search
 from moldiff.docking.survey import survey
 
@@ -24,15 +24,17 @@ if TYPE_CHECKING:
     from moldiff.docking.judge.ranking import Ranking
     from moldiff.docking.problem import Problem
     from moldiff.docking.proposals import Proposer
+    from moldiff.docking.settings import Settings
     from moldiff.model import Model
 
-__all__ = ["chances", "scout"]
+__all__ = ["choose", "scout"]
 
 _STARTS = 400  # random poses
 _CHAINS, _ROUNDS = 40, 5  # of the search
 _DISTINCT = 2.0  # smallest RMSD in Å between poses that start chains
 _KEPT, _APART = 12, 1.0  # poses judged, and the smallest RMSD in Å between two
 _ITERATIONS = 20  # of their minimisation in the exact energy
+_SHARPNESS = 0.5  # of the scores between cavities: the inverse of the chance's weight among them
 
 
 @torch.no_grad()
@@ -67,7 +69,17 @@ def scout(
     return judged(problems, cavity, poses, proposer.prepare(problem), judge)
 
 
-def chances(looks: Sequence[Judged], ranking: Ranking) -> Float[Tensor, " k"]:
-    """Return the probability of each cavity to be the ligand's, after a look into each."""
+def choose(
+    looks: Sequence[Judged], settings: Settings, ranking: Ranking
+) -> tuple[int, Float[Tensor, " k"]]:
+    """Return which cavity to search in full, and the chance of each after a look into it.
+
+    It is the likeliest, but if interactions are required, that of the first pose of all looks:
+    those that have more of them come first.
+    """
     scores = [ranking.score(one.measures, one.checks.fraction()).max() for one in looks]
-    return torch.stack(scores).softmax(0)
+    chances = (_SHARPNESS * torch.stack(scores)).softmax(0)
+    if settings.require:
+        first = rank(Judged.cat(looks), settings, ranking).poses.cavity[0]
+        return int(first), chances
+    return int(chances.argmax()), chances

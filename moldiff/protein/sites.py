@@ -40,7 +40,7 @@ FEATURES: Mapping[str, float] = {
 }
 _LINING = 4.5  # Å from a point of a cavity to an atom that lines it
 _FOND = frozenset(("HIS", "TRP", "TYR"))  # residues that ligands meet most beyond their share
-_FAINTEST = 0.0067  # e^-5 of the likeliest site's chance: what is less likely is not worth a look
+_FAINTEST = 0.05  # of the likeliest site's chance: what is less likely is not worth a look
 _COPY = 0.5  # of the residues of either: two cavities lined by as many are copies of one
 
 

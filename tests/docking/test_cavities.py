@@ -91,6 +91,24 @@ def test_the_poses_find_the_cavity(result: DockingResult, crystal: Chem.Mol) -> 
     np.testing.assert_allclose(result.box.centre, second.box.centre)
 
 
+def test_a_required_residue_says_which_cavity(wrong_first: Pocket, crystal: Chem.Mol) -> None:
+    """The better poses are in the other one, but do not meet what only the first has."""
+    near = [pocket.box.centre for pocket in (wrong_first, *wrong_first.others)]
+    structure = wrong_first.receptor.structure
+    middle = np.array(
+        [
+            structure.positions[structure.residue == i].mean(0)
+            for i in range(len(structure.residues))
+        ]
+    )
+    apart = np.array([np.linalg.norm(middle - centre, axis=1) for centre in near])
+    lining = structure.residues[int((apart[0] - apart[1] + 10 * (apart[0] > 8)).argmin())]
+    settings = replace(QUICK, require=(f"{lining.chain}:{lining.number}",))
+    required = dock(problem_in(wrong_first, crystal), settings)
+    assert required.best.cavity == 1 and required.best.required == "met"
+    assert [one.full for one in required.cavities] == [True, False]
+
+
 def test_one_cavity_is_docked_as_ever(wrong_first: Pocket, crystal: Chem.Mol) -> None:
     """With one cavity, the poses are those of a box that somebody gave, and there."""
     alone = dock(problem_in(wrong_first, crystal), replace(QUICK, cavities=1))

@@ -31,6 +31,7 @@ from moldiff.errors import InputError
 __all__ = ["extend_ranking", "fit_ranking", "top_one", "with_cavities"]
 
 _FOLDS = 10
+_CAVITY = 2.0  # weight of ln P(cavity): datasets/complexes/README.md
 _FLATTEST = 0.1  # smallest slope of the calibration: confidence rises with the score
 # Evidence that needs no model.
 _ALWAYS = ("energy", "hydrophobic")
@@ -107,14 +108,16 @@ def with_cavities(ranking: Ranking, dockings: list[Docking], *, seed: int = 0) -
     """Give a ranking weighings for dockings into several cavities.
 
     Each is one of its own, without the offset, whose place takes the logarithm of the cavity's
-    chance; that is a probability, so its weight is 1 and nothing is fitted but the confidence, and
-    that of the evidence that some docking has.
+    chance, with a weight that is given: what tells the right pose from others in one cavity tells
+    less between cavities.  Nothing is fitted but the confidence, where some docking has the
+    evidence.
     """
     kept = [w for w in ranking.weighings if "cavity" not in w.weights]
     card: dict[str, Any] = {"cavity_complexes": len({d.name for d in dockings})}
     added = []
     for own in kept:
-        weights = {name: w for name, w in own.weights.items() if name != "offset"} | {"cavity": 1.0}
+        weights = {name: w for name, w in own.weights.items() if name != "offset"}
+        weights["cavity"] = _CAVITY
         with_all = [d for d in dockings if set(weights) <= set(d.evidence)]
         weighing = Weighing(weights)
         if with_all:
