@@ -5,9 +5,7 @@ The columns of a table are described in moldiff/docking/judge/dockings.py; `mold
 docking` writes one.  Of several, such as of boxes up to 2 and 5 Å off, the figures are given for
 each as well, by its folder.  --groups CLUSTERS.csv (complex,group) keeps complexes of one protein
 in one fold.  --add cnn --to RANKING.json keeps a ranking as it is, and fits one weight for the CNN
-beside its own, on dockings by the method cnn.  --cavities --to RANKING.json gives it weighings for
-poses in several cavities, on dockings in boxes of the kind autobox; nothing but their confidence is
-fitted.
+beside its own, on dockings by the method cnn.
 """
 
 from __future__ import annotations
@@ -18,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from moldiff.docking.judge.dockings import read_dockings
-from moldiff.docking.judge.fit import extend_ranking, fit_ranking, with_cavities
+from moldiff.docking.judge.fit import extend_ranking, fit_ranking
 from moldiff.docking.judge.ranking import EVIDENCE, Ranking
 
 
@@ -31,12 +29,11 @@ def main() -> None:
     parser.add_argument(
         "--add", choices=[*EVIDENCE], help="one more evidence, beside those of --to"
     )
-    parser.add_argument("--cavities", action="store_true", help="weighings for several cavities")
     parser.add_argument("--to", type=Path, help="the ranking to keep")
     parser.add_argument("--data", default="", help="what the dockings are of, for the card")
     args = parser.parse_args()
-    if (args.add is None and not args.cavities) != (args.to is None):
-        parser.error("--to belongs to --add or --cavities")
+    if (args.add is None) != (args.to is None):
+        parser.error("--add and --to belong together")
     groups = {}
     if args.groups:
         with args.groups.open(newline="", encoding="utf-8") as file:
@@ -45,17 +42,12 @@ def main() -> None:
     if args.add:
         ranking = extend_ranking(Ranking.load(args.to), dockings, args.add)
         card = dict(ranking.card or {}) | {f"{args.add}_data": args.data}
-    elif args.cavities:
-        ranking = with_cavities(Ranking.load(args.to), dockings)
-        card = dict(ranking.card or {}) | {"cavity_data": args.data}
     else:
         ranking = fit_ranking(dockings, power=args.power)
         card = {"data": args.data} | dict(ranking.card or {})
     replace(ranking, card=card).save(args.out)
     for weighing in ranking.weighings:
         print(" ".join(f"{weight:+.4g} {name}" for name, weight in weighing.weights.items()))
-        if "+".join(weighing.weights) not in card:
-            continue
         figures = dict(card["+".join(weighing.weights)])
         curve, parts = figures.pop("reliability"), figures.pop("tables")
         for name, value in figures.items():

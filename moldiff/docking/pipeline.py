@@ -92,7 +92,7 @@ def dock(
     problems = problem.places(settings.cavities)
     with torch.no_grad():
         looks: list[Judged] = []
-        chosen, after = 0, torch.ones(1)
+        chosen, after = 0, torch.tensor([problem.pocket.chance])
         if len(problems) > 1:
             with clock("choosing"):
                 rng = generator(settings.seed, _LOOKS)
@@ -104,7 +104,7 @@ def dock(
         found = _searched(problems, chosen, settings, models, clock)
         with clock("ranking"):
             everything = Judged.cat([found, *looks[:chosen], *looks[chosen + 1 :]])
-            ranked = rank(everything, settings, ranking)
+            ranked = rank(everything, settings, ranking, after)
             cavities = searched(everything, after, chosen, ranking)
         notes = [*problem.pocket.notes, *problem.notes]
         if settings.rescore:

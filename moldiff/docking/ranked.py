@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from moldiff.docking.hydrogens import molecules, relax
@@ -66,6 +67,10 @@ class Judged:
             Checks(self.checks.names, self.checks.passed[rows]),
         )
 
+    def place(self) -> Tensor:
+        """Return the positions of the heavy atoms, (p, n, 3) in Å."""
+        return self.problems[0].kinematics.place(self.pose)
+
     @staticmethod
     def cat(parts: Sequence[Judged]) -> Judged:
         """Join poses of the same ligand in the same cavities."""
@@ -92,8 +97,7 @@ def judged(
     terms = problem.exact_energy().terms(x)
     measures = evidence(problem, x, terms, proposals, judge)
     measures |= {name: terms[name] for name in _PARTS}
-    if len(problems) > 1:  # nobody has looked anywhere: instead of the offset counts the chance
-        del measures["offset"]
+    if len(problems) > 1:
         measures["cavity"] = x.new_full((len(x),), problem.pocket.chance).log()
     where = torch.full((len(x),), cavity)
     return Judged(problems, where, poses, measures, check_poses(problem, x))
@@ -108,20 +112,19 @@ class Ranked:
     confidence: Tensor | None
 
 
-def rank(poses: Judged, settings: Settings, ranking: Ranking) -> Ranked:
-    """Score all poses; keep the best of each cluster, as many as are wanted or rescored."""
-    kinematics = poses.problems[0].kinematics
+def rank(
+    poses: Judged, settings: Settings, ranking: Ranking, chances: Float[Tensor, " c"] | None = None
+) -> Ranked:
+    """Score all poses; keep the best of each cluster, as many as are wanted or rescored.
+
+    ``chances`` are those of the cavities, for the confidence; 1 if None.
+    """
     fraction = poses.checks.fraction()
     score = ranking.score(poses.measures, fraction)
     place = ranking.order(score, fraction).argsort().float()
     place += len(place) * _lacks(poses, settings)
-    leaders = cluster(kinematics.place(poses.pose), place, threshold=settings.separation)
-    confidence = ranking.confidence(
-        {name: values[leaders] for name, values in poses.measures.items()},
-        fraction[leaders],
-        atoms=kinematics.atoms,
-        torsions=kinematics.rotors,
-    )
+    leaders = cluster(poses.place(), place, threshold=settings.separation)
+    confidence = _confidence(poses[leaders], ranking, chances)
     energy = poses.measures["energy"][leaders].nan_to_num(nan=torch.inf)
     near = energy <= energy.min() + settings.window
     near[0] = True  # the first pose is always reported
@@ -129,6 +132,27 @@ def rank(poses: Judged, settings: Settings, ranking: Ranking) -> Ranked:
     chosen = near.nonzero()[:, 0][:at_most]
     rows = leaders[chosen]
     return Ranked(poses[rows], score[rows], None if confidence is None else confidence[chosen])
+
+
+def _confidence(
+    leaders: Judged, ranking: Ranking, chances: Float[Tensor, " c"] | None
+) -> Tensor | None:
+    """The confidence of the best of each cluster: P(cavity) P(right | cavity)."""
+    kinematics = leaders.problems[0].kinematics
+    confidence = torch.zeros(len(leaders.pose))
+    for k in leaders.cavity.unique().tolist():
+        here = leaders.cavity == k
+        own = leaders[here]
+        within = ranking.confidence(
+            {name: values for name, values in own.measures.items() if name != "cavity"},
+            own.checks.fraction(),
+            atoms=kinematics.atoms,
+            torsions=kinematics.rotors,
+        )
+        if within is None:
+            return None
+        confidence[here] = within if chances is None else within * float(chances[k])
+    return confidence
 
 
 def rescored(ranked: Ranked, settings: Settings, ranking: Ranking, notes: list[str]) -> Ranked:

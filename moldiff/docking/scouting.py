@@ -3,7 +3,7 @@
 A look is a survey by few random poses, a short search from the best of them, and the evidence of
 what it finds, for a fifth of the time of a docking.  With the score s of the best pose seen in
 a cavity, in which the cavity's own chance by the receptor counts (`moldiff.protein.sites`), its
-chance after the look is proportional to exp(s / 2).
+chance after the look is proportional to exp(s / 2); together the cavities keep their chances.
 """
 
 from __future__ import annotations
@@ -78,7 +78,8 @@ def choose(
     those that have more of them come first.
     """
     scores = [ranking.score(one.measures, one.checks.fraction()).max() for one in looks]
-    chances = (_SHARPNESS * torch.stack(scores)).softmax(0)
+    known = sum(problem.pocket.chance for problem in looks[0].problems)
+    chances = known * (_SHARPNESS * torch.stack(scores)).softmax(0)
     if settings.require:
         first = rank(Judged.cat(looks), settings, ranking).poses.cavity[0]
         return int(first), chances

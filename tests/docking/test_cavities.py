@@ -117,7 +117,8 @@ def test_one_cavity_is_docked_as_ever(wrong_first: Pocket, crystal: Chem.Mol) ->
     assert alone.cavities == () and alone.outcome == ""
     assert [pose.energy for pose in alone.poses] == [pose.energy for pose in expected.poses]
     assert [pose.score for pose in alone.poses] == [pose.score for pose in expected.poses]
-    assert "cavity" not in alone.best.terms and "offset" in alone.best.terms
+    assert "cavity" not in alone.best.terms
+    assert alone.best.confidence == pytest.approx(0.6 * (expected.best.confidence or 0))
     assert "cavity" not in alone.tags(alone.best) and "cavities" not in alone.to_dict()
     assert wrong_first.box.contains(alone.best.mol.GetConformer().GetPositions(), 3.0).all()
 
@@ -140,18 +141,33 @@ def test_the_record_says_which_cavity(result: DockingResult) -> None:
 def test_the_chance_is_evidence_in_place_of_the_offset(result: DockingResult) -> None:
     ranking = bundled.ranking()
     names = {"energy", "hydrophobic", "likelihood", "pull", "turn"}
-    given, several = ranking.weighing({*names, "offset"}), ranking.weighing({*names, "cavity"})
+    given, several = (
+        ranking.weighing({*names, "offset"}),
+        ranking.weighing({*names, "offset", "cavity"}),
+    )
     assert "cavity" not in given.weights and "offset" not in several.weights
     assert {n: several.weights[n] for n in names} == {n: given.weights[n] for n in names}
     for pose in result.poses:
         chance = result.cavities[pose.cavity - 1].before
         assert pose.terms["cavity"] == pytest.approx(np.log(chance), abs=1e-5)
-        assert "offset" not in pose.terms
         everything = {**pose.terms, "energy": pose.energy}
         turned = {k: np.log1p(v) if k in ("pull", "turn") else v for k, v in everything.items()}
         score = sum(w * turned[name] for name, w in several.weights.items())
         if pose.passes:
             assert pose.score == pytest.approx(score, abs=1e-3)
+
+
+def test_the_confidence_is_that_of_the_cavity_times_that_in_it(
+    result: DockingResult, found: Site, crystal: Chem.Mol
+) -> None:
+    """Of the first pose: as it is docked in its cavity alone, times P(cavity)."""
+    there = Pocket.of(found.receptor, result.cavities[1].box)
+    alone = dock(problem_in(there, crystal), QUICK)
+    assert alone.best.confidence is not None and result.best.confidence is not None
+    assert result.best.energy == pytest.approx(alone.best.energy, abs=1e-3)
+    expected = result.cavities[1].after * alone.best.confidence
+    assert result.best.confidence == pytest.approx(expected, rel=1e-3)
+    assert all(pose.confidence <= result.cavities[pose.cavity - 1].after for pose in result.poses)
 
 
 def test_isomers_are_merged_cavity_by_cavity(result: DockingResult) -> None:

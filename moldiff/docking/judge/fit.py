@@ -28,14 +28,14 @@ from moldiff.docking.judge.ranking import (
 )
 from moldiff.errors import InputError
 
-__all__ = ["extend_ranking", "fit_ranking", "top_one", "with_cavities"]
+__all__ = ["extend_ranking", "fit_ranking", "top_one"]
 
 _FOLDS = 10
-_CAVITY = 2.0  # weight of ln P(cavity): datasets/complexes/README.md
 _FLATTEST = 0.1  # smallest slope of the calibration: confidence rises with the score
 # Evidence that needs no model.
 _ALWAYS = ("energy", "hydrophobic")
-# Evidence of some of the poses alone, or of some dockings: see `extend_ranking`, `with_cavities`.
+# Evidence of some of the poses alone, which gets a weight by `extend_ranking`, or of some dockings,
+# whose weight is given.
 _OPTIONAL = ("cnn", "cavity")
 _CASES = (
     _ALWAYS,
@@ -93,7 +93,7 @@ def extend_ranking(
     kept = [w for w in ranking.weighings if name not in w.weights]
     card: dict[str, Any] = {}
     added = []
-    for own in (w for w in kept if "cavity" not in w.weights):
+    for own in kept:
         with_all = [d for d in dockings if set(own.weights) <= set(d.evidence)]
         weigh = partial(_one_more, own=own.weights, name=name)
         weighing, figures = _fit(with_all, weigh, ranking.power, seed)
@@ -101,31 +101,6 @@ def extend_ranking(
         added.append(weighing)
         card["+".join(weighing.weights)] = figures
     card |= {f"{name}_complexes": len({d.name for d in dockings})}
-    return replace(ranking, weighings=(*kept, *added), card={**dict(ranking.card or {}), **card})
-
-
-def with_cavities(ranking: Ranking, dockings: list[Docking], *, seed: int = 0) -> Ranking:
-    """Give a ranking weighings for dockings into several cavities.
-
-    Each is one of its own, without the offset, whose place takes the logarithm of the cavity's
-    chance, with a weight that is given: what tells the right pose from others in one cavity tells
-    less between cavities.  Nothing is fitted but the confidence, where some docking has the
-    evidence.
-    """
-    kept = [w for w in ranking.weighings if "cavity" not in w.weights]
-    card: dict[str, Any] = {"cavity_complexes": len({d.name for d in dockings})}
-    added = []
-    for own in kept:
-        weights = {name: w for name, w in own.weights.items() if name != "offset"}
-        weights["cavity"] = _CAVITY
-        with_all = [d for d in dockings if set(weights) <= set(d.evidence)]
-        weighing = Weighing(weights)
-        if with_all:
-            weighing, figures = _fit(
-                with_all, partial(_as_given, weights=weights), ranking.power, seed
-            )
-            card["+".join(weights)] = figures
-        added.append(weighing)
     return replace(ranking, weighings=(*kept, *added), card={**dict(ranking.card or {}), **card})
 
 
@@ -276,11 +251,6 @@ def _one_more(dockings: list[Docking], own: Mapping[str, float], name: str) -> d
     good = [d.good for d in informative]
     fitted = choices([x / spread for x in rows], good, _importance(informative), known) / spread
     return {**own, name: max(float(fitted), 0.0)}
-
-
-def _as_given(dockings: list[Docking], weights: dict[str, float]) -> dict[str, float]:
-    """The weights themselves: nothing is fitted."""
-    return weights
 
 
 def _importance(dockings: list[Docking]) -> Tensor:

@@ -64,6 +64,7 @@ FEATURES = ("share", "depth", "torsions")
 """Features of a pose, in the order of `features`.  ``share`` is the logarithm of its Boltzmann
 weight, exp(score) over the sum of the best clusters'; ``depth`` is score / sqrt(heavy atoms)."""
 
+_CAVITY = 2.0  # weight of ln P(cavity): datasets/complexes/README.md
 _RIVALS = 10  # clusters in the sum of ``share``, at most
 
 
@@ -138,8 +139,16 @@ class Ranking:
     card: Mapping[str, Any] | None = None
 
     def weighing(self, known: Iterable[str]) -> Weighing:
-        """Return the weights that use most of the available evidence, or else the energy alone."""
+        """Return the weights that use most of the available evidence, or else the energy alone.
+
+        Of poses in several cavities: those of one, with the cavity's chance in place of the offset
+        from where somebody looked, and without a confidence.
+        """
         names = set(known)
+        if "cavity" in names:
+            own = self.weighing(names - {"cavity"}).weights
+            rest = {name: weight for name, weight in own.items() if name != "offset"}
+            return Weighing({**rest, "cavity": _CAVITY})
         fitting = [w for w in self.weighings if names.issuperset(w.weights)]
         return max(fitting, key=lambda w: len(w.weights), default=Weighing({"energy": -1.0}))
 
