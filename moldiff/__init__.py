@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from moldiff.completion.result import Completion
     from moldiff.docking.api import dock
     from moldiff.docking.result import DockingResult
+    from moldiff.docking.score import score
     from moldiff.filtering.api import filter
     from moldiff.generation.api import generate
     from moldiff.generation.request import Generated, Request
@@ -55,6 +56,7 @@ __all__ = [
     "generate",
     "load",
     "prepare",
+    "score",
     "verify",
     "view",
     "write",
@@ -78,6 +80,7 @@ _HOME = {
     "generate": "moldiff.generation.api",
     "load": "moldiff.models",
     "prepare": "moldiff.protein.preparation",
+    "score": "moldiff.docking.score",
     "verify": "moldiff.generation.verify",
     "view": "moldiff.view",
     "write": "moldiff.io",

@@ -124,6 +124,7 @@ def parameters() -> list[object]:
     ]
 
 
+@pytest.mark.documents
 @pytest.mark.skipif(
     not list(Path(sys.executable).parent.glob("moldiff*")), reason="moldiff is not installed"
 )

@@ -25,6 +25,7 @@ def tagged(book: Any) -> list[str]:
     return [tag.removeprefix(SCRIPT["TAG"]) for tag in tags]
 
 
+@pytest.mark.documents
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs(path: Path) -> None:
     book = SCRIPT["executed"](path)

@@ -116,6 +116,17 @@ def test_one_ligand_is_a_docking_and_several_are_results(tmp_path: Path) -> None
     assert moldiff.evaluate(one, **NOTHING_SLOW).n == len(one.poses)
 
 
+def test_a_ligand_under_the_poses_is_no_part_of_their_receptor(tmp_path: Path) -> None:
+    crystal = Chem.MolFromMolFile(str(COMPLEX / "ligand.sdf"))
+    lines = Chem.MolToPDBBlock(crystal, flavor=4).replace("UNL", "DEX").splitlines()
+    own = (COMPLEX / "receptor.pdb").read_text().replace("END", "").rstrip()
+    path = tmp_path / "with.pdb"
+    path.write_text("\n".join([own, *(one for one in lines if "HETATM" in one), "END", ""]))
+    page = moldiff.view(crystal, receptor=path)
+    assert "stand in its place" in page.html
+    assert '"kind":"hbond"' in page.html and '"kind":"clash"' not in page.html
+
+
 def test_signatures_are_real() -> None:
     docked = inspect.signature(moldiff.dock).parameters
     assert {"pocket_ligand", *vars(Settings())} <= docked.keys()

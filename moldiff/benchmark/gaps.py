@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TextIO
 
 import numpy as np
+import numpy.typing as npt
 
 from moldiff.completion.trials import Trial
 from moldiff.data.backbones import BackboneStore
+from moldiff.metrics.value import Value, bootstrap, missing
 
-__all__ = ["HEADER", "recorded", "rows"]
+__all__ = ["HEADER", "recorded", "rows", "separation"]
 
 HEADER = (
     "residues",
@@ -48,11 +50,32 @@ def rows(trials: Sequence[Trial]) -> Iterator[tuple[str, ...]]:
         )
 
 
+def separation(trials: Sequence[Trial]) -> Value:
+    """Return how well the spread of its conformations tells whether a gap's first is right.
+
+    It is the area under the ROC curve: the probability that of two gaps, the first conformation of
+    one within 2 Å and that of the other not, the former has the smaller spread.
+    """
+    pairs = np.array([(trial.spread, trial.rmsd[0] < _GOOD) for trial in trials], float)
+    pairs = pairs[np.isfinite(pairs).all(1)] if len(pairs) else np.zeros((0, 2))
+    if not 0 < pairs[:, 1].sum() < len(pairs):
+        return missing("all gaps are alike")
+    return bootstrap(pairs, _area)
+
+
+def _area(pairs: npt.NDArray[np.float64]) -> float:
+    right, wrong = (pairs[pairs[:, 1] == one, 0] for one in (1, 0))
+    if not len(right) or not len(wrong):  # a resampling without one kind says nothing
+        return 0.5
+    below = (right[:, None] < wrong).astype(float) + 0.5 * (right[:, None] == wrong)
+    return float(below.mean())
+
+
 def recorded(trials: Iterable[Trial], store: BackboneStore, path: Path) -> Iterator[Trial]:
     """Yield trials, and write each into a CSV file as soon as it is done.
 
     A row has the chain, the first residue and the number of residues of the gap, how many
-    conformations are closed, CPU-seconds, and the RMSD of each conformation in Å.
+    conformations are closed, CPU-seconds, the spread of the conformations and the RMSD of each, Å.
     """
     with path.open("w", newline="", encoding="utf-8") as file:
         for k, trial in enumerate(trials):
@@ -64,7 +87,7 @@ def _write(file: TextIO, name: str, trial: Trial, *, header: bool) -> None:
     writer = csv.writer(file)
     if header:
         errors = [f"rmsd_{k + 1}" for k in range(len(trial.rmsd))]
-        writer.writerow(["chain", "start", "residues", "closed", "seconds", *errors])
+        writer.writerow(["chain", "start", "residues", "closed", "seconds", "spread", *errors])
     place = [name, trial.start, trial.length, int(trial.closed.sum()), f"{trial.seconds:.2f}"]
-    writer.writerow([*place, *(f"{value:.3f}" for value in trial.rmsd)])
+    writer.writerow([*place, *(f"{value:.3f}" for value in (trial.spread, *trial.rmsd))])
     file.flush()

@@ -27,7 +27,7 @@ _SETTINGS = {"help_option_names": ["-h", "--help"]}
 # In the order of the help; each is a module of this package with a function ``command`` and
 # ``EXAMPLES``, or, for a group of commands, with ``app``.
 _SINGLE = (
-    *("generate", "filter", "prepare", "complete", "dock", "merge", "evaluate", "view"),
+    *("generate", "filter", "prepare", "complete", "dock", "merge", "score", "evaluate", "view"),
     *("verify", "likelihood"),
     *("train", "info", "methods", "cite"),
 )
@@ -71,6 +71,7 @@ _EXAMPLES = examples(
     "moldiff design grow --scaffold core.sdf --at 7,12 --add 3..10 -o grown.sdf",
     "moldiff prepare 1abc.cif -o prepared.pdb",
     "moldiff dock --receptor 1abc.pdb --ligand a.sdf --pocket-ligand crystal.sdf",
+    "moldiff score poses.sdf --receptor 1abc.pdb --minimise",
     "moldiff complete 1abc.cif -o filled.cif",
     "moldiff evaluate molecules.sdf -o molecules.json",
     "moldiff view molecules.sdf -o molecules.html",

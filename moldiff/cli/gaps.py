@@ -46,7 +46,7 @@ def command(
     Errors are root mean square distances of N, CA, C and O from the crystal structure, not
     superposed. Interrupted, what is done is shown, and is in the table.
     """
-    from moldiff.benchmark.gaps import HEADER, recorded, rows
+    from moldiff.benchmark.gaps import HEADER, recorded, rows, separation
     from moldiff.cli.progress import stages
     from moldiff.completion.trials import Trial, trials
     from moldiff.data.backbones import BackboneStore
@@ -70,6 +70,12 @@ def command(
             interrupted = True
     table(rows(done), header=HEADER, title=f"Gaps of {data}, {counted(draws, 'conformation')} each")
     print("  Medians: of the first conformation of each gap, of all, of the best.")
+    told = separation(done)
+    if told.low is not None and told.high is not None:
+        print(
+            "  The spread of the conformations tells whether the first is within 2 Å: AUC "
+            f"{told.value:.2f} (95 % {told.low:.2f} to {told.high:.2f})."
+        )
     remark(f"Written: {output}")
     if interrupted:
         raise Interrupted(f"Interrupted after {len(done)} of {counted(len(chains), 'gap')}.")

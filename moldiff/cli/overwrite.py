@@ -31,6 +31,7 @@ _MARKS: Mapping[str, str] = {
     "docking": r'"schema": "moldiff\.docking',
     "interactions": r"\Arank,kind,role,residue",
     "designs": r"\Arank,smiles,status,reason,energy_kcal_mol",
+    "scores": r"\Aname,smiles,reason,[^\n]*\b(scored_by|receptor_sha256)\b",
     "library": r"\Arow,name,status,reason,place,energy_kcal_mol",
     "parquet": r"\APAR1",
     "completed": r"moldiff \S+ built ",

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from moldiff.completion.relief import Obstacles
-from moldiff.completion.sampling import sample_gap
+from moldiff.completion.sampling import sample_gap, spread
 from moldiff.geometry.arrays import rmsd
 from moldiff.model import Model
 from moldiff.protein.absent import Absent
@@ -135,7 +135,7 @@ def build(
         for own, side in zip(ensemble[0].astype(np.float64), sides, strict=True)
     ]
     seconds = time.process_time() - begin
-    return Built(absent, names, residues, ensemble, _spread(ensemble), tight, drawn, seconds)
+    return Built(absent, names, residues, ensemble, spread(ensemble), tight, drawn, seconds)
 
 
 def _with_side_chains(
@@ -161,11 +161,3 @@ def _middle_first(ensemble: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     points = ensemble.reshape(len(ensemble), -1, 3).astype(np.float64)
     apart = np.stack([rmsd(points, one) for one in points]).mean(1)
     return ensemble[np.argsort(apart, kind="stable")]
-
-
-def _spread(ensemble: npt.NDArray[np.float32]) -> Array:
-    if len(ensemble) < 2:
-        return np.full(ensemble.shape[1], np.nan)
-    off = ensemble.astype(np.float64) - ensemble.astype(np.float64).mean(0)
-    spread: Array = np.sqrt(np.square(off).sum(-1).mean((0, 2)))
-    return spread

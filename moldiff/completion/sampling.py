@@ -15,7 +15,7 @@ from moldiff.model import Model
 from moldiff.protein.closure import CLOSED, close_gap
 from moldiff.protein.gap import Gap
 
-__all__ = ["Ensemble", "draw", "sample_gap"]
+__all__ = ["Ensemble", "draw", "sample_gap", "spread"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +37,18 @@ class Ensemble:
         """Return how far (c,) the conformations are from ``atoms`` (n, 4, 3), not superposed, Å."""
         own = self.atoms.reshape(len(self.atoms), -1, 3).astype(float)
         return rmsd(own, atoms.reshape(-1, 3).astype(float))
+
+
+def spread(atoms: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Return how far conformations (c, n, 4, 3) are apart at each residue, (n,).
+
+    It is the root mean square distance of the atoms from their mean in Å; NaN of one conformation.
+    """
+    if len(atoms) < 2:
+        return np.full(atoms.shape[1], np.nan)
+    off = atoms.astype(np.float64) - atoms.astype(np.float64).mean(0)
+    result: npt.NDArray[np.float64] = np.sqrt(np.square(off).sum(-1).mean((0, 2)))
+    return result
 
 
 def sample_gap(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from moldiff.completion.sampling import sample_gap
+from moldiff.completion.sampling import sample_gap, spread
 from moldiff.data.backbones import BackboneStore
 from moldiff.domain.backbones import NEIGHBOURS
 from moldiff.model import Model
@@ -41,6 +41,8 @@ class Trial:
         (c,) whether they reach both anchors.
     seconds:
         CPU-seconds for all of them.
+    spread:
+        How far the conformations are apart in Å, the root mean square over the residues.
     """
 
     chain: int
@@ -49,6 +51,7 @@ class Trial:
     rmsd: npt.NDArray[np.float64]
     closed: npt.NDArray[np.bool_]
     seconds: float
+    spread: float
 
 
 def trials(
@@ -77,7 +80,8 @@ def trials(
         drawn = sample_gap(model, gap, draws, rng=rng, steps=steps)
         seconds = time.process_time() - begin
         off = drawn.rmsd(chain.atoms[start : start + length])
-        yield Trial(index, start, length, off, drawn.closed, seconds)
+        apart = float(np.sqrt(np.square(spread(drawn.atoms)).mean()))
+        yield Trial(index, start, length, off, drawn.closed, seconds, apart)
 
 
 def figures(done: Sequence[Trial]) -> dict[str, float]:

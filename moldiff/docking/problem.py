@@ -281,7 +281,16 @@ def posed_problem(mol: Chem.Mol, pocket: Pocket, *, name: str = "") -> Problem |
     rotors = find_rotors(full, heavy)
     kinematics = Kinematics.from_ensemble(ensemble, rotors)
     types, torsions = ligand_types(full, heavy), vina_torsion_count(full)
-    return Problem(ensemble, rotors, kinematics, types, pocket, name, torsions=torsions)
+    return Problem(
+        ensemble,
+        rotors,
+        kinematics,
+        types,
+        pocket,
+        name,
+        torsions=torsions,
+        notes=prepared.notes,
+    )
 
 
 def _fit(ensemble: Ensemble, box: Box) -> list[str]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from moldiff.protein.receptor import Receptor
     from moldiff.protein.structure import Residue, Structure
 
-__all__ = ["Progress", "Site", "Where", "pocket_at", "site"]
+__all__ = ["Progress", "Site", "Where", "check_receptor", "pocket_at", "site"]
 
 _RECEPTORS = (".pdb", ".ent", ".cif", ".mmcif", ".pdbqt")
 
@@ -194,7 +194,7 @@ def site(
         If the receptor cannot be read, or the box cannot be searched.
     """
     path = Path(receptor)
-    _check_receptor(path)
+    check_receptor(path)
     from moldiff.protein.read import read_contents
     from moldiff.protein.receptor import prepare_receptor
     from moldiff.text import digest_of
@@ -264,7 +264,8 @@ def _renumbered(leave: Mapping[int, str], old: Structure, new: Structure) -> dic
     return {place[old.residues[i]]: why for i, why in leave.items()}
 
 
-def _check_receptor(path: Path) -> None:
+def check_receptor(path: Path) -> None:
+    """Raise ``InputError`` unless a receptor's file is there and has a suffix that is read."""
     if not path.is_file():
         what = "is a directory" if path.is_dir() else "is not there"
         raise InputError(f"The receptor {path} {what}.", fix="Check the path.")

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from moldiff.errors import InputError
 from moldiff.io import Source, records_of
 from moldiff.text import replace_text
@@ -127,13 +129,22 @@ def _docked(
     title: str,
     limit: int,
 ) -> str:
-    from moldiff.protein.read import read_structure
+    from moldiff.protein.occupants import under
+    from moldiff.protein.read import read_contents
     from moldiff.protein.receptor import prepare_receptor
 
-    structure = read_structure(Path(receptor))
+    records = list(records_of(poses))[:limit]
+    contents = read_contents(Path(receptor))
+    conformers = [
+        one.mol.GetConformer() for one in records if one.mol and one.mol.GetNumConformers()
+    ]
+    points = [conformer.GetPositions() for conformer in conformers if conformer.Is3D()]
+    places = under(contents.structure, np.concatenate(points)) if points else []
+    leave = {i: "the poses stand in its place" for members in places for i in members}
+    structure = contents.receptor(leave=leave)
     known = None if reference is None else next(records_of(reference)).mol
     return render_docking(
-        list(records_of(poses))[:limit],
+        records,
         prepare_receptor(structure),
         title=title,
         reference=known,

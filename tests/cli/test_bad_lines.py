@@ -38,6 +38,7 @@ GOOD: dict[str, Line] = {
     "prepare": ("receptor.pdb", "-o", "new.pdb"),
     "complete": ("missing.pdb", "-o", "new.pdb"),
     "merge": ("missing.1of2.sdf", "-o", "new.sdf"),
+    "score": ("good.sdf", "-r", "receptor.pdb", "-o", "new.sdf"),
     "evaluate": ("good.sdf", *_QUICK),
     "view": ("good.sdf", "-o", "new.html"),
     "verify": ("good.sdf",),

@@ -19,22 +19,34 @@ from moldiff.docking.energy.pdbqt import ligand_pdbqt, receptor_pdbqt
 if TYPE_CHECKING:
     from moldiff.docking.problem import Problem
 
-__all__ = ["NETWORK", "cnn_evidence"]
+__all__ = ["NETWORK", "cnn_evidence", "cnn_scores"]
 
 NETWORK = "gnina 1.3 all_default_to_default_1_3_1"
 """The name of the network, for the records."""
 _EDGE = 1e-4  # the score is kept this far from 0 and 1
 
 
-def cnn_evidence(problem: Problem, x: Tensor) -> Tensor | str:
-    """Return the logit of the score of poses (p, n, 3) in Å, (p,), or why there is none."""
+def cnn_scores(problem: Problem, x: Tensor) -> tuple[Tensor, Tensor] | str:
+    """Return the scores of poses (p, n, 3) in Å, (p,), and their affinities, or why there are none.
+
+    The score is the estimate of the probability to be within 2 Å of the crystal's pose, the
+    affinity that of pK, (p,).
+    """
     import rustina
 
     receptor = receptor_pdbqt(problem.receptor, aromatic=True)
-    scores = []
+    rows = []
     for positions in x.numpy():
         ligand = ligand_pdbqt(problem.ligand.mol, problem.rotors, positions)
         if isinstance(ligand, str):
             return ligand
-        scores.append(rustina.score_cnn(receptor, ligand.text)["cnn_score"])
-    return torch.tensor(scores).clamp(_EDGE, 1 - _EDGE).logit()
+        found = rustina.score_cnn(receptor, ligand.text)
+        rows.append((found["cnn_score"], found["cnn_affinity"]))
+    scores, affinities = torch.tensor(rows).unbind(1)
+    return scores, affinities
+
+
+def cnn_evidence(problem: Problem, x: Tensor) -> Tensor | str:
+    """Return the logit of the score of poses (p, n, 3) in Å, (p,), or why there is none."""
+    found = cnn_scores(problem, x)
+    return found if isinstance(found, str) else found[0].clamp(_EDGE, 1 - _EDGE).logit()

@@ -159,9 +159,9 @@ def _figures(
     tables = sorted({d.table for d in dockings})
     by_table = [torch.tensor([d.table == table for d in dockings]) for table in tables]
     return {
-        **_shares(dockings, right),
+        **_rates(dockings, right),
         "tables": {
-            table: _shares([d for d, k in zip(dockings, own, strict=True) if k], right[own])
+            table: _rates([d for d, k in zip(dockings, own, strict=True) if k], right[own])
             for table, own in zip(tables, by_table, strict=True)
         },
         "evidence_unseen": float(torch.stack(shares).mean()),
@@ -174,7 +174,7 @@ def _figures(
     }
 
 
-def _shares(dockings: list[Docking], right: Tensor) -> dict[str, float]:
+def _rates(dockings: list[Docking], right: Tensor) -> dict[str, float]:
     """Shares of dockings with a right pose, by its place; ``right``: whether the first is."""
     return {
         "dockings": len(dockings),

@@ -1,0 +1,294 @@
+"""Scores of poses that are there: anybody's, where they lie or minimised from there.
+
+Each pose is a problem of its own (`moldiff.docking.problem.posed_problem`): its only conformer is
+its own, so bond lengths and angles stay what they are, and minimising moves it as a whole and
+turns its torsions.  Poses near each other share a pocket; of the receptor's own file, what stands
+where they lie is left out, as in docking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from moldiff.chem.hydrogens import relax_hydrogens
+from moldiff.chem.quiet import quiet
+from moldiff.chem.rmsd import pose_rmsd
+from moldiff.docking import bundled
+from moldiff.docking.energy.exact import affinity
+from moldiff.docking.hydrogens import molecules, relax
+from moldiff.docking.judge.checks import check_poses
+from moldiff.docking.judge.cnn import cnn_scores
+from moldiff.docking.judge.distances import distance_score
+from moldiff.docking.known import known_pose
+from moldiff.docking.minimise import minimise as minimised
+from moldiff.docking.problem import Pocket, posed_problem
+from moldiff.docking.result import check_words
+from moldiff.docking.site import Progress, check_receptor
+from moldiff.domain.kinematics import Pose
+from moldiff.errors import InputError
+from moldiff.io import Record, record_of
+from moldiff.protein.interactions import KINDS, by_kind, find_interactions
+from moldiff.protein.occupants import under
+from moldiff.protein.pocket import Box
+from moldiff.protein.read import read_contents
+from moldiff.protein.receptor import prepare_receptor
+from moldiff.text import digest_of
+from moldiff.version import __version__
+
+if TYPE_CHECKING:
+    from rdkit import Chem
+    from torch import Tensor
+
+    from moldiff.docking.problem import Problem
+    from moldiff.protein.receptor import Receptor
+
+__all__ = ["PoseScorer"]
+
+# Fields of an earlier score, which need not be among those of this one.
+_REPLACED = frozenset(
+    (
+        "cnn_affinity",
+        "cnn_score",
+        "energy_given",
+        "likelihood",
+        "moved",
+        "notes",
+        "rmsd_to_reference",
+        *KINDS,
+    )
+)
+_NEAR = 6.0  # Å between the middles of poses that share a pocket
+_MARGIN = 6.0  # Å of the box beyond the poses
+_ITERATIONS = 100  # of a minimisation, at most
+_WIDEST = 60.0 - 2 * _MARGIN  # Å, of a ligand in the largest box
+
+
+@dataclass(frozen=True, eq=False)
+class PoseScorer:
+    """Scores poses in one receptor, each by itself; see `PoseScorer.open`.
+
+    Attributes
+    ----------
+    receptor:
+        The whole receptor, without what the poses lie on.
+    origin:
+        Its file and digest, for the records.
+    notes:
+        Remarks about it for the user, a sentence each.
+    reference:
+        A known pose to compare with.
+    minimise, cnn:
+        Minimise each pose in the docking energy first; add the score of gnina's network.
+    """
+
+    receptor: Receptor
+    origin: Mapping[str, str]
+    notes: tuple[str, ...]
+    reference: Chem.Mol | None = None
+    minimise: bool = False
+    cnn: bool = False
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        records: Sequence[Record],
+        *,
+        reference: str | Path | Chem.Mol | None = None,
+        minimise: bool = False,
+        cnn: bool = False,
+        model: int = 1,
+        assembly: str | None = None,
+        **choice: Any,
+    ) -> PoseScorer:
+        """Prepare a receptor for the poses in some records.
+
+        ``reference`` may be a molecule, a file, or a group of the receptor (``A:401``); ``choice``
+        are keywords of `moldiff.protein.read.Contents.receptor`.
+
+        Raises
+        ------
+        InputError
+            If the receptor or the reference cannot be read.
+        """
+        check_receptor(Path(path))
+        contents = read_contents(Path(path), model=model, assembly=assembly)
+        points = [x for x in map(_positions, records) if not isinstance(x, str)]
+        under_them = under(contents.structure, np.concatenate(points)) if points else []
+        leave = {i: "the poses lie in its place" for members in under_them for i in members}
+        notes: tuple[str, ...] = ()
+        if isinstance(reference, str | Path):
+            mols = [record.mol for record in records if record.mol is not None]
+            reference, members, notes = known_pose(contents.structure, str(reference), mols)
+            leave |= dict.fromkeys(members, "it is the reference")
+        structure = contents.receptor(leave=leave, **choice)
+        origin = {"receptor": Path(path).name, "receptor_sha256": digest_of(Path(path))}
+        whole = prepare_receptor(structure)
+        return cls(whole, origin, (*whole.structure.notes, *notes), reference, minimise, cnn)
+
+    def __call__(
+        self, records: Sequence[Record], progress: Progress | None = None
+    ) -> Iterator[Record]:
+        """Yield each record with its score, in their order.
+
+        The fields: ``energy_kcal_mol`` (the Vina function), its parts ``inter`` and ``intra``,
+        ``efficiency`` (the energy for each heavy atom), ``likelihood`` (nats), ``cnn_score`` and
+        ``cnn_affinity`` (pK), ``checks``, residues by kind of interaction, ``rmsd_to_reference``
+        and, where it was minimised, ``energy_given`` and how far it ``moved``, in Å.  A record that
+        cannot be scored has a reason and no molecule.
+        """
+        pockets: dict[int, Pocket | str] = {}
+        for k, (record, group) in enumerate(zip(records, _groups(records), strict=True)):
+            if progress is not None:
+                progress("scoring", k / len(records))
+            if isinstance(group, str):
+                yield _failed(record, group)
+                continue
+            if group.number not in pockets:
+                pockets[group.number] = self._pocket(group)
+            pocket = pockets[group.number]
+            if isinstance(pocket, str):
+                yield _failed(record, pocket)
+            else:
+                yield self._one(record, pocket)
+
+    def _pocket(self, group: _Group) -> Pocket | str:
+        """The pocket of a group, or why there is none."""
+        size = np.full(3, group.edge, np.float32)
+        try:
+            box = Box(group.centre.astype(np.float32), size)
+            return Pocket.of(self.receptor, box, origin=self.origin)
+        except InputError:  # no atom of the receptor is in the box
+            return "it is far from the receptor: is it in the frame of another one?"
+
+    def _one(self, record: Record, pocket: Pocket) -> Record:
+        assert record.mol is not None
+        with quiet(), torch.no_grad():
+            problem = posed_problem(record.mol, pocket, name=record.name)
+            if isinstance(problem, str):
+                return _failed(record, problem)
+            try:
+                return self._scored(record, problem)
+            except (ValueError, RuntimeError) as error:  # of RDKit, about odd molecules
+                return _failed(record, f"RDKit fails: {str(error).strip()[:100]}")
+
+    def _scored(self, record: Record, problem: Problem) -> Record:
+        given = _pose(problem)
+        terms = problem.exact_energy().terms(problem.kinematics.place(given))
+        before = float(affinity(terms["inter"], problem.torsions)[0])
+        mol, pose = _as_given(record, problem), given
+        if self.minimise:
+            energy = problem.exact_energy()
+            pose, _ = minimised(problem.kinematics, energy, given, iterations=_ITERATIONS)
+            terms = energy.terms(problem.kinematics.place(pose))
+            mol = relax(molecules(problem.ligand, problem.rotors, pose)[0])
+        fields = self._fields(problem, problem.kinematics.place(pose), terms)
+        if self.minimise:
+            moved = problem.kinematics.place(pose) - problem.kinematics.place(given)
+            fields["energy_given"] = f"{before:.3f}"
+            fields["moved"] = f"{float(moved.square().sum(-1).mean().sqrt()):.3f}"
+        if self.reference is not None:
+            distance = pose_rmsd(mol, self.reference)
+            fields |= {} if distance is None else {"rmsd_to_reference": f"{distance:.3f}"}
+        if problem.notes:
+            fields["notes"] = "; ".join(problem.notes)
+        fields |= by_kind(tuple(find_interactions(mol, problem.receptor)))
+        origin = {**problem.pocket.origin, "scored_by": f"moldiff {__version__}"}
+        own = {k: v for k, v in record.tags.items() if k not in _REPLACED}
+        tags = {k: v for k, v in {**own, **fields, **origin}.items() if v}
+        return replace(record_of(mol, name=record.name, tags=tags), index=record.index)
+
+    def _fields(self, problem: Problem, x: Tensor, terms: Mapping[str, Tensor]) -> dict[str, str]:
+        energy = float(affinity(terms["inter"], problem.torsions)[0])
+        fields = {
+            "energy_kcal_mol": f"{energy:.3f}",
+            "inter": f"{float(terms['inter'][0]):.3f}",
+            "intra": f"{float(terms['intra'][0]):.3f}",
+            "efficiency": f"{energy / problem.kinematics.atoms:.3f}",
+        }
+        judge = bundled.judge()
+        judged = None if judge is None else distance_score(judge, problem)
+        if judged is not None:
+            fields["likelihood"] = f"{float(judged(x)[0]):.2f}"
+        found = cnn_scores(problem, x) if self.cnn else "not asked for"
+        if not isinstance(found, str):
+            fields["cnn_score"], fields["cnn_affinity"] = (f"{float(one[0]):.3f}" for one in found)
+        checks = check_poses(problem, x)
+        fields["checks"] = check_words(checks.row(0))
+        return fields
+
+
+@dataclass(eq=False)
+class _Group:
+    """Poses that share a pocket: its number, the first one's middle, and the edge of its box, Å."""
+
+    number: int
+    centre: npt.NDArray[np.float64]
+    edge: float
+
+
+def _groups(records: Sequence[Record]) -> list[_Group | str]:
+    """The group of each record, or why it has none."""
+    groups: list[_Group] = []
+    chosen: list[_Group | str] = []
+    for record in records:
+        x = _positions(record)
+        if isinstance(x, str):
+            chosen.append(x)
+            continue
+        middle = x.mean(0)
+        near = [g for g in groups if np.linalg.norm(g.centre - middle) < _NEAR]
+        group = near[0] if near else _Group(len(groups), middle, 0.0)
+        edge = 2 * (float(np.abs(x - group.centre).max()) + _MARGIN)
+        if edge > _WIDEST + 2 * _MARGIN:
+            chosen.append("it is wider than the largest box")
+            continue
+        group.edge = max(group.edge, edge)
+        groups += [] if near else [group]
+        chosen.append(group)
+    return chosen
+
+
+def _positions(record: Record) -> npt.NDArray[np.float64] | str:
+    """The coordinates of a record in Å, (n, 3), or why it has none that can be used."""
+    mol = record.mol
+    if mol is None:
+        return record.reason or "no molecule"
+    if not mol.GetNumConformers() or not mol.GetNumAtoms():
+        return "no coordinates"
+    if not mol.GetConformer().Is3D():
+        return "no coordinates in three dimensions"
+    x = np.asarray(mol.GetConformer().GetPositions())
+    return x if np.isfinite(x).all() else "coordinates that are no numbers"
+
+
+def _pose(problem: Problem) -> Pose:
+    """The pose of a posed problem, whose molecule has it."""
+    ligand = problem.ligand
+    x = np.asarray(ligand.mol.GetConformer().GetPositions())[ligand.heavy]
+    return Pose(
+        torch.zeros(1, dtype=torch.int64),
+        torch.from_numpy(x.mean(0, keepdims=True)).float(),
+        torch.eye(3)[None],
+        torch.zeros(1, problem.kinematics.rotors),
+    )
+
+
+def _as_given(record: Record, problem: Problem) -> Chem.Mol:
+    """The molecule as it was given; hydrogens that had to be placed come last and are relaxed."""
+    full = problem.ligand.mol
+    atoms = 0 if record.mol is None else record.mol.GetNumAtoms()
+    if full.GetNumAtoms() <= atoms:
+        return full
+    return relax_hydrogens(full, fixed=range(atoms))
+
+
+def _failed(record: Record, reason: str) -> Record:
+    return record_of(None, name=record.name, reason=reason, tags=record.tags)
