@@ -30,7 +30,7 @@ class SearchedCavity:
     full:
         Whether it was then searched in full.
     energy, score:
-        Of its best pose: kcal/mol, and the score of the ranking.
+        Of its best pose: kcal/mol, and the score among the poses of this cavity.
     """
 
     box: Box
@@ -59,7 +59,8 @@ def searched(
     """Return what each cavity got of the poses of all; nothing where there was but one."""
     if len(poses.problems) < 2:
         return ()
-    score = ranking.score(poses.measures, poses.checks.fraction())
+    within = {name: values for name, values in poses.measures.items() if name != "cavity"}
+    score = ranking.score(within, poses.checks.fraction())
     found = []
     for k, problem in enumerate(poses.problems):
         here = (poses.cavity == k).nonzero()[:, 0]

@@ -109,7 +109,7 @@ def dock(
         notes = [*problem.pocket.notes, *problem.notes]
         if settings.rescore:
             with clock("rescoring"):
-                ranked = rescored(ranked, settings, ranking, notes)
+                ranked = rescored(ranked, settings, ranking, notes, after)
         with clock("ranking"):
             docked = _poses(ranked, settings)
     notes += unmet(docked[0].lacks)

@@ -1,18 +1,22 @@
 """The last stage of a docking: the poses of one or several cavities in one ranking.
 
 Every pose has the evidence for itself (`moldiff.docking.judge.evidence`).  Where the pocket is one
-of several cavities, the logarithm of its cavity's chance is part of it, with a weight of 2: the
-evidence was weighed among the poses of one cavity, and tells half as much between two.
+of several cavities with chances P(k),
+
+    ln P(pose) = ln P(k) + ln P(pose | k),    P(pose | k) = exp(s) / sum of exp(s) in k,
+
+so poses of one cavity are ranked as in a docking into it, and the cavities by their chances.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from moldiff.docking.hydrogens import molecules, relax
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["Judged", "Ranked", "judged", "rank", "rescored"]
 
 _PARTS = ("inter", "intra")  # parts of the energy, for the records
+_LEAST = 1e-9  # chance of a cavity
 _RESCORED = 9  # poses that are rescored at least, so that the first depends on no number asked for
 
 
@@ -117,10 +122,12 @@ def rank(
 ) -> Ranked:
     """Score all poses; keep the best of each cluster, as many as are wanted or rescored.
 
-    ``chances`` are those of the cavities, for the confidence; 1 if None.
+    ``chances`` are those of the cavities; 1 of the only one if None.
     """
     fraction = poses.checks.fraction()
-    score = ranking.score(poses.measures, fraction)
+    score = ranking.score(_within(poses), fraction)
+    if chances is not None:
+        score = _levelled(score, poses.cavity, chances)
     place = ranking.order(score, fraction).argsort().float()
     place += len(place) * _lacks(poses, settings)
     leaders = cluster(poses.place(), place, threshold=settings.separation)
@@ -134,6 +141,27 @@ def rank(
     return Ranked(poses[rows], score[rows], None if confidence is None else confidence[chosen])
 
 
+def _within(poses: Judged) -> dict[str, Tensor]:
+    """The evidence for poses within their cavity."""
+    return {name: values for name, values in poses.measures.items() if name != "cavity"}
+
+
+def _levelled(
+    score: Float[Tensor, " p"], cavity: Int[Tensor, " p"], chances: Float[Tensor, " c"]
+) -> Float[Tensor, " p"]:
+    """Shift the scores of each cavity so that its poses together have its chance.
+
+    Those of the likeliest cavity stay as they are.
+    """
+    levels = [
+        float(chance.clamp(min=_LEAST).log() - score[cavity == k].logsumexp(0))
+        for k, chance in enumerate(chances)
+    ]
+    top = levels[int(chances.argmax())]
+    shifts = [level - top if math.isfinite(level - top) else 0.0 for level in levels]
+    return score + score.new_tensor(shifts)[cavity]
+
+
 def _confidence(
     leaders: Judged, ranking: Ranking, chances: Float[Tensor, " c"] | None
 ) -> Tensor | None:
@@ -144,7 +172,7 @@ def _confidence(
         here = leaders.cavity == k
         own = leaders[here]
         within = ranking.confidence(
-            {name: values for name, values in own.measures.items() if name != "cavity"},
+            _within(own),
             own.checks.fraction(),
             atoms=kinematics.atoms,
             torsions=kinematics.rotors,
@@ -155,7 +183,13 @@ def _confidence(
     return confidence
 
 
-def rescored(ranked: Ranked, settings: Settings, ranking: Ranking, notes: list[str]) -> Ranked:
+def rescored(
+    ranked: Ranked,
+    settings: Settings,
+    ranking: Ranking,
+    notes: list[str],
+    chances: Float[Tensor, " c"] | None = None,
+) -> Ranked:
     """Rank the best poses again with the score of the CNN, or say in the notes why not."""
     poses = ranked.poses
     score = torch.zeros(len(poses.pose))
@@ -168,7 +202,7 @@ def rescored(ranked: Ranked, settings: Settings, ranking: Ranking, notes: list[s
         score[here] = values
     else:
         poses = replace(poses, measures={**poses.measures, "cnn": score})
-    return rank(poses, replace(settings, rescore=None), ranking)
+    return rank(poses, replace(settings, rescore=None), ranking, chances)
 
 
 def _lacks(poses: Judged, settings: Settings) -> Tensor:

@@ -81,6 +81,6 @@ def choose(
     known = sum(problem.pocket.chance for problem in looks[0].problems)
     chances = known * (_SHARPNESS * torch.stack(scores)).softmax(0)
     if settings.require:
-        first = rank(Judged.cat(looks), settings, ranking).poses.cavity[0]
+        first = rank(Judged.cat(looks), settings, ranking, chances).poses.cavity[0]
         return int(first), chances
     return int(chances.argmax()), chances

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from rdkit import Chem
 
 from moldiff.chem.rmsd import pose_rmsd
@@ -17,6 +18,7 @@ from moldiff.docking import bundled
 from moldiff.docking.library.library import _parts
 from moldiff.docking.pipeline import dock
 from moldiff.docking.problem import Pocket, Problem, make_problem
+from moldiff.docking.ranked import _levelled
 from moldiff.docking.result import DockingResult, merged
 from moldiff.docking.settings import Settings
 from moldiff.docking.site import Site, Where, pocket_at, site
@@ -88,6 +90,7 @@ def test_the_poses_find_the_cavity(result: DockingResult, crystal: Chem.Mol) -> 
     assert second.full and not first.full
     assert first.after + second.after == pytest.approx(1)
     assert second.score == pytest.approx(max(pose.score for pose in result.poses), abs=1e-4)
+    assert all(np.isfinite(pose.score) for pose in result.poses)
     np.testing.assert_allclose(result.box.centre, second.box.centre)
 
 
@@ -150,11 +153,18 @@ def test_the_chance_is_evidence_in_place_of_the_offset(result: DockingResult) ->
     for pose in result.poses:
         chance = result.cavities[pose.cavity - 1].before
         assert pose.terms["cavity"] == pytest.approx(np.log(chance), abs=1e-5)
-        everything = {**pose.terms, "energy": pose.energy}
-        turned = {k: np.log1p(v) if k in ("pull", "turn") else v for k, v in everything.items()}
-        score = sum(w * turned[name] for name, w in several.weights.items())
-        if pose.passes:
-            assert pose.score == pytest.approx(score, abs=1e-3)
+
+
+def test_cavities_are_ranked_by_their_chances_and_poses_within() -> None:
+    """ln P(pose) = ln P(cavity) + ln P(pose | cavity), but for a constant."""
+    score = torch.tensor([3.0, 1.0, 8.0, 7.0, -torch.inf])
+    cavity = torch.tensor([0, 0, 1, 1, 1])
+    chances = torch.tensor([0.7, 0.2, 0.1])  # the last has no pose
+    levelled = _levelled(score, cavity, chances)
+    shares = levelled.softmax(0)
+    assert float(shares[:2].sum()) == pytest.approx(0.7 / 0.9, rel=1e-5)
+    assert levelled[:2].tolist() == [3.0, 1.0] and levelled[4] == -torch.inf
+    assert float(levelled[2] - levelled[3]) == pytest.approx(1.0, abs=1e-5)
 
 
 def test_the_confidence_is_that_of_the_cavity_times_that_in_it(
@@ -163,6 +173,10 @@ def test_the_confidence_is_that_of_the_cavity_times_that_in_it(
     """Of the first pose: as it is docked in its cavity alone, times P(cavity)."""
     there = Pocket.of(found.receptor, result.cavities[1].box)
     alone = dock(problem_in(there, crystal), QUICK)
+    own = [pose for pose in result.poses if pose.cavity == 2]
+    assert [p.score for p in own] == pytest.approx(
+        [p.score for p in alone.poses[: len(own)]], abs=1e-3
+    )
     assert alone.best.confidence is not None and result.best.confidence is not None
     assert result.best.energy == pytest.approx(alone.best.energy, abs=1e-3)
     expected = result.cavities[1].after * alone.best.confidence

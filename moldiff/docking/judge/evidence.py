@@ -10,7 +10,7 @@ offset       distance of the pose's middle from the box's centre, Å: where some
 cnn          logit of the score of gnina's network, of the best poses only, and only if that is
              asked for (`moldiff.docking.judge.cnn`)
 cavity       logarithm of the chance that the pose's cavity is the ligand's, in place of the offset,
-             only where several cavities are searched (`moldiff.docking.ranked`)
+             only to choose between several cavities (`moldiff.docking.scouting`)
 ===========  ===================================================================================
 
 The judge of distances gives the likelihood: the log-ratio of the likelihood of the distances in a

@@ -9,8 +9,8 @@ where g is ln(1 + e) of distances in Å, since whether a pose would be moved by 
 little, and e itself of the rest.  The score is s f^power for a pose that binds (s > 0): with
 power 4 and 13 checks, one failure costs 27 %.  Higher is better; poses that pass all checks come
 before those that do not.  The weights are those of a conditional logit: softmax(s) over the poses
-of a ligand is the probability of each to be the right one.  Where several cavities are searched,
-the logarithm of the probability of a pose's cavity is one more term.  The evidence depends on the
+of a ligand is the probability of each to be the right one.  Between several cavities the logarithm
+of the probability of a pose's cavity is one more term.  The evidence depends on the
 available models, on the source of the poses and on what is known of the place, so each case has
 its own weights and confidence.
 
