@@ -37,6 +37,7 @@ class Box(StrEnum):
     jitter5 = "jitter5"
     residues = "residues"
     autobox = "autobox"
+    largest = "largest"
 
 
 @app.callback()

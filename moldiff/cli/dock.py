@@ -91,8 +91,18 @@ def command(
         typer.Option(metavar="A:123,...", help="The pocket is between these residues."),
     ] = None,
     autobox: Annotated[
-        bool, typer.Option("--autobox", help="Find the pocket: the largest cavity.")
+        bool,
+        typer.Option(
+            "--autobox",
+            help="Find the pocket: of the likeliest cavities the one that suits the ligand best.",
+        ),
     ] = False,
+    cavities: Annotated[
+        int,
+        typer.Option(
+            min=1, max=5, metavar="N", help="For --autobox: cavities to look into, at most."
+        ),
+    ] = Settings.cavities,
     exclude: Exclude = None,
     keep: Keep = None,
     waters: Waters = None,
@@ -242,6 +252,7 @@ def command(
         model=None if model is None else str(model),
         judge=None if judge is None else str(judge),
         precision=precision.value,
+        cavities=cavities,
     )
     known = None if reference is None else docking.read_reference(reference)
     one = None if ligand is None else docking.read_ligand(ligand)
@@ -253,13 +264,12 @@ def command(
                 dock_many(run, jobs, threads, None, known, part=part is not None)
             return
         assert receptor is not None and where is not None
-        site = docking.site(receptor, where, **choice, seed=seed)
+        site = docking.site(receptor, where, **choice, seed=seed, cavities=cavities)
         for note in site.notes:
             remark(f"Note: {note}")
-        if one is not None:
+        if ligands is None:
             dock_one(site, one, settings, output, page, known, **forms)
             return
-        assert ligands is not None
         from moldiff.docking.library.screening import LibraryRun
 
         again = {"restart": restart, "shard": part, **forms}

@@ -62,10 +62,13 @@ def dock_one(
         raise Interrupted("Interrupted: nothing was written.") from None
     files = [*docking.write_result(result, output), *site.write_receptor(output)]
     if page is not None:
-        docking.write_page(page, site, output, known, title=result.name)
+        told = [result.outcome] if result.outcome else []
+        docking.write_page(page, site, output, known, title=result.name, notes=told)
         files.append(page)
     for note in (note for note in result.notes if note not in site.notes):  # those were told
         remark(f"Note: {note}")
+    if result.outcome:
+        remark(f"Note: {result.outcome}")
     _table_of(result, known)
     precision = result.provenance.get("precision")
     table(
@@ -79,7 +82,8 @@ def dock_one(
             "proposals": result.proposals,
             "precision": precision,
             "cpu_seconds": sum(result.seconds.values()),
-            "notes": result.notes,
+            "notes": [*result.notes, *([result.outcome] if result.outcome else [])],
+            "cavities": [one.to_dict() for one in result.cavities],
             "files": file_names(files),
         },
     )
@@ -99,6 +103,10 @@ def _table_of(result: DockingResult, known: Any) -> None:
         header.insert(3, "CNN")
         for row, pose in zip(rows, result.poses, strict=True):
             row.insert(3, f"{pose.cnn_score:.2f}")
+    if result.cavities:
+        header.insert(-1, "cavity")
+        for row, pose in zip(rows, result.poses, strict=True):
+            row.insert(-1, f"{pose.cavity}")
     if result.best.required:
         header.append("required")
         for row, pose in zip(rows, result.poses, strict=True):
@@ -123,6 +131,7 @@ def _poses(result: DockingResult, known: Any) -> list[dict[str, Any]]:
             "rmsd_to_reference": None if known is None else pose_rmsd(pose.mol, known),
             "checks": check_words(pose.checks) or None,
             "required": pose.required or None,
+            "cavity": pose.cavity if result.cavities else None,
         }
         for pose, distance in zip(result.poses, result.distances(), strict=True)
     ]
@@ -148,7 +157,7 @@ def open_pairs(
     from moldiff.docking.library.pairs import Pairs
     from moldiff.docking.library.screening import LibraryRun
 
-    pairs = Pairs(table_of_pairs, where, choice)
+    pairs = Pairs(table_of_pairs, where, choice, cavities=settings.cavities)
     with LibraryRun.open_pairs(
         pairs, settings, output, restart=restart, shard=shard, **forms
     ) as run:

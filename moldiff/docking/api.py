@@ -121,6 +121,7 @@ def dock(
             complete=complete,
             sequence=sequence,
             seed=chosen.seed,
+            cavities=chosen.cavities,
         )
         run = partial(
             place.dock_forms,

@@ -10,6 +10,7 @@ __all__ = ["Clock", "Progress"]
 
 # stage -> fraction of the work done at its start, for a progress bar
 _STAGES = {
+    "choosing": 0.1,
     "grids": 0.1,
     "surveying": 0.15,
     "proposals": 0.3,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +50,10 @@ class Pocket:
         The source of the receptor, for the records: its file, and a digest of it.
     notes:
         Remarks about the receptor and the pocket for the user, a sentence each.
+    chance:
+        The probability that this is where the ligand binds: less than 1 of a cavity that was found.
+    others:
+        Further cavities of the same receptor, less likely ones, each a pocket of its own.
 
     The potentials of an atom type are computed on first use and cached.
     """
@@ -59,6 +63,8 @@ class Pocket:
     target: Target
     origin: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    chance: float = 1.0
+    others: tuple[Pocket, ...] = ()
     _grids: list[Grid] = field(default_factory=list, repr=False)
 
     @staticmethod
@@ -68,12 +74,15 @@ class Pocket:
         *,
         origin: Mapping[str, str] | None = None,
         notes: Sequence[str] = (),
+        chance: float = 1.0,
+        others: Sequence[Pocket] = (),
     ) -> Pocket:
         """Prepare a pocket of a receptor, which may be cropped already."""
         cropped = crop(receptor, box, margin=_MARGIN)
         positions = torch.as_tensor(np.asarray(cropped.structure.positions, dtype=np.float32))
         target = Target(positions, receptor_types(cropped))
-        return Pocket(cropped, box, target, dict(origin or {}), tuple(notes))
+        own, more = dict(origin or {}), tuple(others)
+        return Pocket(cropped, box, target, own, tuple(notes), chance, more)
 
     def grid(self, types: AtomTypes) -> Grid:
         """Return a grid with the potentials of at least these atom types."""
@@ -90,7 +99,7 @@ class Pocket:
 
     @cached_property
     def digest(self) -> str:
-        """Twelve characters that identify atoms, types and box."""
+        """Twelve characters that identify atoms, types and box, and those of other cavities."""
         digest = hashlib.sha256()
         for part in (
             self.receptor.structure.positions,
@@ -102,6 +111,10 @@ class Pocket:
             np.asarray(self.box.size, dtype=np.float32),
         ):
             digest.update(np.ascontiguousarray(part).tobytes())
+        for other in self.others:
+            digest.update(other.digest.encode())
+        if self.chance < 1:
+            digest.update(f"{self.chance:.6f}".encode())
         return digest.hexdigest()[:12]
 
     def __getstate__(self) -> dict[str, Any]:
@@ -154,6 +167,11 @@ class Problem:
     def box(self) -> Box:
         """The region to search."""
         return self.pocket.box
+
+    def places(self, count: int) -> tuple[Problem, ...]:
+        """Return the same ligand in each of the first few cavities of the pocket, at least one."""
+        pockets = (self.pocket, *self.pocket.others)[:count]
+        return (self, *(replace(self, pocket=pocket) for pocket in pockets[1:]))
 
     def internal(self) -> Internal:
         """Return the ligand's internal energy."""

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from rdkit import Chem
 
 from moldiff.chem.quiet import quiet
+from moldiff.docking.cavities import SearchedCavity, best_of, outcome
 from moldiff.geometry.arrays import rmsd
 from moldiff.io import Record, Writer, record_of
 from moldiff.protein.interactions import FIELDS, Interaction, by_kind
@@ -58,6 +59,8 @@ class DockedPose:
         The required interactions that it lacks; None if nothing was required.
     smiles:
         The isomer that this pose is, where the ligand left some open; else empty.
+    cavity:
+        The number of its cavity, from 1, where several were searched.
     """
 
     rank: int
@@ -70,6 +73,7 @@ class DockedPose:
     interactions: tuple[Interaction, ...] = ()
     lacks: tuple[str, ...] | None = None
     smiles: str = ""
+    cavity: int = 1
 
     @property
     def required(self) -> str:
@@ -101,7 +105,7 @@ class DockingResult(Presentable):
     poses:
         At least one.
     box:
-        The searched region.
+        The searched region; of several cavities that of the first pose.
     proposals:
         The source of the first poses: "diffusion ..." with the model's hash, or "random".
     provenance:
@@ -110,6 +114,8 @@ class DockingResult(Presentable):
         CPU-seconds by stage.
     notes:
         Remarks about receptor, pocket and ligand for the user, a sentence each.
+    cavities:
+        What each cavity got, where several were searched; else empty.
     """
 
     name: str
@@ -120,14 +126,21 @@ class DockingResult(Presentable):
     provenance: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    cavities: tuple[SearchedCavity, ...] = ()
 
     @property
     def best(self) -> DockedPose:
         """The pose of rank 1."""
         return self.poses[0]
 
+    @property
+    def outcome(self) -> str:
+        """A sentence on the cavity of the first pose, and on the others; empty if there was one."""
+        return outcome(self.cavities, self.best.cavity)
+
     def tags(self, pose: DockedPose) -> dict[str, str]:
         """Return the data fields of a pose's SDF record; unknown values are omitted."""
+        box = self.cavities[pose.cavity - 1].box if self.cavities else self.box
         fields = {
             "rank": f"{pose.rank}",
             "energy_kcal_mol": f"{pose.energy:.3f}",
@@ -138,8 +151,9 @@ class DockingResult(Presentable):
             **by_kind(pose.interactions),
             "score": f"{pose.score:.4f}",
             "SMILES": pose.smiles or self.smiles,
-            "box_center": _triple(self.box.centre),
-            "box_size": _triple(self.box.size),
+            "cavity": f"{pose.cavity}" if self.cavities else "",
+            "box_center": _triple(box.centre),
+            "box_size": _triple(box.size),
             "proposals": self.proposals,
             **self.provenance,
         }
@@ -177,6 +191,7 @@ class DockingResult(Presentable):
             "provenance": dict(self.provenance),
             "seconds": {key: round(value, 3) for key, value in self.seconds.items()},
             "notes": list(self.notes),
+            **({"cavities": [one.to_dict() for one in self.cavities]} if self.cavities else {}),
             "poses": [
                 {
                     "rank": pose.rank,
@@ -189,6 +204,7 @@ class DockingResult(Presentable):
                     "checks": dict(pose.checks),
                     "terms": {k: round(v, 4) for k, v in pose.terms.items() if math.isfinite(v)},
                     **({} if pose.lacks is None else {"lacks": list(pose.lacks)}),
+                    **({"cavity": pose.cavity} if self.cavities else {}),
                     "interactions": [one.to_dict() for one in pose.interactions],
                 }
                 for pose in self.poses
@@ -255,7 +271,12 @@ def merged(results: Sequence[DockingResult], smiles: str, poses: int) -> Docking
             seconds[stage] = seconds.get(stage, 0.0) + value
     notes = dict.fromkeys(note for result in results for note in result.notes)
     return replace(
-        results[0], smiles=smiles, poses=tuple(ranked), seconds=seconds, notes=tuple(notes)
+        kept[0][1],
+        smiles=smiles,
+        poses=tuple(ranked),
+        seconds=seconds,
+        notes=tuple(notes),
+        cavities=best_of([result.cavities for result in results]),
     )
 
 

@@ -21,7 +21,13 @@ Proposals = Literal["auto", "diffusion", "random"]
 Rescore = Literal["cnn"]
 _PH = 7.4  # the only pH with protonation rules
 # Settings of later versions: their usual values.
-_LATER = {"judge": None, "precision": "float32", "require": (), "rescore": None}
+_LATER = {
+    "judge": None,
+    "precision": "float32",
+    "require": (),
+    "rescore": None,
+    "cavities": 3,
+}
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,9 @@ class Settings:
     rescore:
         "cnn" ranks the best poses once more, with the score of gnina's network as evidence
         (`moldiff.docking.judge.cnn`); needs the extra ``cnn``.
+    cavities:
+        Where the pocket is to be found: the likeliest cavities of the receptor that are looked
+        into, at most; 1 docks into the likeliest.
     """
 
     draws: Annotated[int, Range(1, 10_000)] = 40
@@ -97,6 +106,7 @@ class Settings:
     precision: Precision = "float32"
     require: tuple[str, ...] = ()
     rescore: Rescore | None = None
+    cavities: Annotated[int, Range(1, 5)] = 3
 
     def __post_init__(self) -> None:
         """Refuse invalid values (``ConfigError``), and what is not installed."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from moldiff.docking.where import Where, find_box, staying
+from moldiff.docking.where import Place, Where, find_places, staying
 from moldiff.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from moldiff.protein.receptor import Receptor
     from moldiff.protein.structure import Residue, Structure
 
-__all__ = ["Progress", "Site", "Where", "check_receptor", "site"]
+__all__ = ["Progress", "Site", "Where", "check_receptor", "pocket_at", "site"]
 
 _RECEPTORS = (".pdb", ".ent", ".cif", ".mmcif", ".pdbqt")
 
@@ -41,7 +41,7 @@ class Site:
     receptor:
         The whole receptor.
     pocket:
-        The prepared pocket for docking.
+        The prepared pocket for docking; of several cavities the likeliest, which has the others.
     digest:
         Twelve characters of the SHA-256 of the file.
     notes:
@@ -178,13 +178,15 @@ def site(
     complete: bool = False,
     sequence: str | Path | None = None,
     seed: int = 0,
+    cavities: int = 1,
 ) -> Site:
     """Prepare a receptor and find the pocket.
 
     The ligand that defines the box or stands in its middle is left out of the receptor, unless it
     is in ``keep``; the notes say so.  With ``complete`` residues that are missing near the box are
-    built (`moldiff.completion`), by a ``sequence`` file if one is given.  The other parameters are
-    those of `moldiff.protein.read_structure`.
+    built (`moldiff.completion`), by a ``sequence`` file if one is given; of several boxes it is the
+    first.  Where the pocket is to be found there are up to ``cavities`` of them.  The other
+    parameters are those of `moldiff.protein.read_structure`.
 
     Raises
     ------
@@ -193,13 +195,14 @@ def site(
     """
     path = Path(receptor)
     check_receptor(path)
-    from moldiff.docking.problem import Pocket
     from moldiff.protein.read import read_contents
     from moldiff.protein.receptor import prepare_receptor
     from moldiff.text import digest_of
 
     contents = read_contents(path, model=model, assembly=assembly)
-    box, leave, notes = find_box(contents, where, exclude=exclude, keep=keep)
+    places, leave, notes = find_places(
+        contents, where, exclude=exclude, keep=keep, cavities=cavities
+    )
     completion: Completion | None = None
     if complete:
         if assembly is not None or model != 1:
@@ -207,16 +210,34 @@ def site(
                 "Missing residues are built in the first model of a file as it is deposited.",
                 fix="Complete the file first: moldiff complete FILE -o filled.pdb.",
             )
-        filled, additions, completion = _completed(contents, box, sequence, seed)
+        filled, additions, completion = _completed(contents, places[0].box, sequence, seed)
         leave = _renumbered(leave, contents.structure, filled.structure)
         contents, notes = filled, (*notes, *additions)
     structure = contents.receptor(waters=waters, exclude=exclude, keep=keep, leave=leave)
     whole = prepare_receptor(structure)
     digest = digest_of(path)
-    remarks = (*whole.structure.notes, *notes, *staying(structure, box))
+    stay = dict.fromkeys(note for one in places for note in staying(structure, one.box))
+    remarks = (*whole.structure.notes, *notes, *stay)
     origin = {"receptor": path.name, "receptor_sha256": digest}
-    pocket = Pocket.of(whole, box, origin=origin, notes=remarks)
+    pocket = pocket_at(whole, places, origin=origin, notes=remarks)
     return Site(path, whole, pocket, digest, remarks, completion)
+
+
+def pocket_at(
+    receptor: Receptor,
+    places: Sequence[Place],
+    *,
+    origin: Mapping[str, str] | None = None,
+    notes: Sequence[str] = (),
+) -> Pocket:
+    """Prepare the pocket at the first of some places, which has those at the others."""
+    from moldiff.docking.problem import Pocket
+
+    first, *rest = places
+    others = [Pocket.of(receptor, one.box, origin=origin, chance=one.chance) for one in rest]
+    return Pocket.of(
+        receptor, first.box, origin=origin, notes=notes, chance=first.chance, others=others
+    )
 
 
 def _completed(

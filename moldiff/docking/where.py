@@ -13,15 +13,17 @@ from moldiff.errors import InputError
 if TYPE_CHECKING:
     from moldiff.protein.pocket import Box
     from moldiff.protein.read import Contents
+    from moldiff.protein.sites import BindingSite
     from moldiff.protein.structure import Structure
 
-__all__ = ["DEFAULT_SIZE", "Where", "find_box", "staying"]
+__all__ = ["DEFAULT_SIZE", "Place", "Where", "find_places", "staying"]
 
 #: Default edge of the box in Å.
 DEFAULT_SIZE = 25.0
 _FARTHEST = 1e15  # Å: beyond, and NaN, is no point; what is merely far from the receptor is told so
 _SMALLEST, _LARGEST = 4.0, 60.0  # Å, of an edge of the box
 _NEAR_CAVITY = 5.0  # Å from the middle of a cavity to an atom of what fills it
+_TOLD = 3  # cavities that are told besides those that are searched
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Where:
     residues:
         Residues that line it: ``["A:123", "A:145B"]``, or one string with commas.
     autobox:
-        Find the largest cavity.
+        Find the cavities that are likely to hold a ligand.
     size:
         Edges of the box in Å: a number, three, or a string of them.  By default 25 Å, or large
         enough for the residues or the cavity.
@@ -59,15 +61,29 @@ class Where:
             raise InputError(f"The pocket {problem}.", fix=f"Give one of {options}.")
 
 
-def find_box(
-    contents: Contents, where: Where, *, exclude: Sequence[str] = (), keep: Sequence[str] = ()
-) -> tuple[Box, dict[int, str], Sequence[str]]:
-    """Find the box in what a structure file holds.
+@dataclass(frozen=True, eq=False)
+class Place:
+    """A region to search, and the ``chance`` that it is the ligand's: 1 where a user says so."""
+
+    box: Box
+    chance: float = 1.0
+
+
+def find_places(
+    contents: Contents,
+    where: Where,
+    *,
+    exclude: Sequence[str] = (),
+    keep: Sequence[str] = (),
+    cavities: int = 1,
+) -> tuple[list[Place], dict[int, str], Sequence[str]]:
+    """Find the boxes in what a structure file holds.
 
     Returns
     -------
-    box, leave, notes:
-        The region to search; residue -> why it is no part of the receptor; remarks.
+    places, leave, notes:
+        The region to search, or up to ``cavities`` of them where it is to be found, the likeliest
+        first; residue -> why it is no part of the receptor; remarks.
 
     Raises
     ------
@@ -84,9 +100,9 @@ def find_box(
     everything = contents.structure
     if where.ligand is not None:
         marker = find_marker(contents, where.ligand)
-        return pocket.Box(marker.positions.mean(0), size), marker.leave, marker.notes
+        return [Place(pocket.Box(marker.positions.mean(0), size))], marker.leave, marker.notes
     if where.autobox:
-        return _largest_cavity(contents, edges, exclude, keep)
+        return _likely_cavities(contents, edges, exclude, keep, cavities)
     leave: dict[int, str] = {}
     if where.center is not None:
         box = pocket.Box(np.array(_point(where.center), dtype=np.float32), size)
@@ -97,7 +113,7 @@ def find_box(
         box = pocket.box_from_residues(everything, words, edges)
         leave = dict.fromkeys(_defining(everything, words), "it defines the box")
     filling, _ = at(everything, box.centre)
-    return box, {**dict.fromkeys(filling, "it fills the middle of the box"), **leave}, ()
+    return [Place(box)], {**dict.fromkeys(filling, "it fills the middle of the box"), **leave}, ()
 
 
 def _defining(structure: Structure, words: Sequence[str]) -> set[int]:
@@ -120,38 +136,65 @@ def _defining(structure: Structure, words: Sequence[str]) -> set[int]:
     return groups | {i for chain in chains_of(structure) if chosen >= set(chain) for i in chain}
 
 
-def _largest_cavity(
-    contents: Contents, edges: list[float] | None, exclude: Sequence[str], keep: Sequence[str]
-) -> tuple[Box, dict[int, str], Sequence[str]]:
-    """The box about the largest cavity, what fills it, and which others there are.
+def _likely_cavities(
+    contents: Contents,
+    edges: list[float] | None,
+    exclude: Sequence[str],
+    keep: Sequence[str],
+    count: int,
+) -> tuple[list[Place], dict[int, str], Sequence[str]]:
+    """The boxes about the likeliest cavities, what fills them, and which others there are.
 
-    Ligands in the file do not hide the cavities that they stand in.
+    Ligands in the file do not hide the cavities that they stand in.  Of the copies of a cavity in
+    the chains of an oligomer one is searched; its chance is that of all.
     """
     import numpy as np
 
     from moldiff.protein import pocket
     from moldiff.protein.occupants import at, ligands
+    from moldiff.protein.sites import binding_sites, distinct, worth_a_look
 
     everything = contents.structure
     movable = {i for whole in ligands(everything) for i in whole}
     empty = contents.receptor(exclude=exclude, keep=keep, leave=dict.fromkeys(movable, ""))
-    cavities = pocket.autobox(empty)
-    if not cavities:
+    found = distinct(binding_sites(empty))
+    if not found:
         raise InputError(
             "No cavity was found in the receptor.", fix="Give --center or --residues instead."
         )
-    fillers = [at(everything, cavity.centre, _NEAR_CAVITY)[0] for cavity in cavities[:4]]
-    box = cavities[0]
-    if edges is not None:
-        box = pocket.Box(box.centre, np.array(edges, dtype=np.float32))
-    notes = [f"the pocket found is at {_triple(box.centre)}, its box is {_triple(box.size)} Å"]
+    near = found[: worth_a_look([site for site, _ in found], count)]
+    places: list[Place] = []
+    leave: dict[int, str] = {}
+    notes: list[str] = []
+    for rank, (site, copies) in enumerate(near, start=1):
+        box = pocket.box_of(site)
+        if edges is not None:
+            box = pocket.Box(box.centre, np.array(edges, dtype=np.float32))
+        places.append(Place(box, site.chance))
+        name = "the pocket found" if len(near) == 1 else f"cavity {rank}"
+        filling, _ = at(everything, box.centre, _NEAR_CAVITY)
+        leave |= dict.fromkeys(filling - set(leave), f"it fills {name}")
+        notes.append(_found(name, places[-1], copies))
     others = []
-    for cavity, members in zip(cavities[1:4], fillers[1:], strict=True):
-        names = ", ".join(str(everything.residues[i]) for i in sorted(members))
-        others.append(_triple(cavity.centre) + (f" (filled by {names})" if names else ""))
+    for site, _ in found[len(near) : len(near) + _TOLD]:
+        members = at(everything, site.cavity.centre, _NEAR_CAVITY)[0]
+        names = ", ".join(str(everything.residues[i]) for i in sorted(members - set(leave)))
+        others.append(_triple(site.cavity.centre) + (f" (filled by {names})" if names else ""))
     if others:
         notes.append(f"other pockets, for --center: {'; '.join(others)}")
-    return box, dict.fromkeys(fillers[0], "it fills the pocket found"), notes
+    return places, leave, notes
+
+
+def _found(name: str, place: Place, copies: Sequence[BindingSite]) -> str:
+    """A note on a cavity that is searched."""
+    box = place.box
+    text = (
+        f"{name} is at {_triple(box.centre)}, its box is {_triple(box.size)} Å; it is the "
+        f"ligand's with an estimated chance of {100 * place.chance:.0f} %"
+    )
+    if copies:
+        text += f"; copies of it are at {'; '.join(_triple(s.cavity.centre) for s in copies)}"
+    return text
 
 
 def staying(structure: Structure, box: Box) -> list[str]:

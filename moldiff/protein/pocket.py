@@ -13,15 +13,23 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from moldiff.errors import InputError
-from moldiff.protein.cavity import find_cavities
 from moldiff.protein.receptor import Receptor
 from moldiff.protein.selection import named
+from moldiff.protein.sites import BindingSite, binding_sites
 from moldiff.protein.structure import Residue, Structure
 
 if TYPE_CHECKING:
     from rdkit.Chem import Mol
 
-__all__ = ["Box", "autobox", "box_from_ligand", "box_from_residues", "check_box", "crop"]
+__all__ = [
+    "Box",
+    "autobox",
+    "box_from_ligand",
+    "box_from_residues",
+    "box_of",
+    "check_box",
+    "crop",
+]
 
 MAX_SIZE = 60.0  # Å
 _SIZE = 25.0
@@ -224,13 +232,14 @@ def crop(receptor: Receptor, box: Box, margin: float = 8.0) -> Receptor:
 
 
 def autobox(receptor: Receptor | Structure, limit: int = 10) -> list[Box]:
-    """Return boxes of 22.5 to 25 Å about the receptor's cavities, the most buried volume first.
+    """Return boxes of 22.5 to 25 Å about the receptor's cavities, the likeliest pocket first.
 
     Waters do not fill cavities.  The list is empty if the receptor has no cavity (a peptide).
     """
     structure = receptor.structure if isinstance(receptor, Receptor) else receptor
-    solid = ~structure.of_kind("water")
-    cavities = find_cavities(structure.positions[solid], limit=limit)
-    return [
-        Box(cavity.centre, np.where(cavity.extent > _WIDE, _SIZE, _SMALL)) for cavity in cavities
-    ]
+    return [box_of(site) for site in binding_sites(structure)[:limit]]
+
+
+def box_of(site: BindingSite) -> Box:
+    """Return the box about a binding site, of 22.5 Å or, along which it is long, 25 Å."""
+    return Box(site.cavity.centre, np.where(site.cavity.extent > _WIDE, _SIZE, _SMALL))

@@ -67,7 +67,7 @@ class Preparation:
     fates:
         Of every residue of the file (of its assembly), in order.
     boxes:
-        Where ligands are or were, then the cavities, the largest first.
+        Where ligands are or were, then the cavities, the likeliest first.
     assemblies:
         The biological assemblies that the file describes.
     notes:

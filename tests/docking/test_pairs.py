@@ -49,7 +49,7 @@ def test_each_row_has_its_own_pocket(folder: Path) -> None:
     assert [float(box.size[0]) for box in boxes] == [12, 14, 13]
     assert found.entries[1].fields["receptor"] == "b.pdb"
     again = pairs(folder, f"receptor,ligand\n{EXAMPLE / 'receptor.pdb'},CCO\n")
-    _, pocket = again.place_of(again.entries[0])  # without a place: the largest cavity
+    _, pocket = again.place_of(again.entries[0])  # without a place: the likeliest cavity
     assert pocket.box.contains(np.array([[30.5, 7.0, 13.3]])).all()
 
 

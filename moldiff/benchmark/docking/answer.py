@@ -38,9 +38,13 @@ class Posed:
 
 @dataclass(frozen=True, eq=False)
 class Docked:
-    """What a method gives: poses, best first, and CPU-seconds by stage."""
+    """What a method gives: poses, best first, and CPU-seconds by stage.
+
+    ``box`` is the centre in Å of the box of the first pose, of a method that chose it.
+    """
 
     problem: Problem
     poses: tuple[Posed, ...]
     seconds: Mapping[str, float]
     proposals: str = ""
+    box: tuple[float, ...] = ()

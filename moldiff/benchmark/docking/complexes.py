@@ -19,9 +19,11 @@ import numpy.typing as npt
 from rdkit import Chem
 
 from moldiff.chem.quiet import quiet
+from moldiff.docking.where import Place
 from moldiff.errors import InputError
-from moldiff.protein.pocket import Box, autobox, box_from_residues
+from moldiff.protein.pocket import Box, box_from_residues, box_of
 from moldiff.protein.selection import place
+from moldiff.protein.sites import binding_sites, distinct, worth_a_look
 from moldiff.protein.structure import POLYMERS
 
 if TYPE_CHECKING:
@@ -36,9 +38,11 @@ __all__ = [
     "read_crystal",
     "read_set",
     "search_box",
+    "search_places",
 ]
 
 _EDGE, _JITTER = 25.0, 2.0  # Å
+_CAVITIES = 5  # that a method may look into, at most
 #: Where the box may be, for reports.
 BOXES: Mapping[str, str] = {
     "centred": "a cube of 25 Å about the crystal ligand's centroid",
@@ -46,7 +50,9 @@ BOXES: Mapping[str, str] = {
     "jitter5": "a cube of 25 Å whose centre is 5 Å off the crystal ligand's centroid, in a random "
     "direction",
     "residues": "about the residues with an atom within 4.5 Å of the crystal ligand, 25 Å or more",
-    "autobox": "the first pocket that is found in the receptor without its ligand",
+    "autobox": "the likeliest cavities of the receptor without its ligand, of which `moldiff` "
+    "looks into three at most, and the others search the first",
+    "largest": "the largest cavity of the receptor without its ligand",
 }
 _OFFSETS: Mapping[str, float | None] = {"centred": 0.0, "jitter2": None, "jitter5": 5.0}
 _LINING = 4.5  # Å to the ligand
@@ -193,10 +199,26 @@ def search_box(
         raise ValueError(f"a box of the kind '{kind}' is made from a receptor")
     if kind == "residues":
         return box_from_residues(structure, _lining(structure, known))
-    boxes = autobox(structure)
-    if not boxes:
+    sites = binding_sites(structure)
+    if not sites:
         raise InputError("No pocket was found in the receptor.", fix="Choose another --box.")
-    return boxes[0]
+    if kind == "largest":
+        return box_of(max(sites, key=lambda site: site.cavity.volume))
+    return box_of(distinct(sites)[0][0])
+
+
+def search_places(
+    crystal: Chem.Mol, key: str, seed: int, kind: str, structure: Structure
+) -> list[Place]:
+    """Return where to search: the box of `search_box`, or the likeliest cavities.
+
+    Parameters and errors are those of `search_box`.
+    """
+    first = search_box(crystal, key, seed, kind, structure)
+    if kind != "autobox":
+        return [Place(first)]
+    sites = [site for site, _ in distinct(binding_sites(structure))]
+    return [Place(box_of(s), s.chance) for s in sites[: worth_a_look(sites, _CAVITIES)]]
 
 
 def _shift(key: str, seed: int, offset: float | None) -> npt.NDArray[np.float64]:

@@ -88,7 +88,8 @@ class Ours(Method):
             )
             for pose in result.poses
         )
-        return Docked(problem, poses, result.seconds, result.proposals)
+        box = tuple(map(float, result.box.centre))
+        return Docked(problem, poses, result.seconds, result.proposals, box)
 
     def recipe(self, effort: int | None, job: Job) -> str:
         from moldiff.docking import bundled
@@ -163,7 +164,10 @@ METHODS: Mapping[str, Method] = {
 
 
 #: Settings of ours that can be changed in a word of `parse`.
-CHANGEABLE = ("draws", "steps", "starts", "chains", "shortlist", "iterations", "conformers")
+CHANGEABLE = (
+    *("draws", "steps", "starts", "chains", "shortlist", "iterations", "conformers"),
+    "cavities",
+)
 
 
 @dataclass(frozen=True)

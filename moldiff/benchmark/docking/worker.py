@@ -17,7 +17,7 @@ from moldiff.benchmark.docking.complexes import (
     graph_of,
     has_cofactor,
     read_crystal,
-    search_box,
+    search_places,
 )
 from moldiff.benchmark.docking.measures import validity
 from moldiff.benchmark.docking.methods import Run
@@ -108,7 +108,7 @@ def work(task: Task, docked: Callable[[Row], object] = lambda row: None) -> Row:
 
 def _pocket(case: Case, crystal: Chem.Mol, row: Row, kind: str) -> tuple[Pocket, Row]:
     """Read and prepare the receptor, and cut the pocket."""
-    from moldiff.docking.problem import Pocket
+    from moldiff.docking.site import pocket_at
     from moldiff.protein.occupants import on
     from moldiff.protein.read import read_contents
     from moldiff.protein.receptor import prepare_receptor
@@ -117,16 +117,17 @@ def _pocket(case: Case, crystal: Chem.Mol, row: Row, kind: str) -> tuple[Pocket,
     contents = read_contents(case.receptor)
     leave = dict.fromkeys(on(contents.structure, known), "the reference ligand lies on it")
     structure = contents.receptor(leave=leave)
-    box = search_box(crystal, case.key, row.seed, kind, structure)
-    pocket = Pocket.of(prepare_receptor(structure), box)
+    places = search_places(crystal, case.key, row.seed, kind, structure)
+    pocket = pocket_at(prepare_receptor(structure), places)
     cofactor = has_cofactor(pocket.receptor.structure, known)
-    return pocket, replace(row, box=tuple(box.centre.tolist()), cofactor=cofactor)
+    return pocket, replace(row, box=tuple(pocket.box.centre.tolist()), cofactor=cofactor)
 
 
 def _judged(row: Row, answer: Docked, crystal: Chem.Mol, prepared: float) -> Row:
     """The row with the RMSD of each pose."""
     row = replace(
         row,
+        box=answer.box or row.box,
         atoms=len(answer.problem.ligand.heavy),
         torsions=len(answer.problem.rotors),
         proposals=answer.proposals,

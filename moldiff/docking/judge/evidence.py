@@ -9,6 +9,8 @@ turn         how far it would move the atoms otherwise, Å (root mean square)
 offset       distance of the pose's middle from the box's centre, Å: where somebody looked
 cnn          logit of the score of gnina's network, of the best poses only, and only if that is
              asked for (`moldiff.docking.judge.cnn`)
+cavity       logarithm of the chance that the pose's cavity is the ligand's, in place of the offset,
+             only to choose between several cavities (`moldiff.docking.scouting`)
 ===========  ===================================================================================
 
 The judge of distances gives the likelihood: the log-ratio of the likelihood of the distances in a

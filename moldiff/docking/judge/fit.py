@@ -34,8 +34,9 @@ _FOLDS = 10
 _FLATTEST = 0.1  # smallest slope of the calibration: confidence rises with the score
 # Evidence that needs no model.
 _ALWAYS = ("energy", "hydrophobic")
-# Evidence of some of the poses alone: it gets a weight by `extend_ranking`.
-_OPTIONAL = ("cnn",)
+# Evidence of some of the poses alone, which gets a weight by `extend_ranking`, or of some dockings,
+# whose weight is given.
+_OPTIONAL = ("cnn", "cavity")
 _CASES = (
     _ALWAYS,
     (*_ALWAYS, "likelihood"),

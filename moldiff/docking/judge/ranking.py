@@ -9,8 +9,10 @@ where g is ln(1 + e) of distances in Å, since whether a pose would be moved by 
 little, and e itself of the rest.  The score is s f^power for a pose that binds (s > 0): with
 power 4 and 13 checks, one failure costs 27 %.  Higher is better; poses that pass all checks come
 before those that do not.  The weights are those of a conditional logit: softmax(s) over the poses
-of a ligand is the probability of each to be the right one.  The evidence depends on the available
-models and on the source of the poses, so each case has its own weights and confidence.
+of a ligand is the probability of each to be the right one.  Between several cavities the logarithm
+of the probability of a pose's cavity is one more term.  The evidence depends on the
+available models, on the source of the poses and on what is known of the place, so each case has
+its own weights and confidence.
 
 **Confidence.**  P(RMSD <= 2 Å) from a logistic regression on three features: how far the score
 stands out from the other clusters, its depth for a ligand of this size, and the torsions.  Slope
@@ -54,6 +56,7 @@ EVIDENCE: Mapping[str, int] = {
     "turn": -1,
     "offset": -1,
     "cnn": 1,
+    "cavity": 1,
 }
 """Names of the evidence, and the sign of its weight (0: either)."""
 _DISTANCES = ("pull", "turn", "offset")  # in Å
@@ -61,6 +64,7 @@ FEATURES = ("share", "depth", "torsions")
 """Features of a pose, in the order of `features`.  ``share`` is the logarithm of its Boltzmann
 weight, exp(score) over the sum of the best clusters'; ``depth`` is score / sqrt(heavy atoms)."""
 
+_CAVITY = 2.0  # weight of ln P(cavity): datasets/complexes/README.md
 _RIVALS = 10  # clusters in the sum of ``share``, at most
 
 
@@ -135,8 +139,16 @@ class Ranking:
     card: Mapping[str, Any] | None = None
 
     def weighing(self, known: Iterable[str]) -> Weighing:
-        """Return the weights that use most of the available evidence, or else the energy alone."""
+        """Return the weights that use most of the available evidence, or else the energy alone.
+
+        Of poses in several cavities: those of one, with the cavity's chance in place of the offset
+        from where somebody looked, and without a confidence.
+        """
         names = set(known)
+        if "cavity" in names:
+            own = self.weighing(names - {"cavity"}).weights
+            rest = {name: weight for name, weight in own.items() if name != "offset"}
+            return Weighing({**rest, "cavity": _CAVITY})
         fitting = [w for w in self.weighings if names.issuperset(w.weights)]
         return max(fitting, key=lambda w: len(w.weights), default=Weighing({"energy": -1.0}))
 

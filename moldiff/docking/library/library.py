@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from moldiff.protein.pocket import Box
     from moldiff.protein.receptor import Receptor
 
-    Parts = tuple[object, Receptor, Box, dict[str, str], tuple[str, ...]]
+    Parts = tuple[object, list[tuple[Receptor, Box, float]], dict[str, str], tuple[str, ...]]
 
 __all__ = ["PlaceOf", "dock_entries", "dock_entry"]
 
@@ -129,6 +129,7 @@ def dock_entry(entry: Entry, pocket: Pocket, settings: Settings) -> Row:
         interactions=by_kind(best.interactions),
         seconds=round(now.user - start.user + now.system - start.system, 3),
         notes=(*entry.notes, *(note for note in result.notes if note not in pocket.notes)),
+        cavity=best.cavity if result.cavities else None,
         sdf="".join(records),
     )
 
@@ -214,8 +215,12 @@ def _dock_here(entry: Entry, parts: Parts) -> Row:
     if not _LATEST or _parts(_LATEST[0])[0] != parts[0]:
         from moldiff.docking.problem import Pocket
 
-        _, receptor, box, origin, notes = parts
-        _LATEST[:] = [Pocket.of(receptor, box, origin=origin, notes=notes)]
+        _, cavities, origin, notes = parts
+        first, *others = (
+            Pocket.of(receptor, box, origin=origin, chance=chance)
+            for receptor, box, chance in cavities
+        )
+        _LATEST[:] = [replace(first, notes=notes, others=tuple(others))]
     return dock_entry(entry, _LATEST[0], _STATE[-1])
 
 
@@ -226,4 +231,5 @@ def _parts(pocket: Pocket) -> Parts:
     before it has fetched them leaves an error behind.
     """
     key = (pocket.digest, pocket.notes, *pocket.origin.items())
-    return key, pocket.receptor, pocket.box, dict(pocket.origin), pocket.notes
+    cavities = [(one.receptor, one.box, one.chance) for one in (pocket, *pocket.others)]
+    return key, cavities, dict(pocket.origin), pocket.notes

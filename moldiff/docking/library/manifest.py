@@ -44,6 +44,8 @@ class Row:
     required, interactions:
         Of the best pose: "met" or what is lacking, empty if nothing was required; its residues by
         kind of interaction.
+    cavity:
+        The number of the best pose's cavity, where several were searched.
     seconds:
         CPU time.
     notes:
@@ -65,6 +67,7 @@ class Row:
     checks: str = ""
     required: str = ""
     interactions: Mapping[str, str] = field(default_factory=dict)
+    cavity: int | None = None
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
     record: int = 0

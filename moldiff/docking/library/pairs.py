@@ -37,9 +37,11 @@ class Pairs:
         where a row has them, ``name``, ``pocket_ligand``, ``center``, ``residues``, ``autobox``
         and ``size``.  Files are sought beside the table.
     where:
-        The pocket of rows that name none; None is the largest cavity.
+        The pocket of rows that name none; None looks for it.
     choice:
         The same of all receptors: ``exclude``, ``keep``, ``waters``, ``assembly``, ``model``.
+    cavities:
+        How many to look into, at most, where the pocket is looked for.
 
     Raises
     ------
@@ -48,9 +50,15 @@ class Pairs:
     """
 
     def __init__(
-        self, path: Path, where: Where | None = None, choice: Mapping[str, Any] | None = None
+        self,
+        path: Path,
+        where: Where | None = None,
+        choice: Mapping[str, Any] | None = None,
+        *,
+        cavities: int = 1,
     ) -> None:
         self.path, self.where, self.choice = path, where, dict(choice or {})
+        self.cavities = cavities
         self.rows = _read(path)
         self.entries = [self._entry(index, row) for index, row in enumerate(self.rows)]
         self._latest: tuple[object, Site | MoldiffError] | None = None
@@ -76,7 +84,8 @@ class Pairs:
         if self._latest is None or self._latest[0] != key:  # rows of one pocket follow each other
             outcome: Site | MoldiffError
             try:
-                outcome = site(self._file(row["receptor"]), where, **self.choice)
+                file = self._file(row["receptor"])
+                outcome = site(file, where, **self.choice, cavities=self.cavities)
             except MoldiffError as error:
                 outcome = error
             self._latest = (key, outcome)

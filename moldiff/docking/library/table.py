@@ -17,7 +17,7 @@ from moldiff.text import replace_text, replacing_bytes
 __all__ = ["COLUMNS", "check_kind", "paths_of", "write_table"]
 
 #: Columns of the table of a library, one row for each of its records; after the confidence stands
-#: ``cnn_score`` if any has one.
+#: ``cnn_score`` if any has one, and then ``cavity``.
 COLUMNS = (
     "row",
     "name",
@@ -34,7 +34,7 @@ COLUMNS = (
     "notes",
     "receptor_notes",
 )
-_WHOLE = ("row", "place")
+_WHOLE = ("row", "place", "cavity")
 _REAL = ("energy_kcal_mol", "confidence", "cnn_score", "cpu_seconds")
 
 
@@ -73,6 +73,8 @@ def write_table(path: Path, rows: Iterable[Row], receptor_notes: str = "") -> No
     columns = list(COLUMNS)
     if any(row.cnn_score is not None for row in rows):
         columns.insert(columns.index("confidence") + 1, "cnn_score")
+    if any(row.cavity is not None for row in rows):
+        columns.insert(columns.index("checks"), "cavity")
     names = dict(zip(fields, carried(fields, columns), strict=True))
     cells, place = [], 0
     for row in rows:
@@ -119,6 +121,7 @@ def _cells(row: Row) -> dict[str, Any]:
         "energy_kcal_mol": "" if row.energy is None else f"{row.energy:.3f}",
         "confidence": "" if row.confidence is None else f"{row.confidence:.3f}",
         "cnn_score": "" if row.cnn_score is None else f"{row.cnn_score:.3f}",
+        "cavity": "" if row.cavity is None else row.cavity,
         "checks": row.checks,
         "required": row.required,
         **row.interactions,
