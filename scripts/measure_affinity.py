@@ -38,7 +38,7 @@ SCORES = {
     "energy, minimised": ("energy_kcal_mol", -1),
     "energy before torsions": ("inter", -1),
     "energy as in the crystal": ("energy_given", -1),
-    "likelihood of distances": ("likelihood", 1),
+    "distances": ("distance_score", 1),
     "gnina's network, pose": ("cnn_score", 1),
     "gnina's network, pK": ("cnn_affinity", 1),
 }

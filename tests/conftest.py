@@ -71,7 +71,7 @@ LONGEST = (
     "tests/cli/test_process.py",
     "tests/cli/test_startup.py",
     "tests/docking/test_example.py",
-    "tests/docking/test_likelihood.py",
+    "tests/docking/test_distances.py",
     "tests/diffusion/test_few_step.py",
     "tests/benchmark/test_family.py",
     "tests/diffusion/test_time.py",

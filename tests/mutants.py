@@ -147,7 +147,7 @@ MUTANTS = (
         "nn/distances.py",
         ".masked_fill(~real, -1e4)",
         "",
-        "tests/docking/test_likelihood.py",
+        "tests/docking/test_distances.py",
     ),
     Mutant(
         "conformers: mirror images count as one shape",
@@ -343,7 +343,7 @@ MUTANTS = (
         "train/workloads/distances.py",
         "x_0 = self.objective.batch(batch, rng=rng).to(self.config.device)",
         "x_0 = self.objective.batch(batch, rng=rng)",
-        "tests/docking/test_likelihood.py -k device",
+        "tests/docking/test_distances.py -k device",
     ),
     Mutant(
         "SDF: a title of two lines is written as it is",

@@ -45,7 +45,7 @@ _SHOWN = 20  # rows of the table on the terminal
 _COLUMNS = {
     "energy_kcal_mol": "kcal/mol",
     "efficiency": "per atom",
-    "likelihood": "likelihood",
+    "distance_score": "distances",
     "cnn_score": "CNN",
     "cnn_affinity": "CNN's pK",
     "moved": "moved, Å",
@@ -59,7 +59,7 @@ class Order(StrEnum):
 
     given = "given"
     energy = "energy"
-    likelihood = "likelihood"
+    distances = "distances"
     cnn = "cnn"
 
 
@@ -104,10 +104,10 @@ def command(
     html: Annotated[bool, typer.Option("--html/--no-html", help="Write the page too.")] = True,
     force: Force = False,
 ) -> None:
-    """Score the poses of any program: energy, likelihood, checks and interactions.
+    """Score the poses of any program: energy, distances, checks and interactions.
 
     The energy is the Vina function, in kcal/mol; efficiency is the energy for each heavy atom;
-    likelihood is a learned log-ratio of the distances in a bound pose to those at random. A ligand
+    distances are scored by a learned log-ratio, bound poses against random ones. A ligand
     of the receptor's file that the poses lie on is left out. The records keep their data fields;
     OUTPUT's name with .csv is a table of all, with the reason where a record has no score.
 

@@ -26,13 +26,13 @@ __all__ = ["bundled", "judge", "proposer", "ranking"]
 # Purpose of a file -> its name among the bundled weights.
 _NAMES = {
     "proposals": "proposals.safetensors",
-    "likelihood": "likelihood.safetensors",
+    "distances": "distances.safetensors",
     "ranking": "ranking.json",
 }
 
 
 def bundled(purpose: str) -> Path | None:
-    """Return the bundled file for a purpose ("proposals", "likelihood", "ranking"), if any."""
+    """Return the bundled file for a purpose ("proposals", "distances", "ranking"), if any."""
     path = Path(str(files("moldiff") / "weights" / "docking" / _NAMES[purpose]))
     return path if path.is_file() else None
 
@@ -71,7 +71,7 @@ def judge(file: str | None = None) -> Model | None:
     InputError, ModelFileError
         If the file is missing, or holds something other than a model of distances.
     """
-    path = bundled("likelihood") if file is None else _file(file)
+    path = bundled("distances") if file is None else _file(file)
     return None if path is None else _model(path, "distances")
 
 

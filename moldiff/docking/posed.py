@@ -57,7 +57,7 @@ _REPLACED = frozenset(
         "cnn_affinity",
         "cnn_score",
         "energy_given",
-        "likelihood",
+        "distance_score",
         "moved",
         "notes",
         "rmsd_to_reference",
@@ -139,8 +139,8 @@ class PoseScorer:
         """Yield each record with its score, in their order.
 
         The fields: ``energy_kcal_mol`` (the Vina function), its parts ``inter`` and ``intra``,
-        ``efficiency`` (the energy for each heavy atom), ``likelihood`` (nats), ``cnn_score`` and
-        ``cnn_affinity`` (pK), ``checks``, residues by kind of interaction, ``rmsd_to_reference``
+        ``efficiency`` (the energy for each heavy atom), ``distance_score`` (nats), ``cnn_score``
+        and ``cnn_affinity`` (pK), ``checks``, residues by kind of interaction, ``rmsd_to_reference``
         and, where it was minimised, ``energy_given`` and how far it ``moved``, in Å.  A record that
         cannot be scored has a reason and no molecule.
         """
@@ -216,7 +216,7 @@ class PoseScorer:
         judge = bundled.judge()
         judged = None if judge is None else distance_score(judge, problem)
         if judged is not None:
-            fields["likelihood"] = f"{float(judged(x)[0]):.2f}"
+            fields["distance_score"] = f"{float(judged(x)[0]):.2f}"
         found = cnn_scores(problem, x) if self.cnn else "not asked for"
         if not isinstance(found, str):
             fields["cnn_score"], fields["cnn_affinity"] = (f"{float(one[0]):.3f}" for one in found)

@@ -143,7 +143,7 @@ def test_the_record_says_which_cavity(result: DockingResult) -> None:
 
 def test_the_chance_is_evidence_in_place_of_the_offset(result: DockingResult) -> None:
     ranking = bundled.ranking()
-    names = {"energy", "hydrophobic", "likelihood", "pull", "turn"}
+    names = {"energy", "hydrophobic", "distance_score", "pull", "turn"}
     given, several = (
         ranking.weighing({*names, "offset"}),
         ranking.weighing({*names, "offset", "cavity"}),

@@ -27,13 +27,13 @@ from moldiff.errors import InputError, ModelFileError
 SCRIPT = Path(__file__).parents[2] / "scripts" / "fit_ranking.py"
 
 
-def table(path: Path, *, complexes: int = 150, likelihood: bool = True) -> Path:
-    """Dockings in which both the energy and the likelihood know something, with noise."""
+def table(path: Path, *, complexes: int = 150, distance_score: bool = True) -> Path:
+    """Dockings in which both the energy and the distance_score know something, with noise."""
     rng = torch.Generator().manual_seed(0)
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(
-            ["complex", "rmsd", "energy", "likelihood", "fraction", "atoms", "torsions"]
+            ["complex", "rmsd", "energy", "distance_score", "fraction", "atoms", "torsions"]
         )
         for k in range(complexes):
             rmsd = 8 * torch.rand(9, generator=rng)
@@ -41,17 +41,17 @@ def table(path: Path, *, complexes: int = 150, likelihood: bool = True) -> Path:
             energy = -8 + 0.2 * rmsd + 0.8 * noise[0]
             learned = 60 - 8 * rmsd + 15 * noise[1]
             for r, e, n in zip(rmsd.tolist(), energy.tolist(), learned.tolist(), strict=True):
-                writer.writerow([f"c{k}", r, e, n if likelihood else "", 1.0, 25, 5])
+                writer.writerow([f"c{k}", r, e, n if distance_score else "", 1.0, 25, 5])
     return path
 
 
-BOTH = Ranking((Weighing({"energy": -1.0, "likelihood": 0.1}), Weighing({"energy": -2.0})))
+BOTH = Ranking((Weighing({"energy": -1.0, "distance_score": 0.1}), Weighing({"energy": -2.0})))
 
 
 def test_score_by_hand():
     evidence = {
         "energy": torch.tensor([-8.0, -8.0, 2.0, float("nan")]),
-        "likelihood": torch.tensor([20.0, 20.0, 0.0, 0.0]),
+        "distance_score": torch.tensor([20.0, 20.0, 0.0, 0.0]),
     }
     fraction = torch.tensor([1.0, 0.5, 0.5, 1.0])
     score = BOTH.score(evidence, fraction)
@@ -61,7 +61,7 @@ def test_score_by_hand():
 
 def test_what_is_known_decides_the_weights():
     energy, one = torch.tensor([-8.0]), torch.ones(1)
-    both = {"energy": energy, "likelihood": 20 * one, "turn": one}
+    both = {"energy": energy, "distance_score": 20 * one, "turn": one}
     assert float(BOTH.score(both, one)) == 10.0  # nothing is said of the turn
     assert float(BOTH.score({"energy": energy, "pull": one}, one)) == 16.0
     assert float(Ranking().score(both, one)) == 8.0  # not fitted: the energy
@@ -125,14 +125,14 @@ def test_a_witness_counts_for_what_it_is_worth(tmp_path):
     every, random, energy = (
         ranking.weighing(names)
         for names in (
-            ("energy", "likelihood", "turn", "pull"),
-            ("energy", "likelihood"),
+            ("energy", "distance_score", "turn", "pull"),
+            ("energy", "distance_score"),
             ("energy",),
         )
     )
     assert every.weights["turn"] < -1
     assert every.weights["pull"] == 0  # more of it can not speak for a pose
-    assert set(random.weights) == {"energy", "likelihood"} and set(energy.weights) == {"energy"}
+    assert set(random.weights) == {"energy", "distance_score"} and set(energy.weights) == {"energy"}
     assert len({w.confidence for w in (every, random, energy)}) == 3
     card = ranking.card
     told = [card["+".join(w.weights)]["top1_unseen"] for w in (every, random, energy)]
@@ -150,8 +150,8 @@ def test_random_proposals_are_fitted_on_their_own_dockings(tmp_path):
 
     rewrite(path, change)
     ranking = fit_ranking(read_dockings(path))
-    assert ranking.card["energy+likelihood"]["dockings"] == 30
-    assert ranking.weighing(("energy", "likelihood")).weights["energy"] < -0.1
+    assert ranking.card["energy+distance_score"]["dockings"] == 30
+    assert ranking.weighing(("energy", "distance_score")).weights["energy"] < -0.1
 
 
 def test_what_has_no_score_is_last():
@@ -201,8 +201,8 @@ def told(ranking, *names):
 
 def test_fit_finds_weights_that_beat_either_alone(fitted):
     dockings, ranking = fitted
-    card = told(ranking, "energy", "likelihood")
-    learned = Ranking((Weighing({"likelihood": 1.0}),), power=0.0)
+    card = told(ranking, "energy", "distance_score")
+    learned = Ranking((Weighing({"distance_score": 1.0}),), power=0.0)
     assert card["top1_seen"] > card["top1_energy"] + 0.1
     assert card["top1_seen"] >= top_one(dockings, learned)
     assert card["top1_seen"] == top_one(dockings, ranking) <= card["oracle"]
@@ -240,14 +240,14 @@ def test_confidence_is_smooth_and_grows_with_the_score(fitted):
 
 def test_the_card_tells_of_complexes_not_seen(fitted):
     _, ranking = fitted
-    card = told(ranking, "energy", "likelihood")
+    card = told(ranking, "energy", "distance_score")
     assert card["log_loss"] < 0.9 * card["log_loss_of_mean"]
     assert card["auc_first"] > 0.6
     assert sum(row["count"] for row in card["reliability"]) == 150 * 9
     assert card["top1_unseen"] <= card["top1_seen"] + 0.02
 
 
-def test_without_likelihood_another_confidence_answers(fitted):
+def test_without_distances_another_confidence_answers(fitted):
     dockings, ranking = fitted
     d = dockings[0]
     alone = {"energy": d.evidence["energy"]}
@@ -271,8 +271,8 @@ def test_round_trip_and_damage(fitted, tmp_path):
             Ranking.load(tmp_path / name)
 
 
-def test_table_without_likelihood(tmp_path):
-    dockings = read_dockings(table(tmp_path / "table.csv", complexes=40, likelihood=False))
+def test_table_without_distances(tmp_path):
+    dockings = read_dockings(table(tmp_path / "table.csv", complexes=40, distance_score=False))
     ranking = fit_ranking(dockings)
     assert [set(w.weights) for w in ranking.weighings] == [{"energy"}]
     assert ranking.weighings[0].confidence is not None
@@ -298,7 +298,7 @@ def test_the_script_writes_what_loads(tmp_path, monkeypatch, capsys):
     runpy.run_path(str(SCRIPT), run_name="__main__")
     assert "top1_unseen" in capsys.readouterr().out
     ranking = Ranking.load(out)
-    assert ranking.weighing(("energy", "likelihood")).confidence is not None
+    assert ranking.weighing(("energy", "distance_score")).confidence is not None
     assert ranking.card["groups"] == 15
 
 
@@ -319,7 +319,7 @@ def test_one_more_evidence_gets_one_weight_and_leaves_the_others(tmp_path):
         assert more.weighing(before.weights) == before, "without it all is as it was"
         weights = dict(more.weighing([*before.weights, "cnn"]).weights)
         assert weights.pop("cnn") > 0.5 and weights == before.weights
-    figures = more.card["energy+likelihood+cnn"]
+    figures = more.card["energy+distance_score+cnn"]
     assert figures["top1_unseen"] > figures["top1_without"] + 0.1
     assert extend_ranking(more, dockings, "cnn").weighings == more.weighings
     main = ["fit", str(path), "--add", "cnn", "--out", str(tmp_path / "new.json"), "--to"]
@@ -334,4 +334,4 @@ def test_a_lie_gets_no_weight(tmp_path):
     path = table(tmp_path / "table.csv", complexes=40)
     rewrite(path, lambda row: row.update(cnn=float(row["rmsd"])))
     more = extend_ranking(BOTH, read_dockings(path), "cnn")
-    assert more.weighing(["energy", "likelihood", "cnn"]).weights["cnn"] == 0
+    assert more.weighing(["energy", "distance_score", "cnn"]).weights["cnn"] == 0

@@ -56,7 +56,7 @@ def test_a_pose_is_scored_where_it_lies(crystal: Chem.Mol) -> None:
     assert number(one, "efficiency") == pytest.approx(expected / 28, abs=1e-3)
     assert number(one, "inter") == pytest.approx(float(terms["inter"][0]), abs=2e-3)
     assert one.tags["checks"] == "passed" and "GLN570" in one.tags["hbond"]
-    assert number(one, "likelihood") > 100
+    assert number(one, "distance_score") > 100
     assert not {"moved", "energy_given", "cnn_score", "rmsd_to_reference"} & one.tags.keys()
 
 
@@ -86,7 +86,7 @@ def test_scores_tell_a_bound_pose_from_a_clashing_one_and_from_one_far_away(
     assert number(bound, "energy_kcal_mol") < -10 < number(clash, "energy_kcal_mol")
     assert "minimum_distance_to_protein" in clash.tags["checks"]
     assert far.mol is None and "far from the receptor" in str(far.reason)
-    assert number(bound, "likelihood") > number(clash, "likelihood")
+    assert number(bound, "distance_score") > number(clash, "distance_score")
 
 
 def test_hydrogens_that_are_given_stay_and_missing_ones_are_placed(crystal: Chem.Mol) -> None:
@@ -131,7 +131,7 @@ def test_records_keep_their_order_and_fields_and_failures_have_reasons(crystal: 
     assert right["id"] == "7" and not {"moved", "clash", "cnn_score"} & right.keys()
     best = moldiff.score(RECEPTOR, given, order="energy")
     assert [one.name for one in best] == ["right", "off", "flat", "broken"]
-    likely = moldiff.score(RECEPTOR, given, order="likelihood")
+    likely = moldiff.score(RECEPTOR, given, order="distances")
     assert [one.name for one in likely][:2] == ["right", "off"]
 
 

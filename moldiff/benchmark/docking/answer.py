@@ -30,7 +30,7 @@ class Posed:
     mol: Chem.Mol
     energy: float
     fraction: float | None = None
-    likelihood: float | None = None
+    distance_score: float | None = None
     score: float | None = None
     confidence: float | None = None
     evidence: Mapping[str, float] = field(default_factory=dict)

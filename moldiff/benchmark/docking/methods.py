@@ -81,7 +81,7 @@ class Ours(Method):
                 pose.mol,
                 pose.energy,
                 sum(map(bool, pose.checks.values())) / max(1, len(pose.checks)),
-                pose.terms.get("likelihood"),
+                pose.terms.get("distance_score"),
                 pose.score,
                 pose.confidence,
                 {name: value for name, value in pose.terms.items() if name in EVIDENCE},
@@ -94,7 +94,7 @@ class Ours(Method):
     def recipe(self, effort: int | None, job: Job) -> str:
         from moldiff.docking import bundled
 
-        names = ("proposals", "likelihood", "ranking")
+        names = ("proposals", "distances", "ranking")
         files = [bundled.bundled(name) for name in names]
         files += [None if job.model is None else Path(job.model)]
         weights = [b"" if path is None else path.read_bytes() for path in files]

@@ -42,7 +42,7 @@ class Judged:
         kcal/mol.
     fraction:
         Share of the fast checks passed.
-    likelihood, score, confidence:
+    distance_score, score, confidence:
         As the method gives them, else None.
     valid:
         Whether PoseBusters passes it; None if it was not asked or could not say.
@@ -55,7 +55,7 @@ class Judged:
     rmsd: float
     energy: float
     fraction: float
-    likelihood: float | None = None
+    distance_score: float | None = None
     score: float | None = None
     confidence: float | None = None
     valid: bool | None = None

@@ -28,9 +28,9 @@ __all__ = ["CURVE", "Plan", "Study", "curve_runs", "read_similarity"]
 #: Methods of which the curve is drawn, each at all of its efforts.
 CURVE = ("moldiff", "random", "vina1", "vina8")
 _BOX = "jitter2"  # the usual box, which recipes need not name
-_EVIDENCE = tuple(name for name in EVIDENCE if name not in ("energy", "likelihood"))
+_EVIDENCE = tuple(name for name in EVIDENCE if name not in ("energy", "distance_score"))
 _COLUMNS = (
-    *("complex", "group", "set", "id", "seed", "rank", "rmsd", "energy", "likelihood"),
+    *("complex", "group", "set", "id", "seed", "rank", "rmsd", "energy", "distance_score"),
     *("fraction", "atoms", "torsions", "score", "confidence", "valid", "failed"),
     *_EVIDENCE,
 )
@@ -263,7 +263,7 @@ def poses_table(rows: Sequence[Row]) -> str:
         for rank, pose in enumerate(row.poses, start=1):
             if not math.isfinite(pose.rmsd):
                 continue
-            measured = (pose.rmsd, pose.energy, pose.likelihood, pose.fraction)
+            measured = (pose.rmsd, pose.energy, pose.distance_score, pose.fraction)
             rest = (pose.score, pose.confidence, pose.valid, " ".join(pose.failed))
             name = f"{row.complex}#{row.seed}"
             place = (name, row.complex, row.set, row.id, row.seed, rank)

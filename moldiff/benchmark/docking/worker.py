@@ -142,7 +142,7 @@ def _judged(row: Row, answer: Docked, crystal: Chem.Mol, prepared: float) -> Row
             float(rmsd) if np.isfinite(rmsd) else np.inf,
             pose.energy,
             fraction,
-            pose.likelihood,
+            pose.distance_score,
             pose.score,
             pose.confidence,
             evidence=pose.evidence,

@@ -106,13 +106,13 @@ class Outcome:
         settled = design.settled
         if settled is None:
             return dict(design.sample.tags)
-        likelihood, known = settled.terms.get("likelihood"), self.reference
+        distance_score, known = settled.terms.get("distance_score"), self.reference
         values = {
             "rank": f"{rank}",
             "energy_kcal_mol": f"{settled.energy:.3f}",
             "energy_of_pocket_ligand": "" if known is None else f"{known.energy:.3f}",
             "score": f"{settled.score:.4f}",
-            "likelihood": "" if likelihood is None else f"{likelihood:.3f}",
+            "distance_score": "" if distance_score is None else f"{distance_score:.3f}",
             "checks": check_words(settled.checks),
             **by_kind(settled.interactions),
             "start": design.start,
@@ -152,7 +152,7 @@ def _cells(design: Design | None, rank: int | None) -> dict[str, str]:
     """The cells of a row by column; of None, the columns alone."""
     settled = None if design is None else design.settled
     status = "kept" if rank else "rejected" if design and design.reason else "not picked"
-    likelihood = None if settled is None else settled.terms.get("likelihood")
+    distance_score = None if settled is None else settled.terms.get("distance_score")
     return {
         "rank": f"{rank or ''}",
         "smiles": "" if design is None else design.smiles,
@@ -160,7 +160,7 @@ def _cells(design: Design | None, rank: int | None) -> dict[str, str]:
         "reason": (design.reason or "") if design else "",
         "energy_kcal_mol": "" if settled is None else f"{settled.energy:.3f}",
         "score": "" if settled is None or settled.failed else f"{settled.score:.4f}",
-        "likelihood": "" if likelihood is None else f"{likelihood:.3f}",
+        "distance_score": "" if distance_score is None else f"{distance_score:.3f}",
         "heavy_atoms": "" if design is None else f"{design.sample.mol.GetNumHeavyAtoms()}",
         "kept": "" if design is None else design.tags.get("kept", ""),
         "start": "" if design is None else design.start,

@@ -1,7 +1,7 @@
 """Scoring the poses of one problem with the judge, a model of distances.
 
-The score is the evidence ``likelihood``, a log-likelihood ratio of distances against a randomly
-placed ligand (`moldiff.nn.distances`); ``moldiff likelihood`` bounds a molecule's log-density.
+It is the evidence ``distance_score``: the log-ratio of the probability of the distances in a bound
+pose to that in one placed at random (`moldiff.nn.distances`).
 """
 
 from __future__ import annotations

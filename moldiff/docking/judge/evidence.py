@@ -1,23 +1,22 @@
 """Evidence for a pose, by name: the terms of the ranking score.
 
-===========  ===================================================================================
-energy       Vina energy, kcal/mol; lower is better
-hydrophobic  its hydrophobic part, kcal/mol: the ranking may reweight it
-likelihood   log-likelihood ratio of the distances, nats (`moldiff.docking.judge.distances`)
-pull         how far the pose network would move the pose's centre, Å; small is good
-turn         how far it would move the atoms otherwise, Å (root mean square)
-offset       distance of the pose's middle from the box's centre, Å: where somebody looked
-cnn          logit of the score of gnina's network, of the best poses only, and only if that is
-             asked for (`moldiff.docking.judge.cnn`)
-cavity       logarithm of the chance that the pose's cavity is the ligand's, in place of the offset,
-             only to choose between several cavities (`moldiff.docking.scouting`)
-===========  ===================================================================================
+==============  ================================================================================
+energy          Vina energy, kcal/mol; lower is better
+hydrophobic     its hydrophobic part, kcal/mol: the ranking may reweight it
+distance_score  log-ratio of the probabilities of the distances in a bound pose and in a random one,
+                nats (`moldiff.docking.judge.distances`)
+pull            how far the pose network would move the pose's centre, Å; small is good
+turn            how far it would move the atoms otherwise, Å (root mean square)
+offset          distance of the pose's middle from the box's centre, Å: where somebody looked
+cnn             logit of the score of gnina's network, of the best poses only, and only if that is
+                asked for (`moldiff.docking.judge.cnn`)
+cavity          logarithm of the chance that the pose's cavity is the ligand's, in place of the
+                offset, only to choose between several cavities (`moldiff.docking.scouting`)
+==============  ================================================================================
 
-The judge of distances gives the likelihood: the log-ratio of the likelihood of the distances in a
-bound pose to that at random, not the log-density of a molecule under a generative model, which
-``moldiff likelihood`` bounds.  The pose network gives pull and turn: it predicts small
-displacements for poses that look bound.  It sees the pocket about the middle of the pose itself,
-so the box has no part in them, and it is evaluated at a high noise level, time 0.6,
+The judge, a model of distances, gives the distance score.  The pose network gives pull and turn: it
+predicts small displacements for poses that look bound.  It sees the pocket about the middle of the
+pose itself, so the box has no part in them, and it is evaluated at a high noise level, time 0.6,
 although the pose has no noise: at small times it was trained only on poses that are nearly right.
 With random proposals there is no pose network, and these two are missing.
 """
@@ -56,7 +55,7 @@ def evidence(
     proposals:
         The proposals of the problem, which may predict displacements.
     judge:
-        The model of distances; None omits the likelihood.
+        The model of distances; None omits the distance score.
     """
     values = {
         "energy": affinity(terms["inter"], problem.torsions),
@@ -64,7 +63,7 @@ def evidence(
     }
     score = None if judge is None else distance_score(judge, problem)
     if score is not None:
-        values["likelihood"] = score(x)
+        values["distance_score"] = score(x)
     centre = x.new_tensor(problem.box.centre)
     values["offset"] = (x.mean(1) - centre).norm(dim=1)
     moves = proposals.moves(x)

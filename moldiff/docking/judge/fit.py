@@ -39,7 +39,7 @@ _ALWAYS = ("energy", "hydrophobic")
 _OPTIONAL = ("cnn", "cavity")
 _CASES = (
     _ALWAYS,
-    (*_ALWAYS, "likelihood"),
+    (*_ALWAYS, "distance_score"),
     tuple(name for name in EVIDENCE if name not in _OPTIONAL),
 )
 

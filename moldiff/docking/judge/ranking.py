@@ -51,7 +51,7 @@ FORMAT = "moldiff-ranking-4"
 EVIDENCE: Mapping[str, int] = {
     "energy": -1,
     "hydrophobic": 0,
-    "likelihood": 1,
+    "distance_score": 1,
     "pull": -1,
     "turn": -1,
     "offset": -1,

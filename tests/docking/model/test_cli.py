@@ -55,7 +55,7 @@ def test_the_bundled_configuration_builds() -> None:
 def test_info_of_a_docking_model_and_of_complexes(
     complexes: ComplexStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for purpose, words in (("proposals", "poses"), ("likelihood", "distances")):
+    for purpose, words in (("proposals", "poses"), ("distances", "distances")):
         path = bundled(purpose)
         assert path is not None
         assert main(["info", str(path)]) == 0

@@ -1,4 +1,4 @@
-"""The likelihood of distances: its mathematics, its symmetries, and that it learns."""
+"""The model of distances: its mathematics, its symmetries, and that it learns."""
 
 from __future__ import annotations
 
