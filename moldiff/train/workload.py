@@ -204,8 +204,13 @@ def batches(config: TrainConfig) -> dict[str, Any]:
     return {} if config.balance == "molecules" else {"batch": [config.batch, config.balance]}
 
 
-# Weights whose initial values have no effect: those of conditions that a model gets now.
-_NEW = re.compile(r"embedding\.(conditions|tokens)\.|interaction\.stack\.\d+\.cross\.")
+# Weights whose initial values have no effect: those of conditions that a model gets now, and of
+# the types that a model of backbones is to find.
+_NEW = re.compile(
+    r"embedding\.(conditions|tokens)\.|interaction\.stack\.\d+\.cross\.|between\.|letters\."
+)
+# Weights that only models that move something have.
+_LEFT = re.compile(r"moving$|steps\.")
 
 
 def _load_weights(module: nn.Module, first: nn.Module, name: str) -> None:
@@ -217,9 +222,10 @@ def _load_weights(module: nn.Module, first: nn.Module, name: str) -> None:
         If they do not fit.
     """
     try:
-        weights = first.state_dict()
+        own = module.state_dict()
+        weights = {k: v for k, v in first.state_dict().items() if k in own or not _LEFT.match(k)}
         # New conditions may be added to a model: their initial weights do not change its output.
-        new = {k: v for k, v in module.state_dict().items() if _NEW.match(k)}
+        new = {k: v for k, v in own.items() if _NEW.match(k)}
         module.load_state_dict({**new, **weights})
     except RuntimeError as error:
         mismatch = " ".join(str(error).split("\n\t")[1:2])[:160]  # the first kind of several

@@ -22,7 +22,7 @@ from moldiff.train import TrainConfig, Trainer
 from moldiff.train.workload import Loss, Workload
 from tests.backbones import write_backbones
 from tests.complexes import write_set
-from tests.contracts.conftest import DOMAINS
+from tests.contracts.conftest import DOMAINS, MASKED
 
 ROOT = Path(__file__).parents[2]
 SMALL = {
@@ -48,6 +48,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "network": DOMAINS["backbones"]["network"],
         "process": DOMAINS["backbones"]["process"],
         "objective": {"name": "frame_aligned", "levels": 3},
+    },
+    "sequence": {
+        "data": "backbones",
+        "network": {**DOMAINS["backbones"]["network"], "neighbours": 8},
+        "process": {"types": MASKED},
+        "objective": "masked",
     },
     "distances": {
         "data": "complexes",
