@@ -5,8 +5,6 @@ A batch for a gap holds copies of its n residues, each with noise of its own.  I
 around, which stay; and ``chord`` (b, n, 3), points evenly spaced between the anchors.  The field
 ``trace`` is where C-alpha is relative to the chord, so pure noise lies about the way that the chain
 has to take, and needs no other prior.  All is centred between the anchors.
-
-A batch for sequences has ``types`` alone: see `moldiff.domain.sequences`.
 """
 
 from __future__ import annotations
@@ -25,9 +23,7 @@ from moldiff.diffusion.batch import Batch, Field, register_field
 from moldiff.diffusion.network import Network
 from moldiff.diffusion.process import Product
 from moldiff.diffusion.readout import Readout
-from moldiff.diffusion.space import Categorical
 from moldiff.domain.base import Domain
-from moldiff.domain.sequences import kept_types
 from moldiff.errors import ConfigError
 from moldiff.nn.residues import Residues, Surroundings
 from moldiff.protein.backbone import AMINO_ACIDS, IDEAL, frames_of
@@ -57,7 +53,7 @@ LONGEST = 15
 NEIGHBOURS = 48
 """Residues around a gap that the network is shown."""
 
-_MOVING, _DESIGNED = ("trace", "frames"), ("types",)
+_FIELDS = ("trace", "frames")
 
 
 def shown(x: Batch) -> Batch:
@@ -67,14 +63,12 @@ def shown(x: Batch) -> Batch:
 
 @dataclass(frozen=True)
 class _Placed(Readout):
-    """Shows positions in space to the network, and reads them back; types as they are."""
+    """Shows positions in space to the network, and reads them back."""
 
     def show(self, x_t: Batch) -> Batch:
-        return x_t if "types" in x_t else shown(x_t)
+        return shown(x_t)
 
     def read(self, raw: Batch, shown: Batch, x_t: Batch) -> Batch:
-        if "types" in x_t:
-            return raw.replace(types=kept_types(raw["types"], x_t))
         trace = raw["positions"] - x_t.context["chord"]
         return x_t.replace(trace=trace, frames=raw["frames"])
 
@@ -82,34 +76,19 @@ class _Placed(Readout):
 @register("domain", "backbones")
 @dataclass(frozen=True)
 class Backbones(Domain):
-    """Backbones of proteins: their missing parts, or the sequences of those that are there."""
+    """Backbones of proteins, or of their missing parts."""
 
     noun: ClassVar[str] = "backbones"
     use: ClassVar[str] = "moldiff complete STRUCTURE --model {model}"
     readout: ClassVar[Readout] = _Placed()
 
     def network(self, config: Mapping[str, Any] | str, process: Product | None) -> Network:
-        designs = process is not None and tuple(process.processes) == _DESIGNED
-        network: Network = build("network", config, **CLASSES, designs=designs)
+        network: Network = build("network", config, **CLASSES)
         return network
 
     def check(self, process: Product | None, *, coded: bool = False) -> None:
-        fields = None if process is None else tuple(process.processes)
-        if fields not in (_MOVING, _DESIGNED):
-            raise ConfigError(
-                f"A backbone model's process needs exactly {', '.join(_MOVING)}, or types alone."
-            )
-        if process is not None and fields == _DESIGNED and not _masked(process):
-            raise ConfigError(
-                "The types of a backbone model are hidden by a mask, its last class.",
-                fix="Take the process of the configuration 'sequence'.",
-            )
-
-
-def _masked(process: Product) -> bool:
-    space = process["types"].space
-    mask = (0.0,) * AMINO_ACIDS + (1.0,)
-    return isinstance(space, Categorical) and space.mask and space.probabilities == mask
+        if process is None or tuple(process.processes) != _FIELDS:
+            raise ConfigError(f"A backbone model's process needs exactly {', '.join(_FIELDS)}.")
 
 
 def gap_context(gaps: Sequence[Gap], copies: int) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from moldiff.diffusion.objective import Objective
 from moldiff.errors import ConfigError, ModelFileError
-from moldiff.model import Model
+from moldiff.model import Model, check_domain
 from moldiff.models import find_model
 from moldiff.parallel import Progress
 from moldiff.registry import build, describe, names, registered
@@ -84,6 +84,9 @@ class Workload(ABC):
     options: ClassVar[frozenset[str]] = frozenset()
     """Of what some tasks take: "conditions", "parts", "refined", "balance", "method"."""
 
+    relatives: ClassVar[frozenset[str]] = frozenset()
+    """Other domains whose networks have the same layers, so that ``init`` may name a model."""
+
     config: TrainConfig
     model: Model
     loader: Batches
@@ -127,7 +130,10 @@ class Workload(ABC):
             If there is no such model, or it has another subject or another network.
         """
         if (name := self.config.init) is not None:
-            first = Model.load(find_model(name), domain=self.model.subject)
+            path = find_model(name)
+            first = Model.load(path)
+            if first.subject not in self.relatives:
+                check_domain(path, first, self.model.subject)
             _load_weights(self.model.network, first.network, name)
 
     def identity(self) -> dict[str, Any]:

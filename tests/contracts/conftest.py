@@ -89,6 +89,13 @@ DOMAINS: dict[str, dict[str, Any]] = {
             "frames": {**_FLOW, "space": "so3"},
         },
     },
+    "sequences": {
+        "network": {
+            "name": "frames", "width": 32, "pair_width": 16, "blocks": 2, "layers": 1, "heads": 2,
+            "points": 2, "neighbours": 8,
+        },
+        "process": {"types": MASKED},
+    },
     "distances": {
         "network": {
             "name": "mixture", "width": 32, "ligand_layers": 1, "pocket_layers": 1, "hidden": 16,

@@ -22,7 +22,7 @@ from moldiff.train import TrainConfig, Trainer
 from moldiff.train.workload import Loss, Workload
 from tests.backbones import write_backbones
 from tests.complexes import write_set
-from tests.contracts.conftest import DOMAINS, MASKED
+from tests.contracts.conftest import DOMAINS
 
 ROOT = Path(__file__).parents[2]
 SMALL = {
@@ -51,8 +51,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
     "sequence": {
         "data": "backbones",
-        "network": {**DOMAINS["backbones"]["network"], "neighbours": 8},
-        "process": {"types": MASKED},
+        "network": DOMAINS["sequences"]["network"],
+        "process": DOMAINS["sequences"]["process"],
         "objective": "masked",
     },
     "distances": {

@@ -75,7 +75,8 @@ class Sequences(Workload):
 
     score = "recovery"
     unit, samples = "chain", "residues"
-    use = "moldiff sequence BACKBONE.pdb --model {model}"
+    use = "moldiff benchmark sequences data/backbones --model {model}"
+    relatives = frozenset({"backbones"})
     loader: ChainBatches
     objective: Masked
 
@@ -85,7 +86,7 @@ class Sequences(Workload):
         self.loader = ChainBatches(data, train, batch=config.piece_size, seed=config.seed)
         model = Model.from_config(
             {
-                "domain": {"name": "backbones"},
+                "domain": {"name": "sequences"},
                 "precondition": "clean",
                 "process": config.process,
                 "network": config.network,
