@@ -36,9 +36,12 @@ if TYPE_CHECKING:
     from moldiff.models import load
     from moldiff.protein.preparation import Preparation, prepare
     from moldiff.results import Results
+    from moldiff.sequences.api import sequence
+    from moldiff.sequences.result import Designs
 
 __all__ = [
     "Completion",
+    "Designs",
     "DockingResult",
     "Generated",
     "Model",
@@ -55,6 +58,7 @@ __all__ = [
     "generate",
     "load",
     "prepare",
+    "sequence",
     "verify",
     "view",
     "write",
@@ -63,6 +67,7 @@ __all__ = [
 # public name -> the module that defines it
 _HOME = {
     "Completion": "moldiff.completion.result",
+    "Designs": "moldiff.sequences.result",
     "DockingResult": "moldiff.docking.result",
     "Generated": "moldiff.generation.request",
     "Model": "moldiff.model",
@@ -78,6 +83,7 @@ _HOME = {
     "generate": "moldiff.generation.api",
     "load": "moldiff.models",
     "prepare": "moldiff.protein.preparation",
+    "sequence": "moldiff.sequences.api",
     "verify": "moldiff.generation.verify",
     "view": "moldiff.view",
     "write": "moldiff.io",

@@ -105,8 +105,15 @@ def backbone_input(
 
 
 def sequence_batch(
-    atoms: Sequence[npt.NDArray[np.float32]], types: Sequence[npt.NDArray[np.integer]], copies: int
+    atoms: Sequence[npt.NDArray[np.float32]],
+    types: Sequence[npt.NDArray[np.integer]],
+    copies: int,
+    *,
+    places: npt.NDArray[np.int64] | None = None,
 ) -> Batch:
-    """Return copies of backbones of one length with their amino acids, (n, 4, 3) and (n,) each."""
+    """Return copies of backbones of one length with their amino acids, (n, 4, 3) and (n,) each.
+
+    ``places`` are those of `backbone_input`.
+    """
     known = torch.from_numpy(np.stack(types).astype(np.int64)).repeat_interleave(copies, 0)
-    return Batch({"types": known}, {"backbone": backbone_input(np.stack(atoms))})
+    return Batch({"types": known}, {"backbone": backbone_input(np.stack(atoms), places)})

@@ -13,7 +13,7 @@ Models", 2022, eq. 5); it is also the bound of the mask process for infinitely m
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -35,7 +35,12 @@ PASSES = 10
 
 @torch.no_grad()
 def draw(
-    model: Model, x_0: Batch, *, rng: torch.Generator, settings: Mapping[str, Any] | None = None
+    model: Model,
+    x_0: Batch,
+    *,
+    rng: torch.Generator,
+    settings: Mapping[str, Any] | None = None,
+    each: Callable[[], None] = lambda: None,
 ) -> Int[Tensor, "b n"]:
     """Draw the amino acids of backbones.
 
@@ -45,10 +50,16 @@ def draw(
         Backbones with their amino acids; those that its context does not mark ``clean`` are drawn.
     settings:
         Sampling settings that differ from the model's: ``steps``, ``temperature``.
+    each:
+        Called after every step.
     """
     x_1 = model.denoiser.process.start(x_0, rng=rng).to(model.device)
     denoiser, sampler = with_settings(model.denoiser, {**model.sampling, **(settings or {})})
-    return sampler.sample(denoiser, x_1, rng=rng)["types"].cpu()
+    types = x_1["types"]
+    for state in sampler.trajectory(denoiser, x_1, rng=rng):
+        types = state.x["types"]
+        each()
+    return types.cpu()
 
 
 @torch.no_grad()
