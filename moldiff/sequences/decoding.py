@@ -94,7 +94,7 @@ def log_probabilities(
         order = uniform(types.shape, rng=rng, device=types.device).masked_fill(~free, 2.0)
         rank = order.argsort(1).argsort(1)
         share = (number + uniform((len(types), 1), rng=rng, device=types.device)) / passes
-        some = (share * count).round().clamp_min(1)
+        some = (share * (count + 1)).floor()  # 0 to n alike, and so is the rest: none do not count
         for hidden in (rank < some, (rank >= some) & (rank < count)):
             log_p = _of_hidden(denoiser, x_0, hidden)
             weight = hidden / hidden.sum(1, keepdim=True).clamp_min(1)
