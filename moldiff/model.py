@@ -78,7 +78,7 @@ class Model:
     Attributes
     ----------
     domain:
-        The model's subject: molecules, poses, distances or backbones.
+        The model's subject: molecules, poses, distances, backbones or sequences.
     network:
         The trained network: it denoises, or is a codec, or judges distances.
     process:
