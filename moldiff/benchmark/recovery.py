@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,17 +13,37 @@ import numpy.typing as npt
 from moldiff.data.backbones import BackboneStore
 from moldiff.sequences.trials import Trial
 
-__all__ = ["HEADER", "interval", "recorded", "row"]
+__all__ = ["HEADER", "Measured", "interval", "recorded", "row"]
 
-HEADER = ("domains", "residues", "recovery, mean", "median", "perplexity", "CPU-s a design")
+HEADER = (
+    "method",
+    "domains",
+    "residues",
+    "recovery, mean",
+    "median",
+    "perplexity",
+    "CPU-s a design",
+)
 _DRAWS = 2000
-_COLUMNS = ("chain", "residues", "recovery", "nats", "seconds")
+_COLUMNS = ("method", "chain", "residues", "recovery", "nats", "seconds")
 
 Array = npt.NDArray[np.float64]
 
 
-def row(trials: Sequence[Trial]) -> tuple[str, ...]:
-    """Return the row of the table `HEADER` for some trials; intervals are 95 % over domains."""
+class Measured(NamedTuple):
+    """A trial, and the method that it is of."""
+
+    method: str
+    trial: Trial
+
+
+def row(method: str, trials: Sequence[Trial]) -> tuple[str, ...]:
+    """Return the row of the table `HEADER` for a method's trials; () without any.
+
+    Intervals are 95 % over domains.
+    """
+    if not trials:
+        return ()
     recovery = np.array([trial.recovery for trial in trials])
     nats = np.array([trial.nats for trial in trials])
     sizes = np.array([trial.residues for trial in trials], dtype=float)
@@ -34,6 +55,7 @@ def row(trials: Sequence[Trial]) -> tuple[str, ...]:
     low, high = interval(lambda some: float(recovery[some].mean()), len(trials))
     less, more = interval(perplexity, len(trials))
     return (
+        method,
         f"{len(trials)}",
         f"{sizes.sum():.0f}",
         f"{100 * recovery.mean():.1f} % ({100 * low:.1f} to {100 * high:.1f})",
@@ -56,17 +78,20 @@ def interval(
     return float(low), float(high)
 
 
-def recorded(trials: Iterable[Trial], store: BackboneStore, path: Path) -> Iterator[Trial]:
-    """Yield trials, and write each into a CSV file as soon as it is done.
+def recorded(
+    runs: Iterable[tuple[str, Iterable[Trial]]], store: BackboneStore, path: Path
+) -> Iterator[Measured]:
+    """Yield the trials of each method, and write each into a CSV file as soon as it is done.
 
-    A row has the chain, its residues, the share recovered, the mean of -log p of its native
-    residues, and CPU-seconds.
+    A row has the method, the chain, its residues, the share recovered, the mean of -log p of its
+    native residues, and CPU-seconds.
     """
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(_COLUMNS)
-        for trial in trials:
-            figures = (f"{trial.recovery:.4f}", f"{trial.nats:.4f}", f"{trial.seconds:.2f}")
-            writer.writerow([store.names[trial.chain], trial.residues, *figures])
-            file.flush()
-            yield trial
+        for method, trials in runs:
+            for trial in trials:
+                figures = (f"{trial.recovery:.4f}", f"{trial.nats:.4f}", f"{trial.seconds:.2f}")
+                writer.writerow([method, store.names[trial.chain], trial.residues, *figures])
+                file.flush()
+                yield Measured(method, trial)

