@@ -117,8 +117,12 @@ def test_it_begins_with_the_bundled_backbones(config: TrainConfig, tmp_path: Pat
     assert len(shared) > 50 and all(torch.equal(first[k], own[k]) for k in shared)
     assert own.keys() - first.keys() == {"between.weight", "letters.weight", "letters.bias"}
     assert sum(v.numel() for v in own.values()) * 2 < 4e6  # bytes of float16
+    other = {**DOMAINS["poses"], "domain": "poses", "sampling": {}, "precondition": "clean"}
+    Model.from_config(other).save(tmp_path / "poses.safetensors")
     with pytest.raises(ModelFileError, match="not a model of sequences"):
-        opened(replace(whole, output=str(tmp_path / "no"), init="qm9"))
+        opened(
+            replace(whole, output=str(tmp_path / "no"), init=str(tmp_path / "poses.safetensors"))
+        )
 
 
 def test_the_store_is_that_of_backbones(config: TrainConfig) -> None:
