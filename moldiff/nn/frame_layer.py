@@ -61,27 +61,28 @@ class FrameLayer(nn.Module):
         pairs: Pairs,
     ) -> Tensor:
         """Return refined features of residues that see others, with ``pairs`` between both."""
-        (b, n, width), m = h.shape, keys.scalars.shape[1]
+        b, n, width = h.shape
         query, receiver = queries[0].split((width, self.pair), -1)
         key, value, sender = keys.scalars.split((width, width, self.pair), -1)
         message = F.silu(
             self.pairs(pairs.features) + receiver.unsqueeze(2) + pairs.of_others(sender)
         )
         q, k, v = (t.unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in (query, key, value))
-        logits = pairs.chosen(q @ k.mT * q.shape[-1] ** -0.5)
+        logits = pairs.products(q, k) * q.shape[-1] ** -0.5
         logits = logits + self.bias(message).permute(0, 3, 1, 2)
         with exact(x):
             y, z = queries[1].transpose(1, 2), keys.points.transpose(1, 2)
             gamma = (0.5 / self.reach.square()).view(-1, 1, 1)
-            near = 2 * (y @ z[..., 0, :].mT) - z[..., 0, :].square().sum(-1).unsqueeze(2)
-            chosen = (logits.to(x.dtype) + pairs.chosen(gamma * near)).softmax(-1)
-            weights = pairs.spread(chosen, m)
-            at = (weights @ z[..., 1:, :].flatten(3)).transpose(1, 2).reshape(b, n, -1, 3)
+            point = z[..., 0, :]
+            near = 2 * pairs.products(y, point) - pairs.values(point.square().sum(-1))
+            weights = (logits.to(x.dtype) + gamma * near).softmax(-1)
+            at = pairs.sums(weights, z[..., 1:, :].flatten(3)).transpose(1, 2).reshape(b, n, -1, 3)
             local = (at - x.unsqueeze(2)) @ frames / _UNIT
             size = (local.square().sum(-1) + 1e-4).sqrt()
-        attended = (weights.to(value.dtype) @ v).transpose(1, 2).reshape(b, n, width)
-        chosen = chosen.to(value.dtype).transpose(1, 2).flatten(0, 1)
-        messages = (chosen @ message.flatten(0, 1)).view(b, n, -1)
+        weights = weights.to(value.dtype)
+        attended = pairs.sums(weights, v).transpose(1, 2).reshape(b, n, width)
+        weights = weights.transpose(1, 2).flatten(0, 1)
+        messages = (weights @ message.flatten(0, 1)).view(b, n, -1)
         sources = [attended, messages, local.flatten(2), size]
         h = h + self.out(torch.cat([s.to(attended.dtype) for s in sources], -1))
         scale, shift = film.chunk(4, -1)[2:]

@@ -19,6 +19,8 @@ __all__ = [
     "SurroundingsState",
 ]
 
+_FEW = 384  # others up to which a table of all pairs is quicker than a list of those that are seen
+
 
 @dataclass(frozen=True, eq=False)
 class Residues:
@@ -135,20 +137,37 @@ class Pairs:
         first = m * torch.arange(b, device=values.device).view(-1, 1, 1)
         return F.embedding(self.near + first, values.flatten(0, 1))
 
-    def chosen(self, values: Float[Tensor, "b heads n m"]) -> Float[Tensor, "b heads n k"]:
-        """Return of a table of all pairs those that are seen."""
+    def products(
+        self, own: Float[Tensor, "b heads n d"], others: Float[Tensor, "b heads m d"]
+    ) -> Float[Tensor, "b heads n k"]:
+        """Return the scalar products of residues with the others that each sees."""
         if self.near is None:
-            return values
-        return values.gather(-1, self._index(values.shape[1]))
+            return own @ others.mT
+        if others.shape[2] <= _FEW:
+            return (own @ others.mT).gather(-1, self._index(own.shape[1]))
+        return (self._gathered(others) @ own.unsqueeze(-1)).squeeze(-1)
 
-    def spread(
-        self, values: Float[Tensor, "b heads n k"], others: int
-    ) -> Float[Tensor, "b heads n m"]:
-        """Return a table of all pairs, 0 for those that are not seen."""
+    def values(self, others: Float[Tensor, "b heads m"]) -> Float[Tensor, "b heads _ k"]:
+        """Return numbers of the others for each residue that sees them."""
         if self.near is None:
-            return values
-        table = values.new_zeros(*values.shape[:3], others)
-        return table.scatter(-1, self._index(values.shape[1]), values)
+            return others.unsqueeze(2)
+        return self._gathered(others.unsqueeze(-1)).squeeze(-1)
+
+    def sums(
+        self, weights: Float[Tensor, "b heads n k"], others: Float[Tensor, "b heads m d"]
+    ) -> Float[Tensor, "b heads n d"]:
+        """Return the sums of the others' values, by the weights that each residue has for them."""
+        if self.near is None:
+            return weights @ others
+        if others.shape[2] <= _FEW:
+            table = weights.new_zeros(*weights.shape[:3], others.shape[2])
+            return table.scatter(-1, self._index(weights.shape[1]), weights) @ others
+        return (weights.unsqueeze(-2) @ self._gathered(others)).squeeze(-2)
+
+    def _gathered(self, others: Float[Tensor, "b heads m d"]) -> Float[Tensor, "b heads n k d"]:
+        b, heads, m, _ = others.shape
+        first = m * torch.arange(b * heads, device=others.device).view(b, heads, 1, 1)
+        return F.embedding(self._index(heads) + first, others.flatten(0, 2))
 
     def _index(self, heads: int) -> Tensor:
         assert self.near is not None

@@ -203,3 +203,11 @@ def test_known_residues_are_kept_and_hidden_ones_are_never_the_mask() -> None:
     known = types != UNKNOWN
     assert found.argmax(-1)[known].equal(types[known])
     assert (found.softmax(-1)[..., UNKNOWN][~known] == 0).all()
+
+
+def test_lists_and_tables_of_pairs_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long chains are listed pair by pair, and give what a table of all pairs does."""
+    model, atoms, types = designer(), backbone(24).atoms, hidden(24, 3)
+    table = logits(model, atoms, types)
+    monkeypatch.setattr("moldiff.nn.residues._FEW", 3)
+    torch.testing.assert_close(logits(model, atoms, types), table, atol=1e-4, rtol=1e-4)

@@ -270,5 +270,5 @@ def test_without_a_bundled_model_it_says_how_to_get_one(two_chains: Path) -> Non
 def test_the_bundled_model_recovers_a_native_sequence() -> None:
     """Of a receptor of 255 residues, of which 244 are free; by chance it would be 6 %."""
     one = moldiff.sequence(EXAMPLE, fix=["A:550-560"])[0]
-    assert one.recovery() > 0.25 and one.log_p() > -2.0
+    assert one.recovery() > 0.22 and one.log_p() > -2.0
     assert len(set(one.sequences["A"])) > 12
