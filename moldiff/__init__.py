@@ -37,9 +37,12 @@ if TYPE_CHECKING:
     from moldiff.models import load
     from moldiff.protein.preparation import Preparation, prepare
     from moldiff.results import Results
+    from moldiff.sequences.api import sequence
+    from moldiff.sequences.result import Designs
 
 __all__ = [
     "Completion",
+    "Designs",
     "DockingResult",
     "Generated",
     "Model",
@@ -57,6 +60,7 @@ __all__ = [
     "load",
     "prepare",
     "score",
+    "sequence",
     "verify",
     "view",
     "write",
@@ -65,6 +69,7 @@ __all__ = [
 # public name -> the module that defines it
 _HOME = {
     "Completion": "moldiff.completion.result",
+    "Designs": "moldiff.sequences.result",
     "DockingResult": "moldiff.docking.result",
     "Generated": "moldiff.generation.request",
     "Model": "moldiff.model",
@@ -81,6 +86,7 @@ _HOME = {
     "load": "moldiff.models",
     "prepare": "moldiff.protein.preparation",
     "score": "moldiff.docking.score",
+    "sequence": "moldiff.sequences.api",
     "verify": "moldiff.generation.verify",
     "view": "moldiff.view",
     "write": "moldiff.io",

@@ -35,7 +35,7 @@ from moldiff.errors import ConfigError, ModelFileError
 from moldiff.registry import build, describe
 from moldiff.storage import read_tensors, weights_digest, write_tensors
 
-__all__ = ["CODEC_USE", "FORMAT", "FORMATS", "Model", "read_header"]
+__all__ = ["CODEC_USE", "FORMAT", "FORMATS", "Model", "check_domain", "read_header"]
 
 FORMAT = "moldiff-model-2"
 _DENOISING = ("process", "precondition", "sampling")
@@ -78,7 +78,7 @@ class Model:
     Attributes
     ----------
     domain:
-        The model's subject: molecules, poses, distances or backbones.
+        The model's subject: molecules, poses, distances, backbones or sequences.
     network:
         The trained network: it denoises, or is a codec, or judges distances.
     process:
@@ -253,7 +253,7 @@ class Model:
         try:
             config = FORMATS[header["format"]](json.loads(header["config"]))
             model = cls.from_config(config, json.loads(header["card"]))
-            _check_domain(path, model, domain)
+            check_domain(path, model, domain)
             model.weights.load_state_dict({k: v.float() for k, v in tensors.items()})
             if not all(v.isfinite().all() for v in tensors.values()):
                 raise ValueError("its weights are not finite numbers")
@@ -277,7 +277,7 @@ def _check_width(process: Product | None, codec: Codec) -> None:
         )
 
 
-def _check_domain(path: Path, model: Model, domain: str | None) -> None:
+def check_domain(path: Path, model: Model, domain: str | None) -> None:
     """Raise ``ModelFileError`` unless the model has the domain ``domain``."""
     if domain in (None, model.subject):
         return

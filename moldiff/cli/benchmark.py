@@ -15,6 +15,8 @@ from moldiff.cli.failure import Interrupted
 from moldiff.cli.gaps import EXAMPLES as GAPS
 from moldiff.cli.gaps import command as gaps
 from moldiff.cli.output import bar, counted, duration, examples, remark, table
+from moldiff.cli.recovery import EXAMPLES as SEQUENCES
+from moldiff.cli.recovery import command as sequences
 from moldiff.errors import InputError
 from moldiff.report.markdown import around_section
 
@@ -167,6 +169,7 @@ def docking(
 
 
 app.command("gaps", epilog=examples(*GAPS))(gaps)
+app.command("sequences", epilog=examples(*SEQUENCES))(sequences)
 
 
 def _runs(words: str, search: int | None, exhaustiveness: int, *, curve: bool) -> tuple[Run, ...]:

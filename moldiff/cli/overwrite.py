@@ -39,6 +39,9 @@ _MARKS: Mapping[str, str] = {
     "prepared": r"\AREMARK 999 moldiff \S+ prepared ",
     "preparation": r'"schema": "moldiff\.receptor',
     "schedule": r"<title>The schedule of ",
+    "sequences": r"\A>\S+ recovery=\S+ log_p=",
+    "sequence": r'"schema": "moldiff\.sequence',
+    "recovery": r"\Amethod,chain,residues,recovery,nats,seconds",
     "gaps": r"\Achain,start,residues,closed,seconds",
 }
 

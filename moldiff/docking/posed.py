@@ -140,9 +140,9 @@ class PoseScorer:
 
         The fields: ``energy_kcal_mol`` (the Vina function), its parts ``inter`` and ``intra``,
         ``efficiency`` (the energy for each heavy atom), ``distance_score`` (nats), ``cnn_score``
-        and ``cnn_affinity`` (pK), ``checks``, residues by kind of interaction, ``rmsd_to_reference``
-        and, where it was minimised, ``energy_given`` and how far it ``moved``, in Å.  A record that
-        cannot be scored has a reason and no molecule.
+        and ``cnn_affinity`` (pK), ``checks``, residues by kind of interaction,
+        ``rmsd_to_reference`` and, where it was minimised, ``energy_given`` and how far it
+        ``moved``, in Å.  A record that cannot be scored has a reason and no molecule.
         """
         pockets: dict[int, Pocket | str] = {}
         for k, (record, group) in enumerate(zip(records, _groups(records), strict=True)):

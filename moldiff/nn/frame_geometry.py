@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 from torch.nn import functional as F
 
 from moldiff.nn.pocket import exact, radial
 
-__all__ = ["pair_features", "turned"]
+__all__ = ["atom_distances", "gathered", "gaussians", "nearest_residues", "pair_features", "turned"]
 
 _FARTHEST = 20.0  # Å, largest distance that the basis resolves
 
@@ -36,6 +36,37 @@ def pair_features(
         b, n, m = distance.shape[:3]
         relative = relative.view(b, n, 3, m, 3).transpose(2, 3).flatten(3)
         return torch.cat([own, back, relative, radial(distance.squeeze(-1), _FARTHEST, basis)], -1)
+
+
+def nearest_residues(x: Float[Tensor, "b n 3"], count: int) -> Int[Tensor, "b n k"]:
+    """Return the ``count`` residues that are nearest to each, itself among them; fewer if n is."""
+    with torch.no_grad(), exact(x):
+        square = (x.unsqueeze(2) - x.unsqueeze(1)).square().sum(-1)
+        return square.topk(min(count, x.shape[1]), largest=False).indices
+
+
+def gathered(values: Shaped[Tensor, "b n *s"], near: Int[Tensor, "b n k"]) -> Tensor:
+    """Return the values of the ``near`` residues of each, (b, n, k, ...)."""
+    first = values.shape[1] * torch.arange(len(values), device=values.device).view(-1, 1, 1)
+    return values.flatten(0, 1)[near + first]
+
+
+def atom_distances(
+    atoms: Float[Tensor, "b n a 3"], near: Int[Tensor, "b n k"]
+) -> Float[Tensor, "b n k d"]:
+    """Return the distances of the atoms of each residue to those of its ``near`` ones, a^2, Å."""
+    with exact(atoms):
+        apart = atoms.unsqueeze(2).unsqueeze(4) - gathered(atoms, near).unsqueeze(3)
+        return (apart.square().sum(-1) + 1e-4).sqrt().flatten(3)
+
+
+@torch.no_grad()
+def gaussians(distance: Float[Tensor, "*s d"], basis: int) -> Float[Tensor, "*s e"]:
+    """Return distances that have no gradient as `radial` does, in a third of its time."""
+    centres = torch.linspace(0, _FARTHEST, basis, device=distance.device, dtype=distance.dtype)
+    scale = 0.5**0.5 * basis / _FARTHEST
+    values = (scale * distance).unsqueeze(-1) - scale * centres
+    return values.mul_(values).neg_().exp_().flatten(-2)
 
 
 def turned(frames: Float[Tensor, "*s 3 3"], change: Float[Tensor, "*s 6"]) -> Tensor:

@@ -16,6 +16,10 @@ layers, residues move and turn in their own frames, and the pairs are seen anew.
 seen from frames, so the network turns with its input; frames are right-handed, so it tells mirror
 images apart.
 
+For sequences nothing moves.  Each residue sees its nearest ones, also by the distances of N, CA,
+C, C-beta and O between both, which is what ProteinMPNN sees (Dauparas et al., Science 378 (2022)
+49); the last layer tells which amino acids the hidden ones are.
+
 Surroundings pass through the same layers, at time 0, without seeing what moves: they are encoded
 once for all noise levels and samples.  Time enters by adaptive layer norm (Peebles & Xie, 2023).
 """
@@ -34,101 +38,48 @@ from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.network import Network, Symmetry
 from moldiff.diffusion.time import Time, field_times
 from moldiff.nn.embed import time_features
-from moldiff.nn.frame_geometry import pair_features, turned
+from moldiff.nn.frame_geometry import (
+    atom_distances,
+    gathered,
+    gaussians,
+    nearest_residues,
+    pair_features,
+    turned,
+)
+from moldiff.nn.frame_layer import FrameLayer
 from moldiff.nn.pocket import exact
-from moldiff.nn.residues import Keys, Residues, Surroundings, SurroundingsState
+from moldiff.nn.residues import (
+    BackboneInput,
+    BackboneState,
+    Pairs,
+    Residues,
+    Surroundings,
+    SurroundingsState,
+)
 from moldiff.registry import register
 
 __all__ = ["FrameNetwork"]
 
-_UNIT = 10.0  # Å, size of the points that residues read
 _STEP = 4.0  # Å, a step of unit size of the last layer of a block
-
-
-class _Layer(nn.Module):
-    def __init__(self, width: int, pair: int, heads: int, points: int, expansion: int) -> None:
-        super().__init__()
-        self.heads, self.pair, self.width = heads, pair, width
-        self.norm = nn.LayerNorm(width, elementwise_affine=False)
-        self.split = (width + pair, 2 * width + pair)
-        self.read = nn.Linear(width, sum(self.split))
-        self.point_count = 2 + points  # a query, a key, values
-        self.place = nn.Linear(width, heads * self.point_count * 3, bias=False)
-        self.pairs = nn.Linear(pair, pair, bias=False)
-        self.bias = nn.Linear(pair, heads, bias=False)
-        # The heads start with different reaches: 2 to 16 Å.
-        self.reach = nn.Parameter(2.0 * 2.0 ** torch.linspace(0, 3, heads))
-        self.out = nn.Linear(width + heads * (pair + 4 * points), width)
-        self.expand = nn.Linear(width, expansion * width)
-        self.contract = nn.Linear(expansion * width, width)
-        for module in (self.out, self.contract):
-            nn.init.zeros_(module.bias)
-            with torch.no_grad():
-                module.weight.mul_(0.3)
-
-    def keys(
-        self, h: Tensor, film: Tensor, x: Tensor, frames: Tensor
-    ) -> tuple[Tensor, Tensor, Keys]:
-        """Return what residues ask: scalars and points; and what they show."""
-        scale, shift = film.chunk(4, -1)[:2]
-        hn = self.norm(h) * (1 + scale) + shift
-        queries, shown = self.read(hn).split(self.split, -1)
-        with exact(x):
-            local = self.place(hn).to(x.dtype).unflatten(-1, (-1, 3))
-            points = x.unsqueeze(2) + local @ frames.mT
-            points = points.unflatten(2, (self.heads, self.point_count))
-        return queries, points[..., 0, :], Keys(shown, points[..., 1:, :])
-
-    def forward(
-        self,
-        h: Tensor,
-        film: Tensor,
-        queries: tuple[Tensor, Tensor],
-        keys: Keys,
-        x: Tensor,
-        frames: Tensor,
-        pairs: Tensor,
-    ) -> Tensor:
-        """Return refined features of residues that see others, with ``pairs`` between both."""
-        (b, n, width), m = h.shape, keys.scalars.shape[1]
-        query, receiver = queries[0].split((width, self.pair), -1)
-        key, value, sender = keys.scalars.split((width, width, self.pair), -1)
-        message = F.silu(self.pairs(pairs) + receiver.unsqueeze(2) + sender.unsqueeze(1))
-        q, k, v = (t.unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in (query, key, value))
-        logits = q @ k.mT * q.shape[-1] ** -0.5 + self.bias(message).permute(0, 3, 1, 2)
-        with exact(x):
-            y, z = queries[1].transpose(1, 2), keys.points.transpose(1, 2)
-            gamma = (0.5 / self.reach.square()).view(-1, 1, 1)
-            near = 2 * (y @ z[..., 0, :].mT) - z[..., 0, :].square().sum(-1).unsqueeze(2)
-            weights = (logits.to(x.dtype) + gamma * near).softmax(-1)
-            at = (weights @ z[..., 1:, :].flatten(3)).transpose(1, 2).reshape(b, n, -1, 3)
-            local = (at - x.unsqueeze(2)) @ frames / _UNIT
-            size = (local.square().sum(-1) + 1e-4).sqrt()
-        weights = weights.to(value.dtype)
-        attended = (weights @ v).transpose(1, 2).reshape(b, n, width)
-        messages = (weights.transpose(1, 2).reshape(b * n, -1, m) @ message.flatten(0, 1)).view(
-            b, n, -1
-        )
-        sources = [attended, messages, local.flatten(2), size]
-        h = h + self.out(torch.cat([s.to(attended.dtype) for s in sources], -1))
-        scale, shift = film.chunk(4, -1)[2:]
-        hn = self.norm(h) * (1 + scale) + shift
-        return h + self.contract(F.silu(self.expand(hn)))
 
 
 @register(
     "network",
     "frames",
-    context=("type_classes",),
+    context=("type_classes", "designs"),
     cites={
         "jumper2021": "supplement, algorithms 20 to 23: points, backbone updates",
         "yim2023": "denoising of frames",
         "zhou2019": "section 4: rotations from two vectors",
         "peebles2023": "adaptive layer norm for the time",
+        "dauparas2022": "sequences: distances of backbone atoms among the nearest residues",
+        "ou2025": "sequences: a mask leaves nothing for the time to say",
     },
 )
 class FrameNetwork(Network):
     """Network from noisy residues in their surroundings to where they are and how turned.
+
+    Or, if their types are what is noised, from backbones and some types to the other types.
 
     Parameters
     ----------
@@ -144,8 +95,12 @@ class FrameNetwork(Network):
         Farthest place along the chain that is told apart.
     basis:
         Gaussians of a distance.
+    neighbours:
+        Residues of a backbone that each sees, itself among them; of gaps all are seen.
     type_classes:
         Number of classes of amino acids, with that of the unknown.
+    designs:
+        Whether types are found, and nothing moves.
     """
 
     def __init__(
@@ -159,8 +114,10 @@ class FrameNetwork(Network):
         expansion: int = 3,
         reach: int = 24,
         basis: int = 16,
+        neighbours: int = 40,
         *,
         type_classes: int,
+        designs: bool = False,
     ) -> None:
         super().__init__()
         if width % heads:
@@ -168,8 +125,8 @@ class FrameNetwork(Network):
         self.width, self.pair_width, self.blocks, self.layers = width, pair_width, blocks, layers
         self.heads, self.points, self.expansion = heads, points, expansion
         self.reach, self.basis, self.type_classes = reach, basis, type_classes
+        self.neighbours, self.designs = neighbours, designs
         self.types = nn.Embedding(type_classes, width)
-        self.moving = nn.Parameter(0.5 * torch.randn(width))
         self.apart = nn.Embedding(2 * reach + 1, pair_width)
         self.sight = nn.Linear(15 + basis, pair_width)
         self.context = nn.Sequential(nn.Linear(32, width), nn.SiLU())
@@ -177,9 +134,17 @@ class FrameNetwork(Network):
         nn.init.zeros_(self.film.weight)
         nn.init.zeros_(self.film.bias)
         self.stack = nn.ModuleList(
-            _Layer(width, pair_width, heads, points, expansion) for _ in range(blocks * layers)
+            FrameLayer(width, pair_width, heads, points, expansion) for _ in range(blocks * layers)
         )
         self.norm = nn.LayerNorm(width)
+        if designs:
+            self.between = nn.Linear(25 * basis, pair_width, bias=False)
+            self.letters = nn.Linear(width, type_classes)
+            nn.init.zeros_(self.between.weight)
+            nn.init.zeros_(self.letters.weight)
+            nn.init.zeros_(self.letters.bias)
+            return
+        self.moving = nn.Parameter(0.5 * torch.randn(width))
         self.steps = nn.ModuleList(nn.Linear(width, 9) for _ in range(blocks))
         for step in cast(Iterable[nn.Linear], self.steps):
             nn.init.zeros_(step.bias)
@@ -194,10 +159,15 @@ class FrameNetwork(Network):
         return self.stack.parameters()
 
     def encode(self, context: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the context with its ``surroundings``, if there are any, encoded as features."""
-        around = context.get("surroundings")
-        if not isinstance(around, Surroundings):
-            return context
+        """Return the context with its ``surroundings`` or its ``backbone`` encoded as features."""
+        around, backbone = context.get("surroundings"), context.get("backbone")
+        if isinstance(around, Surroundings):
+            return {**context, "surroundings": self._surroundings(around)}
+        if isinstance(backbone, BackboneInput):
+            return {**context, "backbone": BackboneState(backbone, self._seen(backbone))}
+        return context
+
+    def _surroundings(self, around: Surroundings) -> SurroundingsState:
         x, frames = around.positions, around.frames
         h = self.types(around.residues.types)
         films = self._films(x.new_zeros(len(x), 1))
@@ -207,19 +177,51 @@ class FrameNetwork(Network):
             *asked, shown = layer.keys(h, film, x, frames)
             states.append(shown)
             if len(states) < len(self.stack):  # nothing reads what comes after the last layer
-                h = layer(h, film, tuple(asked), shown, x, frames, pairs)
-        return {**context, "surroundings": SurroundingsState(around, tuple(states))}
+                h = layer(h, film, tuple(asked), shown, x, frames, Pairs(pairs))
+        return SurroundingsState(around, tuple(states))
+
+    def _seen(self, backbone: BackboneInput) -> Pairs:
+        """What residues of backbones see of their nearest."""
+        x, frames, places = backbone.positions, backbone.frames, backbone.places
+        with torch.no_grad():  # where residues are has no gradient
+            near = nearest_residues(x, self.neighbours)
+            to, to_frames = (gathered(value, near).flatten(0, 1) for value in (x, frames))
+            one, own = (value.flatten(0, 1).unsqueeze(1) for value in (x, frames))
+            seen = pair_features(one, own, to, to_frames, self.basis).view(*near.shape, -1)
+            distances = atom_distances(backbone.atoms, near)
+            apart = gathered(places, near) - places.unsqueeze(-1)
+        # One backbone after the other: their Gaussians are many, and stay in the cache.
+        between = torch.stack([self.between(gaussians(d, self.basis)) for d in distances])
+        return Pairs(self._embedded(seen, apart, between), near)
 
     def forward(self, x: Batch, t: Time, previous: Batch | None = None) -> Batch:
         """Return where residues are and how turned, ``positions`` in Å and ``frames``.
 
         The context holds ``residues``, and ``surroundings`` or None.  Each of their g rows is for
-        b / g graphs, one after the other.
+        b / g graphs, one after the other.  A network that ``designs`` returns logits of ``types``;
+        its context holds ``backbone``, in g rows as well.
         """
         context = self.encode(x.context)
+        if self.designs:
+            return Batch({"types": self._letters(x["types"], context["backbone"])}, x.context)
+        return self._placed(x, field_times(t, "frames"), context)
+
+    def _letters(self, types: Tensor, state: BackboneState) -> Tensor:
+        """Logits of types (b, n, k).
+
+        Residues stay where they are, so their time is 0.  How many types are hidden is seen.
+        """
+        x, frames, pairs = state.repeated(len(types))
+        h = self.types(types)
+        for layer, film in zip(self._stack, self._films(x.new_zeros(1, 1)), strict=True):
+            *asked, shown = layer.keys(h, film, x, frames)
+            h = layer(h, film, tuple(asked), shown, x, frames, pairs)
+        return self.letters(self.norm(h))
+
+    def _placed(self, x: Batch, times: Tensor, context: Mapping[str, Any]) -> Batch:
+        """Positions and frames, moved by every block."""
         state: SurroundingsState | None = context.get("surroundings")
         residues = context["residues"].repeated(x.graphs)
-        times = field_times(t, "frames")
         films = self._films(times if times.ndim > 1 else times.unsqueeze(1))
         points, frames = x["positions"], x["frames"]
         h = self.types(residues.types) + self.moving
@@ -233,14 +235,14 @@ class FrameNetwork(Network):
             *asked, shown = layer.keys(h, film, points, frames)
             if state is not None:
                 shown = shown.joined(state.layers[k].repeated(x.graphs))
-            h = layer(h, film, tuple(asked), shown, points, frames, pairs)
+            h = layer(h, film, tuple(asked), shown, points, frames, Pairs(pairs))
             if (k + 1) % self.layers == 0:
                 points, frames = self._moved(k // self.layers, h, points, frames)
         return Batch({"positions": points, "frames": frames}, x.context)
 
     @property
-    def _stack(self) -> Iterable[_Layer]:
-        return cast(Iterable[_Layer], self.stack)
+    def _stack(self) -> Iterable[FrameLayer]:
+        return cast(Iterable[FrameLayer], self.stack)
 
     def _films(self, t: Float[Tensor, "b sites"]) -> tuple[Tensor, ...]:
         """The scales and shifts of each layer, for every site or for all, (b, n or 1, 4 width)."""
@@ -256,8 +258,11 @@ class FrameNetwork(Network):
         """The features of pairs (b, n, m, pair_width) between residues and others."""
         seen = pair_features(x, frames, *others[:2], self.basis)
         apart = others[2].places.unsqueeze(1) - residues.places.unsqueeze(2)
+        return self._embedded(seen, apart)
+
+    def _embedded(self, seen: Tensor, apart: Tensor, more: Tensor | float = 0.0) -> Tensor:
         place = self.apart(apart.clamp(-self.reach, self.reach) + self.reach)
-        return F.silu(self.sight(seen) + place)
+        return F.silu(self.sight(seen) + place + more)
 
     def _moved(self, block: int, h: Tensor, x: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
         step = self.steps[block](self.norm(h)).to(x.dtype)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 __all__ = [
     "AMINO_ACIDS",
+    "C_BETA",
     "IDEAL",
     "LETTERS",
     "UNKNOWN",
@@ -41,6 +42,20 @@ IDEAL: npt.NDArray[np.float32] = np.array(
     dtype=np.float32,
 )
 """(3, 3) positions of N, CA and C in the frame of their residue, Å."""
+
+_CA_CB, _N_CA_CB, _C_CA_CB = 1.530, math.radians(110.5), math.radians(110.1)  # Å and radians
+
+
+def _beta() -> npt.NDArray[np.float32]:
+    """C-beta at its angles with N and C, on the side of L-amino acids."""
+    x = math.cos(_C_CA_CB)
+    y = (math.cos(_N_CA_CB) - x * math.cos(_N_CA_C)) / math.sin(_N_CA_C)
+    z = -math.sqrt(1 - x * x - y * y)
+    return np.array([_CA_CB * x, _CA_CB * y, _CA_CB * z], dtype=np.float32)
+
+
+C_BETA: npt.NDArray[np.float32] = _beta()
+"""(3,) position of C-beta in the frame of its residue, Å; for glycine where it would be."""
 
 
 @dataclass(frozen=True, eq=False)

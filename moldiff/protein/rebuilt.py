@@ -13,11 +13,12 @@ from moldiff.protein.absent import Absent, Gaps
 from moldiff.protein.structure import Structure
 from moldiff.protein.trace import Trace
 
-__all__ = ["chosen_residues"]
+__all__ = ["RANGE", "chosen_residues", "counted_places"]
 
-_RANGE = re.compile(
+RANGE = re.compile(
     r"(?P<chain>[^:]*):(?P<first>-?\d+[A-Za-z]?)(?:\s*(?:-|\.\.)\s*(?P<last>-?\d+[A-Za-z]?))?"
 )
+"""A range of residues as users write it: ``A:45-56``, ``A:45``."""
 _FIX = "Write chain:first-last, e.g. A:45-56, of protein residues that are there."
 
 
@@ -38,7 +39,7 @@ def chosen_residues(structure: Structure, trace: Trace, texts: Sequence[str], ga
     InputError
         A text names no residues that the chain goes on from on both sides.
     """
-    places = np.where(gaps.places >= 0, gaps.places, _counted(structure, trace))
+    places = np.where(gaps.places >= 0, gaps.places, counted_places(structure, trace))
     ranges = [_chosen(structure, trace, text, gaps, places) for text in texts]
     taken = [i for one in ranges for i in (*one.replaced, one.before, one.after)]
     if len(set(taken)) < len(taken):
@@ -48,8 +49,11 @@ def chosen_residues(structure: Structure, trace: Trace, texts: Sequence[str], ga
     return Gaps(ranges, [], places, differing=gaps.differing)
 
 
-def _counted(structure: Structure, trace: Trace) -> npt.NDArray[np.int64]:
-    """Places in chains of unknown sequence: counted, with jumps as their numbers have them."""
+def counted_places(structure: Structure, trace: Trace) -> npt.NDArray[np.int64]:
+    """Return places (r,) in chains of unknown sequence, -1 for what is no protein.
+
+    They are counted; where a chain is broken they jump as the numbers of its residues do.
+    """
     places = np.full(len(structure.residues), -1)
     for fragments in trace.fragments.values():
         start = 0
@@ -69,7 +73,7 @@ def _chosen(
     gaps: Gaps,
     places: npt.NDArray[np.int64],
 ) -> Absent:
-    match = _RANGE.fullmatch(text.strip())
+    match = RANGE.fullmatch(text.strip())
     if match is None:
         raise InputError(f"'{text}' is no range of residues.", fix=_FIX)
     fragments = trace.fragments.get(match["chain"], [])

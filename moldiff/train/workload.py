@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from moldiff.diffusion.objective import Objective
 from moldiff.errors import ConfigError, ModelFileError
-from moldiff.model import Model
+from moldiff.model import Model, check_domain
 from moldiff.models import find_model
 from moldiff.parallel import Progress
 from moldiff.registry import build, describe, names, registered
@@ -84,6 +84,9 @@ class Workload(ABC):
     options: ClassVar[frozenset[str]] = frozenset()
     """Of what some tasks take: "conditions", "parts", "refined", "balance", "method"."""
 
+    relatives: ClassVar[frozenset[str]] = frozenset()
+    """Other domains whose networks have the same layers, so that ``init`` may name a model."""
+
     config: TrainConfig
     model: Model
     loader: Batches
@@ -127,7 +130,10 @@ class Workload(ABC):
             If there is no such model, or it has another subject or another network.
         """
         if (name := self.config.init) is not None:
-            first = Model.load(find_model(name), domain=self.model.subject)
+            path = find_model(name)
+            first = Model.load(path)
+            if first.subject not in self.relatives:
+                check_domain(path, first, self.model.subject)
             _load_weights(self.model.network, first.network, name)
 
     def identity(self) -> dict[str, Any]:
@@ -204,8 +210,13 @@ def batches(config: TrainConfig) -> dict[str, Any]:
     return {} if config.balance == "molecules" else {"batch": [config.batch, config.balance]}
 
 
-# Weights whose initial values have no effect: those of conditions that a model gets now.
-_NEW = re.compile(r"embedding\.(conditions|tokens)\.|interaction\.stack\.\d+\.cross\.")
+# Weights whose initial values have no effect: those of conditions that a model gets now, and of
+# the types that a model of backbones is to find.
+_NEW = re.compile(
+    r"embedding\.(conditions|tokens)\.|interaction\.stack\.\d+\.cross\.|between\.|letters\."
+)
+# Weights that only models that move something have.
+_LEFT = re.compile(r"moving$|steps\.")
 
 
 def _load_weights(module: nn.Module, first: nn.Module, name: str) -> None:
@@ -217,9 +228,10 @@ def _load_weights(module: nn.Module, first: nn.Module, name: str) -> None:
         If they do not fit.
     """
     try:
-        weights = first.state_dict()
+        own = module.state_dict()
+        weights = {k: v for k, v in first.state_dict().items() if k in own or not _LEFT.match(k)}
         # New conditions may be added to a model: their initial weights do not change its output.
-        new = {k: v for k, v in module.state_dict().items() if _NEW.match(k)}
+        new = {k: v for k, v in own.items() if _NEW.match(k)}
         module.load_state_dict({**new, **weights})
     except RuntimeError as error:
         mismatch = " ".join(str(error).split("\n\t")[1:2])[:160]  # the first kind of several

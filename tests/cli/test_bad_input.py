@@ -126,6 +126,13 @@ CASES = {
         ("benchmark", "gaps", "badstore", "--model", "MODEL"), 1, ["badstore", "this version"]
     ),
     "my structure": (("complete", "a.pdb", "-o", "text.pdb"), 2, ["text.pdb", "--force"]),
+    "my sequences": (("sequence", "a.pdb", "-o", "text.fasta"), 2, ["text.fasta", "--force"]),
+    "fixed, not there": (
+        ("sequence", RECEPTOR, "--fix", "A:1-2"), 2, ["no residue A:1", "523 to 777"]
+    ),
+    "sequence's model": (
+        ("sequence", RECEPTOR, "--model", "backbones"), 2, ["not a model of sequences", "complete"]
+    ),
     "my receptor": (("prepare", "a.pdb", "-o", "text.pdb"), 2, ["text.pdb", "--force"]),
     "one report twice": (
         ("complete", "a.pdb", "-o", "b.pdb", "--json", "b.html"), 2, ["b.html", ".json"]
@@ -146,6 +153,7 @@ def folder(tmp_path: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch) ->
         "empty.sdf": "",
         "empty.safetensors": "",
         "text.pdb": "HELLO",
+        "text.fasta": "HELLO",
         "text.npz": "HELLO",
         "text.html": "HELLO",
         "apart.sdf": "".join(METHANE.format(x=x) for x in (0, 30)),

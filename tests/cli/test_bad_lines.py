@@ -37,6 +37,7 @@ GOOD: dict[str, Line] = {
     "dock": ("-r", "receptor.pdb", "-l", "missing.sdf", "--autobox", "-o", "new.sdf"),
     "prepare": ("receptor.pdb", "-o", "new.pdb"),
     "complete": ("missing.pdb", "-o", "new.pdb"),
+    "sequence": ("missing.pdb", "-o", "new.fasta"),
     "merge": ("missing.1of2.sdf", "-o", "new.sdf"),
     "score": ("good.sdf", "-r", "receptor.pdb", "-o", "new.sdf"),
     "evaluate": ("good.sdf", *_QUICK),
@@ -62,6 +63,7 @@ GOOD: dict[str, Line] = {
     "data info": ("missing",),
     "benchmark docking": ("missing", "--output", "new"),
     "benchmark gaps": ("missing", "--model", "missing.safetensors"),
+    "benchmark sequences": ("missing", "--model", "missing.safetensors"),
 }
 #: Texts of any content are good, or are used only after what is missing has been told.
 ANY = ("import", "loggers", "exclude", "keep", "formula")

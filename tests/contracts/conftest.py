@@ -45,6 +45,12 @@ _FLOW = {"name": "geodesic", "schedule": "rectified"}
 _FLAT = {"name": "gaussian", "schedule": "rectified", "scale": 3.0}
 _CLASSES = {"types": 3, "charges": 3, "bonds": 4}
 
+#: The process of the amino acids of sequences.
+MASKED = {
+    **_JUMP,
+    "space": {"name": "categorical", "probabilities": [0.0] * 20 + [1.0], "mask": True},
+}
+
 #: Domain -> its own settings, and those of a network and of a process for it, if it has one.
 DOMAINS: dict[str, dict[str, Any]] = {
     "molecules": {
@@ -82,6 +88,13 @@ DOMAINS: dict[str, dict[str, Any]] = {
             "trace": {**_FLAT, "space": "euclidean"},
             "frames": {**_FLOW, "space": "so3"},
         },
+    },
+    "sequences": {
+        "network": {
+            "name": "frames", "width": 32, "pair_width": 16, "blocks": 2, "layers": 1, "heads": 2,
+            "points": 2, "neighbours": 8,
+        },
+        "process": {"types": MASKED},
     },
     "distances": {
         "network": {

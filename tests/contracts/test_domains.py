@@ -24,6 +24,7 @@ from moldiff.domain import Domain, domain_from_config
 from moldiff.domain.backbones import gap_batch, gap_context, placed
 from moldiff.domain.molecules import Molecules
 from moldiff.domain.poses import to_batch, to_pose
+from moldiff.domain.sequences import backbone_input, sequence_batch
 from moldiff.errors import ConfigError
 from moldiff.model import Model
 from moldiff.protein.gap import cut
@@ -65,6 +66,9 @@ def noise(name: str, process: Product, folder: Path, *, rng: torch.Generator) ->
     if name == "backbones":
         gap = cut(backbone(60), 20, 5, neighbours=16)
         return process.prior(3, 5, rng=rng, context=gap_context([gap], 3))
+    if name == "sequences":
+        shown = backbone_input(backbone(12).atoms[None])
+        return process.prior(3, 12, rng=rng, context={"backbone": shown})
     if name != "poses":
         return process.prior(3, 5, rng=rng)
     pose = bound(folder)
@@ -160,6 +164,11 @@ def test_objects_become_batches_and_objects_again(name: str, tmp_path: Path) -> 
         assert process is not None and list(batch) == list(process.processes)
         one = batch.map(lambda v: v[2:]).given(chord=batch.context["chord"][2:])
         np.testing.assert_allclose(placed(one, gaps[1])[1], atoms[20:25, :3], atol=0.01)
+    elif name == "sequences":
+        chain = backbone(12)
+        batch = sequence_batch([chain.atoms], [chain.types], 2)
+        assert process is not None and list(batch) == list(process.processes)
+        assert (batch["types"].numpy() == chain.types).all() and batch.graphs == 2
     else:
         pytest.skip("its models judge, and are given arrays")
 

@@ -49,6 +49,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "process": DOMAINS["backbones"]["process"],
         "objective": {"name": "frame_aligned", "levels": 3},
     },
+    "sequence": {
+        "data": "backbones",
+        "network": DOMAINS["sequences"]["network"],
+        "process": DOMAINS["sequences"]["process"],
+        "objective": "masked",
+    },
     "distances": {
         "data": "complexes",
         "network": DOMAINS["distances"]["network"],

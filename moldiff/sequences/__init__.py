@@ -1,0 +1,1 @@
+"""Sequences for protein backbones, drawn by a sequence model."""
