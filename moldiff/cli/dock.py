@@ -94,13 +94,16 @@ def command(
         bool,
         typer.Option(
             "--autobox",
-            help="Find the pocket: of the likeliest cavities the one that suits the ligand best.",
+            help="Find the pocket: the cavity that is likeliest to hold a ligand.",
         ),
     ] = False,
     cavities: Annotated[
         int,
         typer.Option(
-            min=1, max=5, metavar="N", help="For --autobox: cavities to look into, at most."
+            min=1,
+            max=5,
+            metavar="N",
+            help="For --autobox: cavities to look into; the one that suits is searched.",
         ),
     ] = Settings.cavities,
     exclude: Exclude = None,

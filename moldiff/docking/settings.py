@@ -26,7 +26,7 @@ _LATER = {
     "precision": "float32",
     "require": (),
     "rescore": None,
-    "cavities": 3,
+    "cavities": 1,
 }
 
 
@@ -82,8 +82,9 @@ class Settings:
         "cnn" ranks the best poses once more, with the score of gnina's network as evidence
         (`moldiff.docking.judge.cnn`); needs the extra ``cnn``.
     cavities:
-        Where the pocket is to be found: the likeliest cavities of the receptor that are looked
-        into, at most; 1 docks into the likeliest.
+        Where the pocket is to be found: how many of the receptor's cavities are looked into, at
+        most.  1 docks into the likeliest, which looking into more did not improve upon
+        (``datasets/complexes/README.md``).
     """
 
     draws: Annotated[int, Range(1, 10_000)] = 40
@@ -106,7 +107,7 @@ class Settings:
     precision: Precision = "float32"
     require: tuple[str, ...] = ()
     rescore: Rescore | None = None
-    cavities: Annotated[int, Range(1, 5)] = 3
+    cavities: Annotated[int, Range(1, 5)] = 1
 
     def __post_init__(self) -> None:
         """Refuse invalid values (``ConfigError``), and what is not installed."""

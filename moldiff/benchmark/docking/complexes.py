@@ -50,8 +50,8 @@ BOXES: Mapping[str, str] = {
     "jitter5": "a cube of 25 Å whose centre is 5 Å off the crystal ligand's centroid, in a random "
     "direction",
     "residues": "about the residues with an atom within 4.5 Å of the crystal ligand, 25 Å or more",
-    "autobox": "the likeliest cavities of the receptor without its ligand, of which `moldiff` "
-    "looks into three at most, and the others search the first",
+    "autobox": "the likeliest cavity of the receptor without its ligand; `moldiff+cavities=3` "
+    "looks into others too",
     "largest": "the largest cavity of the receptor without its ligand",
 }
 _OFFSETS: Mapping[str, float | None] = {"centred": 0.0, "jitter2": None, "jitter5": 5.0}
