@@ -127,7 +127,7 @@ def _complete(mol: Chem.Mol, *, bare: bool) -> tuple[Chem.Mol, list[str]]:
 
 def _added(mol: Chem.Mol, count: int) -> str:
     smiles = Chem.MolToSmiles(Chem.RemoveHs(mol))
-    return f"hydrogens that the input lacked were added, {count} of them: {smiles} is docked"
+    return f"hydrogens that the input lacked were added, {count} of them: they make it {smiles}"
 
 
 def _radicals(mol: Chem.Mol) -> list[str]:
@@ -138,7 +138,7 @@ def _radicals(mol: Chem.Mol) -> list[str]:
         if atom.GetNumRadicalElectrons()
     ]
     note = (
-        f"a radical, unpaired electrons on {', '.join(radicals)}: docked as it is; check the input"
+        f"a radical, unpaired electrons on {', '.join(radicals)}: taken as it is; check the input"
     )
     return [note] if radicals else []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -157,10 +158,12 @@ def command(
         title = f"{', '.join(path.name for path in poses)} in {receptor.name}"
         write_docking(page, made, scorer.receptor, title=title, reference=scorer.reference)
         files.append(page)
-    _close(result, files, len(poses))
+    if reference and not any("rmsd_to_reference" in record.tags for record in result):
+        remark("Note: --reference is another molecule than every pose: there is no distance to it.")
+    _close(result, files, scorer.notes)
 
 
-def _close(result: Results[Record], files: list[Path], sources: int) -> None:
+def _close(result: Results[Record], files: list[Path], notes: Sequence[str]) -> None:
     """Print the scores, and fail if there are none."""
     done = [record for record in result if record.mol is not None]
     reasons = Counter(record.reason or "" for record in result if record.mol is None)
@@ -183,6 +186,7 @@ def _close(result: Results[Record], files: list[Path], sources: int) -> None:
             "records": len(result),
             "scored": len(done),
             "reasons": [{"reason": why, "count": n} for why, n in reasons.most_common()],
+            "notes": list(notes),
             "files": file_names(files),
         },
     )

@@ -2,12 +2,14 @@
 
 Each pose is a problem of its own (`moldiff.docking.problem.posed_problem`): its only conformer is
 its own, so bond lengths and angles stay what they are, and minimising moves it as a whole and
-turns its torsions.  Poses near each other share a pocket; of the receptor's own file, what stands
-where they lie is left out, as in docking.
+turns its torsions.  Its box depends on its own place and size alone, so a score is the same
+whatever else is scored; poses with the same box share a pocket.  Of the receptor's own file, what
+stands where they lie is left out, as in docking.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.spatial import cKDTree
 
 from moldiff.chem.hydrogens import relax_hydrogens
 from moldiff.chem.quiet import quiet
@@ -64,10 +67,11 @@ _REPLACED = frozenset(
         *KINDS,
     )
 )
-_NEAR = 6.0  # Å between the middles of poses that share a pocket
-_MARGIN = 6.0  # Å of the box beyond the poses
+_CELL = 6.0  # Å: boxes are centred on the points of a lattice
+_MARGIN = 6.0  # Å of the box beyond the pose
+_STEP, _LARGEST = 6.0, 60.0  # Å, of the edge of a box
 _ITERATIONS = 100  # of a minimisation, at most
-_WIDEST = 60.0 - 2 * _MARGIN  # Å, of a ligand in the largest box
+_THERE = 1e-4  # Å from an atom that was given: it is that atom, and was not placed
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +83,7 @@ class PoseScorer:
     receptor:
         The whole receptor, without what the poses lie on.
     origin:
-        Its file and digest, for the records.
+        Its file, digest and notes, for the records.
     notes:
         Remarks about it for the user, a sentence each.
     reference:
@@ -129,54 +133,57 @@ class PoseScorer:
             reference, members, notes = known_pose(contents.structure, str(reference), mols)
             leave |= dict.fromkeys(members, "it is the reference")
         structure = contents.receptor(leave=leave, **choice)
-        origin = {"receptor": Path(path).name, "receptor_sha256": digest_of(Path(path))}
         whole = prepare_receptor(structure)
-        return cls(whole, origin, (*whole.structure.notes, *notes), reference, minimise, cnn)
+        remarks = (*whole.structure.notes, *notes)
+        origin = {"receptor": Path(path).name, "receptor_sha256": digest_of(Path(path))}
+        origin["receptor_notes"] = "; ".join(remarks)
+        return cls(whole, origin, remarks, reference, minimise, cnn)
 
     def __call__(
         self, records: Sequence[Record], progress: Progress | None = None
     ) -> Iterator[Record]:
         """Yield each record with its score, in their order.
 
-        The fields: ``energy_kcal_mol`` (the Vina function), its parts ``inter`` and ``intra``,
-        ``efficiency`` (the energy for each heavy atom), ``distance_score`` (nats), ``cnn_score``
+        The fields: ``energy_kcal_mol`` (Vina's estimate: ``inter`` over the term for torsions),
+        ``inter`` and ``intra`` (the energy with the receptor and within the ligand), ``efficiency``
+        (``energy_kcal_mol`` for each heavy atom), ``distance_score`` (nats), ``cnn_score``
         and ``cnn_affinity`` (pK), ``checks``, residues by kind of interaction,
         ``rmsd_to_reference`` and, where it was minimised, ``energy_given`` and how far it
         ``moved``, in Å.  A record that cannot be scored has a reason and no molecule.
         """
-        pockets: dict[int, Pocket | str] = {}
-        for k, (record, group) in enumerate(zip(records, _groups(records), strict=True)):
+        pockets: dict[bytes, Pocket | str] = {}
+        for k, record in enumerate(records):
             if progress is not None:
                 progress("scoring", k / len(records))
-            if isinstance(group, str):
-                yield _failed(record, group)
+            box = _box(record)
+            if isinstance(box, str):
+                yield _failed(record, box)
                 continue
-            if group.number not in pockets:
-                pockets[group.number] = self._pocket(group)
-            pocket = pockets[group.number]
+            key = box.centre.tobytes() + box.size.tobytes()
+            if key not in pockets:
+                pockets[key] = self._pocket(box)
+            pocket = pockets[key]
             if isinstance(pocket, str):
                 yield _failed(record, pocket)
             else:
                 yield self._one(record, pocket)
 
-    def _pocket(self, group: _Group) -> Pocket | str:
-        """The pocket of a group, or why there is none."""
-        size = np.full(3, group.edge, np.float32)
+    def _pocket(self, box: Box) -> Pocket | str:
+        """The pocket of a box, or why there is none."""
         try:
-            box = Box(group.centre.astype(np.float32), size)
             return Pocket.of(self.receptor, box, origin=self.origin)
         except InputError:  # no atom of the receptor is in the box
-            return "it is far from the receptor: is it in the frame of another one?"
+            return "it is far from the receptor, as if in the frame of another one"
 
     def _one(self, record: Record, pocket: Pocket) -> Record:
         assert record.mol is not None
         with quiet(), torch.no_grad():
-            problem = posed_problem(record.mol, pocket, name=record.name)
-            if isinstance(problem, str):
-                return _failed(record, problem)
             try:
+                problem = posed_problem(record.mol, pocket, name=record.name)
+                if isinstance(problem, str):
+                    return _failed(record, problem)
                 return self._scored(record, problem)
-            except (ValueError, RuntimeError) as error:  # of RDKit, about odd molecules
+            except (ValueError, RuntimeError, OverflowError) as error:  # of RDKit
                 return _failed(record, f"RDKit fails: {str(error).strip()[:100]}")
 
     def _scored(self, record: Record, problem: Problem) -> Record:
@@ -201,8 +208,9 @@ class PoseScorer:
             fields["notes"] = "; ".join(problem.notes)
         fields |= by_kind(tuple(find_interactions(mol, problem.receptor)))
         origin = {**problem.pocket.origin, "scored_by": f"moldiff {__version__}"}
-        own = {k: v for k, v in record.tags.items() if k not in _REPLACED}
-        tags = {k: v for k, v in {**own, **fields, **origin}.items() if v}
+        stale = _REPLACED if "scored_by" in record.tags else _REPLACED - {"notes"}
+        own = {k: v for k, v in record.tags.items() if k not in stale}
+        tags = own | {k: v for k, v in {**fields, **origin}.items() if v}
         return replace(record_of(mol, name=record.name, tags=tags), index=record.index)
 
     def _fields(self, problem: Problem, x: Tensor, terms: Mapping[str, Tensor]) -> dict[str, str]:
@@ -225,39 +233,21 @@ class PoseScorer:
         return fields
 
 
-@dataclass(eq=False)
-class _Group:
-    """Poses that share a pocket: its number, the first one's middle, and the edge of its box, Å."""
-
-    number: int
-    centre: npt.NDArray[np.float64]
-    edge: float
-
-
-def _groups(records: Sequence[Record]) -> list[_Group | str]:
-    """The group of each record, or why it has none."""
-    groups: list[_Group] = []
-    chosen: list[_Group | str] = []
-    for record in records:
-        x = _positions(record)
-        if isinstance(x, str):
-            chosen.append(x)
-            continue
-        middle = x.mean(0)
-        near = [g for g in groups if np.linalg.norm(g.centre - middle) < _NEAR]
-        group = near[0] if near else _Group(len(groups), middle, 0.0)
-        edge = 2 * (float(np.abs(x - group.centre).max()) + _MARGIN)
-        if edge > _WIDEST + 2 * _MARGIN:
-            chosen.append("it is wider than the largest box")
-            continue
-        group.edge = max(group.edge, edge)
-        groups += [] if near else [group]
-        chosen.append(group)
-    return chosen
+def _box(record: Record) -> Box | str:
+    """The box of a record's pose, or why it has none."""
+    x = _positions(record)
+    if isinstance(x, str):
+        return x
+    centre = _CELL * np.round(x.mean(0) / _CELL)
+    edge = 2 * (float(np.abs(x - centre).max()) + _MARGIN)
+    if edge > _LARGEST:
+        return "it is wider than the largest box"
+    size = np.full(3, _STEP * math.ceil(edge / _STEP), np.float32)
+    return Box(centre.astype(np.float32), size)
 
 
 def _positions(record: Record) -> npt.NDArray[np.float64] | str:
-    """The coordinates of a record in Å, (n, 3), or why it has none that can be used."""
+    """The heavy atoms of a record in Å, (n, 3), or why it has none that can be used."""
     mol = record.mol
     if mol is None:
         return record.reason or "no molecule"
@@ -266,7 +256,10 @@ def _positions(record: Record) -> npt.NDArray[np.float64] | str:
     if not mol.GetConformer().Is3D():
         return "no coordinates in three dimensions"
     x = np.asarray(mol.GetConformer().GetPositions())
-    return x if np.isfinite(x).all() else "coordinates that are no numbers"
+    if not np.isfinite(x).all():
+        return "coordinates that are no numbers"
+    heavy = np.array([atom.GetAtomicNum() > 1 for atom in mol.GetAtoms()])
+    return x[heavy] if heavy.any() else "no heavy atoms"
 
 
 def _pose(problem: Problem) -> Pose:
@@ -283,11 +276,11 @@ def _pose(problem: Problem) -> Pose:
 
 def _as_given(record: Record, problem: Problem) -> Chem.Mol:
     """The molecule as it was given; hydrogens that had to be placed come last and are relaxed."""
+    assert record.mol is not None
     full = problem.ligand.mol
-    atoms = 0 if record.mol is None else record.mol.GetNumAtoms()
-    if full.GetNumAtoms() <= atoms:
-        return full
-    return relax_hydrogens(full, fixed=range(atoms))
+    given, x = (mol.GetConformer().GetPositions() for mol in (record.mol, full))
+    there = cKDTree(given).query(x)[0] < _THERE  # a salt's other fragments are not in ``full``
+    return full if there.all() else relax_hydrogens(full, fixed=np.flatnonzero(there).tolist())
 
 
 def _failed(record: Record, reason: str) -> Record:

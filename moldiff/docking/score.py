@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -51,7 +52,8 @@ def score(
         A ``.pdb`` or ``.cif`` file.  What stands in it where the poses lie is left out.
     poses:
         Molecules with coordinates in the receptor's frame: files, records, RDKit molecules, or
-        the result of another verb.  Hydrogens that are no atoms are placed.
+        the result of another verb; of several conformers the first.  Hydrogens that are no atoms
+        are placed.
     minimise:
         Minimise each pose in the docking energy first, as a whole and by its torsions.
     cnn:
@@ -107,8 +109,14 @@ def require_cnn() -> None:
 
 
 def readable(poses: Source) -> list[Record]:
-    """Return poses as records with bonds; ``InputError`` if there are none."""
-    records = [record.with_bonds() for record in records_of(poses)]
+    """Return poses as records with bonds and names; ``InputError`` if there are none.
+
+    The name of one without is its number, counted before they are put in another order.
+    """
+    records = [
+        replace(record.with_bonds(), name=record.name or f"{k}")
+        for k, record in enumerate(records_of(poses), start=1)
+    ]
     if not records:
         raise InputError("There are no poses to score.", fix="Give a file with molecules.")
     return records

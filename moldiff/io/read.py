@@ -29,6 +29,7 @@ __all__ = [
 #: Suffixes that can be read; each also with ``.gz`` behind it.
 READABLE = tuple(PARSERS)
 
+_STRUCTURES = (".pdb", ".ent", ".pdbqt", ".cif", ".mmcif")
 _WINDOWS = "moldiff.windows"
 _LINE_LIMIT = 1 << 20
 _CHARACTERS = 1 << 24  # of a chunk, unless a single record is longer
@@ -194,9 +195,10 @@ def _suffix(path: Path) -> str:
         suffixes.pop()
     suffix = suffixes[-1] if suffixes else ""
     if suffix not in PARSERS:
-        raise InputError(
-            f"{path} has the unknown suffix '{suffix}'.", fix=did_you_mean(suffix, READABLE)
-        )
+        fix = did_you_mean(suffix, READABLE)
+        if suffix in _STRUCTURES:
+            fix = "Its format has no bond orders: give molecules as .sdf or .mol2."
+        raise InputError(f"{path} has the unknown suffix '{suffix}'.", fix=fix)
     return suffix
 
 

@@ -91,24 +91,37 @@ def on(structure: Structure, reference: npt.NDArray[np.floating[Any]]) -> set[in
     residues = set(structure.residue[(near < _ON) & ~polymer].tolist())
     beside = set(structure.residue[(near < _BESIDE) & ~polymer].tolist())
     residues |= {i for members in ligands(structure) for i in members if i in beside}
-    size = np.bincount(structure.residue, minlength=len(structure.residues))
-    covered = np.bincount(structure.residue[near < _ON], minlength=len(size)) >= _COVERED * size
     peptide = {i for i, residue in enumerate(structure.residues) if residue.kind in POLYMERS}
-    peptide &= set(np.flatnonzero(covered).tolist())
+    peptide &= _covered(structure, near)
     for chain in chains_of(structure):
         if 2 * len(peptide.intersection(chain)) >= len(chain):
             peptide |= set(chain)
     return residues | peptide
 
 
+def _covered(structure: Structure, near: npt.NDArray[np.floating[Any]]) -> set[int]:
+    """The residues whose atoms are mostly on something that is so far from each atom (m,), Å."""
+    size = np.bincount(structure.residue, minlength=len(structure.residues))
+    there = np.bincount(structure.residue[near < _ON], minlength=len(size))
+    return set(np.flatnonzero(there >= _COVERED * size).tolist())
+
+
 def under(structure: Structure, points: npt.NDArray[np.floating[Any]]) -> list[list[int]]:
-    """Return the ligands, by their residues, that poses (n, 3) in Å stand in the place of."""
+    """Return the ligands, by their residues, that poses (n, 3) in Å stand in the place of.
+
+    Of a peptide poses lie on half of the residues.
+    """
     near, _ = cKDTree(np.asarray(points, dtype=float)).query(structure.positions)
     beside = set(structure.residue[near < _BESIDE].tolist())
+    covered = _covered(structure, near)
     return [
         whole
         for whole in ligands(structure)
-        if structure.residues[whole[0]].kind == "cofactor" and beside.intersection(whole)
+        if (
+            beside.intersection(whole)
+            if structure.residues[whole[0]].kind == "cofactor"
+            else 2 * len(covered.intersection(whole)) >= len(whole)
+        )
     ]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from rdkit import Chem
+from rdkit.Chem import AllChem
 
 from moldiff.io import read_molecules
 
@@ -47,8 +48,18 @@ def test_as_data(run: Run, folder: Path) -> None:
     assert done.status == 0, done.err
     data = json.loads(done.out)
     assert (data["records"], data["scored"]) == (2, 1)
+    assert "histidines" in data["notes"][0]
     done = run("score", "poses.sdf", "-r", RECEPTOR, "-o", "-")
     assert done.out.count("$$$$") == 1 and "<energy_kcal_mol>" in done.out
+
+
+def test_a_reference_that_is_another_molecule_is_told(run: Run, folder: Path) -> None:
+    mol = Chem.AddHs(Chem.MolFromSmiles("CCO"))
+    assert AllChem.EmbedMolecule(mol, randomSeed=1) == 0
+    Chem.MolToMolFile(mol, str(folder / "other.sdf"))
+    line = ("score", "poses.sdf", "-r", RECEPTOR, "--no-html", "--force", "--reference")
+    assert "another molecule" in run(*line, "other.sdf").err
+    assert "another molecule" not in run(*line, COMPLEX / "ligand.sdf").err
 
 
 def test_nothing_scored_is_a_failure(run: Run, folder: Path) -> None:
@@ -62,6 +73,7 @@ def test_nothing_scored_is_a_failure(run: Run, folder: Path) -> None:
     [
         (("poses.sdf", "-r", "no.pdb"), ["no.pdb"]),
         (("no.sdf", "-r", RECEPTOR), ["no.sdf"]),
+        ((RECEPTOR, "-r", RECEPTOR), ["receptor.pdb", "bond orders", ".sdf"]),
         (("poses.sdf", "-r", RECEPTOR, "--order", "cnn"), ["--cnn"]),
         (("poses.sdf", "-r", RECEPTOR, "-o", "poses.sdf"), ["overwrite"]),
         (("poses.sdf", "-r", RECEPTOR, "-o", "poses.csv"), ["'.csv'", ".sdf"]),

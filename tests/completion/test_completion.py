@@ -97,6 +97,10 @@ def test_the_spread_tells_right_first_conformations_from_wrong_ones() -> None:
     assert value.value == 0.75 and value.n == 4 and value.low is not None
     assert separation(made[:2]).reason and separation([]).reason
     assert separation([trial(1.0, np.nan), *made]).n == 4
+    tied = separation([trial(1.0, 0.5), trial(3.0, 0.5)])
+    assert tied.value == 0.5 and np.isfinite([tied.low, tied.high]).all(), "a tie is half a success"
+    lucky = Trial(0, 3, 4, np.array([9.0, 0.1]), np.ones(2, bool), 1.0, 0.1)
+    assert separation([made[0], lucky]).value == 0.0, "the first conformation counts, not the best"
 
 
 def test_trials_know_the_spread(model: Model, store: BackboneStore) -> None:

@@ -35,6 +35,7 @@ def test_only_atoms_within_reach_count() -> None:
     assert neighbour_error(moved, LINE, one, 2.0).item() == pytest.approx(0.36 / 6 / 3)
     assert neighbour_error(moved, LINE, one, 3.5).item() == pytest.approx(0.36 / 6 * 3 / 5)
     assert neighbour_error(moved, LINE, one, 1.0).item() == 0
+    assert neighbour_error(moved[:, 1:3], LINE[:, 1:3], one, 2.0).item() == pytest.approx(0.36 / 6)
 
 
 def test_pairs_of_two_clean_atoms_do_not_count_and_others_have_the_weight_of_the_noisy_one() -> (
@@ -44,6 +45,9 @@ def test_pairs_of_two_clean_atoms_do_not_count_and_others_have_the_weight_of_the
     moved = LINE.clone()
     moved[0, 3, 1] += 0.5
     assert neighbour_error(moved, LINE, weight, 2.0).item() == pytest.approx(3 * 0.25 / 6 / 2)
+    moved = LINE.clone()
+    moved[0, 2, 1] += 0.5  # also away from the clean atom before it
+    assert neighbour_error(moved, LINE, weight, 2.0).item() == pytest.approx(3 * 0.5 / 6 / 2)
 
 
 def test_planarity_counts_to_first_order() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rdkit import Chem
+from rdkit.Chem import AllChem
 
 import moldiff
 from moldiff.chem.conformers import with_positions
@@ -133,6 +134,68 @@ def test_records_keep_their_order_and_fields_and_failures_have_reasons(crystal: 
     assert [one.name for one in best] == ["right", "off", "flat", "broken"]
     likely = moldiff.score(RECEPTOR, given, order="distances")
     assert [one.name for one in likely][:2] == ["right", "off"]
+
+
+def test_a_score_is_the_same_whatever_else_is_scored(crystal: Chem.Mol) -> None:
+    """The box of the pocket, whose atoms the networks see, is that of the pose alone."""
+    beside = shifted(crystal, 5, 0, 0)
+    (alone,) = moldiff.score(RECEPTOR, beside)
+    _, after = moldiff.score(RECEPTOR, [crystal, beside])
+    (bare,) = moldiff.score(RECEPTOR, Chem.RemoveHs(beside))
+    names = ("energy_kcal_mol", "distance_score", "checks")
+    assert [alone.tags[n] for n in names] == [after.tags[n] for n in names]
+    assert [bare.tags[n] for n in names] == [alone.tags[n] for n in names]
+
+
+def test_of_a_salt_the_placed_hydrogens_are_relaxed_and_no_others(crystal: Chem.Mol) -> None:
+    """The fragments that are left out do not count among the atoms that were given."""
+    waters = shifted(Chem.RemoveHs(crystal), 0, 0, 12)
+    waters = Chem.DeleteSubstructs(waters, Chem.MolFromSmarts("[!#8]"))
+    salt = Chem.CombineMols(waters, Chem.RemoveHs(crystal))
+    pure, mixed = moldiff.score(RECEPTOR, [Chem.RemoveHs(crystal), salt])
+    assert pure.mol is not None and mixed.mol is not None and "left out" in mixed.tags["notes"]
+    x, y = (m.GetConformer().GetPositions() for m in (pure.mol, mixed.mol))
+    assert np.allclose(x, y, atol=1e-3)
+
+
+def test_names_and_fields_of_others_stay_and_notes_travel(crystal: Chem.Mol) -> None:
+    bare = Chem.Mol(crystal)
+    bare.ClearProp("_Name")
+    off = shifted(bare, 3, 0, 0)
+    given = [record_of(off, tags={}), record_of(bare, tags={"notes": "mine", "assay": ""})]
+    best, _ = moldiff.score(RECEPTOR, given, order="energy")
+    assert best.name == "2" and best.tags["notes"] == "mine" and best.tags["assay"] == ""
+    assert "histidines" in best.tags["receptor_notes"]
+    (again,) = moldiff.score(RECEPTOR, [best])
+    assert "notes" not in again.tags
+
+
+def test_what_rdkit_fails_at_is_a_reason(
+    crystal: Chem.Mol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise OverflowError("bad numeric conversion")
+
+    monkeypatch.setattr("moldiff.docking.posed.posed_problem", fails)
+    (one,) = moldiff.score(RECEPTOR, crystal)
+    assert one.mol is None and one.reason == "RDKit fails: bad numeric conversion"
+
+
+def test_a_peptide_that_the_poses_lie_on_is_left_out(crystal: Chem.Mol, tmp_path: Path) -> None:
+    peptide = Chem.AddHs(Chem.MolFromSequence("AGA"))
+    assert AllChem.EmbedMolecule(peptide, randomSeed=1) == 0
+    x = peptide.GetConformer().GetPositions()
+    middle = crystal.GetConformer().GetPositions().mean(0)
+    peptide = Chem.RemoveHs(with_positions(peptide, x - x.mean(0) + middle))
+    lines = Chem.MolToPDBBlock(peptide, flavor=4 | 8).splitlines()
+    chain = [f"{line[:21]}P{line[22:]}" for line in lines if line.startswith("ATOM")]
+    path = tmp_path / "with.pdb"
+    own = RECEPTOR.read_text().replace("END", "").rstrip()
+    path.write_text("\n".join([own, *chain, "END", ""]))
+    (without,) = moldiff.score(RECEPTOR, peptide)
+    (one,) = moldiff.score(path, peptide)
+    assert one.tags["energy_kcal_mol"] == without.tags["energy_kcal_mol"]
+    assert "P:1 ALA, P:2 GLY, P:3 ALA" in one.tags["receptor_notes"]
 
 
 def test_what_cannot_be_asked_for(crystal: Chem.Mol, monkeypatch: pytest.MonkeyPatch) -> None:

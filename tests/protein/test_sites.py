@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -96,3 +98,18 @@ def test_what_is_not_likely_is_not_searched() -> None:
     few = worth_a_look(sites, 5)
     assert all(site.chance < 0.01 * sites[0].chance for site in sites[few:5])
     assert binding_sites(protein(np.zeros((3, 3)), ["ALA"] * 3, [6] * 3)) == []
+    faint = [replace(sites[0], chance=chance) for chance in (0.2, 0.03, 0.009)]
+    assert worth_a_look(faint, 5) == 2, "less likely than a twentieth of the likeliest, not of 1"
+
+
+def test_a_cavity_that_is_open_is_less_buried_than_a_closed_one() -> None:
+    structure = two_hollows(fond=False)
+    x = np.asarray(structure.positions)
+    closed = binding_sites(structure)
+    tunnel = (x[:, 0] > SMALL[0]) & (np.linalg.norm(x[:, 1:] - SMALL[1:], axis=1) < 4.0)
+    opened = binding_sites(structure.subset(~tunnel))
+    burial = [
+        min(sites, key=lambda s: np.linalg.norm(s.cavity.centre - SMALL)).features["burial"]
+        for sites in (closed, opened)
+    ]
+    assert burial[0] > burial[1]
