@@ -195,6 +195,8 @@ def site(
     """
     path = Path(receptor)
     check_receptor(path)
+    if cavities > 1 and not where.autobox:
+        raise InputError("--cavities is for --autobox.", fix="Give both, or leave it out.")
     from moldiff.protein.read import read_contents
     from moldiff.protein.receptor import prepare_receptor
     from moldiff.text import digest_of

@@ -95,6 +95,7 @@ CONTRADICTIONS: tuple[Line, ...] = (
     ("dock", "-r", "receptor.pdb", "-l", "CCO"),
     ("dock", "-r", "receptor.pdb", "-l", "CCO", "--autobox", "--center", "1,2,3"),
     ("dock", "-r", "good.sdf", "-l", "CCO", "--autobox"),
+    ("dock", "-r", "receptor.pdb", "-l", "CCO", "--center", "1,2,3", "--cavities", "3"),
     ("view", "good.sdf", "--reference", "good.sdf"),
     ("view", "good.sdf", "--receptor", "receptor.pdb", "--trajectory", "t.xyz"),
     ("view", "good.sdf", "--receptor", "receptor.pdb", "--figures", "f.csv"),

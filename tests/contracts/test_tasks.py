@@ -187,7 +187,7 @@ def test_a_task_begins_with_a_model_of_its_own(config: TrainConfig, tmp_path: Pa
     begun = begins(TrainConfig.from_dict(settings))
     for name, value in first.network.state_dict().items():
         assert torch.equal(begun.network.state_dict()[name], value), name
-    other = "qm9" if first.subject != "molecules" else "likelihood"
+    other = "qm9" if first.subject != "molecules" else "distances"
     bundled = ROOT / "moldiff" / "weights"
     path = next(bundled.rglob(f"{other}.safetensors"))
     with pytest.raises(ModelFileError, match="holds a model of"):

@@ -85,7 +85,8 @@ class Pairs:
             outcome: Site | MoldiffError
             try:
                 file = self._file(row["receptor"])
-                outcome = site(file, where, **self.choice, cavities=self.cavities)
+                cavities = self.cavities if where.autobox else 1
+                outcome = site(file, where, **self.choice, cavities=cavities)
             except MoldiffError as error:
                 outcome = error
             self._latest = (key, outcome)
