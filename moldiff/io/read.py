@@ -197,7 +197,7 @@ def _suffix(path: Path) -> str:
     if suffix not in PARSERS:
         fix = did_you_mean(suffix, READABLE)
         if suffix in _STRUCTURES:
-            fix = "Its format has no bond orders: give molecules as .sdf or .mol2."
+            fix = "Its format has no bond orders: give molecules as .sdf, .mol2, .smi or .csv."
         raise InputError(f"{path} has the unknown suffix '{suffix}'.", fix=fix)
     return suffix
 
