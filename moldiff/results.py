@@ -23,13 +23,22 @@ from moldiff.text import csv_text, plural, replace_text
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["Presentable", "Results"]
+__all__ = ["Presentable", "Results", "frame_of"]
 
 T = TypeVar("T")
 Row = dict[str, str | int | float | None]
 
 _PAGES, _TABLE = (".html", ".htm"), ".csv"
 _SAVED = (*WRITABLE, _TABLE, *_PAGES)
+
+
+def frame_of(rows: list[Row]) -> pandas.DataFrame:
+    """Return rows with the same keys as a data frame; ``MissingExtraError`` without pandas."""
+    if find_spec("pandas") is None:
+        raise MissingExtraError("pandas", "frame", "A data frame")
+    import pandas
+
+    return pandas.DataFrame(rows)
 
 
 class Presentable(ABC):
@@ -56,11 +65,7 @@ class Presentable(ABC):
         MissingExtraError
             If pandas is not installed; ``save("table.csv")`` has the same columns without it.
         """
-        if find_spec("pandas") is None:
-            raise MissingExtraError("pandas", "frame", "A data frame")
-        import pandas
-
-        return pandas.DataFrame(self.rows())
+        return frame_of(self.rows())
 
     def save(self, path: str | Path) -> Path:
         """Write the molecules (.sdf, .smi, .xyz, .json), their table (.csv) or page (.html).

@@ -14,7 +14,15 @@ from moldiff.cli.options import Force, Precision, Precisions
 from moldiff.cli.output import check_threads, remark
 from moldiff.cli.overwrite import check_replaceable
 from moldiff.cli.piping import scriptable
-from moldiff.cli.receptor_options import Assembly, Exclude, Keep, Waters, waters_of, words
+from moldiff.cli.receptor_options import (
+    Assembly,
+    Exclude,
+    Keep,
+    ReceptorModel,
+    Waters,
+    waters_of,
+    words,
+)
 from moldiff.cli.requests import Threads
 from moldiff.cli.startup import load_torch
 from moldiff.docking.settings import Settings
@@ -110,9 +118,7 @@ def command(
     keep: Keep = None,
     waters: Waters = None,
     assembly: Assembly = None,
-    receptor_model: Annotated[
-        int, typer.Option(min=1, help="The model to take, of a receptor with several (NMR).")
-    ] = 1,
+    receptor_model: ReceptorModel = 1,
     complete: Annotated[
         bool,
         typer.Option(

@@ -8,7 +8,7 @@ import typer
 
 from moldiff.errors import InputError
 
-__all__ = ["Assembly", "Exclude", "Keep", "Waters", "waters_of", "words"]
+__all__ = ["Assembly", "Exclude", "Keep", "ReceptorModel", "Waters", "waters_of", "words"]
 
 Exclude = Annotated[
     str | None,
@@ -33,6 +33,11 @@ Waters = Annotated[
     typer.Option(
         metavar="all|A", help="Keep all waters, or those within A Å of a ligand of the file."
     ),
+]
+
+
+ReceptorModel = Annotated[
+    int, typer.Option(min=1, help="The model to take, of a receptor with several (NMR).")
 ]
 
 

@@ -26,7 +26,15 @@ from moldiff.cli.output import (
 )
 from moldiff.cli.overwrite import check_replaceable
 from moldiff.cli.piping import scriptable
-from moldiff.cli.receptor_options import Assembly, Exclude, Keep, Waters, waters_of, words
+from moldiff.cli.receptor_options import (
+    Assembly,
+    Exclude,
+    Keep,
+    ReceptorModel,
+    Waters,
+    waters_of,
+    words,
+)
 from moldiff.cli.requests import Threads
 from moldiff.cli.startup import load_torch
 from moldiff.errors import InputError, MoldiffError
@@ -98,9 +106,7 @@ def command(
     keep: Keep = None,
     waters: Waters = None,
     assembly: Assembly = None,
-    receptor_model: Annotated[
-        int, typer.Option(min=1, help="The model to take, of a receptor with several (NMR).")
-    ] = 1,
+    receptor_model: ReceptorModel = 1,
     threads: Threads = 1,
     html: Annotated[bool, typer.Option("--html/--no-html", help="Write the page too.")] = True,
     force: Force = False,

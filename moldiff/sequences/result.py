@@ -7,15 +7,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from moldiff.errors import InputError, MissingExtraError, did_you_mean
+from moldiff.errors import InputError, did_you_mean
 from moldiff.protein.backbone import LETTERS, UNKNOWN
+from moldiff.results import frame_of
 from moldiff.sequences.backbones import Template
 from moldiff.text import csv_text, replace_text
 
@@ -135,11 +135,7 @@ class Designs(Sequence[Design]):
         MissingExtraError
             If pandas is not installed; ``save("table.csv")`` has the same columns without it.
         """
-        if find_spec("pandas") is None:
-            raise MissingExtraError("pandas", "frame", "A data frame")
-        import pandas
-
-        return pandas.DataFrame(self.rows())
+        return frame_of(self.rows())
 
     def to_fasta(self) -> str:
         """Return the sequences as FASTA, a record for each chain of each design.
