@@ -86,6 +86,7 @@ print(kept, resident() - start)
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads /proc")
 @pytest.mark.skipif(cpu._mallopt() is None, reason="not glibc")
 def test_freed_memory_goes_back_afterwards() -> None:

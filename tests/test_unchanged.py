@@ -182,6 +182,7 @@ def known() -> dict[str, Any]:
     return json.loads(KNOWN.read_text(encoding="utf-8")) if KNOWN.exists() else {}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("what", OF_A_MACHINE)
 def test_bit_for_bit(what: str) -> None:
     here = known()["machines"].get(machine())

@@ -79,6 +79,7 @@ def test_members_follow_the_methods(setup: Setup) -> None:
     assert isinstance(alone, Member) and alone == made["ddim"]
 
 
+@pytest.mark.thorough
 def test_from_training_to_table(
     setup: Setup, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -194,6 +194,7 @@ def test_the_same_seed_gives_the_same_poses(run: Run, folder: Path) -> None:
     assert not list(folder.glob("*.html"))
 
 
+@pytest.mark.thorough
 def test_another_type_of_products_is_recorded(run: Run, folder: Path) -> None:
     assert run(*ONE).status == 0
     usual = json.loads((folder / "out.json").read_text())["provenance"]
@@ -208,6 +209,7 @@ def test_another_type_of_products_is_recorded(run: Run, folder: Path) -> None:
     assert refused.status != 0 and "precision was unset, is now" in refused.err
 
 
+@pytest.mark.thorough
 def test_a_library_has_a_row_for_every_record(run: Run, folder: Path) -> None:
     rows = ["CCO,one", "C1CC(,two", ",three", "NCC(=O)O,one", "[Na+].[Cl-],salt", "CCN"]
     (folder / "lib.csv").write_text("\n".join(["smiles,name", *rows, ""]))
@@ -240,6 +242,7 @@ def test_a_library_has_a_row_for_every_record(run: Run, folder: Path) -> None:
     assert run(*words, "--seed", "1", "--restart").status == 0
 
 
+@pytest.mark.thorough
 def test_each_pose_says_which_isomer_it_is(run: Run, folder: Path) -> None:
     words = (*DOCK, "--ligand", "CC(O)F", "-o", "out.sdf", "--no-html", "--poses", "3")
     mixed = run(*words)

@@ -96,6 +96,7 @@ def test_the_help_has_examples(run: Callable[..., Done]) -> None:
     assert "~/.cache/moldiff" in text and "druglike" in run("data", "--help").out
 
 
+@pytest.mark.thorough
 def test_ctrl_c_says_what_is_kept_and_how_to_go_on(tmp_path: Path) -> None:
     many = tmp_path / "many.smi"
     chains = ["C" * k for k in range(20)]

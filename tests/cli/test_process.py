@@ -59,6 +59,7 @@ def test_ctrl_c_keeps_complete_molecules(model_file: Path, tmp_path: Path, numbe
     assert [file.name for file in tmp_path.iterdir()] == ["out.sdf"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_in_training_saves_and_says_how_to_go_on(
     tiny_config: Path, tmp_path: Path, number: int

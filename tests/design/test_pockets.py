@@ -110,6 +110,7 @@ def test_pieces_of_a_ligand_lie_where_it_lies(posed: Callable[..., Chem.Mol]) ->
         assert (piece.positions[:6] == known[rows]).all() and not piece.named
 
 
+@pytest.mark.thorough
 def test_a_part_without_a_pose_is_docked_first(place: Site, dex: Chem.Mol) -> None:
     bench = prepare(RECEPTOR, LIGAND, Budget(None), scaffold="c1ccc([*:1])nc1")
     (start,) = bench.starts

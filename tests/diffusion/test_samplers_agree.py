@@ -57,6 +57,7 @@ def reference() -> dict[str, Tensor]:
     return described("ancestral", 96)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("stepper", STEPPERS)
 def test_many_steps_give_one_distribution(stepper: str, reference: dict[str, Tensor]) -> None:
     assert max(deviations(described(stepper, 48), reference)) < LARGEST

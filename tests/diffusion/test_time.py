@@ -210,6 +210,7 @@ def test_samplers_keep_clean_sites_and_sample_the_others(
     assert not torch.equal(states[-1].x["types"][free], x_1["types"][free])
 
 
+@pytest.mark.thorough
 def test_given_the_rest_the_other_sites_have_the_exact_distribution() -> None:
     """Coordinates of independent atoms, some of them given: normal in all of R^3, wherever."""
     count = 1500

@@ -26,6 +26,8 @@ from moldiff.docking.where import Place
 from moldiff.io import read_molecules
 from moldiff.protein.pocket import Box
 
+pytestmark = pytest.mark.thorough
+
 EXAMPLE = Path(__file__).parents[2] / "datasets" / "docking" / "1m2z"
 RECEPTOR, LIGAND = EXAMPLE / "receptor.pdb", EXAMPLE / "ligand.sdf"
 QUICK = Settings(draws=10, starts=100, chains=20, rounds=5, conformers=4, cavities=3)

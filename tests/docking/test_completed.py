@@ -50,6 +50,7 @@ def test_residues_near_the_box_are_built_said_and_marked(receptor: Path) -> None
     assert serials and len(serials[1].split(",")) >= 4 * len(CUT)
 
 
+@pytest.mark.thorough
 def test_the_filled_receptor_is_written_beside_the_poses_and_docks_alike(
     receptor: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,6 +16,7 @@ from moldiff.cli import app
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.thorough
 def test_the_first_pose_is_the_crystals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     found = re.search(r"^moldiff (dock --receptor datasets/docking/.*?[^\\])$", text, re.M | re.S)

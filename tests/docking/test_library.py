@@ -163,6 +163,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform == "win32", reason="no kill -9")
 @pytest.mark.parametrize("jobs", ["1", pytest.param("2", marks=pytest.mark.slow)])
 def test_a_killed_batch_goes_on(folder: Path, jobs: str) -> None:
@@ -199,6 +200,7 @@ def test_a_killed_batch_goes_on(folder: Path, jobs: str) -> None:
     assert (uninterrupted / "hits.sdf").read_text() == (folder / "hits.sdf").read_text()
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform == "win32", reason="no signals")
 def test_ctrl_c_keeps_what_is_done(folder: Path) -> None:
     manifest = folder / "hits.manifest.jsonl"
@@ -215,6 +217,7 @@ def test_ctrl_c_keeps_what_is_done(folder: Path) -> None:
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds children in /proc")
 def test_a_worker_that_dies_costs_no_row(folder: Path) -> None:
     process = launch(folder, "--jobs", "2")

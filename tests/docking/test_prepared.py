@@ -43,6 +43,7 @@ def raw(with_ligand: Callable[..., Path], dex: Chem.Mol, tmp_path: Path) -> Path
     return path
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("choice", [{"waters": 7.0}, {"assembly": "1"}])
 def test_the_poses_are_those_of_the_raw_file(
     raw: Path, dex: Chem.Mol, tmp_path: Path, choice: dict[str, Any]

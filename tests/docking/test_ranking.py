@@ -302,6 +302,7 @@ def test_the_script_writes_what_loads(tmp_path, monkeypatch, capsys):
     assert ranking.card["groups"] == 15
 
 
+@pytest.mark.thorough
 def test_one_more_evidence_gets_one_weight_and_leaves_the_others(tmp_path):
     path = table(tmp_path / "table.csv", complexes=60)
 

@@ -108,6 +108,7 @@ def assert_same_runs(a: Path, b: Path) -> None:
         assert torch.equal(value, theirs[name]), name
 
 
+@pytest.mark.thorough
 def test_two_processes_train_as_one_does(config: Config, store: Store, tmp_path: Path) -> None:
     """Ten steps; and a run that goes on with two processes, stopped by the other, and back."""
     settings = {

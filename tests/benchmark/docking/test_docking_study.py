@@ -105,6 +105,7 @@ def test_rows_of_other_settings_do_not_count(complexes: Path, tmp_path: Path) ->
         assert "5 Å off" in study.write()[0]["protocol"]
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
 def test_kill_and_go_on(complexes: Path, tmp_path: Path) -> None:
     words = ["benchmark", "docking", str(complexes), "--methods", "random@1", "--seeds", "0,1"]

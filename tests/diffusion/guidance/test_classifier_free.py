@@ -234,6 +234,7 @@ def fluorine(model: Model, guidance: float, **conditions: float) -> float:
     return float((counts == 2).sum() / (counts != 1).sum())
 
 
+@pytest.mark.thorough
 def test_the_model_keeps_what_it_was_trained_with(model: Model, store: Store) -> None:
     y, count = model.domain.conditions
     assert (y.name, y.unit, count.name) == ("y", "V", "n_F")
@@ -243,12 +244,14 @@ def test_the_model_keeps_what_it_was_trained_with(model: Model, store: Store) ->
     assert set(card_rows(model)["conditions"]) == {"y", "n_F"}
 
 
+@pytest.mark.thorough
 def test_the_condition_decides(model: Model) -> None:
     assert fluorine(model, 1.0, n_F=2, y=ASKED) > 0.9
     assert fluorine(model, 1.0, n_F=0, y=ASKED) < 0.1
     assert 0.3 < fluorine(model, 1.0) < 0.7
 
 
+@pytest.mark.thorough
 def test_guidance_goes_beyond_the_condition(model: Model) -> None:
     """By Bayes' rule 0.80 of the molecules with y = 1 are F2; odds to the third: 0.98."""
     free, asked, guided = (fluorine(model, w, y=ASKED) for w in (0.0, 1.0, 3.0))
@@ -257,6 +260,7 @@ def test_guidance_goes_beyond_the_condition(model: Model) -> None:
     assert guided > 0.95
 
 
+@pytest.mark.thorough
 def test_unasked_is_the_network_without_a_word(model: Model) -> None:
     x = model.process.prior(3, 2, rng=torch.Generator().manual_seed(0))
     t = torch.full((3,), 0.5)
@@ -269,6 +273,7 @@ def test_unasked_is_the_network_without_a_word(model: Model) -> None:
     assert not x.context  # asking changes nothing
 
 
+@pytest.mark.thorough
 def test_tags_say_what_was_wanted_and_what_came(model: Model) -> None:
     request = Request(8, conditions={"n_F": 2.0, "y": 1.0})
     items = [i for i in generate(model, request, sampling={"guidance": 2}) if not i.failure]
@@ -312,6 +317,7 @@ def test_a_model_without_conditions_can_learn_some(store: Store, tmp_path: Path)
         )
 
 
+@pytest.mark.thorough
 def test_a_model_without_conditions_refuses_them(model: Model) -> None:
     plain = model.replace(domain=dataclasses.replace(model.domain, conditions=()))
     with pytest.raises(InputError, match="without conditions"):

@@ -172,6 +172,7 @@ def test_one_atom_and_elements_without_any_valence() -> None:
         assert found["bonds"].shape == (1, 0, 4)
 
 
+@pytest.mark.thorough
 def test_in_few_steps_more_molecules_are_valid() -> None:
     """What the guidance is for, on the bundled model."""
     model = load("qm9")
