@@ -21,6 +21,8 @@ from moldiff.version import __version__
 
 if TYPE_CHECKING:
     from moldiff import view
+    from moldiff.backbones.api import backbone
+    from moldiff.backbones.result import Backbones
     from moldiff.completion.api import complete
     from moldiff.completion.result import Completion
     from moldiff.docking.api import dock
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from moldiff.sequences.result import Designs
 
 __all__ = [
+    "Backbones",
     "Completion",
     "Designs",
     "DockingResult",
@@ -51,6 +54,7 @@ __all__ = [
     "Request",
     "Results",
     "__version__",
+    "backbone",
     "compare",
     "complete",
     "dock",
@@ -68,6 +72,7 @@ __all__ = [
 
 # public name -> the module that defines it
 _HOME = {
+    "Backbones": "moldiff.backbones.result",
     "Completion": "moldiff.completion.result",
     "Designs": "moldiff.sequences.result",
     "DockingResult": "moldiff.docking.result",
@@ -77,6 +82,7 @@ _HOME = {
     "Record": "moldiff.io",
     "Request": "moldiff.generation.request",
     "Results": "moldiff.results",
+    "backbone": "moldiff.backbones.api",
     "compare": "moldiff.metrics.comparison",
     "complete": "moldiff.completion.api",
     "dock": "moldiff.docking.api",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,29 +33,37 @@ def placed(
     return atom
 
 
-def backbone(n: int, seed: int = 0, *, cis: tuple[int, ...] = ()) -> Backbone:
-    """A chain of n residues, helices, strands and loops in turn; ``cis`` come after a cis bond."""
-    rng = np.random.default_rng(seed)
+def of_torsions(
+    pairs: Sequence[tuple[float, float]], *, cis: tuple[int, ...] = ()
+) -> npt.NDArray[np.float32]:
+    """N, CA, C and O (n, 4, 3) of a chain of phi and psi in degrees; ``cis`` follow a cis bond."""
     atoms = [np.array(x) for x in ([0.0, 0.0, 0.0], [1.458, 0.0, 0.0])]
     atoms.append(placed(np.array([0.0, 1.0, 0.0]), *atoms, 1.525, 111.2, 60.0))
-    regular = np.zeros(n, bool)
-    psi = 120.0
+    n = len(pairs)
     for k in range(1, n + 1):  # one more, for the last oxygen
-        part = k // 6 % 3
-        phi, following = (HELIX, STRAND, tuple(rng.uniform(-180, 180, 2)))[part]
+        psi, phi = pairs[k - 1][1], pairs[min(k, n - 1)][0]
         atoms.append(placed(*atoms[-3:], 1.329, 117.2, psi))
         atoms.append(placed(*atoms[-3:], 1.458, 121.7, 0.0 if k in cis else 180.0))
         atoms.append(placed(*atoms[-3:], 1.525, 111.2, phi))
-        psi = following
-        if k < n:
-            regular[k] = part < 2
     traced = np.stack(atoms).reshape(n + 1, 3, 3)
     oxygen = [
         placed(traced[k + 1, 0], traced[k, 1], traced[k, 2], 1.231, 120.5, 180.0) for k in range(n)
     ]
-    full = np.concatenate([traced[:n], np.array(oxygen)[:, None]], 1)
+    return np.concatenate([traced[:n], np.array(oxygen)[:, None]], 1).astype(np.float32)
+
+
+def backbone(n: int, seed: int = 0, *, cis: tuple[int, ...] = ()) -> Backbone:
+    """A chain of n residues, helices, strands and loops in turn; ``cis`` come after a cis bond."""
+    rng = np.random.default_rng(seed)
+    pairs: list[tuple[float, float]] = [(0.0, 120.0)]
+    regular = np.zeros(n, bool)
+    for k in range(1, n + 1):
+        part = k // 6 % 3
+        pairs.append((HELIX, STRAND, tuple(rng.uniform(-180, 180, 2)))[part])
+        if k < n:
+            regular[k] = part < 2
     types = rng.integers(AMINO_ACIDS, size=n).astype(np.int8)
-    return Backbone(full.astype(np.float32), types, regular)
+    return Backbone(of_torsions(pairs[:n], cis=cis), types, regular)
 
 
 def write_backbones(path: Path, count: int = 6) -> BackboneStore:

@@ -27,7 +27,17 @@ _SETTINGS = {"help_option_names": ["-h", "--help"]}
 # In the order of the help; each is a module of this package with a function ``command`` and
 # ``EXAMPLES``, or, for a group of commands, with ``app``.
 _SINGLE = (
-    *("generate", "filter", "prepare", "complete", "sequence", "dock", "merge", "score"),
+    *(
+        "generate",
+        "filter",
+        "prepare",
+        "complete",
+        "backbone",
+        "sequence",
+        "dock",
+        "merge",
+        "score",
+    ),
     *("evaluate", "view", "verify", "likelihood"),
     *("train", "info", "methods", "cite"),
 )
@@ -73,6 +83,7 @@ _EXAMPLES = examples(
     "moldiff dock --receptor 1abc.pdb --ligand a.sdf --pocket-ligand crystal.sdf",
     "moldiff score poses.sdf --receptor 1abc.pdb --minimise",
     "moldiff complete 1abc.cif -o filled.cif",
+    "moldiff backbone -n 20 --length 60-80 -o backbones",
     "moldiff sequence backbone.pdb -n 8 -o designs.fasta",
     "moldiff evaluate molecules.sdf -o molecules.json",
     "moldiff view molecules.sdf -o molecules.html",

@@ -41,6 +41,9 @@ _MARKS: Mapping[str, str] = {
     "schedule": r"<title>The schedule of ",
     "sequences": r"\A>\S+ recovery=\S+ log_p=",
     "sequence": r'"schema": "moldiff\.sequence',
+    "backbone": r"\AREMARK 999 moldiff version=",
+    "backbones": r"\Aname,residues,wanted,structure,obeyed",
+    "folds": r"\A>backbone-\d+-\d+ log_p=",
     "recovery": r"\Amethod,chain,residues,recovery,nats,seconds",
     "gaps": r"\Achain,start,residues,closed,seconds",
 }

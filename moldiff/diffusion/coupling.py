@@ -72,7 +72,14 @@ class Aligned(Coupling):
 
     Source: Klein et al., "Equivariant Flow Matching" (2023), section 4; Song et al.,
     EquiFM (2023).
+
+    Parameters
+    ----------
+    permuted:
+        Off for points whose order means something, as that of residues: noise is rotated only.
     """
+
+    permuted: bool = True
 
     @property
     def points(self) -> bool:
@@ -81,14 +88,21 @@ class Aligned(Coupling):
     def __call__(
         self, x_0: Float[Tensor, "b n 3"], noise: Float[Tensor, "b n 3"]
     ) -> Float[Tensor, "b n 3"]:
+        if self.permuted:
+            noise = self._permuted(x_0, noise)
+        return noise @ kabsch(noise, x_0).mT
+
+    @staticmethod
+    def _permuted(
+        x_0: Float[Tensor, "b n 3"], noise: Float[Tensor, "b n 3"]
+    ) -> Float[Tensor, "b n 3"]:
         import numpy as np
         from scipy.optimize import linear_sum_assignment
 
         cost = -(x_0 @ noise.transpose(1, 2)).cpu().numpy()
         order = [linear_sum_assignment(c)[1] for c in cost]
         index = torch.as_tensor(np.stack(order), device=noise.device).unsqueeze(-1).expand_as(noise)
-        permuted = noise.gather(1, index)
-        return permuted @ kabsch(permuted, x_0).mT
+        return noise.gather(1, index)
 
 
 @register(

@@ -21,8 +21,9 @@ from torch import Tensor
 
 from moldiff.diffusion.batch import Batch, Field, register_field
 from moldiff.diffusion.network import Network
-from moldiff.diffusion.process import Product
+from moldiff.diffusion.process import Gaussian, Product
 from moldiff.diffusion.readout import Readout
+from moldiff.diffusion.space import Euclidean
 from moldiff.domain.base import Domain
 from moldiff.errors import ConfigError
 from moldiff.nn.residues import Residues, Surroundings
@@ -32,9 +33,11 @@ from moldiff.registry import build, register
 
 __all__ = [
     "CLASSES",
+    "FIELDS",
     "LONGEST",
     "NEIGHBOURS",
     "Backbones",
+    "Placed",
     "backbone_atoms",
     "gap_batch",
     "gap_context",
@@ -53,7 +56,8 @@ LONGEST = 15
 NEIGHBOURS = 48
 """Residues around a gap that the network is shown."""
 
-_FIELDS = ("trace", "frames")
+FIELDS = ("trace", "frames")
+"""The fields of a backbone."""
 
 
 def shown(x: Batch) -> Batch:
@@ -62,14 +66,16 @@ def shown(x: Batch) -> Batch:
 
 
 @dataclass(frozen=True)
-class _Placed(Readout):
-    """Shows positions in space to the network, and reads them back."""
+class Placed(Readout):
+    """Shows positions in space to the network, and reads them back; whole chains are centred."""
 
     def show(self, x_t: Batch) -> Batch:
         return shown(x_t)
 
     def read(self, raw: Batch, shown: Batch, x_t: Batch) -> Batch:
         trace = raw["positions"] - x_t.context["chord"]
+        if "surroundings" not in x_t.context:
+            trace = trace - trace.mean(1, keepdim=True)
         return x_t.replace(trace=trace, frames=raw["frames"])
 
 
@@ -80,15 +86,21 @@ class Backbones(Domain):
 
     noun: ClassVar[str] = "backbones"
     use: ClassVar[str] = "moldiff complete STRUCTURE --model {model}"
-    readout: ClassVar[Readout] = _Placed()
+    readout: ClassVar[Readout] = Placed()
 
     def network(self, config: Mapping[str, Any] | str, process: Product | None) -> Network:
         network: Network = build("network", config, **CLASSES)
         return network
 
     def check(self, process: Product | None, *, coded: bool = False) -> None:
-        if process is None or tuple(process.processes) != _FIELDS:
-            raise ConfigError(f"A backbone model's process needs exactly {', '.join(_FIELDS)}.")
+        if process is None or tuple(process.processes) != FIELDS:
+            raise ConfigError(f"A backbone model's process needs exactly {', '.join(FIELDS)}.")
+        trace = process["trace"]
+        if not (isinstance(trace, Gaussian) and isinstance(trace.space, Euclidean)):
+            raise ConfigError(
+                "A gap has its place between anchors: the space of its trace is euclidean.",
+                fix="Take the process of the bundled configuration 'backbones'.",
+            )
 
 
 def gap_context(gaps: Sequence[Gap], copies: int) -> dict[str, Any]:

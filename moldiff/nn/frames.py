@@ -66,7 +66,7 @@ _STEP = 4.0  # Å, a step of unit size of the last layer of a block
 @register(
     "network",
     "frames",
-    context=("type_classes", "designs"),
+    context=("type_classes", "designs", "states"),
     cites={
         "jumper2021": "supplement, algorithms 20 to 23: points, backbone updates",
         "yim2023": "denoising of frames",
@@ -101,6 +101,9 @@ class FrameNetwork(Network):
         Number of classes of amino acids, with that of the unknown.
     designs:
         Whether types are found, and nothing moves.
+    states:
+        Number of classes of secondary structure that whole chains are told, which also see their
+        prediction before; 0 for gaps.
     """
 
     def __init__(
@@ -118,6 +121,7 @@ class FrameNetwork(Network):
         *,
         type_classes: int,
         designs: bool = False,
+        states: int = 0,
     ) -> None:
         super().__init__()
         if width % heads:
@@ -125,7 +129,7 @@ class FrameNetwork(Network):
         self.width, self.pair_width, self.blocks, self.layers = width, pair_width, blocks, layers
         self.heads, self.points, self.expansion = heads, points, expansion
         self.reach, self.basis, self.type_classes = reach, basis, type_classes
-        self.neighbours, self.designs = neighbours, designs
+        self.neighbours, self.designs, self.states = neighbours, designs, states
         self.types = nn.Embedding(type_classes, width)
         self.apart = nn.Embedding(2 * reach + 1, pair_width)
         self.sight = nn.Linear(15 + basis, pair_width)
@@ -145,6 +149,11 @@ class FrameNetwork(Network):
             nn.init.zeros_(self.letters.bias)
             return
         self.moving = nn.Parameter(0.5 * torch.randn(width))
+        if states:
+            self.blueprint = nn.Embedding(states, width)
+            self.before = nn.Linear(15 + basis, pair_width, bias=False)
+            nn.init.zeros_(self.blueprint.weight)
+            nn.init.zeros_(self.before.weight)
         self.steps = nn.ModuleList(nn.Linear(width, 9) for _ in range(blocks))
         for step in cast(Iterable[nn.Linear], self.steps):
             nn.init.zeros_(step.bias)
@@ -197,14 +206,15 @@ class FrameNetwork(Network):
     def forward(self, x: Batch, t: Time, previous: Batch | None = None) -> Batch:
         """Return where residues are and how turned, ``positions`` in Å and ``frames``.
 
-        The context holds ``residues``, and ``surroundings`` or None.  Each of their g rows is for
-        b / g graphs, one after the other.  A network that ``designs`` returns logits of ``types``;
-        its context holds ``backbone``, in g rows as well.
+        The context holds ``residues``, and ``surroundings`` of gaps.  Each of their g rows is for
+        b / g graphs, one after the other.  With ``states`` it holds ``blueprint`` (b, n) as well.
+        A network that ``designs`` returns logits of ``types``; its context holds ``backbone``, in g
+        rows as well.
         """
         context = self.encode(x.context)
         if self.designs:
             return Batch({"types": self._letters(x["types"], context["backbone"])}, x.context)
-        return self._placed(x, field_times(t, "frames"), context)
+        return self._placed(x, field_times(t, "frames"), context, previous)
 
     def _letters(self, types: Tensor, state: BackboneState) -> Tensor:
         """Logits of types (b, n, k).
@@ -218,24 +228,29 @@ class FrameNetwork(Network):
             h = layer(h, film, tuple(asked), shown, x, frames, pairs)
         return self.letters(self.norm(h))
 
-    def _placed(self, x: Batch, times: Tensor, context: Mapping[str, Any]) -> Batch:
+    def _placed(
+        self, x: Batch, times: Tensor, context: Mapping[str, Any], previous: Batch | None
+    ) -> Batch:
         """Positions and frames, moved by every block."""
         state: SurroundingsState | None = context.get("surroundings")
         residues = context["residues"].repeated(x.graphs)
         films = self._films(times if times.ndim > 1 else times.unsqueeze(1))
         points, frames = x["positions"], x["frames"]
         h = self.types(residues.types) + self.moving
+        if self.states:
+            h = h + self.blueprint(context["blueprint"])
         around = None if state is None else state.surroundings.repeated(x.graphs)
+        before = self._before(previous) if self.states and previous is not None else 0.0
         for k, (layer, film) in enumerate(zip(self._stack, films, strict=True)):
             if k % self.layers == 0:
                 others = [(points, frames, residues)]
                 if around is not None:
                     others.append((around.positions, around.frames, around.residues))
-                pairs = torch.cat([self._pairs(points, frames, residues, o) for o in others], 2)
+                pairs = [self._pairs(points, frames, residues, o, before) for o in others]
             *asked, shown = layer.keys(h, film, points, frames)
             if state is not None:
                 shown = shown.joined(state.layers[k].repeated(x.graphs))
-            h = layer(h, film, tuple(asked), shown, points, frames, Pairs(pairs))
+            h = layer(h, film, tuple(asked), shown, points, frames, Pairs(torch.cat(pairs, 2)))
             if (k + 1) % self.layers == 0:
                 points, frames = self._moved(k // self.layers, h, points, frames)
         return Batch({"positions": points, "frames": frames}, x.context)
@@ -254,11 +269,18 @@ class FrameNetwork(Network):
         frames: Tensor,
         residues: Residues,
         others: tuple[Tensor, Tensor, Residues],
+        before: Tensor | float = 0.0,
     ) -> Tensor:
         """The features of pairs (b, n, m, pair_width) between residues and others."""
         seen = pair_features(x, frames, *others[:2], self.basis)
         apart = others[2].places.unsqueeze(1) - residues.places.unsqueeze(2)
-        return self._embedded(seen, apart)
+        return self._embedded(seen, apart, before)
+
+    def _before(self, previous: Batch) -> Tensor:
+        """What the residues of whole chains see of one another in the prediction before."""
+        x, frames = previous["trace"], previous["frames"]
+        seen: Tensor = self.before(pair_features(x, frames, x, frames, self.basis))
+        return seen
 
     def _embedded(self, seen: Tensor, apart: Tensor, more: Tensor | float = 0.0) -> Tensor:
         place = self.apart(apart.clamp(-self.reach, self.reach) + self.reach)

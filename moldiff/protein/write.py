@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from string import ascii_lowercase, ascii_uppercase, digits
 
 import numpy as np
+import numpy.typing as npt
 
 from moldiff.protein.elements import SYMBOLS
 from moldiff.protein.receptor import Receptor
-from moldiff.protein.residues import FOUR_LETTERS
+from moldiff.protein.residues import BACKBONE, FOUR_LETTERS
 from moldiff.protein.structure import Structure
 from moldiff.text import replace_text
 
-__all__ = ["pdb_text", "write_pdb"]
+__all__ = ["backbone_pdb", "pdb_text", "write_pdb"]
 
 _CHAINS = ascii_uppercase + ascii_lowercase + digits
 _SERIALS, _NUMBERS = 100_000, 10_000  # the format's columns: counting starts again after these
@@ -68,6 +69,29 @@ def pdb_text(receptor: Receptor, *, hydrogens: bool = True) -> str:
             f"{1:6.2f}{0:6.2f}          {symbol.upper():>2}"
         )
     return "\n".join((*lines, "END", ""))
+
+
+def backbone_pdb(atoms: npt.NDArray[np.floating], names: Sequence[str], *, remark: str = "") -> str:
+    """Return a chain A of n residues in the PDB format, numbered from 1.
+
+    Parameters
+    ----------
+    atoms:
+        (n, 4, 3) N, CA, C and O in Å.
+    names:
+        Three-letter names of the residues.
+    remark:
+        A line to say at the top; empty: none.
+    """
+    lines = [f"REMARK 999 {remark}"[:80]] if remark else []
+    for k, (name, four) in enumerate(zip(names, atoms.tolist(), strict=True)):
+        for j, (atom, x) in enumerate(zip(BACKBONE, four, strict=True)):
+            place = "".join(f"{value:8.3f}" for value in x)
+            lines.append(
+                f"ATOM  {(4 * k + j + 1) % _SERIALS:5d}  {atom:<3} {name:>3} A{_number(k + 1):4d}"
+                f"    {place}{1:6.2f}{0:6.2f}          {atom[0]:>2}"
+            )
+    return "\n".join((*lines, "TER", "END", ""))
 
 
 def _name(name: str) -> str:

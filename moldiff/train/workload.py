@@ -210,10 +210,11 @@ def batches(config: TrainConfig) -> dict[str, Any]:
     return {} if config.balance == "molecules" else {"batch": [config.batch, config.balance]}
 
 
-# Weights whose initial values have no effect: those of conditions that a model gets now, and of
-# the types that a model of backbones is to find.
+# Weights whose initial values have no effect: those of conditions that a model gets now, of the
+# types that a model of backbones is to find, and of what whole chains are told besides.
 _NEW = re.compile(
-    r"embedding\.(conditions|tokens)\.|interaction\.stack\.\d+\.cross\.|between\.|letters\."
+    r"embedding\.(conditions|tokens)\.|interaction\.stack\.\d+\.cross\.|between\.|letters\.|"
+    r"blueprint\.|before\."
 )
 # Weights that only models that move something have.
 _LEFT = re.compile(r"moving$|steps\.")

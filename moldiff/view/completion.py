@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from moldiff.protein.residues import BACKBONE
+from moldiff.protein.write import backbone_pdb
 from moldiff.text import replace_text
 from moldiff.view.render import SCENE, assemble
 
@@ -100,6 +100,7 @@ def render_completion(
 def _gap(one: GapView) -> dict[str, object]:
     spread = [None if np.isnan(value) else round(float(value), 2) for value in one.spread]
     known = [value for value in spread if value is not None]
+    names = [name for _, _, _, name in one.residues]
     return {
         "name": one.name,
         "letters": one.letters,
@@ -108,19 +109,5 @@ def _gap(one: GapView) -> dict[str, object]:
             {"chain": chain, "number": number, "insertion": code, "name": name, "spread": value}
             for (chain, number, code, name), value in zip(one.residues, spread, strict=True)
         ],
-        "ensemble": [_pdb(one, conformation) for conformation in one.ensemble],
+        "ensemble": [backbone_pdb(conformation, names) for conformation in one.ensemble],
     }
-
-
-def _pdb(one: GapView, conformation: npt.NDArray[np.float32]) -> str:
-    """The backbone of one conformation; chain and numbers do not matter."""
-    lines: list[str] = []
-    for k, (residue, atoms) in enumerate(zip(one.residues, conformation, strict=True)):
-        for name, x in zip(BACKBONE, atoms, strict=True):
-            place = "".join(f"{value:8.3f}" for value in x)
-            serial = 4 * k + len(lines) % 4 + 1
-            lines.append(
-                f"ATOM  {serial:5d}  {name:<3} {residue[3]:>3} A{k + 1:4d}    {place}"
-                f"{1:6.2f}{0:6.2f}          {name[0]:>2}"
-            )
-    return "\n".join((*lines, "END", ""))

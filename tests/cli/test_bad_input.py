@@ -133,6 +133,17 @@ CASES = {
     "sequence's model": (
         ("sequence", RECEPTOR, "--model", "backbones"), 2, ["not a model of sequences", "complete"]
     ),
+    "no folder": (("backbone", "-o", "new.pdb"), 2, ["'new.pdb' is no folder"]),
+    "no length": (("backbone", "--length", "long"), 2, ["'long' is no length", "60-80"]),
+    "too long": (("backbone", "--length", "60-600"), 2, ["60 to 600 residues", "20 to 200"]),
+    "no such state": (("backbone", "--structure", "HHHX" * 9), 2, ["'X' is no secondary"]),
+    "two lengths": (
+        ("backbone", "--structure", "H" * 30, "--length", "40"), 2, ["Leave --length out"]
+    ),
+    "too much noise": (
+        ("backbone", "--like", RECEPTOR, "--noise", "1.5"), 2, ["time 1.5", "up to 1"]
+    ),
+    "like a long chain": (("backbone", "--like", RECEPTOR), 2, ["residues", "20 to 200"]),
     "my receptor": (("prepare", "a.pdb", "-o", "text.pdb"), 2, ["text.pdb", "--force"]),
     "one report twice": (
         ("complete", "a.pdb", "-o", "b.pdb", "--json", "b.html"), 2, ["b.html", ".json"]

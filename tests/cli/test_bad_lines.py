@@ -37,6 +37,7 @@ GOOD: dict[str, Line] = {
     "dock": ("-r", "receptor.pdb", "-l", "missing.sdf", "--autobox", "-o", "new.sdf"),
     "prepare": ("receptor.pdb", "-o", "new.pdb"),
     "complete": ("missing.pdb", "-o", "new.pdb"),
+    "backbone": ("--like", "missing.pdb", "-o", "new"),
     "sequence": ("missing.pdb", "-o", "new.fasta"),
     "merge": ("missing.1of2.sdf", "-o", "new.sdf"),
     "score": ("good.sdf", "-r", "receptor.pdb", "-o", "new.sdf"),

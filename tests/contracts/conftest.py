@@ -89,6 +89,16 @@ DOMAINS: dict[str, dict[str, Any]] = {
             "frames": {**_FLOW, "space": "so3"},
         },
     },
+    "chains": {
+        "network": {
+            "name": "frames", "width": 32, "pair_width": 16, "blocks": 2, "layers": 1, "heads": 2,
+            "points": 2,
+        },
+        "process": {
+            "trace": {**_FLAT, "space": "zero_com"},
+            "frames": {**_FLOW, "space": "so3"},
+        },
+    },
     "sequences": {
         "network": {
             "name": "frames", "width": 32, "pair_width": 16, "blocks": 2, "layers": 1, "heads": 2,

@@ -21,13 +21,15 @@ from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.network import Network
 from moldiff.diffusion.process import Product
 from moldiff.domain import Domain, domain_from_config
-from moldiff.domain.backbones import gap_batch, gap_context, placed
+from moldiff.domain.backbones import backbone_atoms, gap_batch, gap_context, placed
+from moldiff.domain.chains import chain_batch, chain_context
 from moldiff.domain.molecules import Molecules
 from moldiff.domain.poses import to_batch, to_pose
 from moldiff.domain.sequences import backbone_input, sequence_batch
 from moldiff.errors import ConfigError
 from moldiff.model import Model
 from moldiff.protein.gap import cut
+from moldiff.protein.secondary import HIDDEN
 from moldiff.train.workloads.displacement import Example, example
 from tests.backbones import backbone
 from tests.complexes import write_complex
@@ -66,6 +68,8 @@ def noise(name: str, process: Product, folder: Path, *, rng: torch.Generator) ->
     if name == "backbones":
         gap = cut(backbone(60), 20, 5, neighbours=16)
         return process.prior(3, 5, rng=rng, context=gap_context([gap], 3))
+    if name == "chains":
+        return process.prior(3, 12, rng=rng, context=chain_context(np.full((3, 12), HIDDEN)))
     if name == "sequences":
         shown = backbone_input(backbone(12).atoms[None])
         return process.prior(3, 12, rng=rng, context={"backbone": shown})
@@ -164,6 +168,12 @@ def test_objects_become_batches_and_objects_again(name: str, tmp_path: Path) -> 
         assert process is not None and list(batch) == list(process.processes)
         one = batch.map(lambda v: v[2:]).given(chord=batch.context["chord"][2:])
         np.testing.assert_allclose(placed(one, gaps[1])[1], atoms[20:25, :3], atol=0.01)
+    elif name == "chains":
+        atoms = backbone(12).atoms
+        batch = chain_batch([atoms], np.full((1, 12), HIDDEN))
+        assert process is not None and list(batch) == list(process.processes)
+        again = backbone_atoms(batch["trace"], batch["frames"])[0].numpy() + atoms[:, 1].mean(0)
+        np.testing.assert_allclose(again, atoms[:, :3], atol=0.01)
     elif name == "sequences":
         chain = backbone(12)
         batch = sequence_batch([chain.atoms], [chain.types], 2)

@@ -49,6 +49,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "process": DOMAINS["backbones"]["process"],
         "objective": {"name": "frame_aligned", "levels": 3},
     },
+    "chains": {
+        "data": "backbones",
+        "network": DOMAINS["chains"]["network"],
+        "process": DOMAINS["chains"]["process"],
+        "objective": {"name": "frame_aligned", "levels": 1, "self_condition": 0.5},
+    },
     "sequence": {
         "data": "backbones",
         "network": DOMAINS["sequences"]["network"],

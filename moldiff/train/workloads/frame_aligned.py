@@ -1,4 +1,4 @@
-r"""The objective of the backbone model: residues as seen from one another.
+r"""The objective of backbone models: residues as seen from one another.
 
 The main terms compare atoms in two views: in space, where the surroundings of a gap are fixed, and
 from the frame of every predicted residue (frame-aligned point error; Jumper et al., AlphaFold 2,
@@ -16,8 +16,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from moldiff.diffusion.batch import Batch
+from moldiff.diffusion.coupling import Coupling, Independent
 from moldiff.diffusion.denoiser import NetworkDenoiser
-from moldiff.diffusion.objective import Kumaraswamy, Loss, Objective, Times
+from moldiff.diffusion.objective import Kumaraswamy, Loss, Objective, Times, own_prediction
 from moldiff.diffusion.time import batch_times, map_times
 from moldiff.domain.backbones import backbone_atoms, shown
 from moldiff.nn.residues import Surroundings
@@ -48,7 +49,12 @@ class FrameAligned(Objective):
     times:
         Distribution of the noise level.
     levels:
-        Noise levels of each gap, which share one encoding of its surroundings.
+        Noise levels of each gap, which share one encoding of its surroundings; of whole chains
+        each has its own.
+    self_condition:
+        Probability with which the network sees its own first prediction; of whole chains only.
+    coupling:
+        How the noise of C-alpha is turned towards whole chains, which have no place of their own.
     clamp:
         Largest error of an atom that counts, Å.
     early:
@@ -62,6 +68,8 @@ class FrameAligned(Objective):
 
     times: Times = Kumaraswamy()
     levels: int = 4
+    self_condition: float = 0.0
+    coupling: Coupling = Independent()
     clamp: float = 15.0
     early: float = 0.4
     seen: float = 0.25
@@ -81,27 +89,31 @@ class FrameAligned(Objective):
 
         ``error`` is the mean distance in Å of the predicted atoms from the true ones.
         """
-        around = x_0.context["surroundings"]
+        around = x_0.context.get("surroundings")
         x_0 = trained.encoded(x_0)
         level = self.times.sample(x_0.graphs, rng=rng).to(x_0.device)
         t = batch_times(x_0, level)
         noise = trained.process.noise_like(x_0, rng=rng) if noise is None else noise
+        noise = noise.replace(trace=self.coupling(x_0["trace"], noise["trace"]))
         start = map_times(t, torch.zeros_like)
         x_t = trained.process.forward(x_0, start, t, rng=rng, noise=noise)
-        hat, true = (shown(x) for x in (trained(x_t, t), x_0))
+        previous = own_prediction(trained, x_t, t, self.self_condition, rng=rng)
+        hat, true = (shown(x) for x in (trained(x_t, t, previous), x_0))
         return self.compare(hat, true, around, level)
 
     def compare(
         self,
         hat: Batch,
         true: Batch,
-        around: Surroundings,
+        around: Surroundings | None,
         t: Float[Tensor, " b"],
     ) -> Loss:
         """Return the loss of predicted ``positions`` and ``frames`` made at times t."""
         atoms, wanted = (backbone_atoms(x["positions"], x["frames"]) for x in (hat, true))
-        others = backbone_atoms(around.positions, around.frames)
-        others = others.repeat_interleave(len(t) // len(others), 0)
+        others = atoms[:, :0]
+        if around is not None:
+            others = backbone_atoms(around.positions, around.frames)
+            others = others.repeat_interleave(len(t) // len(others), 0)
         weight = 1 / (self.early + t)
         error = _length(atoms - wanted)
         seen = _length(_seen(hat, atoms, others) - _seen(true, wanted, others))
@@ -140,10 +152,10 @@ def _along(
     """The mean error of distances over few bonds, between atoms of the gap and of its flanks, Å."""
     before, after = others[:, :FLANK], others[:, FLANK : 2 * FLANK]
     hat, true = (torch.cat([before, x, after], 1).flatten(1, 2) for x in (atoms, wanted))
-    count = hat.shape[1]
+    count, flank = hat.shape[1], 3 * before.shape[1]
     i, j = torch.triu_indices(count, count, 1, device=hat.device)
     inside = torch.arange(count, device=hat.device)
-    inside = (inside >= 3 * FLANK) & (inside < count - 3 * FLANK)
+    inside = (inside >= flank) & (inside < count - flank)
     kept = (j - i <= _SPAN) & (inside[i] | inside[j])
     i, j = i[kept], j[kept]
     return (_length(hat[:, i] - hat[:, j]) - _length(true[:, i] - true[:, j])).abs().mean(1)
@@ -160,6 +172,7 @@ def _overlap(
     place = torch.arange(n, device=atoms.device)
     far = torch.ones(n, n + m, dtype=torch.bool, device=atoms.device)
     far[:, :n] = (place.unsqueeze(1) - place).abs() > 1
-    far[0, n + FLANK - 1] = far[-1, n + FLANK] = False  # bonded to the anchors
+    if m:
+        far[0, n + FLANK - 1] = far[-1, n + FLANK] = False  # bonded to the anchors
     mask = far.repeat_interleave(3, 0).repeat_interleave(3, 1)
     return (depth * mask).sum((1, 2)) / n

@@ -1,0 +1,1 @@
+"""Whole backbones of proteins, drawn from noise: their making, their figures and files."""

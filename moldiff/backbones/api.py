@@ -1,0 +1,284 @@
+"""Drawing protein backbones from noise."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from moldiff import models
+from moldiff.backbones.joining import joined
+from moldiff.backbones.quality import quality, whole
+from moldiff.backbones.result import Backbones, Fold
+from moldiff.bundled import bundled_models
+from moldiff.cpu import using_threads
+from moldiff.errors import InputError
+from moldiff.protein.backbone import LETTERS
+from moldiff.protein.read import read_contents
+from moldiff.protein.secondary import HIDDEN, STATES, secondary
+from moldiff.protein.trace import trace
+from moldiff.version import __version__
+
+if TYPE_CHECKING:
+    from moldiff.model import Model
+
+__all__ = ["DEFAULT_LENGTH", "DEFAULT_MODEL", "LONGEST", "SHORTEST", "backbone", "lengths_of"]
+
+DEFAULT_MODEL = "chains"
+"""The bundled model of whole backbones."""
+DEFAULT_LENGTH = "40-80"
+"""Residues of the chains that the bundled model was trained on."""
+SHORTEST, LONGEST = 20, 200
+"""Residues of the shortest and the longest chain that is drawn."""
+
+_TOGETHER = 8  # chains of one length that are drawn at once
+_MOST = 10_000
+
+#: Called with the steps that are done and how many there are.
+Progress = Callable[[int, int], None]
+
+
+def backbone(
+    n: int = 1,
+    *,
+    length: int | str | tuple[int, int] | None = None,
+    structure: str | None = None,
+    like: str | Path | None = None,
+    noise: float = 0.3,
+    sequences: int = 1,
+    steps: int | None = None,
+    seed: int = 0,
+    model: str | Path = DEFAULT_MODEL,
+    threads: int = 1,
+    progress: Progress | None = None,
+) -> Backbones:
+    """Draw backbones of proteins, and sequences for them.
+
+    Parameters
+    ----------
+    n:
+        Number of backbones.
+    length:
+        Residues: a number, or a range that lengths are drawn from, ``"60-80"``.  By default what
+        the model was trained on, 40 to 80.
+    structure:
+        Secondary structure of each residue: H helix, E strand, C neither, ? any.
+    like:
+        A PDB or mmCIF file; backbones begin with its first chain and noise.  They have its length,
+        and its secondary structure unless ``structure`` says another.
+    noise:
+        How much noise ``like`` gets, above 0 to 1.
+    sequences:
+        Amino acid sequences to design for each backbone; 0: none.
+    steps:
+        Sampling steps; by default the model's.
+    seed:
+        Same seed, same backbones.
+    model:
+        A bundled model by its name, or a file.
+    threads:
+        Threads of one operation, for the time of the call.
+    progress:
+        Called with the steps that are done and how many there are.
+
+    Raises
+    ------
+    InputError, ModelFileError
+        If a file cannot be used, or the request cannot be met; the error says why.
+    """
+    _check(n, sequences, steps, noise)
+    chain = None if like is None else _chain(Path(like))
+    wanted = _wanted(n, length, structure, chain, seed)
+    if str(model) == DEFAULT_MODEL and DEFAULT_MODEL not in bundled_models():
+        raise InputError(
+            f"The model '{DEFAULT_MODEL}' is not bundled here.",
+            fix="Train one: moldiff train chains; then give its file as --model.",
+        )
+    loaded = models.load(model, domain="chains")
+    designer = models.load("sequence", domain="sequences") if sequences else None
+    settings = dict(loaded.sampling) | ({} if steps is None else {"steps": steps})
+    begin = None if chain is None else (chain, noise)
+    with using_threads(threads):
+        drawn = _drawn(loaded, wanted, settings, begin, seed, progress)
+        folds = [
+            _fold(number, atoms, blueprint, designer, sequences, seed)
+            for number, (atoms, blueprint) in enumerate(zip(drawn, wanted, strict=True), 1)
+        ]
+    made = {"steps": settings["steps"], "seed": seed, "model": loaded.digest}
+    return Backbones(tuple(folds), {"version": __version__, **made})
+
+
+def _check(n: int, sequences: int, steps: int | None, noise: float) -> None:
+    for count, least, what in ((n, 1, "backbones"), (sequences, 0, "sequences")):
+        if not least <= count <= _MOST:
+            raise InputError(
+                f"{count} {what} cannot be drawn.", fix=f"Choose from {least} to {_MOST}."
+            )
+    if steps is not None and not 1 <= steps <= _MOST:
+        raise InputError(f"{steps} steps cannot be made.", fix=f"Choose from 1 to {_MOST}.")
+    if not 0 < noise <= 1:  # false for NaN as well
+        raise InputError(
+            f"Noise up to the time {noise} cannot be added.", fix="Choose above 0, up to 1."
+        )
+
+
+def lengths_of(text: int | str | tuple[int, int]) -> tuple[int, int]:
+    """Return the least and the largest number of residues of ``70``, ``"60-80"`` or a pair.
+
+    Raises
+    ------
+    InputError
+        If it is neither, or chains of that length are not drawn.
+    """
+    if isinstance(text, tuple):
+        low, high = text
+    else:
+        match = re.fullmatch(r"\s*(\d+)\s*(?:(?:-|\.\.)\s*(\d+)\s*)?", str(text))
+        if match is None:
+            raise InputError(f"'{text}' is no length.", fix="Give a number, or a range: 60-80.")
+        low, high = int(match[1]), int(match[2] or match[1])
+    if not SHORTEST <= low <= high <= LONGEST:
+        raise InputError(
+            f"Chains of {low if low == high else f'{low} to {high}'} residues cannot be drawn.",
+            fix=f"Choose from {SHORTEST} to {LONGEST} residues, the smaller number first.",
+        )
+    return low, high
+
+
+def _wanted(
+    n: int,
+    length: int | str | tuple[int, int] | None,
+    structure: str | None,
+    chain: npt.NDArray[np.float32] | None,
+    seed: int,
+) -> list[npt.NDArray[np.int64]]:
+    """The blueprint of each backbone."""
+    if structure is not None or chain is not None:
+        if length is not None:
+            raise InputError(
+                "The length is that of the secondary structure or the chain given.",
+                fix="Leave --length out.",
+            )
+        states = _states(structure) if structure is not None else secondary(np.asarray(chain))
+        if chain is not None and len(chain) != len(states):
+            raise InputError(
+                f"The secondary structure has {len(states)} letters, the chain {len(chain)} "
+                "residues.",
+                fix="Give a letter of H, E, C or ? for each residue.",
+            )
+        return [states] * n
+    low, high = lengths_of(DEFAULT_LENGTH if length is None else length)
+    sizes = [int(np.random.default_rng([seed, k]).integers(low, high + 1)) for k in range(n)]
+    return [np.full(size, HIDDEN) for size in sizes]
+
+
+def _states(structure: str) -> npt.NDArray[np.int64]:
+    letters = "".join(structure.split()).upper().replace("L", "C").replace("-", "C")
+    strange = sorted(set(letters) - set(STATES))
+    if strange:
+        raise InputError(
+            f"'{strange[0]}' is no secondary structure.",
+            fix="Write H (helix), E (strand), C (neither) or ? (any) for each residue.",
+        )
+    if not SHORTEST <= len(letters) <= LONGEST:
+        raise InputError(
+            f"A secondary structure of {len(letters)} letters cannot be drawn.",
+            fix=f"Write {SHORTEST} to {LONGEST}.",
+        )
+    return np.array([STATES.index(one) for one in letters], dtype=np.int64)
+
+
+def _chain(path: Path) -> npt.NDArray[np.float32]:
+    """The first chain of a file, which must be whole."""
+    read = trace(read_contents(path).structure)
+    if not read.fragments:
+        raise InputError(f"{path} holds no protein.", fix="Give a structure of a protein.")
+    name, runs = next(iter(read.fragments.items()))
+    atoms = read.atoms[[i for run in runs for i in run]]
+    if len(runs) > 1 or not np.isfinite(atoms[:, :3]).all():
+        raise InputError(
+            f"Chain {name} of {path} has gaps, or residues without N, CA and C.",
+            fix="Build them first: moldiff complete.",
+        )
+    if not SHORTEST <= len(atoms) <= LONGEST:
+        raise InputError(
+            f"Chain {name} of {path} has {len(atoms)} residues.",
+            fix=f"Give a chain of {SHORTEST} to {LONGEST}.",
+        )
+    return whole(atoms).astype(np.float32)
+
+
+def _drawn(
+    model: Model,
+    wanted: Sequence[npt.NDArray[np.int64]],
+    settings: dict[str, Any],
+    begin: tuple[npt.NDArray[np.float32], float] | None,
+    seed: int,
+    progress: Progress | None,
+) -> list[npt.NDArray[np.float32]]:
+    """N, CA and C of each backbone, which depend on its own number alone."""
+    from moldiff.backbones.sampling import draw
+    from moldiff.seeds import Generators, generator
+
+    of_length: dict[int, list[int]] = defaultdict(list)
+    for k, states in enumerate(wanted):
+        of_length[len(states)].append(k)
+    groups = [
+        those[k : k + _TOGETHER]
+        for _, those in sorted(of_length.items())
+        for k in range(0, len(those), _TOGETHER)
+    ]
+    total, done = len(groups) * (int(settings["steps"]) + 1), 0
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(min(done, total), total)
+
+    atoms: list[npt.NDArray[np.float32] | None] = [None] * len(wanted)
+    like, noise = (None, 1.0) if begin is None else begin
+    for group in groups:
+        rng = Generators([generator(seed, k) for k in group])
+        blueprint = np.stack([wanted[k] for k in group])
+        drawn = draw(
+            model, blueprint, rng=rng, settings=settings, like=like, noise=noise, each=step
+        )
+        for k, one in zip(group, drawn, strict=True):
+            atoms[k] = one
+    return [one for one in atoms if one is not None]
+
+
+def _fold(
+    number: int,
+    drawn: npt.NDArray[np.float32],
+    blueprint: npt.NDArray[np.int64],
+    designer: Model | None,
+    count: int,
+    seed: int,
+) -> Fold:
+    from moldiff.backbones.sampling import draw_sequences
+    from moldiff.seeds import Generators, generator
+
+    three = joined(drawn[None])[0]
+    atoms = whole(three)
+    moved = float(np.sqrt(np.square(three - drawn).sum(-1).mean()))
+    sequences: tuple[str, ...] = ()
+    log_p: tuple[float, ...] = ()
+    if designer is not None:
+        rng = Generators([generator(seed, number - 1, 1 + k) for k in range(count)])
+        types, values = draw_sequences(designer, atoms, count, rng=rng)
+        sequences = tuple("".join(LETTERS[k] for k in row) for row in types.tolist())
+        log_p = tuple(values.tolist())
+    wanted, found = (_text(states) for states in (blueprint, secondary(atoms)))
+    centred = atoms - atoms[:, 1].mean(0)
+    return Fold(number, centred, wanted, found, quality(atoms), moved, sequences, log_p)
+
+
+def _text(states: npt.NDArray[np.int64]) -> str:
+    return "".join(STATES[k] for k in states.tolist())

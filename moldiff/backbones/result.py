@@ -1,0 +1,199 @@
+"""What came of a drawing of backbones: structures, their figures, sequences, and files."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from moldiff.backbones.quality import Quality
+from moldiff.errors import InputError, did_you_mean
+from moldiff.protein.backbone import LETTERS
+from moldiff.protein.write import backbone_pdb
+from moldiff.results import Row, frame_of
+from moldiff.text import csv_text, replace_text
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["Backbones", "Fold"]
+
+_SAVED = (".csv", ".html")
+_NAMES = dict(
+    zip(
+        LETTERS,
+        "ALA CYS ASP GLU PHE GLY HIS ILE LYS LEU MET ASN PRO GLN ARG SER THR VAL TRP TYR".split(),
+        strict=True,
+    )
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """A backbone of n residues, drawn by a model.
+
+    Attributes
+    ----------
+    number:
+        From 1.
+    atoms:
+        (n, 4, 3) N, CA, C and O in Å, centred; peptides are exact.
+    wanted, structure:
+        The secondary structure asked for and found, a letter of ``HEC?`` for each residue.
+    quality:
+        Its figures.
+    moved:
+        Å, root mean square shift of its atoms when residues were joined.
+    sequences:
+        Amino acids designed for it, a letter for each residue.
+    log_p:
+        The mean log-probability of a residue of each sequence, in nats.
+    """
+
+    number: int
+    atoms: npt.NDArray[np.float64]
+    wanted: str
+    structure: str
+    quality: Quality
+    moved: float
+    sequences: tuple[str, ...] = ()
+    log_p: tuple[float, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.atoms)
+
+    @property
+    def obeyed(self) -> float | None:
+        """The share of residues with the secondary structure that was asked for; None if none."""
+        pairs = [(a, b) for a, b in zip(self.wanted, self.structure, strict=True) if a != "?"]
+        return float(np.mean([a == b for a, b in pairs])) if pairs else None
+
+    def to_pdb(self, remark: str = "") -> str:
+        """Return it in the PDB format; residues are named by the first sequence, or GLY."""
+        letters = self.sequences[0] if self.sequences else "G" * len(self)
+        return backbone_pdb(self.atoms, [_NAMES[one] for one in letters], remark=remark)
+
+
+@dataclass(frozen=True, eq=False)
+class Backbones(Sequence[Fold]):
+    """Backbones drawn by a model: a list, with a table, a page and files.
+
+    Attributes
+    ----------
+    folds:
+        In the order in which they were drawn.
+    provenance:
+        What they were made with: version, model, seed, steps.
+    """
+
+    folds: tuple[Fold, ...]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @overload
+    def __getitem__(self, index: int) -> Fold: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Fold, ...]: ...
+    def __getitem__(self, index: int | slice) -> Fold | tuple[Fold, ...]:
+        return self.folds[index]
+
+    def __len__(self) -> int:
+        return len(self.folds)
+
+    def rows(self) -> list[Row]:
+        """Return a row for each backbone: what was asked for, what came, and its figures."""
+        return [
+            {
+                "name": self.name(fold),
+                "residues": len(fold),
+                "wanted": fold.wanted,
+                "structure": fold.structure,
+                "obeyed": None if fold.obeyed is None else round(fold.obeyed, 4),
+                **fold.quality.row(),
+                "moved": round(fold.moved, 3),
+                "log_p": round(fold.log_p[0], 4) if fold.log_p else None,
+                "sequence": fold.sequences[0] if fold.sequences else None,
+            }
+            for fold in self.folds
+        ]
+
+    @staticmethod
+    def name(fold: Fold) -> str:
+        """Return the name of a backbone, and of its file without the suffix."""
+        return f"backbone-{fold.number}"
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Return `rows` as a data frame of pandas; ``MissingExtraError`` without it."""
+        return frame_of(self.rows())
+
+    def to_fasta(self) -> str:
+        """Return the sequences as FASTA, named by backbone and number: ``>backbone-1-2``."""
+        made = self._made()
+        return "".join(
+            f">{self.name(fold)}-{k} log_p={log_p:.3f} {made}\n{sequence}\n"
+            for fold in self.folds
+            for k, (sequence, log_p) in enumerate(zip(fold.sequences, fold.log_p, strict=True), 1)
+        )
+
+    def to_html(self) -> str:
+        """Return the page: a list with figures, and each backbone in three dimensions."""
+        from moldiff.view.backbones import render_backbones
+
+        pdbs = [fold.to_pdb() for fold in self.folds]
+        return render_backbones(self.rows(), pdbs, title="Backbones", about=self._made())
+
+    def files(self, folder: str | Path) -> dict[Path, str]:
+        """Return the files that `save` writes to a folder, and their text."""
+        folder = Path(folder)
+        remark = f"moldiff {self._made()} drew this backbone"
+        texts = {
+            folder / f"{self.name(fold)}.pdb": fold.to_pdb(remark=remark) for fold in self.folds
+        }
+        texts[folder / "backbones.csv"] = csv_text(self.rows())
+        if any(fold.sequences for fold in self.folds):
+            texts[folder / "sequences.fasta"] = self.to_fasta()
+        texts[folder / "backbones.html"] = self.to_html()
+        return texts
+
+    def save(self, path: str | Path) -> Path:
+        """Write the table (.csv), the page (.html), or everything into a folder (no suffix).
+
+        Files that are there are replaced, once the new ones are complete.  Returns the path.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written, or has another suffix.
+        """
+        path = Path(path)
+        suffix = path.suffix.lower()
+        if suffix not in ("", *_SAVED):
+            raise InputError(
+                f"Backbones cannot be saved as '{path.name}': its suffix is unknown.",
+                fix=f"Name a folder. {did_you_mean(suffix, _SAVED)}",
+            )
+        if suffix:
+            replace_text(path, csv_text(self.rows()) if suffix == ".csv" else self.to_html())
+            return path
+        texts = self.files(path)
+        path.mkdir(parents=True, exist_ok=True)
+        for file, text in texts.items():
+            replace_text(file, text)
+        return path
+
+    def _made(self) -> str:
+        return " ".join(f"{key}={value}" for key, value in self.provenance.items())
+
+    def __repr__(self) -> str:
+        """What it holds, in a line."""
+        sizes = [len(fold) for fold in self.folds]
+        return f"<{len(self)} backbones of {min(sizes)} to {max(sizes)} residues>"
+
+    def _repr_html_(self) -> str:
+        """The page in a frame, for notebooks."""
+        page = html.escape(self.to_html(), quote=True)
+        return f'<iframe srcdoc="{page}" style="width:100%;height:560px;border:0"></iframe>'

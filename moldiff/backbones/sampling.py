@@ -1,0 +1,78 @@
+"""Backbones drawn by a model of whole chains, and sequences for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from moldiff.diffusion.batch import Batch
+from moldiff.diffusion.guidance import with_settings
+from moldiff.domain.backbones import backbone_atoms, shown
+from moldiff.domain.chains import chain_batch, chain_context
+from moldiff.domain.sequences import sequence_batch
+from moldiff.model import Model
+from moldiff.protein.backbone import UNKNOWN
+from moldiff.seeds import Generators
+from moldiff.sequences.decoding import draw as draw_types
+from moldiff.sequences.decoding import log_probabilities
+
+__all__ = ["draw", "draw_sequences"]
+
+Array = npt.NDArray[np.float64]
+
+
+@torch.no_grad()
+def draw(
+    model: Model,
+    blueprint: npt.NDArray[np.int64],
+    *,
+    rng: torch.Generator,
+    settings: Mapping[str, Any] | None = None,
+    like: npt.NDArray[np.float32] | None = None,
+    noise: float = 1.0,
+    each: Callable[[], None] = lambda: None,
+) -> npt.NDArray[np.float32]:
+    """Draw N, CA and C (b, n, 3, 3) of chains in Å; bonds between residues are not exact.
+
+    Parameters
+    ----------
+    blueprint:
+        (b, n) secondary structure that is wanted (`moldiff.protein.secondary.STATES`).
+    settings:
+        Sampling settings that differ from the model's: ``steps``.
+    like, noise:
+        A chain (n, 4, 3) in Å to begin with, and the time up to which noise is added to it.
+    each:
+        Called after every step.
+    """
+    count, n = blueprint.shape
+    process = model.denoiser.process
+    x = process.prior(count, n, rng=rng, context=chain_context(blueprint))
+    if like is not None:
+        x_0 = chain_batch([like] * count, blueprint)
+        start = torch.zeros(count)
+        x = process.forward(x_0, start, start + noise, rng=rng, noise=x)
+    denoiser, sampler = with_settings(model.denoiser, {**model.sampling, **(settings or {})})
+    last: Batch = x
+    for state in sampler.trajectory(denoiser, x.to(model.device), rng=rng, start=noise):
+        last = state.x
+        each()
+    seen = shown(last)
+    atoms = backbone_atoms(seen["positions"], seen["frames"]).cpu().numpy()
+    drawn: npt.NDArray[np.float32] = atoms.astype(np.float32)
+    return drawn
+
+
+def draw_sequences(
+    model: Model, atoms: Array, count: int, *, rng: Generators
+) -> tuple[npt.NDArray[np.int64], Array]:
+    """Draw sequences (count, n) for a backbone (n, 4, 3), and their mean log-probabilities."""
+    unknown = np.full(len(atoms), UNKNOWN)
+    x_0 = sequence_batch([atoms.astype(np.float32)], [unknown], count).to(model.device)
+    types = draw_types(model, x_0, rng=rng)
+    log_p, _ = log_probabilities(model.denoiser, x_0.replace(types=types), rng=rng)
+    return types.numpy(), log_p.numpy().astype(np.float64)

@@ -1,0 +1,128 @@
+"""``moldiff backbone``: backbones of proteins, drawn from noise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from moldiff.cli.failure import Interrupted
+from moldiff.cli.options import Force
+from moldiff.cli.output import check_apart, check_threads, remark, table
+from moldiff.cli.overwrite import check_replaceable
+from moldiff.cli.progress import stages
+from moldiff.cli.requests import Threads
+from moldiff.cli.startup import load_torch
+from moldiff.errors import InputError
+
+if TYPE_CHECKING:
+    from moldiff.backbones.result import Backbones
+
+EXAMPLES = (
+    "moldiff backbone -n 20 --length 60-80 -o backbones",
+    "moldiff backbone -n 8 --structure CCHHHHHHHHHHHHHHHCCCCHHHHHHHHHHHHHHHHCCCHHHHHHHHHHHHHHHCC",
+    "moldiff backbone -n 8 --like 1abc.pdb --noise 0.4 --sequences 8 -o variants",
+)
+
+_SHOWN = 20  # rows of the closing table
+
+
+def command(
+    n: Annotated[
+        int, typer.Option("-n", "--number", min=1, max=10_000, help="Number of backbones.")
+    ] = 1,
+    length: Annotated[
+        str | None,
+        typer.Option(metavar="N|N-N", help="Residues, or a range to draw from. [default: 40-80]"),
+    ] = None,
+    structure: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HHH...",
+            help="Secondary structure, a letter for each residue: H helix, E strand, C neither, "
+            "? any.",
+        ),
+    ] = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="STRUCTURE", help="Begin with the first chain of a .pdb or .cif, and noise."
+        ),
+    ] = None,
+    noise: Annotated[float, typer.Option(help="How much noise --like gets, above 0 to 1.")] = 0.3,
+    sequences: Annotated[
+        int, typer.Option(min=0, max=10_000, help="Sequences to design for each.")
+    ] = 1,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="DIR", help="The folder of the files.")
+    ] = Path("backbones"),
+    steps: Annotated[
+        int | None,
+        typer.Option(min=1, max=10_000, help="Sampling steps. [default: the model's]"),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Same seed, same backbones.")] = 0,
+    model: Annotated[
+        str, typer.Option(metavar="NAME|FILE", help="A model of whole backbones.")
+    ] = "chains",
+    threads: Threads = 1,
+    force: Force = False,
+) -> None:
+    """Draw backbones of proteins from noise, and design sequences for them.
+
+    The folder gets a PDB file of each, named by its first sequence, the sequences as FASTA, a table
+    with figures, and a page. Inside residues and between them bonds are exact.
+
+    Figures compare a backbone with known proteins: contacts along a long way of the chain, size,
+    clashes, handedness. They do not say that a sequence folds to it: a folding program must.
+    """
+    if output.suffix or output.is_file():
+        raise InputError(f"'{output}' is no folder.", fix="Name a folder: -o backbones.")
+    check_threads(threads)
+    load_torch()
+    from moldiff.backbones.api import backbone
+
+    kinds: dict[Path, str | Path] = {
+        output / "backbones.csv": "backbones",
+        output / "backbones.html": "page",
+        output / "sequences.fasta": "folds",
+        **{output / f"backbone-{k}.pdb": "backbone" for k in range(1, n + 1)},
+    }
+    if like is not None:
+        for file in kinds:
+            check_apart("--output", file, [like])
+    check_replaceable(kinds, force=force)
+    try:
+        with stages() as show:
+            drawn = backbone(
+                n,
+                length=length,
+                structure=structure,
+                like=like,
+                noise=noise,
+                sequences=sequences,
+                steps=steps,
+                seed=seed,
+                model=model,
+                threads=threads,
+                progress=lambda done, total: show("drawing backbones", done, total),
+            )
+    except KeyboardInterrupt:
+        raise Interrupted("Interrupted: nothing was written.") from None
+    drawn.save(output)
+    _tell(drawn, output)
+
+
+def _tell(drawn: Backbones, folder: Path) -> None:
+    header = ("backbone", "residues", "secondary structure", "contacts", "size", "clashes")
+    keys = ("name", "residues", "structure", "contacts", "size", "clashes")
+    rows = drawn.rows()
+    shown = [[_cell(row[key]) for key in keys] for row in rows[:_SHOWN]]
+    table(shown, header=header, title="Backbones")
+    if len(rows) > _SHOWN:
+        remark(f"{len(rows) - _SHOWN} more are in the table.")
+    table([("written", f"{folder / 'backbones.html'}, and a file for each beside it")])
+
+
+def _cell(value: object) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,81 @@
+"""Whole backbones: C-alpha positions and the rotations of all residues of a chain.
+
+The fields are those of `moldiff.domain.backbones`; here the chain as a whole is noise, so nothing
+stays around it, ``chord`` is zero, and the chain is centred.  The context has ``residues``, whose
+amino acids are not known, and ``blueprint`` (b, n), the secondary structure that is wanted of each
+residue (`moldiff.protein.secondary.STATES`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from moldiff.diffusion.batch import Batch
+from moldiff.diffusion.network import Network
+from moldiff.diffusion.process import Gaussian, Product
+from moldiff.diffusion.readout import Readout
+from moldiff.diffusion.space import ZeroCoM
+from moldiff.domain.backbones import CLASSES, FIELDS, Placed
+from moldiff.domain.base import Domain
+from moldiff.errors import ConfigError
+from moldiff.nn.residues import Residues
+from moldiff.protein.backbone import UNKNOWN, frames_of
+from moldiff.protein.secondary import STATES
+from moldiff.registry import build, register
+
+__all__ = ["Chains", "chain_batch", "chain_context"]
+
+
+@register("domain", "chains")
+@dataclass(frozen=True)
+class Chains(Domain):
+    """Whole backbones of protein chains; its network may begin with that of `Backbones`."""
+
+    noun: ClassVar[str] = "whole backbones"
+    use: ClassVar[str] = "moldiff backbone --model {model}"
+    readout: ClassVar[Readout] = Placed()
+
+    def network(self, config: Mapping[str, Any] | str, process: Product | None) -> Network:
+        network: Network = build("network", config, **CLASSES, states=len(STATES))
+        return network
+
+    def check(self, process: Product | None, *, coded: bool = False) -> None:
+        if process is None or tuple(process.processes) != FIELDS:
+            raise ConfigError(f"A model of whole backbones needs exactly {', '.join(FIELDS)}.")
+        trace = process["trace"]
+        if not (isinstance(trace, Gaussian) and isinstance(trace.space, ZeroCoM)):
+            raise ConfigError(
+                "Whole backbones are centred: the space of their trace is zero_com.",
+                fix="Take the process of the bundled configuration 'backbone'.",
+            )
+
+
+def chain_context(blueprint: npt.NDArray[np.int64]) -> dict[str, Any]:
+    """Return the context of chains of which ``blueprint`` (b, n) is wanted."""
+    wanted = torch.from_numpy(blueprint)
+    b, n = wanted.shape
+    places = torch.arange(n).expand(b, n)
+    return {
+        "residues": Residues(torch.full((b, n), UNKNOWN), places),
+        "chord": torch.zeros(b, n, 3),
+        "blueprint": wanted,
+    }
+
+
+def chain_batch(
+    atoms: Sequence[npt.NDArray[np.float32]], blueprint: npt.NDArray[np.int64]
+) -> Batch:
+    """Return chains of one length, ``atoms`` (n, 4, 3) of each in Å, with what is told of them."""
+    every = np.stack(atoms)
+    positions = every[:, :, 1]
+    fields = {
+        "trace": torch.from_numpy(positions - positions.mean(1, keepdims=True)),
+        "frames": torch.from_numpy(frames_of(every)),
+    }
+    return Batch(fields, chain_context(blueprint))

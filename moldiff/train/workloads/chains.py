@@ -1,0 +1,162 @@
+"""Training the model of whole backbones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from moldiff.backbones.quality import radius
+from moldiff.backbones.trials import figures, trials
+from moldiff.data.backbones import BackboneStore
+from moldiff.domain.chains import chain_batch
+from moldiff.errors import DataError
+from moldiff.model import Model
+from moldiff.precision import resolve
+from moldiff.protein.backbone import Backbone
+from moldiff.protein.secondary import HIDDEN, secondary
+from moldiff.registry import register
+from moldiff.seeds import generator
+from moldiff.train.config import TrainConfig
+from moldiff.train.workload import Figures, Loss, Say, Workload, build_objective, validation_sample
+from moldiff.train.workloads.frame_aligned import FrameAligned
+
+__all__ = ["Chains", "WindowBatches"]
+
+SHORTEST, LONGEST = 40, 80
+"""Residues of the chains that are trained on."""
+
+_JUDGED = (50, 60, 70)  # residues of chains that are drawn to judge a model
+_COMPACT = 1.08  # largest radius of gyration of a window, in units of `radius`
+_TRIES, _CHAINS = 8, 6  # windows tried of a chain, and chains, until one is so compact
+_HIDDEN, _PARTLY = 0.25, 0.25  # shares of blueprints that are not told, and of which parts are not
+
+
+class Piece(NamedTuple):
+    """Windows of one length, and the blueprints (b, n) that are told of them."""
+
+    chains: list[Backbone]
+    blueprint: npt.NDArray[np.int64]
+
+
+class WindowBatches:
+    """Endless batches of compact windows of one length; each a function of seed and step.
+
+    Chains are drawn by their residues.  Of a longer chain a window is taken that is as compact as
+    a globular chain of its length, if some tries find one.
+    """
+
+    def __init__(
+        self, store: BackboneStore, indices: npt.NDArray[np.int64], *, batch: int, seed: int
+    ) -> None:
+        sizes = np.asarray(store.sizes)[indices].astype(int)
+        if sizes.max(initial=0) < SHORTEST:
+            raise DataError(
+                f"{store.path} holds no chain to train on.",
+                fix="Prepare more: moldiff data backbones.",
+            )
+        self.store, self.batch, self.seed = store, batch, seed
+        self.indices, self.sizes = indices, sizes
+        self.longest = min(LONGEST, int(sizes.max()))
+        self.per_epoch = -(-len(indices) // batch)
+
+    def __getitem__(self, step: int) -> Piece:
+        """Return the windows of a step."""
+        rng = np.random.default_rng([self.seed, step])
+        length = int(rng.integers(SHORTEST, self.longest + 1))
+        chains = self.windows(length, self.batch, rng)
+        return Piece(chains, np.stack([_told(chain, rng) for chain in chains]))
+
+    def windows(self, length: int, count: int, rng: np.random.Generator) -> list[Backbone]:
+        """Draw windows of a length."""
+        long = self.sizes >= length
+        usable, shares = self.indices[long], np.cumsum(self.sizes[long])
+        found = []
+        for _ in range(count):
+            best, least = None, np.inf
+            for u in (rng.random(_CHAINS) * shares[-1]).tolist():
+                chain = self.store[int(usable[np.searchsorted(shares, u, side="right")])]
+                part, size = _compact(chain, length, rng)
+                if size < least:
+                    best, least = (chain, part), size
+                if least < _COMPACT:
+                    break
+            assert best is not None
+            chain, part = best
+            found.append(Backbone(chain.atoms[part], chain.types[part], chain.regular[part]))
+        return found
+
+
+def _compact(chain: Backbone, length: int, rng: np.random.Generator) -> tuple[slice, float]:
+    """The most compact of some windows of a chain, and its size."""
+    starts = rng.integers(len(chain) - length + 1, size=_TRIES).tolist()
+    sizes = [radius(chain.atoms[start : start + length, 1]) for start in starts]
+    best = int(np.argmin(sizes))
+    return slice(starts[best], starts[best] + length), sizes[best]
+
+
+def _told(chain: Backbone, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """The secondary structure of a chain: all of it, none, or that of some segments."""
+    states = secondary(chain.atoms)
+    kind = rng.random()
+    if kind < _HIDDEN:
+        states[:] = HIDDEN
+    elif kind < _HIDDEN + _PARTLY:
+        segment = np.cumsum(np.diff(states, prepend=states[0]) != 0)
+        states[(rng.random(segment[-1] + 1) < rng.random())[segment]] = HIDDEN
+    return states
+
+
+@register("task", "chains")
+class Chains(Workload):
+    """The model of whole backbones: all residues of compact windows are noised."""
+
+    score = "score"
+    unit, samples = "chain", "residues"
+    use = "moldiff backbone --model {model}"
+    relatives = frozenset({"backbones"})
+    loader: WindowBatches
+    objective: FrameAligned
+
+    def __init__(self, config: TrainConfig, data: BackboneStore) -> None:
+        self.config, self.data = config, data
+        train = data.indices("train")
+        self.loader = WindowBatches(data, train, batch=config.piece_size, seed=config.seed)
+        model = Model.from_config(
+            {
+                "domain": {"name": "chains"},
+                "precondition": "clean",
+                "process": config.process,
+                "network": config.network,
+                "sampling": config.sampling,
+            },
+            seed=generator(config.seed, 0).initial_seed(),
+        )
+        self.model = model.replace(precision=resolve(config.precision, config.device))
+        self.objective = build_objective(config, "denoiser of backbones")
+
+    @classmethod
+    def open(cls, config: TrainConfig, say: Say) -> BackboneStore:
+        return BackboneStore.open(Path(config.data))
+
+    def losses(self, batch: Piece, *, rng: torch.Generator) -> Iterator[Loss]:
+        x_0 = chain_batch([chain.atoms for chain in batch.chains], batch.blueprint)
+        x_0 = x_0.to(self.config.device)
+        loss, parts = self.objective(self.model.denoiser, x_0, rng=rng)
+        yield loss, parts, x_0["trace"].shape[0] * x_0["trace"].shape[1]
+
+    def judge(
+        self, model: Model, rng: torch.Generator, progress: Callable[[float], None]
+    ) -> Figures:
+        count, seed = self.config.evaluation.samples, self.config.seed
+        chosen = validation_sample(self.data, count)
+        source = WindowBatches(self.data, chosen, batch=count, seed=seed)
+        draws = np.random.default_rng(0)
+        lengths = [min(n, source.longest) for n in _JUDGED]
+        natives = [source.windows(n, -(-count // len(lengths)), draws) for n in lengths]
+        steps = self.config.evaluation.steps
+        return figures(trials(model, natives, rng=rng, steps=steps, progress=progress))

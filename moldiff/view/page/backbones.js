@@ -1,0 +1,103 @@
+// The page of drawn backbones: a list, and the fold of one.
+
+const STATES = { H: ["helix", "#c2553f"], E: ["strand", "#2f74b5"], C: ["neither", "#9aa5b4"] };
+const LABELS = { helix: "helix", strand: "strand", contacts: "long contacts per residue", size: "radius of gyration / 2.2 n^0.38 Å", clashes: "clashes per 100 residues", left: "phi above 0", obeyed: "structure as asked" };
+const SHARES = new Set(["helix", "strand", "left", "obeyed"]);
+const switches = { sticks: false, ends: false };
+let selected = 0;
+
+const shown = (key, value) => (SHARES.has(key) ? `${(100 * value).toFixed(0)} %` : value.toFixed(2));
+
+/** Letters in runs of their colours. */
+function ribbon(states) {
+  const box = make("span", "ribbon");
+  (states.match(/(.)\1*/g) || []).forEach((run) => {
+    const part = box.appendChild(make("span", "", run));
+    part.style.color = STATES[run[0]]?.[1] || "inherit";
+  });
+  return box;
+}
+
+function makeBackboneScene(host) {
+  if (!hasWebgl()) return null;
+  const viewer = $3Dmol.createViewer(host, { backgroundAlpha: 0, antialias: true });
+  if (!viewer) return null;
+  function refresh() {
+    viewer.removeAllModels();
+    const item = data.items[selected];
+    const model = viewer.addModel(item.pdb, "pdb");
+    // The page's own assignment decides what is drawn as helix and strand.
+    model.selectedAtoms({}).forEach((atom) => { atom.ss = { H: "h", E: "s" }[item.structure[atom.resi - 1]] || "c"; });
+    const share = (atom) => (atom.resi - 1) / Math.max(1, item.structure.length - 1);
+    const colour = (atom) => (switches.ends ? `hsl(${Math.round(240 - 240 * share(atom))}, 70%, 50%)` : STATES[item.structure[atom.resi - 1]][1]);
+    const style = { cartoon: { colorfunc: colour, thickness: 0.35, arrows: true } };
+    if (switches.sticks) style.stick = { radius: 0.12, colorfunc: (atom) => (atom.elem === "C" ? colour(atom) : colourOf(atom.elem)) };
+    model.setStyle({}, style);
+    model.setHoverable({}, true, (atom) => { byId("hover").textContent = `${atom.resn} ${atom.resi} ${atom.atom}`; }, () => { byId("hover").textContent = ""; });
+    viewer.render();
+  }
+  function reset() {
+    viewer.zoomTo();
+    viewer.render();
+  }
+  return { refresh, reset };
+}
+
+const scene = makeBackboneScene(byId("scene"));
+if (!scene) byId("stage-note").textContent = "This browser shows no 3D graphics (WebGL).";
+
+function fill() {
+  const head = make("tr");
+  head.append(...["Backbone", "Residues", "Secondary structure", "Contacts", "Size"].map((text, k) => make("th", k === 1 || k > 2 ? "number" : "", text)));
+  byId("poses").tHead.replaceChildren(head);
+  byId("poses").tBodies[0].replaceChildren(...data.items.map((item, k) => {
+    const row = make("tr"), states = make("td", "words");
+    states.append(ribbon(item.structure));
+    row.append(make("td", "name", item.name), make("td", "number", String(item.structure.length)), states, make("td", "number", item.figures.contacts.toFixed(2)), make("td", "number", item.figures.size.toFixed(2)));
+    row.addEventListener("click", () => select(k));
+    return row;
+  }));
+  byId("counts").replaceChildren(make("b", "", String(data.items.length)), data.items.length === 1 ? " backbone" : " backbones");
+}
+
+function select(k) {
+  selected = Math.max(0, Math.min(k, data.items.length - 1));
+  [...byId("poses").tBodies[0].rows].forEach((row, i) => row.setAttribute("aria-selected", String(i === selected)));
+  const item = data.items[selected], table = make("table", "facts");
+  const add = (name, value) => {
+    const row = table.appendChild(make("tr")), cell = make("td");
+    row.append(make("th", "", name), cell);
+    cell.append(value);
+  };
+  if (/[HEC]/.test(item.wanted)) add("asked for", ribbon(item.wanted));
+  add("secondary structure", ribbon(item.structure));
+  if (item.sequence) add("sequence", item.sequence);
+  Object.entries(item.figures).forEach(([key, value]) => add(LABELS[key], shown(key, value)));
+  byId("details").replaceChildren(table, make("p", "none", "These figures say how a backbone compares with those of known proteins, not that a sequence folds to it."));
+  scene?.refresh();
+  scene?.reset();
+  document.body.dataset.selected = item.name;
+}
+
+function toggle(name) {
+  switches[name] = !switches[name];
+  byId(name).setAttribute("aria-pressed", String(switches[name]));
+  scene?.refresh();
+}
+
+const KEYS = { b: () => toggle("sticks"), c: () => toggle("ends"), 0: () => scene?.reset(), ArrowUp: () => select(selected - 1), ArrowDown: () => select(selected + 1) };
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || byId("licence").open || !KEYS[event.key]) return;
+  event.preventDefault();
+  KEYS[event.key]();
+});
+Object.entries(switches).forEach(([name, on]) => {
+  byId(name).setAttribute("aria-pressed", String(on));
+  byId(name).addEventListener("click", () => toggle(name));
+});
+byId("reset").addEventListener("click", () => scene?.reset());
+Object.values(STATES).forEach(([text, colour]) => addKey(text, colour));
+fill();
+select(0);
+document.body.dataset.scene = scene ? "webgl" : "none";
+document.body.dataset.ready = "true";
