@@ -15,12 +15,12 @@ from moldiff.domain.backbones import backbone_atoms, shown
 from moldiff.domain.chains import chain_batch, chain_context
 from moldiff.domain.sequences import sequence_batch
 from moldiff.model import Model
-from moldiff.protein.backbone import UNKNOWN
+from moldiff.protein.backbone import AMINO_ACIDS, UNKNOWN
 from moldiff.seeds import Generators
 from moldiff.sequences.decoding import draw as draw_types
 from moldiff.sequences.decoding import log_probabilities
 
-__all__ = ["draw", "draw_sequences"]
+__all__ = ["draw", "draw_sequences", "hesitation"]
 
 Array = npt.NDArray[np.float64]
 
@@ -76,3 +76,18 @@ def draw_sequences(
     types = draw_types(model, x_0, rng=rng)
     log_p, _ = log_probabilities(model.denoiser, x_0.replace(types=types), rng=rng)
     return types.numpy(), log_p.numpy().astype(np.float64)
+
+
+@torch.no_grad()
+def hesitation(model: Model, atoms: Array) -> Array:
+    """Return the entropy per residue (b,) of amino acids for backbones (b, n, 4, 3), in nats.
+
+    None is known, so it says how sure a model of sequences is of each by the backbone alone; it is
+    log 20 = 3.0 if it knows nothing.
+    """
+    unknown = np.full(atoms.shape[:2], UNKNOWN)
+    x_t = sequence_batch([*atoms.astype(np.float32)], [*unknown], 1).to(model.device)
+    logits = model.denoiser(x_t, torch.ones(len(atoms)))["types"][..., :AMINO_ACIDS].double()
+    log_p = logits.log_softmax(-1)
+    entropy: Array = -(log_p.exp() * log_p).sum(-1).mean(-1).cpu().numpy()
+    return entropy

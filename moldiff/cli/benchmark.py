@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moldiff.cli.failure import Interrupted
+from moldiff.cli.folds import EXAMPLES as BACKBONES
+from moldiff.cli.folds import command as backbones
 from moldiff.cli.gaps import EXAMPLES as GAPS
 from moldiff.cli.gaps import command as gaps
 from moldiff.cli.output import bar, counted, duration, examples, remark, table
@@ -168,6 +170,7 @@ def docking(
         )
 
 
+app.command("backbones", epilog=examples(*BACKBONES))(backbones)
 app.command("gaps", epilog=examples(*GAPS))(gaps)
 app.command("sequences", epilog=examples(*SEQUENCES))(sequences)
 

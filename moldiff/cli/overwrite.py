@@ -43,6 +43,7 @@ _MARKS: Mapping[str, str] = {
     "sequence": r'"schema": "moldiff\.sequence',
     "backbone": r"\AREMARK 999 moldiff version=",
     "backbones": r"\Aname,residues,wanted,structure,obeyed",
+    "folds table": r"\Akind,residues,joined,",
     "folds": r"\A>backbone-\d+-\d+ log_p=",
     "recovery": r"\Amethod,chain,residues,recovery,nats,seconds",
     "gaps": r"\Achain,start,residues,closed,seconds",

@@ -63,6 +63,7 @@ GOOD: dict[str, Line] = {
     "data reference": ("missing",),
     "data info": ("missing",),
     "benchmark docking": ("missing", "--output", "new"),
+    "benchmark backbones": ("missing", "--model", "missing.safetensors"),
     "benchmark gaps": ("missing", "--model", "missing.safetensors"),
     "benchmark sequences": ("missing", "--model", "missing.safetensors"),
 }

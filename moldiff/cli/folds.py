@@ -1,0 +1,96 @@
+"""``moldiff benchmark backbones``: drawn backbones beside native ones, and beside spoilt ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from moldiff.cli.failure import Interrupted
+from moldiff.cli.options import Force
+from moldiff.cli.output import check_output, counted, remark, table
+from moldiff.cli.overwrite import check_replaceable
+
+__all__ = ["EXAMPLES", "command"]
+
+EXAMPLES = (
+    "moldiff benchmark backbones data/backbones",
+    "moldiff benchmark backbones data/backbones --model model.safetensors -n 40 --steps 20",
+)
+
+_LENGTHS = (50, 60, 70)
+
+
+def command(
+    data: Annotated[Path, typer.Argument(metavar="DIR", help="Prepared backbones.")],
+    model: Annotated[
+        str, typer.Option(help="A model of whole backbones, bundled or a file.")
+    ] = "chains",
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Table with a row for each backbone.")
+    ] = Path("backbones.csv"),
+    count: Annotated[
+        int, typer.Option("-n", "--number", min=3, max=100_000, help="Backbones of each kind.")
+    ] = 100,
+    steps: Annotated[
+        int | None,
+        typer.Option(min=1, max=10_000, help="Sampling steps. [default: the model's]"),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the backbones.")] = 0,
+    force: Force = False,
+) -> None:
+    """Draw backbones of 50, 60 and 70 residues, and compare them with held-out native ones.
+
+    Drawn are backbones after the secondary structure of natives (as told) and after none (free).
+    Beside them stand the natives, the natives with residues moved by 1 Å, and their mirror images.
+    Native-like are those all of whose figures lie where those of nine in ten natives do.
+
+    Hesitation is the entropy of the sequence model's amino acids, in nats. No folding program
+    judges. Interrupted, what is done is shown, and is in the table.
+    """
+    import numpy as np
+
+    from moldiff.benchmark.backbones import (
+        HEADER,
+        KINDS,
+        Judged,
+        judged,
+        native_like,
+        recorded,
+        row,
+    )
+    from moldiff.cli.progress import stages
+    from moldiff.data.backbones import BackboneStore
+    from moldiff.models import load
+    from moldiff.train.workloads.chains import WindowBatches
+
+    check_output(output, [".csv"])
+    check_replaceable({output: "folds table"}, force=force)
+    store = BackboneStore.open(data)
+    loaded, designer = load(model, domain="chains"), load("sequence", domain="sequences")
+    source = WindowBatches(store, store.indices("validation"), batch=count, seed=seed)
+    rng = np.random.default_rng(seed)
+    sizes = [min(length, source.longest) for length in _LENGTHS]
+    natives = [
+        source.windows(size, count // len(sizes) + (k < count % len(sizes)), rng)
+        for k, size in enumerate(sizes)
+    ]
+    done: list[Judged] = []
+    interrupted = False
+    with stages() as show:
+        try:
+            runs = judged(loaded, designer, natives, steps=steps, seed=seed)
+            for one in recorded(runs, output):
+                done.append(one)
+                show("drawing and judging", len(done), len(KINDS) * count)
+        except KeyboardInterrupt:
+            interrupted = True
+    if done:
+        alike = native_like(done)
+        rows = [found for kind in KINDS if (found := row(kind, done, alike))]
+        table(rows, header=HEADER, title=f"Backbones beside those of {data}")
+    remark(f"Written: {output}")
+    if interrupted:
+        total = len(KINDS) * count
+        raise Interrupted(f"Interrupted after {len(done)} of {counted(total, 'backbone')}.")

@@ -1,0 +1,100 @@
+"""The benchmark of whole backbones: what is native-like, and what its table says."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from moldiff.backbones.quality import quality
+from moldiff.backbones.sampling import hesitation
+from moldiff.benchmark.backbones import HEADER, KINDS, Judged, judged, native_like, recorded, row
+from moldiff.bundled import bundled_models
+from moldiff.cli import main
+from moldiff.model import Model
+from moldiff.models import load
+from tests.backbones import backbone, of_torsions, write_backbones
+from tests.contracts.conftest import DOMAINS
+
+
+def model_of(domain: str) -> Model:
+    settings = {**DOMAINS[domain], "domain": domain, "precondition": "clean"}
+    return Model.from_config(settings | {"sampling": {"steps": 2}}, seed=1)
+
+
+def test_all_kinds_are_made_of_the_same_natives(tmp_path: Path) -> None:
+    natives = [[backbone(24, seed=k) for k in range(2)], [backbone(30, seed=9)]]
+    runs = judged(model_of("chains"), model_of("sequences"), natives)
+    done = list(recorded(runs, tmp_path / "table.csv"))
+    assert [one.kind for one in done[:10:2]] == list(KINDS) and len(done) == 3 * len(KINDS)
+    assert [one.residues for one in done] == [24] * 10 + [30] * 5
+    of = {kind: [one for one in done if one.kind == kind] for kind in KINDS}
+    for native, mirrored, off in zip(of["native"], of["mirrored"], of["1 Å off"], strict=True):
+        assert native.quality.left == pytest.approx(1 - mirrored.quality.left)
+        assert native.quality.contacts == mirrored.quality.contacts
+        assert off.quality.joined == 1 and off.quality != native.quality
+    assert all(0 <= one.obeyed <= 1 for one in of["as told"])
+    assert all(np.isnan(one.obeyed) for one in of["free"])
+    rows = list(csv.DictReader((tmp_path / "table.csv").open()))
+    assert [r["kind"] for r in rows] == [one.kind for one in done]
+    assert float(rows[-1]["nats"]) == pytest.approx(done[-1].nats, abs=1e-3)
+
+
+def made(kind: str, **changed: float) -> Judged:
+    plain = quality(of_torsions([(-63.0, -42.0)] * 30))
+    nats = changed.pop("nats", 1.9)
+    return Judged(kind, 30, replace(plain, **changed), 0.5, nats, 1.0)
+
+
+def test_native_like_is_what_lies_among_nine_in_ten_natives() -> None:
+    natives = [made("native", contacts=k / 100) for k in range(101)]
+    others = [
+        made("free", contacts=0.5),
+        made("free", contacts=0.02),
+        made("free", contacts=0.98),
+        made("free", contacts=0.5, left=0.9),
+        made("free", contacts=0.5, nats=2.6),
+        made("free", contacts=0.5, clashes=3.0),
+        made("free", contacts=0.5, size=2.0),
+        made("free", contacts=0.5, helix=0.0),
+    ]
+    alike = native_like([*natives, *others])
+    assert alike[:101].sum() == 91
+    assert alike[101:].tolist() == [True] + 7 * [False]
+    assert not native_like(others).any()  # nothing to compare with
+    cells = dict(zip(HEADER, row("free", [*natives, *others], alike), strict=True))
+    assert cells["count"] == "8" and cells["native-like"].startswith("12 % (0 to ")
+    assert cells["as told"] == "50.0 %" and cells["phi > 0"] == "11.2 %"
+    assert row("as told", natives, alike[:101]) == ()
+
+
+def test_who_knows_nothing_hesitates_among_all() -> None:
+    chains = np.stack([backbone(20, seed=k).atoms for k in range(3)])
+    clueless = model_of("sequences")
+    with torch.no_grad():
+        clueless.network.letters.weight.zero_()  # type: ignore[union-attr]
+        clueless.network.letters.bias.zero_()  # type: ignore[union-attr]
+    np.testing.assert_allclose(hesitation(clueless, chains), np.log(20), atol=1e-5)
+
+
+@pytest.mark.skipif("sequence" not in bundled_models(), reason="needs the model of sequences")
+def test_the_command_says_how_like_natives_they_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, path = write_backbones(tmp_path / "data"), tmp_path / "model.safetensors"
+    model_of("chains").save(path)
+    table = tmp_path / "out.csv"
+    line = ["benchmark", "backbones", str(store.path), "--model", str(path), "-n", "3"]
+    assert main([*line, "-o", str(table)]) == 0
+    out = capsys.readouterr().out
+    assert all(kind in out for kind in KINDS) and "hesitation" in out
+    assert len(table.read_text().splitlines()) == 1 + 3 * len(KINDS)
+    designer = load("sequence", domain="sequences")
+    helix = of_torsions([(-63.0, -42.0)] * 40)
+    assert hesitation(designer, helix[None])[0] < 2.9
+    table.write_text("mine")
+    assert main([*line, "-o", str(table)]) == 2 and table.read_text() == "mine"
