@@ -79,7 +79,7 @@ def command(
         typer.Option(
             min=1,
             max=10_000,
-            help="Sampling steps; as many as residues: one by one. [default: the model's, 50]",
+            help="Sampling steps; as many as residues: one by one. [default: the model's, 10]",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same sequences.")] = 0,

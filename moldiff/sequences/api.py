@@ -66,7 +66,7 @@ def sequence(
         Below 1 the most probable amino acids are drawn more often; by default 0.1.
     steps:
         Sampling steps; as many as there are residues draw them one by one.  By default the
-        model's, 50.
+        model's, 10.
     seed:
         Same seed, same sequences.
     model:

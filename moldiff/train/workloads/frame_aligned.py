@@ -30,6 +30,7 @@ __all__ = ["FrameAligned"]
 _SPAN = 12  # bonds over which distances along the chain are held
 _APART = 3.0  # Å, least distance of backbone atoms that are not bonded
 _NEAR = 0.25  # time below which atoms are kept apart
+_MET = 9.0  # Å between C-alpha of residues that meet
 
 
 @register(
@@ -59,9 +60,11 @@ class FrameAligned(Objective):
         Largest error of an atom that counts, Å.
     early:
         Errors at time t are divided by ``early`` + t: small errors near the data count too.
-    seen, rotation, distances, clashes:
+    seen, rotation, distances, clashes, contacts:
         Weights of these parts; that of the atoms in space is 1.  Seen from a frame, an error of
-        its rotation has a lever, so the weight of ``seen`` is small.
+        its rotation has a lever, so the weight of ``seen`` is small.  Contacts are the distances
+        of atoms of residues that meet, far along the chain: the hydrogen bonds of strands hang on
+        tenths of an ångström, which the other parts hardly see.
     """
 
     trains: ClassVar[str] = "denoiser of backbones"
@@ -76,6 +79,7 @@ class FrameAligned(Objective):
     rotation: float = 0.5
     distances: float = 2.0
     clashes: float = 1.0
+    contacts: float = 0.0
 
     def __call__(
         self,
@@ -125,9 +129,12 @@ class FrameAligned(Objective):
             "distances": (_along(atoms, wanted, others) * late).mean(),
             "clashes": (_overlap(atoms, others) * (t < _NEAR)).mean(),
         }
+        if self.contacts:
+            parts["contacts"] = (_meeting(atoms, wanted) * late).mean()
         total = parts["atoms"]
-        for name in ("seen", "rotation", "distances", "clashes"):
-            total = total + getattr(self, name) * parts[name]
+        for name in ("seen", "rotation", "distances", "clashes", "contacts"):
+            if name in parts:
+                total = total + getattr(self, name) * parts[name]
         figures = {name: value.detach() for name, value in parts.items()}
         return total, figures | {"error": error.detach().mean()}
 
@@ -159,6 +166,22 @@ def _along(
     kept = (j - i <= _SPAN) & (inside[i] | inside[j])
     i, j = i[kept], j[kept]
     return (_length(hat[:, i] - hat[:, j]) - _length(true[:, i] - true[:, j])).abs().mean(1)
+
+
+def _meeting(
+    atoms: Float[Tensor, "b n 3 3"], wanted: Float[Tensor, "b n 3 3"]
+) -> Float[Tensor, " b"]:
+    """The mean error of distances between atoms of residues that meet, Å."""
+    n = atoms.shape[1]
+    i, j = torch.triu_indices(n, n, 3, device=atoms.device)
+    ca = wanted[:, :, 1]
+    met = (ca[:, i] - ca[:, j]).square().sum(-1) < _MET**2
+
+    def apart(x: Float[Tensor, "b n 3 3"]) -> Float[Tensor, "b m 9"]:
+        return _length(x[:, i].unsqueeze(3) - x[:, j].unsqueeze(2)).flatten(2)
+
+    error = (apart(atoms) - apart(wanted)).abs().mean(-1)
+    return (error * met).sum(1) / met.sum(1).clamp_min(1)
 
 
 def _overlap(
