@@ -9,7 +9,7 @@ near, while the residues stay as near as they can to where they were drawn:
 
     \sum_{peptides} \sum_k \frac{(d_k - \bar d_k)^2}{s^2}
     + \sum_{pairs} \frac{\max(0, d_{min} - d)^2}{s^2}
-    + \sum_{residues} \frac{|x - x_{drawn}|^2}{r^2}
+    + \sum_{atoms} \frac{|x - x_{drawn}|^2}{r^2}
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ _CA_CA = math.hypot(  # C-alpha on either side of the bond: trans and planar
     _CN - _CA_C * math.cos(_AT_C) - _N_CA * math.cos(_AT_N),
     _CA_C * math.sin(_AT_C) + _N_CA * math.sin(_AT_N),
 )
-_TIGHT, _LOOSE = 0.01, 1.0  # Å, standard deviations of these distances and of residues
-_NEAREST, _BESIDE = 4.0, 3  # Å between C-alpha so many residues apart or more
+_TIGHT, _LOOSE = 0.01, 0.2  # Å, standard deviations of these distances and of atoms
+_NEAREST, _BESIDE = 3.8, 3  # Å between C-alpha so many residues apart or more
 _ROUNDS = 150
 
 
@@ -52,11 +52,11 @@ def joined(atoms: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     def chain(change: Float[Tensor, "b n 6"]) -> Tensor:
         return backbone_atoms(start + change[..., :3], frames @ exponential(change[..., 3:]))
 
-    def strain(x: Tensor, change: Tensor) -> Tensor:
+    def strain(x: Tensor) -> Tensor:
         ca = x[:, :, 1]
         near = (_NEAREST - _length(ca[:, i] - ca[:, j])).clamp_min(0)
         off = torch.cat([_off(x), near], 1) / _TIGHT
-        return off.square().sum() + (change[..., :3] / _LOOSE).square().sum()
+        return off.square().sum() + ((x - drawn) / _LOOSE).square().sum()
 
     change = torch.zeros(*start.shape[:2], 6, dtype=torch.float64, requires_grad=True)
     search = torch.optim.LBFGS(
@@ -66,7 +66,7 @@ def joined(atoms: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     def closure() -> Tensor:
         search.zero_grad()
         with torch.enable_grad():
-            value = strain(chain(change), change)
+            value = strain(chain(change))
         value.backward()
         return value
 
