@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from moldiff.protein.write import backbone_pdb
+from tests.backbones import backbone, of_torsions
+
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 
 TREE = {
@@ -83,3 +86,21 @@ def test_the_drawn_layers_are_those_of_the_contract(
     (tmp_path / "setup.cfg").write_text(contract.replace("    metrics | ", "    "))
     monkeypatch.setattr(draw, "ROOT", tmp_path)
     assert draw.picture() != drawn
+
+
+def test_drawn_folds_are_compared_with_one_another_and_with_predictions(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("tmtools")
+    drawn, predicted = tmp_path / "drawn", tmp_path / "predicted"
+    for folder in (drawn, predicted):
+        folder.mkdir()
+    chains = [of_torsions([(-63.0, -42.0)] * 40), backbone(40, seed=3).atoms]
+    for k, atoms in enumerate(chains, 1):
+        (drawn / f"backbone-{k}.pdb").write_text(backbone_pdb(atoms, ["GLY"] * 40))
+        (predicted / f"backbone-{k}-1.pdb").write_text(backbone_pdb(chains[0], ["GLY"] * 40))
+    monkeypatch.setattr("sys.argv", ["x", str(drawn), "--predictions", str(predicted)])
+    loaded("measure_folds").main()
+    out = capsys.readouterr().out
+    assert "pairs of 2 backbones: mean TM 0." in out
+    assert "above 0.5 50 %; scRMSD below 2 Å 50 %" in out
