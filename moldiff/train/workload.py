@@ -23,7 +23,9 @@ from moldiff.errors import ConfigError, ModelFileError
 from moldiff.model import Model, check_domain
 from moldiff.models import find_model
 from moldiff.parallel import Progress
+from moldiff.precision import resolve
 from moldiff.registry import build, describe, names, registered
+from moldiff.seeds import generator
 from moldiff.train.config import TrainConfig
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "batches",
     "build_objective",
     "task",
+    "untrained",
     "validation_sample",
 ]
 
@@ -203,6 +206,21 @@ def build_objective(config: TrainConfig, trains: str, **context: Any) -> Any:
         f"'{config.task}' trains a {trains}.",
         fix=f"Objectives for it: {', '.join(fitting)}.",
     )
+
+
+def untrained(config: TrainConfig, domain: str) -> Model:
+    """Return the untrained model of a run whose network predicts what is clean."""
+    model = Model.from_config(
+        {
+            "domain": {"name": domain},
+            "precondition": "clean",
+            "process": config.process,
+            "network": config.network,
+            "sampling": config.sampling,
+        },
+        seed=generator(config.seed, 0).initial_seed(),
+    )
+    return model.replace(precision=resolve(config.precision, config.device))
 
 
 def batches(config: TrainConfig) -> dict[str, Any]:

@@ -16,13 +16,19 @@ from moldiff.data.backbones import BackboneStore
 from moldiff.domain.chains import chain_batch
 from moldiff.errors import DataError
 from moldiff.model import Model
-from moldiff.precision import resolve
 from moldiff.protein.backbone import Backbone
 from moldiff.protein.secondary import HIDDEN, secondary
 from moldiff.registry import register
-from moldiff.seeds import generator
 from moldiff.train.config import TrainConfig
-from moldiff.train.workload import Figures, Loss, Say, Workload, build_objective, validation_sample
+from moldiff.train.workload import (
+    Figures,
+    Loss,
+    Say,
+    Workload,
+    build_objective,
+    untrained,
+    validation_sample,
+)
 from moldiff.train.workloads.frame_aligned import FrameAligned
 
 __all__ = ["Chains", "WindowBatches"]
@@ -126,17 +132,7 @@ class Chains(Workload):
         self.config, self.data = config, data
         train = data.indices("train")
         self.loader = WindowBatches(data, train, batch=config.piece_size, seed=config.seed)
-        model = Model.from_config(
-            {
-                "domain": {"name": "chains"},
-                "precondition": "clean",
-                "process": config.process,
-                "network": config.network,
-                "sampling": config.sampling,
-            },
-            seed=generator(config.seed, 0).initial_seed(),
-        )
-        self.model = model.replace(precision=resolve(config.precision, config.device))
+        self.model = untrained(config, "chains")
         self.objective = build_objective(config, "denoiser of backbones")
 
     @classmethod

@@ -18,7 +18,6 @@ from moldiff.domain.poses import MARGIN
 from moldiff.errors import DataError
 from moldiff.geometry.tensors import symmetric_rmsd
 from moldiff.model import Model
-from moldiff.precision import resolve
 from moldiff.registry import register
 from moldiff.seeds import generator
 from moldiff.train.config import TrainConfig
@@ -28,6 +27,7 @@ from moldiff.train.workload import (
     Say,
     Workload,
     build_objective,
+    untrained,
     validation_sample,
 )
 from moldiff.train.workloads.displacement import Displacement, example
@@ -80,17 +80,7 @@ class Poses(Workload):
         self.config, self.data = config, data
         train = data.indices("train")
         self.loader = ComplexBatches(data, train, batch=config.piece_size, seed=config.seed)
-        model = Model.from_config(
-            {
-                "domain": {"name": "poses"},
-                "process": config.process,
-                "precondition": "clean",
-                "network": config.network,
-                "sampling": config.sampling,
-            },
-            seed=generator(config.seed, 0).initial_seed(),
-        )
-        self.model = model.replace(precision=resolve(config.precision, config.device))
+        self.model = untrained(config, "poses")
         self.objective = build_objective(config, "denoiser of poses")
 
     @classmethod

@@ -12,13 +12,19 @@ import torch
 from moldiff.data.backbones import BackboneStore
 from moldiff.errors import DataError
 from moldiff.model import Model
-from moldiff.precision import resolve
 from moldiff.protein.backbone import Backbone
 from moldiff.registry import register
-from moldiff.seeds import generator
 from moldiff.sequences.trials import figures, trials
 from moldiff.train.config import TrainConfig
-from moldiff.train.workload import Figures, Loss, Say, Workload, build_objective, validation_sample
+from moldiff.train.workload import (
+    Figures,
+    Loss,
+    Say,
+    Workload,
+    build_objective,
+    untrained,
+    validation_sample,
+)
 from moldiff.train.workloads.masked import Masked
 
 __all__ = ["ChainBatches", "Sequences"]
@@ -84,17 +90,7 @@ class Sequences(Workload):
         self.config, self.data = config, data
         train = data.indices("train")
         self.loader = ChainBatches(data, train, batch=config.piece_size, seed=config.seed)
-        model = Model.from_config(
-            {
-                "domain": {"name": "sequences"},
-                "precondition": "clean",
-                "process": config.process,
-                "network": config.network,
-                "sampling": config.sampling,
-            },
-            seed=generator(config.seed, 0).initial_seed(),
-        )
-        self.model = model.replace(precision=resolve(config.precision, config.device))
+        self.model = untrained(config, "sequences")
         self.objective = build_objective(config, "denoiser of sequences")
 
     @classmethod
