@@ -15,6 +15,7 @@ near, while the residues stay as near as they can to where they were drawn:
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -36,9 +37,10 @@ _CA_CA = math.hypot(  # C-alpha on either side of the bond: trans and planar
     _CN - _CA_C * math.cos(_AT_C) - _N_CA * math.cos(_AT_N),
     _CA_C * math.sin(_AT_C) + _N_CA * math.sin(_AT_N),
 )
-_TIGHT, _LOOSE = 0.01, 0.2  # Å, standard deviations of these distances and of atoms
+_TIGHT = 0.01  # Å, standard deviation of these distances
+_LOOSE = (0.2, 2.0)  # Å, that of atoms: at first near what was drawn, then exact peptides
 _NEAREST, _BESIDE = 3.8, 3  # Å between C-alpha so many residues apart or more
-_ROUNDS = 150
+_ROUNDS = 100  # of each minimisation
 
 
 def joined(atoms: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
@@ -52,13 +54,21 @@ def joined(atoms: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     def chain(change: Float[Tensor, "b n 6"]) -> Tensor:
         return backbone_atoms(start + change[..., :3], frames @ exponential(change[..., 3:]))
 
-    def strain(x: Tensor) -> Tensor:
+    def strain(x: Tensor, loose: float) -> Tensor:
         ca = x[:, :, 1]
         near = (_NEAREST - _length(ca[:, i] - ca[:, j])).clamp_min(0)
         off = torch.cat([_off(x), near], 1) / _TIGHT
-        return off.square().sum() + ((x - drawn) / _LOOSE).square().sum()
+        return off.square().sum() + ((x - drawn) / loose).square().sum()
 
     change = torch.zeros(*start.shape[:2], 6, dtype=torch.float64, requires_grad=True)
+    for loose in _LOOSE:
+        _minimised(change, lambda loose=loose: strain(chain(change), loose))  # type: ignore[misc]
+    with torch.no_grad():
+        result: npt.NDArray[np.float64] = chain(change).numpy()
+    return result
+
+
+def _minimised(change: Tensor, strain: Callable[[], Tensor]) -> None:
     search = torch.optim.LBFGS(
         [change], max_iter=_ROUNDS, history_size=20, line_search_fn="strong_wolfe"
     )
@@ -66,14 +76,11 @@ def joined(atoms: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     def closure() -> Tensor:
         search.zero_grad()
         with torch.enable_grad():
-            value = strain(chain(change))
+            value = strain()
         value.backward()
         return value
 
     search.step(closure)
-    with torch.no_grad():
-        result: npt.NDArray[np.float64] = chain(change).numpy()
-    return result
 
 
 def _off(x: Float[Tensor, "b n 3 3"]) -> Float[Tensor, "b m"]:

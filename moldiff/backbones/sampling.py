@@ -50,13 +50,13 @@ def draw(
         Called after every step.
     """
     count, n = blueprint.shape
-    process = model.denoiser.process
+    denoiser, sampler = with_settings(model.denoiser, {**model.sampling, **(settings or {})})
+    process = denoiser.process
     x = process.prior(count, n, rng=rng, context=chain_context(blueprint))
     if like is not None:
         x_0 = chain_batch([like] * count, blueprint)
         start = torch.zeros(count)
         x = process.forward(x_0, start, start + noise, rng=rng, noise=x)
-    denoiser, sampler = with_settings(model.denoiser, {**model.sampling, **(settings or {})})
     last: Batch = x
     for state in sampler.trajectory(denoiser, x.to(model.device), rng=rng, start=noise):
         last = state.x
