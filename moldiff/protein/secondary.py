@@ -29,10 +29,12 @@ def secondary(atoms: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
     states = np.full(len(atoms), COIL)
     states[_strands(bonded)] = STRAND
     for turn in _TURNS:
+        own = np.zeros(len(atoms), bool)  # other turns give way to what is there
         for first in _turns(bonded, turn):
             inside = slice(first + 1, first + 1 + turn)
-            if turn == _TURNS[0] or (states[inside] == COIL).all():
-                states[inside] = HELIX
+            if turn == _TURNS[0] or ((states == COIL) | own)[inside].all():
+                own[inside] = True
+        states[own] = HELIX
     return states
 
 
