@@ -21,6 +21,7 @@ __all__ = [
     "conditional_models",
     "find_model",
     "load",
+    "required",
 ]
 
 
@@ -66,6 +67,22 @@ def load(
     from moldiff.model import Model
 
     return Model.load(path, device=device, domain=domain)
+
+
+def required(model: str | Path, usual: str, task: str) -> str | Path:
+    """Return a model's name or file.
+
+    Raises
+    ------
+    InputError
+        If it is the ``usual`` one, and that is not bundled; the error says how to train one.
+    """
+    if str(model) == usual and usual not in bundled_models():
+        raise InputError(
+            f"The model '{usual}' is not bundled here.",
+            fix=f"Train one: moldiff train {task}; then give its file as --model.",
+        )
+    return model
 
 
 def card_rows(model: Model) -> dict[str, Mapping[str, Any]]:

@@ -54,14 +54,17 @@ def score(x: Array, other: Array) -> float:
 
 
 def chain(path: Path) -> Array:
-    """C-alpha (n, 3) of a file."""
-    atoms = trace(read_contents(path).structure).atoms[:, 1]
-    return atoms[np.isfinite(atoms).all(1)].astype(np.float64)
+    """C-alpha (n, 3) of the first chain of a file."""
+    read = trace(read_contents(path).structure)
+    runs = next(iter(read.fragments.values()), [])
+    return read.atoms[[i for run in runs for i in run], 1].astype(np.float64)
 
 
 def diversity(drawn: dict[str, Array]) -> None:
     """Print how alike the backbones are to one another."""
     pairs = np.array([score(a, b) for a, b in combinations(drawn.values(), 2)])
+    if not len(pairs):
+        raise SystemExit("There are no two backbones to compare.")
     print(f"pairs of {len(drawn)} backbones: mean TM {pairs.mean():.3f}, highest {pairs.max():.2f}")
 
 
@@ -70,7 +73,7 @@ def novelty(drawn: dict[str, Array], data: Path) -> None:
     store, rng = BackboneStore.open(data), np.random.default_rng(0)
     source = WindowBatches(store, store.indices("train"), batch=1, seed=0)
     best = []
-    for length in sorted({len(x) for x in drawn.values()}):
+    for length in sorted({len(x) for x in drawn.values() if len(x) <= source.sizes.max()}):
         windows = [c.atoms[:, 1].astype(float) for c in source.windows(length, _WINDOWS, rng)]
         profiles = np.stack([profile(x) for x in windows])
         for x in (one for one in drawn.values() if len(one) == length):
@@ -88,7 +91,11 @@ def consistency(drawn: dict[str, Array], folder: Path) -> None:
     """Print how far predicted structures of the sequences are those that were drawn."""
     scores, distances = [], []
     for name, x in drawn.items():
-        predicted = [chain(path) for path in sorted(folder.glob(f"{name}-*"))]
+        predicted = [
+            chain(path)
+            for path in sorted(folder.glob(f"{name}-*"))
+            if path.suffix in (".pdb", ".cif")
+        ]
         whole = [y for y in predicted if len(y) == len(x)]
         if whole:
             scores.append(max(score(x, y) for y in whole))

@@ -10,37 +10,38 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from moldiff import models
 from moldiff.backbones.joining import joined
 from moldiff.backbones.quality import quality, whole
 from moldiff.backbones.result import Backbones, Fold
-from moldiff.bundled import bundled_models
+from moldiff.backbones.sampling import TOGETHER, draw, draw_sequences
 from moldiff.cpu import using_threads
+from moldiff.domain import chains
 from moldiff.errors import InputError
 from moldiff.protein.backbone import LETTERS
 from moldiff.protein.read import read_contents
 from moldiff.protein.secondary import HIDDEN, STATES, secondary
 from moldiff.protein.trace import trace
+from moldiff.seeds import Generators, generator, uniform
 from moldiff.version import __version__
 
 if TYPE_CHECKING:
     from moldiff.model import Model
 
-__all__ = ["DEFAULT_LENGTH", "DEFAULT_MODEL", "LONGEST", "SHORTEST", "backbone", "lengths_of"]
+__all__ = ["DEFAULT_MODEL", "LONGEST", "SHORTEST", "backbone", "lengths_of"]
 
 DEFAULT_MODEL = "chains"
 """The bundled model of whole backbones."""
-DEFAULT_LENGTH = "40-80"
-"""Residues of the chains that the bundled model was trained on."""
 SHORTEST, LONGEST = 20, 200
 """Residues of the shortest and the longest chain that is drawn."""
 
-_TOGETHER = 8  # chains of one length that are drawn at once
 _MOST = 10_000
+_NOISE = 0.3
 
-#: Called with the steps that are done and how many there are.
-Progress = Callable[[int, int], None]
+#: Called with the stage, the steps of it that are done, and how many there are.
+Progress = Callable[[str, int, int], None]
 
 
 def backbone(
@@ -49,7 +50,7 @@ def backbone(
     length: int | str | tuple[int, int] | None = None,
     structure: str | None = None,
     like: str | Path | None = None,
-    noise: float = 0.3,
+    noise: float | None = None,
     sequences: int = 1,
     steps: int | None = None,
     seed: int = 0,
@@ -67,14 +68,14 @@ def backbone(
         Residues: a number, or a range that lengths are drawn from, ``"60-80"``.  By default what
         the model was trained on, 40 to 80.
     structure:
-        Secondary structure of each residue: H helix, E strand, C neither, ? any.
+        Secondary structure of each residue: H helix, E strand, C neither (or - or L), ? any.
     like:
         A PDB or mmCIF file; backbones begin with its first chain and noise.  They have its length,
-        and its secondary structure unless ``structure`` says another.
+        and its secondary structure unless ``structure`` says another; their peptides are trans.
     noise:
-        How much noise ``like`` gets, above 0 to 1.
+        How much noise ``like`` gets, above 0 to 1; by default 0.3.
     sequences:
-        Amino acid sequences to design for each backbone; 0: none.
+        Amino acid sequences to design for each backbone; with 0 residues are named GLY.
     steps:
         Sampling steps; by default the model's.
     seed:
@@ -84,36 +85,39 @@ def backbone(
     threads:
         Threads of one operation, for the time of the call.
     progress:
-        Called with the steps that are done and how many there are.
+        Called with the stage, the steps of it that are done, and how many there are.
 
     Raises
     ------
     InputError, ModelFileError
         If a file cannot be used, or the request cannot be met; the error says why.
     """
-    _check(n, sequences, steps, noise)
+    _check(n, sequences, steps, noise, like)
     chain = None if like is None else _chain(Path(like))
     wanted = _wanted(n, length, structure, chain, seed)
-    if str(model) == DEFAULT_MODEL and DEFAULT_MODEL not in bundled_models():
-        raise InputError(
-            f"The model '{DEFAULT_MODEL}' is not bundled here.",
-            fix="Train one: moldiff train chains; then give its file as --model.",
-        )
-    loaded = models.load(model, domain="chains")
+    found = models.required(model, DEFAULT_MODEL, "chains")
+    loaded = models.load(found, domain="chains")
     designer = models.load("sequence", domain="sequences") if sequences else None
     settings = dict(loaded.sampling) | ({} if steps is None else {"steps": steps})
-    begin = None if chain is None else (chain, noise)
+    begin = None if chain is None else (chain, _NOISE if noise is None else noise)
+    say = progress or (lambda stage, done, total: None)
+    folds = []
     with using_threads(threads):
-        drawn = _drawn(loaded, wanted, settings, begin, seed, progress)
-        folds = [
-            _fold(number, atoms, blueprint, designer, sequences, seed)
-            for number, (atoms, blueprint) in enumerate(zip(drawn, wanted, strict=True), 1)
-        ]
-    made = {"steps": settings["steps"], "seed": seed, "model": loaded.digest}
+        drawn = _drawn(loaded, wanted, settings, begin, seed, say)
+        for k, (atoms, states) in enumerate(zip(drawn, wanted, strict=True)):
+            folds.append(_fold(k + 1, atoms, states, designer, sequences, seed))
+            say("joining and designing", k + 1, n)
+    made: dict[str, Any] = {"steps": settings["steps"], "seed": seed, "model": loaded.digest}
+    if like is not None and begin is not None:
+        made |= {"like": Path(like).name, "noise": begin[1]}
+    if designer is not None:
+        made["sequences"] = designer.digest
     return Backbones(tuple(folds), {"version": __version__, **made})
 
 
-def _check(n: int, sequences: int, steps: int | None, noise: float) -> None:
+def _check(
+    n: int, sequences: int, steps: int | None, noise: float | None, like: str | Path | None
+) -> None:
     for count, least, what in ((n, 1, "backbones"), (sequences, 0, "sequences")):
         if not least <= count <= _MOST:
             raise InputError(
@@ -121,7 +125,11 @@ def _check(n: int, sequences: int, steps: int | None, noise: float) -> None:
             )
     if steps is not None and not 1 <= steps <= _MOST:
         raise InputError(f"{steps} steps cannot be made.", fix=f"Choose from 1 to {_MOST}.")
-    if not 0 < noise <= 1:  # false for NaN as well
+    if noise is not None and like is None:
+        raise InputError(
+            "Noise is added to a chain, and none is given.", fix="Give one (--like), or no noise."
+        )
+    if noise is not None and not 0 < noise <= 1:  # false for NaN as well
         raise InputError(
             f"Noise up to the time {noise} cannot be added.", fix="Choose above 0, up to 1."
         )
@@ -172,9 +180,13 @@ def _wanted(
                 fix="Give a letter of H, E, C or ? for each residue.",
             )
         return [states] * n
-    low, high = lengths_of(DEFAULT_LENGTH if length is None else length)
-    sizes = [int(np.random.default_rng([seed, k]).integers(low, high + 1)) for k in range(n)]
-    return [np.full(size, HIDDEN) for size in sizes]
+    low, high = lengths_of((chains.SHORTEST, chains.LONGEST) if length is None else length)
+    drawn = [_integer(generator(seed, k, 0), low, high) for k in range(n)]
+    return [np.full(size, HIDDEN) for size in drawn]
+
+
+def _integer(rng: torch.Generator, low: int, high: int) -> int:
+    return min(high, low + int(float(uniform((), rng=rng)) * (high - low + 1)))
 
 
 def _states(structure: str) -> npt.NDArray[np.int64]:
@@ -203,12 +215,12 @@ def _chain(path: Path) -> npt.NDArray[np.float32]:
     if len(runs) > 1 or not np.isfinite(atoms[:, :3]).all():
         raise InputError(
             f"Chain {name} of {path} has gaps, or residues without N, CA and C.",
-            fix="Build them first: moldiff complete.",
+            fix="Build what is missing first (moldiff complete), or give a file of another chain.",
         )
     if not SHORTEST <= len(atoms) <= LONGEST:
         raise InputError(
             f"Chain {name} of {path} has {len(atoms)} residues.",
-            fix=f"Give a chain of {SHORTEST} to {LONGEST}.",
+            fix=f"Write a chain of {SHORTEST} to {LONGEST} to a file of its own.",
         )
     return whole(atoms).astype(np.float32)
 
@@ -219,27 +231,23 @@ def _drawn(
     settings: dict[str, Any],
     begin: tuple[npt.NDArray[np.float32], float] | None,
     seed: int,
-    progress: Progress | None,
+    say: Progress,
 ) -> list[npt.NDArray[np.float32]]:
     """N, CA and C of each backbone, which depend on its own number alone."""
-    from moldiff.backbones.sampling import draw
-    from moldiff.seeds import Generators, generator
-
     of_length: dict[int, list[int]] = defaultdict(list)
     for k, states in enumerate(wanted):
         of_length[len(states)].append(k)
     groups = [
-        those[k : k + _TOGETHER]
+        those[k : k + TOGETHER]
         for _, those in sorted(of_length.items())
-        for k in range(0, len(those), _TOGETHER)
+        for k in range(0, len(those), TOGETHER)
     ]
     total, done = len(groups) * (int(settings["steps"]) + 1), 0
 
     def step() -> None:
         nonlocal done
         done += 1
-        if progress is not None:
-            progress(min(done, total), total)
+        say("drawing backbones", min(done, total), total)
 
     atoms: list[npt.NDArray[np.float32] | None] = [None] * len(wanted)
     like, noise = (None, 1.0) if begin is None else begin
@@ -262,17 +270,14 @@ def _fold(
     count: int,
     seed: int,
 ) -> Fold:
-    from moldiff.backbones.sampling import draw_sequences
-    from moldiff.seeds import Generators, generator
-
     three = joined(drawn[None])[0]
     atoms = whole(three)
     moved = float(np.sqrt(np.square(three - drawn).sum(-1).mean()))
     sequences: tuple[str, ...] = ()
     log_p: tuple[float, ...] = ()
     if designer is not None:
-        rng = Generators([generator(seed, number - 1, 1 + k) for k in range(count)])
-        types, values = draw_sequences(designer, atoms, count, rng=rng)
+        rngs = [generator(seed, number - 1, 1 + k) for k in range(count)]
+        types, values = draw_sequences(designer, atoms, rngs)
         sequences = tuple("".join(LETTERS[k] for k in row) for row in types.tolist())
         log_p = tuple(values.tolist())
     wanted, found = (_text(states) for states in (blueprint, secondary(atoms)))

@@ -13,13 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from moldiff.geometry.arrays import torsions
-from moldiff.protein.backbone import oxygens
+from moldiff.protein.backbone import BONDS, oxygens
 from moldiff.protein.secondary import HELIX, HIDDEN, STRAND, secondary
 
-__all__ = ["PEPTIDE", "Quality", "obeyed", "quality", "radius", "whole"]
-
-PEPTIDE = 1.329
-"""Å, length of the bond C-N between residues."""
+__all__ = ["Quality", "obeyed", "quality", "radius", "whole"]
 
 _BOND = 0.1  # Å that the bond may differ
 _CLASH = 3.6  # Å, C-alpha of residues that are no neighbours are farther apart
@@ -95,7 +92,7 @@ def quality(atoms: npt.NDArray[np.floating]) -> Quality:
     long = (j - i >= _LONG) & (far[i, j] < _CONTACT)
     states = secondary(x)
     return Quality(
-        joined=float((np.abs(bonds - PEPTIDE) < _BOND).mean()),
+        joined=float((np.abs(bonds - BONDS[0]) < _BOND).mean()),
         clashes=float(100 * (far[i, j] < _CLASH).sum() / len(ca)),
         left=float((phi > 0).mean()),
         helix=float((states == HELIX).mean()),

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import numpy.typing as npt
+from Bio.Data.PDBData import protein_letters_1to3
 
 from moldiff.backbones.quality import Quality
 from moldiff.errors import InputError, did_you_mean
-from moldiff.protein.backbone import LETTERS
 from moldiff.protein.write import backbone_pdb
 from moldiff.results import Row, frame_of
 from moldiff.text import csv_text, replace_text
@@ -24,13 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["Backbones", "Fold"]
 
 _SAVED = (".csv", ".html")
-_NAMES = dict(
-    zip(
-        LETTERS,
-        "ALA CYS ASP GLU PHE GLY HIS ILE LYS LEU MET ASN PRO GLN ARG SER THR VAL TRP TYR".split(),
-        strict=True,
-    )
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +69,8 @@ class Fold:
     def to_pdb(self, remark: str = "") -> str:
         """Return it in the PDB format; residues are named by the first sequence, or GLY."""
         letters = self.sequences[0] if self.sequences else "G" * len(self)
-        return backbone_pdb(self.atoms, [_NAMES[one] for one in letters], remark=remark)
+        names = [protein_letters_1to3[one].upper() for one in letters]
+        return backbone_pdb(self.atoms, names, remark=remark)
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +143,7 @@ class Backbones(Sequence[Fold]):
     def files(self, folder: str | Path) -> dict[Path, str]:
         """Return the files that `save` writes to a folder, and their text."""
         folder = Path(folder)
-        remark = f"moldiff {self._made()} drew this backbone"
+        remark = f"drawn by moldiff {self._made()}"
         texts = {
             folder / f"{self.name(fold)}.pdb": fold.to_pdb(remark=remark) for fold in self.folds
         }
@@ -171,12 +165,12 @@ class Backbones(Sequence[Fold]):
         """
         path = Path(path)
         suffix = path.suffix.lower()
-        if suffix not in ("", *_SAVED):
+        if suffix not in ("", *_SAVED) and not path.is_dir():
             raise InputError(
                 f"Backbones cannot be saved as '{path.name}': its suffix is unknown.",
                 fix=f"Name a folder. {did_you_mean(suffix, _SAVED)}",
             )
-        if suffix:
+        if suffix in _SAVED:
             replace_text(path, csv_text(self.rows()) if suffix == ".csv" else self.to_html())
             return path
         texts = self.files(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,12 @@ from moldiff.seeds import Generators
 from moldiff.sequences.decoding import draw as draw_types
 from moldiff.sequences.decoding import log_probabilities
 
-__all__ = ["draw", "draw_sequences", "hesitation"]
+__all__ = ["TOGETHER", "draw", "draw_sequences", "hesitation"]
+
+TOGETHER = 8
+"""Chains of one length that are drawn at once."""
+
+_PAIRS = 2_000_000  # of residues, of all sequences that are drawn together: memory
 
 Array = npt.NDArray[np.float64]
 
@@ -68,14 +73,23 @@ def draw(
 
 
 def draw_sequences(
-    model: Model, atoms: Array, count: int, *, rng: Generators
+    model: Model, atoms: Array, rngs: Sequence[torch.Generator]
 ) -> tuple[npt.NDArray[np.int64], Array]:
-    """Draw sequences (count, n) for a backbone (n, 4, 3), and their mean log-probabilities."""
+    """Draw sequences for a backbone (n, 4, 3) in Å, one by each generator.
+
+    Returns their amino acids (count, n) and mean log-probabilities (count,) in nats.
+    """
     unknown = np.full(len(atoms), UNKNOWN)
-    x_0 = sequence_batch([atoms.astype(np.float32)], [unknown], count).to(model.device)
-    types = draw_types(model, x_0, rng=rng)
-    log_p, _ = log_probabilities(model.denoiser, x_0.replace(types=types), rng=rng)
-    return types.numpy(), log_p.numpy().astype(np.float64)
+    at_once = max(1, _PAIRS // len(atoms) ** 2)
+    drawn, probable = [], []
+    for first in range(0, len(rngs), at_once):
+        rng = Generators(rngs[first : first + at_once])
+        x_0 = sequence_batch([atoms.astype(np.float32)], [unknown], len(rng.each)).to(model.device)
+        types = draw_types(model, x_0, rng=rng)
+        log_p, _ = log_probabilities(model.denoiser, x_0.replace(types=types), rng=rng)
+        drawn.append(types.numpy())
+        probable.append(log_p.numpy().astype(np.float64))
+    return np.concatenate(drawn), np.concatenate(probable)
 
 
 @torch.no_grad()

@@ -9,14 +9,12 @@ import numpy as np
 import torch
 
 from moldiff.backbones.quality import Quality, obeyed, quality, whole
-from moldiff.backbones.sampling import draw
+from moldiff.backbones.sampling import TOGETHER, draw
 from moldiff.model import Model
 from moldiff.protein.backbone import Backbone
 from moldiff.protein.secondary import HIDDEN, secondary
 
 __all__ = ["figures", "trials"]
-
-_TOGETHER = 8  # chains drawn at once
 
 Trial = tuple[Quality, float]
 """The figures of a backbone, and the share of its blueprint that it obeys, or NaN."""
@@ -38,8 +36,8 @@ def trials(
     for group in natives:
         wanted = np.stack([secondary(chain.atoms) for chain in group])
         wanted[1::2] = HIDDEN
-        for k in range(0, len(wanted), _TOGETHER):
-            part = wanted[k : k + _TOGETHER]
+        for k in range(0, len(wanted), TOGETHER):
+            part = wanted[k : k + TOGETHER]
             settings = {} if steps is None else {"steps": steps}
             drawn = draw(model, part, rng=rng, settings=settings)
             for atoms, blueprint in zip(drawn, part, strict=True):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import time
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ import numpy.typing as npt
 
 from moldiff.backbones.joining import joined
 from moldiff.backbones.quality import Quality, obeyed, quality, whole
-from moldiff.backbones.sampling import draw, hesitation
+from moldiff.backbones.sampling import TOGETHER, draw, hesitation
 from moldiff.benchmark.recovery import interval
 from moldiff.model import Model
 from moldiff.protein.backbone import Backbone
@@ -48,7 +49,6 @@ HEADER = (
 _DRAWN = KINDS[:2]
 _OFF = 1.0  # Å, root mean square distance by which residues are moved, before they are joined
 _BAND = (0.05, 0.95)
-_TOGETHER = 8
 
 
 class Judged(NamedTuple):
@@ -86,9 +86,9 @@ def judged(
     """
     number = 0
     for group in natives:
-        for first in range(0, len(group), _TOGETHER):
-            part = group[first : first + _TOGETHER]
-            told = np.stack([secondary(chain.atoms) for chain in part])
+        for first in range(0, len(group), TOGETHER):
+            part = group[first : first + TOGETHER]
+            told = np.stack([secondary(one.atoms) for one in part])
             for kind in kinds:
                 rng = Generators([generator(seed, number + k) for k in range(len(part))])
                 begin = time.process_time()
@@ -100,7 +100,7 @@ def judged(
                 else:
                     chains = _spoilt(kind, part, np.random.default_rng([seed, number]))
                 seconds = (time.process_time() - begin) / len(part)
-                atoms = [whole(chain) for chain in chains]
+                atoms = [whole(one) for one in chains]
                 nats = hesitation(designer, np.stack(atoms))
                 for one, blueprint, entropy in zip(atoms, wanted, nats.tolist(), strict=True):
                     share = obeyed(one, blueprint)
@@ -112,11 +112,11 @@ def _spoilt(
     kind: str, chains: Sequence[Backbone], rng: np.random.Generator
 ) -> npt.NDArray[np.floating]:
     """Natives, or what is made of them, (b, n, 3, 3)."""
-    atoms = np.stack([chain.atoms[:, :3] for chain in chains])
+    atoms = np.stack([one.atoms[:, :3] for one in chains])
     if kind == "native":
-        return atoms
+        return joined(atoms)
     if kind == "mirrored":
-        return atoms * np.array([1, 1, -1], np.float32)
+        return joined(atoms) * np.array([1, 1, -1])
     off = rng.normal(scale=_OFF / np.sqrt(3), size=(*atoms.shape[:2], 1, 3))
     return joined(atoms + off)
 
@@ -165,9 +165,12 @@ def row(kind: str, done: Sequence[Judged], alike: npt.NDArray[np.bool_]) -> tupl
 
 def recorded(runs: Iterator[Judged], path: Path) -> Iterator[Judged]:
     """Yield backbones, and write a row of each into a CSV file as soon as it is judged."""
+    first = next(runs, None)
+    if first is None:
+        return
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        for k, one in enumerate(runs):
+        for k, one in enumerate(chain([first], runs)):
             values = {"kind": one.kind, "residues": one.residues, **one.quality.row()}
             values |= {"obeyed": round(one.obeyed, 4), "nats": round(one.nats, 4)}
             values |= {"seconds": round(one.seconds, 2)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,7 +51,10 @@ def command(
             metavar="STRUCTURE", help="Begin with the first chain of a .pdb or .cif, and noise."
         ),
     ] = None,
-    noise: Annotated[float, typer.Option(help="How much noise --like gets, above 0 to 1.")] = 0.3,
+    noise: Annotated[
+        float | None,
+        typer.Option(help="How much noise --like gets, above 0 to 1. [default: 0.3]"),
+    ] = None,
     sequences: Annotated[
         int, typer.Option(min=0, max=10_000, help="Sequences to design for each.")
     ] = 1,
@@ -71,12 +75,12 @@ def command(
     """Draw backbones of proteins from noise, and design sequences for them.
 
     The folder gets a PDB file of each, named by its first sequence, the sequences as FASTA, a table
-    with figures, and a page. Inside residues and between them bonds are exact.
+    with figures, and a page. Residues are ideal, bonds between them within 0.01 Å of ideal.
 
     Figures compare a backbone with known proteins: contacts along a long way of the chain, size,
     clashes, handedness. They do not say that a sequence folds to it: a folding program must.
     """
-    if output.suffix or output.is_file():
+    if output.is_file() or (output.suffix and not output.is_dir()):
         raise InputError(f"'{output}' is no folder.", fix="Name a folder: -o backbones.")
     check_threads(threads)
     load_torch()
@@ -92,6 +96,7 @@ def command(
         for file in kinds:
             check_apart("--output", file, [like])
     check_replaceable(kinds, force=force)
+    _check_others(output, kinds, sequences)
     try:
         with stages() as show:
             drawn = backbone(
@@ -105,12 +110,24 @@ def command(
                 seed=seed,
                 model=model,
                 threads=threads,
-                progress=lambda done, total: show("drawing backbones", done, total),
+                progress=show,
             )
     except KeyboardInterrupt:
         raise Interrupted("Interrupted: nothing was written.") from None
     drawn.save(output)
     _tell(drawn, output)
+
+
+def _check_others(folder: Path, kinds: Mapping[Path, str | Path], sequences: int) -> None:
+    """Refuse a folder where files of another run would be taken for this one's."""
+    stale = [path for path in sorted(folder.glob("backbone-*.pdb")) if path not in kinds]
+    if not sequences:
+        stale += list(folder.glob("sequences.fasta"))
+    if stale:
+        raise InputError(
+            f"'{folder}' holds {stale[0].name} of another run.",
+            fix="Name another folder, or empty this one.",
+        )
 
 
 def _tell(drawn: Backbones, folder: Path) -> None:

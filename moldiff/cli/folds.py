@@ -19,8 +19,6 @@ EXAMPLES = (
     "moldiff benchmark backbones data/backbones --model model.safetensors -n 40 --steps 20",
 )
 
-_LENGTHS = (50, 60, 70)
-
 
 def command(
     data: Annotated[Path, typer.Argument(metavar="DIR", help="Prepared backbones.")],
@@ -42,9 +40,10 @@ def command(
 ) -> None:
     """Draw backbones of 50, 60 and 70 residues, and compare them with held-out native ones.
 
-    Drawn are backbones after the secondary structure of natives (as told) and after none (free).
-    Beside them stand the natives, the natives with residues moved by 1 Å, and their mirror images.
-    Native-like are those all of whose figures lie where those of nine in ten natives do.
+    Natives are compact windows of held-out domains. Drawn are backbones after their secondary
+    structure (as told) and after none (free). Beside them stand the natives, the natives with
+    residues moved by 1 Å, and their mirror images; residues of all are joined alike. Native-like
+    are those all of whose figures lie where those of nine in ten natives do.
 
     Hesitation is the entropy of the sequence model's amino acids, in nats. No folding program
     judges. Interrupted, what is done is shown, and is in the table.
@@ -63,7 +62,7 @@ def command(
     from moldiff.cli.progress import stages
     from moldiff.data.backbones import BackboneStore
     from moldiff.models import load
-    from moldiff.train.workloads.chains import WindowBatches
+    from moldiff.train.workloads.chains import JUDGED, WindowBatches
 
     check_output(output, [".csv"])
     check_replaceable({output: "folds table"}, force=force)
@@ -71,7 +70,7 @@ def command(
     loaded, designer = load(model, domain="chains"), load("sequence", domain="sequences")
     source = WindowBatches(store, store.indices("validation"), batch=count, seed=seed)
     rng = np.random.default_rng(seed)
-    sizes = [min(length, source.longest) for length in _LENGTHS]
+    sizes = [min(length, source.longest) for length in JUDGED]
     natives = [
         source.windows(size, count // len(sizes) + (k < count % len(sizes)), rng)
         for k, size in enumerate(sizes)
@@ -90,7 +89,7 @@ def command(
         alike = native_like(done)
         rows = [found for kind in KINDS if (found := row(kind, done, alike))]
         table(rows, header=HEADER, title=f"Backbones beside those of {data}")
-    remark(f"Written: {output}")
+        remark(f"Written: {output}")
     if interrupted:
         total = len(KINDS) * count
         raise Interrupted(f"Interrupted after {len(done)} of {counted(total, 'backbone')}.")

@@ -41,7 +41,7 @@ _MARKS: Mapping[str, str] = {
     "schedule": r"<title>The schedule of ",
     "sequences": r"\A>\S+ recovery=\S+ log_p=",
     "sequence": r'"schema": "moldiff\.sequence',
-    "backbone": r"\AREMARK 999 moldiff version=",
+    "backbone": r"\AREMARK 999 drawn by moldiff ",
     "backbones": r"\Aname,residues,wanted,structure,obeyed",
     "folds table": r"\Akind,residues,joined,",
     "folds": r"\A>backbone-\d+-\d+ log_p=",

@@ -123,13 +123,13 @@ def _trials(
     python: str | None,
 ) -> Iterator[Trial]:
     from moldiff.benchmark.mpnn import check_python, mpnn_trials
-    from moldiff.models import load
-    from moldiff.sequences.api import found
+    from moldiff.models import load, required
+    from moldiff.sequences.api import DEFAULT_MODEL
     from moldiff.sequences.trials import trials
 
     if name == "proteinmpnn" and python is not None:
         check_python(python)
         temperature = settings.get("temperature", 0.1)
         return mpnn_trials(python, store, chains, temperature=temperature, seed=seed)
-    loaded = load(found(model), domain="sequences")
+    loaded = load(required(model, DEFAULT_MODEL, "sequence"), domain="sequences")
     return trials(loaded, store, chains, settings=settings, seed=seed)

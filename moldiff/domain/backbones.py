@@ -67,15 +67,13 @@ def shown(x: Batch) -> Batch:
 
 @dataclass(frozen=True)
 class Placed(Readout):
-    """Shows positions in space to the network, and reads them back; whole chains are centred."""
+    """Shows positions in space to the network, and reads them back."""
 
     def show(self, x_t: Batch) -> Batch:
         return shown(x_t)
 
     def read(self, raw: Batch, shown: Batch, x_t: Batch) -> Batch:
         trace = raw["positions"] - x_t.context["chord"]
-        if "surroundings" not in x_t.context:
-            trace = trace - trace.mean(1, keepdim=True)
         return x_t.replace(trace=trace, frames=raw["frames"])
 
 

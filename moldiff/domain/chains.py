@@ -29,7 +29,25 @@ from moldiff.protein.backbone import UNKNOWN, frames_of
 from moldiff.protein.secondary import STATES
 from moldiff.registry import build, register
 
-__all__ = ["Chains", "chain_batch", "chain_context"]
+__all__ = ["LONGEST", "SHORTEST", "Chains", "chain_batch", "chain_context"]
+
+SHORTEST, LONGEST = 40, 80
+"""Residues of the chains that models are trained on."""
+
+
+@dataclass(frozen=True)
+class _Centred(Readout):
+    """As for gaps, and centred: no anchor says where a whole chain is."""
+
+    placed: Placed = Placed()
+
+    def show(self, x_t: Batch) -> Batch:
+        return self.placed.show(x_t)
+
+    def read(self, raw: Batch, shown: Batch, x_t: Batch) -> Batch:
+        prediction = self.placed.read(raw, shown, x_t)
+        trace = prediction["trace"]
+        return prediction.replace(trace=trace - trace.mean(1, keepdim=True))
 
 
 @register("domain", "chains")
@@ -39,7 +57,7 @@ class Chains(Domain):
 
     noun: ClassVar[str] = "whole backbones"
     use: ClassVar[str] = "moldiff backbone --model {model}"
-    readout: ClassVar[Readout] = Placed()
+    readout: ClassVar[Readout] = _Centred()
 
     def network(self, config: Mapping[str, Any] | str, process: Product | None) -> Network:
         network: Network = build("network", config, **CLASSES, states=len(STATES))
@@ -52,7 +70,7 @@ class Chains(Domain):
         if not (isinstance(trace, Gaussian) and isinstance(trace.space, ZeroCoM)):
             raise ConfigError(
                 "Whole backbones are centred: the space of their trace is zero_com.",
-                fix="Take the process of the bundled configuration 'backbone'.",
+                fix="Take the process of the bundled configuration 'chains'.",
             )
 
 

@@ -246,7 +246,11 @@ class FrameNetwork(Network):
                 others = [(points, frames, residues)]
                 if around is not None:
                     others.append((around.positions, around.frames, around.residues))
-                pairs = [self._pairs(points, frames, residues, o, before) for o in others]
+                shown_before = (before, 0.0)  # of what stays nothing is predicted
+                pairs = [
+                    self._pairs(points, frames, residues, o, b)
+                    for o, b in zip(others, shown_before, strict=False)
+                ]
             *asked, shown = layer.keys(h, film, points, frames)
             if state is not None:
                 shown = shown.joined(state.layers[k].repeated(x.graphs))

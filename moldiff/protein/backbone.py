@@ -2,8 +2,8 @@ r"""Backbones: residues as C-alpha positions with rotations, and atoms from them
 
 The frame of a residue has its origin at C-alpha, its x axis towards C, and N in the xy plane at
 positive y; L-amino acids have C-beta at negative z.  Frames are rotations, so what is built from
-them has the right handedness.  Bond lengths and angles are those of Engh & Huber (Acta Cryst. A47
-(1991) 392).
+them has the right handedness.  Bond lengths are those of Engh & Huber (Acta Cryst. A47 (1991) 392),
+angles those of their revision (International Tables for Crystallography F (2001) 18.3).
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import numpy.typing as npt
 
 __all__ = [
     "AMINO_ACIDS",
+    "ANGLES",
+    "BONDS",
     "C_BETA",
     "IDEAL",
     "LETTERS",
@@ -31,7 +33,12 @@ AMINO_ACIDS = len(LETTERS)
 UNKNOWN = AMINO_ACIDS
 """Class of an amino acid that is not known, or not one of the twenty."""
 
-_N_CA, _CA_C, _C_O, _N_CA_C = 1.458, 1.525, 1.231, math.radians(111.2)  # Å and radians
+BONDS: npt.NDArray[np.float64] = np.array([1.329, 1.458, 1.525])
+"""Of N, CA and C: the bond to the atom before in the chain, Å."""
+ANGLES: npt.NDArray[np.float64] = np.radians([117.2, 121.7, 111.2])
+"""Of N, CA and C: the angle at the atom before, radians."""
+
+_N_CA, _CA_C, _C_O, _N_CA_C = float(BONDS[1]), float(BONDS[2]), 1.231, float(ANGLES[2])
 
 IDEAL: npt.NDArray[np.float32] = np.array(
     [

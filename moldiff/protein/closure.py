@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from moldiff.geometry.arrays import torsions, wrap
-from moldiff.protein.backbone import LETTERS, oxygens
+from moldiff.protein.backbone import ANGLES, BONDS, LETTERS, oxygens
 from moldiff.protein.gap import Gap
 
 __all__ = ["CLOSED", "close_gap", "strained"]
@@ -31,9 +31,6 @@ _TWISTED, _BENT = np.radians([30.0, 15.0])  # peptides and angles farther off ar
 
 Array = npt.NDArray[np.float64]
 
-# Of N, CA and C: the bond to the atom before (Å), and the angle at that atom (radians).
-_BONDS = np.array([1.329, 1.458, 1.525])
-_ANGLES = np.radians([117.2, 121.7, 111.2])
 _POSITION = 0.5  # Å, standard deviations in the fit
 _ANGLE, _OMEGA, _PSI = np.radians([2.0, 4.0, 5.0])
 _FREE = math.radians(1000.0)
@@ -165,7 +162,7 @@ def strained(atoms: npt.NDArray[np.floating], gap: Gap) -> npt.NDArray[np.bool_]
     twisted = np.where(cis, omega, math.pi - omega) > _TWISTED
     bent = np.zeros_like(twisted)
     for usual, parts in zip(
-        _ANGLES[:2], ((ca, carbon, nitrogen), (carbon, nitrogen, following)), strict=True
+        ANGLES[:2], ((ca, carbon, nitrogen), (carbon, nitrogen, following)), strict=True
     ):
         a, b, d = parts
         cosine = (_unit(a - b) * _unit(d - b)).sum(-1).clip(-1, 1)
@@ -180,7 +177,7 @@ def _chain(drawn: Array, gap: Gap) -> _Chain:
     c, k = len(drawn), drawn.shape[1] + 3
     target = np.concatenate([drawn, np.broadcast_to(after[:3], (c, 3, 3))], 1)
     x = np.concatenate([np.broadcast_to(before[:3], (c, 3, 3)), target], 1)
-    bonds, angles = np.tile(_BONDS, k // 3), np.tile(_ANGLES, k // 3)
+    bonds, angles = np.tile(BONDS, k // 3), np.tile(ANGLES, k // 3)
     bonds[-2:] = np.linalg.norm(np.diff(after[:3], axis=0), axis=1)
     angles[-1] = _angle(*after[:3])
     turns = torsions(x[:, :-3], x[:, 1:-2], x[:, 2:-1], x[:, 3:])

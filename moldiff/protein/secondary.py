@@ -2,7 +2,8 @@
 
 Hydrogen bonds, helices and bridges are those of DSSP (Kabsch & Sander, Biopolymers 22 (1983)
 2577), in its three usual classes: H for its H, G and I, E for E, and C for all other residues,
-isolated bridges too.
+isolated bridges too.  Amino acids are not looked at, so prolines may donate a bond, and a group may
+have more than two.
 """
 
 from __future__ import annotations
@@ -27,12 +28,14 @@ def secondary(atoms: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
     """Return the class of each residue of a chain, (n,), from N, CA, C and O (n, 4, 3) in Å."""
     bonded = _bonds(atoms.astype(np.float64))
     states = np.full(len(atoms), COIL)
-    states[_strands(bonded)] = STRAND
+    strands, bridged = _strands(bonded)
+    states[strands] = STRAND
     for turn in _TURNS:
-        own = np.zeros(len(atoms), bool)  # other turns give way to what is there
+        own = np.zeros(len(atoms), bool)
+        free = (states == COIL) & ~bridged  # other turns give way to what is there
         for first in _turns(bonded, turn):
             inside = slice(first + 1, first + 1 + turn)
-            if turn == _TURNS[0] or ((states == COIL) | own)[inside].all():
+            if turn == _TURNS[0] or (free | own)[inside].all():
                 own[inside] = True
         states[own] = HELIX
     return states
@@ -69,20 +72,24 @@ def _turns(bonded: npt.NDArray[np.bool_], turn: int) -> list[int]:
     return found
 
 
-def _strands(bonded: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Residues of ladders of at least two bridges, and of the bulges that join two of one kind."""
+def _strands(
+    bonded: npt.NDArray[np.bool_],
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Residues of ladders of at least two bridges and the bulges between; all that are bridged."""
     i, j = np.indices(bonded.shape)
-    apart = np.abs(i - j) >= _BRIDGED
+    inner = (np.minimum(i, j) > 0) & (np.maximum(i, j) < len(bonded) - 1)
+    apart = (np.abs(i - j) >= _BRIDGED) & inner
     one, other = _shifted(bonded, -1, 0), _shifted(bonded, 0, 1)  # i - 1 to j, and i to j + 1
     across = _shifted(bonded, -1, 1)
-    strands = np.zeros(len(bonded), bool)
-    for bridged, sense in (
+    strands, bridged = np.zeros((2, len(bonded)), bool)
+    for pairs, sense in (
         (((one & other.T) | (one.T & other)) & apart, 1),  # parallel
         (((bonded & bonded.T) | (across & across.T)) & apart, -1),
     ):
-        a, b = np.nonzero(bridged)
+        a, b = np.nonzero(pairs)
+        bridged[a] = True
         ahead, beside = a[None] - a[:, None], sense * (b[None] - b[:, None])
         short, long = np.minimum(ahead, beside), np.maximum(ahead, beside)
         for k, m in np.argwhere((short >= 1) & (short <= 2) & (long <= _BULGE)).tolist():
             strands[a[k] : a[m] + 1] = True
-    return strands
+    return strands, bridged

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from moldiff import models
-from moldiff.bundled import bundled_models
 from moldiff.cpu import using_threads
 from moldiff.errors import InputError, did_you_mean
 from moldiff.protein.backbone import LETTERS
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from moldiff.diffusion.batch import Batch
     from moldiff.model import Model
 
-__all__ = ["DEFAULT_MODEL", "check_request", "found", "sequence"]
+__all__ = ["DEFAULT_MODEL", "check_request", "sequence"]
 
 DEFAULT_MODEL = "sequence"
 """The bundled model of sequences."""
@@ -84,7 +83,7 @@ def sequence(
     check_request(n, temperature, steps)
     allowed = _allowed(exclude)
     read = template(backbone, chains=chains, fix=fix)
-    loaded = models.load(found(model), domain="sequences")
+    loaded = models.load(models.required(model, DEFAULT_MODEL, "sequence"), domain="sequences")
     changed: dict[str, Any] = {"temperature": temperature, "steps": steps}
     settings = dict(loaded.sampling) | {k: v for k, v in changed.items() if v is not None}
     with using_threads(threads):
@@ -97,16 +96,6 @@ def sequence(
         "version": __version__,
     }
     return Designs(read, tuple(designs), provenance)
-
-
-def found(model: str | Path) -> str | Path:
-    """Return a model's name; raise ``InputError`` if it is the usual one, which is not there."""
-    if str(model) == DEFAULT_MODEL and DEFAULT_MODEL not in bundled_models():
-        raise InputError(
-            f"The model '{DEFAULT_MODEL}' is not bundled here.",
-            fix="Train one: moldiff train sequence; then give its file as --model.",
-        )
-    return model
 
 
 def check_request(n: int, temperature: float | None, steps: int | None) -> None:

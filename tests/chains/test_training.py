@@ -11,9 +11,9 @@ import torch
 
 from moldiff.backbones.quality import radius
 from moldiff.bundled import bundled_configs, bundled_models
-from moldiff.diffusion.coupling import Aligned
+from moldiff.diffusion.coupling import Aligned, Independent, Minibatch
 from moldiff.domain.chains import chain_batch
-from moldiff.errors import ModelFileError
+from moldiff.errors import ConfigError, ModelFileError
 from moldiff.model import Model
 from moldiff.protein.secondary import HIDDEN, secondary
 from moldiff.seeds import generator
@@ -21,7 +21,7 @@ from moldiff.train import TrainConfig, Trainer
 from moldiff.train.workload import task
 from moldiff.train.workloads.chains import WindowBatches
 from moldiff.train.workloads.frame_aligned import FrameAligned
-from tests.backbones import backbone, write_backbones
+from tests.backbones import backbone, of_torsions, write_backbones
 from tests.contracts.conftest import DOMAINS
 
 
@@ -77,6 +77,9 @@ def test_a_blueprint_is_the_truth_or_hidden(batches: WindowBatches) -> None:
             known = told != HIDDEN
             assert (told == secondary(chain.atoms))[known].all()
             kinds.add("all" if known.all() else "part" if known.any() else "none")
+            states = secondary(chain.atoms)
+            ends = states[1:] != states[:-1]
+            assert (ends | (known[1:] == known[:-1])).all()  # whole segments
     assert kinds == {"all", "part", "none"}
 
 
@@ -112,6 +115,45 @@ def test_the_loss_is_that_of_a_perfect_prediction_or_not() -> None:
     _, moved = objective.compare(shifted, seen, None, t)
     assert float(moved["error"]) == pytest.approx(2 * 3**0.5, abs=0.01)
     assert float(moved["seen"]) < 0.01 and float(moved["distances"]) < 0.01
+
+
+def test_contacts_are_those_of_residues_that_meet() -> None:
+    """A strand that is shifted beside another counts, one that is far from all does not."""
+    beta = of_torsions([(-120.0, 130.0)] * 10)
+    beside, far = np.array([0, 0, 5], np.float32), np.array([0, 0, 60], np.float32)
+    strands = np.concatenate([beta, beta + beside, beta + far])
+    objective, late = FrameAligned(contacts=1.0), torch.tensor([0.1])
+
+    def contacts(moved: slice, t: torch.Tensor = late) -> float:
+        other = strands.copy()
+        other[moved] += np.array([0, 0, 0.5], np.float32)
+        batches = [chain_batch([x], np.full((1, 30), HIDDEN)) for x in (other, strands)]
+        hat, true = (x.replace(positions=x["trace"]) for x in batches)
+        loss, parts = objective.compare(hat, true, None, t)
+        without, _ = FrameAligned().compare(hat, true, None, t)
+        assert float(loss - without) == pytest.approx(float(parts["contacts"]), abs=1e-3)
+        return float(parts["contacts"])
+
+    assert contacts(slice(0, 0)) < 1e-3
+    near = contacts(slice(10, 20))
+    assert 0.1 < near < 0.5 and contacts(slice(20, 30)) < 1e-3
+    assert contacts(slice(10, 20), torch.tensor([0.9])) < near / 20
+
+
+def test_noise_is_turned_in_training_and_never_exchanged(config: TrainConfig) -> None:
+    model = opened(config).work.model
+    atoms = backbone(40, seed=2).atoms
+    x_0 = chain_batch([atoms] * 3, np.full((3, 40), HIDDEN))
+    seen = []
+
+    model.network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]["positions"]))
+    for coupling in (Independent(), Aligned(permuted=False)):
+        rng = torch.Generator().manual_seed(0)
+        FrameAligned(coupling=coupling)(model.denoiser, x_0, rng=rng)
+    off = [(x - x_0["trace"]).square().sum((1, 2)) for x in seen]
+    assert (off[1] < off[0]).all()
+    with pytest.raises(ConfigError, match="not exchanged"):
+        FrameAligned(coupling=Minibatch())
 
 
 def test_a_model_learns_the_chains_it_is_shown(config: TrainConfig) -> None:

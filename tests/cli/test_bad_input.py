@@ -143,6 +143,7 @@ CASES = {
     "too much noise": (
         ("backbone", "--like", RECEPTOR, "--noise", "1.5"), 2, ["time 1.5", "up to 1"]
     ),
+    "noise alone": (("backbone", "--noise", "0.4"), 2, ["none is given", "--like"]),
     "like a long chain": (("backbone", "--like", RECEPTOR), 2, ["residues", "20 to 200"]),
     "my receptor": (("prepare", "a.pdb", "-o", "text.pdb"), 2, ["text.pdb", "--force"]),
     "one report twice": (

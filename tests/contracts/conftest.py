@@ -32,7 +32,7 @@ EXAMPLES: dict[tuple[str, str], dict[str, Any]] = {
         "schedule": "rectified",
         "space": {"name": "categorical", "probabilities": [0.5, 0.3, 0.2]},
     },
-    ("guidance", "pace"): {"field": "positions", "schedule": "rectified"},
+    ("guidance", "pace"): {"field": "types", "schedule": "rectified"},
     ("guidance", "restrict"): {"classes": {"types": [0, 2], "bonds": [1]}},
     ("network", "contacts"): {"layers": 1},
     ("network", "frames"): {"blocks": 1, "layers": 1},

@@ -9,7 +9,7 @@ from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.denoiser import Denoiser
 from moldiff.diffusion.guidance.base import Guidance
 from moldiff.diffusion.process import Product
-from moldiff.diffusion.schedule import VE, Schedule
+from moldiff.diffusion.schedule import Schedule
 from moldiff.diffusion.time import Time
 from moldiff.errors import ConfigError
 from moldiff.registry import register
@@ -27,34 +27,36 @@ __all__ = ["Pace"]
 class Pace(Guidance):
     """Reverse a field along another schedule; predictions stay what they are.
 
-    The network sees the field with less noise than it was trained with at that time.  Rotations of
-    residues are then nearly settled before the positions move: helices and strands form in more
-    samples.
+    With less noise than in training at the same time, what the field says is settled before the
+    others move.
 
     Parameters
     ----------
     denoiser:
         The denoiser that predicts.
     field:
-        The field.
+        The field; of points the network's output is read by the schedule of training, so they
+        cannot have another.
     schedule:
         Its schedule in sampling.
 
     Raises
     ------
     ConfigError
-        If the process has no such field.
+        If the process has no such field, or it is one of points.
     """
 
     denoiser: Denoiser
-    field: str = "frames"
-    schedule: Schedule = VE(sigma_min=2e-9, sigma_max=1.0)
+    field: str
+    schedule: Schedule
 
     def __post_init__(self) -> None:
-        if self.field not in self.denoiser.process.processes:
+        product = self.denoiser.process
+        fields = [f for f in product.processes if f not in product.gaussian()]
+        if self.field not in fields:
             raise ConfigError(
-                f"'{self.field}' has no pace: it is not a field of this model.",
-                fix=f"Its fields are {', '.join(self.denoiser.process.processes)}.",
+                f"'{self.field}' has no pace: it is not a field of this model, or one of points.",
+                fix=f"Those that have are {', '.join(fields) or 'none'}.",
             )
 
     @property

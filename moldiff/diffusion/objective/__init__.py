@@ -24,7 +24,7 @@ loads it and supplies its denoiser as ``guide``.
 
 from __future__ import annotations
 
-from moldiff.diffusion.objective.base import Loss, Objective, own_prediction
+from moldiff.diffusion.objective.base import Loss, Objective, coupled, own_prediction
 from moldiff.diffusion.objective.consistency import Consistency
 from moldiff.diffusion.objective.denoising import Denoising
 from moldiff.diffusion.objective.endpoint import Endpoint
@@ -44,5 +44,6 @@ __all__ = [
     "Reconstruction",
     "Reflow",
     "Times",
+    "coupled",
     "own_prediction",
 ]

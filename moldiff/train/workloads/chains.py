@@ -13,7 +13,7 @@ import torch
 from moldiff.backbones.quality import radius
 from moldiff.backbones.trials import figures, trials
 from moldiff.data.backbones import BackboneStore
-from moldiff.domain.chains import chain_batch
+from moldiff.domain.chains import LONGEST, SHORTEST, chain_batch
 from moldiff.errors import DataError
 from moldiff.model import Model
 from moldiff.protein.backbone import Backbone
@@ -31,12 +31,11 @@ from moldiff.train.workload import (
 )
 from moldiff.train.workloads.frame_aligned import FrameAligned
 
-__all__ = ["Chains", "WindowBatches"]
+__all__ = ["JUDGED", "Chains", "WindowBatches"]
 
-SHORTEST, LONGEST = 40, 80
-"""Residues of the chains that are trained on."""
+JUDGED = (50, 60, 70)
+"""Residues of chains that are drawn to judge a model."""
 
-_JUDGED = (50, 60, 70)  # residues of chains that are drawn to judge a model
 _COMPACT = 1.08  # largest radius of gyration of a window, in units of `radius`
 _TRIES, _CHAINS = 8, 6  # windows tried of a chain, and chains, until one is so compact
 _HIDDEN, _PARTLY = 0.25, 0.25  # shares of blueprints that are not told, and of which parts are not
@@ -62,7 +61,7 @@ class WindowBatches:
         sizes = np.asarray(store.sizes)[indices].astype(int)
         if sizes.max(initial=0) < SHORTEST:
             raise DataError(
-                f"{store.path} holds no chain to train on.",
+                f"{store.path} holds no chain of {SHORTEST} residues or more to draw.",
                 fix="Prepare more: moldiff data backbones.",
             )
         self.store, self.batch, self.seed = store, batch, seed
@@ -152,7 +151,7 @@ class Chains(Workload):
         chosen = validation_sample(self.data, count)
         source = WindowBatches(self.data, chosen, batch=count, seed=seed)
         draws = np.random.default_rng(0)
-        lengths = [min(n, source.longest) for n in _JUDGED]
+        lengths = [min(n, source.longest) for n in JUDGED]
         natives = [source.windows(n, -(-count // len(lengths)), draws) for n in lengths]
         steps = self.config.evaluation.steps
         return figures(trials(model, natives, rng=rng, steps=steps, progress=progress))

@@ -18,9 +18,17 @@ from torch import Tensor
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.coupling import Coupling, Independent
 from moldiff.diffusion.denoiser import NetworkDenoiser
-from moldiff.diffusion.objective import Kumaraswamy, Loss, Objective, Times, own_prediction
+from moldiff.diffusion.objective import (
+    Kumaraswamy,
+    Loss,
+    Objective,
+    Times,
+    coupled,
+    own_prediction,
+)
 from moldiff.diffusion.time import batch_times, map_times
 from moldiff.domain.backbones import backbone_atoms, shown
+from moldiff.errors import ConfigError
 from moldiff.nn.residues import Surroundings
 from moldiff.protein.gap import FLANK
 from moldiff.registry import register
@@ -55,7 +63,13 @@ class FrameAligned(Objective):
     self_condition:
         Probability with which the network sees its own first prediction; of whole chains only.
     coupling:
-        How the noise of C-alpha is turned towards whole chains, which have no place of their own.
+        How the noise of C-alpha is turned towards whole chains, which have no place of their own;
+        gaps have one.
+
+    Raises
+    ------
+    ConfigError
+        If the coupling exchanges the noise of chains, whose secondary structure is told.
     clamp:
         Largest error of an atom that counts, Å.
     early:
@@ -81,6 +95,13 @@ class FrameAligned(Objective):
     clashes: float = 1.0
     contacts: float = 0.0
 
+    def __post_init__(self) -> None:
+        if self.coupling.across:
+            raise ConfigError(
+                "The noise of chains is not exchanged: what is told of one is not true of another.",
+                fix="Write coupling: {name: aligned, permuted: false}.",
+            )
+
     def __call__(
         self,
         trained: NetworkDenoiser,
@@ -97,8 +118,7 @@ class FrameAligned(Objective):
         x_0 = trained.encoded(x_0)
         level = self.times.sample(x_0.graphs, rng=rng).to(x_0.device)
         t = batch_times(x_0, level)
-        noise = trained.process.noise_like(x_0, rng=rng) if noise is None else noise
-        noise = noise.replace(trace=self.coupling(x_0["trace"], noise["trace"]))
+        noise = coupled(trained.process, x_0, self.coupling, noise, rng=rng)
         start = map_times(t, torch.zeros_like)
         x_t = trained.process.forward(x_0, start, t, rng=rng, noise=noise)
         previous = own_prediction(trained, x_t, t, self.self_condition, rng=rng)
