@@ -6,6 +6,8 @@ const SHARES = new Set(["helix", "strand", "left", "obeyed"]);
 const switches = { sticks: false, ends: false };
 let selected = 0;
 
+/** Blue at the first residue, red at the last. */
+const along = (share) => `#${[share, 0.35 + 0.4 * Math.sin(Math.PI * share), 1 - share].map((part) => Math.round(255 * part).toString(16).padStart(2, "0")).join("")}`;
 const shown = (key, value) => (SHARES.has(key) ? `${(100 * value).toFixed(0)} %` : value.toFixed(2));
 
 /** Letters in runs of their colours. */
@@ -29,7 +31,7 @@ function makeBackboneScene(host) {
     // The page's own assignment decides what is drawn as helix and strand.
     model.selectedAtoms({}).forEach((atom) => { atom.ss = { H: "h", E: "s" }[item.structure[atom.resi - 1]] || "c"; });
     const share = (atom) => (atom.resi - 1) / Math.max(1, item.structure.length - 1);
-    const colour = (atom) => (switches.ends ? `hsl(${Math.round(240 - 240 * share(atom))}, 70%, 50%)` : STATES[item.structure[atom.resi - 1]][1]);
+    const colour = (atom) => (switches.ends ? along(share(atom)) : STATES[item.structure[atom.resi - 1]][1]);
     const style = { cartoon: { colorfunc: colour, thickness: 0.35, arrows: true } };
     if (switches.sticks) style.stick = { radius: 0.12, colorfunc: (atom) => (atom.elem === "C" ? colour(atom) : colourOf(atom.elem)) };
     model.setStyle({}, style);
