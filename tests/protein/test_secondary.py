@@ -85,11 +85,3 @@ def test_a_protein_of_helices(receptor: npt.NDArray[np.float32]) -> None:
     """The ligand-binding domain of the glucocorticoid receptor: helices and four short strands."""
     shares = np.bincount(secondary(receptor), minlength=3) / len(receptor)
     assert 0.55 < shares[HELIX] < 0.75 and 0.02 < shares[STRAND] < 0.12 and shares[COIL] > 0.2
-
-
-def test_an_independent_program_agrees(receptor: npt.NDArray[np.float32]) -> None:
-    """pydssp (MIT) says nearly the same; it counts alpha helices only, and no bulges."""
-    pydssp = pytest.importorskip("pydssp")
-    theirs = pydssp.assign(receptor, out_type="c3")
-    own = np.array(list("HE-"))[secondary(receptor)]
-    assert (own == theirs).mean() > 0.93
