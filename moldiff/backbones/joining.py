@@ -37,8 +37,9 @@ _CA_CA = math.hypot(  # C-alpha on either side of the bond: trans
     _CN - _CA_C * math.cos(_AT_C) - _N_CA * math.cos(_AT_N),
     _CA_C * math.sin(_AT_C) + _N_CA * math.sin(_AT_N),
 )
-_TIGHT, _PLANE = 0.01, 0.03  # Å, standard deviations of these distances, and off the plane
-_LOOSE = (0.2, 2.0)  # Å, that of atoms: at first near what was drawn, then exact peptides
+_TIGHT, _PLANE = 0.005, 0.1  # Å, standard deviations of these distances, and off the plane
+_LOOSE = (0.1, 0.3, 1.0)  # Å, that of atoms; the next where peptides are not exact yet
+_JOINED = 0.02  # Å that distances may be off
 _NEAREST, _BESIDE = 3.8, 3  # Å between C-alpha so many residues apart or more
 _ROUNDS = 100  # of each minimisation
 
@@ -67,8 +68,10 @@ def _joined(atoms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     change = torch.zeros(len(atoms), 6, dtype=torch.float64, requires_grad=True)
     for loose in _LOOSE:
         _minimise(change, lambda loose=loose: strain(loose))  # type: ignore[misc]
-    with torch.no_grad():
-        result: npt.NDArray[np.float64] = chain().numpy()
+        with torch.no_grad():
+            result: npt.NDArray[np.float64] = chain().numpy()
+            if float(_off(chain()).abs().max()) < _JOINED:
+                break
     return result
 
 
