@@ -43,7 +43,9 @@ def geometry_failure(mol: Chem.Mol) -> str | None:
     if mol.GetNumAtoms() < 2 or not conformers:
         return None
     limits = _reach(mol)
-    bonded = np.triu(Chem.GetAdjacencyMatrix(mol)) > 0
+    bonded = np.zeros((mol.GetNumAtoms(), mol.GetNumAtoms()), bool)
+    for bond in mol.GetBonds():  # RDKit's matrix would stay in the molecule
+        bonded[tuple(sorted((bond.GetBeginAtomIdx(), bond.GetEndAtomIdx())))] = True
     for positions, solid in conformers:
         if not solid and not positions[:, 2].any():
             continue  # a drawing

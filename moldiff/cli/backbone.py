@@ -131,6 +131,8 @@ def _check_others(folder: Path, kinds: Mapping[Path, str | Path], sequences: int
 
 
 def _tell(drawn: Backbones, folder: Path) -> None:
+    for note in drawn.notes:
+        remark(f"Note: {note}")
     header = ("backbone", "residues", "secondary structure", "contacts", "size", "clashes")
     keys = ("name", "residues", "structure", "contacts", "size", "clashes")
     rows = drawn.rows()

@@ -135,6 +135,7 @@ def test_files_are_written_and_read_again(
 
 def test_a_result_shows_itself(model: Path, tmp_path: Path) -> None:
     drawn = moldiff.backbone(2, length=20, sequences=0, model=model)
+    assert drawn.notes == ("models are trained on chains of 40 to 80 residues, not on others.",)
     assert repr(drawn) == "<2 backbones of 20 to 20 residues>"
     assert [row["name"] for row in drawn.rows()] == ["backbone-1", "backbone-2"]
     assert "<iframe" in drawn._repr_html_() and drawn[:1] == (drawn[0],)

@@ -11,7 +11,7 @@ import torch
 
 from moldiff.backbones.quality import radius
 from moldiff.bundled import bundled_configs, bundled_models
-from moldiff.diffusion.coupling import Aligned, Independent, Minibatch
+from moldiff.diffusion.coupling import Aligned, Independent
 from moldiff.domain.chains import chain_batch
 from moldiff.errors import ConfigError, ModelFileError
 from moldiff.model import Model
@@ -152,8 +152,9 @@ def test_noise_is_turned_in_training_and_never_exchanged(config: TrainConfig) ->
         FrameAligned(coupling=coupling)(model.denoiser, x_0, rng=rng)
     off = [(x - x_0["trace"]).square().sum((1, 2)) for x in seen]
     assert (off[1] < off[0]).all()
+    exchanged = {"name": "frame_aligned", "coupling": "minibatch"}
     with pytest.raises(ConfigError, match="not exchanged"):
-        FrameAligned(coupling=Minibatch())
+        opened(replace(config, output=f"{config.output}-2", objective=exchanged))
 
 
 def test_a_model_learns_the_chains_it_is_shown(config: TrainConfig) -> None:

@@ -14,7 +14,7 @@ from moldiff.backbones.quality import radius
 from moldiff.backbones.trials import figures, trials
 from moldiff.data.backbones import BackboneStore
 from moldiff.domain.chains import LONGEST, SHORTEST, chain_batch
-from moldiff.errors import DataError
+from moldiff.errors import ConfigError, DataError
 from moldiff.model import Model
 from moldiff.protein.backbone import Backbone
 from moldiff.protein.secondary import HIDDEN, secondary
@@ -133,6 +133,11 @@ class Chains(Workload):
         self.loader = WindowBatches(data, train, batch=config.piece_size, seed=config.seed)
         self.model = untrained(config, "chains")
         self.objective = build_objective(config, "denoiser of backbones")
+        if self.objective.coupling.across:
+            raise ConfigError(
+                "The noise of chains is not exchanged: what is told of one is not true of another.",
+                fix="Write coupling: {name: aligned, permuted: false}.",
+            )
 
     @classmethod
     def open(cls, config: TrainConfig, say: Say) -> BackboneStore:

@@ -28,7 +28,6 @@ from moldiff.diffusion.objective import (
 )
 from moldiff.diffusion.time import batch_times, map_times
 from moldiff.domain.backbones import backbone_atoms, shown
-from moldiff.errors import ConfigError
 from moldiff.nn.residues import Surroundings
 from moldiff.protein.gap import FLANK
 from moldiff.registry import register
@@ -65,11 +64,6 @@ class FrameAligned(Objective):
     coupling:
         How the noise of C-alpha is turned towards whole chains, which have no place of their own;
         gaps have one.
-
-    Raises
-    ------
-    ConfigError
-        If the coupling exchanges the noise of chains, whose secondary structure is told.
     clamp:
         Largest error of an atom that counts, Å.
     early:
@@ -94,13 +88,6 @@ class FrameAligned(Objective):
     distances: float = 2.0
     clashes: float = 1.0
     contacts: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.coupling.across:
-            raise ConfigError(
-                "The noise of chains is not exchanged: what is told of one is not true of another.",
-                fix="Write coupling: {name: aligned, permuted: false}.",
-            )
 
     def __call__(
         self,
