@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,6 +24,7 @@ from moldiff.protein.read import read_contents
 from moldiff.protein.secondary import HIDDEN, STATES, secondary
 from moldiff.protein.trace import trace
 from moldiff.seeds import Generators, generator, uniform
+from moldiff.text import ends
 from moldiff.version import __version__
 
 if TYPE_CHECKING:
@@ -146,10 +146,10 @@ def lengths_of(text: int | str | tuple[int, int]) -> tuple[int, int]:
     if isinstance(text, tuple):
         low, high = text
     else:
-        match = re.fullmatch(r"\s*(\d+)\s*(?:(?:-|\.\.)\s*(\d+)\s*)?", str(text))
-        if match is None:
+        words = ends(str(text))
+        if not all(word.isdecimal() for word in words):
             raise InputError(f"'{text}' is no length.", fix="Give a number, or a range: 60-80.")
-        low, high = int(match[1]), int(match[2] or match[1])
+        low, high = int(words[0]), int(words[-1])
     if not SHORTEST <= low <= high <= LONGEST:
         raise InputError(
             f"Chains of {low if low == high else f'{low} to {high}'} residues cannot be drawn.",

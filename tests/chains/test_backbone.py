@@ -13,12 +13,14 @@ import torch
 import moldiff
 from moldiff.backbones.api import lengths_of
 from moldiff.backbones.result import Backbones
+from moldiff.backbones.sampling import draw
 from moldiff.bundled import bundled_models
 from moldiff.cli import main
 from moldiff.errors import InputError
 from moldiff.geometry.arrays import superposed_rmsd
 from moldiff.model import Model
 from moldiff.protein.read import read_contents
+from moldiff.protein.secondary import HIDDEN
 from moldiff.protein.trace import trace
 from tests.backbones import backbone
 from tests.contracts.conftest import DOMAINS
@@ -88,6 +90,18 @@ def test_little_noise_leaves_a_chain_nearly_as_it_is(model: Path, template: Path
         assert len(fold) == 32 and "H" in fold.wanted
         off.append(float(superposed_rmsd(fold.atoms[:, :3].reshape(-1, 3), atoms)))
     assert off[0] < 1.5 < off[1]
+
+
+def test_noise_is_added_up_to_its_time_and_taken_away_from_there(model: Path) -> None:
+    made, seen = Model.load(model, domain="chains"), []
+    made.network.register_forward_pre_hook(lambda _, inputs: seen.append(float(inputs[1].max())))
+    states = np.full((1, 32), HIDDEN)
+    rng = torch.Generator().manual_seed(0)
+    draw(made, states, rng=rng, like=backbone(32).atoms, noise=0.4)
+    assert max(seen) == pytest.approx(0.4) and len(seen) == 4
+    seen.clear()
+    draw(made, states, rng=rng)
+    assert max(seen) == pytest.approx(1.0)
 
 
 def _kept(model: Path) -> Path:
