@@ -91,7 +91,6 @@ def test_the_drawn_layers_are_those_of_the_contract(
 def test_drawn_folds_are_compared_with_one_another_and_with_predictions(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("tmtools")
     drawn, predicted = tmp_path / "drawn", tmp_path / "predicted"
     for folder in (drawn, predicted):
         folder.mkdir()
