@@ -36,7 +36,7 @@ class Fold:
     number:
         From 1.
     atoms:
-        (n, 4, 3) N, CA, C and O in Å, centred; peptides are exact.
+        (n, 4, 3) N, CA, C and O in Å, centred; bonds between residues are within 0.02 Å of ideal.
     wanted, structure:
         The secondary structure asked for and found, a letter of ``HEC?`` for each residue.
     quality:

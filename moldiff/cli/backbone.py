@@ -75,7 +75,7 @@ def command(
     """Draw backbones of proteins from noise, and design sequences for them.
 
     The folder gets a PDB file of each, named by its first sequence, the sequences as FASTA, a table
-    with figures, and a page. Residues are ideal, bonds between them within 0.01 Å of ideal.
+    with figures, and a page. Residues are ideal, bonds between them within 0.02 Å of ideal.
 
     Figures compare a backbone with known proteins: contacts along a long way of the chain, size,
     clashes, handedness. They do not say that a sequence folds to it: a folding program must.
