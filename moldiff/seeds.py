@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["Generators", "generator", "normal", "uniform"]
+__all__ = ["Generators", "generator", "integer", "normal", "uniform"]
 
 
 def generator(*key: int) -> torch.Generator:
@@ -79,3 +79,8 @@ def normal(
     """Draw standard normal numbers, in single precision; see `uniform`."""
     numbers = _drawn(torch.randn, shape, rng)
     return numbers.to(device=rng.device if device is None else device, dtype=dtype)
+
+
+def integer(low: int, high: int, *, rng: torch.Generator) -> int:
+    """Draw an integer from ``low`` to ``high``, both included."""
+    return min(high, low + int(float(uniform((), rng=rng)) * (high - low + 1)))

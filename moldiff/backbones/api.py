@@ -9,36 +9,30 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from moldiff import models
 from moldiff.backbones.joining import joined
+from moldiff.backbones.motif import Motif
 from moldiff.backbones.quality import quality, whole
+from moldiff.backbones.request import LONGEST, SHORTEST, Plan, Request
 from moldiff.backbones.result import Backbones, Fold
-from moldiff.backbones.sampling import TOGETHER, draw, draw_sequences
+from moldiff.backbones.sampling import TOGETHER, Given, draw, draw_sequences
 from moldiff.cpu import using_threads
-from moldiff.domain import chains
 from moldiff.errors import InputError
-from moldiff.protein.backbone import LETTERS
-from moldiff.protein.read import read_contents
-from moldiff.protein.secondary import HIDDEN, STATES, secondary
-from moldiff.protein.trace import trace
-from moldiff.seeds import Generators, generator, uniform
-from moldiff.text import ends
+from moldiff.protein.backbone import LETTERS, UNKNOWN
+from moldiff.protein.secondary import STATES, secondary
+from moldiff.seeds import Generators, generator
 from moldiff.version import __version__
 
 if TYPE_CHECKING:
     from moldiff.model import Model
 
-__all__ = ["DEFAULT_MODEL", "LONGEST", "SHORTEST", "backbone", "lengths_of"]
+__all__ = ["DEFAULT_MODEL", "LONGEST", "SHORTEST", "backbone"]
 
 DEFAULT_MODEL = "chains"
 """The bundled model of whole backbones."""
-SHORTEST, LONGEST = 20, 200
-"""Residues of the shortest and the longest chain that is drawn."""
 
 _MOST = 10_000
-_NOISE = 0.3
 
 #: Called with the stage, the steps of it that are done, and how many there are.
 Progress = Callable[[str, int, int], None]
@@ -51,6 +45,8 @@ def backbone(
     structure: str | None = None,
     like: str | Path | None = None,
     noise: float | None = None,
+    motif: str | Path | None = None,
+    contig: str | None = None,
     sequences: int = 1,
     steps: int | None = None,
     seed: int = 0,
@@ -66,16 +62,23 @@ def backbone(
         Number of backbones.
     length:
         Residues: a number, or a range that lengths are drawn from, ``"60-80"``.  By default what
-        the model was trained on, 40 to 80.
+        the model was trained on, 40 to 80, or what the ``contig`` says.
     structure:
         Secondary structure of each residue: H helix, E strand, C neither (or - or L), ? any.
+        Residues of a motif have that of their file.
     like:
         A PDB or mmCIF file; backbones begin with its first chain and noise.  They have its length,
         and its secondary structure unless ``structure`` says another; their peptides are trans.
     noise:
         How much noise ``like`` gets, above 0 to 1; by default 0.3.
+    motif:
+        A PDB or mmCIF file with residues to draw chains around.  They stay where they are, with
+        their amino acids and side chains.
+    contig:
+        The residues of the motif and how many new ones are around and between them, in the
+        notation of RFdiffusion: ``"10-20/A12-30/15-25"``.
     sequences:
-        Amino acid sequences to design for each backbone; with 0 residues are named GLY.
+        Amino acid sequences to design for each backbone; with 0 new residues are named GLY.
     steps:
         Sampling steps; by default the model's.
     seed:
@@ -92,32 +95,32 @@ def backbone(
     InputError, ModelFileError
         If a file cannot be used, or the request cannot be met; the error says why.
     """
-    _check(n, sequences, steps, noise, like)
-    chain = None if like is None else _chain(Path(like))
-    wanted = _wanted(n, length, structure, chain, seed)
+    _check(n, sequences, steps)
+    request = Request(length, structure, like, noise, motif, contig)
+    begin, around = request.begin(), request.scaffolded()
+    plans = request.plans(n, seed, None if begin is None else begin[0], around)
     found = models.required(model, DEFAULT_MODEL, "chains")
     loaded = models.load(found, domain="chains")
     designer = models.load("sequence", domain="sequences") if sequences else None
     settings = dict(loaded.sampling) | ({} if steps is None else {"steps": steps})
-    begin = None if chain is None else (chain, _NOISE if noise is None else noise)
     say = progress or (lambda stage, done, total: None)
     folds = []
     with using_threads(threads):
-        drawn = _drawn(loaded, wanted, settings, begin, seed, say)
-        for k, (atoms, states) in enumerate(zip(drawn, wanted, strict=True)):
-            folds.append(_fold(k + 1, atoms, states, designer, sequences, seed))
+        drawn = _drawn(loaded, plans, settings, begin, around, seed, say)
+        for k, (atoms, plan) in enumerate(zip(drawn, plans, strict=True)):
+            folds.append(_fold(k + 1, atoms, plan, around, designer, sequences, seed))
             say("joining and designing", k + 1, n)
     made: dict[str, Any] = {"steps": settings["steps"], "seed": seed, "model": loaded.digest}
     if like is not None and begin is not None:
         made |= {"like": Path(like).name, "noise": begin[1]}
+    if around is not None:
+        made |= {"motif": around.path.name, "contig": contig}
     if designer is not None:
         made["sequences"] = designer.digest
     return Backbones(tuple(folds), {"version": __version__, **made})
 
 
-def _check(
-    n: int, sequences: int, steps: int | None, noise: float | None, like: str | Path | None
-) -> None:
+def _check(n: int, sequences: int, steps: int | None) -> None:
     for count, least, what in ((n, 1, "backbones"), (sequences, 0, "sequences")):
         if not least <= count <= _MOST:
             raise InputError(
@@ -125,118 +128,21 @@ def _check(
             )
     if steps is not None and not 1 <= steps <= _MOST:
         raise InputError(f"{steps} steps cannot be made.", fix=f"Choose from 1 to {_MOST}.")
-    if noise is not None and like is None:
-        raise InputError(
-            "Noise is added to a chain, and none is given.", fix="Give one (--like), or no noise."
-        )
-    if noise is not None and not 0 < noise <= 1:  # false for NaN as well
-        raise InputError(
-            f"Noise up to the time {noise} cannot be added.", fix="Choose above 0, up to 1."
-        )
-
-
-def lengths_of(text: int | str | tuple[int, int]) -> tuple[int, int]:
-    """Return the least and the largest number of residues of ``70``, ``"60-80"`` or a pair.
-
-    Raises
-    ------
-    InputError
-        If it is neither, or chains of that length are not drawn.
-    """
-    if isinstance(text, tuple):
-        low, high = text
-    else:
-        words = ends(str(text))
-        if not all(word.isdecimal() for word in words):
-            raise InputError(f"'{text}' is no length.", fix="Give a number, or a range: 60-80.")
-        low, high = int(words[0]), int(words[-1])
-    if not SHORTEST <= low <= high <= LONGEST:
-        raise InputError(
-            f"Chains of {low if low == high else f'{low} to {high}'} residues cannot be drawn.",
-            fix=f"Choose from {SHORTEST} to {LONGEST} residues, the smaller number first.",
-        )
-    return low, high
-
-
-def _wanted(
-    n: int,
-    length: int | str | tuple[int, int] | None,
-    structure: str | None,
-    chain: npt.NDArray[np.float32] | None,
-    seed: int,
-) -> list[npt.NDArray[np.int64]]:
-    """The blueprint of each backbone."""
-    if structure is not None or chain is not None:
-        if length is not None:
-            raise InputError(
-                "The length is that of the secondary structure or the chain given.",
-                fix="Leave --length out.",
-            )
-        states = _states(structure) if structure is not None else secondary(np.asarray(chain))
-        if chain is not None and len(chain) != len(states):
-            raise InputError(
-                f"The secondary structure has {len(states)} letters, the chain {len(chain)} "
-                "residues.",
-                fix="Give a letter of H, E, C or ? for each residue.",
-            )
-        return [states] * n
-    low, high = lengths_of((chains.SHORTEST, chains.LONGEST) if length is None else length)
-    drawn = [_integer(generator(seed, k, 0), low, high) for k in range(n)]
-    return [np.full(size, HIDDEN) for size in drawn]
-
-
-def _integer(rng: torch.Generator, low: int, high: int) -> int:
-    return min(high, low + int(float(uniform((), rng=rng)) * (high - low + 1)))
-
-
-def _states(structure: str) -> npt.NDArray[np.int64]:
-    letters = "".join(structure.split()).upper().replace("L", "C").replace("-", "C")
-    strange = sorted(set(letters) - set(STATES))
-    if strange:
-        raise InputError(
-            f"'{strange[0]}' is no secondary structure.",
-            fix="Write H (helix), E (strand), C (neither) or ? (any) for each residue.",
-        )
-    if not SHORTEST <= len(letters) <= LONGEST:
-        raise InputError(
-            f"A secondary structure of {len(letters)} letters cannot be drawn.",
-            fix=f"Write {SHORTEST} to {LONGEST}.",
-        )
-    return np.array([STATES.index(one) for one in letters], dtype=np.int64)
-
-
-def _chain(path: Path) -> npt.NDArray[np.float32]:
-    """The first chain of a file, which must be whole."""
-    read = trace(read_contents(path).structure)
-    if not read.fragments:
-        raise InputError(f"{path} holds no protein.", fix="Give a structure of a protein.")
-    name, runs = next(iter(read.fragments.items()))
-    atoms = read.atoms[[i for run in runs for i in run]]
-    if len(runs) > 1 or not np.isfinite(atoms[:, :3]).all():
-        raise InputError(
-            f"Chain {name} of {path} has gaps, or residues without N, CA and C.",
-            fix="Build what is missing first (moldiff complete), or give a file of another chain.",
-        )
-    if not SHORTEST <= len(atoms) <= LONGEST:
-        raise InputError(
-            f"Chain {name} of {path} has {len(atoms)} residues.",
-            fix=f"Write a chain of {SHORTEST} to {LONGEST} to a file of its own.",
-        )
-    return whole(atoms).astype(np.float32)
 
 
 def _drawn(
     model: Model,
-    wanted: Sequence[npt.NDArray[np.int64]],
+    plans: Sequence[Plan],
     settings: dict[str, Any],
     begin: tuple[npt.NDArray[np.float32], float] | None,
+    motif: Motif | None,
     seed: int,
     say: Progress,
 ) -> list[npt.NDArray[np.float32]]:
     """N, CA and C of each backbone, which depend on its own number alone."""
     of_length: dict[int, list[int]] = defaultdict(list)
-    for k, states in enumerate(wanted):
-        of_length[len(states)].append(k)
+    for k, plan in enumerate(plans):
+        of_length[len(plan.states)].append(k)
     groups = [
         those[k : k + TOGETHER]
         for _, those in sorted(of_length.items())
@@ -249,14 +155,17 @@ def _drawn(
         done += 1
         say("drawing backbones", min(done, total), total)
 
-    atoms: list[npt.NDArray[np.float32] | None] = [None] * len(wanted)
-    like, noise = (None, 1.0) if begin is None else begin
+    atoms: list[npt.NDArray[np.float32] | None] = [None] * len(plans)
     for group in groups:
         rng = Generators([generator(seed, k) for k in group])
-        blueprint = np.stack([wanted[k] for k in group])
-        drawn = draw(
-            model, blueprint, rng=rng, settings=settings, like=like, noise=noise, each=step
-        )
+        blueprint = np.stack([plans[k].states for k in group])
+        layouts = np.stack([plans[k].layout for k in group])
+        given = None
+        if begin is not None:
+            given = Given.chains(begin[0], len(group), begin[1])
+        elif motif is not None:
+            given = Given.motifs(motif.atoms.astype(np.float32), layouts)
+        drawn = draw(model, blueprint, rng=rng, settings=settings, given=given, each=step)
         for k, one in zip(group, drawn, strict=True):
             atoms[k] = one
     return [one for one in atoms if one is not None]
@@ -265,24 +174,44 @@ def _drawn(
 def _fold(
     number: int,
     drawn: npt.NDArray[np.float32],
-    blueprint: npt.NDArray[np.int64],
+    plan: Plan,
+    motif: Motif | None,
     designer: Model | None,
     count: int,
     seed: int,
 ) -> Fold:
-    three = joined(drawn[None])[0]
+    placed, kept = drawn.astype(np.float64), plan.layout >= 0
+    types = np.full(len(placed), UNKNOWN)
+    if motif is not None:
+        placed[kept] = motif.atoms[plan.layout[kept], :3]
+        types[kept] = motif.types[plan.layout[kept]]
+    three = joined(placed[None], kept[None])[0]
+    moved = float(np.sqrt(np.square(three - placed).sum(-1)[~kept].mean()))
     atoms = whole(three)
-    moved = float(np.sqrt(np.square(three - drawn).sum(-1).mean()))
+    if motif is None:
+        atoms -= atoms[:, 1].mean(0)
+    else:
+        atoms[kept] = motif.atoms[plan.layout[kept]]
     sequences: tuple[str, ...] = ()
     log_p: tuple[float, ...] = ()
     if designer is not None:
         rngs = [generator(seed, number - 1, 1 + k) for k in range(count)]
-        types, values = draw_sequences(designer, atoms, rngs)
-        sequences = tuple("".join(LETTERS[k] for k in row) for row in types.tolist())
+        designed, values = draw_sequences(designer, atoms, rngs, types)
+        sequences = tuple("".join(LETTERS[k] for k in row) for row in designed.tolist())
         log_p = tuple(values.tolist())
-    wanted, found = (_text(states) for states in (blueprint, secondary(atoms)))
-    centred = atoms - atoms[:, 1].mean(0)
-    return Fold(number, centred, wanted, found, quality(atoms), moved, sequences, log_p)
+    wanted, found = (_text(states) for states in (plan.states, secondary(atoms)))
+    return Fold(
+        number,
+        atoms,
+        wanted,
+        found,
+        quality(atoms),
+        moved,
+        sequences,
+        log_p,
+        motif=motif,
+        layout=plan.layout,
+    )
 
 
 def _text(states: npt.NDArray[np.int64]) -> str:

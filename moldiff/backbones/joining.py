@@ -44,25 +44,40 @@ _NEAREST, _BESIDE = 3.8, 3  # Å between C-alpha so many residues apart or more
 _ROUNDS = 100  # of each minimisation
 
 
-def joined(atoms: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """Return chains (b, n, 3, 3) of N, CA and C in Å with such peptides, near those drawn."""
-    return np.stack([_joined(one) for one in np.asarray(atoms, np.float64)])
+def joined(
+    atoms: npt.NDArray[np.floating], fixed: npt.NDArray[np.bool_] | None = None
+) -> npt.NDArray[np.float64]:
+    """Return chains (b, n, 3, 3) of N, CA and C in Å with such peptides, near those drawn.
+
+    Residues that are ``fixed`` (b, n) stay exactly where they are, as do the bonds among them.
+    """
+    chains = np.asarray(atoms, np.float64)
+    if fixed is None:
+        fixed = np.zeros(chains.shape[:2], bool)
+    return np.stack([_joined(*one) for one in zip(chains, fixed, strict=True)])
 
 
-def _joined(atoms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _joined(
+    atoms: npt.NDArray[np.float64], fixed: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float64]:
     """One chain by itself, so that it does not depend on others."""
     drawn = torch.from_numpy(atoms)
     start, frames = drawn[:, 1], torch.from_numpy(frames_of(atoms))  # type: ignore[arg-type]
+    stays = torch.from_numpy(fixed)
     i, j = torch.triu_indices(len(atoms), len(atoms), _BESIDE)
+    loosely = ~(stays[i] & stays[j])
+    i, j = i[loosely], j[loosely]
+    free = ~(stays[1:] & stays[:-1])  # peptides
 
     def chain() -> Tensor:
-        return backbone_atoms(start + change[:, :3], frames @ exponential(change[:, 3:]))
+        x = backbone_atoms(start + change[:, :3], frames @ exponential(change[:, 3:]))
+        return torch.where(stays.view(-1, 1, 1), drawn, x)
 
     def strain(loose: float) -> Tensor:
         x = chain()
         ca = x[:, 1]
         near = (_NEAREST - _length(ca[i] - ca[j])).clamp_min(0)
-        off = torch.cat([_off(x), near]) / _TIGHT
+        off = torch.cat([_off(x)[:, free].flatten(), near]) / _TIGHT
         return off.square().sum() + ((x - drawn) / loose).square().sum()
 
     change = torch.zeros(len(atoms), 6, dtype=torch.float64, requires_grad=True)
@@ -70,7 +85,7 @@ def _joined(atoms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         _minimise(change, lambda loose=loose: strain(loose))  # type: ignore[misc]
         with torch.no_grad():
             result: npt.NDArray[np.float64] = chain().numpy()
-            if float(_off(chain()).abs().max()) < _JOINED:
+            if float(_off(chain())[:, free].abs().max()) < _JOINED:
                 break
     return result
 
@@ -90,13 +105,13 @@ def _minimise(change: Tensor, strain: Callable[[], Tensor]) -> None:
     search.step(closure)
 
 
-def _off(x: Float[Tensor, "n 3 3"]) -> Float[Tensor, " m"]:
-    """How far the distances across peptides are from what they should be, and C-alpha off, Å."""
+def _off(x: Float[Tensor, "n 3 3"]) -> Float[Tensor, "5 m"]:
+    """How far distances across the m peptides are from what they should be, and C-alpha off, Å."""
     n, ca, c = x.unbind(1)
     bond, before, after = n[1:] - c[:-1], ca[:-1] - c[:-1], ca[1:] - n[1:]
     normal = torch.linalg.cross(before, bond)
     height = (normal * after).sum(-1) / _length(normal)
-    return torch.cat(
+    return torch.stack(
         [
             _length(bond) - _CN,
             _length(n[1:] - ca[:-1]) - _CA_N,

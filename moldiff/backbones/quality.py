@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from moldiff.geometry.arrays import torsions
-from moldiff.protein.backbone import BONDS, oxygens
+from moldiff.protein.backbone import BONDS, end_oxygens, oxygens
 from moldiff.protein.secondary import HELIX, HIDDEN, STRAND, secondary
 
 __all__ = ["Quality", "obeyed", "quality", "radius", "whole"]
@@ -67,12 +67,11 @@ class Quality:
 def whole(atoms: npt.NDArray[np.floating]) -> Array:
     """Return N, CA, C and O (n, 4, 3) from the first three (n, 3, 3), Å.
 
-    The last O is where it would be if the chain went on as it is.
+    The last O is opposite to N.
     """
     three = atoms[:, :3].astype(np.float64)
-    after = three[-1, 2] + (three[-1, 1] - three[-1, 0])
-    following = np.concatenate([three[1:, 0], after[None]])
-    return np.concatenate([three, oxygens(three, following)[:, None]], 1)
+    placed = np.concatenate([oxygens(three[:-1], three[1:, 0]), end_oxygens(three[-1:])])
+    return np.concatenate([three, placed[:, None]], 1)
 
 
 def radius(x: npt.NDArray[np.floating]) -> float:

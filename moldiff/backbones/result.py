@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from Bio.Data.PDBData import protein_letters_1to3
 
+from moldiff.backbones.motif import Motif
 from moldiff.backbones.quality import Quality
 from moldiff.domain.chains import LONGEST, SHORTEST
 from moldiff.errors import InputError, did_you_mean
@@ -36,7 +37,8 @@ class Fold:
     number:
         From 1.
     atoms:
-        (n, 4, 3) N, CA, C and O in Å, centred; bonds between residues are within 0.02 Å of ideal.
+        (n, 4, 3) N, CA, C and O in Å, centred unless there is a motif; bonds between residues are
+        within 0.02 Å of ideal.
     wanted, structure:
         The secondary structure asked for and found, a letter of ``HEC?`` for each residue.
     quality:
@@ -46,7 +48,10 @@ class Fold:
     sequences:
         Amino acids designed for it, a letter for each residue.
     log_p:
-        The mean log-probability of a residue of each sequence, in nats.
+        The mean log-probability of a designed residue of each sequence, in nats.
+    motif, layout:
+        What it was drawn around, if anything, whose residues stay in their place; and which of
+        them each is, (n,), or -1.
     """
 
     number: int
@@ -57,6 +62,8 @@ class Fold:
     moved: float
     sequences: tuple[str, ...] = ()
     log_p: tuple[float, ...] = ()
+    motif: Motif | None = None
+    layout: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __len__(self) -> int:
         return len(self.atoms)
@@ -67,11 +74,26 @@ class Fold:
         pairs = [(a, b) for a, b in zip(self.wanted, self.structure, strict=True) if a != "?"]
         return float(np.mean([a == b for a, b in pairs])) if pairs else None
 
+    @property
+    def kept(self) -> str:
+        """Where the pieces of the motif are: ``11-29=A:12-30``; empty without one."""
+        return "" if self.motif is None else self.motif.described(self.layout)
+
     def to_pdb(self, remark: str = "") -> str:
-        """Return it in the PDB format; residues are named by the first sequence, or GLY."""
+        """Return it in the PDB format; residues are named by the first sequence, or GLY.
+
+        Those of a motif keep their name and side chain.
+        """
         letters = self.sequences[0] if self.sequences else "G" * len(self)
         names = [protein_letters_1to3[one].upper() for one in letters]
-        return backbone_pdb(self.atoms, names, remark=remark)
+        sides, remarks = {}, [remark] if remark else []
+        if self.motif is not None:
+            for k in np.flatnonzero(self.layout >= 0).tolist():
+                own = int(self.layout[k])
+                names[k], sides[k] = self.motif.residues[own].name, self.motif.sides[own]
+            pieces = self.kept.split()
+            remarks += [f"motif {piece} of {self.motif.path.name}" for piece in pieces]
+        return backbone_pdb(self.atoms, names, sides=sides, remarks=remarks)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +138,7 @@ class Backbones(Sequence[Fold]):
                 "residues": len(fold),
                 "wanted": fold.wanted,
                 "structure": fold.structure,
+                **({"motif": fold.kept} if fold.motif is not None else {}),
                 "obeyed": None if fold.obeyed is None else round(fold.obeyed, 4),
                 **fold.quality.row(),
                 "moved": round(fold.moved, 3),

@@ -2,36 +2,39 @@
 
 No folding program judges here, so what can be said is how like native backbones those are that a
 model draws.  *Native-like* is a backbone all of whose figures lie where those of nine in ten
-natives do: contacts, size, handedness, share of helices and strands, clashes, and the hesitation of
-the sequence model.  That spoilt natives are not native-like shows that it means something; that not
-all natives are is by construction.
+natives do: contacts, size, handedness, share of helices and strands, clashes, joined bonds, and the
+hesitation of the sequence model.  That spoilt natives are not native-like shows that it means
+something; that not all natives are is by construction.
 """
 
 from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from moldiff.backbones.joining import joined
 from moldiff.backbones.quality import Quality, obeyed, quality, whole
-from moldiff.backbones.sampling import TOGETHER, draw, hesitation
+from moldiff.backbones.sampling import TOGETHER, Given, draw, hesitation
 from moldiff.benchmark.recovery import interval
 from moldiff.model import Model
 from moldiff.protein.backbone import Backbone
 from moldiff.protein.secondary import HIDDEN, secondary
 from moldiff.seeds import Generators, generator
+from moldiff.train.parts import Parts
+from moldiff.train.workloads.chains import motif
 
 __all__ = ["HEADER", "KINDS", "Judged", "judged", "native_like", "recorded", "row"]
 
-KINDS = ("as told", "free", "native", "1 Å off", "mirrored")
-"""Drawn after the secondary structure of natives and after none; natives, and natives spoilt."""
+KINDS = ("as told", "free", "around", "native", "1 Å off", "mirrored")
+"""Drawn after the secondary structure of natives, after none, and around motifs of natives;
+natives, and natives spoilt."""
 
 HEADER = (
     "backbones",
@@ -42,11 +45,14 @@ HEADER = (
     "size",
     "phi > 0",
     "clashes",
+    "joined",
     "hesitation",
     "native-like",
     "CPU-s",
 )
-_DRAWN = KINDS[:2]
+_DRAWN = KINDS[:3]
+_AROUND = KINDS[2]
+_MOTIFS = Parts(share=1.0, two=0.5, smallest=0.2, largest=0.4)
 _OFF = 1.0  # Å, root mean square distance by which residues are moved, before they are joined
 _BAND = (0.05, 0.95)
 
@@ -68,7 +74,7 @@ class Judged(NamedTuple):
     def figures(self) -> npt.NDArray[np.float64]:
         """The figures that make it native-like or not."""
         q = self.quality
-        return np.array([q.contacts, q.size, q.left, q.regular, q.clashes, self.nats])
+        return np.array([q.contacts, q.size, q.left, q.regular, q.clashes, q.joined, self.nats])
 
 
 def judged(
@@ -85,20 +91,23 @@ def judged(
     ``designer`` is a model of sequences.
     """
     number = 0
+    settings = {} if steps is None else {"steps": steps}
     for group in natives:
         for first in range(0, len(group), TOGETHER):
             part = group[first : first + TOGETHER]
             told = np.stack([secondary(one.atoms) for one in part])
             for kind in kinds:
                 rng = Generators([generator(seed, number + k) for k in range(len(part))])
+                random = np.random.default_rng([seed, number])
                 begin = time.process_time()
-                settings = {} if steps is None else {"steps": steps}
                 wanted = told if kind == "as told" else np.full_like(told, HIDDEN)
                 chains: npt.NDArray[np.floating]
-                if kind in _DRAWN:
+                if kind == _AROUND:
+                    chains, wanted = _around(model, part, told, random, rng, settings)
+                elif kind in _DRAWN:
                     chains = joined(draw(model, wanted, rng=rng, settings=settings))
                 else:
-                    chains = _spoilt(kind, part, np.random.default_rng([seed, number]))
+                    chains = _spoilt(kind, part, random)
                 seconds = (time.process_time() - begin) / len(part)
                 atoms = [whole(one) for one in chains]
                 nats = hesitation(designer, np.stack(atoms))
@@ -106,6 +115,26 @@ def judged(
                     share = obeyed(one, blueprint)
                     yield Judged(kind, len(one), quality(one), share, entropy, seconds)
             number += len(part)
+
+
+def _around(
+    model: Model,
+    chains: Sequence[Backbone],
+    told: npt.NDArray[np.int64],
+    random: np.random.Generator,
+    rng: Generators,
+    settings: Mapping[str, Any],
+) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.int64]]:
+    """Chains (b, n, 3, 3) around motifs cut out of natives, and what was told of them.
+
+    A motif is one segment of 20 to 40 % of the residues, or two or three segments.
+    """
+    atoms = np.stack([one.atoms for one in chains])
+    kept = np.stack([motif(atoms.shape[1], _MOTIFS, random) for _ in chains])
+    wanted = np.where(kept, told, HIDDEN)
+    drawn = draw(model, wanted, rng=rng, settings=settings, given=Given(atoms, kept))
+    drawn[kept] = atoms[kept][:, :3]
+    return joined(drawn, kept), wanted
 
 
 def _spoilt(
@@ -145,7 +174,7 @@ def row(kind: str, done: Sequence[Judged], alike: npt.NDArray[np.bool_]) -> tupl
     low, high = interval(lambda some: float(like[some].mean()), len(like))
     mean = {
         name: float(np.mean([getattr(one.quality, name) for one in those]))
-        for name in ("helix", "strand", "contacts", "size", "left", "clashes")
+        for name in ("helix", "strand", "contacts", "size", "left", "clashes", "joined")
     }
     share = np.array([one.obeyed for one in those])
     return (
@@ -157,6 +186,7 @@ def row(kind: str, done: Sequence[Judged], alike: npt.NDArray[np.bool_]) -> tupl
         f"{mean['size']:.2f}",
         f"{100 * mean['left']:.1f} %",
         f"{mean['clashes']:.2f}",
+        f"{100 * mean['joined']:.1f} %",
         f"{np.mean([one.nats for one in those]):.2f}",
         f"{100 * like.mean():.0f} % ({100 * low:.0f} to {100 * high:.0f})",
         f"{np.mean([one.seconds for one in those]):.1f}" if kind in _DRAWN else "–",

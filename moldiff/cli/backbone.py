@@ -24,6 +24,7 @@ EXAMPLES = (
     "moldiff backbone -n 20 --length 60-80 -o backbones",
     "moldiff backbone -n 8 --structure CCHHHHHHHHHHHHHHHCCCCHHHHHHHHHHHHHHHHCCCHHHHHHHHHHHHHHHCC",
     "moldiff backbone -n 8 --like 1abc.pdb --noise 0.4 --sequences 8 -o variants",
+    "moldiff backbone -n 8 --motif 1abc.pdb --contig 10-20/A12-30/15-25 -o scaffolds",
 )
 
 _SHOWN = 20  # rows of the closing table
@@ -55,6 +56,18 @@ def command(
         float | None,
         typer.Option(help="How much noise --like gets, above 0 to 1. [default: 0.3]"),
     ] = None,
+    motif: Annotated[
+        Path | None,
+        typer.Option(metavar="STRUCTURE", help="A .pdb or .cif with residues to draw around."),
+    ] = None,
+    contig: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N-N/A12-30/N...",
+            help="Residues of --motif, which stay where they are, and how many new ones are around "
+            "and between them.",
+        ),
+    ] = None,
     sequences: Annotated[
         int, typer.Option(min=0, max=10_000, help="Sequences to design for each.")
     ] = 1,
@@ -75,7 +88,9 @@ def command(
     """Draw backbones of proteins from noise, and design sequences for them.
 
     The folder gets a PDB file of each, named by its first sequence, the sequences as FASTA, a table
-    with figures, and a page. Residues are ideal, bonds between them within 0.02 Å of ideal.
+    with figures, and a page. New residues are ideal, bonds between residues within 0.02 Å of ideal.
+    Residues of a motif keep their place, amino acids and side chains; what is drawn stands where
+    their file has them.
 
     Figures compare a backbone with known proteins: contacts along a long way of the chain, size,
     clashes, handedness. They do not say that a sequence folds to it: a folding program must.
@@ -92,9 +107,9 @@ def command(
         output / "sequences.fasta": "folds",
         **{output / f"backbone-{k}.pdb": "backbone" for k in range(1, n + 1)},
     }
-    if like is not None:
-        for file in kinds:
-            check_apart("--output", file, [like])
+    given = [file for file in (like, motif) if file is not None]
+    for file in kinds if given else ():
+        check_apart("--output", file, given)
     check_replaceable(kinds, force=force)
     _check_others(output, kinds, sequences)
     try:
@@ -105,6 +120,8 @@ def command(
                 structure=structure,
                 like=like,
                 noise=noise,
+                motif=motif,
+                contig=contig,
                 sequences=sequences,
                 steps=steps,
                 seed=seed,

@@ -4,6 +4,10 @@ The fields are those of `moldiff.domain.backbones`; here the chain as a whole is
 stays around it, ``chord`` is zero, and the chain is centred.  The context has ``residues``, whose
 amino acids are not known, and ``blueprint`` (b, n), the secondary structure that is wanted of each
 residue (`moldiff.protein.secondary.STATES`).
+
+A motif, residues that are given, is clean (`moldiff.diffusion.time`): it stays where it is, and its
+C-alpha are centred instead of those of the chain, whose centre is not known before it is drawn
+(motif scaffolding by amortised conditioning: Trippe et al., 2023; Yim et al., 2024).
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from moldiff.diffusion.network import Network
 from moldiff.diffusion.process import Gaussian, Product
 from moldiff.diffusion.readout import Readout
 from moldiff.diffusion.space import ZeroCoM
+from moldiff.diffusion.time import Clean
 from moldiff.domain.backbones import CLASSES, FIELDS, Placed
 from moldiff.domain.base import Domain
 from moldiff.errors import ConfigError
@@ -37,7 +42,7 @@ SHORTEST, LONGEST = 40, 80
 
 @dataclass(frozen=True)
 class _Centred(Readout):
-    """As for gaps, and centred: no anchor says where a whole chain is."""
+    """As for gaps, and centred unless a motif is given: nothing else says where a chain is."""
 
     placed: Placed = Placed()
 
@@ -46,6 +51,8 @@ class _Centred(Readout):
 
     def read(self, raw: Batch, shown: Batch, x_t: Batch) -> Batch:
         prediction = self.placed.read(raw, shown, x_t)
+        if "clean" in x_t.context:
+            return prediction
         trace = prediction["trace"]
         return prediction.replace(trace=trace - trace.mean(1, keepdim=True))
 
@@ -87,13 +94,23 @@ def chain_context(blueprint: npt.NDArray[np.int64]) -> dict[str, Any]:
 
 
 def chain_batch(
-    atoms: Sequence[npt.NDArray[np.float32]], blueprint: npt.NDArray[np.int64]
+    atoms: Sequence[npt.NDArray[np.float32]],
+    blueprint: npt.NDArray[np.int64],
+    motif: npt.NDArray[np.bool_] | None = None,
 ) -> Batch:
-    """Return chains of one length, ``atoms`` (n, 4, 3) of each in Å, with what is told of them."""
+    """Return chains of one length, ``atoms`` (n, 4, 3) of each in Å, with what is told of them.
+
+    ``motif`` (b, n) marks residues that are given; every chain has one or more, or it is None.
+    """
     every = np.stack(atoms)
     positions = every[:, :, 1]
+    context = chain_context(blueprint)
+    weight = np.ones(positions.shape[:2], bool) if motif is None else motif
+    centre = np.stack([x[w].mean(0) for x, w in zip(positions, weight, strict=True)])
+    if motif is not None:
+        context["clean"] = Clean({"atom": torch.from_numpy(motif)})
     fields = {
-        "trace": torch.from_numpy(positions - positions.mean(1, keepdims=True)),
+        "trace": torch.from_numpy(positions - centre[:, None]),
         "frames": torch.from_numpy(frames_of(every)),
     }
-    return Batch(fields, chain_context(blueprint))
+    return Batch(fields, context)

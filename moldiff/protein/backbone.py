@@ -23,6 +23,7 @@ __all__ = [
     "LETTERS",
     "UNKNOWN",
     "Backbone",
+    "end_oxygens",
     "frames_of",
     "oxygens",
 ]
@@ -39,6 +40,7 @@ ANGLES: npt.NDArray[np.float64] = np.radians([117.2, 121.7, 111.2])
 """Of N, CA and C: the angle at the atom before, radians."""
 
 _N_CA, _CA_C, _C_O, _N_CA_C = float(BONDS[1]), float(BONDS[2]), 1.231, float(ANGLES[2])
+_CA_C_O = 0.506  # cosine between CA-C and C-O
 
 IDEAL: npt.NDArray[np.float32] = np.array(
     [
@@ -109,6 +111,14 @@ def oxygens(
     """
     ca, c = atoms[..., 1, :], atoms[..., 2, :]
     return c + _C_O * _unit(_unit(c - ca) + _unit(c - following))
+
+
+def end_oxygens(atoms: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    """Return where O is (..., 3), Å, of residues that nothing follows: opposite to N about CA-C."""
+    n, ca, c = (atoms[..., k, :] for k in range(3))
+    along = _unit(c - ca)
+    across = _unit((n - ca) - ((n - ca) * along).sum(-1, keepdims=True) * along)
+    return c + _C_O * (_CA_C_O * along - math.sqrt(1 - _CA_C_O**2) * across)
 
 
 def _unit(v: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:

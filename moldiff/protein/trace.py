@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from moldiff.protein.backbone import LETTERS, UNKNOWN
+from moldiff.protein.backbone import LETTERS, UNKNOWN, end_oxygens, oxygens
 from moldiff.protein.residues import BACKBONE
 from moldiff.protein.sequence import letter
 from moldiff.protein.structure import Structure
@@ -41,6 +41,22 @@ class Trace:
     def whole(self) -> npt.NDArray[np.bool_]:
         """(r,) which residues have all four atoms."""
         return np.asarray(np.isfinite(self.atoms).all((1, 2)), dtype=bool)
+
+    def completed(self) -> npt.NDArray[np.float32]:
+        """Return the atoms (r, 4, 3); O of residues with N, CA and C by rule where there is none.
+
+        It is in the plane of the peptide, or opposite to N where no residue follows.
+        """
+        atoms = self.atoms.copy()
+        bare = np.isfinite(atoms[:, :3]).all((1, 2)) & ~np.isfinite(atoms[:, 3]).all(1)
+        following = {
+            i: j for runs in self.fragments.values() for run in runs for i, j in pairwise(run)
+        }
+        for i in np.flatnonzero(bare).tolist():
+            after = atoms[following[i], 0] if i in following else np.full(3, np.nan)
+            known = np.isfinite(after).all()
+            atoms[i, 3] = oxygens(atoms[i, :3], after) if known else end_oxygens(atoms[i, :3])
+        return atoms
 
 
 def trace(structure: Structure) -> Trace:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from string import ascii_lowercase, ascii_uppercase, digits
+from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +17,7 @@ from moldiff.protein.residues import BACKBONE, FOUR_LETTERS
 from moldiff.protein.structure import Structure
 from moldiff.text import replace_text
 
-__all__ = ["backbone_pdb", "pdb_text", "write_pdb"]
+__all__ = ["SideAtom", "backbone_pdb", "pdb_text", "write_pdb"]
 
 _CHAINS = ascii_uppercase + ascii_lowercase + digits
 _SERIALS, _NUMBERS = 100_000, 10_000  # the format's columns: counting starts again after these
@@ -71,7 +73,21 @@ def pdb_text(receptor: Receptor, *, hydrogens: bool = True) -> str:
     return "\n".join((*lines, "END", ""))
 
 
-def backbone_pdb(atoms: npt.NDArray[np.floating], names: Sequence[str], *, remark: str = "") -> str:
+class SideAtom(NamedTuple):
+    """An atom of a side chain: its name, the symbol of its element, and its place in Å."""
+
+    name: str
+    symbol: str
+    position: tuple[float, ...]
+
+
+def backbone_pdb(
+    atoms: npt.NDArray[np.floating],
+    names: Sequence[str],
+    *,
+    sides: Mapping[int, Sequence[SideAtom]] = MappingProxyType({}),
+    remarks: Sequence[str] = (),
+) -> str:
     """Return a chain A of n residues in the PDB format, numbered from 1.
 
     Parameters
@@ -80,16 +96,22 @@ def backbone_pdb(atoms: npt.NDArray[np.floating], names: Sequence[str], *, remar
         (n, 4, 3) N, CA, C and O in Å.
     names:
         Three-letter names of the residues.
-    remark:
-        A line to say at the top; empty: none.
+    sides:
+        The side chains of some residues, by index from 0.
+    remarks:
+        Lines to say at the top.
     """
-    lines = [f"REMARK 999 {remark}"[:80]] if remark else []
+    lines = [f"REMARK 999 {remark}"[:80] for remark in remarks]
+    serial = 0
     for k, (name, four) in enumerate(zip(names, atoms.tolist(), strict=True)):
-        for j, (atom, x) in enumerate(zip(BACKBONE, four, strict=True)):
+        backbone = [SideAtom(one, one[0], x) for one, x in zip(BACKBONE, four, strict=True)]
+        for atom, symbol, x in (*backbone, *sides.get(k, ())):
+            serial += 1
+            label = f" {atom:<3}" if len(atom) < 4 and len(symbol) == 1 else f"{atom:<4}"
             place = "".join(f"{value:8.3f}" for value in x)
             lines.append(
-                f"ATOM  {(4 * k + j + 1) % _SERIALS:5d}  {atom:<3} {name:>3} A{_number(k + 1):4d}"
-                f"    {place}{1:6.2f}{0:6.2f}          {atom[0]:>2}"
+                f"ATOM  {serial % _SERIALS:5d} {label} {name:>3} A{_number(k + 1):4d}"
+                f"    {place}{1:6.2f}{0:6.2f}          {symbol.upper():>2}"
             )
     return "\n".join((*lines, "TER", "END", ""))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from Bio.Data.PDBData import protein_letters_1to3
 
 from moldiff.domain.sequences import APART
 from moldiff.errors import InputError, did_you_mean
-from moldiff.protein.backbone import LETTERS, UNKNOWN, oxygens
+from moldiff.protein.backbone import LETTERS, UNKNOWN
 from moldiff.protein.conformation import listed
 from moldiff.protein.read import read_contents
 from moldiff.protein.rebuilt import RANGE, counted_places
@@ -25,7 +24,6 @@ __all__ = ["Template", "template"]
 
 _SEEN = 300  # residues of the longest chain in training
 _MOST = 4000  # residues of all chains: the time grows with the square
-_C_O, _CA_C_O = 1.231, 0.506  # Å, and the cosine between CA-C and C-O
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +100,7 @@ def template(
             f"{path} has {len(kept)} residues; sequences are designed for up to {_MOST}.",
             fix="Leave out chains that are far from those to design.",
         )
-    atoms = _with_oxygens(backbone, kept)
+    atoms = backbone.completed()[kept]
     residues = tuple(structure.residues[i] for i in kept)
     types = backbone.types[kept]
     designed = _designed(path, residues, types, chains, fix)
@@ -125,27 +123,6 @@ def _kept(path: Path, structure: Structure, backbone: Trace) -> list[int]:
             fix="Rebuild the backbone with another program, or give the full structure.",
         )
     return kept
-
-
-def _with_oxygens(backbone: Trace, kept: Sequence[int]) -> npt.NDArray[np.float32]:
-    """The atoms of residues; O where it is missing, by rule."""
-    atoms = backbone.atoms.copy()
-    following = {
-        i: j for runs in backbone.fragments.values() for run in runs for i, j in pairwise(run)
-    }
-    for i in kept:
-        if np.isfinite(atoms[i, 3]).all():
-            continue
-        n, ca, c = atoms[i, :3]
-        after = atoms[following[i], 0] if i in following else np.full(3, np.nan)
-        if np.isfinite(after).all():
-            atoms[i, 3] = oxygens(atoms[i, :3], after)
-        else:  # the last of a chain: opposite to N, about CA-C
-            along = (c - ca) / np.linalg.norm(c - ca)
-            across = (n - ca) - ((n - ca) @ along) * along
-            across /= np.linalg.norm(across)
-            atoms[i, 3] = c + _C_O * (_CA_C_O * along - (1 - _CA_C_O**2) ** 0.5 * across)
-    return atoms[list(kept)]
 
 
 def _places(structure: Structure, backbone: Trace) -> npt.NDArray[np.int64]:

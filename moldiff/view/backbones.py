@@ -24,7 +24,7 @@ def render_backbones(
     ----------
     rows:
         Of each backbone its ``name``, ``residues``, ``structure``, ``wanted`` and figures; also
-        ``sequence``, if there is one.
+        ``sequence`` and ``motif``, if there are.
     pdbs:
         The backbones in the PDB format.
     title:
@@ -38,6 +38,7 @@ def render_backbones(
             "structure": row["structure"],
             "wanted": row["wanted"],
             "sequence": row["sequence"],
+            "motif": row.get("motif", ""),
             "figures": {key: row[key] for key in _SHOWN if row[key] is not None},
             "pdb": pdb,
         }

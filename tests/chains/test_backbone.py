@@ -11,9 +11,9 @@ import pytest
 import torch
 
 import moldiff
-from moldiff.backbones.api import lengths_of
+from moldiff.backbones.request import lengths_of
 from moldiff.backbones.result import Backbones
-from moldiff.backbones.sampling import draw
+from moldiff.backbones.sampling import Given, draw
 from moldiff.bundled import bundled_models
 from moldiff.cli import main
 from moldiff.errors import InputError
@@ -97,7 +97,7 @@ def test_noise_is_added_up_to_its_time_and_taken_away_from_there(model: Path) ->
     made.network.register_forward_pre_hook(lambda _, inputs: seen.append(float(inputs[1].max())))
     states = np.full((1, 32), HIDDEN)
     rng = torch.Generator().manual_seed(0)
-    draw(made, states, rng=rng, like=backbone(32).atoms, noise=0.4)
+    draw(made, states, rng=rng, given=Given.chains(backbone(32).atoms, 1, 0.4))
     assert max(seen) == pytest.approx(0.4) and len(seen) == 4
     seen.clear()
     draw(made, states, rng=rng)

@@ -18,6 +18,7 @@ from moldiff.model import Model
 from moldiff.protein.secondary import HIDDEN, secondary
 from moldiff.seeds import generator
 from moldiff.train import TrainConfig, Trainer
+from moldiff.train.parts import Parts
 from moldiff.train.workload import task
 from moldiff.train.workloads.chains import WindowBatches
 from moldiff.train.workloads.frame_aligned import FrameAligned
@@ -60,7 +61,7 @@ def batches(tmp_path: Path) -> WindowBatches:
 def test_windows_of_a_step_have_one_length_and_are_the_same_again(batches: WindowBatches) -> None:
     lengths = set()
     for step in range(12):
-        chains, told = batches[step]
+        chains, told, _ = batches[step]
         again = batches[step]
         assert all((a.atoms == b.atoms).all() for a, b in zip(chains, again.chains, strict=True))
         assert (told == again.blueprint).all()
@@ -73,7 +74,7 @@ def test_windows_of_a_step_have_one_length_and_are_the_same_again(batches: Windo
 def test_a_blueprint_is_the_truth_or_hidden(batches: WindowBatches) -> None:
     kinds = set()
     for step in range(30):
-        for chain, told in zip(*batches[step], strict=True):
+        for chain, told in zip(*batches[step][:2], strict=True):
             known = told != HIDDEN
             assert (told == secondary(chain.atoms))[known].all()
             kinds.add("all" if known.all() else "part" if known.any() else "none")
@@ -81,6 +82,20 @@ def test_a_blueprint_is_the_truth_or_hidden(batches: WindowBatches) -> None:
             ends = states[1:] != states[:-1]
             assert (ends | (known[1:] == known[:-1])).all()  # whole segments
     assert kinds == {"all", "part", "none"}
+
+
+def test_in_a_share_of_the_steps_every_window_has_a_motif(batches: WindowBatches) -> None:
+    parts = Parts(share=0.5, two=0.5, smallest=0.1, largest=0.5)
+    some = WindowBatches(batches.store, batches.indices, batch=6, seed=1, parts=parts)
+    given = [some[step].motif for step in range(40)]
+    assert 10 < sum(one is None for one in given) < 30
+    assert all(batches[step].motif is None for step in range(10))
+    for step, one in enumerate(given):
+        plain = batches[step]
+        assert (some[step].blueprint == plain.blueprint).all()  # all else is as without
+        if one is not None:
+            assert one.shape == plain.blueprint.shape and one.any(1).all()
+            assert not (one == one[0]).all()
 
 
 def test_windows_are_the_more_compact_ones(batches: WindowBatches) -> None:

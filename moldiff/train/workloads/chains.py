@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ from moldiff.protein.backbone import Backbone
 from moldiff.protein.secondary import HIDDEN, secondary
 from moldiff.registry import register
 from moldiff.train.config import TrainConfig
+from moldiff.train.parts import Parts
 from moldiff.train.workload import (
     Figures,
     Loss,
@@ -31,21 +33,23 @@ from moldiff.train.workload import (
 )
 from moldiff.train.workloads.frame_aligned import FrameAligned
 
-__all__ = ["JUDGED", "Chains", "WindowBatches"]
+__all__ = ["JUDGED", "Chains", "WindowBatches", "motif"]
 
 JUDGED = (50, 60, 70)
 """Residues of chains that are drawn to judge a model."""
 
 _COMPACT = 1.08  # largest radius of gyration of a window, in units of `radius`
+_SEGMENT = 3  # residues of the shortest segment of a motif
 _TRIES, _CHAINS = 8, 6  # windows tried of a chain, and chains, until one is so compact
 _HIDDEN, _PARTLY = 0.25, 0.25  # shares of blueprints that are not told, and of which parts are not
 
 
 class Piece(NamedTuple):
-    """Windows of one length, and the blueprints (b, n) that are told of them."""
+    """Windows of one length; the blueprints and motifs (b, n) that are told of them, if any are."""
 
     chains: list[Backbone]
     blueprint: npt.NDArray[np.int64]
+    motif: npt.NDArray[np.bool_] | None
 
 
 class WindowBatches:
@@ -56,7 +60,13 @@ class WindowBatches:
     """
 
     def __init__(
-        self, store: BackboneStore, indices: npt.NDArray[np.int64], *, batch: int, seed: int
+        self,
+        store: BackboneStore,
+        indices: npt.NDArray[np.int64],
+        *,
+        batch: int,
+        seed: int,
+        parts: Parts | None = None,
     ) -> None:
         sizes = np.asarray(store.sizes)[indices].astype(int)
         if sizes.max(initial=0) < SHORTEST:
@@ -65,6 +75,7 @@ class WindowBatches:
                 fix="Prepare more: moldiff data backbones.",
             )
         self.store, self.batch, self.seed = store, batch, seed
+        self.parts = parts or Parts()
         self.indices, self.sizes = indices, sizes
         self.longest = min(LONGEST, int(sizes.max()))
         self.per_epoch = -(-len(indices) // batch)
@@ -74,7 +85,10 @@ class WindowBatches:
         rng = np.random.default_rng([self.seed, step])
         length = int(rng.integers(SHORTEST, self.longest + 1))
         chains = self.windows(length, self.batch, rng)
-        return Piece(chains, np.stack([_told(chain, rng) for chain in chains]))
+        told = np.stack([_told(chain, rng) for chain in chains])
+        if rng.random() >= self.parts.share:
+            return Piece(chains, told, None)
+        return Piece(chains, told, np.stack([motif(length, self.parts, rng) for _ in chains]))
 
     def windows(self, length: int, count: int, rng: np.random.Generator) -> list[Backbone]:
         """Draw windows of a length."""
@@ -116,6 +130,30 @@ def _told(chain: Backbone, rng: np.random.Generator) -> npt.NDArray[np.int64]:
     return states
 
 
+def motif(length: int, parts: Parts, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+    """Draw which residues of a chain are given: a segment of it, or two or three apart."""
+    count = int(rng.integers(2, 4)) if rng.random() < parts.two else 1
+    given = round(length * rng.uniform(parts.smallest, parts.largest))
+    given = min(max(given, count * _SEGMENT), length - count - 1)
+    sizes = _SEGMENT + _split(given - count * _SEGMENT, count, rng)
+    gaps = _split(length - given - (count - 1), count + 1, rng)
+    gaps[1:-1] += 1
+    mask = np.zeros(length, bool)
+    start = 0
+    for gap, size in zip(gaps[:-1].tolist(), sizes.tolist(), strict=True):
+        start += gap
+        mask[start : start + size] = True
+        start += size
+    return mask
+
+
+def _split(total: int, parts: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Split a number into parts of 0 or more, all ways being as likely."""
+    bars = np.sort(rng.choice(total + parts - 1, parts - 1, replace=False))
+    ends = np.concatenate([[-1], bars, [total + parts - 1]])
+    return np.diff(ends).astype(np.int64) - 1
+
+
 @register("task", "chains")
 class Chains(Workload):
     """The model of whole backbones: all residues of compact windows are noised."""
@@ -123,6 +161,7 @@ class Chains(Workload):
     score = "score"
     unit, samples = "chain", "residues"
     use = "moldiff backbone --model {model}"
+    options = frozenset({"parts"})
     relatives = frozenset({"backbones"})
     loader: WindowBatches
     objective: FrameAligned
@@ -130,7 +169,9 @@ class Chains(Workload):
     def __init__(self, config: TrainConfig, data: BackboneStore) -> None:
         self.config, self.data = config, data
         train = data.indices("train")
-        self.loader = WindowBatches(data, train, batch=config.piece_size, seed=config.seed)
+        self.loader = WindowBatches(
+            data, train, batch=config.piece_size, seed=config.seed, parts=config.parts
+        )
         self.model = untrained(config, "chains")
         self.objective = build_objective(config, "denoiser of backbones")
         if self.objective.coupling.across:
@@ -143,8 +184,12 @@ class Chains(Workload):
     def open(cls, config: TrainConfig, say: Say) -> BackboneStore:
         return BackboneStore.open(Path(config.data))
 
+    def identity(self) -> dict[str, Any]:
+        return {"parts": asdict(self.config.parts)} if self.config.parts.share else {}
+
     def losses(self, batch: Piece, *, rng: torch.Generator) -> Iterator[Loss]:
-        x_0 = chain_batch([chain.atoms for chain in batch.chains], batch.blueprint)
+        atoms = [chain.atoms for chain in batch.chains]
+        x_0 = chain_batch(atoms, batch.blueprint, batch.motif)
         x_0 = x_0.to(self.config.device)
         loss, parts = self.objective(self.model.denoiser, x_0, rng=rng)
         yield loss, parts, x_0["trace"].shape[0] * x_0["trace"].shape[1]

@@ -3,6 +3,7 @@
 const STATES = { H: ["helix", "#c2553f"], E: ["strand", "#2f74b5"], C: ["neither", "#9aa5b4"] };
 const LABELS = { helix: "helix", strand: "strand", contacts: "long contacts per residue", size: "radius of gyration / 2.2 n^0.38 Å", clashes: "clashes per 100 residues", left: "phi above 0", obeyed: "structure as asked" };
 const SHARES = new Set(["helix", "strand", "left", "obeyed"]);
+const MOTIF = "#d9a21b";
 const switches = { sticks: false, ends: false };
 let selected = 0;
 
@@ -20,6 +21,12 @@ function ribbon(states) {
   return box;
 }
 
+/** Whether residues belong to a motif, by their numbers from 1: of "11-29=A:12-30 40=A:45". */
+function inMotif(text) {
+  const pieces = (text || "").split(" ").filter(Boolean).map((piece) => piece.split("=")[0].split("-").map(Number));
+  return (resi) => pieces.some(([first, last]) => first <= resi && resi <= (last ?? first));
+}
+
 function makeBackboneScene(host) {
   if (!hasWebgl()) return null;
   const viewer = $3Dmol.createViewer(host, { backgroundAlpha: 0, antialias: true });
@@ -31,10 +38,12 @@ function makeBackboneScene(host) {
     // The page's own assignment decides what is drawn as helix and strand.
     model.selectedAtoms({}).forEach((atom) => { atom.ss = { H: "h", E: "s" }[item.structure[atom.resi - 1]] || "c"; });
     const share = (atom) => (atom.resi - 1) / Math.max(1, item.structure.length - 1);
-    const colour = (atom) => (switches.ends ? along(share(atom)) : STATES[item.structure[atom.resi - 1]][1]);
+    const kept = inMotif(item.motif);
+    const colour = (atom) => (switches.ends ? along(share(atom)) : kept(atom.resi) ? MOTIF : STATES[item.structure[atom.resi - 1]][1]);
     const style = { cartoon: { colorfunc: colour, thickness: 0.35, arrows: true } };
     if (switches.sticks) style.stick = { radius: 0.12, colorfunc: (atom) => (atom.elem === "C" ? colour(atom) : colourOf(atom.elem)) };
     model.setStyle({}, style);
+    if (item.motif) model.addStyle({ predicate: (atom) => kept(atom.resi) && !["N", "C", "O"].includes(atom.atom) }, { stick: { radius: 0.12, colorfunc: (atom) => (atom.elem === "C" ? MOTIF : colourOf(atom.elem)) } });
     model.setHoverable({}, true, (atom) => { byId("hover").textContent = `${atom.resn} ${atom.resi} ${atom.atom}`; }, () => { byId("hover").textContent = ""; });
     viewer.render();
   }
@@ -73,6 +82,7 @@ function select(k) {
   };
   if (/[HEC]/.test(item.wanted)) add("asked for", ribbon(item.wanted));
   add("secondary structure", ribbon(item.structure));
+  if (item.motif) add("motif", item.motif);
   if (item.sequence) add("sequence", item.sequence);
   Object.entries(item.figures).forEach(([key, value]) => add(LABELS[key], shown(key, value)));
   byId("details").replaceChildren(table, make("p", "none", "These figures say how a backbone compares with those of known proteins, not that a sequence folds to it."));
@@ -99,6 +109,7 @@ Object.entries(switches).forEach(([name, on]) => {
 });
 byId("reset").addEventListener("click", () => scene?.reset());
 Object.values(STATES).forEach(([text, colour]) => addKey(text, colour));
+if (data.items.some((item) => item.motif)) addKey("motif", MOTIF);
 fill();
 select(0);
 document.body.dataset.scene = scene ? "webgl" : "none";

@@ -1,0 +1,224 @@
+"""Motifs: what a contig says, and that what is given stays where it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import moldiff
+from moldiff.backbones.joining import joined
+from moldiff.backbones.motif import motif_of
+from moldiff.bundled import bundled_models
+from moldiff.cli import main
+from moldiff.domain.chains import chain_batch
+from moldiff.errors import InputError
+from moldiff.model import Model
+from moldiff.protein.secondary import HIDDEN
+from moldiff.seeds import generator
+from moldiff.train.parts import Parts
+from moldiff.train.workloads.chains import motif
+from tests.backbones import backbone
+from tests.contracts.conftest import DOMAINS
+from tests.proteins import pdb_lines
+
+DESIGNER = "sequence" in bundled_models()
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that knows nothing, but has its opinions."""
+    settings = {**DOMAINS["chains"], "domain": "chains", "precondition": "clean"}
+    made = Model.from_config(settings | {"sampling": {"steps": 4}}, seed=1)
+    rng = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in made.network.parameters():
+            parameter.add_(0.05 * torch.randn(parameter.shape, generator=rng))
+    path = tmp_path_factory.mktemp("model") / "model.safetensors"
+    made.save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A chain of 32 residues, numbered from 1, of which 7 has a side chain, and a short one."""
+    lines = pdb_lines(backbone(32, seed=4)).splitlines()
+    last = max(k for k, line in enumerate(lines) if line[22:26].strip() == "7")
+    place = f"{lines[last][:30]}{1.25:8.3f}{-2.5:8.3f}{30.125:8.3f}{lines[last][54:]}"
+    lines.insert(last + 1, f"{place[:13]}CB {place[16:76]} C")
+    lines += ["TER", *pdb_lines(backbone(5, seed=5), name="B").splitlines(), "TER", "END"]
+    path = tmp_path_factory.mktemp("motif") / "given.pdb"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def _coordinates(path: Path, chain: str = "A") -> dict[tuple[int, str], tuple[str, str]]:
+    """Number and atom -> its coordinates as they are written, and the residue's name."""
+    return {
+        (int(line[22:26]), line[12:16].strip()): (line[30:54], line[17:20])
+        for line in path.read_text().splitlines()
+        if line.startswith("ATOM") and line[21] == chain
+    }
+
+
+@pytest.mark.skipif(not DESIGNER, reason="needs the model of sequences")
+def test_a_motif_is_written_where_it_was_to_the_last_digit(
+    model: Path, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "around"
+    contig = "6-9/A5-9/8-10/A:20-24/0-3"
+    line = ["backbone", "-n", "3", "--motif", str(file), "--contig", contig, "--model", str(model)]
+    assert main([*line, "--seed", "2", "-o", str(folder)]) == 0, capsys.readouterr().err
+    given = _coordinates(file)
+    again = moldiff.backbone(3, motif=file, contig=contig, model=model, seed=2)
+    starts = set()
+    for fold in again:
+        pieces = [piece.split("=") for piece in fold.kept.split()]
+        assert [old for _, old in pieces] == ["A:5-9", "A:20-24"]
+        written = _coordinates(folder / f"backbone-{fold.number}.pdb")
+        for new, old in pieces:
+            first, shift = int(new.split("-")[0]), int(old[2:].split("-")[0])
+            starts.add(first)
+            own = {(n - shift + first, a): x for (n, a), x in given.items() if 0 <= n - shift < 5}
+            assert own.items() <= written.items()
+            assert all(n not in range(first, first + 5) or (n, a) in own for n, a in written)
+        names = [written[n + 1, "CA"][1] for n in range(len(fold))]
+        kept = fold.layout >= 0
+        assert [names[n] for n in np.flatnonzero(kept)] == [
+            given[n, "CA"][1] for n in (*range(5, 10), *range(20, 25))
+        ]
+        assert f"motif {fold.kept.split()[0]} of given.pdb" in fold.to_pdb()
+        assert fold.quality.joined > 0.9 and fold.moved > 0
+    assert len(starts) > 2  # lengths are drawn
+    assert "motif" in again.rows()[0] and f'"motif":"{again[0].kept}"' in again.to_html()
+
+
+def test_lengths_and_secondary_structure_around_a_motif(model: Path, file: Path) -> None:
+    def drawn(contig: str, **more):  # type: ignore[no-untyped-def]
+        settings = {"sequences": 0, "steps": 1, "model": model, "motif": file}
+        return moldiff.backbone(4, contig=contig, **settings, **more)
+
+    assert {len(fold) for fold in drawn("5-40/A5-9/5-40", length="24-26")} <= {24, 25, 26}
+    (first, *_) = drawn("10/A1-6/10", structure="H" * 26)
+    inside = first.wanted[10:16]
+    assert first.wanted.strip("H") == inside.strip("H") and inside == first.structure[10:16]
+    (fold, *_) = drawn("10/A1-6/10")
+    assert fold.wanted == 10 * "?" + inside + 10 * "?"
+    for words, contig, more in (
+        ("26 letters, the contig 27", "11/A1-6/10", {"structure": "H" * 26}),
+        ("says how many residues are new", "9-11/A1-6/10", {"structure": "H" * 26}),
+        ("chains of 26 residues, not of 30 to 40", "10/A1-6/10", {"length": "30-40"}),
+    ):
+        with pytest.raises(InputError, match=words):
+            drawn(contig, **more)
+
+
+@pytest.mark.parametrize(
+    ("contig", "words"),
+    [
+        ("", "names no residue"),
+        ("10-20", "names no residue"),
+        ("A5-9", "has no new residues"),
+        ("20-10/A5-9", "ends before it begins"),
+        ("10/A9-5", "Write A5-9"),
+        ("10/A5-99", "no residue A:99"),
+        ("10/C5-9", "no protein chain 'C'"),
+        ("10/A5-9/0/A20-24", "chains are not broken"),
+        ("10/A5-9/A20-24", "Nothing is between A:9"),
+        ("10/A5-9/10/A7-12", "A:7 .* twice"),
+        ("10/A5-6/1/A30-32", "cannot span the"),
+        ("10/@/10", "'@' is no part"),
+        ("150/A5-9/150", "chains of 305 residues"),
+        ("2/A5-9/2", "chains of 9 residues"),
+    ],
+)
+def test_contigs_that_cannot_be(model: Path, file: Path, contig: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        moldiff.backbone(1, motif=file, contig=contig, model=model)
+
+
+def test_a_motif_needs_a_file_and_a_contig_and_nothing_else(model: Path, file: Path) -> None:
+    for more, words in (
+        ({"motif": file}, "no contig"),
+        ({"contig": "10/A5-9"}, "no file"),
+        ({"motif": file, "contig": "10/A5-9/9", "like": file}, "cannot both"),
+    ):
+        with pytest.raises(InputError, match=words):
+            moldiff.backbone(1, model=model, **more)  # type: ignore[arg-type]
+
+
+def test_new_residues_that_cannot_span_the_way_are_not_drawn(file: Path) -> None:
+    found = motif_of(file, "3/2/A5-6/1-30/A30-32")
+    assert found.spans[0] == (5, 5) and found.spans[1] == 2 and found.spans[3] == 3
+    low, high = found.spans[2]  # type: ignore[misc]
+    apart = np.linalg.norm(found.atoms[1, 1] - found.atoms[2, 1])
+    assert high == 30 and 3.8 * low < apart <= 3.8 * (low + 1)
+    sizes = {len(found.layout(20, 200, rng=generator(k))) for k in range(40)}
+    assert min(sizes) >= max(20, 10 + low) and len(sizes) > 5
+
+
+def test_residues_that_are_fixed_stay_when_others_are_joined() -> None:
+    true = backbone(24).atoms[:, :3].astype(float)
+    fixed = np.zeros((1, 24), bool)
+    fixed[0, 8:14] = True
+    rng = np.random.default_rng(0)
+    off = true + rng.normal(scale=0.4, size=(24, 1, 3))
+    chain = joined(off[None], fixed)[0]
+    assert (chain[8:14] == off[8:14]).all()
+    bonds = np.linalg.norm(chain[1:, 0] - chain[:-1, 2], axis=-1)
+    inside = np.zeros(23, bool)
+    inside[8:13] = True
+    assert np.abs(bonds[~inside] - 1.329).max() < 0.02 < np.abs(bonds[inside] - 1.329).max()
+
+
+def test_motifs_of_training_are_segments_within_the_shares() -> None:
+    parts, rng = Parts(share=1.0, two=0.5, smallest=0.1, largest=0.5), np.random.default_rng(0)
+    counts = []
+    for _ in range(200):
+        mask = motif(50, parts, rng)
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], mask, [0]])))
+        segments = edges.reshape(-1, 2)
+        counts.append(len(segments))
+        assert 5 <= mask.sum() <= 25 and (segments[:, 1] - segments[:, 0] >= 3).all()
+    assert {1, 2, 3} == set(counts) and 60 < counts.count(1) < 140
+
+
+def test_a_motif_is_centred_clean_and_left_out_of_the_loss(model: Path) -> None:
+    denoiser = Model.load(model, domain="chains").denoiser
+    atoms, mask = backbone(40, seed=2).atoms, np.zeros((2, 40), bool)
+    mask[0, 5:15], mask[1, 20:32] = True, True
+    x_0 = chain_batch([atoms] * 2, np.full((2, 40), HIDDEN), mask)
+    for k in range(2):
+        assert x_0["trace"][k, mask[k]].mean(0).abs().max() < 1e-4
+    rng = torch.Generator().manual_seed(0)
+    x = denoiser.process.start(x_0, rng=rng)
+    with torch.no_grad():
+        hat = denoiser(x, torch.ones(2))
+    clean = torch.from_numpy(mask)
+    for field in ("trace", "frames"):
+        assert torch.equal(x[field][clean], x_0[field][clean])
+        assert not torch.isclose(x[field][~clean], x_0[field][~clean]).all()
+    from moldiff.diffusion.time import batch_times
+
+    with torch.no_grad():
+        hat = denoiser(x, batch_times(x, torch.ones(2)))
+    assert torch.equal(hat["trace"][clean], x_0["trace"][clean])
+    assert torch.equal(hat["frames"][clean], x_0["frames"][clean])
+
+
+@pytest.mark.skipif("chains" not in bundled_models(), reason="the model is not bundled")
+@pytest.mark.thorough
+def test_the_bundled_model_builds_around_a_motif(tmp_path: Path) -> None:
+    """Around two strands of a hairpin drawn by itself: chains close, and are compact."""
+    wanted = "CC" + 8 * "E" + "CCCC" + 8 * "E" + "CCCC" + 16 * "H" + "CC"
+    (whole,) = moldiff.backbone(1, structure=wanted, sequences=0, steps=30, seed=3)
+    path = tmp_path / "whole.pdb"
+    path.write_text(whole.to_pdb())
+    drawn = moldiff.backbone(
+        4, motif=path, contig="20-24/A3-10/3-6/A15-22/4", sequences=0, steps=30
+    )
+    for fold in drawn:
+        assert fold.quality.joined == 1 and fold.quality.clashes < 6 and fold.moved < 1.0
+        assert fold.quality.size < 1.5
