@@ -16,7 +16,7 @@ from moldiff.backbones.motif import Motif
 from moldiff.backbones.quality import quality, whole
 from moldiff.backbones.request import LONGEST, SHORTEST, Plan, Request
 from moldiff.backbones.result import Backbones, Fold
-from moldiff.backbones.sampling import TOGETHER, Given, draw, draw_sequences
+from moldiff.backbones.sampling import TOGETHER, Given, draw, draw_sequences, hesitation
 from moldiff.cpu import using_threads
 from moldiff.errors import InputError
 from moldiff.protein.backbone import LETTERS, UNKNOWN
@@ -101,7 +101,7 @@ def backbone(
     plans = request.plans(n, seed, None if begin is None else begin[0], around)
     found = models.required(model, DEFAULT_MODEL, "chains")
     loaded = models.load(found, domain="chains")
-    designer = models.load("sequence", domain="sequences") if sequences else None
+    designer = models.load("sequence", domain="sequences")
     settings = dict(loaded.sampling) | ({} if steps is None else {"steps": steps})
     say = progress or (lambda stage, done, total: None)
     folds = []
@@ -115,7 +115,7 @@ def backbone(
         made |= {"like": Path(like).name, "noise": begin[1]}
     if around is not None:
         made |= {"motif": around.path.name, "contig": contig}
-    if designer is not None:
+    if sequences:
         made["sequences"] = designer.digest
     return Backbones(tuple(folds), {"version": __version__, **made})
 
@@ -176,7 +176,7 @@ def _fold(
     drawn: npt.NDArray[np.float32],
     plan: Plan,
     motif: Motif | None,
-    designer: Model | None,
+    designer: Model,
     count: int,
     seed: int,
 ) -> Fold:
@@ -194,7 +194,7 @@ def _fold(
         atoms[kept] = motif.atoms[plan.layout[kept]]
     sequences: tuple[str, ...] = ()
     log_p: tuple[float, ...] = ()
-    if designer is not None:
+    if count:
         rngs = [generator(seed, number - 1, 1 + k) for k in range(count)]
         designed, values = draw_sequences(designer, atoms, rngs, types)
         sequences = tuple("".join(LETTERS[k] for k in row) for row in designed.tolist())
@@ -206,6 +206,7 @@ def _fold(
         wanted,
         found,
         quality(atoms),
+        float(hesitation(designer, atoms[None])[0]),
         moved,
         sequences,
         log_p,

@@ -13,9 +13,11 @@ import numpy.typing as npt
 from Bio.Data.PDBData import protein_letters_1to3
 
 from moldiff.backbones.motif import Motif
+from moldiff.backbones.natives import figures_of, unlike
 from moldiff.backbones.quality import Quality
 from moldiff.domain.chains import LONGEST, SHORTEST
 from moldiff.errors import InputError, did_you_mean
+from moldiff.protein.convert import converted
 from moldiff.protein.write import backbone_pdb
 from moldiff.results import Row, frame_of
 from moldiff.text import csv_text, replace_text
@@ -43,6 +45,8 @@ class Fold:
         The secondary structure asked for and found, a letter of ``HEC?`` for each residue.
     quality:
         Its figures.
+    hesitation:
+        The entropy of the sequence model's amino acids per residue when none is known, in nats.
     moved:
         Å, root mean square shift of its atoms when residues were joined.
     sequences:
@@ -59,6 +63,7 @@ class Fold:
     wanted: str
     structure: str
     quality: Quality
+    hesitation: float
     moved: float
     sequences: tuple[str, ...] = ()
     log_p: tuple[float, ...] = ()
@@ -73,6 +78,11 @@ class Fold:
         """The share of residues with the secondary structure that was asked for; None if none."""
         pairs = [(a, b) for a, b in zip(self.wanted, self.structure, strict=True) if a != "?"]
         return float(np.mean([a == b for a, b in pairs])) if pairs else None
+
+    @property
+    def unlike(self) -> tuple[str, ...] | None:
+        """Its figures that natives have not, () if it is native-like, None if it is too long."""
+        return unlike(figures_of(self.quality, self.hesitation), len(self))
 
     @property
     def kept(self) -> str:
@@ -94,6 +104,12 @@ class Fold:
             pieces = self.kept.split()
             remarks += [f"motif {piece} of {self.motif.path.name}" for piece in pieces]
         return backbone_pdb(self.atoms, names, sides=sides, remarks=remarks)
+
+    def to_cif(self, remark: str = "") -> str:
+        """Return it in the mmCIF format; see `to_pdb`."""
+        content = converted(self.to_pdb().encode(), "pdb", Path(f"backbone-{self.number}.pdb"))
+        head = f"# {remark}\n" if remark else ""
+        return head + content.decode()
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,9 +154,11 @@ class Backbones(Sequence[Fold]):
                 "residues": len(fold),
                 "wanted": fold.wanted,
                 "structure": fold.structure,
-                **({"motif": fold.kept} if fold.motif is not None else {}),
                 "obeyed": None if fold.obeyed is None else round(fold.obeyed, 4),
+                **({"motif": fold.kept} if fold.motif is not None else {}),
                 **fold.quality.row(),
+                "hesitation": round(fold.hesitation, 4),
+                "unlike": None if fold.unlike is None else " ".join(fold.unlike),
                 "moved": round(fold.moved, 3),
                 "log_p": round(fold.log_p[0], 4) if fold.log_p else None,
                 "sequence": fold.sequences[0] if fold.sequences else None,
@@ -173,12 +191,15 @@ class Backbones(Sequence[Fold]):
         pdbs = [fold.to_pdb() for fold in self.folds]
         return render_backbones(self.rows(), pdbs, title="Backbones", about=self._made())
 
-    def files(self, folder: str | Path) -> dict[Path, str]:
+    def files(self, folder: str | Path, kind: str = "pdb") -> dict[Path, str]:
         """Return the files that `save` writes to a folder, and their text."""
         folder = Path(folder)
         remark = f"drawn by moldiff {self._made()}"
         texts = {
-            folder / f"{self.name(fold)}.pdb": fold.to_pdb(remark=remark) for fold in self.folds
+            folder / f"{self.name(fold)}.{kind}": (
+                fold.to_pdb(remark) if kind == "pdb" else fold.to_cif(remark)
+            )
+            for fold in self.folds
         }
         texts[folder / "backbones.csv"] = csv_text(self.rows())
         if any(fold.sequences for fold in self.folds):
@@ -186,10 +207,11 @@ class Backbones(Sequence[Fold]):
         texts[folder / "backbones.html"] = self.to_html()
         return texts
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | Path, kind: str = "pdb") -> Path:
         """Write the table (.csv), the page (.html), or everything into a folder (no suffix).
 
-        Files that are there are replaced, once the new ones are complete.  Returns the path.
+        Structures are of the ``kind`` "pdb" or "cif".  Files that are there are replaced, once the
+        new ones are complete.  Returns the path.
 
         Raises
         ------
@@ -206,7 +228,7 @@ class Backbones(Sequence[Fold]):
         if suffix in _SAVED:
             replace_text(path, csv_text(self.rows()) if suffix == ".csv" else self.to_html())
             return path
-        texts = self.files(path)
+        texts = self.files(path, kind)
         path.mkdir(parents=True, exist_ok=True)
         for file, text in texts.items():
             replace_text(file, text)

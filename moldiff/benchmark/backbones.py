@@ -1,10 +1,8 @@
 """The benchmark of whole backbones: drawn ones beside native ones, and beside spoilt ones.
 
 No folding program judges here, so what can be said is how like native backbones those are that a
-model draws.  *Native-like* is a backbone all of whose figures lie where those of nine in ten
-natives do: contacts, size, handedness, share of helices and strands, clashes, joined bonds, and the
-hesitation of the sequence model.  That spoilt natives are not native-like shows that it means
-something; that not all natives are is by construction.
+model draws (`moldiff.backbones.natives`).  The natives here are of held-out topologies; that spoilt
+ones are not native-like shows that it means something.
 """
 
 from __future__ import annotations
@@ -20,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from moldiff.backbones.joining import joined
+from moldiff.backbones.natives import figures_of, unlike
 from moldiff.backbones.quality import Quality, obeyed, quality, whole
 from moldiff.backbones.sampling import TOGETHER, Given, draw, hesitation
 from moldiff.benchmark.recovery import interval
@@ -30,7 +29,7 @@ from moldiff.seeds import Generators, generator
 from moldiff.train.parts import Parts
 from moldiff.train.workloads.chains import motif
 
-__all__ = ["HEADER", "KINDS", "Judged", "judged", "native_like", "recorded", "row"]
+__all__ = ["HEADER", "KINDS", "Judged", "judged", "recorded", "row"]
 
 KINDS = ("as told", "free", "around", "native", "1 Å off", "mirrored")
 """Drawn after the secondary structure of natives, after none, and around motifs of natives;
@@ -44,7 +43,6 @@ HEADER = (
     "contacts",
     "size",
     "phi > 0",
-    "clashes",
     "joined",
     "hesitation",
     "native-like",
@@ -54,7 +52,6 @@ _DRAWN = KINDS[:3]
 _AROUND = KINDS[2]
 _MOTIFS = Parts(share=1.0, two=0.5, smallest=0.2, largest=0.4)
 _OFF = 1.0  # Å, root mean square distance by which residues are moved, before they are joined
-_BAND = (0.05, 0.95)
 
 
 class Judged(NamedTuple):
@@ -71,10 +68,9 @@ class Judged(NamedTuple):
     seconds: float
 
     @property
-    def figures(self) -> npt.NDArray[np.float64]:
-        """The figures that make it native-like or not."""
-        q = self.quality
-        return np.array([q.contacts, q.size, q.left, q.regular, q.clashes, q.joined, self.nats])
+    def native_like(self) -> bool:
+        """Whether all its figures are inside the bands of natives (`moldiff.backbones.natives`)."""
+        return unlike(figures_of(self.quality, self.nats), self.residues) == ()
 
 
 def judged(
@@ -150,31 +146,19 @@ def _spoilt(
     return joined(atoms + off)
 
 
-def native_like(done: Sequence[Judged]) -> npt.NDArray[np.bool_]:
-    """Return which backbones have all figures inside the bands of the natives among them."""
-    figures = np.stack([one.figures for one in done])
-    natives = np.array([one.kind == "native" for one in done])
-    if not natives.any():
-        return np.zeros(len(done), bool)
-    low, high = np.quantile(figures[natives], _BAND, axis=0)
-    inside: npt.NDArray[np.bool_] = ((figures >= low) & (figures <= high)).all(1)
-    return inside
-
-
-def row(kind: str, done: Sequence[Judged], alike: npt.NDArray[np.bool_]) -> tuple[str, ...]:
+def row(kind: str, done: Sequence[Judged]) -> tuple[str, ...]:
     """Return the row of the table `HEADER` for the backbones of a kind; () without any.
 
     Means; the interval is that of 95 % by bootstrap over backbones.
     """
-    chosen = np.array([one.kind == kind for one in done], bool)
     those = [one for one in done if one.kind == kind]
     if not those:
         return ()
-    like = alike[chosen]
+    like = np.array([one.native_like for one in those])
     low, high = interval(lambda some: float(like[some].mean()), len(like))
     mean = {
         name: float(np.mean([getattr(one.quality, name) for one in those]))
-        for name in ("helix", "strand", "contacts", "size", "left", "clashes", "joined")
+        for name in ("helix", "strand", "contacts", "size", "left", "joined")
     }
     share = np.array([one.obeyed for one in those])
     return (
@@ -185,7 +169,6 @@ def row(kind: str, done: Sequence[Judged], alike: npt.NDArray[np.bool_]) -> tupl
         f"{mean['contacts']:.2f}",
         f"{mean['size']:.2f}",
         f"{100 * mean['left']:.1f} %",
-        f"{mean['clashes']:.2f}",
         f"{100 * mean['joined']:.1f} %",
         f"{np.mean([one.nats for one in those]):.2f}",
         f"{100 * like.mean():.0f} % ({100 * low:.0f} to {100 * high:.0f})",

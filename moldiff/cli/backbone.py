@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +29,13 @@ EXAMPLES = (
 )
 
 _SHOWN = 20  # rows of the closing table
+
+
+class Format(StrEnum):
+    """The formats of structures."""
+
+    PDB = "pdb"
+    CIF = "cif"
 
 
 def command(
@@ -74,6 +82,9 @@ def command(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="DIR", help="The folder of the files.")
     ] = Path("backbones"),
+    kind: Annotated[
+        Format, typer.Option("--format", help="The format of the structures.")
+    ] = Format.PDB,
     steps: Annotated[
         int | None,
         typer.Option(min=1, max=10_000, help="Sampling steps. [default: the model's]"),
@@ -87,13 +98,14 @@ def command(
 ) -> None:
     """Draw backbones of proteins from noise, and design sequences for them.
 
-    The folder gets a PDB file of each, named by its first sequence, the sequences as FASTA, a table
-    with figures, and a page. New residues are ideal, bonds between residues within 0.02 Å of ideal.
-    Residues of a motif keep their place, amino acids and side chains; what is drawn stands where
-    their file has them.
+    The folder gets a file of each, residues named by its first sequence, the sequences as FASTA, a
+    table with figures, and a page. New residues are ideal, bonds between residues within 0.02 Å of
+    ideal. Residues of a motif keep their place, amino acids and side chains; what is drawn stands
+    where their file has them.
 
     Figures compare a backbone with known proteins: contacts along a long way of the chain, size,
-    clashes, handedness. They do not say that a sequence folds to it: a folding program must.
+    clashes, handedness; unlike natives are those that nine in ten natives have not. They do not say
+    that a sequence folds to it: a folding program must.
     """
     if output.is_file() or (output.suffix and not output.is_dir()):
         raise InputError(f"'{output}' is no folder.", fix="Name a folder: -o backbones.")
@@ -105,7 +117,7 @@ def command(
         output / "backbones.csv": "backbones",
         output / "backbones.html": "page",
         output / "sequences.fasta": "folds",
-        **{output / f"backbone-{k}.pdb": "backbone" for k in range(1, n + 1)},
+        **{output / f"backbone-{k}.{kind}": "backbone" for k in range(1, n + 1)},
     }
     given = [file for file in (like, motif) if file is not None]
     for file in kinds if given else ():
@@ -131,13 +143,13 @@ def command(
             )
     except KeyboardInterrupt:
         raise Interrupted("Interrupted: nothing was written.") from None
-    drawn.save(output)
+    drawn.save(output, kind)
     _tell(drawn, output)
 
 
 def _check_others(folder: Path, kinds: Mapping[Path, str | Path], sequences: int) -> None:
     """Refuse a folder where files of another run would be taken for this one's."""
-    stale = [path for path in sorted(folder.glob("backbone-*.pdb")) if path not in kinds]
+    stale = [path for path in sorted(folder.glob("backbone-*.*")) if path not in kinds]
     if not sequences:
         stale += list(folder.glob("sequences.fasta"))
     if stale:
@@ -150,8 +162,8 @@ def _check_others(folder: Path, kinds: Mapping[Path, str | Path], sequences: int
 def _tell(drawn: Backbones, folder: Path) -> None:
     for note in drawn.notes:
         remark(f"Note: {note}")
-    header = ("backbone", "residues", "secondary structure", "contacts", "size", "clashes")
-    keys = ("name", "residues", "structure", "contacts", "size", "clashes")
+    header = ("backbone", "residues", "secondary structure", "contacts", "size", "unlike natives")
+    keys = ("name", "residues", "structure", "contacts", "size", "unlike")
     rows = drawn.rows()
     shown = [[_cell(row[key]) for key in keys] for row in rows[:_SHOWN]]
     table(shown, header=header, title="Backbones")
@@ -161,4 +173,7 @@ def _tell(drawn: Backbones, folder: Path) -> None:
 
 
 def _cell(value: object) -> str:
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
+    """A figure as shown: nothing is unlike natives, or it is not known what is."""
+    if isinstance(value, float):
+        return f"{value:.2f}"
+    return "?" if value is None else str(value) or "–"

@@ -19,6 +19,7 @@ from moldiff.cli.output import (
 from moldiff.cli.overwrite import check_replaceable
 from moldiff.cli.progress import stages
 from moldiff.cli.records import Readable
+from moldiff.cli.structures import show_backbones, structure_files
 from moldiff.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,13 +35,18 @@ EXAMPLES = (
     "moldiff evaluate mine.sdf --reference data/druglike",
     "moldiff evaluate grown.sdf --kept core.sdf --reference none",
     "moldiff evaluate grown.sdf --kept 'c1ccc([*:1])nc1'",
+    "moldiff evaluate backbones/ --table figures.csv",
 )
 
 
 def command(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE...", help="Molecules: .sdf, .mol2, .xyz, .smi, .csv, .json."),
+        typer.Argument(
+            metavar="FILE...",
+            help="Molecules: .sdf, .mol2, .xyz, .smi, .csv, .json. Or protein backbones: .pdb, "
+            ".cif, a folder of them.",
+        ),
     ],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write the report here too (.json).")
@@ -110,17 +116,22 @@ def command(
     Validity, stability, uniqueness, novelty, strain, distributions, beside the data's own row.
 
     The files may lack bonds (.xyz): they are then inferred. Broken records count as failures.
+
+    Of protein backbones: long contacts, size, handedness, helices and strands, clashes, bonds, and
+    the hesitation of the sequence model, beside those of known proteins. Of the options -o,
+    --table, --json and --force are for them.
     """
     piping = as_json or str(output) == "-"
     report_file = None if str(output) == "-" else output
-    _check_files(files, report_file, figures, force=force)
+    if structures := structure_files(files):
+        _check_files(structures, report_file, figures, "figures of chains", force=force)
+        show_backbones(structures, report_file, figures, piping=piping)
+        return
+    _check_files(files, report_file, figures, "figures", force=force)
     from moldiff.metrics.bands import parse_bands
     from moldiff.text import replace_text
 
-    if reference not in ("none", "auto"):  # before any work
-        from moldiff.metrics.reference_data import located
-
-        located(reference)
+    _check_reference(reference)
     part = None if not kept else [mol for source in kept for mol in _molecules(source)]
     parted = None if bands is None else parse_bands(bands)
     records = [record for file in files for record in Readable(file)]
@@ -155,17 +166,27 @@ def command(
     reasons = commonest(report.failures["graph"], _SHOWN)
     if reasons:
         print(f"Not strictly valid: {reasons}")
-    if output is not None:
-        remark(f"The report is in {output}.")
-    if figures is not None:
-        remark(f"The molecules' figures are in {figures}: moldiff view --figures {figures}")
+    for path, words in (
+        (output, f"The report is in {output}."),
+        (figures, f"The molecules' figures are in {figures}: moldiff view --figures {figures}"),
+    ):
+        if path is not None:
+            remark(words)
+
+
+def _check_reference(name: str) -> None:
+    """Find what to compare with, before any work."""
+    if name not in ("none", "auto"):
+        from moldiff.metrics.reference_data import located
+
+        located(name)
 
 
 def _check_files(
-    files: list[Path], report: Path | None, table: Path | None, *, force: bool
+    files: list[Path], report: Path | None, table: Path | None, kind: str, *, force: bool
 ) -> None:
     """Check what will be written, before any work."""
-    wanted = (("--output", report, ".json", "evaluation"), ("--table", table, ".csv", "figures"))
+    wanted = (("--output", report, ".json", "evaluation"), ("--table", table, ".csv", kind))
     for option, path, suffix, kind in wanted:
         if path is not None:
             check_output(path, (suffix,))

@@ -44,7 +44,8 @@ def command(
     structure (as told), after none (free), and around motifs cut out of natives: 20 to 40 % of the
     residues, in one segment or up to three (around). Beside them stand the natives, the natives
     with residues moved by 1 Å, and their mirror images; residues of all are joined alike.
-    Native-like are those all of whose figures lie where those of nine in ten natives do.
+    Native-like are those all of whose figures lie where those of nine in ten natives of training
+    do.
 
     Hesitation is the entropy of the sequence model's amino acids, in nats. No folding program
     judges. Interrupted, what is done is shown, and is in the table.
@@ -56,7 +57,6 @@ def command(
         KINDS,
         Judged,
         judged,
-        native_like,
         recorded,
         row,
     )
@@ -87,8 +87,7 @@ def command(
         except KeyboardInterrupt:
             interrupted = True
     if done:
-        alike = native_like(done)
-        rows = [found for kind in KINDS if (found := row(kind, done, alike))]
+        rows = [found for kind in KINDS if (found := row(kind, done))]
         table(rows, header=HEADER, title=f"Backbones beside those of {data}")
         remark(f"Written: {output}")
     if interrupted:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +14,8 @@ import numpy as np
 from moldiff.completion.building import Built
 from moldiff.errors import InputError
 from moldiff.protein.absent import Refused
-from moldiff.protein.columns import aligned
 from moldiff.protein.conformation import listed
+from moldiff.protein.convert import converted
 from moldiff.protein.read import contents_of
 from moldiff.protein.sequence import ChainSequence
 from moldiff.protein.splice import Insertion, NewResidue, spliced
@@ -91,7 +89,7 @@ class Completion:
         kind = kind or self.kind
         content = self.content
         if kind != self.kind:
-            content = _converted(content, self.kind, self.path)
+            content = converted(content, self.kind, self.path)
             self._check(content, kind)
             if kind == "pdb":
                 content = _seqres(self.sequences) + content
@@ -226,33 +224,6 @@ def b_factor(spread: float) -> float:
 
 def _number(value: float) -> float | None:
     return None if math.isnan(value) else round(value, 3)
-
-
-def _converted(content: bytes, kind: str, path: Path) -> bytes:
-    """A structure file in the other format, by Biopython: atoms only."""
-    from Bio.PDB import MMCIFIO, PDBIO, MMCIFParser, PDBParser
-    from Bio.PDB.PDBExceptions import PDBConstructionException, PDBIOException
-
-    if kind == "pdb":
-        content = b"\n".join(
-            aligned(line) if line.startswith((b"ATOM", b"HETATM")) else line
-            for line in content.splitlines()
-        )
-    stream, out = io.StringIO(content.decode("utf-8", "replace")), io.StringIO()
-    parser, writer = (PDBParser, MMCIFIO) if kind == "pdb" else (MMCIFParser, PDBIO)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            written = writer()
-            written.set_structure(parser(QUIET=True).get_structure(path.stem, stream))
-            written.save(out)
-    except (PDBConstructionException, PDBIOException, ValueError, TypeError) as error:
-        other = "mmCIF" if kind == "pdb" else "PDB"
-        raise InputError(
-            f"{path} cannot be written in the format {other}: {error}.",
-            fix=f"Give the output the suffix .{kind}, as the structure has.",
-        ) from error
-    return out.getvalue().encode()
 
 
 def _seqres(sequences: Mapping[str, ChainSequence]) -> bytes:

@@ -8,7 +8,7 @@ from moldiff.view.render import SCENE, assemble
 
 __all__ = ["render_backbones"]
 
-_SHOWN = ("helix", "strand", "contacts", "size", "clashes", "left", "obeyed")
+_SHOWN = ("helix", "strand", "contacts", "size", "clashes", "left", "hesitation", "obeyed")
 
 
 def render_backbones(
@@ -39,6 +39,7 @@ def render_backbones(
             "wanted": row["wanted"],
             "sequence": row["sequence"],
             "motif": row.get("motif", ""),
+            "unlike": row["unlike"],
             "figures": {key: row[key] for key in _SHOWN if row[key] is not None},
             "pdb": pdb,
         }

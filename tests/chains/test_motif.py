@@ -16,6 +16,7 @@ from moldiff.cli import main
 from moldiff.domain.chains import chain_batch
 from moldiff.errors import InputError
 from moldiff.model import Model
+from moldiff.protein.read import read_contents
 from moldiff.protein.secondary import HIDDEN
 from moldiff.seeds import generator
 from moldiff.train.parts import Parts
@@ -92,6 +93,11 @@ def test_a_motif_is_written_where_it_was_to_the_last_digit(
         assert f"motif {fold.kept.split()[0]} of given.pdb" in fold.to_pdb()
         assert fold.quality.joined > 0.9 and fold.moved > 0
     assert len(starts) > 2  # lengths are drawn
+    read = again.save(tmp_path / "cif", "cif") / "backbone-1.cif"
+    found = read_contents(read).structure
+    assert np.abs(found.positions[4:8] - again[0].atoms[1]).max() < 1e-3
+    first = int(np.flatnonzero(again[0].layout == 0)[0])
+    assert found.residues[first].name == given[5, "CA"][1]
     assert "motif" in again.rows()[0] and f'"motif":"{again[0].kept}"' in again.to_html()
 
 

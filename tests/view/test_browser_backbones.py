@@ -22,7 +22,7 @@ pytestmark = [
 def fold(number: int, torsions: tuple[float, float], wanted: str, structure: str) -> Fold:
     atoms = of_torsions([torsions] * 24).astype(float)
     sequence = ("ACDEFGHIKLMNPQRSTVWYACDE",)
-    return Fold(number, atoms, wanted, structure, quality(atoms), 0.1, sequence, (-1.5,))
+    return Fold(number, atoms, wanted, structure, quality(atoms), 2.0, 0.1, sequence, (-1.5,))
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 // The page of drawn backbones: a list, and the fold of one.
 
 const STATES = { H: ["helix", "#c2553f"], E: ["strand", "#2f74b5"], C: ["neither", "#9aa5b4"] };
-const LABELS = { helix: "helix", strand: "strand", contacts: "long contacts per residue", size: "radius of gyration / 2.2 n^0.38 Å", clashes: "clashes per 100 residues", left: "phi above 0", obeyed: "structure as asked" };
+const LABELS = { regular: "share of helices and strands", joined: "bonds joined", helix: "helix", strand: "strand", contacts: "long contacts per residue", size: "radius of gyration / 2.2 n^0.38 Å", clashes: "clashes per 100 residues", left: "phi above 0", hesitation: "hesitation of the sequence model, nats", obeyed: "structure as asked" };
 const SHARES = new Set(["helix", "strand", "left", "obeyed"]);
 const MOTIF = "#d9a21b";
 const switches = { sticks: false, ends: false };
@@ -85,6 +85,7 @@ function select(k) {
   if (item.motif) add("motif", item.motif);
   if (item.sequence) add("sequence", item.sequence);
   Object.entries(item.figures).forEach(([key, value]) => add(LABELS[key], shown(key, value)));
+  if (item.unlike !== null) add("unlike natives", item.unlike ? item.unlike.split(" ").map((key) => LABELS[key]).join(", ") : "nothing: native-like");
   byId("details").replaceChildren(table, make("p", "none", "These figures say how a backbone compares with those of known proteins, not that a sequence folds to it."));
   scene?.refresh();
   scene?.reset();

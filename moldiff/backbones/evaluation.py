@@ -1,0 +1,143 @@
+"""Figures of backbones in anybody's files, beside those of known proteins."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from moldiff import models
+from moldiff.backbones.natives import FIGURES, figures_of, natives, unlike
+from moldiff.backbones.quality import quality
+from moldiff.backbones.request import LONGEST, SHORTEST
+from moldiff.backbones.sampling import hesitation
+from moldiff.errors import InputError
+from moldiff.metrics.value import Value, rate
+from moldiff.protein.read import read_contents
+from moldiff.protein.secondary import STATES, secondary
+from moldiff.protein.trace import trace
+from moldiff.results import Row, frame_of
+from moldiff.text import csv_text, plural
+from moldiff.version import __version__
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["BackboneReport", "evaluate_backbones"]
+
+
+@dataclass(frozen=True, eq=False)
+class BackboneReport:
+    """The figures of chains, and what was left out.
+
+    Attributes
+    ----------
+    chains:
+        A row for each chain: its name, residues, secondary structure, the figures, and which of
+        them are ``unlike`` those of natives.
+    left_out:
+        Sentences about chains without figures.
+    """
+
+    chains: tuple[Row, ...]
+    left_out: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.chains)
+
+    @property
+    def native_like(self) -> Value:
+        """The share of chains with all figures inside the bands of natives."""
+        judged = [row["unlike"] for row in self.chains if row["unlike"] is not None]
+        return rate(sum(not one for one in judged), len(judged))
+
+    def means(self) -> dict[str, float]:
+        """Return the mean of each figure."""
+        names = (*FIGURES, "helix", "strand")
+        return {
+            name: float(np.mean([float(row[name] or 0.0) for row in self.chains])) for name in names
+        }
+
+    def to_csv(self) -> str:
+        """Return a row for each chain as CSV."""
+        return csv_text(list(self.chains))
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Return a row for each chain as a data frame; ``MissingExtraError`` without pandas."""
+        return frame_of(list(self.chains))
+
+    def to_json(self) -> str:
+        """Return the means beside the natives', and the chains, as JSON."""
+        document = {
+            "schema": "moldiff.evaluation/backbones",
+            "version": __version__,
+            "native_like": self.native_like.to_dict(),
+            "means": {name: round(value, 4) for name, value in self.means().items()},
+            "natives": {name: band._asdict() for name, band in natives().items()},
+            "chains": list(self.chains),
+            "left_out": list(self.left_out),
+        }
+        return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+def evaluate_backbones(
+    files: Sequence[Path], progress: Callable[[str, int, int], None] | None = None
+) -> BackboneReport:
+    """Measure the protein chains of structure files.
+
+    Raises
+    ------
+    InputError
+        If no chain can be measured; the error says why the first cannot.
+    """
+    designer = models.load("sequence", domain="sequences")
+    rows: list[Row] = []
+    left_out: list[str] = []
+    for done, path in enumerate(files, 1):
+        read = trace(read_contents(path).structure)
+        atoms = read.completed()
+        if not read.fragments:
+            left_out.append(f"{path} holds no protein")
+        for chain, runs in read.fragments.items():
+            own = atoms[[i for run in runs for i in run]].astype(np.float64)
+            name = path.name if len(read.fragments) == 1 else f"{path.name}:{chain}"
+            if reason := _unfit(own, len(runs)):
+                left_out.append(f"{name} {reason}")
+                continue
+            found = quality(own)
+            figures = figures_of(found, float(hesitation(designer, own[None])[0]))
+            strange = unlike(figures, len(own))
+            rows.append(
+                {
+                    "name": name,
+                    "residues": len(own),
+                    "structure": "".join(STATES[k] for k in secondary(own).tolist()),
+                    **found.row(),
+                    **{name: round(value, 4) for name, value in figures.items()},
+                    "unlike": None if strange is None else " ".join(strange),
+                }
+            )
+        if progress is not None:
+            progress("judging backbones", done, len(files))
+    if not rows:
+        raise InputError(
+            f"Of {len(files)} {'file' if len(files) == 1 else plural('file')} no chain can be "
+            f"measured: {left_out[0]}.",
+            fix=f"Give whole chains of {SHORTEST} to {LONGEST} residues with N, CA and C.",
+        )
+    return BackboneReport(tuple(rows), tuple(left_out))
+
+
+def _unfit(atoms: np.ndarray, runs: int) -> str:
+    """Why a chain cannot be measured; empty if it can."""
+    if not np.isfinite(atoms).all():
+        return "has residues without N, CA or C"
+    if runs > 1:
+        return "is broken"
+    if not SHORTEST <= len(atoms) <= LONGEST:
+        return f"has {len(atoms)} residues, not {SHORTEST} to {LONGEST}"
+    return ""

@@ -1,0 +1,64 @@
+"""Measure the bands in which the figures of native backbones lie.
+
+    python scripts/fit_natives.py data/backbones -n 400
+
+Natives are compact windows of 40 to 80 residues of training domains, joined as drawn backbones are.
+The bands, in which nine in ten lie, and the means are written to
+``moldiff/backbones/natives.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from moldiff.backbones.joining import joined
+from moldiff.backbones.natives import FIGURES, figures_of
+from moldiff.backbones.quality import quality, whole
+from moldiff.backbones.sampling import hesitation
+from moldiff.cli.progress import stages
+from moldiff.data.backbones import BackboneStore
+from moldiff.domain.chains import LONGEST, SHORTEST
+from moldiff.models import load
+from moldiff.train.workloads.chains import WindowBatches
+
+_QUANTILES = (0.05, 0.95)
+
+
+def main() -> None:
+    """Measure, and write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path, help="prepared backbones (moldiff data backbones)")
+    parser.add_argument("-n", type=int, default=400, help="natives")
+    parser.add_argument("-o", type=Path, default=Path("moldiff/backbones/natives.json"))
+    options = parser.parse_args()
+    store, designer = BackboneStore.open(options.data), load("sequence", domain="sequences")
+    source = WindowBatches(store, store.indices("train"), batch=1, seed=0)
+    rng = np.random.default_rng(0)
+    rows = []
+    with stages() as show:
+        for done in range(options.n):
+            (native,) = source.windows(int(rng.integers(SHORTEST, LONGEST + 1)), 1, rng)
+            atoms = whole(joined(native.atoms[None, :, :3])[0])
+            found = figures_of(quality(atoms), float(hesitation(designer, atoms[None])[0]))
+            rows.append([found[name] for name in FIGURES])
+            show("natives", done + 1, options.n)
+    values = np.array(rows)
+    low, high = np.quantile(values, _QUANTILES, axis=0)
+    bands = {
+        name: [round(float(x), 4) for x in (low[k], values[:, k].mean(), high[k])]
+        for k, name in enumerate(FIGURES)
+    }
+    inside = ((values >= low) & (values <= high)).all(1).mean()
+    about = {"natives": options.n, "residues": [SHORTEST, LONGEST], "sequences": designer.digest}
+    options.o.write_text(json.dumps(about | {"bands": bands}, indent=1) + "\n", encoding="utf-8")
+    print(
+        f"{options.n} natives, of which {100 * inside:.0f} % are inside of all bands: {options.o}"
+    )
+
+
+if __name__ == "__main__":
+    main()
