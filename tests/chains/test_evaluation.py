@@ -33,7 +33,9 @@ def folder(tmp_path: Path) -> Path:
     path = tmp_path / "structures"
     path.mkdir()
     (path / "helix.pdb").write_text(pdb_lines(helix(48)))
-    two = pdb_lines(backbone(50)) + "TER\n" + pdb_lines(backbone(8, seed=1), name="B")
+    short = backbone(8, seed=1)
+    short = Backbone(short.atoms + 80, short.types, short.regular)
+    two = pdb_lines(backbone(50)) + "TER\n" + pdb_lines(short, name="B")
     (path / "two.pdb").write_text(two)
     (path / "broken.pdb").write_text(pdb_lines(backbone(44), without=range(20, 24)))
     (path / "read.me").write_text("no structure")
