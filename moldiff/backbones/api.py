@@ -64,8 +64,9 @@ def backbone(
         Residues: a number, or a range that lengths are drawn from, ``"60-80"``.  By default what
         the model was trained on, 40 to 80, or what the ``contig`` says.
     structure:
-        Secondary structure of each residue: H helix, E strand, C neither (or - or L), ? any.
-        Residues of a motif have that of their file.
+        Secondary structure of each residue: H helix, E strand, C neither (or - or L), ? any; or
+        ``"free"`` to tell the model nothing.  By default one is drawn for each backbone, as
+        proteins have them; around a motif, whose residues have that of their file, nothing is told.
     like:
         A PDB or mmCIF file; backbones begin with its first chain and noise.  They have its length,
         and its secondary structure unless ``structure`` says another; their peptides are trans.

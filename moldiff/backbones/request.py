@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from moldiff.backbones.blueprints import drawn
 from moldiff.backbones.motif import Motif, motif_of, spread
 from moldiff.backbones.quality import whole
 from moldiff.domain import chains
@@ -19,10 +20,12 @@ from moldiff.protein.trace import trace
 from moldiff.seeds import generator, integer
 from moldiff.text import ends
 
-__all__ = ["LONGEST", "SHORTEST", "Plan", "Request", "lengths_of"]
+__all__ = ["FREE", "LONGEST", "SHORTEST", "Plan", "Request", "lengths_of"]
 
 SHORTEST, LONGEST = 20, 200
 """Residues of the shortest and the longest chain that is drawn."""
+FREE = "free"
+"""The secondary structure of chains that are told none."""
 NOISE = 0.3
 """How much noise a given chain gets by default."""
 
@@ -90,22 +93,27 @@ class Request:
         """Return the plan of each of n backbones, which depends on its number and the seed."""
         if motif is not None:
             return self._around(n, seed, motif)
-        if self.structure is None and chain is None:
+        if chain is None and (self.structure is None or self.structure == FREE):
             wanted = (chains.SHORTEST, chains.LONGEST) if self.length is None else self.length
             low, high = lengths_of(wanted)
-            sizes = [integer(low, high, rng=generator(seed, k, 0)) for k in range(n)]
-            return [_free(np.full(size, HIDDEN)) for size in sizes]
+            return [self._drawn(low, high, seed, k) for k in range(n)]
         if self.length is not None:
             raise InputError(
                 "The length is that of the secondary structure or the chain given.",
                 fix="Leave --length out.",
             )
         if self.structure is None:
-            return [_free(secondary(np.asarray(chain)))] * n
+            return [_plain(secondary(np.asarray(chain)))] * n
         states = _states(self.structure)
         if chain is not None:
             _check_letters(len(states), len(chain), "the chain")
-        return [_free(states)] * n
+        return [_plain(states)] * n
+
+    def _drawn(self, low: int, high: int, seed: int, number: int) -> Plan:
+        """A plan with a secondary structure drawn as proteins have them, or none."""
+        rng = generator(seed, number, 0)
+        size = integer(low, high, rng=rng)
+        return _plain(np.full(size, HIDDEN) if self.structure == FREE else drawn(size, rng=rng))
 
     def _around(self, n: int, seed: int, motif: Motif) -> list[Plan]:
         """Plans with the secondary structure that the motif has, and what is asked for around."""
@@ -135,7 +143,7 @@ class Request:
         return made
 
 
-def _free(states: npt.NDArray[np.int64]) -> Plan:
+def _plain(states: npt.NDArray[np.int64]) -> Plan:
     return Plan(states, np.full(len(states), -1))
 
 
@@ -176,7 +184,7 @@ def _states(structure: str) -> npt.NDArray[np.int64]:
     if strange:
         raise InputError(
             f"'{strange[0]}' is no secondary structure.",
-            fix="Write H (helix), E (strand), C (neither) or ? (any) for each residue.",
+            fix="Write H (helix), E (strand), C (neither) or ? (any) for each residue, or free.",
         )
     if not SHORTEST <= len(letters) <= LONGEST:
         raise InputError(

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from moldiff.backbones.blueprints import drawn
 from moldiff.backbones.joining import joined
 from moldiff.backbones.natives import figures_of, unlike
 from moldiff.backbones.quality import Quality, obeyed, quality, whole
@@ -31,9 +32,9 @@ from moldiff.train.workloads.chains import motif
 
 __all__ = ["HEADER", "KINDS", "Judged", "judged", "recorded", "row"]
 
-KINDS = ("as told", "free", "around", "native", "1 Å off", "mirrored")
-"""Drawn after the secondary structure of natives, after none, and around motifs of natives;
-natives, and natives spoilt."""
+KINDS = ("as told", "drawn", "free", "around", "native", "1 Å off", "mirrored")
+"""Drawn after the secondary structure of natives, after one that is drawn, after none, and around
+motifs of natives; natives, and natives spoilt."""
 
 HEADER = (
     "backbones",
@@ -48,8 +49,8 @@ HEADER = (
     "native-like",
     "CPU-s",
 )
-_DRAWN = KINDS[:3]
-_AROUND = KINDS[2]
+_DRAWN = KINDS[:4]
+_AROUND = KINDS[3]
 _MOTIFS = Parts(share=1.0, two=0.5, smallest=0.2, largest=0.4)
 _OFF = 1.0  # Å, root mean square distance by which residues are moved, before they are joined
 
@@ -97,6 +98,9 @@ def judged(
                 random = np.random.default_rng([seed, number])
                 begin = time.process_time()
                 wanted = told if kind == "as told" else np.full_like(told, HIDDEN)
+                if kind == "drawn":
+                    sources = [generator(seed, number + k, 0) for k in range(len(part))]
+                    wanted = np.stack([drawn(told.shape[1], rng=one) for one in sources])
                 chains: npt.NDArray[np.floating]
                 if kind == _AROUND:
                     chains, wanted = _around(model, part, told, random, rng, settings)
@@ -128,9 +132,9 @@ def _around(
     atoms = np.stack([one.atoms for one in chains])
     kept = np.stack([motif(atoms.shape[1], _MOTIFS, random) for _ in chains])
     wanted = np.where(kept, told, HIDDEN)
-    drawn = draw(model, wanted, rng=rng, settings=settings, given=Given(atoms, kept))
-    drawn[kept] = atoms[kept][:, :3]
-    return joined(drawn, kept), wanted
+    made = draw(model, wanted, rng=rng, settings=settings, given=Given(atoms, kept))
+    made[kept] = atoms[kept][:, :3]
+    return joined(made, kept), wanted
 
 
 def _spoilt(

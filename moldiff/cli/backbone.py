@@ -49,9 +49,10 @@ def command(
     structure: Annotated[
         str | None,
         typer.Option(
-            metavar="HHH...",
+            metavar="HHH...|free",
             help="Secondary structure, a letter for each residue: H helix, E strand, C neither, "
-            "? any.",
+            "? any; or free: none is told. [default: drawn as proteins have them]",
+            show_default=False,
         ),
     ] = None,
     like: Annotated[

@@ -41,8 +41,9 @@ def command(
     """Draw backbones of 50, 60 and 70 residues, and compare them with held-out native ones.
 
     Natives are compact windows of held-out domains. Drawn are backbones after their secondary
-    structure (as told), after none (free), and around motifs cut out of natives: 20 to 40 % of the
-    residues, in one segment or up to three (around). Beside them stand the natives, the natives
+    structure (as told), after one drawn as proteins have them (drawn), after none (free), and
+    around motifs cut out of natives: 20 to 40 % of the residues, in one segment or up to three
+    (around). Beside them stand the natives, the natives
     with residues moved by 1 Å, and their mirror images; residues of all are joined alike.
     Native-like are those all of whose figures lie where those of nine in ten natives of training
     do.

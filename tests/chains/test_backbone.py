@@ -65,7 +65,7 @@ def test_a_backbone_depends_on_its_number_and_the_seed(model: Path) -> None:
 
 
 def test_bonds_are_exact_and_the_shift_is_told(model: Path) -> None:
-    (fold,) = moldiff.backbone(1, length=22, sequences=0, model=model)
+    (fold,) = moldiff.backbone(1, length=22, structure="free", sequences=0, model=model)
     c, n = fold.atoms[:-1, 2], fold.atoms[1:, 0]
     assert np.abs(np.linalg.norm(n - c, axis=-1) - 1.329).max() < 0.02
     assert fold.quality.joined == 1 and fold.moved > 0
