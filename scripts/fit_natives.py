@@ -2,8 +2,9 @@
 
     python scripts/fit_natives.py data/backbones -n 400
 
-Natives are compact windows of 40 to 80 residues of training domains, joined as drawn backbones are.
-The bands, in which nine in ten lie, and the means are written to
+Natives are compact windows of 40 to 80 residues of training domains.  Bonds and clashes are theirs;
+the other figures are those after joining, as drawn backbones are joined.  The bands, in which nine
+in ten lie, and the means are written to
 ``moldiff/backbones/natives.json``; what follows what in the secondary structures of all training
 domains to ``moldiff/backbones/blueprints.json``.  ``-n 0`` counts these alone.
 """
@@ -66,7 +67,9 @@ def measure_bands(store: BackboneStore, count: int, path: Path) -> None:
         for done in range(count):
             (native,) = source.windows(int(rng.integers(SHORTEST, LONGEST + 1)), 1, rng)
             atoms = whole(joined(native.atoms[None, :, :3])[0])
+            own = quality(native.atoms)
             found = figures_of(quality(atoms), float(hesitation(designer, atoms[None])[0]))
+            found |= {"joined": own.joined, "clashes": own.clashes}
             rows.append([found[name] for name in FIGURES])
             show("natives", done + 1, count)
     values = np.array(rows)
@@ -78,9 +81,7 @@ def measure_bands(store: BackboneStore, count: int, path: Path) -> None:
     inside = ((values >= low) & (values <= high)).all(1).mean()
     about = {"natives": count, "residues": [SHORTEST, LONGEST], "sequences": designer.digest}
     path.write_text(json.dumps(about | {"bands": bands}, indent=1) + "\n", encoding="utf-8")
-    print(
-        f"{options.n} natives, of which {100 * inside:.0f} % are inside of all bands: {options.o}"
-    )
+    print(f"{count} natives, of which {100 * inside:.0f} % are inside of all bands: {path}")
 
 
 if __name__ == "__main__":

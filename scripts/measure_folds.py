@@ -1,7 +1,7 @@
 """How alike drawn backbones are to one another and to what the model was trained on.
 
     pip install tmtools
-    moldiff backbone -n 40 --sequences 0 -o drawn
+    moldiff backbone -n 40 --sequences 0 --structure free -o drawn
     python scripts/measure_folds.py drawn data/backbones
     python scripts/measure_folds.py drawn --predictions predicted
 
@@ -10,12 +10,14 @@ backbone.  Diversity is the mean over all pairs.  For novelty each backbone is c
 windows of its length of the chains of training: of all those drawn, the 60 of the most similar
 distances along the chain, so the highest score found is a lower bound of the highest there is.
 Chance gives about 0.3, one fold above 0.5.  Predictions are those of any folding program for the
-sequences of `sequences.fasta`, a file for each record: predicted/backbone-1-1.pdb.
+sequences of `sequences.fasta`, a file for each record: predicted/backbone-1-1.pdb.  Of backbones
+around a motif the distance of the predicted motif is measured, too.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 from itertools import combinations
 from pathlib import Path
 
@@ -32,6 +34,7 @@ from moldiff.train.workloads.chains import WindowBatches
 
 _WINDOWS, _CANDIDATES = 4000, 60
 _SPANS = range(3, 38)
+_SUFFIXES = (".pdb", ".cif")
 
 Array = npt.NDArray[np.float64]
 
@@ -87,19 +90,29 @@ def novelty(drawn: dict[str, Array], data: Path) -> None:
     )
 
 
-def consistency(drawn: dict[str, Array], folder: Path) -> None:
+def motifs(table: Path) -> dict[str, list[int]]:
+    """Indices of the residues of each backbone's motif, of the table ``backbones.csv``."""
+    found: dict[str, list[int]] = {}
+    with table.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            ends = [piece.split("=")[0].split("-") for piece in (row.get("motif") or "").split()]
+            found[row["name"]] = [k for e in ends for k in range(int(e[0]) - 1, int(e[-1]))]
+    return found
+
+
+def consistency(drawn: dict[str, Array], folder: Path, kept: dict[str, list[int]]) -> None:
     """Print how far predicted structures of the sequences are those that were drawn."""
-    scores, distances = [], []
+    scores, distances, motif = [], [], []
     for name, x in drawn.items():
         predicted = [
-            chain(path)
-            for path in sorted(folder.glob(f"{name}-*"))
-            if path.suffix in (".pdb", ".cif")
+            chain(path) for path in sorted(folder.glob(f"{name}-*")) if path.suffix in _SUFFIXES
         ]
         whole = [y for y in predicted if len(y) == len(x)]
         if whole:
             scores.append(max(score(x, y) for y in whole))
             distances.append(min(float(superposed_rmsd(y, x)) for y in whole))
+            if len(own := kept.get(name, [])) > 2:
+                motif.append(min(float(superposed_rmsd(y[own], x[own])) for y in whole))
     if not scores:
         raise SystemExit(f"{folder} has no predictions named as the sequences: backbone-1-1.pdb")
     tm, rmsd = np.array(scores), np.array(distances)
@@ -107,21 +120,26 @@ def consistency(drawn: dict[str, Array], folder: Path) -> None:
         f"predictions of {len(tm)} backbones, best of their sequences: scTM {tm.mean():.2f}, above "
         f"0.5 {100 * (tm > 0.5).mean():.0f} %; scRMSD below 2 Å {100 * (rmsd < 2).mean():.0f} %"
     )
+    if motif:
+        share = 100 * (np.array(motif) < 1).mean()
+        print(f"motifs of {len(motif)} backbones: below 1 Å {share:.0f} %")
 
 
 def main() -> None:
     """Print the figures that are asked for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("folder", type=Path, help="of backbone-*.pdb")
+    parser.add_argument("folder", type=Path, help="of backbone-*.pdb or .cif")
     parser.add_argument("data", type=Path, nargs="?", help="the prepared backbones")
     parser.add_argument("--predictions", type=Path, help="folder of structures of the sequences")
     options = parser.parse_args()
-    drawn = {path.stem: chain(path) for path in sorted(options.folder.glob("backbone-*.pdb"))}
+    files = [path for path in sorted(options.folder.glob("backbone-*")) if path.suffix in _SUFFIXES]
+    drawn = {path.stem: chain(path) for path in files}
     diversity(drawn)
     if options.data is not None:
         novelty(drawn, options.data)
     if options.predictions is not None:
-        consistency(drawn, options.predictions)
+        table = options.folder / "backbones.csv"
+        consistency(drawn, options.predictions, motifs(table) if table.is_file() else {})
 
 
 if __name__ == "__main__":

@@ -11,16 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from moldiff import models
-from moldiff.backbones.joining import joined
+from moldiff.backbones.joining import settled
 from moldiff.backbones.motif import Motif
-from moldiff.backbones.quality import quality, whole
+from moldiff.backbones.quality import quality
 from moldiff.backbones.request import LONGEST, SHORTEST, Plan, Request
 from moldiff.backbones.result import Backbones, Fold
 from moldiff.backbones.sampling import TOGETHER, Given, draw, draw_sequences, hesitation
 from moldiff.cpu import using_threads
 from moldiff.errors import InputError
 from moldiff.protein.backbone import LETTERS, UNKNOWN
-from moldiff.protein.secondary import STATES, secondary
+from moldiff.protein.secondary import HIDDEN, STATES, secondary
 from moldiff.seeds import Generators, generator
 from moldiff.version import __version__
 
@@ -115,7 +115,7 @@ def backbone(
     if like is not None and begin is not None:
         made |= {"like": Path(like).name, "noise": begin[1]}
     if around is not None:
-        made |= {"motif": around.path.name, "contig": contig}
+        made |= {"motif": around.path.name, "contig": around.contig}
     if sequences:
         made["sequences"] = designer.digest
     return Backbones(tuple(folds), {"version": __version__, **made})
@@ -181,18 +181,15 @@ def _fold(
     count: int,
     seed: int,
 ) -> Fold:
-    placed, kept = drawn.astype(np.float64), plan.layout >= 0
-    types = np.full(len(placed), UNKNOWN)
-    if motif is not None:
-        placed[kept] = motif.atoms[plan.layout[kept], :3]
-        types[kept] = motif.types[plan.layout[kept]]
-    three = joined(placed[None], kept[None])[0]
-    moved = float(np.sqrt(np.square(three - placed).sum(-1)[~kept].mean()))
-    atoms = whole(three)
+    kept = plan.layout >= 0
+    types = np.full(len(drawn), UNKNOWN)
     if motif is None:
+        atoms, moved = settled(drawn)
         atoms -= atoms[:, 1].mean(0)
     else:
-        atoms[kept] = motif.atoms[plan.layout[kept]]
+        own = motif.atoms[plan.layout.clip(0)]
+        atoms, moved = settled(drawn, own, kept)
+        types[kept] = motif.types[plan.layout[kept]]
     sequences: tuple[str, ...] = ()
     log_p: tuple[float, ...] = ()
     if count:
@@ -200,7 +197,8 @@ def _fold(
         designed, values = draw_sequences(designer, atoms, rngs, types)
         sequences = tuple("".join(LETTERS[k] for k in row) for row in designed.tolist())
         log_p = tuple(values.tolist())
-    wanted, found = (_text(states) for states in (plan.states, secondary(atoms)))
+    asked = np.where(kept, HIDDEN, plan.states)
+    wanted, found = (_text(states) for states in (asked, secondary(atoms)))
     return Fold(
         number,
         atoms,

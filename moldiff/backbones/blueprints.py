@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from moldiff.protein.secondary import COIL, STATES
+from moldiff.protein.secondary import COIL, STATES, STRAND
 from moldiff.seeds import uniform
 
 __all__ = ["counted", "drawn"]
@@ -30,6 +30,7 @@ _FILE = "blueprints.json"
 _LONGEST = 40  # residues of the longest segment that is told apart
 _ALPHABET = "HE"
 _BEFORE = 4  # helices and strands that the next one depends on
+_STUB = 4  # residues of the shortest helix or strand at an end
 _MARGIN = 60  # residues drawn before a window begins
 
 Counts = dict[str, list[int]]
@@ -77,17 +78,30 @@ def _measured() -> Mapping[str, Any]:
 
 def drawn(residues: int, *, rng: torch.Generator) -> npt.NDArray[np.int64]:
     """Draw the secondary structure (n,) of a chain (`moldiff.protein.secondary.STATES`)."""
+    while True:
+        states = _window(residues, rng)
+        strands = int((np.diff(states == STRAND, prepend=False) & (states == STRAND)).sum())
+        if strands != 1:  # it would have no partner
+            return states
+
+
+def _window(residues: int, rng: torch.Generator) -> npt.NDArray[np.int64]:
+    """A window of a longer chain, whose ends are neither, as those of any chain are."""
     table = _measured()
     follows = table["next"]
     history = list(follows)[_choice([sum(row) for row in follows.values()], rng)]
-    states: list[int] = []
-    while len(states) < residues + _MARGIN:
+    segments: list[int] = []
+    while len(segments) < residues + _MARGIN:
         following = _ALPHABET[_choice(follows[history[-_BEFORE:]], rng)]
         gap = _choice(table["between"][history[-1] + following], rng)
         length = _choice(table["lengths"][following], rng)
-        states += [COIL] * gap + [STATES.index(following)] * length
+        segments += [COIL] * gap + [STATES.index(following)] * length
         history += following
-    return np.array(states[_MARGIN : _MARGIN + residues], dtype=np.int64)
+    states = np.array(segments[_MARGIN : _MARGIN + residues], dtype=np.int64)
+    for ordered in (states, states[::-1]):  # a view: what is cut to a stub is none
+        stub = int(np.argmax(ordered != ordered[0])) if (ordered != ordered[0]).any() else 0
+        ordered[: max(1, stub if stub < _STUB else 0)] = COIL
+    return states
 
 
 def _choice(counts: list[int], rng: torch.Generator) -> int:

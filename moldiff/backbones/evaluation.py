@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from moldiff import models
 from moldiff.backbones.natives import FIGURES, figures_of, natives, unlike
 from moldiff.backbones.quality import quality
-from moldiff.backbones.request import LONGEST, SHORTEST
+from moldiff.backbones.request import SHORTEST
 from moldiff.backbones.sampling import hesitation
 from moldiff.errors import InputError
 from moldiff.metrics.value import Value, rate
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     import pandas
 
 __all__ = ["BackboneReport", "evaluate_backbones"]
+
+
+_MOST = 1000  # residues: the time grows with the square
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,46 +102,63 @@ def evaluate_backbones(
     rows: list[Row] = []
     left_out: list[str] = []
     for done, path in enumerate(files, 1):
-        read = trace(read_contents(path).structure)
-        atoms = read.completed()
-        if not read.fragments:
-            left_out.append(f"{path} holds no protein")
-        for chain, runs in read.fragments.items():
-            own = atoms[[i for run in runs for i in run]].astype(np.float64)
-            name = path.name if len(read.fragments) == 1 else f"{path.name}:{chain}"
-            if reason := _unfit(own, len(runs)):
-                left_out.append(f"{name} {reason}")
-                continue
-            found = quality(own)
-            figures = figures_of(found, float(hesitation(designer, own[None])[0]))
-            strange = unlike(figures, len(own))
-            rows.append(
-                {
-                    "name": name,
-                    "residues": len(own),
-                    "structure": "".join(STATES[k] for k in secondary(own).tolist()),
-                    **found.row(),
-                    **{name: round(value, 4) for name, value in figures.items()},
-                    "unlike": None if strange is None else " ".join(strange),
-                }
-            )
+        chains, reasons = _chains(path)
+        left_out += reasons
+        for name, own in chains.items():
+            rows.append(_row(name, own, float(hesitation(designer, own[None])[0])))
         if progress is not None:
             progress("judging backbones", done, len(files))
     if not rows:
         raise InputError(
             f"Of {len(files)} {'file' if len(files) == 1 else plural('file')} no chain can be "
             f"measured: {left_out[0]}.",
-            fix=f"Give whole chains of {SHORTEST} to {LONGEST} residues with N, CA and C.",
+            fix=f"Give whole chains of {SHORTEST} to {_MOST} residues with N, CA and C.",
         )
     return BackboneReport(tuple(rows), tuple(left_out))
 
 
-def _unfit(atoms: np.ndarray, runs: int) -> str:
+def _chains(path: Path) -> tuple[dict[str, npt.NDArray[np.float64]], list[str]]:
+    """The chains of a file, (n, 4, 3) in Å, and why others are left out."""
+    try:
+        read = trace(read_contents(path).structure)
+    except InputError as error:
+        return {}, [f"{path}: {error}"]
+    if not read.fragments:
+        return {}, [f"{path} holds no protein"]
+    atoms, chains, reasons = read.completed(), {}, []
+    for chain, runs in read.fragments.items():
+        own = atoms[[i for run in runs for i in run]].astype(np.float64)
+        name = f"{path}" if len(read.fragments) == 1 else f"{path}:{chain}"
+        if reason := _unfit(own, len(runs)):
+            reasons.append(f"{name} {reason}")
+        else:
+            chains[name] = own
+    return chains, reasons
+
+
+def _row(name: str, atoms: npt.NDArray[np.float64], nats: float) -> Row:
+    """The figures of one chain."""
+    found = quality(atoms)
+    figures = figures_of(found, nats)
+    strange = unlike(figures, len(atoms))
+    return {
+        "name": name,
+        "residues": len(atoms),
+        "structure": "".join(STATES[k] for k in secondary(atoms).tolist()),
+        **found.row(),
+        **{key: round(value, 4) for key, value in figures.items()},
+        "unlike": None if strange is None else " ".join(strange),
+    }
+
+
+def _unfit(atoms: npt.NDArray[np.float64], runs: int) -> str:
     """Why a chain cannot be measured; empty if it can."""
     if not np.isfinite(atoms).all():
         return "has residues without N, CA or C"
     if runs > 1:
         return "is broken"
-    if not SHORTEST <= len(atoms) <= LONGEST:
-        return f"has {len(atoms)} residues, not {SHORTEST} to {LONGEST}"
+    if len(atoms) < SHORTEST:
+        return f"has {len(atoms)} residues, fewer than {SHORTEST}"
+    if len(atoms) > _MOST:
+        return f"has {len(atoms)} residues, more than {_MOST}"
     return ""

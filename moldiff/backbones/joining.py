@@ -23,11 +23,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from moldiff.backbones.quality import whole
 from moldiff.domain.backbones import backbone_atoms
 from moldiff.geometry.tensors import exponential
 from moldiff.protein.backbone import ANGLES, BONDS, frames_of
 
-__all__ = ["joined"]
+__all__ = ["joined", "settled"]
 
 _CN, _N_CA, _CA_C = BONDS.tolist()
 _AT_C, _AT_N, _ = ANGLES.tolist()
@@ -55,6 +56,37 @@ def joined(
     if fixed is None:
         fixed = np.zeros(chains.shape[:2], bool)
     return np.stack([_joined(*one) for one in zip(chains, fixed, strict=True)])
+
+
+def settled(
+    drawn: npt.NDArray[np.floating],
+    motif: npt.NDArray[np.float64] | None = None,
+    kept: npt.NDArray[np.bool_] | None = None,
+) -> tuple[npt.NDArray[np.float64], float]:
+    """Return a drawn chain with its residues joined, N, CA, C and O (n, 4, 3) in Å.
+
+    And the root mean square shift of the atoms that were drawn, in Å; 0 if none was.
+
+    Parameters
+    ----------
+    drawn:
+        (n, 3, 3) N, CA and C.
+    motif, kept:
+        Residues (n, 4, 3) that stay exactly where they are, and which (n,).  Their O stays as well,
+        but of the last residue of a piece, whose O is in the plane of a peptide that is new.
+    """
+    placed = np.asarray(drawn, np.float64).copy()
+    if motif is None or kept is None:
+        kept = np.zeros(len(placed), bool)
+    else:
+        placed[kept] = motif[kept, :3]
+    three = placed if kept.all() else joined(placed[None], kept[None])[0]
+    atoms = whole(three)
+    inner = kept & np.append(kept[1:], True)
+    if motif is not None:
+        atoms[inner, 3] = motif[inner, 3]
+    shift = np.square(three - placed).sum(-1)[~kept]
+    return atoms, float(np.sqrt(shift.mean())) if shift.size else 0.0
 
 
 def _joined(

@@ -21,7 +21,7 @@ from moldiff.protein.backbone import UNKNOWN
 from moldiff.protein.elements import SYMBOLS
 from moldiff.protein.read import read_contents
 from moldiff.protein.residues import BACKBONE
-from moldiff.protein.secondary import secondary
+from moldiff.protein.secondary import COIL, secondary
 from moldiff.protein.selection import place
 from moldiff.protein.structure import Residue, Structure
 from moldiff.protein.trace import Trace, trace
@@ -37,9 +37,12 @@ _NEW = re.compile(r"(?P<low>\d+)(?:-(?P<high>\d+))?")
 _GIVEN = re.compile(
     r"(?P<chain>[^:]*:|[A-Za-z])(?P<first>-?\d+[A-Za-z]?)(?:-(?P<last>-?\d+[A-Za-z]?))?"
 )
-_STEP = 3.8  # Å between C-alpha of neighbours
+_STEP = 3.4  # Å that a residue spans at most: fully stretched 3.8, which hardly any is
 _TRIES = 1000
-_WRITE = "Write new residues and those of the file: 10-20/A12-30/15-25."
+_WRITE = (
+    "Write new residues and those of the file: 10-20/A12-30/15-25; with a colon if the name of a "
+    "chain is long or a digit: AA:12-30, 1:12-30."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +55,8 @@ class Motif:
         The file.
     spans:
         In the order of the chain: how many new residues, or how many of the motif, ``int``.
+    contig:
+        What was asked for.
     residues:
         What the file calls them.
     atoms:
@@ -62,15 +67,19 @@ class Motif:
         (k,) secondary structure in the file's whole chain (`moldiff.protein.secondary.STATES`).
     sides:
         The side chain of each, as far as the file has it.
+    notes:
+        What was chosen in reading the file, sentences for the user.
     """
 
     path: Path
+    contig: str
     spans: tuple[Span | int, ...]
     residues: tuple[Residue, ...]
     atoms: npt.NDArray[np.float64]
     types: npt.NDArray[np.int64]
     states: npt.NDArray[np.int64]
     sides: tuple[tuple[SideAtom, ...], ...]
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.residues)
@@ -93,7 +102,8 @@ class Motif:
             counts = [
                 -one if isinstance(one, int) else integer(*one, rng=rng) for one in self.spans
             ]
-            if low <= sum(map(abs, counts)) <= high:
+            new = sum(count for count in counts if count > 0)
+            if new and low <= new + len(self) <= high:
                 break
         else:
             least, most = self.lengths
@@ -152,12 +162,14 @@ def motif_of(path: str | Path, contig: str) -> Motif:
     spans = _spanned(spans, members, structure, atoms)
     return Motif(
         path,
+        "/".join(words),
         tuple(spans),
         tuple(structure.residues[i] for i in members),
         atoms[members].astype(np.float64),
         chains.types[members],
         _states(chains, atoms)[members],
         tuple(_side(structure, i) for i in members),
+        structure.notes,
     )
 
 
@@ -193,18 +205,15 @@ def _given(
             f"{path} has no protein chain '{chain}' ({word}).",
             fix=did_you_mean(chain, list(chains.fragments)),
         )
-    labels = {
-        f"{structure.residues[i].number}{structure.residues[i].insertion}": (k, i)
-        for k, run in enumerate(runs)
-        for i in run
-    }
+    numbered = [(k, i) for k, members in enumerate(runs) for i in members]
+    labels = {place(structure.residues[i]).partition(":")[2]: (k, i) for k, i in numbered[::-1]}
     ends = []
     for label in (found["first"], found["last"] or found["first"]):
         if label not in labels:
-            there = list(labels)
+            there = ", ".join(_ranges(structure, runs))
             raise InputError(
-                f"{path} has no residue {chain}:{label} ({word}).",
-                fix=f"Chain {chain or '(blank)'} has {there[0]} to {there[-1]}.",
+                f"{path} has no protein residue {chain}:{label} ({word}).",
+                fix=f"Chain {chain or '(blank)'} has {there}.",
             )
         ends.append(labels[label])
     (run, first), (other, last) = ends
@@ -219,16 +228,22 @@ def _given(
             fix=f"Write {found['chain']}{found['last']}-{found['first']}.",
         )
     own = [i for i in runs[run] if first <= i <= last]
-    for i in own:
-        strange = "is none of the twenty amino acids" if chains.types[i] == UNKNOWN else ""
-        if not np.isfinite(atoms[i]).all():
-            strange = "has no N, CA or C"
-        if strange:
-            raise InputError(
-                f"{structure.residues[i]} of {path} {strange}, so it cannot be part of a motif.",
-                fix="Leave it out of the contig, with new residues in its place.",
-            )
+    bare = [i for i in own if not np.isfinite(atoms[i]).all()]
+    unknown = [i for i in own if chains.types[i] == UNKNOWN]
+    if bare or unknown:
+        strange = "has no N, CA or C" if bare else "is none of the twenty amino acids"
+        raise InputError(
+            f"{structure.residues[(bare or unknown)[0]]} of {path} {strange}, so it cannot be part "
+            "of a motif.",
+            fix="Leave it out of the contig, with new residues in its place.",
+        )
     return own
+
+
+def _ranges(structure: Structure, runs: Sequence[Sequence[int]]) -> list[str]:
+    """The residues of bonded runs: ``12-30``."""
+    ends = [[place(structure.residues[i]).partition(":")[2] for i in (r[0], r[-1])] for r in runs]
+    return [f"{first}-{last}" for first, last in ends]
 
 
 def _check(
@@ -285,12 +300,13 @@ def _spanned(
 
 
 def _states(chains: Trace, atoms: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
-    """Secondary structure of all residues, chain by chain."""
-    states = np.zeros(len(atoms), np.int64)
+    """Secondary structure of all residues, each bonded run by itself."""
+    states = np.full(len(atoms), COIL)
     for runs in chains.fragments.values():
-        own = [i for run in runs for i in run if np.isfinite(atoms[i]).all()]
-        if own:
-            states[own] = secondary(atoms[own])
+        for run in runs:
+            own = [i for i in run if np.isfinite(atoms[i]).all()]
+            if len(own) > 1:
+                states[own] = secondary(atoms[own])
     return states
 
 

@@ -5,7 +5,9 @@ contacts, size, handedness, share of helices and strands, clashes, joined bonds,
 of the sequence model.  Of natives themselves clearly fewer than nine in ten are, since each figure
 leaves some out.  It does not say that a sequence folds to the backbone.
 
-``natives.json`` is measured by ``scripts/fit_natives.py`` on compact windows of training domains.
+``natives.json`` is measured by ``scripts/fit_natives.py`` on windows of training domains that are
+as compact as globular chains of their length: domains that are wider, or parts of larger ones, are
+natives too, but not what is aimed at.
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ class Request:
                 fix="Change the numbers of new residues, or --length.",
             )
         states = None
-        if self.structure is not None:
+        if self.structure is not None and self.structure != FREE:
             if shortest < longest:
                 raise InputError(
                     "A secondary structure needs a contig that says how many residues are new.",
@@ -138,7 +138,8 @@ class Request:
         for k in range(n):
             layout = motif.layout(low, high, rng=generator(seed, k, 0))
             told = np.full(len(layout), HIDDEN) if states is None else states.copy()
-            told[layout >= 0] = motif.states[layout[layout >= 0]]
+            if self.structure != FREE:
+                told[layout >= 0] = motif.states[layout[layout >= 0]]
             made.append(Plan(told, layout))
         return made
 

@@ -17,6 +17,7 @@ from moldiff.backbones.natives import figures_of, unlike
 from moldiff.backbones.quality import Quality
 from moldiff.domain.chains import LONGEST, SHORTEST
 from moldiff.errors import InputError, did_you_mean
+from moldiff.protein.conformation import listed
 from moldiff.protein.convert import converted
 from moldiff.protein.write import backbone_pdb
 from moldiff.results import Row, frame_of
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Backbones", "Fold"]
 
 _SAVED = (".csv", ".html")
+_FAR = 1.0  # Å, root mean square shift in joining that is worth a word
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +44,8 @@ class Fold:
         (n, 4, 3) N, CA, C and O in Å, centred unless there is a motif; bonds between residues are
         within 0.02 Å of ideal.
     wanted, structure:
-        The secondary structure asked for and found, a letter of ``HEC?`` for each residue.
+        The secondary structure asked for and found, a letter of ``HEC?`` for each residue; nothing
+        is asked of a motif.
     quality:
         Its figures.
     hesitation:
@@ -101,15 +104,21 @@ class Fold:
             for k in np.flatnonzero(self.layout >= 0).tolist():
                 own = int(self.layout[k])
                 names[k], sides[k] = self.motif.residues[own].name, self.motif.sides[own]
-            pieces = self.kept.split()
-            remarks += [f"motif {piece} of {self.motif.path.name}" for piece in pieces]
+            remarks += self._origin
         return backbone_pdb(self.atoms, names, sides=sides, remarks=remarks)
 
     def to_cif(self, remark: str = "") -> str:
         """Return it in the mmCIF format; see `to_pdb`."""
         content = converted(self.to_pdb().encode(), "pdb", Path(f"backbone-{self.number}.pdb"))
-        head = f"# {remark}\n" if remark else ""
-        return head + content.decode()
+        remarks = [*([remark] if remark else []), *self._origin]
+        return "".join(f"# {one}\n" for one in remarks) + content.decode()
+
+    @property
+    def _origin(self) -> list[str]:
+        """Where the pieces of the motif are from."""
+        if self.motif is None:
+            return []
+        return [f"motif {piece} of {self.motif.path.name}" for piece in self.kept.split()]
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,11 +149,21 @@ class Backbones(Sequence[Fold]):
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences for the user."""
-        if all(SHORTEST <= len(fold) <= LONGEST for fold in self.folds):
-            return ()
-        return (
-            f"models are trained on chains of {SHORTEST} to {LONGEST} residues, not on others.",
-        )
+        notes = []
+        if not all(SHORTEST <= len(fold) <= LONGEST for fold in self.folds):
+            notes.append(
+                f"models are trained on chains of {SHORTEST} to {LONGEST} residues, not on others."
+            )
+        broken = [self.name(fold) for fold in self.folds if fold.quality.joined < 1]
+        if broken:
+            notes.append(f"residues could not be joined everywhere in {listed(broken)}.")
+        far = [self.name(fold) for fold in self.folds if fold.moved > _FAR]
+        if far:
+            notes.append(
+                f"joining moved residues of {listed(far)} by more than {_FAR:.0f} Å: look at them."
+            )
+        motif = self.folds[0].motif
+        return (*notes, *(() if motif is None else motif.notes))
 
     def rows(self) -> list[Row]:
         """Return a row for each backbone: what was asked for, what came, and its figures."""

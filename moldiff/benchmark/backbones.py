@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from moldiff.backbones.blueprints import drawn
-from moldiff.backbones.joining import joined
+from moldiff.backbones.joining import joined, settled
 from moldiff.backbones.natives import figures_of, unlike
 from moldiff.backbones.quality import Quality, obeyed, quality, whole
 from moldiff.backbones.sampling import TOGETHER, Given, draw, hesitation
@@ -101,15 +101,14 @@ def judged(
                 if kind == "drawn":
                     sources = [generator(seed, number + k, 0) for k in range(len(part))]
                     wanted = np.stack([drawn(told.shape[1], rng=one) for one in sources])
-                chains: npt.NDArray[np.floating]
                 if kind == _AROUND:
-                    chains, wanted = _around(model, part, told, random, rng, settings)
+                    atoms, wanted = _around(model, part, told, random, rng, settings)
                 elif kind in _DRAWN:
-                    chains = joined(draw(model, wanted, rng=rng, settings=settings))
+                    made = draw(model, wanted, rng=rng, settings=settings)
+                    atoms = [settled(one)[0] for one in made]
                 else:
-                    chains = _spoilt(kind, part, random)
+                    atoms = [whole(one) for one in _spoilt(kind, part, random)]
                 seconds = (time.process_time() - begin) / len(part)
-                atoms = [whole(one) for one in chains]
                 nats = hesitation(designer, np.stack(atoms))
                 for one, blueprint, entropy in zip(atoms, wanted, nats.tolist(), strict=True):
                     share = obeyed(one, blueprint)
@@ -124,17 +123,18 @@ def _around(
     random: np.random.Generator,
     rng: Generators,
     settings: Mapping[str, Any],
-) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.int64]]:
-    """Chains (b, n, 3, 3) around motifs cut out of natives, and what was told of them.
+) -> tuple[list[npt.NDArray[np.float64]], npt.NDArray[np.int64]]:
+    """Chains (n, 4, 3) around motifs cut out of natives, and what was asked for: nothing.
 
-    A motif is one segment of 20 to 40 % of the residues, or two or three segments.
+    A motif is one segment of 20 to 40 % of the residues, or two to four segments.
     """
     atoms = np.stack([one.atoms for one in chains])
     kept = np.stack([motif(atoms.shape[1], _MOTIFS, random) for _ in chains])
-    wanted = np.where(kept, told, HIDDEN)
-    made = draw(model, wanted, rng=rng, settings=settings, given=Given(atoms, kept))
-    made[kept] = atoms[kept][:, :3]
-    return joined(made, kept), wanted
+    states = np.where(kept, told, HIDDEN)
+    made = draw(model, states, rng=rng, settings=settings, given=Given(atoms, kept))
+    native = atoms.astype(np.float64)
+    settle = zip(made, native, kept, strict=True)
+    return [settled(*one)[0] for one in settle], np.full_like(told, HIDDEN)
 
 
 def _spoilt(

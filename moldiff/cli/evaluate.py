@@ -124,6 +124,7 @@ def command(
     piping = as_json or str(output) == "-"
     report_file = None if str(output) == "-" else output
     if structures := structure_files(files):
+        _check_unused(posebusters, relax, xtb, reference, bands, kept, any_charge)
         _check_files(structures, report_file, figures, "figures of chains", force=force)
         show_backbones(structures, report_file, figures, piping=piping)
         return
@@ -174,6 +175,15 @@ def command(
             remark(words)
 
 
+def _check_unused(*given: object) -> None:
+    """Refuse options about molecules."""
+    for name, value, default in zip(_MOLECULAR, given, _MOLECULAR.values(), strict=True):
+        if value != default:
+            raise InputError(
+                f"{name} is about molecules, and protein structures are given.", fix="Leave it out."
+            )
+
+
 def _check_reference(name: str) -> None:
     """Find what to compare with, before any work."""
     if name not in ("none", "auto"):
@@ -210,4 +220,14 @@ def _molecules(source: str) -> list[Chem.Mol]:
     return [record.mol for record in records if record.mol is not None]
 
 
+_MOLECULAR = {
+    "--posebusters": 1000,
+    "--relax": 1000,
+    "--xtb": 100,
+    "--reference": "auto",
+    "--bands": None,
+    "--kept": None,
+    "--any-charge": False,
+}
+"""The options about molecules, and their defaults."""
 _SHOWN = 6  # kinds of failure in the closing line

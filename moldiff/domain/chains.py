@@ -7,7 +7,7 @@ residue (`moldiff.protein.secondary.STATES`).
 
 A motif, residues that are given, is clean (`moldiff.diffusion.time`): it stays where it is, and its
 C-alpha are centred instead of those of the chain, whose centre is not known before it is drawn
-(motif scaffolding by amortised conditioning: Trippe et al., 2023; Yim et al., 2024).
+(motif scaffolding by amortised conditioning, as in Yim et al., 2024).
 """
 
 from __future__ import annotations

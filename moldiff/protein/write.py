@@ -110,7 +110,7 @@ def backbone_pdb(
             label = f" {atom:<3}" if len(atom) < 4 and len(symbol) == 1 else f"{atom:<4}"
             place = "".join(f"{value:8.3f}" for value in x)
             lines.append(
-                f"ATOM  {serial % _SERIALS:5d} {label} {name:>3} A{_number(k + 1):4d}"
+                f"ATOM  {serial % _SERIALS:5d} {label} {_name(name)}A{_number(k + 1):4d}"
                 f"    {place}{1:6.2f}{0:6.2f}          {symbol.upper():>2}"
             )
     return "\n".join((*lines, "TER", "END", ""))

@@ -47,7 +47,7 @@ def test_all_kinds_are_made_of_the_same_natives(tmp_path: Path) -> None:
 
 def made(kind: str, **changed: float) -> Judged:
     """A backbone as natives are in the mean, but for what is changed."""
-    means = {name: band.mean for name, band in natives().items()}
+    means = {name: (band.low + band.high) / 2 for name, band in natives().items()}
     plain = replace(
         quality(of_torsions([(-63.0, -42.0)] * 40)),
         **{k: means[k] for k in ("contacts", "size", "left", "clashes", "joined")},

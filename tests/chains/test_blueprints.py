@@ -36,6 +36,10 @@ def test_drawn_structures_are_like_those_of_proteins() -> None:
     assert min(length for state, length in inner if state == HELIX) >= 3
     strands = [length for state, length in inner if state == STRAND]
     assert 4 < np.mean(strands) < 6.5
+    for one in many:
+        assert one[0] == one[-1] == COIL  # as of all chains
+        runs = [state for state, _ in groupby(one.tolist())]
+        assert runs.count(STRAND) != 1  # a strand has a partner
     alone = np.mean([(one == HELIX).any() and not (one == STRAND).any() for one in many])
     assert 0.05 < alone < 0.4  # as all-helical windows are
     assert (drawn(60, rng=generator(3)) == many[3]).all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from moldiff.backbones.natives import FIGURES, natives, unlike
 from moldiff.bundled import bundled_models
 from moldiff.cli import main
 from moldiff.errors import InputError
+from moldiff.models import load
 from moldiff.protein.backbone import Backbone
 from tests.backbones import HELIX, backbone, of_torsions
 from tests.proteins import pdb_lines
@@ -39,6 +41,7 @@ def folder(tmp_path: Path) -> Path:
     (path / "two.pdb").write_text(two)
     (path / "broken.pdb").write_text(pdb_lines(backbone(44), without=range(20, 24)))
     (path / "read.me").write_text("no structure")
+    (path / "damaged.pdb").write_text("ATOM      1  N   GLY A   1      nowhere\n")
     return path
 
 
@@ -50,13 +53,15 @@ def test_a_folder_is_measured_and_what_cannot_be_is_said(
     assert main(line) == 0
     shown = capsys.readouterr()
     assert "2 chains" in shown.out and "native-like, %" in shown.out
-    assert "Left out: broken.pdb is broken" in shown.err
-    assert "Left out: two.pdb:B has 8 residues, not 20 to 200" in shown.err
+    told = " ".join(shown.err.split())
+    assert f"Left out: {folder}/broken.pdb is broken" in told
+    assert f"{folder}/damaged.pdb: " in told  # and the others are measured
+    assert f"Left out: {folder}/two.pdb:B has 8 residues, fewer than 20" in told
     found = json.loads(report.read_text())
     rows = list(csv.DictReader(table.open()))
     assert (
         [row["name"] for row in rows]
-        == ["helix.pdb", "two.pdb:A"]
+        == [f"{folder}/helix.pdb", f"{folder}/two.pdb:A"]
         == [row["name"] for row in found["chains"]]
     )
     assert rows[0]["structure"].strip("C").strip("H") == "" and rows[0]["residues"] == "48"
@@ -71,11 +76,16 @@ def test_a_folder_is_measured_and_what_cannot_be_is_said(
     assert main(line) == 2
 
 
+def test_bands_are_those_of_the_bundled_model_of_sequences() -> None:
+    text = (resources.files("moldiff.backbones") / "natives.json").read_text(encoding="utf-8")
+    assert json.loads(text)["sequences"] == load("sequence", domain="sequences").digest
+
+
 def test_bands_hold_what_they_are_for() -> None:
     bands = natives()
     assert tuple(bands) == FIGURES
-    assert all(low <= mean <= high for low, mean, high in bands.values())
-    typical = {name: mean for name, (_, mean, _) in bands.items()}
+    assert all(low <= high for low, _, high in bands.values())
+    typical = {name: (low + high) / 2 for name, (low, _, high) in bands.items()}
     assert unlike(typical, 60) == ()
     for name, (low, _, high) in bands.items():
         assert unlike(typical | {name: low - 0.01}, 60) == (name,)
@@ -95,6 +105,7 @@ def test_what_is_no_backbone_is_refused(
     for files, words in (
         ([folder / "helix.pdb", molecules], "molecules.smi is no protein structure"),
         ([empty], "holds no structures"),
+        ([folder, "--xtb", "5"], "--xtb is about molecules"),
     ):
         assert main(["evaluate", *map(str, files)]) == 2
         assert words in capsys.readouterr().err

@@ -39,7 +39,7 @@ JUDGED = (50, 60, 70)
 """Residues of chains that are drawn to judge a model."""
 
 _COMPACT = 1.08  # largest radius of gyration of a window, in units of `radius`
-_SEGMENT = 3  # residues of the shortest segment of a motif
+_SEGMENTS = 4  # of a motif at most
 _TRIES, _CHAINS = 8, 6  # windows tried of a chain, and chains, until one is so compact
 _HIDDEN, _PARTLY = 0.25, 0.25  # shares of blueprints that are not told, and of which parts are not
 
@@ -131,11 +131,11 @@ def _told(chain: Backbone, rng: np.random.Generator) -> npt.NDArray[np.int64]:
 
 
 def motif(length: int, parts: Parts, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
-    """Draw which residues of a chain are given: a segment of it, or two or three apart."""
-    count = int(rng.integers(2, 4)) if rng.random() < parts.two else 1
+    """Draw which residues of a chain are given: a segment of it, or two to four apart."""
+    count = int(rng.integers(2, _SEGMENTS + 1)) if rng.random() < parts.two else 1
     given = round(length * rng.uniform(parts.smallest, parts.largest))
-    given = min(max(given, count * _SEGMENT), length - count - 1)
-    sizes = _SEGMENT + _split(given - count * _SEGMENT, count, rng)
+    given = min(max(given, count), length - count - 1)
+    sizes = 1 + _split(given - count, count, rng)
     gaps = _split(length - given - (count - 1), count + 1, rng)
     gaps[1:-1] += 1
     mask = np.zeros(length, bool)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from moldiff.diffusion.batch import Batch
@@ -110,7 +110,9 @@ class FrameAligned(Objective):
         x_t = trained.process.forward(x_0, start, t, rng=rng, noise=noise)
         previous = own_prediction(trained, x_t, t, self.self_condition, rng=rng)
         hat, true = (shown(x) for x in (trained(x_t, t, previous), x_0))
-        return self.compare(hat, true, around, level)
+        clean = x_0.context.get("clean")
+        given = None if clean is None else clean.of("frames")
+        return self.compare(hat, true, around, level, given)
 
     def compare(
         self,
@@ -118,8 +120,12 @@ class FrameAligned(Objective):
         true: Batch,
         around: Surroundings | None,
         t: Float[Tensor, " b"],
+        given: Bool[Tensor, "b n"] | None = None,
     ) -> Loss:
-        """Return the loss of predicted ``positions`` and ``frames`` made at times t."""
+        """Return the loss of predicted ``positions`` and ``frames`` made at times t.
+
+        Residues that are ``given`` have no errors, and do not count; among others they are seen.
+        """
         atoms, wanted = (backbone_atoms(x["positions"], x["frames"]) for x in (hat, true))
         others = atoms[:, :0]
         if around is not None:
@@ -129,10 +135,13 @@ class FrameAligned(Objective):
         error = _length(atoms - wanted)
         seen = _length(_seen(hat, atoms, others) - _seen(true, wanted, others))
         late = (1 - t).square()
+        drawn = error.new_ones(error.shape[:2]) if given is None else (~given).to(error)
+        share = drawn / drawn.sum(1, keepdim=True)
+        turned = (hat["frames"] - true["frames"]).square().sum((2, 3))
         parts = {
-            "atoms": (error.clamp_max(self.clamp).mean((1, 2)) * weight).mean(),
+            "atoms": ((error.clamp_max(self.clamp).mean(2) * share).sum(1) * weight).mean(),
             "seen": (seen.clamp_max(self.clamp).mean((1, 2)) * weight).mean(),
-            "rotation": ((hat["frames"] - true["frames"]).square().sum((2, 3)).mean(1)).mean(),
+            "rotation": (turned * share).sum(1).mean(),
             "distances": (_along(atoms, wanted, others) * late).mean(),
             "clashes": (_overlap(atoms, others) * (t < _NEAR)).mean(),
         }
@@ -143,7 +152,7 @@ class FrameAligned(Objective):
             if name in parts:
                 total = total + getattr(self, name) * parts[name]
         figures = {name: value.detach() for name, value in parts.items()}
-        return total, figures | {"error": error.detach().mean()}
+        return total, figures | {"error": (error.detach().mean(2) * share).sum(1).mean()}
 
 
 def _length(v: Float[Tensor, "*s 3"]) -> Float[Tensor, "*s"]:
