@@ -38,8 +38,8 @@ def test_all_kinds_are_made_of_the_same_natives(tmp_path: Path) -> None:
         assert native.quality.left == pytest.approx(1 - mirrored.quality.left)
         assert native.quality.contacts == mirrored.quality.contacts
         assert off.quality.joined == 1 and off.quality != native.quality
-    assert all(0 <= one.obeyed <= 1 for one in (*of["as told"], *of["drawn"], *of["around"]))
-    assert all(np.isnan(one.obeyed) for one in of["free"])
+    assert all(0 <= one.obeyed <= 1 for one in (*of["as told"], *of["drawn"]))
+    assert all(np.isnan(one.obeyed) for one in (*of["free"], *of["around"]))
     rows = list(csv.DictReader((tmp_path / "table.csv").open()))
     assert [r["kind"] for r in rows] == [one.kind for one in done]
     assert float(rows[-1]["nats"]) == pytest.approx(done[-1].nats, abs=1e-3)
