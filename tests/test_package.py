@@ -68,7 +68,7 @@ def test_help_answers_at_once() -> None:
 
 @pytest.mark.parametrize("name", sorted(set(moldiff.__all__) - {"__version__"}))
 def test_public_names(name: str) -> None:
-    """Every public name is there, whatever modules were imported before; design has several verbs."""
+    """Every public name is there, whatever modules were imported before (those of design)."""
     verb = "design.grow" if name == "design" else name
     public = python(
         "import importlib, moldiff\n"
