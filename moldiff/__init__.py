@@ -8,8 +8,8 @@ loads neither torch nor RDKit:
 
 What one gives the others take: ``moldiff.evaluate(molecules)``, ``moldiff.view(molecules)``,
 ``moldiff.dock(receptor, molecules)``, ``moldiff.write(molecules, path)``; so they do RDKit
-molecules, SMILES and paths.  Training and viewing have packages of their own:
-``moldiff.train.Trainer``, ``moldiff.view.write_html``.
+molecules, SMILES and paths.  Designing, training and viewing have packages of their own:
+``moldiff.design.grow``, ``moldiff.train.Trainer``, ``moldiff.view.write_html``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from moldiff.version import __version__
 
 if TYPE_CHECKING:
-    from moldiff import view
+    from moldiff import design, view
     from moldiff.backbones.api import backbone
     from moldiff.backbones.result import Backbones
     from moldiff.completion.api import complete
@@ -57,6 +57,7 @@ __all__ = [
     "backbone",
     "compare",
     "complete",
+    "design",
     "dock",
     "evaluate",
     "filter",
@@ -85,6 +86,7 @@ _HOME = {
     "backbone": "moldiff.backbones.api",
     "compare": "moldiff.metrics.comparison",
     "complete": "moldiff.completion.api",
+    "design": "moldiff.design",
     "dock": "moldiff.docking.api",
     "evaluate": "moldiff.metrics.evaluation",
     "filter": "moldiff.filtering.api",

@@ -108,6 +108,13 @@ class Model:
     codec: Codec | None = None
     precision: torch.dtype = torch.float32
 
+    def __repr__(self) -> str:
+        """What it is, in a line; `card` and ``print(model.network)`` say the rest."""
+        name = self.card.get("name", "")
+        size = sum(parameter.numel() for parameter in self.network.parameters())
+        known = " ".join(word for word in (str(name), self.digest) if word)
+        return f"<Model{f' {known}' if known else ''} of {self.domain.noun}, {size:,} parameters>"
+
     @property
     def denoiser(self) -> NetworkDenoiser:
         """The network behind its precondition.

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, overload
 from moldiff.chem.validity import canonical_smiles
 from moldiff.errors import InputError, MissingExtraError, did_you_mean
 from moldiff.io import WRITABLE, Record, records_of, write
-from moldiff.text import csv_text, plural, replace_text
+from moldiff.text import counted, csv_text, replace_text
 
 if TYPE_CHECKING:
     import pandas
@@ -99,8 +99,7 @@ class Presentable(ABC):
         from moldiff.view.verb import view
 
         records = list(self.as_records())
-        noun = "molecule" if len(records) == 1 else plural("molecule")
-        return view(records, title=f"{len(records)} {noun}")
+        return view(records, title=counted(len(records), "molecule"))
 
 
 class Results(list[T], Presentable):
@@ -126,6 +125,14 @@ class Results(list[T], Presentable):
             if isinstance(key, slice)
             else super().__getitem__(key)
         )
+
+    def __repr__(self) -> str:
+        """What it holds, in a line; the items say the rest."""
+        bad = sum(
+            record.reason is not None or record.tags.get("strictly_valid") == "no"
+            for record in self.as_records()
+        )
+        return f"<{counted(len(self), 'molecule')}{f', {bad} invalid' if bad else ''}>"
 
     def __add__(self, other: Iterable[Any]) -> Results[Any]:
         """Return these results and others behind them."""

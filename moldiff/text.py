@@ -27,6 +27,7 @@ __all__ = [
     "replacing",
     "replacing_bytes",
     "rising",
+    "several",
     "share",
 ]
 
@@ -127,6 +128,16 @@ def numbers_of(text: str) -> list[int] | None:
         low, *high = ends(word)
         numbers += range(int(low), int(high[0] if high else low) + 1)
     return numbers
+
+
+def several(values: str | Sequence[str]) -> tuple[str, ...]:
+    """Return values given as a list, or as one text with commas: ``"A:401,HOH"``.
+
+    A text is a sequence of its letters, which nobody means who gives one where a list is asked for.
+    """
+    if not isinstance(values, str):
+        return tuple(values)
+    return tuple(word for part in values.split(",") if (word := part.strip()))
 
 
 def rising(text: str, dash: str = "-") -> list[int] | None:

@@ -290,3 +290,10 @@ def test_a_wrong_config_is_refused(change: dict[str, Any]) -> None:
 def test_every_part_is_needed(key: str) -> None:
     with pytest.raises(ConfigError, match=key):
         Model.from_config({k: v for k, v in CONFIG.items() if k != key})
+
+
+def test_a_model_is_printed_in_a_line(path: Path) -> None:
+    model = Model.load(path)
+    size = sum(parameter.numel() for parameter in model.network.parameters())
+    assert model.digest in repr(model)
+    assert repr(model).endswith(f"{model.digest} of molecules, {size:,} parameters>")

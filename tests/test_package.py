@@ -68,12 +68,13 @@ def test_help_answers_at_once() -> None:
 
 @pytest.mark.parametrize("name", sorted(set(moldiff.__all__) - {"__version__"}))
 def test_public_names(name: str) -> None:
-    """Every public name is there, whatever modules were imported before."""
+    """Every public name is there, whatever modules were imported before (those of design)."""
+    verb = "design.grow" if name == "design" else name
     public = python(
         "import importlib, moldiff\n"
         f"try: importlib.import_module('moldiff.{name}')\n"
         "except ModuleNotFoundError: pass\n"
-        f"print(callable(moldiff.{name}), '{name}' in dir(moldiff))"
+        f"print(callable(moldiff.{verb}), '{name}' in dir(moldiff))"
     )
     assert public.split() == ["True", "True"]
 

@@ -6,10 +6,13 @@ import csv
 import html
 import inspect
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from rdkit import Chem
 
@@ -72,6 +75,58 @@ def test_results_are_a_list_of_results(made: Any) -> None:
     assert isinstance(made, list) and isinstance(made[1:3], moldiff.Results)
     assert [*made[1:3]] == [made[1], made[2]] and len(made + made[:1]) == 5
     assert isinstance(made + made, moldiff.Results)
+
+
+def test_results_are_printed_in_a_line(made: Any, tmp_path: Path) -> None:
+    bad = sum(item.failure is not None for item in made)
+    assert repr(made) == f"<4 molecules{f', {bad} invalid' if bad else ''}>"
+    filtered = moldiff.filter(["CCO", "CCCCCC"], where="n_O >= 1")
+    assert str(filtered) == "<1 of 2 molecules kept>"
+    docked = moldiff.dock(
+        COMPLEX / "receptor.pdb", "CCO", pocket_ligand=COMPLEX / "ligand.sdf", **QUICK
+    )
+    assert re.fullmatch(r"<\d+ poses? of ligand, the first -?\d+\.\d\d kcal/mol.*>", f"{docked}")
+    prepared = repr(moldiff.prepare(COMPLEX / "receptor.pdb"))
+    assert prepared.startswith("<receptor.pdb prepared: ") and len(prepared) < 90
+
+
+def test_one_text_is_one_value_and_not_its_letters() -> None:
+    """A text where a list is asked for, as on the command line, with commas between several."""
+    receptor = COMPLEX / "receptor.pdb"
+    few = moldiff.sequence(receptor, chains="A", fix="A:523-700", exclude="CYS,W", steps=1)
+    one = few.template
+    assert one.designed.sum() == sum(residue.number > 700 for residue in one.residues)
+    assert not {"C", "W"} & {few[0].sequences["A"][k] for k in np.flatnonzero(one.designed)}
+    with pytest.raises(InputError, match="no group 'LIG' to leave out"):
+        moldiff.prepare(receptor, exclude="LIG,A:401")
+    with pytest.raises(InputError, match="no group 'HOH' to keep"):
+        moldiff.dock(receptor, "CCO", pocket_ligand=COMPLEX / "ligand.sdf", keep="HOH")
+    with pytest.raises(InputError, match="no residue A:1 to rebuild"):
+        moldiff.complete(receptor, rebuild="A:1-3")
+    with pytest.raises(InputError, match="no element 'Xx'"):
+        moldiff.generate(1, model="qm9-fast", only="C, Xx")
+
+
+def test_text_stands_for_a_range_or_a_comparison(made: Any) -> None:
+    sized = moldiff.generate(3, model="qm9-fast", steps=2, size="5..6", only="C,N")
+    assert {item.mol.GetNumHeavyAtoms() for item in sized} <= {5, 6}
+    assert {atom.GetSymbol() for item in sized for atom in item.mol.GetAtoms()} <= {"C", "N", "H"}
+    (asked,) = moldiff.generate(1, steps=2, size=10, conditions="logp<3")
+    assert any("logp" in key for key in asked.tags)
+    for wrong in ({"size": "many"}, {"size": (5, 6)}, {"conditions": "logp"}):
+        with pytest.raises(InputError):
+            moldiff.generate(1, **{"model": "qm9-fast", "steps": 2, **wrong})
+    for n in (2.5, "2"):
+        with pytest.raises(InputError, match="whole number"):
+            moldiff.generate(n, model="qm9-fast")  # type: ignore[arg-type]
+    verdicts = moldiff.verify(made, models="qm9-fast", again=False)
+    assert len(verdicts) == 4
+
+
+def test_designs_are_made_after_importing_the_package_alone() -> None:
+    """The documents write ``moldiff.design.grow``; in this process it is imported already."""
+    code = "import moldiff; moldiff.design.grow; moldiff.design.pocket"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
 def test_a_table_has_a_row_each_and_numbers_are_numbers(made: Any, tmp_path: Path) -> None:
@@ -175,7 +230,16 @@ def test_a_comparison_is_a_table_and_a_picture(made: Any, tmp_path: Path) -> Non
     assert all(len(row) == 3 for row in found.table())
     picture = found.save(tmp_path / "both.svg").read_text(encoding="utf-8")
     assert "mine &amp; yours" in picture and len(re.findall("<circle", picture)) > 6
-    assert picture in found._repr_html_()
+    page = found._repr_html_()
+    assert picture in page
+    titles = ("B. Predicted graph", "C. GEOM-Drugs, corrected")
+    for shown in (page, picture, str(found)):  # labels recur: each is below its protocol
+        assert all(title in shown for title in titles)
+        first, second = (shown.index(title) for title in titles)
+        assert "molecule stability" in shown[first:second] and "molecule stab" in shown[second:]
+    assert str(found).count("mine & yours") == 1 and "95.8" not in repr(found)
+    assert repr(found) == "<Comparison of default (4), mine & yours (2)>"
+    assert "B. Predicted graph" in str(found.reports["default"])
     again = moldiff.compare({"kept": found.reports["default"]})
     assert again.reports["kept"] is found.reports["default"]
 

@@ -81,9 +81,24 @@ class Interval:
         return f"{_number(self.low)}..{_number(self.high)}"
 
 
-def as_interval(value: float | Interval) -> Interval:
-    """Return the interval of one number, or an interval itself."""
-    return value if isinstance(value, Interval) else Interval(value, value)
+def as_interval(value: float | str | Interval) -> Interval:
+    """Return the interval of one number, of a range as text, ``"20..25"``, or an interval itself.
+
+    Raises
+    ------
+    InputError
+        If it is none of these, or a range that ends below its beginning.
+    """
+    if isinstance(value, Interval):
+        return value
+    try:
+        numbers = [float(end) for end in (ends(value) if isinstance(value, str) else [value])]
+    except (TypeError, ValueError):
+        raise InputError(
+            f"{value!r} is neither a number nor a range.",
+            fix="Give 20, '20..25', or moldiff.chem.demands.Interval(20, 25).",
+        ) from None
+    return Interval(numbers[0], numbers[-1])
 
 
 def demand_line(name: str, interval: Interval) -> str:

@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from rdkit import Chem
 
 from moldiff.chem.alerts import alerts
+from moldiff.chem.conditions import Condition, Values
 from moldiff.chem.picking import fingerprint
 from moldiff.chem.quiet import quiet
 from moldiff.chem.ring_systems import ring_systems
 from moldiff.chem.validity import canonical_smiles, sanitise_failure, strict_failure
-from moldiff.chem.where import Condition, Values, field_of, property_of
+from moldiff.chem.where import field_of, property_of
 
 __all__ = ["Filters", "Measured", "Plan", "Reason", "measure"]
 
@@ -168,11 +169,14 @@ class Filters:
         """A reason for each condition that is not true."""
         numbers = {f"<{name}>": _number(fields.get(name)) for name in self.fields}
         values: Values = {**measured.values, **numbers}
+        texts = {f"<{name}>": fields[name] for name in self.fields if name in fields}
         reasons = []
         for part in (part for condition in self.where for part in condition.parts()):
-            if not part.holds(values):
+            if not part.holds(values, texts):
+                worded = part.worded()
                 details = ", ".join(
-                    _value_text(name, values, fields) for name in sorted(part.names())
+                    _written(name, fields) if name in worded else _value_text(name, values, fields)
+                    for name in sorted(part.names())
                 )
                 wording = f"({part})" if str(part).startswith("not ") else str(part)
                 reasons.append(Reason(f"not {wording}", details))
@@ -186,6 +190,11 @@ def _number(text: str | None) -> float | None:
     except ValueError:
         return None
     return value if value == value else None
+
+
+def _written(name: str, fields: Mapping[str, str]) -> str:
+    text = fields.get(field_of(name) or "")
+    return f"{name} is missing" if text is None else f"{name} is {text[:60]!r}"
 
 
 def _value_text(name: str, values: Values, fields: Mapping[str, str]) -> str:

@@ -5,38 +5,39 @@
     condition    both ("|" both)*             "or" is another word for "|"
     both         single ("&" single)*         "and" for "&"
     single       "!" single | "(" condition ")" | comparison          "not" for "!"
-    comparison   mw > 250;  250 < mw <= 500;  rings = 2;  rings != 2;  tpsa = 60..90
+    comparison   mw > 250;  250 < mw <= 500;  rings = 2;  rings != 2;  tpsa = 60..90;
+                 <required> = "met";  <hbond> has "ARG611"
 
 A name is a property of `moldiff.chem.properties`, one of its nouns (``mw``, ``hbd``), ``n_`` and an
-element, ``atoms`` (hydrogens included) or ``charge``; ``<name>`` is a data field of the file.  What
-has no value, such as a field that a record lacks, makes a comparison neither true nor false
-(Kleene's logic), and a molecule is rejected unless its condition is true.
+element, ``atoms`` (hydrogens included) or ``charge``; ``<name>`` is a data field of the file, and a
+text in quotes is compared with what is written in it.  What has no value, such as a number that a
+record lacks, makes a comparison neither true nor false (Kleene's logic), and a molecule is rejected
+unless its condition is true.
 """
 
 from __future__ import annotations
 
 import math
-import operator
 import re
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
 
 from rdkit import Chem
 
+from moldiff.chem.conditions import Comparison, Condition, Not, Several, Text
 from moldiff.chem.demands import ATOMS, compared, element_of
 from moldiff.chem.properties import PROPERTIES, Property
 from moldiff.chem.words import noun_of, nouns
 from moldiff.errors import InputError, did_you_mean
 
-__all__ = ["Condition", "Values", "field_of", "parse_where", "property_of"]
+__all__ = ["field_of", "parse_where", "property_of"]
 
-Values = Mapping[str, float | None]
-"""Name of a property, or ``<name>`` of a data field -> value; None where there is none."""
 
-_EXAMPLES = "Write conditions such as 'mw>250 & n_Cl>=1 & sa<4', '250 < mw <= 500' or '<gap> > 5'."
+_EXAMPLES = (
+    "Write conditions such as 'mw>250 & n_Cl>=1 & sa<4', '250 < mw <= 500', '<gap> > 5' or "
+    "'<hbond> has \"ARG611\"'."
+)
 
 #: What conditions compare besides `PROPERTIES`, which a model could be asked for.
 _FURTHER = MappingProxyType(
@@ -44,16 +45,6 @@ _FURTHER = MappingProxyType(
         ATOMS: Property("atoms, hydrogens included", "", lambda mol: mol.GetNumAtoms(False)),
         "charge": Property("formal charge of the whole", "", Chem.GetFormalCharge),
         "n_H": Property("atoms of H", "", lambda mol: mol.GetNumAtoms(False) - mol.GetNumAtoms()),
-    }
-)
-_RELATIONS: Mapping[str, Callable[[float, float], bool]] = MappingProxyType(
-    {
-        "<": operator.lt,
-        "<=": operator.le,
-        ">": operator.gt,
-        ">=": operator.ge,
-        "=": operator.eq,
-        "!=": operator.ne,
     }
 )
 _SHORT = ("mw", "psa", "hbd", "hba")  # nouns to be proposed for a misspelt name
@@ -64,80 +55,8 @@ _OR, _AND, _NOT = (re.compile(p, re.I) for p in (r"\|\|?|or\b", r"&&?|and\b", r"
 _OPEN, _CLOSE, _DOTS = (re.compile(p) for p in (r"\(", r"\)", r"\.\.|-|–"))
 _RELATION = re.compile("<=|>=|==|!=|<|>|=|[≤≥≠]")
 _NUMBER = re.compile(r"[-+−]?(?:\d+(?:\.(?!\.)\d*)?|\.\d+)(?:e[-+]?\d+)?", re.I)
+_TEXT, _HAS = re.compile("\"[^\"]*\"|'[^']*'"), re.compile(r"has\b", re.I)
 _FIELD, _NAME = re.compile("<([^<>]+)>"), re.compile(r"[A-Za-z]\w*")
-
-
-class Condition(ABC):
-    """What is true of a molecule, false, or neither (None)."""
-
-    @abstractmethod
-    def names(self) -> frozenset[str]:
-        """Return the names of all values that are compared."""
-
-    @abstractmethod
-    def holds(self, values: Values) -> bool | None:
-        """Return whether the values fulfil it; None if that cannot be said."""
-
-    def parts(self) -> Sequence[Condition]:
-        """Return conditions that must all be true for this one to be."""
-        return (self,)
-
-
-@dataclass(frozen=True)
-class _Comparison(Condition):
-    name: str
-    relation: str
-    number: float
-    wording: str
-
-    def names(self) -> frozenset[str]:
-        return frozenset({self.name})
-
-    def holds(self, values: Values) -> bool | None:
-        value = values.get(self.name)
-        return None if value is None else _RELATIONS[self.relation](value, self.number)
-
-    def __str__(self) -> str:
-        return f"{self.wording} {self.relation} {self.number:g}"
-
-
-@dataclass(frozen=True)
-class _Not(Condition):
-    part: Condition
-
-    def names(self) -> frozenset[str]:
-        return self.part.names()
-
-    def holds(self, values: Values) -> bool | None:
-        held = self.part.holds(values)
-        return None if held is None else not held
-
-    def __str__(self) -> str:
-        return f"not {self.part}"
-
-
-@dataclass(frozen=True)
-class _Several(Condition):
-    """All of them or any of them: ``sought`` is the verdict of a part that decides the whole."""
-
-    members: tuple[Condition, ...]
-    sought: bool
-
-    def names(self) -> frozenset[str]:
-        return frozenset().union(*(part.names() for part in self.members))
-
-    def holds(self, values: Values) -> bool | None:
-        verdicts = [part.holds(values) for part in self.members]
-        if self.sought in verdicts:
-            return self.sought
-        return None if None in verdicts else not self.sought
-
-    def parts(self) -> Sequence[Condition]:
-        return (self,) if self.sought else [p for part in self.members for p in part.parts()]
-
-    def __str__(self) -> str:
-        text = (" | " if self.sought else " & ").join(map(str, self.members))
-        return f"({text})"
 
 
 def parse_where(text: str) -> Condition:
@@ -199,17 +118,17 @@ class _Reader:
         parts = [self.both()]
         while self.take(_OR):
             parts.append(self.both())
-        return parts[0] if len(parts) == 1 else _Several(tuple(parts), True)
+        return parts[0] if len(parts) == 1 else Several(tuple(parts), True)
 
     def both(self) -> Condition:
         parts = [self.single()]
         while self.take(_AND):
             parts.append(self.single())
-        return parts[0] if len(parts) == 1 else _Several(tuple(parts), False)
+        return parts[0] if len(parts) == 1 else Several(tuple(parts), False)
 
     def single(self) -> Condition:
         if self.take(_NOT):
-            return _Not(self.single())
+            return Not(self.single())
         if not self.take(_OPEN):
             return self.comparison()
         inner = self.condition()
@@ -218,6 +137,8 @@ class _Reader:
         return inner
 
     def comparison(self) -> Condition:
+        if (text := self.texted()) is not None:
+            return text
         operands, relations = [self.operand()], list[str]()
         while relation := self.take(_RELATION):
             relations.append(_SPELLINGS.get(relation, relation))
@@ -226,7 +147,24 @@ class _Reader:
             raise self.refused("there is nothing to compare with")
         steps = zip(operands, relations, operands[1:], strict=False)
         parts = tuple(part for step in steps for part in self.compared(*step))
-        return parts[0] if len(parts) == 1 else _Several(parts, False)
+        return parts[0] if len(parts) == 1 else Several(parts, False)
+
+    def texted(self) -> Text | None:
+        """A comparison of a data field with a text; None if there is none here."""
+        place, name = self.place, self.take(_FIELD)
+        relation = name and (self.take(_HAS) or self.take(_RELATION))
+        text = relation and self.take(_TEXT)
+        if not (name and relation and text):
+            if relation and relation.lower() == "has":
+                raise self.refused("a text in quotes is missing")
+            self.place = place
+            return None
+        relation = _SPELLINGS.get(relation, relation).lower()
+        if relation not in ("=", "!=", "has"):
+            raise self.refused("a text is compared by '=', '!=' or 'has'")
+        if not text[1:-1].strip():
+            raise self.refused("the text is empty")
+        return Text(name, relation, text[1:-1])
 
     def operand(self) -> str | tuple[float, ...]:
         """A name, a number, or two numbers with dots between."""
@@ -251,14 +189,16 @@ class _Reader:
         if isinstance(left, tuple):
             left, relation, right = right, _MIRRORED.get(relation, relation), left
         if isinstance(left, tuple) or isinstance(right, str):
-            raise self.refused("a comparison is of a name and a number")
+            raise self.refused(
+                "a comparison is of a name and a number, or of <field> and a text in quotes"
+            )
         name = left if field_of(left) else _property(left)
         if len(right) == 2 and relation != "=":
             raise self.refused("a range stands with '='")
         _check(name, left, relation, right)
         steps = [(relation, right[0])] if len(right) == 1 else zip((">=", "<="), right, strict=True)
         for how, number in steps:
-            yield _Comparison(name, how, number, left)
+            yield Comparison(name, how, number, left)
 
 
 def _check(name: str, wording: str, relation: str, numbers: Sequence[float]) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from moldiff.cli.failure import Interrupted
 from moldiff.cli.options import Force
-from moldiff.cli.output import check_apart, check_threads, remark, table
+from moldiff.cli.output import check_apart, check_threads, check_writable, remark, table
 from moldiff.cli.overwrite import check_replaceable
 from moldiff.cli.progress import stages
 from moldiff.cli.requests import Threads
@@ -110,6 +110,7 @@ def command(
     """
     if output.is_file() or (output.suffix and not output.is_dir()):
         raise InputError(f"'{output}' is no folder.", fix="Name a folder: -o backbones.")
+    check_writable(output)
     check_threads(threads)
     load_torch()
     from moldiff.backbones.api import backbone

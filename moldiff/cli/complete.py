@@ -120,21 +120,30 @@ def command(
         done.write_page(page)
         files.append(page)
     _tell(done, files)
-    _check_met(done, rebuild=bool(rebuild), sequence=sequence is not None)
+    _check_met(done, max_gap, rebuild=bool(rebuild), sequence=sequence is not None)
 
 
-def _check_met(done: Completion, *, rebuild: bool, sequence: bool) -> None:
+def _check_met(done: Completion, max_gap: int, *, rebuild: bool, sequence: bool) -> None:
     """Raise ``MoldiffError`` if what was asked for in so many words is not there."""
+    from moldiff.domain.backbones import LONGEST
+
     if done.refused and (rebuild or (sequence and not done.built)):
         what = "Not all residues of --rebuild are" if done.built else "Nothing is"
         first = done.refused[0]
+        fix = "Check the sequence."
+        if rebuild:
+            fix = "Give another range, or another sequence."
+        elif max_gap < (first.residues or 0) <= LONGEST:
+            fix = f"Give --max-gap {first.residues}."
         raise MoldiffError(
             f"{what} built: {first.where}, {first.reason}.",
-            fix="Give another range, or another sequence." if rebuild else "Check the sequence.",
+            fix=fix,
         )
 
 
 def _tell(done: Completion, files: list[Path]) -> None:
+    from moldiff.protein.absent import UNTOLD
+
     for note in done.notes:
         remark(f"Note: {note}")
     rows = [*done.rows()]
@@ -143,5 +152,9 @@ def _tell(done: Completion, files: list[Path]) -> None:
         table(rows, header=("gap", "residues", "spread, Å", "conformations"), title=built)
     else:
         remark("No residues are missing between others.")
+    untold = {one.where.partition(":")[0] for one in done.refused if one.reason == UNTOLD}
+    if untold:
+        records = ", ".join(f"'>{chain}'" for chain in sorted(untold))
+        remark(f"Tell what is missing there: --sequence FASTA, with the records {records}.")
     seconds = sum(one.seconds for one in done.built)
     table([("CPU-seconds", f"{seconds:.1f}"), ("files", ", ".join(str(path) for path in files))])

@@ -11,7 +11,7 @@ import typer
 
 from moldiff.cli.generating import Run
 from moldiff.cli.groups import grouped, presented
-from moldiff.cli.options import Force
+from moldiff.cli.options import Force, Imports, import_all
 from moldiff.cli.output import check_apart, check_output, examples, remark
 from moldiff.cli.overwrite import check_replaceable
 from moldiff.cli.piping import scriptable
@@ -171,6 +171,7 @@ def _carry_out(
     wishes: Wishes,
     keep_valid: FilterOption = Filter.none,
     machine: Machine,
+    imports: Imports = None,
     force: Force = False,
 ) -> None:
     if wishes.prompt == "help":
@@ -186,6 +187,7 @@ def _carry_out(
 
     parsed["size"] = sized(chosen, addition(add), parsed["size"])
     load_torch()
+    import_all(imports)
     from moldiff.design.api import stream, usable
 
     loaded = machine.load(model)

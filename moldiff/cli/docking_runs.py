@@ -99,6 +99,8 @@ def _table_of(result: DockingResult, known: Any) -> None:
         header.insert(4, "Å from reference")
         for row, pose in zip(rows, result.poses, strict=True):
             row.insert(4, docking.distance_text(pose.mol, known))
+        if not any(row[4].strip("–") for row in rows):
+            remark("Note: the reference is not this ligand, so there are no distances to it")
     if result.best.cnn_score is not None:
         header.insert(3, "CNN")
         for row, pose in zip(rows, result.poses, strict=True):

@@ -34,6 +34,7 @@ EXAMPLES = (
     "moldiff filter a.sdf b.smi c.csv --alerts pains,brenk --distinct -o clean.sdf",
     "moldiff filter made.sdf --seen-rings druglike --novel-to ours.smi --pick 30",
     "moldiff filter poses.sdf --where '<energy_kcal_mol> < -8 & 2 <= rings <= 4' --no-html",
+    "moldiff filter hits.sdf --where '<hbond> has \"ARG611\"' -o bound.sdf",
     "moldiff filter library.smi --where 'qed>0.6' --pick 100 --pick-by butina -o chosen.smi",
 )
 

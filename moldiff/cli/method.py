@@ -40,7 +40,7 @@ def explain(name: str, output: Path | None) -> None:
 
     guidances = names("guidance")
     if name not in {*METHODS, *SAMPLERS, *guidances}:
-        known = [*METHODS, *SAMPLERS, *guidances]
+        known = {*METHODS, *SAMPLERS, *guidances}  # a method and a sampler may share a name
         raise InputError(
             f"There is no method, sampler or guidance '{name}'.", fix=did_you_mean(name, known)
         )

@@ -108,7 +108,7 @@ class Sifting:
         typer.Option(
             metavar="CONDITION",
             help="Keep what fulfils it: 'mw>250 & n_Cl>=1 & (sa<4 | <gap>>5)'; <gap> is a data "
-            "field; repeatable.",
+            "field, and '<hbond> has \"ARG611\"' or '<x> = \"text\"' compares text; repeatable.",
         ),
     ] = None
     alerts: Annotated[

@@ -30,6 +30,7 @@ __all__ = [
     "check_positive",
     "check_processes",
     "check_threads",
+    "check_writable",
     "collected",
     "commonest",
     "counted",
@@ -244,7 +245,8 @@ def check_output(path: Path, suffixes: Sequence[str] = ()) -> None:
     Raises
     ------
     InputError
-        If the suffix is not in ``suffixes``, the directory is missing, or the path is a directory.
+        If the suffix is not in ``suffixes``, the directory is missing or may not be written to, or
+        the path is a directory.
     """
     if suffixes and path.suffix.lower() not in suffixes:
         raise InputError(
@@ -258,6 +260,17 @@ def check_output(path: Path, suffixes: Sequence[str] = ()) -> None:
         )
     if path.is_dir():
         raise InputError(f"The output '{path}' is a directory.", fix="Give the name of a file.")
+    check_writable(path.parent)
+
+
+def check_writable(folder: Path) -> None:
+    """Raise ``InputError`` if nothing may be written to a directory, or where it is to be made."""
+    there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(
+            f"The directory '{there.absolute()}' may not be written to.",
+            fix="Write into one of yours, or change its permissions.",
+        )
 
 
 def check_apart(option: str, written: Path, others: Iterable[Path]) -> None:

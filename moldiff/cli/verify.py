@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from moldiff.cli.failure import FAILED
+from moldiff.cli.options import Imports, import_all
 from moldiff.cli.output import commonest, counted, percent, print_json, table
 from moldiff.cli.progress import stages
 from moldiff.cli.records import Readable
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "moldiff verify molecules.sdf",
     "moldiff verify molecules.sdf --model runs/my/model.safetensors",
+    "moldiff verify molecules.sdf --import my.py",
     "moldiff verify molecules.sdf --no-draw --json",
     "moldiff verify molecules.sdf --strict && echo all reproduced",
 )
@@ -44,6 +46,7 @@ def command(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all verdicts as JSON.")] = False,
     device: Device = "cpu",
+    imports: Imports = None,
 ) -> None:
     """Check records of moldiff generate: by their digests, and by drawing them again.
 
@@ -66,13 +69,16 @@ def command(
         )
     records = list(Readable(file))
     load_torch()
-    from moldiff.generation.verify import STATUSES, verify
+    import_all(imports)
+    from moldiff.generation.verify import STATUSES, verdicts_of
     from moldiff.models import check_device
 
     check_device(device)
 
     with stages() as progress:
-        verdicts = verify(records, models=model or (), device=device, again=draw, progress=progress)
+        verdicts = verdicts_of(
+            records, models=model or (), device=device, again=draw, progress=progress
+        )
     counts: Counter[str] = Counter(verdict.status for verdict in verdicts)
     if as_json:
         rows = [{"record": verdict.index + 1, **asdict(verdict)} for verdict in verdicts]

@@ -27,6 +27,7 @@ from moldiff.protein.sequence import ChainSequence, fasta_sequences, file_sequen
 from moldiff.protein.structure import Residue, Structure
 from moldiff.protein.trace import Trace, trace
 from moldiff.seeds import generator
+from moldiff.text import several
 from moldiff.version import __version__
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def complete(
     sequence: str | Path | None = None,
     max_gap: int = LONGEST,
     ensemble: int = ENSEMBLE,
-    rebuild: Sequence[str] = (),
+    rebuild: str | Sequence[str] = (),
     seed: int = 0,
     model: str | Path = DEFAULT_MODEL,
     near: Box | None = None,
@@ -111,7 +112,7 @@ def complete(
     if not backbone.fragments:
         raise InputError(f"{path} holds no protein.", fix="Give a structure of a protein.")
     sequences, doubts = _sequences(content, kind, path, sequence, backbone)
-    gaps = _gaps(contents, backbone, sequences, rebuild)
+    gaps = _gaps(contents, backbone, sequences, several(rebuild))
     if near is not None:
         gaps = _only_near(gaps, backbone, near)
     refused, possible = list(gaps.refused), []

@@ -21,7 +21,7 @@ from moldiff.protein.sequence import ChainSequence
 from moldiff.protein.splice import Insertion, NewResidue, spliced
 from moldiff.protein.structure import Structure
 from moldiff.protein.trace import Trace
-from moldiff.text import replace_text
+from moldiff.text import counted, replace_text
 from moldiff.version import __version__
 
 __all__ = ["FORMATS", "Completion"]
@@ -66,6 +66,11 @@ class Completion:
     sequences: Mapping[str, ChainSequence] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     doubts: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """What was built, in a line."""
+        gaps = len(self.built) + len(self.refused)
+        return f"<{len(self.built)} of {counted(gaps, 'gap')} of {self.path.name} built>"
 
     def rows(self) -> Iterator[tuple[str, str, str, str]]:
         """Yield a row for each gap: where, residues, spread in Å, conformations or why not."""

@@ -32,6 +32,7 @@ __all__ = [
     "decorate",
     "grow",
     "link",
+    "possible",
     "read_parts",
     "replace",
     "sized",
@@ -52,7 +53,7 @@ def grow(
     n: int = 32,
     *,
     at: str | None = None,
-    add: Size = None,
+    add: Size | str = None,
     **options: Unpack[Options],
 ) -> Results[Generated]:
     """Grow a scaffold at points.
@@ -90,7 +91,7 @@ def decorate(
     *,
     at: str | None = None,
     points: int = 3,
-    add: Size = None,
+    add: Size | str = None,
     **options: Unpack[Options],
 ) -> Results[Generated]:
     """Grow a scaffold at 1 to ``points`` points, drawn for each molecule; otherwise as `grow`."""
@@ -104,7 +105,7 @@ def link(
     n: int = 32,
     *,
     at: str | None = None,
-    add: Size = None,
+    add: Size | str = None,
     **options: Unpack[Options],
 ) -> Results[Generated]:
     """Link fragments, which keep their poses; otherwise as `grow`.
@@ -118,7 +119,7 @@ def link(
 
 @keywords_of(generate)
 def replace(
-    ligand: Molecules, n: int = 32, *, keep: str, add: Size = None, **options: Unpack[Options]
+    ligand: Molecules, n: int = 32, *, keep: str, add: Size | str = None, **options: Unpack[Options]
 ) -> Results[Generated]:
     """Replace a part of a ligand; otherwise as `grow`.
 
@@ -132,12 +133,13 @@ def replace(
 
 
 def stream(
-    task: Task, n: int, *, add: Size = None, **options: Unpack[Options]
+    task: Task, n: int, *, add: Size | str = None, **options: Unpack[Options]
 ) -> Iterator[Generated]:
     """Yield the molecules of a task as they are finished, see `grow`."""
     model = options.get("model", MODEL)
     loaded = load(model, options.get("device", "cpu")) if isinstance(model, str | Path) else model
     usable(task, loaded)
+    possible(task, add, options.get("size"), loaded)
     changed: Options = {
         **options,
         "model": loaded,
@@ -177,7 +179,7 @@ def usable(task: Task, model: Model) -> None:
         )
 
 
-def sized(task: Task, add: Size, size: Size = None) -> Interval:
+def sized(task: Task, add: Size | str, size: Size | str = None) -> Interval:
     """Return the numbers of heavy atoms that molecules may have.
 
     Raises
@@ -211,6 +213,29 @@ def sized(task: Task, add: Size, size: Size = None) -> Interval:
             else "Give --size, the atoms in all, or --add, those that are added; not both.",
         )
     return both
+
+
+def possible(task: Task, add: Size | str, size: Size | str, model: Model) -> list[int]:
+    """Return the numbers of heavy atoms that molecules of a task may have.
+
+    Raises
+    ------
+    InputError
+        As `sized`; or if the model makes molecules of none of them.
+    """
+    from moldiff.generation.sampling import molecules_of
+
+    within, known = sized(task, add, size), sorted(molecules_of(model).sizes)
+    sizes = [n for n in known if n in within]
+    if not sizes:
+        k = task.part.scaffold.size
+        raise InputError(
+            f"The model makes molecules of {known[0]} to {known[-1]} heavy atoms, not of "
+            f"{within.plain()}; {k} of them are the scaffold's.",
+            fix=f"Give --add {max(1, known[0] - k)}..{known[-1] - k}, or a part of it, or another "
+            "--scaffold.",
+        )
+    return sizes
 
 
 def read_parts(source: Molecules, *, all_records: bool = False) -> list[Chem.Mol]:

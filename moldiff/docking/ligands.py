@@ -26,6 +26,8 @@ def read_ligand(text: str | Path, option: str = "--ligand") -> tuple[Chem.Mol, s
     from moldiff.io import identifier, is_molecule_file, molecule_stem, read_molecules
 
     path = Path(text)
+    if not str(text).strip():
+        raise InputError(f"{option} is empty.", fix=_fix(path))
     if not is_molecule_file(path):
         mol = parse_smiles(str(text).strip())
         if mol is None:

@@ -21,6 +21,7 @@ from moldiff.geometry.arrays import rmsd
 from moldiff.io import Record, Writer, record_of
 from moldiff.protein.interactions import FIELDS, Interaction, by_kind
 from moldiff.results import Presentable
+from moldiff.text import counted
 
 if TYPE_CHECKING:
     from moldiff.protein.pocket import Box
@@ -127,6 +128,13 @@ class DockingResult(Presentable):
     seconds: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     cavities: tuple[SearchedCavity, ...] = ()
+
+    def __repr__(self) -> str:
+        """What it holds, in a line."""
+        best = f"{self.best.energy:.2f} kcal/mol"
+        if self.best.confidence is not None:
+            best += f", confidence {self.best.confidence:.2f}"
+        return f"<{counted(len(self.poses), 'pose')} of {self.name}, the first {best}>"
 
     @property
     def best(self) -> DockedPose:

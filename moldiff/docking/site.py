@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from moldiff.docking.where import Place, Where, find_places, staying
 from moldiff.errors import InputError
+from moldiff.text import several
 
 if TYPE_CHECKING:
     from rdkit import Chem
@@ -170,8 +171,8 @@ def site(
     receptor: str | Path,
     where: Where,
     *,
-    exclude: Sequence[str] = (),
-    keep: Sequence[str] = (),
+    exclude: str | Sequence[str] = (),
+    keep: str | Sequence[str] = (),
     waters: bool | float = False,
     assembly: str | None = None,
     model: int = 1,
@@ -193,7 +194,7 @@ def site(
     InputError
         If the receptor cannot be read, or the box cannot be searched.
     """
-    path = Path(receptor)
+    path, exclude, keep = Path(receptor), several(exclude), several(keep)
     check_receptor(path)
     if cavities > 1 and not where.autobox:
         raise InputError("--cavities is for --autobox.", fix="Give both, or leave it out.")

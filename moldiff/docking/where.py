@@ -73,8 +73,8 @@ def find_places(
     contents: Contents,
     where: Where,
     *,
-    exclude: Sequence[str] = (),
-    keep: Sequence[str] = (),
+    exclude: str | Sequence[str] = (),
+    keep: str | Sequence[str] = (),
     cavities: int = 1,
 ) -> tuple[list[Place], dict[int, str], Sequence[str]]:
     """Find the boxes in what a structure file holds.

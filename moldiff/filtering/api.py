@@ -53,6 +53,10 @@ class Filtered(Presentable):
     rejected: Counter[str] = field(default_factory=Counter)
     """Filter -> molecules that it rejects; one that several reject counts in each."""
 
+    def __repr__(self) -> str:
+        """How many are kept, in a line."""
+        return f"<{len(self.kept)} of {len(self.all)} molecules kept>"
+
     def as_records(self) -> Iterable[Record]:
         """Return the records that are kept."""
         return [one.record for one in self.kept]

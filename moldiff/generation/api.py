@@ -43,12 +43,12 @@ class Options(TypedDict, total=False):
     precision: Precision | None
     threads: int
     seed: int
-    size: Size
+    size: Size | str
     formula: str | None
     keep_valid: bool
-    conditions: Conditions
-    without: Sequence[str]
-    only: Sequence[str]
+    conditions: Conditions | str
+    without: str | Sequence[str]
+    only: str | Sequence[str]
     prompt: str | None
     steps: int | None
     temperature: float | None
@@ -69,12 +69,12 @@ def generate(
     precision: Precision | None = None,
     threads: int = 1,
     seed: int = 0,
-    size: Size = None,
+    size: Size | str = None,
     formula: str | None = None,
     keep_valid: bool = False,
-    conditions: Conditions | None = None,
-    without: Sequence[str] = (),
-    only: Sequence[str] = (),
+    conditions: Conditions | str | None = None,
+    without: str | Sequence[str] = (),
+    only: str | Sequence[str] = (),
     prompt: str | None = None,
     steps: int | None = None,
     temperature: float | None = None,
@@ -107,6 +107,8 @@ def generate(
         See `moldiff.generation.request.Request`.
     only:
         Symbols of the only elements that molecules may have, besides hydrogen.
+        Text will do wherever the command line takes it: ``size="20..25"``,
+        ``conditions="logp<3"``, ``only="C,N,O"``.
     prompt:
         What the molecules are to be, in words: ``"two aromatic rings, logP below 3, no bromine"``,
         see `moldiff.generation.prompt`; `moldiff.generation.demands.demanded` tells how it is

@@ -15,7 +15,15 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from moldiff.chem.demands import ATOMS, Interval, as_interval, demand_line, element_of, is_count
+from moldiff.chem.demands import (
+    ATOMS,
+    Interval,
+    as_interval,
+    demand_line,
+    element_of,
+    is_count,
+    parse_demand,
+)
 from moldiff.chem.elements import classes_without, others
 from moldiff.diffusion.guidance import guidances
 from moldiff.diffusion.guidance.condition import Condition, remarks, standardised
@@ -26,6 +34,7 @@ from moldiff.generation.request import Conditions, Size
 from moldiff.generation.sampling import molecules_of
 from moldiff.model import Model
 from moldiff.models import conditional_models
+from moldiff.text import several
 
 __all__ = ["Demands", "accepted", "check_conditions", "choices", "demanded"]
 
@@ -86,10 +95,10 @@ def demanded(
     model: Model,
     *,
     prompt: str | None = None,
-    conditions: Conditions | None = None,
-    without: Sequence[str] = (),
-    only: Sequence[str] = (),
-    size: Size = None,
+    conditions: Conditions | str | None = None,
+    without: str | Sequence[str] = (),
+    only: str | Sequence[str] = (),
+    size: Size | str = None,
 ) -> Demands:
     """Return what is demanded of the molecules of a model; the parameters are those of a request.
 
@@ -100,9 +109,7 @@ def demanded(
         two demands contradict each other.
     """
     domain = molecules_of(model)
-    without, only = (
-        (symbols,) if isinstance(symbols, str) else symbols for symbols in (without, only)
-    )
+    without, only = several(without), several(only)
     elements = tuple(dict.fromkeys(domain.vocabulary.elements))
     names = [condition.name for condition in domain.conditions]
     counted = "heavy_atoms" if domain.vocabulary.hydrogens else ATOMS
@@ -115,8 +122,9 @@ def demanded(
     asked = parse_prompt(prompt, names, elements) if prompt is not None else []
     wishes += [replace(wish, name=_SIZE) if wish.name == counted else wish for wish in asked]
     merged = _merged(wishes)
+    atoms: Size = None
     if (sized := merged.pop(_SIZE, None)) is not None:
-        size = int(sized.interval.low) if sized.interval.exact else sized.interval
+        atoms = int(sized.interval.low) if sized.interval.exact else sized.interval
     forbidden = {f"n_{symbol}": symbol for symbol in without}
     for wish in asked:
         symbol = element_of(wish.name)
@@ -128,7 +136,7 @@ def demanded(
         if name not in names and name not in forbidden:
             raise _unavailable(wish, domain, counted)
     kept = {name: wish.interval for name, wish in merged.items() if name in names}
-    return Demands(kept, size, tuple(forbidden.values()), counted)
+    return Demands(kept, atoms, tuple(forbidden.values()), counted)
 
 
 def accepted(model: Model, demands: Demands) -> dict[str, Interval]:
@@ -213,8 +221,10 @@ def _choices(condition: Condition, interval: Interval) -> tuple[float, ...]:
     return values
 
 
-def _intervals(model: Model, conditions: Conditions) -> dict[str, Interval]:
+def _intervals(model: Model, conditions: Conditions | str) -> dict[str, Interval]:
     """The conditions as intervals; errors as :func:`check_conditions`."""
+    if isinstance(conditions, str):
+        conditions = dict(map(parse_demand, several(conditions)))
     check_conditions(model, conditions)
     return {name: as_interval(value) for name, value in conditions.items()}
 

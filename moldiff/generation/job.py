@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -96,8 +97,11 @@ class Job:
     def of(
         cls, model: Model, request: Request, sampling: Mapping[str, Any], given: Given | None
     ) -> Job:
-        if request.n < 1:
-            raise InputError(f"Cannot generate {request.n} molecules.", fix="Ask for at least 1.")
+        wanted: object = request.n
+        if not isinstance(wanted, Integral) or request.n < 1:
+            raise InputError(
+                f"Cannot generate {request.n!r} molecules.", fix="Ask for a whole number from 1 on."
+            )
         domain, process = molecules_of(model), model.denoiser.process
         check_classless(process, sampling)
         wanted = choices(domain.conditions, request.conditions)

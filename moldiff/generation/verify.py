@@ -20,7 +20,7 @@ import numpy as np
 
 from moldiff.bundled import bundled_models
 from moldiff.chem.demands import Interval, parse_demand
-from moldiff.errors import MoldiffError
+from moldiff.errors import MoldiffError, in_python
 from moldiff.generation.request import Generated, Request
 from moldiff.generation.run import redraw
 from moldiff.io import Record, Source, records_of
@@ -29,7 +29,7 @@ from moldiff.model import Model
 from moldiff.models import load
 from moldiff.precision import resolve
 
-__all__ = ["STATUSES", "Status", "Verdict", "verify"]
+__all__ = ["STATUSES", "Status", "Verdict", "verdicts_of", "verify"]
 
 Status = Literal["reproduced", "altered", "unknown"]
 STATUSES: tuple[Status, ...] = ("reproduced", "altered", "unknown")
@@ -68,7 +68,7 @@ class Verdict:
 def verify(
     records: Source,
     *,
-    models: Sequence[str | Path] = (),
+    models: str | Path | Sequence[str | Path] = (),
     device: str = "cpu",
     again: bool = True,
     progress: Callable[[str, int, int], None] | None = None,
@@ -93,13 +93,27 @@ def verify(
     InputError, ModelFileError
         If a file or a model cannot be read.
     """
+    found = verdicts_of(records, models=models, device=device, again=again, progress=progress)
+    return [replace(verdict, why=in_python(verdict.why)) for verdict in found]
+
+
+def verdicts_of(
+    records: Source,
+    *,
+    models: str | Path | Sequence[str | Path],
+    device: str,
+    again: bool,
+    progress: Callable[[str, int, int], None] | None,
+) -> list[Verdict]:
+    """Do what `verify` does; the reasons are in the words of the command line."""
     items = list(records_of(records))
     verdicts = {k: _at_sight(k, record) for k, record in enumerate(items)}
     runs: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for k, record in enumerate(items):
         if again and verdicts[k].why == _INTACT:
             runs[tuple(record.tags.get(name, "") for name in _OF_THE_RUN)].append(k)
-    known = {model.digest: model for model in (load(one, device) for one in models)}
+    chosen = (models,) if isinstance(models, str | Path) else models
+    known = {model.digest: model for model in (load(one, device) for one in chosen)}
     drawn, total = count(1), sum(map(len, runs.values()))
 
     def tell() -> None:
@@ -174,7 +188,8 @@ def _of_a_run(
                 verdicts[k] = _compared(items[k], item)
                 tell()
     except (MoldiffError, ValueError, KeyError, TypeError, AttributeError) as error:
-        yield from ((k, {"why": f"{_SOUND} it cannot be drawn: {error}"}) for k in members)
+        said = error.line if isinstance(error, MoldiffError) else error
+        yield from ((k, {"why": f"{_SOUND} it cannot be drawn: {said}"}) for k in members)
         return
     # Another machine may draw others from the same numbers; not, if it draws some of them.
     if not any(verdict["status"] == "reproduced" for verdict in verdicts.values()):

@@ -14,18 +14,27 @@ from moldiff.errors import InputError, MissingExtraError
 from moldiff.io import Source, records_of
 from moldiff.keywords import keywords_of
 from moldiff.metrics.evaluation import Report, evaluate
-from moldiff.metrics.show import figures, title
-from moldiff.metrics.table import METRICS
+from moldiff.metrics.show import as_text, figures, title
+from moldiff.metrics.study import PROTOCOLS
+from moldiff.metrics.table import METRICS, Metric
 from moldiff.text import csv_text, replace_text
 
 if TYPE_CHECKING:
     import pandas
+    from rich.table import Table
 
 __all__ = ["Comparison", "compare"]
 
 # Of the light page of `moldiff.report`: a picture is shown on white.
 _COLOURS = ("#2f62d9", "#c2570c", "#14804a", "#a02c9a", "#0b7f8e", "#b3261e", "#6b5bd2", "#6f6a1f")
 _LEFT, _WIDE, _LINE, _TOP = 230, 380, 13, 34  # px: labels, plot, a set, above the first metric
+_HEAD = 26  # px: the title of a protocol
+_STYLE = """
+.moldiff-comparison { font: 14px sans-serif; border-collapse: collapse; margin: 12px }
+.moldiff-comparison th, .moldiff-comparison td { padding: 2px 14px; text-align: right }
+.moldiff-comparison :is(th, td):first-child { text-align: left }
+.moldiff-comparison .of { padding-top: 12px; border-bottom: 1px solid #dfe3e9 }
+"""
 
 
 @dataclass(frozen=True)
@@ -63,32 +72,73 @@ class Comparison:
 
         return pandas.DataFrame(self.rows())
 
+    def __repr__(self) -> str:
+        """Which sets are compared, in a line."""
+        sets = ", ".join(f"{name} ({report.n})" for name, report in self.reports.items())
+        return f"<Comparison of {sets}>"
+
+    def __str__(self) -> str:
+        """The table, as ``print`` shows it."""
+        return as_text([self._text_table()])
+
     def table(self) -> list[tuple[str, ...]]:
         """Return the table as text: a metric a row, then value and interval of each set."""
-        rows = []
-        for key, metric in METRICS.items():
-            cells = [figures(report.values[key], metric.unit) for report in self.reports.values()]
-            if any(number != "–" for number, _, _ in cells):
-                shown = (
-                    f"{number} ({low_high})" if low_high else number
-                    for number, low_high, _ in cells
-                )
-                rows.append((title(metric.label, metric.unit), *shown))
-        return rows
+        return [row for _, rows in self._sections() for row in rows]
+
+    def _sections(self) -> Iterator[tuple[str, list[tuple[str, ...]]]]:
+        """Yield each protocol that has values, by its title: labels recur among protocols."""
+        for protocol, about in PROTOCOLS.items():
+            own = (self._row(m) for m in METRICS.values() if m.protocol == protocol)
+            if rows := [row for row in own if row is not None]:
+                yield about.title, rows
+
+    def _row(self, metric: Metric) -> tuple[str, ...] | None:
+        """Label and cells of a metric; None if no set has a value."""
+        cells = [
+            figures(report.values[metric.name], metric.unit) for report in self.reports.values()
+        ]
+        if all(number == "–" for number, _, _ in cells):
+            return None
+        shown = (f"{number} ({low_high})" if low_high else number for number, low_high, _ in cells)
+        return (title(metric.label, metric.unit), *shown)
+
+    def _text_table(self) -> Table:
+        from rich.markup import escape
+        from rich.table import Table
+
+        table = Table()
+        table.add_column("metric")
+        for name in self.reports:
+            table.add_column(escape(name), justify="right")
+        for heading, rows in self._sections():
+            table.add_section()
+            table.add_row(f"[bold]{heading}[/bold]")
+            for label, *cells in rows:
+                table.add_row(f"  {label}", *cells)
+        return table
 
     def svg(self) -> str:
         """Return the rates of all sets with their 95 % intervals as a picture."""
-        shown = [key for key in METRICS if self._drawn(key)]
-        step = _LINE * len(self.reports) + 8
-        height = _TOP + step * len(shown) + 26
-        parts = [*self._legend(), *_axis(height)]
-        for row, key in enumerate(shown):
-            top = _TOP + row * step
-            parts.append(
-                f'<text x="{_LEFT - 12}" y="{top + step / 2}" text-anchor="end" '
-                f'dominant-baseline="middle">{html.escape(METRICS[key].label)}</text>'
-            )
-            parts += self._marks(key, top)
+        step, top = _LINE * len(self.reports) + 8, _TOP
+        rows: list[str] = []
+        for protocol, about in PROTOCOLS.items():
+            shown = [key for key in METRICS if METRICS[key].protocol == protocol]
+            shown = [key for key in shown if self._drawn(key)]
+            if shown:  # the labels of protocols are alike
+                rows.append(
+                    f'<text x="12" y="{top + _HEAD - 6}" font-weight="bold">'
+                    f"{html.escape(about.title)}</text>"
+                )
+                top += _HEAD
+            for key in shown:
+                rows.append(
+                    f'<text x="{_LEFT - 12}" y="{top + step / 2}" text-anchor="end" '
+                    f'dominant-baseline="middle">{html.escape(METRICS[key].label)}</text>'
+                )
+                rows += self._marks(key, top)
+                top += step
+        height = top + 26
+        parts = [*self._legend(), *_axis(height), *rows]
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_LEFT + _WIDE + 30} {height}" '
             f'width="{_LEFT + _WIDE + 30}" font-family="sans-serif" font-size="12">'
@@ -115,11 +165,14 @@ class Comparison:
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{html.escape(name)}</th>" for name in ("metric", *self.reports))
-        body = "".join(
-            f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>"
-            for row in self.table()
-        )
-        return f'<meta charset="utf-8"><table><tr>{head}</tr>{body}</table>{self.svg()}'
+        body = ""
+        for heading, rows in self._sections():
+            wide = len(self.reports) + 1
+            body += f'<tr><th class="of" colspan="{wide}">{html.escape(heading)}</th></tr>'
+            for row in rows:
+                body += f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>"
+        table = f'<table class="moldiff-comparison"><tr>{head}</tr>{body}</table>'
+        return f'<meta charset="utf-8"><style>{_STYLE}</style>{table}{self.svg()}'
 
     def _drawn(self, key: str) -> bool:
         """Whether a metric is a rate that some set has, and for which more or less is better."""

@@ -49,7 +49,7 @@ from moldiff.metrics.molecules import MoleculeRow, molecule_rows
 from moldiff.metrics.parallel import Progress
 from moldiff.metrics.provenance import provenance, versions
 from moldiff.metrics.reference_data import AUTO, fitting, located
-from moldiff.metrics.show import as_html, bands_table, kept_table, metrics_table
+from moldiff.metrics.show import as_html, as_text, bands_table, kept_table, metrics_table
 from moldiff.text import csv_text
 
 if TYPE_CHECKING:
@@ -107,10 +107,17 @@ class Report:
         share = "" if valid is None else f", {100 * valid:.1f} % strictly valid"
         return f"<Report of {self.n} molecules{share}>"
 
+    def __str__(self) -> str:
+        """The tables, as ``print`` shows them."""
+        return as_text(self._tables())
+
     def _repr_html_(self) -> str:
         """Return the tables, as a notebook shows them."""
+        return as_html(self._tables())
+
+    def _tables(self) -> list[Table]:
         tables = (self.table(), self.bands_table(), self.kept_table())
-        return as_html(table for table in tables if table is not None)
+        return [table for table in tables if table is not None]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, as the module's docstring says."""

@@ -24,6 +24,7 @@ from typing import Any
 
 from rdkit import Chem, RDLogger, rdBase
 
+from moldiff.interrupts import held
 from moldiff.metrics.parallel import Progress, each
 from moldiff.metrics.sample import Sample
 from moldiff.metrics.value import Value, rate
@@ -115,7 +116,7 @@ def bust(
     complete, without_energy, embeds = _busters(config)
     from pandas import isna
 
-    with _silenced():
+    with _silenced(), held():  # PoseBusters embeds: a Ctrl-C there would fail a check instead
         possible = embeds(Chem.Mol(mol))
         buster = complete if possible else without_energy
         row = buster.bust([Chem.Mol(mol)], true, receptor).iloc[0].to_dict()

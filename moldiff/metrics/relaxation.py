@@ -26,6 +26,7 @@ from moldiff.chem.minimum import Minimum
 from moldiff.chem.quiet import quiet
 from moldiff.chem.validity import sanitised
 from moldiff.geometry.arrays import superposed_rmsd
+from moldiff.interrupts import held
 from moldiff.metrics.internal import Internal, changes
 from moldiff.metrics.parallel import Progress, each
 from moldiff.metrics.sample import Sample
@@ -117,7 +118,8 @@ def _mmff94(mol: Chem.Mol) -> Minimum | str:
     try:
         field = rdForceFieldHelpers.MMFFGetMoleculeForceField(mol, properties)
         before = field.CalcEnergy()
-        unfinished = field.Minimize(maxIts=_MAX_STEPS)
+        with held():
+            unfinished = field.Minimize(maxIts=_MAX_STEPS)
         drop = before - field.CalcEnergy()
     except (RuntimeError, ValueError) as error:
         return f"MMFF94 fails: {error}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from moldiff.metrics.evaluation import Report
 
-__all__ = ["as_html", "bands_table", "figures", "kept_table", "metrics_table", "title"]
+__all__ = ["as_html", "as_text", "bands_table", "figures", "kept_table", "metrics_table", "title"]
 
 _OVER_SUBSETS = ("mean", "deviation")
 _PERCENT = ("rate", "points")
@@ -150,6 +150,17 @@ def title(label: str, unit: str) -> str:
     """Return the label of a metric with its unit."""
     shown = {"rate": "%", "points": "percentage points", "count": ""}.get(unit, unit)
     return f"{label}, {shown}" if shown else label
+
+
+def as_text(tables: Iterable[Table]) -> str:
+    """Return tables as plain text, 120 characters wide at most."""
+    from rich.console import Console
+
+    console = Console(file=io.StringIO(), width=120, color_system=None)
+    with console.capture() as shown:
+        for table in tables:
+            console.print(table)
+    return shown.get().rstrip("\n")
 
 
 def as_html(tables: Iterable[Table]) -> str:

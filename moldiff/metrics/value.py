@@ -50,6 +50,14 @@ class Value:
     high: float | None = None
     reason: str | None = None
 
+    def __str__(self) -> str:
+        """The number with its interval and its sample size, as ``print`` shows it."""
+        if not math.isfinite(self.value):
+            return f"no value: {self.reason}"
+        known = self.low is not None and self.high is not None
+        interval = f" (95 % {self.low:.4g} to {self.high:.4g})" if known else ""
+        return f"{self.value:.4g}{interval}, of {self.n}"
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values; NaN becomes None."""
         return {

@@ -19,7 +19,10 @@ from moldiff.protein.sequence import ChainSequence, letter
 from moldiff.protein.structure import Residue, Structure
 from moldiff.protein.trace import Trace
 
-__all__ = ["Absent", "Gaps", "Refused", "absent_residues"]
+__all__ = ["UNTOLD", "Absent", "Gaps", "Refused", "absent_residues"]
+
+UNTOLD = "no sequence of this chain"
+"""Why residues that may be missing are not built where nothing tells what they are."""
 
 _DIFFERENT = 0.1  # share of residues that may differ from the sequence: mutations
 _DIFFERS = "residues that differ from the sequence, and stay as they are"
@@ -279,7 +282,7 @@ def _breaks(
     residues: Sequence[Residue],
     chain: str,
     fragments: list[list[int]],
-    why: str = "no sequence of this chain",
+    why: str = UNTOLD,
 ) -> list[Refused]:
     """The places where residues may be missing from a chain, and are not known by a sequence."""
     refused = []

@@ -17,6 +17,7 @@ from moldiff.protein.occupants import ligands
 from moldiff.protein.residues import ADDITIVES
 from moldiff.protein.selection import select
 from moldiff.protein.structure import POLYMERS, Residue, Structure
+from moldiff.text import several
 
 __all__ = ["Fate", "fates", "is_additive", "notes_on"]
 
@@ -42,8 +43,8 @@ def fates(
     *,
     waters: bool | float = False,
     additives: bool = False,
-    exclude: Sequence[str] = (),
-    keep: Sequence[str] = (),
+    exclude: str | Sequence[str] = (),
+    keep: str | Sequence[str] = (),
     leave: Mapping[int, str] = MappingProxyType({}),
 ) -> tuple[Fate, ...]:
     """Return what becomes of each residue; the parameters are those of `Contents.receptor`.
@@ -54,8 +55,8 @@ def fates(
         What is to be left out or kept is not there, or no ligand that waters could be near.
     """
     residues = structure.residues
-    excluded = {i for text in exclude for i in select(residues, text, "leave out")}
-    chosen = {i for text in keep for i in select(residues, text, "keep")}
+    excluded = {i for text in several(exclude) for i in select(residues, text, "leave out")}
+    chosen = {i for text in several(keep) for i in select(residues, text, "keep")}
     leave = {i: why for i, why in leave.items() if i not in chosen}
     near: set[int] = set()
     if waters is not False and waters is not True:

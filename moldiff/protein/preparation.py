@@ -28,7 +28,7 @@ from moldiff.protein.receptor import Receptor, prepare_receptor
 from moldiff.protein.selection import place
 from moldiff.protein.structure import POLYMERS, Structure
 from moldiff.protein.write import write_pdb
-from moldiff.text import digest_of
+from moldiff.text import counted, digest_of
 from moldiff.version import __version__
 
 __all__ = ["Candidate", "Preparation", "prepare"]
@@ -84,6 +84,14 @@ class Preparation:
     assemblies: tuple[Assembly, ...]
     notes: tuple[str, ...]
     ligands: Structure
+
+    def __repr__(self) -> str:
+        """What it holds, in a line."""
+        kept = sum(fate.kept for fate in self.fates)
+        return (
+            f"<{self.path.name} prepared: {kept} of {counted(len(self.fates), 'residue')} kept, "
+            f"{counted(len(self.boxes), 'box')}>"
+        )
 
     @property
     def groups(self) -> list[Fate]:
@@ -171,8 +179,8 @@ def prepare(
     model: int = 1,
     assembly: str | None = None,
     waters: bool | float = False,
-    exclude: Sequence[str] = (),
-    keep: Sequence[str] = (),
+    exclude: str | Sequence[str] = (),
+    keep: str | Sequence[str] = (),
 ) -> Preparation:
     """Prepare a receptor for docking: what is kept, left out and protonated, and where to dock.
 

@@ -21,6 +21,7 @@ from moldiff.protein.pdb import parse_pdb
 from moldiff.protein.records import Missing, Records, read_bytes, sniff
 from moldiff.protein.structure import Residue, Structure
 from moldiff.protein.survey import survey
+from moldiff.text import counted
 
 _BONDED = 1.35  # Å, of a hydrogen; S-H is the longest
 
@@ -56,8 +57,8 @@ class Contents:
         *,
         waters: bool | float = False,
         additives: bool = False,
-        exclude: Sequence[str] = (),
-        keep: Sequence[str] = (),
+        exclude: str | Sequence[str] = (),
+        keep: str | Sequence[str] = (),
         leave: Mapping[int, str] = MappingProxyType({}),
     ) -> Structure:
         """Return the atoms of the receptor; the notes say what was left out and what was kept.
@@ -107,8 +108,8 @@ def read_structure(
     assembly: str | None = None,
     waters: bool | float = False,
     additives: bool = False,
-    exclude: Sequence[str] = (),
-    keep: Sequence[str] = (),
+    exclude: str | Sequence[str] = (),
+    keep: str | Sequence[str] = (),
 ) -> Structure:
     """Read the receptor of a docking from a PDB or mmCIF file, gzipped or not.
 
@@ -191,8 +192,10 @@ def _one_model(records: Records, model: int, path: Path, notes: list[str]) -> Re
     models = np.unique(records.model)
     if not 1 <= model <= len(models):
         raise InputError(
-            f"{path} has {len(models)} model(s), so there is no model {model}.",
-            fix=f"Choose a model from 1 to {len(models)}.",
+            f"{path} has {counted(len(models), 'model')}, so there is no model {model}.",
+            fix=f"Choose a model from 1 to {len(models)}."
+            if len(models) > 1
+            else "Leave the choice out.",
         )
     if len(models) > 1:
         notes.append(f"model {model} of {len(models)} taken, the others left out")
@@ -227,7 +230,7 @@ def _heavy(records: Records, path: Path, notes: list[str]) -> Records:
     heavy = records.numbers > 1
     if not heavy.any():
         raise InputError(
-            f"The receptor file {path} holds no heavy atoms.",
+            f"The structure file {path} holds no heavy atoms.",
             fix="Check its atom names and its element column (77-78).",
         )
     return records.take(heavy)

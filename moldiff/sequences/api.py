@@ -12,9 +12,11 @@ from moldiff import models
 from moldiff.cpu import using_threads
 from moldiff.errors import InputError, did_you_mean
 from moldiff.protein.backbone import LETTERS
+from moldiff.protein.residues import TEMPLATES
 from moldiff.protein.sequence import letter
 from moldiff.sequences.backbones import Template, template
 from moldiff.sequences.result import Design, Designs
+from moldiff.text import several
 from moldiff.version import __version__
 
 if TYPE_CHECKING:
@@ -37,9 +39,9 @@ def sequence(
     backbone: str | Path,
     n: int = 1,
     *,
-    chains: Sequence[str] | None = None,
-    fix: Sequence[str] = (),
-    exclude: Sequence[str] = (),
+    chains: str | Sequence[str] | None = None,
+    fix: str | Sequence[str] = (),
+    exclude: str | Sequence[str] = (),
     temperature: float | None = None,
     steps: int | None = None,
     seed: int = 0,
@@ -111,15 +113,15 @@ def check_request(n: int, temperature: float | None, steps: int | None) -> None:
         raise InputError(f"{steps} steps cannot be made.", fix=f"Choose from 1 to {_MOST}.")
 
 
-def _allowed(exclude: Sequence[str]) -> list[bool]:
+def _allowed(exclude: str | Sequence[str]) -> list[bool]:
     """Which of the amino acids, and the mask, may be drawn."""
     allowed = dict.fromkeys(LETTERS, True)
-    for word in (part.strip().upper() for text in exclude for part in text.split(",")):
+    for word in (part.strip().upper() for text in several(exclude) for part in text.split(",")):
         one = word if len(word) == 1 else letter(word)
         if one not in allowed:
             raise InputError(
                 f"'{word}' is no amino acid to exclude.",
-                fix=did_you_mean(word, ("ALA", "CYS", "MET", "PRO", "C")),
+                fix=did_you_mean(word, sorted(TEMPLATES)),
             )
         allowed[one] = False
     if not any(allowed.values()):

@@ -19,6 +19,7 @@ from moldiff.protein.rebuilt import RANGE, counted_places
 from moldiff.protein.residues import standard_name
 from moldiff.protein.structure import Residue, Structure
 from moldiff.protein.trace import Trace, trace
+from moldiff.text import several
 
 __all__ = ["Template", "template"]
 
@@ -71,7 +72,10 @@ class Template:
 
 
 def template(
-    path: str | Path, *, chains: Sequence[str] | None = None, fix: Sequence[str] = ()
+    path: str | Path,
+    *,
+    chains: str | Sequence[str] | None = None,
+    fix: str | Sequence[str] = (),
 ) -> Template:
     """Return the residues of a structure file, PDB or mmCIF.
 
@@ -103,7 +107,8 @@ def template(
     atoms = backbone.completed()[kept]
     residues = tuple(structure.residues[i] for i in kept)
     types = backbone.types[kept]
-    designed = _designed(path, residues, types, chains, fix)
+    chosen = None if chains is None else several(chains)
+    designed = _designed(path, residues, types, chosen, several(fix))
     notes = (*structure.notes, *_notes(structure, backbone, kept, residues, types))
     places = _places(structure, backbone)[kept]
     return Template(path, residues, atoms, types, places, designed, notes)

@@ -13,6 +13,7 @@ from moldiff.chem.properties import PROPERTIES
 from moldiff.chem.where import parse_where, property_of
 from moldiff.errors import InputError
 
+TEXTS = {"<hbond>": "A:ARG611 A:GLN570", "<required>": "met", "<gap>": "5.0"}
 VALUES = {"weight": 300.0, "n_Cl": 1.0, "sa": 3.5, "rings": 2.0, "<gap>": 5.0, "<a b>": None}
 
 
@@ -44,6 +45,28 @@ def test_meaning(text: str, holds: bool | None) -> None:
     assert condition.names() <= set(VALUES)
 
 
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ('<hbond> has "ARG611"', True),
+        ("<hbond> HAS 'a:arg611'", True),
+        ("<hbond> has 'GLN57'", False),  # a residue, not the beginning of one
+        ("<hbond> has 'A:GLN570' & <gap> < 6 & <required> = \"MET\"", True),
+        ("not <hbond> has 'LYS1'", True),
+        ("<required> != 'met' | rings = 2", True),
+        ("<salt_bridge> has 'ARG611'", False),  # a record that lacks it has none
+        ("<salt_bridge> = 'ARG611'", False),
+        ("<salt_bridge> != 'ARG611'", True),
+        ("<gap> = '5.0'", True),
+        ("<gap> = '5'", False),
+    ],
+)
+def test_texts_of_data_fields(text: str, holds: bool) -> None:
+    condition = parse_where(text)
+    assert condition.holds(VALUES, TEXTS) is holds
+    assert parse_where(str(condition)).holds(VALUES, TEXTS) is holds
+
+
 def test_a_conjunction_has_parts_and_less_than_is_no_field() -> None:
     condition = parse_where("1<rings & (mw>250 & sa<4)")
     assert [str(part) for part in condition.parts()] == ["rings > 1", "mw > 250", "sa < 4"]
@@ -55,6 +78,11 @@ def test_a_conjunction_has_parts_and_less_than_is_no_field() -> None:
     [
         ("", "is missing"),
         ("mw", "nothing to compare"),
+        ("<hbond> has ARG611", "a text in quotes is missing"),
+        ("<required> = met", "There is no property|a text in quotes"),
+        ("<required> > 'met'", "compared by '=', '!=' or 'has'"),
+        ("<required> = ' '", "the text is empty"),
+        ("mw = 'met'", "is missing"),
         ("mw > ", "is missing"),
         ("mw > 3)", "nothing can stand there"),
         ("(mw > 3", "bracket is not closed"),
@@ -76,7 +104,7 @@ def test_refused(text: str, told: str) -> None:
         parse_where(text)
 
 
-@given(st.text(alphabet="mwsa<>=!&|()1.~ gpnot", max_size=30))
+@given(st.text(alphabet="mwsa<>=!&|()1.~ gpnoth'", max_size=30))
 def test_any_text_is_read_or_refused(text: str) -> None:
     with contextlib.suppress(InputError):
         parse_where(text).holds(VALUES)

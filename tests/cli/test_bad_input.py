@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -196,6 +197,26 @@ def test_one_clear_line(run: Run, folder: Path, model_file: Path, case: str) -> 
     for alternatives in expected:
         assert any(word in line for word in alternatives.split("|")), line
     assert sorted(folder.rglob("*")) == before, "a failed command leaves nothing behind"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("evaluate", "good.sdf", "-o", "report.json", "--force"),
+        ("view", "good.sdf"),
+        ("complete", "text.pdb"),
+        ("sequence", "text.pdb"),
+        ("backbone", "-o", "new/er"),
+        ("design", "grow", "--scaffold", "c1ccncc1"),
+    ],
+)
+def test_a_folder_that_cannot_be_written_to_is_told_before_any_work(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    # Whoever runs the tests in a container may write everywhere.
+    monkeypatch.setattr("moldiff.cli.output.os.access", lambda path, mode: mode == os.R_OK)
+    done = run(*words)
+    assert done.status == 2 and f"'{folder}' may not be written to" in one_line(done)
 
 
 def test_what_was_there_survives(run: Run, folder: Path) -> None:

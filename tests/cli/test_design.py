@@ -104,6 +104,8 @@ def test_what_cannot_be_is_one_line(
 def test_advice_fits_what_was_said(run: Run, core: Path, tmp_path: Path) -> None:
     grow = ("design", "grow", "--scaffold", core, *FAST, "-o", tmp_path / "a.sdf")
     assert "Give a --size of 7 or more" in run(*grow, "--size", 5).err
+    done = run("design", "grow", "--scaffold", core, *FAST, "--add", "1..2", "-n", 1)
+    assert "6 of them are the scaffold's. Give --add 4..34" in done.err, done.err
     assert "--add, those that are added" in run(*grow, "--size", 20, "--add", 3).err
     done = run(*grow, "--without", "N,Br", "--add", 4)
     assert done.status == 0 and "The part itself has N, and keeps it" in done.err

@@ -33,6 +33,7 @@ PLACELESS = ("dock", "--receptor", "cage.pdb", "--ligand", "CCO", *QUICK)
 
 # command line, words of the error
 CASES = {
+    "empty ligand": ((*DOCK, "--ligand", " "), ["--ligand is empty", ".sdf, .mol"]),
     "no ligand": (DOCK, ["--ligand or --ligands", "neither"]),
     "two ligands": ((*ONE, "--ligands", "good.csv"), ["both were given"]),
     "no receptor": (("dock", "--ligand", "CCO", "--center", CENTER), ["--receptor"]),
@@ -288,6 +289,15 @@ def test_a_part_without_a_pose_is_no_error_and_can_be_merged(run: Run, folder: P
     assert (folder / "hits.sdf").read_text().count("$$$$") == 1
     assert run("merge", "hits.2of2.sdf", "-o", "none.sdf").status == 0
     assert (folder / "none.sdf").read_text() == ""
+
+
+def test_a_reference_of_another_molecule_is_noted(run: Run, folder: Path) -> None:
+    note = "the reference is not this ligand"
+    docked = run(*ONE)
+    assert docked.status == 0 and note not in docked.err
+    (folder / "same.sdf").write_text((folder / "out.sdf").read_text().split("$$$$\n")[0] + "$$$$\n")
+    assert note not in run(*ONE, "--reference", "same.sdf").err
+    assert note in run(*ONE[:-4], "--ligand", "CCCO", *ONE[-2:], "--reference", "same.sdf").err
 
 
 def test_a_box_shorter_than_the_ligand_is_noted(run: Run, folder: Path) -> None:

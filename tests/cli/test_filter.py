@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rdkit import Chem
 
-from moldiff.io import read_molecules
+from moldiff.io import read_molecules, write
+from moldiff.io.sources import record_of
 
 SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
 
@@ -74,6 +76,25 @@ def test_a_misspelt_field_and_nothing_left(run: Callable[..., Any], tmp_path: Pa
     assert done.status == 0 and "is empty" in done.err
     assert (tmp_path / "o.sdf").read_text() == "" and not (tmp_path / "o.html").exists()
     assert run(*words, "--where", "<gap> > 1").err == ""
+
+
+def test_poses_are_filtered_by_what_is_written_of_them(run: Run, tmp_path: Path) -> None:
+    mol = Chem.MolFromSmiles("CCO")
+    poses = [("A:ARG611 A:GLN570", "-8.5"), ("A:GLN570", "-9.5"), (None, "-9.0")]
+    records = [
+        record_of(mol, name=str(k), tags={"energy": energy} | ({"hbond": met} if met else {}))
+        for k, (met, energy) in enumerate(poses)
+    ]
+    write(records, tmp_path / "hits.sdf")
+    words = ("filter", tmp_path / "hits.sdf", "--jobs", 1, "--no-html", "-o", tmp_path / "k.sdf")
+    done = run(*words, "--where", "<hbond> has 'GLN570' & <energy> < -9")
+    assert done.status == 0, done.err
+    assert [record.name for record in read_molecules(tmp_path / "k.sdf")] == ["1"]
+    done = run(*words, "--where", "<hbond> has 'ARG611' | <energy> < -99")
+    with (tmp_path / "k.csv").open() as file:
+        reasons = [row["reason"] for row in csv.DictReader(file)]
+    assert reasons[0] == "" and "<hbond> is 'A:GLN570'" in reasons[1]
+    assert "<hbond> is missing" in reasons[2] and "no number" not in "".join(reasons)
 
 
 def test_smiles_are_written_with_their_page(run: Callable[..., Any], tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from moldiff import catalogue
-from moldiff.cli import generate, info, likelihood, train
+from moldiff.cli import generate, info, likelihood, train, verify
 from moldiff.io import read_molecules
 
 Run = Callable[..., Any]
@@ -51,7 +51,7 @@ def sampling(path: Path) -> dict[str, Any]:
     return settings
 
 
-@pytest.mark.parametrize("module", [generate, train, likelihood, info])
+@pytest.mark.parametrize("module", [generate, train, likelihood, info, verify])
 def test_the_commands_that_build_models_take_it(run: Run, module: Any) -> None:
     done = run(module.__name__.rpartition(".")[2], "--help")
     assert done.status == 0 and "--import" in done.out and "repeatable" in done.out
@@ -69,6 +69,28 @@ def test_a_stepper_of_ones_own_samples(run: Run, model_file: Path, mine: Path) -
     }.items():
         done = run(*words, "--import", mine, "--sampler", sampler)
         assert done.status == 2 and told in done.err, done.err
+
+
+def test_what_it_drew_is_verified_with_it(run: Run, model_file: Path, mine: Path) -> None:
+    out = mine.with_name("out.sdf")
+    words = ("generate", "-n", 2, "--steps", 2, "--model", model_file, "-o", out)
+    assert run(*words, "--import", mine, "--sampler", "mine,x=2").status == 0
+    check = ("verify", out, "--model", model_file, "--strict")
+    del catalogue._REGISTRY["stepper"]["mine"]  # as in another process
+    unknown = run(*check)
+    words_of_it = " ".join(unknown.out.split())
+    assert unknown.status == 1 and "no stepper called 'mine'" in words_of_it
+    assert "--import FILE" in words_of_it and "import_source" not in words_of_it
+    done = run(*check, "--import", mine)
+    assert done.status == 0, done.out + done.err
+
+
+def test_designs_are_drawn_by_it(run: Run, mine: Path) -> None:
+    out = mine.with_name("out.sdf")
+    words = ("design", "grow", "--scaffold", "c1ccc([*:1])cc1", "--add", "5..6", "-n", 1)
+    done = run(*words, "--steps", 2, "--import", mine, "--sampler", "mine,x=2", "-o", out)
+    assert done.status == 0, done.err
+    assert sampling(out)["stepper"] == {"name": "mine", "x": 2}
 
 
 def test_any_registered_stepper_is_a_sampler(run: Run, model_file: Path, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ CASES = {
     "page over the receptor": (("in.pdb", "--html", "x.txt"), ["'.txt'", ".html"]),
     "no such group": (("in.pdb", "--keep", "XYZ"), ["XYZ", "keep", "L:7 LIG"]),
     "no such exclusion": (("in.pdb", "--exclude", "B:HEM"), ["B:HEM", "leave out"]),
-    "no model": (("in.pdb", "--model", "2"), ["1 model(s)", "no model 2"]),
+    "no model": (("in.pdb", "--model", "2"), ["1 model,", "no model 2"]),
     "no assembly": (("in.pdb", "--assembly", "1"), ["no assembly '1'", "--assembly"]),
     "waters": (("in.pdb", "--waters", "some"), ["--waters takes all", "--waters 5"]),
     "negative waters": (("in.pdb", "--waters=-3"), ["--waters takes all"]),

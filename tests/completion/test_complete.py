@@ -212,9 +212,11 @@ def test_what_is_asked_for_and_not_built_is_a_failure(
     fasta.write_text(f">Z\n{''.join(letters)}\n")
     words = ["complete", str(bare), "--max-gap", "1", "-o", str(tmp_path / "out.pdb")]
     assert main(words) == 0, "nobody said what is missing"
+    assert "--sequence FASTA, with the records '>A'." in capfd.readouterr().err
     assert main([*words, "--sequence", str(fasta)]) == 1
     told = capfd.readouterr().err
     assert "Nothing is built: A:585-587, too long: 3 residues" in told
+    assert "Give --max-gap 3." in told
     assert "the record '>Z' is taken for the only chain, A" in told
     whole = ["complete", str(EXAMPLE), "--sequence", str(fasta), "-o", str(tmp_path / "out.pdb")]
     assert main(whole) == 0, "nothing is missing"

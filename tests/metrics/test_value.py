@@ -95,3 +95,9 @@ def test_a_drawing_has_no_coordinates() -> None:
     mol = Chem.AddHs(Chem.MolFromSmiles("CCO"))
     AllChem.Compute2DCoords(mol)
     assert samples([mol])[0].positions is None
+
+
+def test_a_value_is_printed_with_its_interval() -> None:
+    assert str(Value(0.5, 8, 0.2, 0.8125)) == "0.5 (95 % 0.2 to 0.8125), of 8"
+    assert str(Value(0.75, 4)) == "0.75, of 4"
+    assert str(missing("no molecules")) == "no value: no molecules"

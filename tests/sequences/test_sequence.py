@@ -208,7 +208,7 @@ def test_chains_are_far_apart(two_chains: Path) -> None:
         ({"fix": ["5-9"]}, "no range"),
         ({"fix": ["A:", "B:"]}, "All residues are fixed"),
         ({"chains": ["Z"]}, "no chain 'Z'"),
-        ({"exclude": ["XYZ"]}, "'XYZ' is no amino acid"),
+        ({"exclude": ["XYZ"]}, "'XYZ' is no amino acid to exclude. Known: ALA, ARG, ASN"),
         ({"exclude": [",".join(LETTERS)]}, "All amino acids are excluded"),
         ({"temperature": 0.0}, "temperature of 0"),
         ({"temperature": float("nan")}, "temperature of nan"),

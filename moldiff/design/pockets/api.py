@@ -30,10 +30,10 @@ def pocket(
     scaffold: Molecules | None = None,
     start: Origin | None = None,
     at: str | None = None,
-    add: Size = None,
+    add: Size | str = None,
     budget: float | None = None,
-    exclude: Sequence[str] = (),
-    keep: Sequence[str] = (),
+    exclude: str | Sequence[str] = (),
+    keep: str | Sequence[str] = (),
     **options: Unpack[Options],
 ) -> Outcome:
     """Design molecules in a pocket around parts that have their pose in it.

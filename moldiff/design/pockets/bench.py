@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Unpack
 import numpy as np
 from rdkit import Chem
 
-from moldiff.design.api import MODEL, Molecules, read_parts, usable
+from moldiff.design.api import MODEL, Molecules, possible, read_parts, usable
 from moldiff.design.pockets.report import Outcome
 from moldiff.design.pockets.room import Room
-from moldiff.design.pockets.run import Budget, Design, possible, run
+from moldiff.design.pockets.run import Budget, Design, run
 from moldiff.design.pockets.settle import Settled, Settler
 from moldiff.design.pockets.starts import (
     Origin,
@@ -83,7 +83,7 @@ class Bench:
         return None if isinstance(settled, str) else settled
 
     def designs(
-        self, n: int, budget: Budget, *, add: Size = None, **options: Unpack[Options]
+        self, n: int, budget: Budget, *, add: Size | str = None, **options: Unpack[Options]
     ) -> Iterator[Design]:
         """Yield designs as they are settled; see `moldiff.design.pockets.run.run`.
 
@@ -120,8 +120,8 @@ def prepare(
     scaffold: Molecules | None = None,
     start: Origin | None = None,
     at: str | None = None,
-    exclude: Sequence[str] = (),
-    keep: Sequence[str] = (),
+    exclude: str | Sequence[str] = (),
+    keep: str | Sequence[str] = (),
     show: Callable[[str], None] = lambda stage: None,
     **options: Unpack[Options],
 ) -> Bench:

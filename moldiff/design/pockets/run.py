@@ -9,20 +9,18 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from moldiff.design.api import sized, stream
+from moldiff.design.api import possible, stream
 from moldiff.design.pockets.settle import Settled, Settler
 from moldiff.design.pockets.starts import Start
 from moldiff.design.proof import prove
-from moldiff.design.tasks import Task
 from moldiff.diffusion.guidance import guidances
 from moldiff.errors import InputError
 from moldiff.generation.api import Guidances, Options
 from moldiff.generation.request import Generated, Size
-from moldiff.generation.sampling import molecules_of
 from moldiff.model import Model
 from moldiff.text import numbers_of
 
-__all__ = ["GUIDANCE", "Budget", "Design", "possible", "run"]
+__all__ = ["GUIDANCE", "Budget", "Design", "run"]
 
 GUIDANCE = "surroundings"
 _BATCH = 8  # molecules of one start and size, made together
@@ -92,7 +90,7 @@ def run(
     n: int,
     budget: Budget,
     *,
-    add: Size = None,
+    add: Size | str = None,
     batch: int = _BATCH,
     **options: Unpack[Options],
 ) -> Iterator[Design]:
@@ -140,25 +138,6 @@ def run(
                     return
         except _Spent:
             return
-
-
-def possible(task: Task, add: Size, size: Size, model: Model) -> list[int]:
-    """Return the numbers of heavy atoms that designs of a task may have.
-
-    Raises
-    ------
-    InputError
-        If the model makes molecules of none of them.
-    """
-    within, known = sized(task, add, size), sorted(molecules_of(model).sizes)
-    sizes = [n for n in known if n in within]
-    if not sizes:
-        raise InputError(
-            f"The model makes molecules of {known[0]} to {known[-1]} heavy atoms, not of "
-            f"{within.plain()}.",
-            fix="Give another --add or --size, or another --scaffold.",
-        )
-    return sizes
 
 
 def _guided(guidance: Guidances | None) -> list[Mapping[str, Any]]:
