@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from moldiff.backbones.motif import motif_of
 from moldiff.backbones.quality import quality
 from moldiff.backbones.result import Backbones, Fold
-from tests.backbones import HELIX, STRAND, of_torsions
+from moldiff.seeds import generator
+from tests.backbones import HELIX, STRAND, backbone, of_torsions
+from tests.proteins import pdb_lines
 from tests.view import webdriver
 from tests.view.webdriver import Browser
 
@@ -49,6 +53,22 @@ def test_backbones_are_listed_and_the_selected_one_is_shown(browser: Browser, pa
     assert browser.data("selected") == "backbone-2"
     details = text(browser, "#details")
     assert "asked for" not in details and "helix\t0 %" in details
+
+
+def test_a_motif_is_named_and_shown(browser: Browser, tmp_path: Path) -> None:
+    file = tmp_path / "given.pdb"
+    file.write_text(pdb_lines(backbone(24, seed=1)))
+    given = motif_of(file, "8/A5-9/11")
+    around = replace(
+        fold(1, HELIX, 24 * "?", "C" + 22 * "H" + "C"),
+        motif=given,
+        layout=given.layout(24, 24, rng=generator(0)),
+    )
+    browser.open(Backbones((around,), {"seed": 3}).save(tmp_path / "page.html"))
+    assert browser.data("scene") == "webgl" and not browser.errors()
+    assert "motif\t9-13=A:5-9" in text(browser, "#details")
+    assert "motif" in text(browser, "#key")
+    assert "unlike natives" not in text(browser, "#details")  # too short to say
 
 
 def test_keys_choose_and_switch(browser: Browser, page: Path) -> None:

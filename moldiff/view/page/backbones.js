@@ -43,7 +43,8 @@ function makeBackboneScene(host) {
     const style = { cartoon: { colorfunc: colour, thickness: 0.35, arrows: true } };
     if (switches.sticks) style.stick = { radius: 0.12, colorfunc: (atom) => (atom.elem === "C" ? colour(atom) : colourOf(atom.elem)) };
     model.setStyle({}, style);
-    if (item.motif) model.addStyle({ predicate: (atom) => kept(atom.resi) && !["N", "C", "O"].includes(atom.atom) }, { stick: { radius: 0.12, colorfunc: (atom) => (atom.elem === "C" ? MOTIF : colourOf(atom.elem)) } });
+    const side = { predicate: (atom) => kept(atom.resi) && !["N", "C", "O"].includes(atom.atom) };
+    if (item.motif) model.setStyle(side, { stick: { radius: 0.12, colorfunc: (atom) => (atom.elem === "C" ? MOTIF : colourOf(atom.elem)) } }, true);
     model.setHoverable({}, true, (atom) => { byId("hover").textContent = `${atom.resn} ${atom.resi} ${atom.atom}`; }, () => { byId("hover").textContent = ""; });
     viewer.render();
   }
