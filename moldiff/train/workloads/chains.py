@@ -136,7 +136,7 @@ class Chains(Workload):
         if self.objective.coupling.across:
             raise ConfigError(
                 "The noise of chains is not exchanged: what is told of one is not true of another.",
-                fix="Write coupling: {name: aligned, permuted: false}.",
+                fix="Write coupling: rotated.",
             )
 
     @classmethod
