@@ -280,9 +280,10 @@ def _fold(
         types, values = draw_sequences(designer, atoms, rngs)
         sequences = tuple("".join(LETTERS[k] for k in row) for row in types.tolist())
         log_p = tuple(values.tolist())
-    wanted, found = (_text(states) for states in (blueprint, secondary(atoms)))
+    states = secondary(atoms)
+    wanted, found = _text(blueprint), _text(states)
     centred = atoms - atoms[:, 1].mean(0)
-    return Fold(number, centred, wanted, found, quality(atoms), moved, sequences, log_p)
+    return Fold(number, centred, wanted, found, quality(atoms, states), moved, sequences, log_p)
 
 
 def _text(states: npt.NDArray[np.int64]) -> str:
