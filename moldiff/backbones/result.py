@@ -13,7 +13,6 @@ import numpy.typing as npt
 from Bio.Data.PDBData import protein_letters_1to3
 
 from moldiff.backbones.quality import Quality
-from moldiff.domain.chains import LONGEST, SHORTEST
 from moldiff.errors import InputError, did_you_mean
 from moldiff.protein.write import backbone_pdb
 from moldiff.results import Row, frame_of
@@ -84,10 +83,13 @@ class Backbones(Sequence[Fold]):
         In the order in which they were drawn.
     provenance:
         What they were made with: version, model, seed, steps.
+    notes:
+        Sentences for the user.
     """
 
     folds: tuple[Fold, ...]
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @overload
     def __getitem__(self, index: int) -> Fold: ...
@@ -98,15 +100,6 @@ class Backbones(Sequence[Fold]):
 
     def __len__(self) -> int:
         return len(self.folds)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Sentences for the user."""
-        if all(SHORTEST <= len(fold) <= LONGEST for fold in self.folds):
-            return ()
-        return (
-            f"models are trained on chains of {SHORTEST} to {LONGEST} residues, not on others.",
-        )
 
     def rows(self) -> list[Row]:
         """Return a row for each backbone: what was asked for, what came, and its figures."""

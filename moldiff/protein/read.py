@@ -161,7 +161,7 @@ def contents_of(
         records, missing, assemblies, notes = parsed
     if not len(records):
         raise InputError(
-            f"No atom of the receptor file {path} could be read: {'; '.join(notes)}.",
+            f"No atom of the structure file {path} could be read: {'; '.join(notes)}.",
             fix="Check that the columns follow the PDB format, or download the entry again.",
         )
     records = _one_model(records, model, path, notes)
@@ -227,7 +227,7 @@ def _heavy(records: Records, path: Path, notes: list[str]) -> Records:
     heavy = records.numbers > 1
     if not heavy.any():
         raise InputError(
-            f"The receptor file {path} holds no heavy atoms.",
+            f"The structure file {path} holds no heavy atoms.",
             fix="Check its atom names and its element column (77-78).",
         )
     return records.take(heavy)

@@ -22,7 +22,7 @@ from moldiff.errors import InputError
 
 __all__ = ["Missing", "Records", "read_bytes", "sniff"]
 
-_HOW = "Give a PDB or mmCIF file (.pdb, .ent, .cif, .mmcif, also .gz) of the receptor."
+_HOW = "Give a PDB or mmCIF file (.pdb, .ent, .cif, .mmcif, also .gz)."
 
 # What a file is that is no structure: (what its beginning matches, what it is).
 _STRANGERS = (
@@ -91,15 +91,15 @@ def read_bytes(path: Path) -> bytes:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise InputError(f"The receptor file {path} does not exist.", fix=_HOW) from None
+        raise InputError(f"The structure file {path} does not exist.", fix=_HOW) from None
     except IsADirectoryError:
-        raise InputError(f"The receptor {path} is a folder.", fix=_HOW) from None
+        raise InputError(f"The structure file {path} is a folder.", fix=_HOW) from None
     except OSError as error:
-        raise InputError(f"The receptor file {path} cannot be read: {error}.", fix=_HOW) from None
+        raise InputError(f"The structure file {path} cannot be read: {error}.", fix=_HOW) from None
     if content[:2] == b"\x1f\x8b":
         content = _unpacked(content, path)
     if not content.strip():
-        raise InputError(f"The receptor file {path} is empty.", fix=_HOW)
+        raise InputError(f"The structure file {path} is empty.", fix=_HOW)
     content = _utf8(content)
     return content if b"\n" in content else content.replace(b"\r", b"\n")
 
@@ -117,7 +117,7 @@ def _unpacked(content: bytes, path: Path) -> bytes:
         return gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(
-            f"The receptor file {path} is a damaged gzip archive: {error}.",
+            f"The structure file {path} is a damaged gzip archive: {error}.",
             fix="Download it again, or check it with: gzip -t FILE",
         ) from None
 
@@ -135,5 +135,5 @@ def sniff(content: bytes, path: Path) -> str:
         )
     for pattern, what in _STRANGERS:
         if re.match(pattern, content[:2000]):
-            raise InputError(f"The receptor file {path} is {what}, not a structure.", fix=_HOW)
-    raise InputError(f"The receptor file {path} contains no atoms.", fix=_HOW)
+            raise InputError(f"The structure file {path} is {what}, not a structure.", fix=_HOW)
+    raise InputError(f"The structure file {path} contains no atoms.", fix=_HOW)
