@@ -16,13 +16,12 @@ from moldiff.backbones.joining import joined
 from moldiff.backbones.quality import quality, whole
 from moldiff.backbones.result import Backbones, Fold
 from moldiff.backbones.sampling import TOGETHER, draw, draw_sequences
+from moldiff.backbones.start import LONGEST, SHORTEST, Start, start_of
 from moldiff.cpu import using_threads
 from moldiff.domain import chains
 from moldiff.errors import InputError
 from moldiff.protein.backbone import LETTERS
-from moldiff.protein.read import read_contents
 from moldiff.protein.secondary import HIDDEN, STATES, secondary
-from moldiff.protein.trace import trace
 from moldiff.seeds import Generators, generator, uniform
 from moldiff.text import ends
 from moldiff.version import __version__
@@ -34,11 +33,8 @@ __all__ = ["DEFAULT_MODEL", "LONGEST", "SHORTEST", "backbone", "lengths_of"]
 
 DEFAULT_MODEL = "chains"
 """The bundled model of whole backbones."""
-SHORTEST, LONGEST = 20, 200
-"""Residues of the shortest and the longest chain that is drawn."""
 
 _MOST = 10_000
-_NOISE = 0.3
 
 #: Called with the stage, the steps of it that are done, and how many there are.
 Progress = Callable[[str, int, int], None]
@@ -50,6 +46,7 @@ def backbone(
     length: int | str | tuple[int, int] | None = None,
     structure: str | None = None,
     like: str | Path | None = None,
+    chain: str | None = None,
     noise: float | None = None,
     sequences: int = 1,
     steps: int | None = None,
@@ -70,8 +67,10 @@ def backbone(
     structure:
         Secondary structure of each residue: H helix, E strand, C neither (or - or L), ? any.
     like:
-        A PDB or mmCIF file; backbones begin with its first chain and noise.  They have its length,
+        A PDB or mmCIF file; backbones begin with a chain of it and noise.  They have its length,
         and its secondary structure unless ``structure`` says another; their peptides are trans.
+    chain:
+        Which chain of ``like``; by default the first.
     noise:
         How much noise ``like`` gets, above 0 to 1; by default 0.3.
     sequences:
@@ -92,32 +91,40 @@ def backbone(
     InputError, ModelFileError
         If a file cannot be used, or the request cannot be met; the error says why.
     """
-    _check(n, sequences, steps, noise, like)
-    chain = None if like is None else _chain(Path(like))
-    wanted = _wanted(n, length, structure, chain, seed)
+    _check(n, sequences, steps)
+    start = start_of(like, chain, noise)
+    wanted = _wanted(n, length, structure, start, seed)
     found = models.required(model, DEFAULT_MODEL, "chains")
     loaded = models.load(found, domain="chains")
     designer = models.load("sequence", domain="sequences") if sequences else None
     settings = dict(loaded.sampling) | ({} if steps is None else {"steps": steps})
-    begin = None if chain is None else (chain, _NOISE if noise is None else noise)
     say = progress or (lambda stage, done, total: None)
     folds = []
     with using_threads(threads):
-        drawn = _drawn(loaded, wanted, settings, begin, seed, say)
+        drawn = _drawn(loaded, wanted, settings, start, seed, say)
         for k, (atoms, states) in enumerate(zip(drawn, wanted, strict=True)):
             folds.append(_fold(k + 1, atoms, states, designer, sequences, seed))
             say("joining and designing", k + 1, n)
     made: dict[str, Any] = {"steps": settings["steps"], "seed": seed, "model": loaded.digest}
-    if like is not None and begin is not None:
-        made |= {"like": Path(like).name, "noise": begin[1]}
+    if start is not None:
+        made |= {"like": start.file, "chain": start.chain, "noise": start.noise}
     if designer is not None:
         made["sequences"] = designer.digest
-    return Backbones(tuple(folds), {"version": __version__, **made})
+    notes = (*(start.notes if start is not None else ()), *_unusual(folds))
+    return Backbones(tuple(folds), {"version": __version__, **made}, notes)
 
 
-def _check(
-    n: int, sequences: int, steps: int | None, noise: float | None, like: str | Path | None
-) -> None:
+def _unusual(folds: Sequence[Fold]) -> list[str]:
+    """A note on lengths that no model has seen."""
+    if all(chains.SHORTEST <= len(fold) <= chains.LONGEST for fold in folds):
+        return []
+    return [
+        f"models are trained on chains of {chains.SHORTEST} to {chains.LONGEST} residues, not on "
+        "others."
+    ]
+
+
+def _check(n: int, sequences: int, steps: int | None) -> None:
     for count, least, what in ((n, 1, "backbones"), (sequences, 0, "sequences")):
         if not least <= count <= _MOST:
             raise InputError(
@@ -125,14 +132,6 @@ def _check(
             )
     if steps is not None and not 1 <= steps <= _MOST:
         raise InputError(f"{steps} steps cannot be made.", fix=f"Choose from 1 to {_MOST}.")
-    if noise is not None and like is None:
-        raise InputError(
-            "Noise is added to a chain, and none is given.", fix="Give one (--like), or no noise."
-        )
-    if noise is not None and not 0 < noise <= 1:  # false for NaN as well
-        raise InputError(
-            f"Noise up to the time {noise} cannot be added.", fix="Choose above 0, up to 1."
-        )
 
 
 def lengths_of(text: int | str | tuple[int, int]) -> tuple[int, int]:
@@ -162,20 +161,22 @@ def _wanted(
     n: int,
     length: int | str | tuple[int, int] | None,
     structure: str | None,
-    chain: npt.NDArray[np.float32] | None,
+    start: Start | None,
     seed: int,
 ) -> list[npt.NDArray[np.int64]]:
     """The blueprint of each backbone."""
-    if structure is not None or chain is not None:
+    states = None if structure is None else _states(structure)
+    if states is None and start is not None:
+        states = secondary(start.atoms)
+    if states is not None:
         if length is not None:
             raise InputError(
                 "The length is that of the secondary structure or the chain given.",
                 fix="Leave --length out.",
             )
-        states = _states(structure) if structure is not None else secondary(np.asarray(chain))
-        if chain is not None and len(chain) != len(states):
+        if start is not None and len(start.atoms) != len(states):
             raise InputError(
-                f"The secondary structure has {len(states)} letters, the chain {len(chain)} "
+                f"The secondary structure has {len(states)} letters, the chain {len(start.atoms)} "
                 "residues.",
                 fix="Give a letter of H, E, C or ? for each residue.",
             )
@@ -205,31 +206,11 @@ def _states(structure: str) -> npt.NDArray[np.int64]:
     return np.array([STATES.index(one) for one in letters], dtype=np.int64)
 
 
-def _chain(path: Path) -> npt.NDArray[np.float32]:
-    """The first chain of a file, which must be whole."""
-    read = trace(read_contents(path).structure)
-    if not read.fragments:
-        raise InputError(f"{path} holds no protein.", fix="Give a structure of a protein.")
-    name, runs = next(iter(read.fragments.items()))
-    atoms = read.atoms[[i for run in runs for i in run]]
-    if len(runs) > 1 or not np.isfinite(atoms[:, :3]).all():
-        raise InputError(
-            f"Chain {name} of {path} has gaps, or residues without N, CA and C.",
-            fix="Build what is missing first (moldiff complete), or give a file of another chain.",
-        )
-    if not SHORTEST <= len(atoms) <= LONGEST:
-        raise InputError(
-            f"Chain {name} of {path} has {len(atoms)} residues.",
-            fix=f"Write a chain of {SHORTEST} to {LONGEST} to a file of its own.",
-        )
-    return whole(atoms).astype(np.float32)
-
-
 def _drawn(
     model: Model,
     wanted: Sequence[npt.NDArray[np.int64]],
     settings: dict[str, Any],
-    begin: tuple[npt.NDArray[np.float32], float] | None,
+    start: Start | None,
     seed: int,
     say: Progress,
 ) -> list[npt.NDArray[np.float32]]:
@@ -250,7 +231,7 @@ def _drawn(
         say("drawing backbones", min(done, total), total)
 
     atoms: list[npt.NDArray[np.float32] | None] = [None] * len(wanted)
-    like, noise = (None, 1.0) if begin is None else begin
+    like, noise = (None, 1.0) if start is None else (start.atoms, start.noise)
     for group in groups:
         rng = Generators([generator(seed, k) for k in group])
         blueprint = np.stack([wanted[k] for k in group])
@@ -280,9 +261,10 @@ def _fold(
         types, values = draw_sequences(designer, atoms, rngs)
         sequences = tuple("".join(LETTERS[k] for k in row) for row in types.tolist())
         log_p = tuple(values.tolist())
-    wanted, found = (_text(states) for states in (blueprint, secondary(atoms)))
+    states = secondary(atoms)
+    wanted, found = _text(blueprint), _text(states)
     centred = atoms - atoms[:, 1].mean(0)
-    return Fold(number, centred, wanted, found, quality(atoms), moved, sequences, log_p)
+    return Fold(number, centred, wanted, found, quality(atoms, states), moved, sequences, log_p)
 
 
 def _text(states: npt.NDArray[np.int64]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +12,7 @@ import numpy.typing as npt
 from Bio.Data.PDBData import protein_letters_1to3
 
 from moldiff.backbones.quality import Quality
-from moldiff.domain.chains import LONGEST, SHORTEST
-from moldiff.errors import InputError, did_you_mean
+from moldiff.errors import unknown_suffix
 from moldiff.protein.write import backbone_pdb
 from moldiff.results import Row, frame_of
 from moldiff.text import csv_text, replace_text
@@ -84,10 +82,13 @@ class Backbones(Sequence[Fold]):
         In the order in which they were drawn.
     provenance:
         What they were made with: version, model, seed, steps.
+    notes:
+        Sentences for the user.
     """
 
     folds: tuple[Fold, ...]
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @overload
     def __getitem__(self, index: int) -> Fold: ...
@@ -98,15 +99,6 @@ class Backbones(Sequence[Fold]):
 
     def __len__(self) -> int:
         return len(self.folds)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Sentences for the user."""
-        if all(SHORTEST <= len(fold) <= LONGEST for fold in self.folds):
-            return ()
-        return (
-            f"models are trained on chains of {SHORTEST} to {LONGEST} residues, not on others.",
-        )
 
     def rows(self) -> list[Row]:
         """Return a row for each backbone: what was asked for, what came, and its figures."""
@@ -176,10 +168,7 @@ class Backbones(Sequence[Fold]):
         path = Path(path)
         suffix = path.suffix.lower()
         if suffix not in ("", *_SAVED) and not path.is_dir():
-            raise InputError(
-                f"Backbones cannot be saved as '{path.name}': its suffix is unknown.",
-                fix=f"Name a folder. {did_you_mean(suffix, _SAVED)}",
-            )
+            raise unknown_suffix("Backbones", path, (*_SAVED, "a folder"))
         if suffix in _SAVED:
             replace_text(path, csv_text(self.rows()) if suffix == ".csv" else self.to_html())
             return path
@@ -199,5 +188,6 @@ class Backbones(Sequence[Fold]):
 
     def _repr_html_(self) -> str:
         """The page in a frame, for notebooks."""
-        page = html.escape(self.to_html(), quote=True)
-        return f'<iframe srcdoc="{page}" style="width:100%;height:560px;border:0"></iframe>'
+        from moldiff.view.verb import Page
+
+        return Page(self.to_html(), "Backbones")._repr_html_()

@@ -9,6 +9,7 @@ from string import ascii_lowercase, ascii_uppercase, digits
 import numpy as np
 import numpy.typing as npt
 
+from moldiff.protein.columns import remarks
 from moldiff.protein.elements import SYMBOLS
 from moldiff.protein.receptor import Receptor
 from moldiff.protein.residues import BACKBONE, FOUR_LETTERS
@@ -35,15 +36,14 @@ def write_pdb(
     hydrogens:
         Whether to write the polar hydrogens.
     remark:
-        A line to say at the top; empty: none.
+        What to say at the top; empty: nothing.
 
     Raises
     ------
     InputError
         The file cannot be written.
     """
-    head = f"REMARK 999 {remark}"[:80] + "\n" if remark else ""
-    text = head + pdb_text(receptor, hydrogens=hydrogens)
+    text = remarks(remark) + pdb_text(receptor, hydrogens=hydrogens)
     replace_text(Path(path), text.encode("ascii", "replace").decode())  # columns count bytes
 
 
@@ -81,9 +81,9 @@ def backbone_pdb(atoms: npt.NDArray[np.floating], names: Sequence[str], *, remar
     names:
         Three-letter names of the residues.
     remark:
-        A line to say at the top; empty: none.
+        What to say at the top; empty: nothing.
     """
-    lines = [f"REMARK 999 {remark}"[:80]] if remark else []
+    lines = []
     for k, (name, four) in enumerate(zip(names, atoms.tolist(), strict=True)):
         for j, (atom, x) in enumerate(zip(BACKBONE, four, strict=True)):
             place = "".join(f"{value:8.3f}" for value in x)
@@ -91,7 +91,7 @@ def backbone_pdb(atoms: npt.NDArray[np.floating], names: Sequence[str], *, remar
                 f"ATOM  {(4 * k + j + 1) % _SERIALS:5d}  {atom:<3} {name:>3} A{_number(k + 1):4d}"
                 f"    {place}{1:6.2f}{0:6.2f}          {atom[0]:>2}"
             )
-    return "\n".join((*lines, "TER", "END", ""))
+    return remarks(remark) + "\n".join((*lines, "TER", "END", ""))
 
 
 def _name(name: str) -> str:

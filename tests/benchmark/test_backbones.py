@@ -10,14 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from moldiff.backbones.quality import quality
 from moldiff.backbones.sampling import hesitation
 from moldiff.benchmark.backbones import HEADER, KINDS, Judged, judged, native_like, recorded, row
 from moldiff.bundled import bundled_models
 from moldiff.cli import main
 from moldiff.model import Model
 from moldiff.models import load
-from tests.backbones import backbone, of_torsions, write_backbones
+from tests.backbones import backbone, figures_of, of_torsions, write_backbones
 from tests.contracts.conftest import DOMAINS
 
 
@@ -45,7 +44,7 @@ def test_all_kinds_are_made_of_the_same_natives(tmp_path: Path) -> None:
 
 
 def made(kind: str, **changed: float) -> Judged:
-    plain = quality(of_torsions([(-63.0, -42.0)] * 30))
+    plain = figures_of(of_torsions([(-63.0, -42.0)] * 30))
     nats = changed.pop("nats", 1.9)
     return Judged(kind, 30, replace(plain, **changed), 0.5, nats, 1.0)
 

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from moldiff.backbones.quality import quality
 from moldiff.backbones.result import Backbones, Fold
-from tests.backbones import HELIX, STRAND, of_torsions
+from tests.backbones import HELIX, STRAND, figures_of, of_torsions
 from tests.view import webdriver
 from tests.view.webdriver import Browser
 
@@ -22,7 +21,7 @@ pytestmark = [
 def fold(number: int, torsions: tuple[float, float], wanted: str, structure: str) -> Fold:
     atoms = of_torsions([torsions] * 24).astype(float)
     sequence = ("ACDEFGHIKLMNPQRSTVWYACDE",)
-    return Fold(number, atoms, wanted, structure, quality(atoms), 0.1, sequence, (-1.5,))
+    return Fold(number, atoms, wanted, structure, figures_of(atoms), 0.1, sequence, (-1.5,))
 
 
 @pytest.fixture(scope="module")
