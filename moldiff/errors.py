@@ -13,6 +13,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 __all__ = [
     "ConfigError",
@@ -24,6 +25,7 @@ __all__ = [
     "MoldiffError",
     "did_you_mean",
     "in_python",
+    "unknown_suffix",
 ]
 
 # A command is quoted as it is typed; an option may have a value behind it: in quotes, with a digit,
@@ -149,3 +151,11 @@ def _literal(name: str, value: str) -> str:
     if name == "conditions" and equals:
         return f"{{{key!r}: {number}}}"
     return value if re.fullmatch(r"-?\d+(\.\d+)?|'.*'", value) else repr(value)
+
+
+def unknown_suffix(what: str, path: Path, known: Iterable[str]) -> InputError:
+    """Return the error that something cannot be saved as a file of that suffix."""
+    return InputError(
+        f"{what} cannot be saved as '{path.name}': its suffix is unknown.",
+        fix=did_you_mean(path.suffix.lower(), known),
+    )

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, overload
 
 from moldiff.chem.validity import canonical_smiles
-from moldiff.errors import InputError, MissingExtraError, did_you_mean
+from moldiff.errors import MissingExtraError, unknown_suffix
 from moldiff.io import WRITABLE, Record, records_of, write
 from moldiff.text import counted, csv_text, replace_text
 
@@ -79,10 +79,7 @@ class Presentable(ABC):
         """
         path = Path(path)
         if path.suffix.lower() not in _SAVED:
-            raise InputError(
-                f"Molecules cannot be saved as '{path.name}': its suffix is unknown.",
-                fix=did_you_mean(path.suffix.lower(), _SAVED),
-            )
+            raise unknown_suffix("Molecules", path, _SAVED)
         if path.suffix.lower() in _PAGES:
             self._page().save(path)
         elif path.suffix.lower() == _TABLE:

@@ -67,8 +67,10 @@ def measure_bands(store: BackboneStore, count: int, path: Path) -> None:
         for done in range(count):
             (native,) = source.windows(int(rng.integers(SHORTEST, LONGEST + 1)), 1, rng)
             atoms = whole(joined(native.atoms[None, :, :3])[0])
-            own = quality(native.atoms)
-            found = figures_of(quality(atoms), float(hesitation(designer, atoms[None])[0]))
+            own = quality(native.atoms, secondary(native.atoms))
+            found = figures_of(
+                quality(atoms, secondary(atoms)), float(hesitation(designer, atoms[None])[0])
+            )
             found |= {"joined": own.joined, "clashes": own.clashes}
             rows.append([found[name] for name in FIGURES])
             show("natives", done + 1, count)

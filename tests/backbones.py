@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from moldiff.backbones.quality import Quality, quality
 from moldiff.data.backbones import BackboneStore, write
 from moldiff.protein.backbone import AMINO_ACIDS, Backbone
+from moldiff.protein.secondary import secondary
 
 HELIX, STRAND = (-63.0, -42.0), (-120.0, 130.0)
 
@@ -64,6 +66,11 @@ def backbone(n: int, seed: int = 0, *, cis: tuple[int, ...] = ()) -> Backbone:
             regular[k] = part < 2
     types = rng.integers(AMINO_ACIDS, size=n).astype(np.int8)
     return Backbone(of_torsions(pairs[:n], cis=cis), types, regular)
+
+
+def figures_of(atoms: npt.NDArray[np.floating]) -> Quality:
+    """The figures of a backbone, N, CA, C and O (n, 4, 3) in Å."""
+    return quality(atoms, secondary(atoms))
 
 
 def write_backbones(path: Path, count: int = 6) -> BackboneStore:

@@ -28,7 +28,7 @@ import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
 
-from moldiff import catalogue  # noqa: E402
+import tests.registries  # noqa: E402
 
 # A shell starts what goes to the background deaf to Ctrl-C, and children inherit it: the tests of
 # interruptions would wait for ever.
@@ -46,10 +46,8 @@ hypothesis.settings.load_profile("moldiff")
 @pytest.fixture
 def registry_kept() -> Iterator[None]:
     """What a test registers is forgotten after it."""
-    before = {kind: dict(classes) for kind, classes in catalogue._REGISTRY.items()}
-    yield
-    catalogue._REGISTRY.clear()
-    catalogue._REGISTRY.update(before)
+    with tests.registries.kept():
+        yield
 
 
 @pytest.fixture

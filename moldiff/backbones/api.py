@@ -11,15 +11,19 @@ import numpy as np
 import numpy.typing as npt
 
 from moldiff import models
+from moldiff.backbones.contig import motif_around
 from moldiff.backbones.joining import settled
 from moldiff.backbones.motif import Motif
 from moldiff.backbones.quality import quality
-from moldiff.backbones.request import LONGEST, SHORTEST, Plan, Request
+from moldiff.backbones.request import Plan, plans_of
 from moldiff.backbones.result import Backbones, Fold
 from moldiff.backbones.sampling import TOGETHER, Given, draw, draw_sequences, hesitation
+from moldiff.backbones.start import LONGEST, SHORTEST, Start, start_of
 from moldiff.cpu import using_threads
+from moldiff.domain import chains
 from moldiff.errors import InputError
 from moldiff.protein.backbone import LETTERS, UNKNOWN
+from moldiff.protein.conformation import listed
 from moldiff.protein.secondary import HIDDEN, STATES, secondary
 from moldiff.seeds import Generators, generator
 from moldiff.version import __version__
@@ -33,6 +37,7 @@ DEFAULT_MODEL = "chains"
 """The bundled model of whole backbones."""
 
 _MOST = 10_000
+_FAR = 1.0  # Å, root mean square shift in joining that is worth a word
 
 #: Called with the stage, the steps of it that are done, and how many there are.
 Progress = Callable[[str, int, int], None]
@@ -44,6 +49,7 @@ def backbone(
     length: int | str | tuple[int, int] | None = None,
     structure: str | None = None,
     like: str | Path | None = None,
+    chain: str | None = None,
     noise: float | None = None,
     motif: str | Path | None = None,
     contig: str | None = None,
@@ -68,8 +74,10 @@ def backbone(
         ``"free"`` to tell the model nothing.  By default one is drawn for each backbone, as
         proteins have them; around a motif, whose residues have that of their file, nothing is told.
     like:
-        A PDB or mmCIF file; backbones begin with its first chain and noise.  They have its length,
+        A PDB or mmCIF file; backbones begin with a chain of it and noise.  They have its length,
         and its secondary structure unless ``structure`` says another; their peptides are trans.
+    chain:
+        Which chain of ``like``; by default the first.
     noise:
         How much noise ``like`` gets, above 0 to 1; by default 0.3.
     motif:
@@ -97,9 +105,8 @@ def backbone(
         If a file cannot be used, or the request cannot be met; the error says why.
     """
     _check(n, sequences, steps)
-    request = Request(length, structure, like, noise, motif, contig)
-    begin, around = request.begin(), request.scaffolded()
-    plans = request.plans(n, seed, None if begin is None else begin[0], around)
+    start, around = start_of(like, chain, noise), motif_around(motif, contig, like)
+    plans = plans_of(n, length, structure, start, around, seed)
     found = models.required(model, DEFAULT_MODEL, "chains")
     loaded = models.load(found, domain="chains")
     designer = models.load("sequence", domain="sequences")
@@ -107,18 +114,37 @@ def backbone(
     say = progress or (lambda stage, done, total: None)
     folds = []
     with using_threads(threads):
-        drawn = _drawn(loaded, plans, settings, begin, around, seed, say)
+        drawn = _drawn(loaded, plans, settings, start, around, seed, say)
         for k, (atoms, plan) in enumerate(zip(drawn, plans, strict=True)):
             folds.append(_fold(k + 1, atoms, plan, around, designer, sequences, seed))
             say("joining and designing", k + 1, n)
     made: dict[str, Any] = {"steps": settings["steps"], "seed": seed, "model": loaded.digest}
-    if like is not None and begin is not None:
-        made |= {"like": Path(like).name, "noise": begin[1]}
+    if start is not None:
+        made |= {"like": start.file, "chain": start.chain, "noise": start.noise}
     if around is not None:
         made |= {"motif": around.path.name, "contig": around.contig}
     if sequences:
         made["sequences"] = designer.digest
-    return Backbones(tuple(folds), {"version": __version__, **made})
+    notes = [note for given in (start, around) if given is not None for note in given.notes]
+    return Backbones(tuple(folds), {"version": __version__, **made}, (*notes, *_unusual(folds)))
+
+
+def _unusual(folds: Sequence[Fold]) -> list[str]:
+    """Notes on lengths that no model has seen, and on residues that joining moved far or not."""
+    notes = []
+    if not all(chains.SHORTEST <= len(fold) <= chains.LONGEST for fold in folds):
+        notes.append(
+            f"models are trained on chains of {chains.SHORTEST} to {chains.LONGEST} residues, not "
+            "on others."
+        )
+    names = {fold.number: Backbones.name(fold) for fold in folds}
+    if broken := [names[fold.number] for fold in folds if fold.quality.joined < 1]:
+        notes.append(f"residues could not be joined everywhere in {listed(broken)}.")
+    if far := [names[fold.number] for fold in folds if fold.moved > _FAR]:
+        notes.append(
+            f"joining moved residues of {listed(far)} by more than {_FAR:.0f} Å: look at them."
+        )
+    return notes
 
 
 def _check(n: int, sequences: int, steps: int | None) -> None:
@@ -135,7 +161,7 @@ def _drawn(
     model: Model,
     plans: Sequence[Plan],
     settings: dict[str, Any],
-    begin: tuple[npt.NDArray[np.float32], float] | None,
+    start: Start | None,
     motif: Motif | None,
     seed: int,
     say: Progress,
@@ -162,8 +188,8 @@ def _drawn(
         blueprint = np.stack([plans[k].states for k in group])
         layouts = np.stack([plans[k].layout for k in group])
         given = None
-        if begin is not None:
-            given = Given.chains(begin[0], len(group), begin[1])
+        if start is not None:
+            given = Given.chains(start.atoms, len(group), start.noise)
         elif motif is not None:
             given = Given.motifs(motif.atoms.astype(np.float32), layouts)
         drawn = draw(model, blueprint, rng=rng, settings=settings, given=given, each=step)
@@ -198,13 +224,13 @@ def _fold(
         sequences = tuple("".join(LETTERS[k] for k in row) for row in designed.tolist())
         log_p = tuple(values.tolist())
     asked = np.where(kept, HIDDEN, plan.states)
-    wanted, found = (_text(states) for states in (asked, secondary(atoms)))
+    states = secondary(atoms)
     return Fold(
         number,
         atoms,
-        wanted,
-        found,
-        quality(atoms),
+        _text(asked),
+        _text(states),
+        quality(atoms, states),
         float(hesitation(designer, atoms[None])[0]),
         moved,
         sequences,

@@ -14,8 +14,8 @@ import numpy.typing as npt
 from moldiff import models
 from moldiff.backbones.natives import FIGURES, figures_of, natives, unlike
 from moldiff.backbones.quality import quality
-from moldiff.backbones.request import SHORTEST
 from moldiff.backbones.sampling import hesitation
+from moldiff.backbones.start import SHORTEST
 from moldiff.errors import InputError
 from moldiff.metrics.value import Value, rate
 from moldiff.protein.read import read_contents
@@ -138,13 +138,14 @@ def _chains(path: Path) -> tuple[dict[str, npt.NDArray[np.float64]], list[str]]:
 
 def _row(name: str, atoms: npt.NDArray[np.float64], nats: float) -> Row:
     """The figures of one chain."""
-    found = quality(atoms)
+    states = secondary(atoms)
+    found = quality(atoms, states)
     figures = figures_of(found, nats)
     strange = unlike(figures, len(atoms))
     return {
         "name": name,
         "residues": len(atoms),
-        "structure": "".join(STATES[k] for k in secondary(atoms).tolist()),
+        "structure": "".join(STATES[k] for k in states.tolist()),
         **found.row(),
         **{key: round(value, 4) for key, value in figures.items()},
         "unlike": None if strange is None else " ".join(strange),

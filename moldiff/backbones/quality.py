@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from moldiff.geometry.arrays import torsions
 from moldiff.protein.backbone import BONDS, end_oxygens, oxygens
-from moldiff.protein.secondary import HELIX, HIDDEN, STRAND, secondary
+from moldiff.protein.secondary import HELIX, HIDDEN, STRAND
 
 __all__ = ["Quality", "obeyed", "quality", "radius", "whole"]
 
@@ -80,8 +80,8 @@ def radius(x: npt.NDArray[np.floating]) -> float:
     return float(np.sqrt(np.square(off).sum(-1).mean()) / (_SIZE * len(x) ** _GROWTH))
 
 
-def quality(atoms: npt.NDArray[np.floating]) -> Quality:
-    """Return the figures of a backbone (n, 4, 3): N, CA, C and O in Å."""
+def quality(atoms: npt.NDArray[np.floating], states: npt.NDArray[np.int64]) -> Quality:
+    """Return the figures of a backbone (n, 4, 3), N, CA, C and O in Å, of ``secondary`` states."""
     x = atoms.astype(np.float64)
     n, ca, c = x[:, 0], x[:, 1], x[:, 2]
     bonds = np.linalg.norm(n[1:] - c[:-1], axis=-1)
@@ -89,7 +89,6 @@ def quality(atoms: npt.NDArray[np.floating]) -> Quality:
     far = np.linalg.norm(ca[:, None] - ca[None], axis=-1)
     i, j = np.triu_indices(len(ca), 2)
     long = (j - i >= _LONG) & (far[i, j] < _CONTACT)
-    states = secondary(x)
     return Quality(
         joined=float((np.abs(bonds - BONDS[0]) < _BOND).mean()),
         clashes=float(100 * (far[i, j] < _CLASH).sum() / len(ca)),
@@ -101,9 +100,9 @@ def quality(atoms: npt.NDArray[np.floating]) -> Quality:
     )
 
 
-def obeyed(atoms: npt.NDArray[np.floating], blueprint: npt.NDArray[np.int64]) -> float:
-    """Return the share of residues that have the secondary structure wanted; NaN if none is."""
+def obeyed(states: npt.NDArray[np.int64], blueprint: npt.NDArray[np.int64]) -> float:
+    """Return the share of residues whose state (n,) is the one wanted; NaN if none is."""
     asked = blueprint != HIDDEN
     if not asked.any():
         return float("nan")
-    return float((secondary(atoms) == blueprint)[asked].mean())
+    return float((states == blueprint)[asked].mean())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +14,7 @@ from Bio.Data.PDBData import protein_letters_1to3
 from moldiff.backbones.motif import Motif
 from moldiff.backbones.natives import figures_of, unlike
 from moldiff.backbones.quality import Quality
-from moldiff.domain.chains import LONGEST, SHORTEST
-from moldiff.errors import InputError, did_you_mean
-from moldiff.protein.conformation import listed
+from moldiff.errors import unknown_suffix
 from moldiff.protein.convert import converted
 from moldiff.protein.write import backbone_pdb
 from moldiff.results import Row, frame_of
@@ -29,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["Backbones", "Fold"]
 
 _SAVED = (".csv", ".html")
-_FAR = 1.0  # Å, root mean square shift in joining that is worth a word
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,13 +95,12 @@ class Fold:
         """
         letters = self.sequences[0] if self.sequences else "G" * len(self)
         names = [protein_letters_1to3[one].upper() for one in letters]
-        sides, remarks = {}, [remark] if remark else []
+        sides, about = {}, [*([remark] if remark else []), *self._origin]
         if self.motif is not None:
             for k in np.flatnonzero(self.layout >= 0).tolist():
                 own = int(self.layout[k])
                 names[k], sides[k] = self.motif.residues[own].name, self.motif.sides[own]
-            remarks += self._origin
-        return backbone_pdb(self.atoms, names, sides=sides, remarks=remarks)
+        return backbone_pdb(self.atoms, names, sides=sides, about=about)
 
     def to_cif(self, remark: str = "") -> str:
         """Return it in the mmCIF format; see `to_pdb`."""
@@ -131,10 +126,13 @@ class Backbones(Sequence[Fold]):
         In the order in which they were drawn.
     provenance:
         What they were made with: version, model, seed, steps.
+    notes:
+        Sentences for the user.
     """
 
     folds: tuple[Fold, ...]
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @overload
     def __getitem__(self, index: int) -> Fold: ...
@@ -145,25 +143,6 @@ class Backbones(Sequence[Fold]):
 
     def __len__(self) -> int:
         return len(self.folds)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Sentences for the user."""
-        notes = []
-        if not all(SHORTEST <= len(fold) <= LONGEST for fold in self.folds):
-            notes.append(
-                f"models are trained on chains of {SHORTEST} to {LONGEST} residues, not on others."
-            )
-        broken = [self.name(fold) for fold in self.folds if fold.quality.joined < 1]
-        if broken:
-            notes.append(f"residues could not be joined everywhere in {listed(broken)}.")
-        far = [self.name(fold) for fold in self.folds if fold.moved > _FAR]
-        if far:
-            notes.append(
-                f"joining moved residues of {listed(far)} by more than {_FAR:.0f} Å: look at them."
-            )
-        motif = self.folds[0].motif
-        return (*notes, *(() if motif is None else motif.notes))
 
     def rows(self) -> list[Row]:
         """Return a row for each backbone: what was asked for, what came, and its figures."""
@@ -240,10 +219,7 @@ class Backbones(Sequence[Fold]):
         path = Path(path)
         suffix = path.suffix.lower()
         if suffix not in ("", *_SAVED) and not path.is_dir():
-            raise InputError(
-                f"Backbones cannot be saved as '{path.name}': its suffix is unknown.",
-                fix=f"Name a folder. {did_you_mean(suffix, _SAVED)}",
-            )
+            raise unknown_suffix("Backbones", path, (*_SAVED, "a folder"))
         if suffix in _SAVED:
             replace_text(path, csv_text(self.rows()) if suffix == ".csv" else self.to_html())
             return path
@@ -263,5 +239,6 @@ class Backbones(Sequence[Fold]):
 
     def _repr_html_(self) -> str:
         """The page in a frame, for notebooks."""
-        page = html.escape(self.to_html(), quote=True)
-        return f'<iframe srcdoc="{page}" style="width:100%;height:560px;border:0"></iframe>'
+        from moldiff.view.verb import Page
+
+        return Page(self.to_html(), "Backbones")._repr_html_()

@@ -42,7 +42,8 @@ def trials(
             drawn = draw(model, part, rng=rng, settings=settings)
             for atoms, blueprint in zip(drawn, part, strict=True):
                 full = whole(atoms)
-                done.append((quality(full), obeyed(full, blueprint)))
+                states = secondary(full)
+                done.append((quality(full, states), obeyed(states, blueprint)))
             progress(float(len(part)))
     return done
 

@@ -111,8 +111,9 @@ def judged(
                 seconds = (time.process_time() - begin) / len(part)
                 nats = hesitation(designer, np.stack(atoms))
                 for one, blueprint, entropy in zip(atoms, wanted, nats.tolist(), strict=True):
-                    share = obeyed(one, blueprint)
-                    yield Judged(kind, len(one), quality(one), share, entropy, seconds)
+                    states = secondary(one)
+                    share = obeyed(states, blueprint)
+                    yield Judged(kind, len(one), quality(one, states), share, entropy, seconds)
             number += len(part)
 
 

@@ -183,23 +183,23 @@ def parse_demand(text: str) -> tuple[str, Interval]:
     """
     match = re.fullmatch(r"\s*([^<>=]*[^<>=\s])\s*(<=|>=|<|>|=)\s*([^<>=]+)", text)
     if match is None:
-        raise _refused(text)
+        raise _refused(text, "it is not one property compared with one value")
     name, relation, value = match.groups()
     try:
         numbers = [float(end) for end in ends(value)]
     except ValueError:
-        raise _refused(text) from None
+        raise _refused(text, f"'{value.strip()}' is neither a number nor a range") from None
     if not all(map(math.isfinite, numbers)):
         raise InputError(f"'{name}' must be a finite number, not {value.strip()}.")
     between = len(numbers) == 2
     if between and relation != "=":
-        raise _refused(text)
+        raise _refused(text, f"a range goes with '=', not with '{relation}'")
     return name, compared(name, ".." if between else relation, *numbers)
 
 
-def _refused(text: str) -> InputError:
+def _refused(text: str, why: str) -> InputError:
     return InputError(
-        f"'{text}' is not a condition.",
+        f"'{text}' is not a condition: {why}.",
         fix="Write it as in --condition logp=1.5, 'logp<3' or tpsa=60..90.",
     )
 

@@ -40,11 +40,17 @@ class Ligand:
         The molecule's title; may be empty.
     notes:
         What was changed or is doubtful, one sentence each.
+    unspecified:
+        Number of stereo centres and bonds that are open.
+    racemic:
+        Whether it is marked as a racemate, or as one enantiomer of unknown configuration.
     """
 
     mol: Chem.Mol
     name: str
     notes: tuple[str, ...] = ()
+    unspecified: int = 0
+    racemic: bool = False
 
 
 def prepare_ligand(mol: Chem.Mol | None, *, ph: float | None = None) -> Ligand | str:
@@ -91,8 +97,8 @@ def prepare_ligand(mol: Chem.Mol | None, *, ph: float | None = None) -> Ligand |
         notes += _radicals(clean)
         if ph is not None:
             clean = protonate(clean)
-        notes += _stereo(clean)
-    return Ligand(clean, name, tuple(notes))
+        unspecified, mixed = len(open_stereo(clean)), racemic(clean)
+    return Ligand(clean, name, tuple(notes), unspecified, mixed)
 
 
 def _bondless(mol: Chem.Mol) -> bool:
@@ -141,24 +147,6 @@ def _radicals(mol: Chem.Mol) -> list[str]:
         f"a radical, unpaired electrons on {', '.join(radicals)}: taken as it is; check the input"
     )
     return [note] if radicals else []
-
-
-def _stereo(mol: Chem.Mol) -> list[str]:
-    """Notes on stereochemistry that is open."""
-    notes = []
-    count = len(open_stereo(mol))
-    if count:
-        notes.append(
-            f"{count} stereo {'centre or bond is' if count == 1 else 'centres or bonds are'} "
-            "unspecified: the poses mix isomers, each "
-            "record's SMILES says which; --enumerate-stereo docks each on its own"
-        )
-    if racemic(mol):
-        notes.append(
-            "marked as a racemate, or as one enantiomer of unknown configuration: docked as drawn; "
-            "--enumerate-stereo docks both"
-        )
-    return notes
 
 
 def _sanitised(mol: Chem.Mol) -> Chem.Mol | str:

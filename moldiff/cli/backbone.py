@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "moldiff backbone -n 20 --length 60-80 -o backbones",
     "moldiff backbone -n 8 --structure CCHHHHHHHHHHHHHHHCCCCHHHHHHHHHHHHHHHHCCCHHHHHHHHHHHHHHHCC",
-    "moldiff backbone -n 8 --like 1abc.pdb --noise 0.4 --sequences 8 -o variants",
+    "moldiff backbone -n 8 --like 1abc.pdb --chain B --noise 0.4 --sequences 8 -o variants",
     "moldiff backbone -n 8 --motif 1abc.pdb --contig 10-20/A12-30/15-25 -o scaffolds",
 )
 
@@ -57,9 +57,11 @@ def command(
     ] = None,
     like: Annotated[
         Path | None,
-        typer.Option(
-            metavar="STRUCTURE", help="Begin with the first chain of a .pdb or .cif, and noise."
-        ),
+        typer.Option(metavar="STRUCTURE", help="Begin with a chain of a .pdb or .cif, and noise."),
+    ] = None,
+    chain: Annotated[
+        str | None,
+        typer.Option(metavar="A", help="Which chain of --like. [default: the first]"),
     ] = None,
     noise: Annotated[
         float | None,
@@ -133,6 +135,7 @@ def command(
                 length=length,
                 structure=structure,
                 like=like,
+                chain=chain,
                 noise=noise,
                 motif=motif,
                 contig=contig,

@@ -162,7 +162,14 @@ def command(
 
         made = [record for record in result if record.mol is not None]
         title = f"{', '.join(path.name for path in poses)} in {receptor.name}"
-        write_docking(page, made, scorer.receptor, title=title, reference=scorer.reference)
+        write_docking(
+            page,
+            made,
+            scorer.receptor,
+            title=title,
+            reference=scorer.reference,
+            notes=scorer.notes,
+        )
         files.append(page)
     if reference and not any("rmsd_to_reference" in record.tags for record in result):
         remark("Note: --reference is another molecule than every pose: there is no distance to it.")

@@ -89,6 +89,10 @@ class RaggedStore(ABC):
         kind = cls.SCHEMA.rpartition("-")[0]
         return isinstance(meta, dict) and str(meta.get("schema")).startswith(kind)
 
+    def lacks(self, what: str) -> DataError:
+        """Return the error that it holds no such entry: "chain to train on"."""
+        return DataError(f"{self.path} holds no {what}.", fix=f"Prepare more: {self.COMMAND}.")
+
     def __len__(self) -> int:
         return len(self._arrays["sizes"])
 

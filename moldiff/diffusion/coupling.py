@@ -25,7 +25,7 @@ from torch import Tensor
 from moldiff.geometry.tensors import kabsch
 from moldiff.registry import register
 
-__all__ = ["Aligned", "Coupling", "Independent", "Minibatch"]
+__all__ = ["Aligned", "Coupling", "Independent", "Minibatch", "Rotated"]
 
 
 class Coupling(ABC):
@@ -57,6 +57,24 @@ class Independent(Coupling):
         return noise
 
 
+@register("coupling", "rotated", cites={"kabsch1976": "the rotation"})
+@dataclass(frozen=True)
+class Rotated(Coupling):
+    """Noise is rotated (Kabsch) onto the data; for points in an order, as the residues of a chain.
+
+    Source: Kabsch, "A solution for the best rotation to relate two sets of vectors" (1976).
+    """
+
+    @property
+    def points(self) -> bool:
+        return True
+
+    def __call__(
+        self, x_0: Float[Tensor, "b n 3"], noise: Float[Tensor, "b n 3"]
+    ) -> Float[Tensor, "b n 3"]:
+        return noise @ kabsch(noise, x_0).mT
+
+
 @register(
     "coupling",
     "aligned",
@@ -68,18 +86,11 @@ class Independent(Coupling):
 )
 @dataclass(frozen=True)
 class Aligned(Coupling):
-    """Noise atoms are permuted (Hungarian), then rotated (Kabsch) onto the data.
+    """Noise atoms are permuted (Hungarian), then rotated (Kabsch, ``rotated``) onto the data.
 
     Source: Klein et al., "Equivariant Flow Matching" (2023), section 4; Song et al.,
     EquiFM (2023).
-
-    Parameters
-    ----------
-    permuted:
-        Off for points whose order means something, as that of residues: noise is rotated only.
     """
-
-    permuted: bool = True
 
     @property
     def points(self) -> bool:
@@ -88,21 +99,13 @@ class Aligned(Coupling):
     def __call__(
         self, x_0: Float[Tensor, "b n 3"], noise: Float[Tensor, "b n 3"]
     ) -> Float[Tensor, "b n 3"]:
-        if self.permuted:
-            noise = self._permuted(x_0, noise)
-        return noise @ kabsch(noise, x_0).mT
-
-    @staticmethod
-    def _permuted(
-        x_0: Float[Tensor, "b n 3"], noise: Float[Tensor, "b n 3"]
-    ) -> Float[Tensor, "b n 3"]:
         import numpy as np
         from scipy.optimize import linear_sum_assignment
 
         cost = -(x_0 @ noise.transpose(1, 2)).cpu().numpy()
         order = [linear_sum_assignment(c)[1] for c in cost]
         index = torch.as_tensor(np.stack(order), device=noise.device).unsqueeze(-1).expand_as(noise)
-        return noise.gather(1, index)
+        return Rotated()(x_0, noise.gather(1, index))
 
 
 @register(

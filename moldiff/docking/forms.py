@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 from moldiff.chem.ligand import prepare_ligand
 from moldiff.chem.stereo import MAX_ISOMERS, isomers, smiles_of
 from moldiff.chem.tautomers import tautomers
+from moldiff.docking.ligands import stereo_notes
 
 if TYPE_CHECKING:
     from rdkit import Chem
 
 __all__ = ["Form", "Forms", "forms_of"]
-
-_STEREO = "--enumerate-stereo"  # in the notes that enumerating makes pointless
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,5 +54,5 @@ def forms_of(mol: Chem.Mol, *, stereo: bool = False, tautomers_at_most: int = 1)
             forms.append(Form(form, "".join(labels), ", ".join(notes)))
     if len(forms) == 1:
         return Forms((Form(mol),))
-    remarks = [note for note in prepared.notes if not stereo or _STEREO not in note]
-    return Forms(tuple(forms), smiles_of(prepared.mol), tuple(remarks), capped)
+    remarks = prepared.notes if stereo else (*prepared.notes, *stereo_notes(prepared))
+    return Forms(tuple(forms), smiles_of(prepared.mol), remarks, capped)

@@ -1,4 +1,4 @@
-"""Reading ligands and reference poses."""
+"""Reading ligands and reference poses, and what their stereochemistry means for a run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from moldiff.errors import InputError
 if TYPE_CHECKING:
     from rdkit import Chem
 
-__all__ = ["parse_smiles", "read_ligand", "read_reference"]
+    from moldiff.chem.ligand import Ligand
+
+__all__ = ["parse_smiles", "read_ligand", "read_reference", "stereo_notes"]
 
 
 def read_ligand(text: str | Path, option: str = "--ligand") -> tuple[Chem.Mol, str]:
@@ -87,3 +89,22 @@ def parse_smiles(smiles: str) -> Chem.Mol | None:
     with quiet():
         mol = Chem.MolFromSmiles(smiles) if smiles else None
     return mol if mol is not None and mol.GetNumAtoms() else None
+
+
+def stereo_notes(ligand: Ligand, *, posed: bool = False) -> tuple[str, ...]:
+    """Return notes on the stereochemistry that a ligand leaves open, ``posed`` or to be docked."""
+    mixed = (
+        "the poses mix isomers, each record's SMILES says which; --enumerate-stereo docks each on "
+        "its own"
+    )
+    both = "docked as drawn; --enumerate-stereo docks both"
+    count, notes = ligand.unspecified, list[str]()
+    if count:
+        what = "centre or bond is" if count == 1 else "centres or bonds are"
+        means = "its coordinates do not tell it either" if posed else mixed
+        notes.append(f"{count} stereo {what} unspecified: {means}")
+    if ligand.racemic:
+        means = "taken as its coordinates show it" if posed else both
+        what = "marked as a racemate, or as one enantiomer of unknown configuration"
+        notes.append(f"{what}: {means}")
+    return tuple(notes)

@@ -38,10 +38,11 @@ from moldiff.domain.kinematics import Pose
 from moldiff.errors import InputError
 from moldiff.io import Record, record_of
 from moldiff.protein.interactions import KINDS, by_kind, find_interactions
-from moldiff.protein.occupants import under
+from moldiff.protein.occupants import lasting_under, under
 from moldiff.protein.pocket import Box
 from moldiff.protein.read import read_contents
 from moldiff.protein.receptor import prepare_receptor
+from moldiff.protein.selection import place
 from moldiff.text import digest_of
 from moldiff.version import __version__
 
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 
     from moldiff.docking.problem import Problem
     from moldiff.protein.receptor import Receptor
+    from moldiff.protein.structure import Structure
 
 __all__ = ["PoseScorer"]
 
@@ -125,7 +127,8 @@ class PoseScorer:
         check_receptor(Path(path))
         contents = read_contents(Path(path), model=model, assembly=assembly)
         points = [x for x in map(_positions, records) if not isinstance(x, str)]
-        under_them = under(contents.structure, np.concatenate(points)) if points else []
+        together = np.concatenate(points) if points else np.zeros((0, 3))
+        under_them = under(contents.structure, together)
         leave = {i: "the poses lie in its place" for members in under_them for i in members}
         notes: tuple[str, ...] = ()
         if isinstance(reference, str | Path):
@@ -134,7 +137,7 @@ class PoseScorer:
             leave |= dict.fromkeys(members, "it is the reference")
         structure = contents.receptor(leave=leave, **choice)
         whole = prepare_receptor(structure)
-        remarks = (*whole.structure.notes, *notes)
+        remarks = (*whole.structure.notes, *notes, *_staying(structure, together))
         origin = {"receptor": Path(path).name, "receptor_sha256": digest_of(Path(path))}
         origin["receptor_notes"] = "; ".join(remarks)
         return cls(whole, origin, remarks, reference, minimise, cnn)
@@ -231,6 +234,15 @@ class PoseScorer:
         checks = check_poses(problem, x)
         fields["checks"] = check_words(checks.row(0))
         return fields
+
+
+def _staying(structure: Structure, points: npt.NDArray[np.floating[Any]]) -> list[str]:
+    """Notes on cofactors that poses (n, 3) lie on, which a user may want to leave out."""
+    return [
+        f"{structure.residues[i]} stays, though poses lie on it; to score them in its place: "
+        f"--exclude {place(structure.residues[i])}"
+        for i in lasting_under(structure, points)
+    ]
 
 
 def _box(record: Record) -> Box | str:

@@ -22,6 +22,7 @@ from moldiff.docking.energy.atom_types import AtomTypes, ligand_types, receptor_
 from moldiff.docking.energy.exact import ExactEnergy, Internal, Target
 from moldiff.docking.energy.grid import Grid, GridEnergy, build_grid
 from moldiff.docking.energy.terms import internal_pairs
+from moldiff.docking.ligands import stereo_notes
 from moldiff.domain.kinematics import Kinematics
 from moldiff.protein.pocket import Box, crop
 
@@ -250,7 +251,7 @@ def make_problem(
         name,
         torsions=vina_torsion_count(ensemble.mol),
         seconds={"conformers": time.process_time() - start},
-        notes=(*prepared.notes, *_fit(ensemble, receptor.box)),
+        notes=(*prepared.notes, *stereo_notes(prepared), *_fit(ensemble, receptor.box)),
     )
 
 
@@ -289,7 +290,7 @@ def posed_problem(mol: Chem.Mol, pocket: Pocket, *, name: str = "") -> Problem |
         pocket,
         name,
         torsions=torsions,
-        notes=prepared.notes,
+        notes=(*prepared.notes, *stereo_notes(prepared, posed=True)),
     )
 
 

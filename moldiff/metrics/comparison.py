@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from moldiff.errors import InputError, MissingExtraError
+from moldiff.errors import InputError, MissingExtraError, unknown_suffix
 from moldiff.io import Source, records_of
 from moldiff.keywords import keywords_of
 from moldiff.metrics.evaluation import Report, evaluate
@@ -156,10 +156,7 @@ class Comparison:
         path = Path(path)
         kinds = {".svg": self.svg, ".csv": lambda: csv_text(self.rows()), ".html": self._repr_html_}
         if path.suffix.lower() not in kinds:
-            raise InputError(
-                f"A comparison cannot be written as '{path.suffix}'.",
-                fix=f"Known: {', '.join(kinds)}.",
-            )
+            raise unknown_suffix("A comparison", path, kinds)
         replace_text(path, kinds[path.suffix.lower()]())
         return path
 

@@ -8,6 +8,7 @@ put blanks between the fields and no columns at all.
 from __future__ import annotations
 
 import re
+from textwrap import wrap
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from moldiff.protein.elements import NUMBERS
 from moldiff.protein.residues import ADDITIVES, AMINO_ACIDS, FOUR_LETTERS, NUCLEOTIDES, WATERS
 
-__all__ = ["aligned", "names_and_chains", "wide_chains"]
+__all__ = ["aligned", "names_and_chains", "remarks", "wide_chains"]
 
 _DOTS = (34, 42, 50)  # the decimal points of the coordinates
 _FIELDS = re.compile(
@@ -134,3 +135,8 @@ def wide_chains(
         number[row] = words[row][1:].encode()
     chains = sorted(set(chain[letters].tolist()))
     return chain, number, [f"chains of two letters (columns 22-23): {', '.join(chains[:8])}"]
+
+
+def remarks(text: str) -> str:
+    """Return a text as remarks of a PDB file, in as many lines of 80 columns as it needs."""
+    return "".join(f"REMARK 999 {line}\n"[:81] for line in wrap(text, 69, break_on_hyphens=False))

@@ -19,7 +19,17 @@ from scipy.spatial import cKDTree
 from moldiff.protein.residues import ADDITIVES
 from moldiff.protein.structure import POLYMERS, Structure
 
-__all__ = ["LASTING", "SMALLEST", "at", "chains_of", "ligands", "molecules", "on", "under"]
+__all__ = [
+    "LASTING",
+    "SMALLEST",
+    "at",
+    "chains_of",
+    "lasting_under",
+    "ligands",
+    "molecules",
+    "on",
+    "under",
+]
 
 #: Cofactors that stay where they are: haems, flavins, nicotinamides, clusters and their like.
 LASTING = frozenset(
@@ -123,6 +133,13 @@ def under(structure: Structure, points: npt.NDArray[np.floating[Any]]) -> list[l
             else 2 * len(covered.intersection(whole)) >= len(whole)
         )
     ]
+
+
+def lasting_under(structure: Structure, points: npt.NDArray[np.floating[Any]]) -> list[int]:
+    """Return the residues of lasting cofactors that poses (n, 3) in Å stand in the place of."""
+    near, _ = cKDTree(np.asarray(points, dtype=float)).query(structure.positions)
+    beside = np.unique(structure.residue[near < _BESIDE]).tolist()
+    return [i for i in beside if structure.residues[i].name in LASTING]
 
 
 def at(

@@ -162,7 +162,7 @@ def contents_of(
         records, missing, assemblies, notes = parsed
     if not len(records):
         raise InputError(
-            f"No atom of the receptor file {path} could be read: {'; '.join(notes)}.",
+            f"No atom of the structure file {path} could be read: {'; '.join(notes)}.",
             fix="Check that the columns follow the PDB format, or download the entry again.",
         )
     records = _one_model(records, model, path, notes)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from moldiff.errors import InputError
-from moldiff.protein.columns import aligned
+from moldiff.protein.columns import aligned, remarks
 from moldiff.protein.pdb import MISSING
 
 __all__ = ["Insertion", "NewResidue", "spliced"]
@@ -169,7 +169,7 @@ class _Pdb:
                 yield k
 
     def remark(self, text: str) -> str:
-        return f"REMARK 999 {text}"[:80] + "\n"
+        return remarks(text)
 
     def new_lines(self, one: Insertion, line: int) -> Iterator[str]:
         """Yield the lines of new atoms; chain and segment are those of a line that is there."""

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from moldiff.protein.columns import remarks
 from moldiff.protein.elements import SYMBOLS
 from moldiff.protein.receptor import Receptor
 from moldiff.protein.residues import BACKBONE, FOUR_LETTERS
@@ -44,8 +45,7 @@ def write_pdb(
     InputError
         The file cannot be written.
     """
-    head = f"REMARK 999 {remark}"[:80] + "\n" if remark else ""
-    text = head + pdb_text(receptor, hydrogens=hydrogens)
+    text = remarks(remark) + pdb_text(receptor, hydrogens=hydrogens)
     replace_text(Path(path), text.encode("ascii", "replace").decode())  # columns count bytes
 
 
@@ -86,7 +86,7 @@ def backbone_pdb(
     names: Sequence[str],
     *,
     sides: Mapping[int, Sequence[SideAtom]] = MappingProxyType({}),
-    remarks: Sequence[str] = (),
+    about: Sequence[str] = (),
 ) -> str:
     """Return a chain A of n residues in the PDB format, numbered from 1.
 
@@ -98,10 +98,10 @@ def backbone_pdb(
         Three-letter names of the residues.
     sides:
         The side chains of some residues, by index from 0.
-    remarks:
-        Lines to say at the top.
+    about:
+        What to say at the top, each beginning on a line of its own.
     """
-    lines = [f"REMARK 999 {remark}"[:80] for remark in remarks]
+    lines: list[str] = []
     serial = 0
     for k, (name, four) in enumerate(zip(names, atoms.tolist(), strict=True)):
         backbone = [SideAtom(one, one[0], x) for one, x in zip(BACKBONE, four, strict=True)]
@@ -113,7 +113,7 @@ def backbone_pdb(
                 f"ATOM  {serial % _SERIALS:5d} {label} {_name(name)}A{_number(k + 1):4d}"
                 f"    {place}{1:6.2f}{0:6.2f}          {symbol.upper():>2}"
             )
-    return "\n".join((*lines, "TER", "END", ""))
+    return "".join(map(remarks, about)) + "\n".join((*lines, "TER", "END", ""))
 
 
 def _name(name: str) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from moldiff.errors import InputError, did_you_mean
+from moldiff.errors import unknown_suffix
 from moldiff.protein.backbone import LETTERS, UNKNOWN
 from moldiff.results import frame_of
 from moldiff.sequences.backbones import Template
@@ -201,10 +201,7 @@ class Designs(Sequence[Design]):
         path = Path(path)
         suffix, known = path.suffix.lower(), (*SUFFIXES, *sorted(_TABLES))
         if suffix not in known:
-            raise InputError(
-                f"Sequences cannot be saved as '{path.name}': its suffix is unknown.",
-                fix=did_you_mean(suffix, known),
-            )
+            raise unknown_suffix("Sequences", path, known)
         if suffix in SUFFIXES:
             replace_text(path, self.to_fasta())
         else:

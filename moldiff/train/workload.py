@@ -11,13 +11,14 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from moldiff.data.ragged import RaggedStore
 from moldiff.diffusion.objective import Objective
 from moldiff.errors import ConfigError, ModelFileError
 from moldiff.model import Model, check_domain
@@ -37,6 +38,7 @@ __all__ = [
     "batches",
     "build_objective",
     "task",
+    "training_batches",
     "untrained",
     "validation_sample",
 ]
@@ -73,6 +75,9 @@ class Batches(Protocol):
     def __getitem__(self, step: int) -> Any: ...
 
 
+B = TypeVar("B", bound=Batches)
+
+
 class Workload(ABC):
     """A training task with its data; constructed as ``Workload(config, data)``."""
 
@@ -84,6 +89,8 @@ class Workload(ABC):
     """Plural noun for the training samples counted per second."""
     use: ClassVar[str]
     """The command that uses the model; ``{model}`` stands for its file."""
+    store: ClassVar[type[RaggedStore]]
+    """What the data is, for a task that opens it as it is."""
     options: ClassVar[frozenset[str]] = frozenset()
     """Of what some tasks take: "conditions", "parts", "refined", "balance", "method"."""
 
@@ -110,9 +117,9 @@ class Workload(ABC):
         return
 
     @classmethod
-    @abstractmethod
     def open(cls, config: TrainConfig, say: Say) -> Data:
-        """Open the data of a run."""
+        """Open the data of a run: a ``store``, if the task has one."""
+        return cls.store.open(config.data)
 
     @classmethod
     def check(cls, config: TrainConfig) -> list[str]:
@@ -206,6 +213,12 @@ def build_objective(config: TrainConfig, trains: str, **context: Any) -> Any:
         f"'{config.task}' trains a {trains}.",
         fix=f"Objectives for it: {', '.join(fitting)}.",
     )
+
+
+def training_batches(kind: Callable[..., B], config: TrainConfig, data: Data, **settings: Any) -> B:
+    """Return the batches of a run, of examples to train on; ``kind`` has other ``settings``."""
+    train = data.indices("train")
+    return kind(data, train, batch=config.piece_size, seed=config.seed, **settings)
 
 
 def untrained(config: TrainConfig, domain: str) -> Model:

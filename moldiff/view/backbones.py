@@ -45,6 +45,6 @@ def render_backbones(
         }
         for row, pdb in zip(rows, pdbs, strict=True)
     ]
-    scripts, styles = (*SCENE, "page.js", "backbones.js"), ("tables.css",)
+    scripts, styles = (*SCENE, "backbones.js"), ("tables.css",)
     data = {"items": items, "notes": [about] if about else []}
     return assemble("backbones.html", scripts, title, data, styles=styles)

@@ -93,7 +93,7 @@ def render_completion(
         "refused": [{"where": where, "reason": reason} for where, reason in refused],
         "notes": list(notes),
     }
-    scripts, styles = (*SCENE, "page.js", "completion.js"), ("tables.css",)
+    scripts, styles = (*SCENE, "completion.js"), ("tables.css",)
     return assemble("completion.html", scripts, title, data, styles=styles)
 
 

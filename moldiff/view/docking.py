@@ -39,8 +39,7 @@ DEFAULT_POSES = 200
 # In the order of use: later files call earlier ones.
 _SCRIPTS = (
     *SCENE,
-    *("details.js", "page.js", "interactions.js", "labels.js"),
-    *("docking_scene.js", "docking.js"),
+    *("details.js", "interactions.js", "labels.js", "docking_scene.js", "docking.js"),
 )
 
 _POCKET, _FOLD = 6.0, 24.0  # Å from a pose: residues drawn whole; backbone drawn at all

@@ -63,7 +63,7 @@ def render_preparation(preparation: Preparation) -> str:
         ],
     }
     title = f"{preparation.path.name}, prepared"
-    scripts, styles = (*SCENE, "page.js", "preparation.js"), ("tables.css",)
+    scripts, styles = (*SCENE, "preparation.js"), ("tables.css",)
     return assemble("preparation.html", scripts, title, data, styles=styles)
 
 

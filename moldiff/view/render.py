@@ -153,7 +153,7 @@ def render_html(
     return assemble("template.html", _SCRIPTS, title, data)
 
 
-SCENE = ("molecule.js", "painter.js", "scene.js", "grid.js")
+SCENE = ("molecule.js", "painter.js", "scene.js", "grid.js", "page.js", "stage.js")
 """The scripts of pages that show a structure beside a table, before their own."""
 
 
@@ -170,7 +170,8 @@ def assemble(
     Parameters
     ----------
     body:
-        What stands between head and footer, and, after a comment, the keys that the footer lists.
+        What stands between head and footer, ``$stage`` for the stage of pages that show a
+        structure; after a comment each, the buttons on that stage and the keys in the footer.
     scripts:
         In the order of use.
     styles:
@@ -189,8 +190,10 @@ def assemble(
 
     code = "\n".join(texts(scripts))
     code = f'(() => {{\n"use strict";\n{code}}})();'
-    skeleton, own = texts(("skeleton.html", body))
-    main, keys = own.split("<!-- footer -->\n")
+    skeleton, stage, own = texts(("skeleton.html", "stage.html", body))
+    rest, keys = own.split("<!-- footer -->\n")
+    main, _, buttons = rest.partition("<!-- stage -->\n")
+    main = main.replace("$stage", stage.replace("$buttons", buttons))
     return Template(skeleton.replace("$body", main).replace("$keys", keys)).substitute(
         title=html.escape(title),
         policy=policy(library, code),

@@ -11,14 +11,13 @@ import pytest
 import torch
 
 from moldiff.backbones.natives import natives
-from moldiff.backbones.quality import quality
 from moldiff.backbones.sampling import hesitation
 from moldiff.benchmark.backbones import HEADER, KINDS, Judged, judged, recorded, row
 from moldiff.bundled import bundled_models
 from moldiff.cli import main
 from moldiff.model import Model
 from moldiff.models import load
-from tests.backbones import backbone, of_torsions, write_backbones
+from tests.backbones import backbone, figures_of, of_torsions, write_backbones
 from tests.contracts.conftest import DOMAINS
 
 
@@ -49,7 +48,7 @@ def made(kind: str, **changed: float) -> Judged:
     """A backbone as natives are in the mean, but for what is changed."""
     means = {name: (band.low + band.high) / 2 for name, band in natives().items()}
     plain = replace(
-        quality(of_torsions([(-63.0, -42.0)] * 40)),
+        figures_of(of_torsions([(-63.0, -42.0)] * 40)),
         **{k: means[k] for k in ("contacts", "size", "left", "clashes", "joined")},
         helix=means["regular"],
         strand=0.0,

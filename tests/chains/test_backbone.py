@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -149,7 +150,8 @@ def test_files_are_written_and_read_again(
 
 def test_a_result_shows_itself(model: Path, tmp_path: Path) -> None:
     drawn = moldiff.backbone(2, length=20, sequences=0, model=model)
-    assert drawn.notes == ("models are trained on chains of 40 to 80 residues, not on others.",)
+    assert drawn.notes[0] == "models are trained on chains of 40 to 80 residues, not on others."
+    assert "joining moved residues of backbone-1" in drawn.notes[1]
     assert repr(drawn) == "<2 backbones of 20 to 20 residues>"
     assert [row["name"] for row in drawn.rows()] == ["backbone-1", "backbone-2"]
     assert "<iframe" in drawn._repr_html_() and drawn[:1] == (drawn[0],)
@@ -180,6 +182,31 @@ def test_a_chain_to_begin_with_must_be_whole(model: Path, tmp_path: Path, templa
         moldiff.backbone(1, like=broken, model=model)
     with pytest.raises(InputError, match="30 letters, the chain 32"):
         moldiff.backbone(1, like=template, structure="H" * 30, model=model)
+
+
+def test_of_several_chains_one_is_chosen_or_the_first_is_named(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    two = tmp_path / "two.pdb"
+    apart = backbone(24, seed=3)
+    second = pdb_lines(replace(apart, atoms=apart.atoms + np.float32(80)), name="B")
+    two.write_text(f"{pdb_lines(backbone(32))}TER\n{second}TER\nEND\n")
+    drawn = moldiff.backbone(1, like=two, chain="B", sequences=0, model=model)
+    assert len(drawn[0]) == 24 and drawn.provenance["chain"] == "B"
+    assert not any("two.pdb" in note for note in drawn.notes)
+    line = ["backbone", "--like", str(two), "--sequences", "0", "--model", str(model)]
+    assert main([*line, "-o", str(tmp_path / "drawn")]) == 0
+    assert "two.pdb has the chains A, B; backbones begin with A" in capsys.readouterr().err
+    told = [
+        row[11:] for row in (tmp_path / "drawn" / "backbone-1.pdb").read_text().splitlines()[:3]
+    ]
+    assert "like=two.pdb chain=A noise=0.3" in " ".join(told)  # in lines of 80 columns
+    with pytest.raises(InputError, match="no protein chain 'C'"):
+        moldiff.backbone(1, like=two, chain="C", model=model)
+    with pytest.raises(InputError, match="chosen of a structure, and none is given"):
+        moldiff.backbone(1, chain="A", model=model)
+    with pytest.raises(InputError, match=r"structure file .* does not exist"):
+        moldiff.backbone(1, like=tmp_path / "none.pdb", model=model)
 
 
 @pytest.mark.skipif(not BUNDLED, reason="the model of whole backbones is not bundled")

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import moldiff
+from moldiff.backbones.contig import motif_of
 from moldiff.backbones.joining import joined
-from moldiff.backbones.motif import motif_of
 from moldiff.bundled import bundled_models
 from moldiff.cli import main
 from moldiff.diffusion.time import batch_times

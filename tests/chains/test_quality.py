@@ -7,19 +7,19 @@ import numpy.typing as npt
 import pytest
 
 from moldiff.backbones.joining import joined
-from moldiff.backbones.quality import obeyed, quality, radius, whole
+from moldiff.backbones.quality import obeyed, radius, whole
 from moldiff.geometry.arrays import rmsd, torsions
 from moldiff.protein.backbone import frames_of
-from moldiff.protein.secondary import COIL, HELIX, HIDDEN
+from moldiff.protein.secondary import COIL, HELIX, HIDDEN, secondary
 from tests.backbones import HELIX as ALPHA
 from tests.backbones import STRAND as BETA
-from tests.backbones import backbone, of_torsions
+from tests.backbones import backbone, figures_of, of_torsions
 
 TURN = [(55.0, 38.0), (78.0, 20.0)]
 
 
 def test_a_straight_helix() -> None:
-    found = quality(of_torsions([ALPHA] * 40))
+    found = figures_of(of_torsions([ALPHA] * 40))
     assert found.helix == pytest.approx(38 / 40) and found.strand == 0
     assert found.joined == 1 and found.clashes == 0 and found.left == 0 and found.contacts == 0
     assert found.size > 1.7 and found.regular == found.helix
@@ -28,25 +28,25 @@ def test_a_straight_helix() -> None:
 def test_a_mirror_image_is_told_by_its_handedness() -> None:
     atoms = of_torsions([*[ALPHA] * 10, *[BETA] * 10])
     mirrored = atoms * np.array([1, 1, -1], np.float32)
-    assert quality(atoms).left == 0 and quality(mirrored).left == 1
+    assert figures_of(atoms).left == 0 and figures_of(mirrored).left == 1
 
 
 def test_two_parts_beside_each_other_have_contacts() -> None:
     hairpin = of_torsions([*[BETA] * 14, *TURN, *[BETA] * 14])
-    assert quality(hairpin).contacts == 0  # no more than ten residues apart where it is near
-    assert quality(hairpin).left == pytest.approx(2 / 29)
+    assert figures_of(hairpin).contacts == 0  # no more than ten residues apart where it is near
+    assert figures_of(hairpin).left == pytest.approx(2 / 29)
     beside = np.concatenate([hairpin, hairpin + np.float32(6) * np.array([0, 0, 1], np.float32)])
-    assert 0.5 < quality(beside).contacts < 5
+    assert 0.5 < figures_of(beside).contacts < 5
 
 
 def test_what_is_broken_or_clashes_is_counted() -> None:
     atoms = of_torsions([ALPHA] * 30)
     broken = atoms.copy()
     broken[15:] += np.float32(3)
-    assert quality(broken).joined == pytest.approx(28 / 29)
+    assert figures_of(broken).joined == pytest.approx(28 / 29)
     folded = atoms.copy()
     folded[20] = atoms[5] + np.float32(0.5)
-    assert quality(folded).clashes >= 100 / 30
+    assert figures_of(folded).clashes >= 100 / 30
 
 
 def test_the_size_is_that_of_a_globule() -> None:
@@ -55,13 +55,13 @@ def test_the_size_is_that_of_a_globule() -> None:
 
 
 def test_a_blueprint_is_obeyed_where_it_says_something() -> None:
-    atoms = of_torsions([ALPHA] * 20)
+    states = secondary(of_torsions([ALPHA] * 20))
     wanted = np.full(20, HIDDEN)
-    assert np.isnan(obeyed(atoms, wanted))
+    assert np.isnan(obeyed(states, wanted))
     wanted[5:9] = HELIX
-    assert obeyed(atoms, wanted) == 1
+    assert obeyed(states, wanted) == 1
     wanted[9] = COIL
-    assert obeyed(atoms, wanted) == pytest.approx(4 / 5)
+    assert obeyed(states, wanted) == pytest.approx(4 / 5)
 
 
 def test_oxygens_are_put_where_they_were() -> None:
@@ -103,5 +103,5 @@ def test_joining_pushes_apart_what_overlaps() -> None:
     atoms = of_torsions([*[BETA] * 12, *TURN, *[BETA] * 12])[None, :, :3].astype(float)
     pressed = atoms.copy()
     pressed[0, 14:] += 0.35 * (atoms[0, 5, 1] - atoms[0, 20, 1])  # one strand into the other
-    before, after = (quality(whole(x[0])) for x in (pressed, joined(pressed)))
+    before, after = (figures_of(whole(x[0])) for x in (pressed, joined(pressed)))
     assert before.clashes > 0 and after.clashes == 0 and after.joined == 1

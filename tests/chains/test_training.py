@@ -11,7 +11,7 @@ import torch
 
 from moldiff.backbones.quality import radius
 from moldiff.bundled import bundled_configs, bundled_models
-from moldiff.diffusion.coupling import Aligned, Independent
+from moldiff.diffusion.coupling import Independent, Rotated
 from moldiff.domain.chains import chain_batch
 from moldiff.errors import ConfigError, ModelFileError
 from moldiff.model import Model
@@ -40,7 +40,7 @@ def config(tmp_path: Path) -> TrainConfig:
             "process": DOMAINS["chains"]["process"],
             "objective": {
                 "name": "frame_aligned", "levels": 1, "self_condition": 0.5,
-                "coupling": {"name": "aligned", "permuted": False},
+                "coupling": "rotated",
             },
             "optimizer": {"lr": 1e-2, "warmup": 3},
             "evaluation": {"every": 0},
@@ -109,7 +109,7 @@ def test_windows_are_the_more_compact_ones(batches: WindowBatches) -> None:
 def test_noise_is_turned_towards_ordered_points_and_not_permuted() -> None:
     rng = torch.Generator().manual_seed(0)
     x, noise = torch.randn(3, 20, 3, generator=rng), torch.randn(3, 20, 3, generator=rng)
-    turned = Aligned(permuted=False)(x, noise)
+    turned = Rotated()(x, noise)
     assert torch.allclose(torch.cdist(turned, turned), torch.cdist(noise, noise), atol=1e-4)
     assert ((turned - x).square().sum((1, 2)) < (noise - x).square().sum((1, 2))).all()
 
@@ -162,7 +162,7 @@ def test_noise_is_turned_in_training_and_never_exchanged(config: TrainConfig) ->
     seen = []
 
     model.network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]["positions"]))
-    for coupling in (Independent(), Aligned(permuted=False)):
+    for coupling in (Independent(), Rotated()):
         rng = torch.Generator().manual_seed(0)
         FrameAligned(coupling=coupling)(model.denoiser, x_0, rng=rng)
     off = [(x - x_0["trace"]).square().sum((1, 2)) for x in seen]

@@ -12,6 +12,7 @@ from moldiff.chem.conformers import conformers
 from moldiff.chem.ligand import Ligand, prepare_ligand
 from moldiff.chem.salts import compound
 from moldiff.chem.stereo import MAX_ISOMERS, isomer_smiles, isomers, open_stereo, racemic
+from moldiff.docking.ligands import stereo_notes
 from moldiff.io import read_molecules
 from tests.molecules import embedded
 
@@ -200,7 +201,10 @@ def test_wavy_bonds_and_racemates_of_files_are_noted(tmp_path: Path) -> None:
     for name, word in (("a.mol", "1 stereo centre or bond is"), ("b.sdf", "racemate")):
         (record,) = read_molecules(tmp_path / name)
         ligand = prepare_ligand(record.mol)
-        assert isinstance(ligand, Ligand) and any(word in note for note in ligand.notes)
+        assert isinstance(ligand, Ligand)
+        (docked,), (posed,) = stereo_notes(ligand), stereo_notes(ligand, posed=True)
+        assert word in docked and word in posed
+        assert "--enumerate-stereo" in docked and "--" not in posed
 
 
 def test_a_pose_says_which_isomer_it_is() -> None:

@@ -136,6 +136,19 @@ def test_degenerate_data(coupling: Coupling, case: str, rng: torch.Generator) ->
     )
 
 
+def test_rotated_keeps_points_in_their_order(rng: torch.Generator) -> None:
+    """And aligned is the same after atoms have changed places."""
+    x_0, noise = points(16, 9, rng), points(16, 9, rng)
+    rotated, aligned = (registry.build("coupling", name) for name in ("rotated", "aligned"))
+    turned, away = rotated(x_0, noise), aligned(x_0, noise)
+    torch.testing.assert_close(
+        torch.cdist(turned, turned), torch.cdist(noise, noise), atol=1e-4, rtol=1e-3
+    )
+    cost = [float((x_0 - z).square().sum()) for z in (noise, turned, away)]
+    assert cost[0] > cost[1] > cost[2]
+    torch.testing.assert_close(rotated(x_0, away), away, atol=1e-4, rtol=1e-3)
+
+
 def test_aligned_finds_a_rotated_shuffled_copy(rng: torch.Generator) -> None:
     """Noise that is nearly the data, slightly turned and shuffled, is brought back onto it."""
     x_0 = 3 * points(5, 8, rng)

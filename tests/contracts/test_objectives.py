@@ -13,12 +13,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from moldiff import registry
+from moldiff.bundled import bundled_models
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.denoiser import NetworkDenoiser
 from moldiff.diffusion.denoiser.precondition import Precondition
 from moldiff.diffusion.network import Network, Symmetry
 from moldiff.diffusion.objective import Denoising, Objective, Times
 from moldiff.diffusion.process import Product
+from moldiff.model import read_header
 
 SITES = {"types": 3, "bonds": 4}
 
@@ -249,3 +251,10 @@ def test_settings_of_times_mean_what_they_say(rng: torch.Generator) -> None:
     logits = normal.quantile(u).logit()
     assert abs(logits.mean().item() + 0.3) < 5 * 0.8 / len(u) ** 0.5
     assert abs(logits.std().item() / 0.8 - 1) < 5 / (2 * len(u)) ** 0.5
+
+
+@pytest.mark.parametrize("name", sorted(bundled_models()))
+def test_the_objective_that_a_bundled_model_names_is_there(name: str) -> None:
+    """A card names how the model was trained in words that a configuration would take."""
+    _, card = read_header(bundled_models()[name])
+    registry.build("objective", card["training"]["objective"])

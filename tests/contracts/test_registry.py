@@ -15,11 +15,12 @@ from typing import Any, get_type_hints
 import pytest
 import torch
 
-from moldiff import registry
+from moldiff import catalogue, registry
 from moldiff.diffusion.process import Gaussian
 from moldiff.diffusion.schedule import Cosine, LinearVP
 from moldiff.diffusion.space import Categorical
 from moldiff.errors import ConfigError
+from tests import registries
 from tests.shapes import unchecked
 
 # Found anew at every run: what is registered is tested.
@@ -361,6 +362,16 @@ def test_a_notebook_may_give_a_name_to_another_of_its_classes(registry_kept: Non
         registry.register(kind, "new")(defined(module, "class Old: pass\nNew = Old"))
         newer = registry.register(kind, "new")(defined(module, "class New: pass"))
         assert registry.registered(kind, "new") is newer
+
+
+def test_a_test_forgets_its_own_parts_and_none_that_it_imports(registry_kept: None) -> None:
+    """A module is imported once: parts that a test forgets would be missing from later ones."""
+    cosine = catalogue._REGISTRY["schedule"].pop("cosine")  # as if it were not imported yet
+    with registries.kept():
+        catalogue._REGISTRY["schedule"]["cosine"] = cosine
+        registry.register("push", "new")(defined("my.parts", "class New: pass"))
+    assert catalogue._REGISTRY["schedule"]["cosine"] is cosine
+    assert "push" not in catalogue._REGISTRY
 
 
 @pytest.mark.parametrize(

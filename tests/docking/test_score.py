@@ -116,6 +116,34 @@ def test_a_ligand_of_the_file_that_the_poses_lie_on_is_left_out(
     assert number(kept, "energy_kcal_mol") > number(one, "energy_kcal_mol") + 5
 
 
+def test_a_cofactor_that_the_poses_lie_on_stays_and_is_told(
+    crystal: Chem.Mol, tmp_path: Path
+) -> None:
+    """A flavin belongs to its protein; who scores poses in its place leaves it out."""
+    group = Chem.MolToPDBBlock(Chem.RemoveHs(crystal), flavor=4).replace("UNL     1", "FAD A 401")
+    lines = [line for line in group.splitlines() if line.startswith("HETATM")]
+    own = RECEPTOR.read_text().replace("END", "").rstrip()
+    path = tmp_path / "with.pdb"
+    path.write_text("\n".join([own, *lines, "END", ""]))
+    (kept,) = moldiff.score(path, crystal)
+    told = "A:401 FAD stays, though poses lie on it; to score them in its place: --exclude A:401"
+    assert told in kept.tags["receptor_notes"]
+    (one,) = moldiff.score(path, crystal, exclude=["A:401"])
+    assert "poses lie on it" not in one.tags["receptor_notes"]
+    assert number(one, "energy_kcal_mol") < -10 < number(kept, "energy_kcal_mol")
+    (far,) = moldiff.score(path, shifted(crystal, 12, 0, 0))
+    assert "poses lie on it" not in far.tags["receptor_notes"]
+
+
+def test_notes_on_stereochemistry_are_those_of_a_pose(crystal: Chem.Mol) -> None:
+    marked = Chem.RWMol(crystal)
+    centres = [i for i, _ in Chem.FindMolChiralCenters(marked, useLegacyImplementation=False)]
+    group = Chem.CreateStereoGroup(Chem.StereoGroupType.STEREO_AND, marked, centres)
+    marked.SetStereoGroups([group])
+    (one,) = moldiff.score(RECEPTOR, marked.GetMol())
+    assert "racemate" in one.tags["notes"] and "--enumerate-stereo" not in one.tags["notes"]
+
+
 def test_records_keep_their_order_and_fields_and_failures_have_reasons(crystal: Chem.Mol) -> None:
     flat = Chem.MolFromSmiles("CCO")
     tags = {"id": "7", "moved": "9.9", "clash": "A:1", "cnn_score": "1"}

@@ -279,6 +279,21 @@ def test_boxes_are_chosen_by_their_rows(
     assert browser.run("document.querySelector('#groups').textContent").endswith("None.")
 
 
+def test_tables_work_where_there_is_no_3d(prepared: Preparation, tmp_path: Path) -> None:
+    write_preparation(tmp_path / "page.html", prepared)
+    browser = webdriver.Browser(tmp_path, "--disable-3d-apis")
+    try:
+        browser.open(tmp_path / "page.html")
+        assert browser.data("scene") == "none"
+        assert "no 3D" in browser.run("document.querySelector('#stage-note').textContent")
+        browser.press("0")
+        browser.click("#boxes tbody tr")
+        assert browser.data("chosen") == "ligand A:301 DEX"
+        assert browser.data("error") is None
+    finally:
+        browser.close()
+
+
 # --- missing residues ------------------------------------------------------------------------
 
 

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from moldiff.backbones.motif import motif_of
-from moldiff.backbones.quality import quality
+from moldiff.backbones.contig import motif_of
 from moldiff.backbones.result import Backbones, Fold
 from moldiff.seeds import generator
-from tests.backbones import HELIX, STRAND, backbone, of_torsions
+from tests.backbones import HELIX, STRAND, backbone, figures_of, of_torsions
 from tests.proteins import pdb_lines
 from tests.view import webdriver
 from tests.view.webdriver import Browser
@@ -26,7 +25,7 @@ pytestmark = [
 def fold(number: int, torsions: tuple[float, float], wanted: str, structure: str) -> Fold:
     atoms = of_torsions([torsions] * 24).astype(float)
     sequence = ("ACDEFGHIKLMNPQRSTVWYACDE",)
-    return Fold(number, atoms, wanted, structure, quality(atoms), 2.0, 0.1, sequence, (-1.5,))
+    return Fold(number, atoms, wanted, structure, figures_of(atoms), 2.0, 0.1, sequence, (-1.5,))
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +12,6 @@ import torch
 from moldiff.completion.trials import figures, trials
 from moldiff.data.backbones import BackboneStore
 from moldiff.domain.backbones import LONGEST, NEIGHBOURS, gap_batch
-from moldiff.errors import DataError
 from moldiff.model import Model
 from moldiff.protein.gap import FLANK, Gap, cut, window
 from moldiff.registry import register
@@ -21,9 +19,9 @@ from moldiff.train.config import TrainConfig
 from moldiff.train.workload import (
     Figures,
     Loss,
-    Say,
     Workload,
     build_objective,
+    training_batches,
     untrained,
     validation_sample,
 )
@@ -55,10 +53,7 @@ class GapBatches:
         sizes = np.asarray(store.sizes)[indices].astype(float)
         room = sizes >= LONGEST + 2 * FLANK
         if not room.any():
-            raise DataError(
-                f"{store.path} holds no chain to train on.",
-                fix="Prepare more: moldiff data backbones.",
-            )
+            raise store.lacks("chain to train on")
         self.store, self.batch, self.seed = store, batch, seed
         self.indices, sizes = indices[room], sizes[room]
         self._shares = np.cumsum(sizes) / sizes.sum()
@@ -84,19 +79,15 @@ class Backbones(Workload):
     score = "success"
     unit, samples = "chain", "gaps"
     use = "moldiff benchmark gaps data/backbones --model {model}"
+    store = BackboneStore
     loader: GapBatches
     objective: FrameAligned
 
     def __init__(self, config: TrainConfig, data: BackboneStore) -> None:
         self.config, self.data = config, data
-        train = data.indices("train")
-        self.loader = GapBatches(data, train, batch=config.piece_size, seed=config.seed)
+        self.loader = training_batches(GapBatches, config, data)
         self.model = untrained(config, "backbones")
         self.objective = build_objective(config, "denoiser of backbones")
-
-    @classmethod
-    def open(cls, config: TrainConfig, say: Say) -> BackboneStore:
-        return BackboneStore.open(Path(config.data))
 
     def losses(self, batch: Piece, *, rng: torch.Generator) -> Iterator[Loss]:
         x_0 = gap_batch(*batch, self.objective.levels).to(self.config.device)

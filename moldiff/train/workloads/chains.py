@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +14,7 @@ from moldiff.backbones.quality import radius
 from moldiff.backbones.trials import figures, trials
 from moldiff.data.backbones import BackboneStore
 from moldiff.domain.chains import LONGEST, SHORTEST, chain_batch
-from moldiff.errors import ConfigError, DataError
+from moldiff.errors import ConfigError
 from moldiff.model import Model
 from moldiff.protein.backbone import Backbone
 from moldiff.protein.secondary import HIDDEN, secondary
@@ -25,9 +24,9 @@ from moldiff.train.parts import Parts
 from moldiff.train.workload import (
     Figures,
     Loss,
-    Say,
     Workload,
     build_objective,
+    training_batches,
     untrained,
     validation_sample,
 )
@@ -70,10 +69,7 @@ class WindowBatches:
     ) -> None:
         sizes = np.asarray(store.sizes)[indices].astype(int)
         if sizes.max(initial=0) < SHORTEST:
-            raise DataError(
-                f"{store.path} holds no chain of {SHORTEST} residues or more to draw.",
-                fix="Prepare more: moldiff data backbones.",
-            )
+            raise store.lacks(f"chain of {SHORTEST} residues or more to draw")
         self.store, self.batch, self.seed = store, batch, seed
         self.parts = parts or Parts()
         self.indices, self.sizes = indices, sizes
@@ -162,27 +158,21 @@ class Chains(Workload):
     unit, samples = "chain", "residues"
     use = "moldiff backbone --model {model}"
     options = frozenset({"parts"})
+    store = BackboneStore
     relatives = frozenset({"backbones"})
     loader: WindowBatches
     objective: FrameAligned
 
     def __init__(self, config: TrainConfig, data: BackboneStore) -> None:
         self.config, self.data = config, data
-        train = data.indices("train")
-        self.loader = WindowBatches(
-            data, train, batch=config.piece_size, seed=config.seed, parts=config.parts
-        )
+        self.loader = training_batches(WindowBatches, config, data, parts=config.parts)
         self.model = untrained(config, "chains")
         self.objective = build_objective(config, "denoiser of backbones")
         if self.objective.coupling.across:
             raise ConfigError(
                 "The noise of chains is not exchanged: what is told of one is not true of another.",
-                fix="Write coupling: {name: aligned, permuted: false}.",
+                fix="Write coupling: rotated.",
             )
-
-    @classmethod
-    def open(cls, config: TrainConfig, say: Say) -> BackboneStore:
-        return BackboneStore.open(Path(config.data))
 
     def identity(self) -> dict[str, Any]:
         return {"parts": asdict(self.config.parts)} if self.config.parts.share else {}

@@ -30,6 +30,7 @@ from moldiff.train.workload import (
     Workload,
     batches,
     build_objective,
+    training_batches,
     validation_sample,
 )
 from moldiff.train.workloads.check import ANY
@@ -58,9 +59,7 @@ class Codecs(Workload):
         train = data.indices("train")
         self.config, self.data = config, data
         self.precision: torch.dtype = resolve(config.precision, config.device)
-        self.loader = SizeBuckets(
-            data, train, batch=config.piece_size, seed=config.seed, balance=config.balance
-        )
+        self.loader = training_batches(SizeBuckets, config, data, balance=config.balance)
         vocabulary = data.vocabulary.to_dict()
         self.model = Model.from_config(
             {

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -35,9 +34,9 @@ from moldiff.train.config import TrainConfig
 from moldiff.train.workload import (
     Figures,
     Loss,
-    Say,
     Workload,
     build_objective,
+    training_batches,
     validation_sample,
 )
 from moldiff.train.workloads.poses import ComplexBatches
@@ -200,22 +199,18 @@ class Distances(Workload):
     score = "top1"
     unit, samples = "complex", "complexes"
     use = "moldiff dock --judge {model} --receptor protein.pdb --ligand ligand.sdf"
+    store = ComplexStore
     loader: ComplexBatches
     objective: DistanceLoss
 
     def __init__(self, config: TrainConfig, data: ComplexStore) -> None:
         self.config, self.data = config, data
-        train = data.indices("train")
-        self.loader = ComplexBatches(data, train, batch=config.piece_size, seed=config.seed)
+        self.loader = training_batches(ComplexBatches, config, data)
         self.model = Model.from_config(
             {"domain": {"name": "distances"}, "network": config.network},
             seed=generator(config.seed, 0).initial_seed(),
         )
         self.objective = build_objective(config, "judge of distances")
-
-    @classmethod
-    def open(cls, config: TrainConfig, say: Say) -> ComplexStore:
-        return ComplexStore.open(Path(config.data))
 
     def losses(self, batch: list[Complex], *, rng: torch.Generator) -> Iterator[Loss]:
         x_0 = self.objective.batch(batch, rng=rng).to(self.config.device)

@@ -31,7 +31,15 @@ from moldiff.train.data import molecule_store, prepare_molecules
 from moldiff.train.loader import Levels, RefinedBatches, SizeBuckets
 from moldiff.train.orientation import randomly_oriented
 from moldiff.train.statistics import Statistics
-from moldiff.train.workload import Figures, Loss, Say, Workload, batches, build_objective
+from moldiff.train.workload import (
+    Figures,
+    Loss,
+    Say,
+    Workload,
+    batches,
+    build_objective,
+    training_batches,
+)
 from moldiff.train.workloads.check import check
 from moldiff.train.workloads.latents import load_codec, resolve_latent
 from moldiff.train.workloads.pairs import Pair, TeacherPairs
@@ -164,14 +172,7 @@ def _loader(
     """Return the batches of a run, and the part of its identity that names refined molecules."""
 
     def buckets(store: Store, labels: Labels | None) -> SizeBuckets:
-        return SizeBuckets(
-            store,
-            store.indices("train"),
-            batch=config.piece_size,
-            seed=config.seed,
-            labels=labels,
-            balance=config.balance,
-        )
+        return training_batches(SizeBuckets, config, store, labels=labels, balance=config.balance)
 
     plain = buckets(data, labels)
     if not config.refined.data:

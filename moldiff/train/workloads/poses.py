@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ from torch import Tensor
 from moldiff.data.complexes import Complex, ComplexStore
 from moldiff.docking.proposals import sample_poses
 from moldiff.domain.poses import MARGIN
-from moldiff.errors import DataError
 from moldiff.geometry.tensors import symmetric_rmsd
 from moldiff.model import Model
 from moldiff.registry import register
@@ -24,9 +22,9 @@ from moldiff.train.config import TrainConfig
 from moldiff.train.workload import (
     Figures,
     Loss,
-    Say,
     Workload,
     build_objective,
+    training_batches,
     untrained,
     validation_sample,
 )
@@ -47,10 +45,7 @@ class ComplexBatches:
         self, store: ComplexStore, indices: npt.NDArray[np.int64], *, batch: int, seed: int
     ) -> None:
         if not len(indices):
-            raise DataError(
-                f"{store.path} holds no complex to train on.",
-                fix="Prepare more: moldiff data complexes.",
-            )
+            raise store.lacks("complex to train on")
         self.store, self.indices, self.batch, self.seed = store, indices, batch, seed
         self.per_epoch = -(-len(indices) // batch)
 
@@ -73,19 +68,15 @@ class Poses(Workload):
     score = "success"
     unit, samples = "complex", "poses"
     use = "moldiff dock --model {model} --receptor protein.pdb --ligand ligand.sdf"
+    store = ComplexStore
     loader: ComplexBatches
     objective: Displacement
 
     def __init__(self, config: TrainConfig, data: ComplexStore) -> None:
         self.config, self.data = config, data
-        train = data.indices("train")
-        self.loader = ComplexBatches(data, train, batch=config.piece_size, seed=config.seed)
+        self.loader = training_batches(ComplexBatches, config, data)
         self.model = untrained(config, "poses")
         self.objective = build_objective(config, "denoiser of poses")
-
-    @classmethod
-    def open(cls, config: TrainConfig, say: Say) -> ComplexStore:
-        return ComplexStore.open(Path(config.data))
 
     def losses(self, batch: list[Complex], *, rng: torch.Generator) -> Iterator[Loss]:
         for complex_ in batch:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from moldiff.data.backbones import BackboneStore
-from moldiff.errors import DataError
 from moldiff.model import Model
 from moldiff.protein.backbone import Backbone
 from moldiff.registry import register
@@ -19,9 +17,9 @@ from moldiff.train.config import TrainConfig
 from moldiff.train.workload import (
     Figures,
     Loss,
-    Say,
     Workload,
     build_objective,
+    training_batches,
     untrained,
     validation_sample,
 )
@@ -42,10 +40,7 @@ class ChainBatches:
         self, store: BackboneStore, indices: npt.NDArray[np.int64], *, batch: int, seed: int
     ) -> None:
         if not len(indices):
-            raise DataError(
-                f"{store.path} holds no chain to train on.",
-                fix="Prepare more: moldiff data backbones.",
-            )
+            raise store.lacks("chain to train on")
         self.store, self.indices, self.seed = store, indices, seed
         self.sizes = np.asarray(store.sizes)[indices].astype(int)
         residues = batch * self.sizes.mean()
@@ -82,20 +77,16 @@ class Sequences(Workload):
     score = "recovery"
     unit, samples = "chain", "residues"
     use = "moldiff benchmark sequences data/backbones --model {model}"
+    store = BackboneStore
     relatives = frozenset({"backbones"})
     loader: ChainBatches
     objective: Masked
 
     def __init__(self, config: TrainConfig, data: BackboneStore) -> None:
         self.config, self.data = config, data
-        train = data.indices("train")
-        self.loader = ChainBatches(data, train, batch=config.piece_size, seed=config.seed)
+        self.loader = training_batches(ChainBatches, config, data)
         self.model = untrained(config, "sequences")
         self.objective = build_objective(config, "denoiser of sequences")
-
-    @classmethod
-    def open(cls, config: TrainConfig, say: Say) -> BackboneStore:
-        return BackboneStore.open(Path(config.data))
 
     def losses(self, batch: list[Backbone], *, rng: torch.Generator) -> Iterator[Loss]:
         x_0 = self.objective.batch(batch, rng=rng).to(self.config.device)

@@ -246,7 +246,6 @@ function listenToControls() {
   byId("pictures").addEventListener("click", ({ target }) => { if (target.dataset.value) setPictures(target.dataset.value); });
   byId("style").addEventListener("click", ({ target }) => { if (target.dataset.value) setStyle(target.dataset.value); });
   for (const name of ["hydrogens", "labels", "spin"]) byId(name).addEventListener("click", () => setSwitch(name, state[name] !== "1"));
-  byId("reset").addEventListener("click", () => scene.reset());
   byId("export").addEventListener("click", () => saveList(list, false));
   byId("export-smiles").addEventListener("click", () => saveList(list, true));
 }
@@ -257,18 +256,10 @@ const KEYS = {
   Home: () => step(-Infinity), End: () => step(Infinity),
   s: () => selected && (favourites.toggle(selected), starsChanged()),
   "/": () => byId("search").focus(), " ": () => player.toggle(),
-  1: () => setStyle("ball"), 2: () => setStyle("stick"), 3: () => setStyle("sphere"), 0: () => scene.reset(),
+  1: () => setStyle("ball"), 2: () => setStyle("stick"), 3: () => setStyle("sphere"),
   h: () => setSwitch("hydrogens", state.hydrogens !== "1"), l: () => setSwitch("labels", state.labels !== "1"),
   r: () => setSwitch("spin", state.spin !== "1"), c: () => selected?.smiles && copyText(selected.smiles),
 };
-
-function onKey(event) {
-  if (event.key === "Escape") document.activeElement?.blur();
-  const busy = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName) || (event.key === " " && event.target.tagName === "BUTTON");
-  if (busy || event.ctrlKey || event.metaKey || event.altKey || byId("licence").open || !KEYS[event.key]) return;
-  event.preventDefault();
-  KEYS[event.key]();
-}
 
 /** Apply the address to the page: at the start, and when the user edits it. */
 function applyAddress() {
@@ -299,8 +290,6 @@ byId("pictures").hidden = !data.molecules.some((m) => m.xyz);
 byId("rule").textContent = `${capital(data.words.valid)} means: ${data.rule}`;
 fillSort();
 listenToControls();
-document.addEventListener("keydown", onKey);
 window.addEventListener("hashchange", applyAddress);
 applyAddress();
-document.body.dataset.scene = scene.kind;
-document.body.dataset.ready = "true";
+start(scene, KEYS);

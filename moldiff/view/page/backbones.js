@@ -1,6 +1,6 @@
 // The page of drawn backbones: a list, and the fold of one.
 
-const STATES = { H: ["helix", "#c2553f"], E: ["strand", "#2f74b5"], C: ["neither", "#9aa5b4"] };
+const STATES = { H: ["helix", "#c2553f"], E: ["strand", "#2f74b5"], C: ["neither", NEUTRAL] };
 const LABELS = { regular: "share of helices and strands", joined: "bonds joined", helix: "helix", strand: "strand", contacts: "long contacts per residue", size: "radius of gyration / 2.2 n^0.38 Å", clashes: "clashes per 100 residues", left: "phi above 0", hesitation: "hesitation of the sequence model, nats", obeyed: "structure as asked" };
 const SHARES = new Set(["helix", "strand", "left", "obeyed"]);
 const MOTIF = "#d9a21b";
@@ -27,10 +27,7 @@ function inMotif(text) {
   return (resi) => pieces.some(([first, last]) => first <= resi && resi <= (last ?? first));
 }
 
-function makeBackboneScene(host) {
-  if (!hasWebgl()) return null;
-  const viewer = $3Dmol.createViewer(host, { backgroundAlpha: 0, antialias: true });
-  if (!viewer) return null;
+const scene = makeStage((viewer) => {
   function refresh() {
     viewer.removeAllModels();
     const item = data.items[selected];
@@ -41,28 +38,22 @@ function makeBackboneScene(host) {
     const kept = inMotif(item.motif);
     const colour = (atom) => (switches.ends ? along(share(atom)) : kept(atom.resi) ? MOTIF : STATES[item.structure[atom.resi - 1]][1]);
     const style = { cartoon: { colorfunc: colour, thickness: 0.35, arrows: true } };
-    if (switches.sticks) style.stick = { radius: 0.12, colorfunc: (atom) => (atom.elem === "C" ? colour(atom) : colourOf(atom.elem)) };
+    if (switches.sticks) style.stick = { radius: 0.12, ...byElement(colour) };
     model.setStyle({}, style);
     const side = { predicate: (atom) => kept(atom.resi) && !["N", "C", "O"].includes(atom.atom) };
-    if (item.motif) model.setStyle(side, { stick: { radius: 0.12, colorfunc: (atom) => (atom.elem === "C" ? MOTIF : colourOf(atom.elem)) } }, true);
-    model.setHoverable({}, true, (atom) => { byId("hover").textContent = `${atom.resn} ${atom.resi} ${atom.atom}`; }, () => { byId("hover").textContent = ""; });
+    if (item.motif) model.setStyle(side, { stick: { radius: 0.12, ...byElement(MOTIF) } }, true);
+    nameOnHover(model);
     viewer.render();
   }
   function reset() {
     viewer.zoomTo();
     viewer.render();
   }
-  return { refresh, reset };
-}
-
-const scene = makeBackboneScene(byId("scene"));
-if (!scene) byId("stage-note").textContent = "This browser shows no 3D graphics (WebGL).";
+  return { kind: "webgl", refresh, reset };
+});
 
 function fill() {
-  const head = make("tr");
-  head.append(...["Backbone", "Residues", "Secondary structure", "Contacts", "Size"].map((text, k) => make("th", k === 1 || k > 2 ? "number" : "", text)));
-  byId("poses").tHead.replaceChildren(head);
-  byId("poses").tBodies[0].replaceChildren(...data.items.map((item, k) => {
+  fillList({ Backbone: "", Residues: "number", "Secondary structure": "", Contacts: "number", Size: "number" }, data.items.map((item, k) => {
     const row = make("tr"), states = make("td", "words");
     states.append(ribbon(item.structure));
     row.append(make("td", "name", item.name), make("td", "number", String(item.structure.length)), states, make("td", "number", item.figures.contacts.toFixed(2)), make("td", "number", item.figures.size.toFixed(2)));
@@ -74,7 +65,7 @@ function fill() {
 
 function select(k) {
   selected = Math.max(0, Math.min(k, data.items.length - 1));
-  [...byId("poses").tBodies[0].rows].forEach((row, i) => row.setAttribute("aria-selected", String(i === selected)));
+  markRow("poses", selected);
   const item = data.items[selected], table = make("table", "facts");
   const add = (name, value) => {
     const row = table.appendChild(make("tr")), cell = make("td");
@@ -93,26 +84,9 @@ function select(k) {
   document.body.dataset.selected = item.name;
 }
 
-function toggle(name) {
-  switches[name] = !switches[name];
-  byId(name).setAttribute("aria-pressed", String(switches[name]));
-  scene?.refresh();
-}
-
-const KEYS = { b: () => toggle("sticks"), c: () => toggle("ends"), 0: () => scene?.reset(), ArrowUp: () => select(selected - 1), ArrowDown: () => select(selected + 1) };
-document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || byId("licence").open || !KEYS[event.key]) return;
-  event.preventDefault();
-  KEYS[event.key]();
-});
-Object.entries(switches).forEach(([name, on]) => {
-  byId(name).setAttribute("aria-pressed", String(on));
-  byId(name).addEventListener("click", () => toggle(name));
-});
-byId("reset").addEventListener("click", () => scene?.reset());
+const toggle = makeSwitches(switches, () => scene?.refresh());
 Object.values(STATES).forEach(([text, colour]) => addKey(text, colour));
 if (data.items.some((item) => item.motif)) addKey("motif", MOTIF);
 fill();
 select(0);
-document.body.dataset.scene = scene ? "webgl" : "none";
-document.body.dataset.ready = "true";
+start(scene, { b: () => toggle("sticks"), c: () => toggle("ends"), ArrowUp: () => select(selected - 1), ArrowDown: () => select(selected + 1) });

@@ -1,6 +1,6 @@
 // The page of a completed structure: a list of gaps, the fold, and the ensemble of one gap.
 
-const FOLD = "#b9c4d3", AROUND = "#9aa5b4", UNKNOWN = "#16a37b", NEAR = 5;
+const UNKNOWN = "#16a37b", NEAR = 5;
 // Spread in Å up to which a colour stands for it.
 const SPREADS = [[0.5, "#2166ac"], [1, "#5aa6d6"], [2, "#e9a23b"], [Infinity, "#c0392b"]];
 const colourFor = (spread) => (spread === null ? UNKNOWN : SPREADS.find(([limit]) => spread < limit)[1]);
@@ -11,10 +11,7 @@ const builtAs = (atom) => spreads.get(placeOf(atom.chain, atom.resi, atom.icode)
 const switches = { ensemble: true, sidechains: true, around: false };
 let selected = 0;
 
-function makeCompletionScene(host) {
-  if (!hasWebgl()) return null;
-  const viewer = $3Dmol.createViewer(host, { backgroundAlpha: 0, antialias: true });
-  if (!viewer) return null;
+const scene = makeStage((viewer) => {
   const protein = viewer.addModel(data.structure, data.kind === "cif" ? "mcif" : "pdb");
   const colour = (atom) => { const r = builtAs(atom); return r ? colourFor(r.spread) : FOLD; };
   const backbone = new Set(["N", "CA", "C", "O"]);
@@ -27,10 +24,10 @@ function makeCompletionScene(host) {
     if (switches.around) {
       const near = protein.selectedAtoms({ within: { distance: NEAR, sel: { predicate: ofGap } }, byres: true });
       const serials = new Set(near.map((atom) => atom.serial));
-      protein.setStyle({ predicate: (atom) => serials.has(atom.serial) && !builtAs(atom) }, { cartoon: { color: FOLD, opacity: 0.9 }, stick: { radius: 0.1, colorfunc: (atom) => (atom.elem === "C" ? AROUND : colourOf(atom.elem)) } });
+      protein.setStyle({ predicate: (atom) => serials.has(atom.serial) && !builtAs(atom) }, { cartoon: { color: FOLD, opacity: 0.9 }, stick: { radius: 0.1, ...byElement(NEUTRAL) } });
     }
     const shown = (atom) => builtAs(atom) && (switches.sidechains || backbone.has(atom.atom));
-    protein.setStyle({ predicate: shown }, { cartoon: { colorfunc: colour, thickness: 0.35 }, stick: { radius: 0.13, colorfunc: (atom) => (atom.elem === "C" ? colour(atom) : colourOf(atom.elem)) } });
+    protein.setStyle({ predicate: shown }, { cartoon: { colorfunc: colour, thickness: 0.35 }, stick: { radius: 0.13, ...byElement(colour) } });
     drawn.forEach((model) => viewer.removeModel(model));
     drawn = [];
     if (switches.ensemble && data.gaps[selected]) {
@@ -40,7 +37,7 @@ function makeCompletionScene(host) {
         return model;
       });
     }
-    protein.setHoverable({}, true, (atom) => { byId("hover").textContent = `${atom.resn} ${atom.chain}:${atom.resi}${(atom.icode || "").trim()} ${atom.atom}`; }, () => { byId("hover").textContent = ""; });
+    nameOnHover(protein);
     viewer.render();
   }
   function reset() {
@@ -48,16 +45,10 @@ function makeCompletionScene(host) {
     if (data.gaps[selected]) viewer.zoom(0.5);
     viewer.render();
   }
-  return { refresh, reset };
-}
-
-const scene = makeCompletionScene(byId("scene"));
-if (!scene) byId("stage-note").textContent = "This browser shows no 3D graphics (WebGL).";
+  return { kind: "webgl", refresh, reset };
+});
 
 function fill() {
-  const head = make("tr");
-  head.append(...["Gap", "Sequence", "Spread, Å", "Conformations"].map((text, k) => make("th", k > 1 ? "number" : "", text)));
-  byId("poses").tHead.replaceChildren(head);
   const rows = data.gaps.map((gap, k) => {
     const row = make("tr");
     row.append(make("td", "words", gap.name), make("td", "words", gap.letters), make("td", "number", gap.mean === null ? "–" : gap.mean.toFixed(2)), make("td", "number", String(gap.ensemble.length)));
@@ -70,16 +61,15 @@ function fill() {
     row.append(make("td", "words", where), cell);
     rows.push(row);
   });
-  byId("poses").tBodies[0].replaceChildren(...rows);
+  fillList({ Gap: "", Sequence: "", "Spread, Å": "number", Conformations: "number" }, rows);
   byId("empty").hidden = rows.length > 0;
   byId("counts").replaceChildren(make("b", "", String(data.gaps.length)), ` of ${rows.length} built`);
 }
 
 function select(k) {
-  const rows = [...byId("poses").tBodies[0].rows];
   selected = Math.max(0, Math.min(k, data.gaps.length - 1));
-  rows.forEach((row, i) => row.setAttribute("aria-selected", String(i === selected && selected < data.gaps.length)));
   const gap = data.gaps[selected], box = byId("details");
+  markRow("poses", gap ? selected : null);
   box.replaceChildren();
   if (gap) {
     const table = make("table", "contacts");
@@ -96,25 +86,8 @@ function select(k) {
   document.body.dataset.selected = gap ? gap.name : "";
 }
 
-function toggle(name) {
-  switches[name] = !switches[name];
-  byId(name).setAttribute("aria-pressed", String(switches[name]));
-  scene?.refresh();
-}
-
-const KEYS = { e: () => toggle("ensemble"), s: () => toggle("sidechains"), a: () => toggle("around"), 0: () => scene?.reset(), ArrowUp: () => select(selected - 1), ArrowDown: () => select(selected + 1) };
-document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || byId("licence").open || !KEYS[event.key]) return;
-  event.preventDefault();
-  KEYS[event.key]();
-});
-Object.entries(switches).forEach(([name, on]) => {
-  byId(name).setAttribute("aria-pressed", String(on));
-  byId(name).addEventListener("click", () => toggle(name));
-});
-byId("reset").addEventListener("click", () => scene?.reset());
+const toggle = makeSwitches(switches, () => scene?.refresh());
 SPREADS.forEach(([limit, colour], k) => addKey(limit === Infinity ? `spread over ${SPREADS[k - 1][0]} Å` : `under ${limit} Å`, colour));
 fill();
 select(0);
-document.body.dataset.scene = scene ? "webgl" : "none";
-document.body.dataset.ready = "true";
+start(scene, { e: () => toggle("ensemble"), s: () => toggle("sidechains"), a: () => toggle("around"), ArrowUp: () => select(selected - 1), ArrowDown: () => select(selected + 1) });

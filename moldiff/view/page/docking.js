@@ -4,7 +4,7 @@ data.poses.forEach((m, i) => { m.number = i + 1; m.text = searchText(m); });
 const SWITCHES = ["cartoon", "sidechains", "sticks", "surface", "reference", "contacts", "labels", "hydrogens"];
 const DEFAULTS = { q: "", pose: "", sort: "number", order: "asc", cartoon: "1", sidechains: "1", sticks: "0", surface: "0", reference: "1", contacts: "1", labels: "1", hydrogens: "0" };
 const state = { ...DEFAULTS };
-const scene = makeDockingScene(byId("scene"), data, makeLabels(byId("tags")), (text) => { byId("hover").textContent = text; });
+const scene = makeDockingScene(byId("scene"), data, makeLabels(byId("tags")));
 let list = [], selected = null;
 
 const tagged = (key) => (m) => numeric(m.tags[key]);
@@ -162,17 +162,16 @@ function writeAddress() {
   } catch { /* an embedded page may have no address of its own */ }
 }
 
-function setSwitch(name, on) {
-  state[name] = on ? "1" : "0";
-  byId(name).setAttribute("aria-pressed", String(on));
-  scene.option(name, on);
+function switched(name) {
+  state[name] = switches[name] ? "1" : "0";
+  scene.option(name, switches[name]);
   document.body.dataset.atoms = scene.atoms();
   writeAddress();
 }
 
 const KEYS = {
   ArrowUp: () => step(-1), ArrowDown: () => step(1), ArrowLeft: () => step(-1), ArrowRight: () => step(1),
-  Home: () => step(-Infinity), End: () => step(Infinity), "/": () => byId("search").focus(), 0: () => scene.reset(),
+  Home: () => step(-Infinity), End: () => step(Infinity), "/": () => byId("search").focus(), Escape: () => byId("stage").classList.remove("over"),
   1: () => toggle("cartoon"), 2: () => toggle("sidechains"), 3: () => toggle("sticks"), 4: () => toggle("surface"), f: fullScreen,
   x: () => toggle("reference"), k: () => toggle("contacts"), l: () => toggle("labels"), h: () => toggle("hydrogens"),
 };
@@ -187,19 +186,9 @@ async function fullScreen() {
     stage.classList.add("over");
   }
 }
-const toggle = (name) => setSwitch(name, state[name] !== "1");
 
-document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") { document.activeElement?.blur(); byId("stage").classList.remove("over"); }
-  const busy = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
-  if (busy || event.ctrlKey || event.metaKey || event.altKey || byId("licence").open || !KEYS[event.key]) return;
-  event.preventDefault();
-  KEYS[event.key]();
-});
-SWITCHES.forEach((name) => byId(name).addEventListener("click", () => toggle(name)));
 byId("search").addEventListener("input", refreshList);
 byId("full").addEventListener("click", fullScreen);
-byId("reset").addEventListener("click", () => scene.reset());
 byId("export").addEventListener("click", () => download("poses.sdf", list.filter(canBeSdf).map(toSdf).join("")));
 byId("reference").hidden = !data.reference;
 [["pose", POSE_CARBON], ...(data.reference ? [["reference", REFERENCE_CARBON]] : []), ["receptor", POCKET_CARBON], ...(data.built.length ? [["built residues", BUILT_CARBON]] : [])].forEach(([text, colour]) => addKey(text, colour));
@@ -207,10 +196,11 @@ Object.entries(CONTACT_COLOURS).filter(([kind]) => data.poses.some(countOf(kind)
 
 const given = new URLSearchParams(location.hash.slice(1));
 for (const name of Object.keys(DEFAULTS)) if (given.has(name)) state[name] = given.get(name);
-for (const name of SWITCHES) setSwitch(name, state[name] === "1");
+const switches = Object.fromEntries(SWITCHES.map((name) => [name, state[name] === "1"]));
+const toggle = makeSwitches(switches, switched);
+SWITCHES.forEach(switched);
 selected = null;
 byId("search").value = state.q;
 refreshList();
 if (data.poses[Number(given.get("pose")) - 1]) select(data.poses[Number(given.get("pose")) - 1], false);
-document.body.dataset.scene = scene.kind;
-document.body.dataset.ready = "true";
+start(scene, KEYS);

@@ -2,18 +2,13 @@
 // Where WebGL is missing the pose alone is painted.
 
 const BACKBONE = new Set(["N", "C", "O", "OXT"]);
-const POSE_CARBON = "#16a37b", REFERENCE_CARBON = "#c3468f", POCKET_CARBON = "#9aa5b4", BUILT_CARBON = "#e9a23b";
-
-/** Colours by element, carbon in a colour of its own, so that molecules are told apart. */
-const byElement = (carbon) => ({ colorfunc: (atom) => (atom.elem === "C" ? carbon : colourOf(elementOf(atom))) });
-const elementOf = (atom) => (atom.elem.length === 2 ? atom.elem[0] + atom.elem[1].toLowerCase() : atom.elem);
+const POSE_CARBON = "#16a37b", REFERENCE_CARBON = "#c3468f", POCKET_CARBON = NEUTRAL, BUILT_CARBON = "#e9a23b";
 
 /** A molecule in the receptor's frame: unlike on the page of molecules nothing is turned. */
 const inPlace = (m) => (m && m.xyz ? { ...solid({ ...m, pose: IDENTITY_POSE }) } : null);
 
-function makeDockingScene(host, { receptor, pocket, built, reference }, labels, onHover) {
-  if (!hasWebgl()) return paintedDocking(host);
-  const viewer = $3Dmol.createViewer(host, { backgroundAlpha: 0, antialias: true });
+function makeDockingScene(host, { receptor, pocket, built, reference }, labels) {
+  const viewer = makeViewer(host);
   if (!viewer) return paintedDocking(host);
   $3Dmol.setSyncSurface(true); // the page's policy allows no workers
   const options = { cartoon: true, sidechains: true, sticks: false, surface: false, reference: true, contacts: true, labels: true, hydrogens: false };
@@ -22,9 +17,9 @@ function makeDockingScene(host, { receptor, pocket, built, reference }, labels, 
   let shown = null, poseModel = null, referenceModel = null, count = 0;
 
   const made = new Set(built); // of the atoms of residues that no experiment has seen
-  const ribbon = { cartoon: { colorfunc: (atom) => (made.has(atom.serial) ? BUILT_CARBON : "#b9c4d3"), opacity: 0.72, thickness: 0.3 } };
+  const ribbon = { cartoon: { colorfunc: (atom) => (made.has(atom.serial) ? BUILT_CARBON : FOLD), opacity: 0.72, thickness: 0.3 } };
   const carbonOf = (atom) => (made.has(atom.serial) ? BUILT_CARBON : POCKET_CARBON);
-  const residueColours = { colorfunc: (atom) => (atom.elem === "C" ? carbonOf(atom) : colourOf(elementOf(atom))) };
+  const residueColours = byElement(carbonOf);
   function drawReceptor() {
     protein.setStyle({}, {});
     if (options.cartoon) protein.setStyle({ hetflag: false }, ribbon);
@@ -69,7 +64,7 @@ function makeDockingScene(host, { receptor, pocket, built, reference }, labels, 
     if (seen) poseModel = addMolecule(seen, POSE_CARBON, 0.2);
     if (options.contacts && shown) drawContacts(shown.contacts);
     labels.show(options.labels && shown ? labelsOf(shown.contacts) : []);
-    viewer.setHoverable({}, true, (atom) => onHover(nameOf(atom)), () => onHover(""));
+    nameOnHover(viewer, nameOf);
     viewer.render();
   }
   function drawContacts(contacts) {
@@ -92,7 +87,7 @@ function makeDockingScene(host, { receptor, pocket, built, reference }, labels, 
       return { x: at.x - left - window.scrollX, y: at.y - top - window.scrollY };
     });
   }
-  const nameOf = (atom) => (atom.resn ? `${atom.resn} ${atom.chain}:${atom.resi} ${atom.atom}` : `${atom.elem}${atom.serial + 1}`);
+  const nameOf = (atom) => (atom.resn ? nameOfAtom(atom) : `${atom.elem}${atom.serial + 1}`);
   function reset() {
     if (!poseModel) return;
     viewer.zoomTo({ model: poseModel });

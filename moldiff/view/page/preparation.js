@@ -1,7 +1,7 @@
 // The page of a prepared receptor: what was kept and why, and the boxes to dock into.
 
 const BOX_COLOURS = { ligand: "#16a37b", cavity: "#c98500", chosen: "#3b6cf6" };
-const LEFT_COLOUR = "#16a37b", KEPT_COLOUR = "#9aa5b4";
+const LEFT_COLOUR = "#16a37b", KEPT_COLOUR = NEUTRAL;
 let chosen = null;
 
 /** Fill a table of the page; a table without rows says so. */
@@ -18,20 +18,12 @@ function fill(id, header, rows, pick) {
   });
 }
 
-function makeReceptorScene(host) {
-  const viewer = hasWebgl() && $3Dmol.createViewer(host, { backgroundAlpha: 0, antialias: true });
-  if (!viewer) {
-    byId("stage-note").textContent = "This browser has no WebGL: the tables are all there is.";
-    return { kind: "none", show() {}, reset() {} };
-  }
-  const carbon = (colour) => ({ colorfunc: (atom) => (atom.elem === "C" ? colour : colourOf(elementOf(atom))) });
-  const elementOf = (atom) => (atom.elem.length === 2 ? atom.elem[0] + atom.elem[1].toLowerCase() : atom.elem);
+const scene = makeStage((viewer) => {
   const protein = viewer.addModel(data.receptor, "pdb");
-  protein.setStyle({ hetflag: false }, { cartoon: { color: "#b9c4d3", opacity: 0.8, thickness: 0.3 } });
-  protein.setStyle({ hetflag: true }, { stick: { radius: 0.18, ...carbon(KEPT_COLOUR) }, sphere: { scale: 0.28, ...carbon(KEPT_COLOUR) } });
-  if (data.ligands) viewer.addModel(data.ligands, "pdb").setStyle({}, { stick: { radius: 0.22, ...carbon(LEFT_COLOUR) } });
-  const name = (atom) => { byId("hover").textContent = atom ? `${atom.resn} ${atom.chain}:${atom.resi} ${atom.atom}` : ""; };
-  viewer.setHoverable({}, true, name, () => name(null));
+  protein.setStyle({ hetflag: false }, { cartoon: { color: FOLD, opacity: 0.8, thickness: 0.3 } });
+  protein.setStyle({ hetflag: true }, { stick: { radius: 0.18, ...byElement(KEPT_COLOUR) }, sphere: { scale: 0.28, ...byElement(KEPT_COLOUR) } });
+  if (data.ligands) viewer.addModel(data.ligands, "pdb").setStyle({}, { stick: { radius: 0.22, ...byElement(LEFT_COLOUR) } });
+  nameOnHover(viewer);
   const point = (p) => ({ x: p[0], y: p[1], z: p[2] });
 
   /** The twelve edges of a box: pairs of corners that differ in one coordinate. */
@@ -54,14 +46,12 @@ function makeReceptorScene(host) {
     viewer.render();
   }
   return { kind: "webgl", show, reset };
-}
-
-const scene = makeReceptorScene(byId("scene"));
+});
 
 function choose(index) {
   chosen = index === chosen ? null : index;
-  [...byId("boxes").tBodies[0].rows].forEach((row, k) => row.setAttribute("aria-selected", String(k === chosen)));
-  scene.show(chosen);
+  markRow("boxes", chosen);
+  scene?.show(chosen);
   document.body.dataset.chosen = chosen === null ? "" : data.boxes[chosen].what;
 }
 
@@ -71,9 +61,6 @@ fill("boxes", ["Where", "For moldiff dock"], data.boxes.map((box) => [box.what, 
 fill("groups", ["Residue", "Kind", "", "Why"], data.groups);
 fill("states", ["Residue", "Hydrogen on", "Decided by"], data.states);
 [["left out", LEFT_COLOUR], ["kept groups", KEPT_COLOUR], ["box of a ligand", BOX_COLOURS.ligand], ["cavity", BOX_COLOURS.cavity]].forEach(([text, colour]) => addKey(text, colour));
-byId("reset").addEventListener("click", scene.reset);
-document.addEventListener("keydown", (event) => { if (event.key === "0") scene.reset(); });
-scene.show(null);
-scene.reset();
-document.body.dataset.scene = scene.kind;
-document.body.dataset.ready = "true";
+scene?.show(null);
+scene?.reset();
+start(scene, {});
