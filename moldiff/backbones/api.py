@@ -126,6 +126,8 @@ def backbone(
     if sequences:
         made["sequences"] = designer.digest
     notes = [note for given in (start, around) if given is not None for note in given.notes]
+    if around is not None and "parts" not in loaded.card.get("training", {}):
+        notes.append("the model was not trained around motifs.")
     return Backbones(tuple(folds), {"version": __version__, **made}, (*notes, *_unusual(folds)))
 
 

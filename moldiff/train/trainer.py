@@ -13,7 +13,7 @@ import json
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -270,6 +270,7 @@ class Trainer:
                 "precision": named(self.precision),
                 "optimizer": self.config.to_dict()["optimizer"],
                 "objective": fitting_weights(describe(self.objective), self.model.process),
+                **({"parts": asdict(self.config.parts)} if self.config.parts.share else {}),
             },
         }
 

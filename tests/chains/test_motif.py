@@ -107,6 +107,7 @@ def test_a_motif_is_written_where_it_was_to_the_last_digit(
         assert np.abs(at_c - 122.5).max() < 6  # where a piece ends, too
         assert fold.quality.joined > 0.9 and fold.moved > 0
     assert len(starts) > 2  # lengths are drawn
+    assert "the model was not trained around motifs." in again.notes
     read = again.save(tmp_path / "cif", "cif") / "backbone-1.cif"
     found = read_contents(read).structure
     assert np.abs(found.positions[4:8] - again[0].atoms[1]).max() < 1e-3
@@ -245,6 +246,7 @@ def test_the_bundled_model_builds_around_a_motif(tmp_path: Path) -> None:
     drawn = moldiff.backbone(
         4, motif=path, contig="20-24/A3-10/3-6/A15-22/4", sequences=0, steps=30
     )
+    assert not drawn.notes
     for fold in drawn:
         assert fold.quality.joined == 1 and fold.quality.clashes < 6 and fold.moved < 1.0
         assert fold.quality.size < 1.5

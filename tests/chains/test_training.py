@@ -177,6 +177,18 @@ def test_a_model_learns_the_chains_it_is_shown(config: TrainConfig) -> None:
     assert np.mean(losses[-8:]) < np.mean(losses[:8]) - 0.3
 
 
+def test_a_run_with_motifs_says_so_in_its_card_and_is_not_resumed_without(
+    config: TrainConfig,
+) -> None:
+    parts = {"share": 1.0, "two": 0.5, "smallest": 0.1, "largest": 0.5}
+    given = replace(config, parts=Parts(**parts), steps=2)
+    list(opened(given).fit())
+    path = Path(config.output) / "model.safetensors"
+    assert Model.load(path).card["training"]["parts"] == parts
+    with pytest.raises(ConfigError, match="parts"):
+        list(opened(replace(given, parts=Parts(), steps=4)).fit())
+
+
 def test_it_begins_with_the_bundled_backbones(config: TrainConfig, tmp_path: Path) -> None:
     whole = TrainConfig.from_yaml(bundled_configs()["chains"], data=config.data)
     trainer = opened(replace(whole, output=str(tmp_path / "begun"), precision="float32"))
