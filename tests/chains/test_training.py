@@ -185,8 +185,8 @@ def test_a_run_with_motifs_says_so_in_its_card_and_is_not_resumed_without(
     list(opened(given).fit())
     path = Path(config.output) / "model.safetensors"
     assert Model.load(path).card["training"]["parts"] == parts
-    with pytest.raises(ConfigError, match="parts"):
-        list(opened(replace(given, parts=Parts(), steps=4)).fit())
+    with pytest.raises(ModelFileError, match="parts"):
+        opened(replace(given, parts=Parts(), steps=4)).restore()
 
 
 def test_it_begins_with_the_bundled_backbones(config: TrainConfig, tmp_path: Path) -> None:
