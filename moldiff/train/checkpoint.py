@@ -65,7 +65,8 @@ def read(
             header, tensors = read_tensors(before_decay, FORMAT)
         saved = completed(json.loads(header["identity"]))
         differences: dict[str, str] = {}  # the first of each group of settings
-        for key, values in changes(saved, identity):
+        now = {**dict.fromkeys(saved), **identity}  # what a run had and this one lacks differs, too
+        for key, values in changes(saved, now):
             differences.setdefault(key.partition(".")[0], _difference(key, values))
         anew = extended and int(header["decay_start"]) == 0  # all of it was decay
         header = _ABSENT | header
