@@ -122,7 +122,7 @@ def _chains(path: Path) -> tuple[dict[str, npt.NDArray[np.float64]], list[str]]:
     try:
         read = trace(read_contents(path).structure)
     except InputError as error:
-        return {}, [f"{path}: {error}"]
+        return {}, [error.what.rstrip(".")]
     if not read.fragments:
         return {}, [f"{path} holds no protein"]
     atoms, chains, reasons = read.completed(), {}, []

@@ -55,7 +55,7 @@ def test_a_folder_is_measured_and_what_cannot_be_is_said(
     assert "2 chains" in shown.out and "native-like, %" in shown.out
     told = " ".join(shown.err.split())
     assert f"Left out: {folder}/broken.pdb is broken" in told
-    assert f"{folder}/damaged.pdb: " in told  # and the others are measured
+    assert f"{folder}/damaged.pdb" in told  # and the others are measured
     assert f"Left out: {folder}/two.pdb:B has 8 residues, fewer than 20" in told
     found = json.loads(report.read_text())
     rows = list(csv.DictReader(table.open()))

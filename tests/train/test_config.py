@@ -269,7 +269,7 @@ def test_a_longer_run_begins_like_a_shorter_one() -> None:
     ("option", "settings", "takers"),
     [
         ("balance", {"balance": "cost"}, "codec, molecules"),
-        ("parts", {"parts": {"share": 0.5}}, "molecules"),
+        ("parts", {"parts": {"share": 0.5}}, "chains, molecules"),
         ("conditions", {"conditions": {"properties": ["logp"]}}, "molecules"),
     ],
 )
