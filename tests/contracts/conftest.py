@@ -32,6 +32,7 @@ EXAMPLES: dict[tuple[str, str], dict[str, Any]] = {
         "schedule": "rectified",
         "space": {"name": "categorical", "probabilities": [0.5, 0.3, 0.2]},
     },
+    ("guidance", "noise_scale"): {"field": "positions", "scale": 0.8},
     ("guidance", "pace"): {"field": "types", "schedule": "rectified"},
     ("guidance", "restrict"): {"classes": {"types": [0, 2], "bonds": [1]}},
     ("network", "contacts"): {"layers": 1},

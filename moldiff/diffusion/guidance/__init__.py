@@ -6,6 +6,7 @@ from moldiff.diffusion.guidance.base import Guidance
 from moldiff.diffusion.guidance.classifier_free import ClassifierFree
 from moldiff.diffusion.guidance.condition import Condition
 from moldiff.diffusion.guidance.keep import Keep
+from moldiff.diffusion.guidance.noise_scale import NoiseScale
 from moldiff.diffusion.guidance.pace import Pace
 from moldiff.diffusion.guidance.restrict import Restrict, one_of
 from moldiff.diffusion.guidance.settings import SHORT, guidances, laid_over, with_settings
@@ -20,6 +21,7 @@ __all__ = [
     "Condition",
     "Guidance",
     "Keep",
+    "NoiseScale",
     "Pace",
     "Restrict",
     "Surrounded",
