@@ -28,7 +28,6 @@ from moldiff.diffusion.objective.base import (
     weighed,
 )
 from moldiff.diffusion.objective.distortion import distorted_times
-from moldiff.diffusion.objective.neighbours import neighbour_error
 from moldiff.diffusion.objective.times import Kumaraswamy, Times
 from moldiff.diffusion.time import Time, batch_times, field_times, map_times
 from moldiff.registry import register
@@ -66,9 +65,6 @@ class Denoising(Objective):
     distorted, distortion:
         Share of the graphs whose coordinates have more noise than their time says, and how much
         more at most, in Å (`moldiff.diffusion.objective.distortion`).
-    neighbours, reach:
-        Weight of the error of the vectors between atoms that are less than ``reach`` Å apart
-        (`moldiff.diffusion.objective.neighbours`); at weight 0 it is not computed.
     """
 
     times: Times = Kumaraswamy()
@@ -78,8 +74,6 @@ class Denoising(Objective):
     snr_cap: float = 1e4
     distorted: Annotated[float, Range(0, 1)] = 0.0
     distortion: Annotated[float, Range(0)] = 0.3
-    neighbours: Annotated[float, Range(0)] = 0.0
-    reach: Annotated[float, Range(0)] = 4.0
 
     def __post_init__(self) -> None:
         check_fields(self, "the objective")
@@ -130,18 +124,7 @@ class Denoising(Objective):
             else:
                 weight = scale.get(name, torch.ones_like(times)) * (times > 0)
                 parts[name] = part.loss(prediction[name], x_0[name], weight).mean()
-        if self.neighbours:
-            parts["neighbours"] = self._neighbours(prediction, x_0, t, scale)
-        return weighed(parts, {**self.weights, "neighbours": self.neighbours})
-
-    def _neighbours(
-        self, prediction: Batch, x_0: Batch, t: Time, scale: Mapping[str, Tensor]
-    ) -> Tensor:
-        """Error of the vectors between near atoms, weighed as the coordinates' own."""
-        weight, times = scale["positions"], field_times(t, "positions")
-        if times.ndim > 1:
-            weight = weight * (times > 0)
-        return neighbour_error(prediction["positions"], x_0["positions"], weight, self.reach).mean()
+        return weighed(parts, self.weights)
 
     def _scale(self, denoiser: NetworkDenoiser, x_t: Batch, t: Time) -> dict[str, Tensor]:
         """Weight of the squared error of each Gaussian field, (b,) or (b, sites)."""
