@@ -42,7 +42,8 @@ class Motif:
     types:
         (k,) amino acids (`moldiff.protein.backbone.LETTERS`).
     states:
-        (k,) secondary structure in the file's whole chain (`moldiff.protein.secondary.STATES`).
+        (k,) secondary structure, seen up to breaks of their chain
+        (`moldiff.protein.secondary.STATES`).
     sides:
         The side chain of each, as far as the file has it.
     notes:

@@ -24,24 +24,9 @@ from moldiff.protein.read import read_contents
 from moldiff.protein.secondary import HIDDEN
 from moldiff.protein.trace import trace
 from tests.backbones import backbone
-from tests.contracts.conftest import DOMAINS
 from tests.proteins import pdb_lines
 
 BUNDLED = "chains" in bundled_models()
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that knows nothing, but has its opinions."""
-    settings = {**DOMAINS["chains"], "domain": "chains", "precondition": "clean"}
-    made = Model.from_config(settings | {"sampling": {"steps": 4}}, seed=1)
-    rng = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for parameter in made.network.parameters():
-            parameter.add_(0.05 * torch.randn(parameter.shape, generator=rng))
-    path = tmp_path_factory.mktemp("model") / "model.safetensors"
-    made.save(path)
-    return path
 
 
 @pytest.fixture

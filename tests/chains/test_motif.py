@@ -11,6 +11,7 @@ import torch
 import moldiff
 from moldiff.backbones.contig import motif_of
 from moldiff.backbones.joining import joined
+from moldiff.backbones.sampling import Given, draw
 from moldiff.bundled import bundled_models
 from moldiff.cli import main
 from moldiff.diffusion.time import batch_times
@@ -24,24 +25,9 @@ from moldiff.train.parts import Parts
 from moldiff.train.workloads.chains import motif
 from moldiff.train.workloads.frame_aligned import FrameAligned
 from tests.backbones import backbone
-from tests.contracts.conftest import DOMAINS
 from tests.proteins import pdb_lines
 
 DESIGNER = "sequence" in bundled_models()
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that knows nothing, but has its opinions."""
-    settings = {**DOMAINS["chains"], "domain": "chains", "precondition": "clean"}
-    made = Model.from_config(settings | {"sampling": {"steps": 4}}, seed=1)
-    rng = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for parameter in made.network.parameters():
-            parameter.add_(0.05 * torch.randn(parameter.shape, generator=rng))
-    path = tmp_path_factory.mktemp("model") / "model.safetensors"
-    made.save(path)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +122,23 @@ def test_lengths_and_secondary_structure_around_a_motif(model: Path, file: Path)
     ):
         with pytest.raises(InputError, match=words):
             drawn(contig, **more)
+
+
+def test_a_chain_is_drawn_where_the_motif_is(model: Path, file: Path) -> None:
+    """Also its new residues: the draw itself is in the frame of the file, before it is joined."""
+    given = motif_of(file, "12/A20-24/7")
+    layout = given.layout(24, 24, rng=generator(0))
+    made = draw(
+        Model.load(model, domain="chains"),
+        np.full((2, 24), HIDDEN),
+        rng=torch.Generator().manual_seed(0),
+        given=Given.motifs(given.atoms.astype(np.float32), np.stack([layout] * 2)),
+    )
+    centre = given.atoms[:, 1].mean(0)
+    assert np.linalg.norm(centre) > 10  # far from where chains are drawn
+    for chain in made:
+        assert np.abs(chain[layout >= 0, 1] - given.atoms[:, 1]).max() < 1e-3
+        assert np.linalg.norm(chain[:, 1].mean(0) - centre) < 15
 
 
 @pytest.mark.parametrize(
