@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from moldiff.protein.backbone import IDEAL, LETTERS, Backbone, frames_of, oxygens
+from moldiff.protein.backbone import IDEAL, LETTERS, Backbone, end_oxygens, frames_of, oxygens
 from moldiff.protein.closure import CLOSED, close_gap
 from moldiff.protein.gap import FLANK, cut, window
 from tests.backbones import backbone
@@ -44,6 +44,16 @@ def test_amino_acids_of_nature_have_their_side_chain_below() -> None:
     frames = frames_of(np.stack([real["N"], real["CA"], real["C"]], 1))
     seen = np.einsum("nij,ni->nj", frames, real["CB"] - real["CA"])
     assert len(seen) and (seen[:, 2] < -1).all()
+
+
+def test_the_last_oxygen_is_opposite_to_the_nitrogen() -> None:
+    atoms = backbone(20).atoms.astype(np.float64)
+    n, ca, c = (atoms[:, k] for k in range(3))
+    o = end_oxygens(atoms)
+    assert np.allclose(np.linalg.norm(o - c, axis=-1), 1.231)
+    u, v = (ca - c) / np.linalg.norm(ca - c, axis=-1)[:, None], (o - c) / 1.231
+    assert np.allclose(np.degrees(np.arccos((u * v).sum(-1))), 120.4, atol=0.1)
+    assert np.allclose(np.abs(torsions(n, ca, c, o)), 180, atol=0.1)
 
 
 def test_oxygens_lie_where_peptides_have_them() -> None:
