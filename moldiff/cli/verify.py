@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,7 +20,7 @@ from moldiff.cli.startup import load_torch
 from moldiff.errors import InputError
 
 if TYPE_CHECKING:
-    from moldiff.generation.verify import Verdict
+    from moldiff.generation.verify import Verdict, Verdicts
 
 EXAMPLES = (
     "moldiff verify molecules.sdf",
@@ -30,6 +31,7 @@ EXAMPLES = (
 )
 
 _SHOWN = 20  # records listed one by one
+_FEW = 5  # requests, and repeated draws
 
 
 def command(
@@ -54,6 +56,9 @@ def command(
     is not what it was when it was made, or not what its fields draw), or unknown, and why. What
     comes from elsewhere, an older version or moldiff design is unknown. Digests alone find
     accidents; whoever alters on purpose can renew them, but not what the model draws.
+
+    Of all together it says which molecules of a request are missing (a filter rightly leaves some
+    out) and which records are the same draw. Neither changes the exit status.
 
     Exit status 1 if any record is altered; with --strict, also if any is unknown.
     """
@@ -83,19 +88,47 @@ def command(
     if as_json:
         rows = [{"record": verdict.index + 1, **asdict(verdict)} for verdict in verdicts]
         summary: dict[str, object] = {status: counts[status] for status in STATUSES}
+        summary["requests"] = [{**asdict(one), "missing": one.missing} for one in verdicts.asked]
+        summary["repeated"] = [[k + 1 for k in same] for same in verdicts.repeated]
         print_json({"file": str(file), **summary, "records": rows})
     else:
-        table([("records", f"{len(verdicts)}"), *_summary(verdicts, counts)])
+        rows_of_all = [*_missing(verdicts), *_repeated(verdicts)]
+        table([("records", f"{len(verdicts)}"), *_summary(verdicts, counts), *rows_of_all])
         _list([verdict for verdict in verdicts if verdict.status == "altered"])
     if counts["altered"] or (strict and counts["reproduced"] < len(verdicts)):
         raise typer.Exit(FAILED)
 
 
-def _summary(verdicts: list[Verdict], counts: Counter[str]) -> list[tuple[str, str]]:
+def _summary(verdicts: Sequence[Verdict], counts: Counter[str]) -> list[tuple[str, str]]:
     rows = [(name, percent(counts[name], len(verdicts))) for name in ("reproduced", "altered")]
     why = Counter(verdict.why for verdict in verdicts if verdict.status == "unknown")
     reasons = f": {commonest(dict(why.most_common()), 4)}" if why else ""
     return [*rows, ("unknown", f"{percent(counts['unknown'], len(verdicts))}{reasons}")]
+
+
+def _missing(verdicts: Verdicts) -> Iterator[tuple[str, str]]:
+    """A row for each request: "record 3 of 10 (druglike, seed 0)"."""
+    for k, one in enumerate(verdicts.asked[:_FEW]):
+        stretches = [f"{a}-{b}" if b > a else f"{a}" for a, b in one.gaps]
+        if len(stretches) > _SHOWN:
+            rest = counted(len(stretches) - _SHOWN, "more range")
+            stretches[_SHOWN:] = [f"and {rest} ({one.missing} records)"]
+        noun = "record" if one.missing == 1 else "records"
+        what = f"{noun} {', '.join(stretches)}" if stretches else "none"
+        name = one.model.rpartition(" ")[0] or one.model
+        yield ("" if k else "missing", f"{what} of {one.n} ({name}, seed {one.seed})")
+    if len(verdicts.asked) > _FEW:
+        yield "", f"and {counted(len(verdicts.asked) - _FEW, 'more request')} (--json lists all)"
+
+
+def _repeated(verdicts: Verdicts) -> Iterator[tuple[str, str]]:
+    """A row for each set of records that are one draw: "records 2 and 5 are the same draw"."""
+    for k, same in enumerate(verdicts.repeated[:_FEW]):
+        *others, last = (f"{index + 1}" for index in same)
+        yield ("" if k else "repeated", f"records {', '.join(others)} and {last} are the same draw")
+    if len(verdicts.repeated) > _FEW:
+        rest = counted(len(verdicts.repeated) - _FEW, "more draw")
+        yield "", f"and {rest} that records share (--json lists all)"
 
 
 def _list(altered: list[Verdict]) -> None:

@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -21,6 +21,7 @@ import numpy as np
 from moldiff.bundled import bundled_models
 from moldiff.chem.demands import Interval, parse_demand
 from moldiff.errors import MoldiffError, in_python
+from moldiff.generation.account import Asked, asked_of, order_of, repeated_of
 from moldiff.generation.request import Generated, Request
 from moldiff.generation.run import redraw
 from moldiff.io import Record, Source, records_of
@@ -29,7 +30,7 @@ from moldiff.model import Model
 from moldiff.models import load
 from moldiff.precision import resolve
 
-__all__ = ["STATUSES", "Status", "Verdict", "verdicts_of", "verify"]
+__all__ = ["STATUSES", "Status", "Verdict", "Verdicts", "verdicts_of", "verify"]
 
 Status = Literal["reproduced", "altered", "unknown"]
 STATUSES: tuple[Status, ...] = ("reproduced", "altered", "unknown")
@@ -65,6 +66,25 @@ class Verdict:
     deviation: float | None = None
 
 
+class Verdicts(list[Verdict]):
+    """A verdict for each record, in their order, and what can be said of all together.
+
+    Attributes
+    ----------
+    asked:
+        The requests that the records name, and which of their molecules are missing: no fault, a
+        filter leaves molecules out.
+    repeated:
+        The indices of each set of records that are the same draw.
+    """
+
+    def __init__(self, verdicts: Iterable[Verdict], records: Sequence[Record]) -> None:
+        super().__init__(verdicts)
+        altered = {verdict.index for verdict in self if verdict.status == "altered"}
+        self.asked: tuple[Asked, ...] = asked_of(records, altered)
+        self.repeated: tuple[tuple[int, ...], ...] = repeated_of(records, altered)
+
+
 def verify(
     records: Source,
     *,
@@ -72,7 +92,7 @@ def verify(
     device: str = "cpu",
     again: bool = True,
     progress: Callable[[str, int, int], None] | None = None,
-) -> list[Verdict]:
+) -> Verdicts:
     """Check generated records by their digests, and draw their molecules again.
 
     Parameters
@@ -94,7 +114,8 @@ def verify(
         If a file or a model cannot be read.
     """
     found = verdicts_of(records, models=models, device=device, again=again, progress=progress)
-    return [replace(verdict, why=in_python(verdict.why)) for verdict in found]
+    found[:] = [replace(verdict, why=in_python(verdict.why)) for verdict in found]
+    return found
 
 
 def verdicts_of(
@@ -104,7 +125,7 @@ def verdicts_of(
     device: str,
     again: bool,
     progress: Callable[[str, int, int], None] | None,
-) -> list[Verdict]:
+) -> Verdicts:
     """Do what `verify` does; the reasons are in the words of the command line."""
     items = list(records_of(records))
     verdicts = {k: _at_sight(k, record) for k, record in enumerate(items)}
@@ -123,9 +144,11 @@ def verdicts_of(
     for members in runs.values():
         for k, verdict in _of_a_run(items, members, known, device, tell):
             verdicts[k] = replace(verdicts[k], **verdict)
-    return list(verdicts.values())
+    return Verdicts(verdicts.values(), items)
 
 
+_OF_A_POSE = "box_center"
+_POSE = "it is a pose of moldiff dock, which is not drawn again"
 _INTACT = "its digests are right; it was not drawn again"
 
 
@@ -139,20 +162,17 @@ def _at_sight(k: int, record: Record) -> Verdict:
     lacking = [name for name in _NEEDED if name not in record.tags]
     if SEAL in record.tags and (changed := broken(record)):
         return replace(unknown, status="altered", why=f"its {changed} changed since it was made")
+    if SEAL not in record.tags and _OF_A_POSE in record.tags:
+        return replace(unknown, why=f"{_POSE}: verify the molecules that were docked")
     if SEAL in record.tags and lacking:
         return replace(unknown, why=f"its digests are right; it lacks {', '.join(lacking)}")
     if lacking:
         return replace(
             unknown, why=f"it lacks {', '.join(lacking)}: removed, or of another version"
         )
-    if not all(re.fullmatch(r"[1-9]\d{0,11}", text) for text in _order(record)):
+    if not all(re.fullmatch(r"[1-9]\d{0,11}", text) for text in order_of(record.tags)):
         return replace(unknown, why="its place in the drawn order is no number")
     return replace(unknown, why=_INTACT)
-
-
-def _order(record: Record) -> tuple[str, str]:
-    """Place in the drawn order, and round, both from 1."""
-    return record.tags["place"], record.tags.get("round", "1")
 
 
 def _of_a_run(
@@ -180,7 +200,7 @@ def _of_a_run(
         request, sampling = _request(tags["request"]), json.loads(tags["sampling"])
         wanted: dict[tuple[int, int], list[int]] = defaultdict(list)
         for k in members:
-            place, number = (int(text) - 1 for text in _order(items[k]))
+            place, number = (int(text) - 1 for text in order_of(items[k].tags))
             wanted[place, number].append(k)
         verdicts: dict[int, dict[str, Any]] = {}
         for where, item in redraw(model, request, sampling, wanted):

@@ -175,3 +175,75 @@ def test_nothing_is_reproduced_that_is_not_drawn(
     assert main(["verify", str(folder / "made.sdf"), "--no-draw", "--strict"]) == 2
     told = capfd.readouterr().err
     assert "--strict" in told and "--no-draw" in told
+
+
+def test_what_is_missing_of_a_request_is_said(records: list[Record]) -> None:
+    assert verify(records, again=False).asked[0].missing == 0
+    (asked,) = verify([records[k] for k in (0, 1, 5, 4, 11)], again=False).asked
+    assert (asked.n, asked.seed, asked.gaps) == (12, 4, ((3, 4), (7, 11)))
+    assert asked.missing == 7 and asked.model.startswith("qm9-fast ")
+    altered = [*records[:4], moved(records[4]), *records[5:]]
+    assert verify(altered, again=False).asked[0].missing == 0, "it is altered, and there"
+    assert verify([moved(records[0])], again=False).asked == (), "what it asks for may be a lie"
+
+
+def test_requests_are_told_apart_and_absurd_ones_do_no_harm(records: list[Record]) -> None:
+    other = moldiff.generate(2, model="qm9-fast", steps=2, seed=5, size=9)
+    both = verify([*records, *other.as_records()], again=False)
+    assert [(one.seed, one.n, one.gaps) for one in both.asked] == [(4, 12, ()), (5, 2, ())]
+    for n, gaps in (("1000000000000", ((2, 10**12),)), ("Infinity", None), ('"many"', None)):
+        request = records[0].tags["request"].replace('"n": 12', f'"n": {n}')
+        found = verify(
+            [renewed(replace(records[0], tags={**records[0].tags, "request": request}))],
+            again=False,
+        )
+        assert [one.gaps for one in found.asked] == ([] if gaps is None else [gaps])
+
+
+def test_one_draw_that_is_there_twice_is_said(records: list[Record]) -> None:
+    assert verify(records, again=False).repeated == ()
+    twice = [*records, records[2], records[0], records[2]]
+    assert verify(twice, again=False).repeated == ((0, 13), (2, 12, 14))
+    # The first molecules of a shorter request are those of a longer one.
+    few = moldiff.generate(3, model="qm9-fast", steps=2, seed=4, size=9)
+    found = verify([*few.as_records(), *records[1:]], again=False)
+    assert found.repeated == ((1, 3), (2, 4))
+    assert [(one.n, one.missing) for one in found.asked] == [(12, 0)]
+    # A place that is a lie makes no draw the same.
+    records[5] = renewed(replace(records[5], tags={**records[5].tags, "place": "2"}))
+    found = verify(records)
+    assert found[5].status == "altered" and found.repeated == ()
+
+
+def test_copies_of_designs_are_the_same_and_other_parts_are_not() -> None:
+    designs = [moldiff.design.grow(f"{part}[*:1]", add=8, n=1, steps=2) for part in ("CC", "CO")]
+    records = [record for one in designs for record in one.as_records()]
+    assert verify(records).repeated == () and verify(records).asked == ()
+    assert verify([*records, records[1]]).repeated == ((1, 2),)
+
+
+def test_the_command_says_what_is_missing_and_what_is_there_twice(
+    folder: Path, records: list[Record]
+) -> None:
+    write([*records[:2], *records[3:], records[1]], folder / "part.sdf")
+    line = ["verify", str(folder / "part.sdf"), "--no-draw"]
+    shown = CliRunner().invoke(app, line)
+    assert shown.exit_code == 0
+    assert "record 3 of 12 (qm9-fast, seed 4)" in shown.stdout
+    assert "records 2 and 12 are the same draw" in shown.stdout
+    told = json.loads(CliRunner().invoke(app, [*line, "--json"]).stdout)
+    (request,) = told["requests"]
+    assert (request["n"], request["missing"], request["gaps"]) == (12, 1, [[3, 3]])
+    assert told["repeated"] == [[2, 12]]
+
+
+def test_docked_poses_are_no_forgeries(records: list[Record]) -> None:
+    from moldiff.docking.library.entries import carried
+
+    ours = {"seed": "0", "box_center": "0 0 0", "receptor_sha256": "0"}
+    pose = replace(moved(records[0]), tags=ours | carried(records[0].tags, ours))
+    assert pose.tags["input_digest"] == records[0].tags[SEAL]
+    (verdict,) = verify([pose])
+    assert verdict.status == "unknown" and "moldiff dock" in verdict.why
+    (verdict,) = verify([replace(pose, tags=pose.tags | {SEAL: records[0].tags[SEAL]})])
+    assert verdict.status == "altered"

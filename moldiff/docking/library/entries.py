@@ -13,6 +13,7 @@ from moldiff.chem.stereo import MAX_ISOMERS
 from moldiff.docking.forms import forms_of
 from moldiff.errors import InputError
 from moldiff.io import Record, identifier, read_molecules
+from moldiff.io.seal import SEAL
 from moldiff.text import counted
 
 __all__ = ["Entry", "carried", "enumerated", "part_of", "read_library", "shard_of"]
@@ -64,8 +65,11 @@ def read_library(path: str | Path) -> list[Entry]:
 
 
 def carried(fields: Mapping[str, str], ours: Iterable[str]) -> dict[str, str]:
-    """Return the fields of a record under names that do not hide ours: ``input_smiles``."""
-    taken = {name.lower() for name in ours}
+    """Return the fields of a record under names that do not hide ours: ``input_smiles``.
+
+    So is its digest, ``input_digest``: a pose has other coordinates.
+    """
+    taken = {SEAL, *(name.lower() for name in ours)}
     return {
         f"input_{name}" if name.lower() in taken else name: value for name, value in fields.items()
     }
