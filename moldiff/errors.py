@@ -39,7 +39,13 @@ _SPOKEN = re.compile(
 )
 # Parameters that are not called as their options, those that take a list, and what is said in
 # another way.
-_PARAMETERS = {"condition": "conditions", "kept": "part", "ligands": "ligand"}
+_PARAMETERS = {
+    "box-size": "size",
+    "condition": "conditions",
+    "kept": "part",
+    "ligands": "ligand",
+    "searches": "chains",
+}
 _LISTS = {"exclude", "keep", "only", "rebuild", "require", "residues", "smiles", "without"}
 _PHRASES = {
     "--add 3..10": "add=Interval(3, 10)",

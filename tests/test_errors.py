@@ -16,6 +16,7 @@ from moldiff.errors import InputError, MissingFieldError, in_python
     [
         ("Give a larger --size; 20 suits.", "Give a larger 'size'; 20 suits."),
         ("give --size 30", "give size=30"),
+        ("give --box-size 30 and --searches 9", "give size=30 and chains=9"),
         ("Give --center 1.5,-3,20.", "Give center='1.5,-3,20'."),
         ("For example --residues A:1,A:5.", "For example residues=['A:1', 'A:5']."),
         ("--pocket-ligand, --center or --autobox", "'pocket_ligand', 'center' or 'autobox'"),
@@ -25,7 +26,7 @@ from moldiff.errors import InputError, MissingFieldError, in_python
         ("Add one: --condition logp=1.5.", "Add one: conditions={'logp': 1.5}."),
         ("Write --add 3..10.", "Write add=Interval(3, 10)."),
         ("(--keep HOH), or --waters all.", "(keep=['HOH']), or waters=True."),
-        ("Run: moldiff complete FILE --json a.", "Run: moldiff complete FILE --json a."),
+        ("Run: moldiff complete FILE --report a.", "Run: moldiff complete FILE --report a."),
         ("one (moldiff train x --y 2), or --codec.", "one (moldiff train x --y 2), or 'codec'."),
         ("'/data/my--size 3.sdf' and 'a/--size' are", "'/data/my--size 3.sdf' and 'a/--size' are"),
         ("Give --smiles FILE, or no --only.", "Give smiles=['FILE'], or no 'only'."),

@@ -17,6 +17,8 @@ import typer
 
 from moldiff.cli.failure import guarded, terminable
 from moldiff.cli.output import examples
+from moldiff.cli.renamed import renamed
+from moldiff.cli.sections import sectioned
 from moldiff.cli.startup import process
 from moldiff.version import __version__
 
@@ -25,7 +27,7 @@ __all__ = ["application", "main", "run"]
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 
 # In the order of the help; each is a module of this package with a function ``command`` and
-# ``EXAMPLES``, or, for a group of commands, with ``app``.
+# ``EXAMPLES`` (and ``SECTIONS`` of its help), or, for a group of commands, with ``app``.
 _SINGLE = (
     *(
         "generate",
@@ -63,7 +65,10 @@ def application(names: Sequence[str] = _COMMANDS) -> typer.Typer:
         if name in _GROUPS:
             app.add_typer(module.app, name=name)
         else:
-            app.command(name, epilog=examples(*module.EXAMPLES))(module.command)
+            how: dict[str, Any] = {"epilog": examples(*module.EXAMPLES)}
+            if sections := getattr(module, "SECTIONS", None):
+                how["cls"] = sectioned(sections)
+            app.command(name, **how)(module.command)
     app.callback(epilog=_EXAMPLES)(_moldiff)
     return app
 
@@ -123,7 +128,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     names = arguments[:1] if arguments[0] in _COMMANDS else _COMMANDS
 
     def action() -> Any:
-        return application(names)(args=arguments, prog_name="moldiff", standalone_mode=False)
+        return application(names)(
+            args=renamed(arguments), prog_name="moldiff", standalone_mode=False
+        )
 
     with terminable():
         return guarded(action, debug=debug)

@@ -13,6 +13,7 @@ from moldiff.cli.failure import Interrupted
 from moldiff.cli.options import Force
 from moldiff.cli.output import check_apart, check_threads, check_writable, remark, table
 from moldiff.cli.overwrite import check_replaceable
+from moldiff.cli.piping import scriptable
 from moldiff.cli.progress import stages
 from moldiff.cli.requests import Threads
 from moldiff.cli.startup import load_torch
@@ -38,6 +39,7 @@ class Format(StrEnum):
     CIF = "cif"
 
 
+@scriptable()
 def command(
     n: Annotated[
         int, typer.Option("-n", "--number", min=1, max=10_000, help="Number of backbones.")
@@ -171,10 +173,12 @@ def _tell(drawn: Backbones, folder: Path) -> None:
     keys = ("name", "residues", "structure", "contacts", "size", "unlike")
     rows = drawn.rows()
     shown = [[_cell(row[key]) for key in keys] for row in rows[:_SHOWN]]
-    table(shown, header=header, title="Backbones")
+    table(shown, header=header, title="Backbones", data={})
     if len(rows) > _SHOWN:
         remark(f"{len(rows) - _SHOWN} more are in the table.")
-    table([("written", f"{folder / 'backbones.html'}, and a file for each beside it")])
+    data = {"folder": str(folder), "notes": list(drawn.notes), "backbones": rows}
+    written = f"{folder / 'backbones.html'}, and a file for each beside it"
+    table([("written", written)], data=data)
 
 
 def _cell(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,8 +10,18 @@ import typer
 
 from moldiff.cli.failure import Interrupted
 from moldiff.cli.options import Force
-from moldiff.cli.output import check_apart, check_output, check_threads, counted, remark, table
+from moldiff.cli.output import (
+    check_apart,
+    check_output,
+    check_threads,
+    counted,
+    file_names,
+    files_line,
+    remark,
+    table,
+)
 from moldiff.cli.overwrite import check_replaceable
+from moldiff.cli.piping import scriptable
 from moldiff.cli.progress import stages
 from moldiff.cli.requests import Threads
 from moldiff.cli.startup import load_torch
@@ -22,7 +33,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "moldiff complete 1abc.cif -o filled.cif",
-    "moldiff complete 1abc.pdb --sequence 1abc.fasta --max-gap 8 --json filled.json",
+    "moldiff complete 1abc.pdb --sequence 1abc.fasta --max-gap 8 --report filled.json",
     "moldiff complete model.pdb --rebuild A:45-56 --ensemble 50 -o rebuilt.pdb",
     "moldiff dock --complete --receptor 1abc.cif --ligand a.sdf --pocket-ligand A:301",
 )
@@ -30,6 +41,7 @@ EXAMPLES = (
 _SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif")
 
 
+@scriptable(".pdb")
 def command(
     receptor: Annotated[
         Path, typer.Argument(metavar="STRUCTURE", help="The protein: .pdb or .cif, also .gz.")
@@ -61,8 +73,8 @@ def command(
     model: Annotated[
         str, typer.Option(metavar="NAME|FILE", help="A model of protein backbones.")
     ] = "backbones",
-    json: Annotated[
-        Path | None, typer.Option("--json", help="Write what was built, and how surely, as JSON.")
+    report: Annotated[
+        Path | None, typer.Option(help="Write what was built, and how surely, as JSON.")
     ] = None,
     threads: Threads = 1,
     html: Annotated[
@@ -85,12 +97,12 @@ def command(
     check_output(output, _SUFFIXES)
     page = output.with_suffix(".html") if html else None
     read = [receptor, *([sequence] if sequence is not None else [])]
-    for option, path, suffix in (("the page", page, ".html"), ("--json", json, ".json")):
+    for option, path, suffix in (("the page", page, ".html"), ("--report", report, ".json")):
         if path is not None:
             check_output(path, (suffix,))
             check_apart(option, path, [*read, output])
     check_apart("--output", output, read)
-    kinds = {output: "completed", page: "page", json: "completion"}
+    kinds = {output: "completed", page: "page", report: "completion"}
     check_replaceable({path: kind for path, kind in kinds.items() if path}, force=force)
     check_threads(threads)
     load_torch()
@@ -113,9 +125,9 @@ def command(
         raise Interrupted("Interrupted: nothing was written.") from None
     done.write(output)
     files = [output]
-    if json is not None:
-        replace_text(json, done.to_json())
-        files.append(json)
+    if report is not None:
+        replace_text(report, done.to_json())
+        files.append(report)
     if page is not None:
         done.write_page(page)
         files.append(page)
@@ -149,7 +161,7 @@ def _tell(done: Completion, files: list[Path]) -> None:
     rows = [*done.rows()]
     if rows:
         built = f"{len(done.built)} of {counted(len(rows), 'gap')} built"
-        table(rows, header=("gap", "residues", "spread, Å", "conformations"), title=built)
+        table(rows, header=("gap", "residues", "spread, Å", "conformations"), title=built, data={})
     else:
         remark("No residues are missing between others.")
     untold = {one.where.partition(":")[0] for one in done.refused if one.reason == UNTOLD}
@@ -157,4 +169,7 @@ def _tell(done: Completion, files: list[Path]) -> None:
         records = ", ".join(f"'>{chain}'" for chain in sorted(untold))
         remark(f"Tell what is missing there: --sequence FASTA, with the records {records}.")
     seconds = sum(one.seconds for one in done.built)
-    table([("CPU-seconds", f"{seconds:.1f}"), ("files", ", ".join(str(path) for path in files))])
+    table(
+        [("CPU-seconds", f"{seconds:.1f}"), ("files", files_line(files))],
+        data={**json.loads(done.to_json()), "files": file_names(files)},
+    )

@@ -41,6 +41,22 @@ EXAMPLES = (
     "moldiff dock --dock-many pairs.csv --jobs 4 -o hits.sdf",
 )
 
+SECTIONS = {
+    "What is docked": ("receptor", "ligand", "ligands", "many"),
+    "Where": ("pocket_ligand", "center", "residues", "autobox", "cavities", "size"),
+    "What the receptor is": (
+        *("exclude", "keep", "waters", "assembly", "receptor_model", "complete", "sequence"),
+    ),
+    "What the ligand is": ("ph", "enumerate_stereo", "enumerate_tautomers"),
+    "The search": (
+        *("seed", "draws", "starts", "chains", "rounds", "conformers", "proposals", "model"),
+        *("precision", "threads"),
+    ),
+    "How poses are ranked and judged": ("judge", "require", "rescore", "posebusters", "reference"),
+    "A library": ("shard", "jobs", "restart"),
+    "What is written": ("output", "poses", "html", "force", "as_json"),
+}
+
 
 class Proposals(StrEnum):
     """Where the first poses come from."""
@@ -92,7 +108,11 @@ def command(
     ] = None,
     size: Annotated[
         str | None,
-        typer.Option(metavar="A", help="Edge of the box in Å, or three: 20,20,30. [default: 25]"),
+        typer.Option(
+            "--box-size",
+            metavar="A",
+            help="Edge of the box in Å, or three: 20,20,30. [default: 25]",
+        ),
     ] = None,
     residues: Annotated[
         str | None,
@@ -143,7 +163,9 @@ def command(
     starts: Annotated[
         int, typer.Option(min=0, help="Random poses that show where to propose and begin.")
     ] = Settings.starts,
-    chains: Annotated[int, typer.Option(min=1, help="Searches side by side.")] = Settings.chains,
+    chains: Annotated[
+        int, typer.Option("--searches", min=1, help="Searches side by side.")
+    ] = Settings.chains,
     rounds: Annotated[
         int, typer.Option(min=0, max=1000, help="Rounds of the search: slower, better.")
     ] = Settings.rounds,

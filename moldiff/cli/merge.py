@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from moldiff.cli.options import Force
-from moldiff.cli.output import check_output, counted, remark, table
+from moldiff.cli.output import check_output, counted, file_names, files_line, remark, table
 from moldiff.cli.overwrite import check_replaceable
+from moldiff.cli.piping import scriptable
 from moldiff.errors import InputError
 
 EXAMPLES = (
@@ -18,6 +19,7 @@ EXAMPLES = (
 )
 
 
+@scriptable(".sdf")
 def command(
     parts: Annotated[
         list[Path], typer.Argument(help="What moldiff dock --shard wrote: a file of each part.")
@@ -58,6 +60,12 @@ def command(
             ("rows", f"{merged.rows} of {counted(len(read), 'part')}"),
             ("docked", f"{merged.docked}"),
             *([("best", merged.best)] if merged.best else []),
-            ("files", ", ".join(str(path) for path in merged.files)),
-        ]
+            ("files", files_line(merged.files)),
+        ],
+        data={
+            "rows": merged.rows,
+            "parts": len(read),
+            "docked": merged.docked,
+            "files": file_names(merged.files),
+        },
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,23 +10,41 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from moldiff.cli.options import Force
-from moldiff.cli.output import check_apart, check_output, counted, remark, table
+from moldiff.cli.output import (
+    check_apart,
+    check_output,
+    counted,
+    file_names,
+    files_line,
+    remark,
+    table,
+)
 from moldiff.cli.overwrite import check_replaceable
-from moldiff.cli.receptor_options import Assembly, Exclude, Keep, Waters, waters_of, words
+from moldiff.cli.piping import scriptable
+from moldiff.cli.receptor_options import (
+    Assembly,
+    Exclude,
+    Keep,
+    ReceptorModel,
+    Waters,
+    waters_of,
+    words,
+)
 
 if TYPE_CHECKING:
     from moldiff.protein.preparation import Preparation
 
 EXAMPLES = (
     "moldiff prepare 1abc.cif -o prepared.pdb",
-    "moldiff prepare 1abc.cif --assembly 1 --waters 5 --html report.html -o prepared.pdb",
-    "moldiff prepare 1abc.pdb --keep A:401,HOH --exclude B:HEM --json report.json",
-    "moldiff prepare nmr.pdb --model 3 -o third.pdb",
+    "moldiff prepare 1abc.cif --assembly 1 --waters 5 --page report.html -o prepared.pdb",
+    "moldiff prepare 1abc.pdb --keep A:401,HOH --exclude B:HEM --report report.json",
+    "moldiff prepare nmr.pdb --receptor-model 3 -o third.pdb",
 )
 
 _MOST = 30  # rows of a table on the terminal
 
 
+@scriptable(".pdb")
 def command(
     receptor: Annotated[Path, typer.Argument(help="The structure: .pdb or .cif, also .gz.")],
     output: Annotated[
@@ -34,16 +53,14 @@ def command(
     keep: Keep = None,
     exclude: Exclude = None,
     waters: Waters = None,
-    model: Annotated[
-        int, typer.Option(min=1, help="The model to take, of a file with several (NMR).")
-    ] = 1,
+    receptor_model: ReceptorModel = 1,
     assembly: Assembly = None,
     record: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="The account as data.")
+        Path | None, typer.Option("--report", metavar="FILE", help="The account as JSON.")
     ] = None,
     page: Annotated[
         Path | None,
-        typer.Option("--html", metavar="FILE", help="A page with the receptor and its boxes."),
+        typer.Option("--page", metavar="FILE", help="A page with the receptor and its boxes."),
     ] = None,
     force: Force = False,
 ) -> None:
@@ -54,7 +71,7 @@ def command(
     poses of RECEPTOR. The boxes are where ligands are, and the cavities.
     """
     check_output(output, (".pdb",))
-    for option, path, suffix in (("--json", record, ".json"), ("--html", page, ".html")):
+    for option, path, suffix in (("--report", record, ".json"), ("--page", page, ".html")):
         if path is not None:
             check_output(path, (suffix,))
             check_apart(option, path, [receptor, output])
@@ -66,7 +83,7 @@ def command(
 
     done = prepare(
         receptor,
-        model=model,
+        model=receptor_model,
         assembly=assembly,
         waters=waters_of(waters),
         exclude=words(exclude),
@@ -111,12 +128,13 @@ def _tell(done: Preparation, files: list[Path]) -> None:
             f"{a.name} ({counted(len(a.copies), 'operator')})" for a in done.assemblies[:_MOST]
         ]
         rows.append(("assemblies of the file", ", ".join(copies)))
-    table([*rows, ("files", ", ".join(str(path) for path in files))])
+    data = {**json.loads(done.to_json()), "files": file_names(files)}
+    table([*rows, ("files", files_line(files))], data=data)
 
 
 def _some(rows: Sequence[Sequence[str]], header: Sequence[str], title: str) -> None:
     """Print a table that has rows, and how many it leaves out."""
     if rows:
-        table(rows[:_MOST], header=header, title=title)
+        table(rows[:_MOST], header=header, title=title, data={})
     if len(rows) > _MOST:
-        remark(f"{title}: {len(rows) - _MOST} more rows; --json has all.")
+        remark(f"{title}: {len(rows) - _MOST} more rows; --report and --json have all.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,12 +14,13 @@ from moldiff.cli.output import (
     check_apart,
     check_output,
     check_threads,
+    file_names,
     files_line,
     remark,
     table,
 )
 from moldiff.cli.overwrite import check_replaceable
-from moldiff.cli.piping import piped
+from moldiff.cli.piping import scriptable
 from moldiff.cli.progress import stages
 from moldiff.cli.requests import Threads
 from moldiff.cli.startup import load_torch
@@ -31,13 +32,14 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "moldiff sequence backbone.pdb -n 8 -o designs.fasta",
     "moldiff sequence 1abc.cif --chains A --fix A:10-20 --exclude CYS -o designs.fasta",
-    "moldiff sequence backbone.pdb --temperature 0.3 --json designs.json -o -",
+    "moldiff sequence backbone.pdb --temperature 0.3 --report designs.json -o -",
 )
 
 _SUFFIXES = (".fasta", ".fa", ".faa")
 _SHOWN = 20  # rows of the closing table
 
 
+@scriptable(".fasta")
 def command(
     backbone: Annotated[
         Path,
@@ -86,9 +88,8 @@ def command(
     model: Annotated[
         str, typer.Option(metavar="NAME|FILE", help="A model of sequences.")
     ] = "sequence",
-    json: Annotated[
-        Path | None,
-        typer.Option("--json", help="Write the probability of every residue as JSON."),
+    report: Annotated[
+        Path | None, typer.Option(help="Write the probability of every residue as JSON.")
     ] = None,
     threads: Threads = 1,
     force: Force = False,
@@ -101,39 +102,38 @@ def command(
 
     It says how well a sequence suits the backbone in the model's eyes, not that it folds to it.
     """
-    with piped(".fasta") if str(output) == "-" else nullcontext(output) as path:
-        check_output(path, _SUFFIXES)
-        check_apart("--output", path, [backbone])
-        if json is not None:
-            check_output(json, (".json",))
-            check_apart("--json", json, [backbone, path])
-        kinds = {path: "sequences", json: "sequence"}
-        check_replaceable({file: kind for file, kind in kinds.items() if file}, force=force)
-        check_threads(threads)
-        load_torch()
-        from moldiff.sequences.api import sequence
+    check_output(output, _SUFFIXES)
+    check_apart("--output", output, [backbone])
+    if report is not None:
+        check_output(report, (".json",))
+        check_apart("--report", report, [backbone, output])
+    kinds = {output: "sequences", report: "sequence"}
+    check_replaceable({file: kind for file, kind in kinds.items() if file}, force=force)
+    check_threads(threads)
+    load_torch()
+    from moldiff.sequences.api import sequence
 
-        try:
-            with stages() as show:
-                designs = sequence(
-                    backbone,
-                    n,
-                    chains=None if chains is None else [c.strip() for c in chains.split(",")],
-                    fix=fix or (),
-                    exclude=exclude or (),
-                    temperature=temperature,
-                    steps=steps,
-                    seed=seed,
-                    model=model,
-                    threads=threads,
-                    progress=lambda done, total: show("designing", done, total),
-                )
-        except KeyboardInterrupt:
-            raise Interrupted("Interrupted: nothing was written.") from None
-        designs.save(path)
-        if json is not None:
-            replace_text(json, designs.to_json())
-        _tell(designs, [path, *([json] if json is not None else [])])
+    try:
+        with stages() as show:
+            designs = sequence(
+                backbone,
+                n,
+                chains=None if chains is None else [c.strip() for c in chains.split(",")],
+                fix=fix or (),
+                exclude=exclude or (),
+                temperature=temperature,
+                steps=steps,
+                seed=seed,
+                model=model,
+                threads=threads,
+                progress=lambda done, total: show("designing", done, total),
+            )
+    except KeyboardInterrupt:
+        raise Interrupted("Interrupted: nothing was written.") from None
+    designs.save(output)
+    if report is not None:
+        replace_text(report, designs.to_json())
+    _tell(designs, [output, *([report] if report is not None else [])])
 
 
 def _tell(designs: Designs, files: list[Path]) -> None:
@@ -143,7 +143,8 @@ def _tell(designs: Designs, files: list[Path]) -> None:
     keys = ("design", "chain", "residues", "designed", "recovery", "log_p")
     rows = designs.rows()
     shown = [["–" if row[key] is None else row[key] for key in keys] for row in rows[:_SHOWN]]
-    table(shown, header=header, title=f"Sequences for {designs.template.path.name}")
+    table(shown, header=header, title=f"Sequences for {designs.template.path.name}", data={})
     if len(rows) > _SHOWN:
         remark(f"{len(rows) - _SHOWN} more are in the file.")
-    table([("files", files_line(files))])
+    data = {**json.loads(designs.to_json()), "files": file_names(files)}
+    table([("files", files_line(files))], data=data)

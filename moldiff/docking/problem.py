@@ -302,7 +302,7 @@ def _fit(ensemble: Ensemble, box: Box) -> list[str]:
         return []
     return [
         f"the box, {edge:g} Å at most, is shorter than the ligand, {longest:.0f} Å: no pose fits; "
-        f"give --size {longest + _ROOM:.0f}"
+        f"give --box-size {longest + _ROOM:.0f}"
     ]
 
 

@@ -213,7 +213,7 @@ def _edges(size: float | Sequence[float] | str | None) -> list[float] | None:
     """Read one or three numbers as three edges in Å."""
     if size is None:
         return None
-    values = _numbers(size, "--size")
+    values = _numbers(size, "--box-size")
     if len(values) == 1:
         values *= 3
     if len(values) != 3 or not all(_SMALLEST <= v <= _LARGEST for v in values):

@@ -205,7 +205,7 @@ def check_box(structure: Structure, box: Box) -> None:
         raise InputError(
             f"The box of {_numbers(box.size)} Å is too small: the nearest atom of the receptor, of "
             f"{residue}, is {float(distance):.0f} Å from its centre.",
-            fix="Give a larger --size; 20 to 30 Å suit most.",
+            fix="Give a larger --box-size; 20 to 30 Å suit most.",
         )
     middle = structure.positions.mean(axis=0)
     raise InputError(

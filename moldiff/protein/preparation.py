@@ -51,7 +51,7 @@ class Candidate:
     def options(self) -> str:
         """The options of ``moldiff dock`` that stand for the box."""
         centre, size = (_commas(v) for v in (self.box.centre, self.box.size))
-        return f"--center={centre} --size {size}"
+        return f"--center={centre} --box-size {size}"
 
 
 @dataclass(frozen=True, eq=False)

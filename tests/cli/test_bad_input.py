@@ -31,7 +31,19 @@ METHANE = (
 
 # command line (MODEL stands for a good model file), status, words of the error
 RECEPTOR = Path(__file__).parents[2] / "datasets" / "docking" / "1m2z" / "receptor.pdb"
-DOCK = ("dock", "-r", RECEPTOR, "-l", "CCO", "--residues", "A:600", "--draws", "1", "--chains", "1")
+DOCK = (
+    "dock",
+    "-r",
+    RECEPTOR,
+    "-l",
+    "CCO",
+    "--residues",
+    "A:600",
+    "--draws",
+    "1",
+    "--searches",
+    "1",
+)
 GENERATE = ("generate", "--model", "MODEL", "-o", "out.sdf")
 CASES = {
     "negative count": ((*GENERATE, "-n", "-3"), 2, ["--number", "greater than or equal to 1|x>=1"]),
@@ -149,7 +161,7 @@ CASES = {
     "like a long chain": (("backbone", "--like", RECEPTOR), 2, ["residues", "20 to 200"]),
     "my receptor": (("prepare", "a.pdb", "-o", "text.pdb"), 2, ["text.pdb", "--force"]),
     "one report twice": (
-        ("complete", "a.pdb", "-o", "b.pdb", "--json", "b.html"), 2, ["b.html", ".json"]
+        ("complete", "a.pdb", "-o", "b.pdb", "--report", "b.html"), 2, ["b.html", ".json"]
     ),
     "mine": (("view", "good.sdf", "-o", "text.html"), 2, ["text.html", "--force"]),
     "prepare nowhere": (("data", "prepare", "good.sdf"), 2, ["--output"]),

@@ -148,8 +148,9 @@ def commands() -> Iterator[tuple[str, Callable[..., Any]]]:
 def parameters(command: Callable[..., Any]) -> Iterator[Parameter]:
     for name, parameter in inspect.signature(command, eval_str=True).parameters.items():
         wanted, info = get_args(parameter.annotation)[:2]
-        words = [word for word in info.param_decls or () if word.startswith("-")]
-        option = (words or [f"--{name.replace('_', '-')}"])[-1]
+        # typer takes the first name of an annotated option for its default.
+        words = [w for w in (info.default, *(info.param_decls or ())) if str(w).startswith("-")]
+        option = (words or [f"--{name.replace('_', '-')}"])[-1].partition("/")[0]
         inner = [one for one in get_args(wanted) if one is not NoneType] or [wanted]
         kind = (get_args(inner[0]) or inner)[0]
         bounded = info.min is not None or info.max is not None

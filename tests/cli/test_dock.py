@@ -19,10 +19,10 @@ Run = Callable[..., Any]
 CAGE = Path(__file__).parents[1] / "data" / "dock" / "cage.pdb"
 CENTER = "10,20,30"
 QUICK = (
-    "--size=12",
+    "--box-size=12",
     "--draws=4",
     "--starts=20",
-    "--chains=6",
+    "--searches=6",
     "--rounds=2",
     "--conformers=2",
     "--proposals=random",
@@ -45,14 +45,14 @@ CASES = {
     "no pocket": (PLACELESS, ["--pocket-ligand", "--center", "--residues", "--autobox"]),
     "two pockets": ((*ONE, "--autobox"), ["more than once"]),
     "nothing in the box": ((*PLACELESS, "--center", "500,500,500"), ["500, 500, 500", "no atom"]),
-    "empty box": ((*ONE, "--size", "0"), ["size 0", "4 to 60"]),
-    "absurd box": ((*ONE, "--size", "10000"), ["size 10000", "4 to 60"]),
+    "empty box": ((*ONE, "--box-size", "0"), ["size 0", "4 to 60"]),
+    "absurd box": ((*ONE, "--box-size", "10000"), ["size 10000", "4 to 60"]),
     "out of the world": (
         (*PLACELESS, "--center", "1e9,0,0"), ["no atom", "nearest", "the receptor's centre is at"],
     ),
-    "NaN box": ((*ONE, "--size", "nan"), ["size nan"]),
-    "two edges": ((*ONE, "--size", "10,20"), ["10,20"]),
-    "worded box": ((*ONE, "--size", "large"), ["--size large"]),
+    "NaN box": ((*ONE, "--box-size", "nan"), ["size nan"]),
+    "two edges": ((*ONE, "--box-size", "10,20"), ["10,20"]),
+    "worded box": ((*ONE, "--box-size", "large"), ["--box-size large"]),
     "no point": ((*PLACELESS, "--center", "1,2"), ["--center 1,2", "three numbers"]),
     "infinite point": ((*PLACELESS, "--center", "1,2,inf"), ["--center 1,2,inf"]),
     "no residue": ((*PLACELESS, "--residues", "Z:999"), ["Z:999"]),
@@ -61,7 +61,10 @@ CASES = {
     "missing pocket": ((*PLACELESS, "--pocket-ligand", "no.sdf"), ["no.sdf"]),
     "pocket of two": ((*PLACELESS, "--pocket-ligand", "two.smi"), ["--pocket-ligand takes one"]),
     "no such group": ((*PLACELESS, "--pocket-ligand", "Z:9"), ["no group 'Z:9'", "no such file"]),
-    "small box": ((*PLACELESS[:5], "--center", CENTER, "--size", "4"), ["too small", "--size"]),
+    "small box": (
+        (*PLACELESS[:5], "--center", CENTER, "--box-size", "4"),
+        ["too small", "--box-size"],
+    ),
     "reference of two": ((*ONE, "--reference", "two.smi"), ["--reference takes one"]),
     "invalid SMILES": ((*DOCK, "--ligand", "C1CC("), ["C1CC(", "SMILES"]),
     "missing ligand": ((*DOCK, "--ligand", "no.sdf"), ["no.sdf"]),
@@ -301,7 +304,7 @@ def test_a_reference_of_another_molecule_is_noted(run: Run, folder: Path) -> Non
 
 
 def test_a_box_shorter_than_the_ligand_is_noted(run: Run, folder: Path) -> None:
-    done = run(*DOCK, "--size", "8", "--ligand", "CCCCCCCCCCCC", "-o", "out.sdf", "--no-html")
+    done = run(*DOCK, "--box-size", "8", "--ligand", "CCCCCCCCCCCC", "-o", "out.sdf", "--no-html")
     assert done.status == 0 and "shorter than the ligand" in done.err
 
 

@@ -18,7 +18,7 @@ CASES = {
     "no file": (("no.pdb",), ["no.pdb", "does not exist"]),
     "output kind": (("in.pdb", "-o", "out.sdf"), ["'.sdf'", ".pdb"]),
     "over the input": (("in.pdb", "-o", "in.pdb"), ["would overwrite"]),
-    "page over the receptor": (("in.pdb", "--html", "x.txt"), ["'.txt'", ".html"]),
+    "page over the receptor": (("in.pdb", "--page", "x.txt"), ["'.txt'", ".html"]),
     "no such group": (("in.pdb", "--keep", "XYZ"), ["XYZ", "keep", "L:7 LIG"]),
     "no such exclusion": (("in.pdb", "--exclude", "B:HEM"), ["B:HEM", "leave out"]),
     "no model": (("in.pdb", "--model", "2"), ["1 model,", "no model 2"]),
@@ -52,10 +52,10 @@ def test_one_clear_line(run: Run, folder: Path, case: str) -> None:
 
 
 def test_files_and_account(run: Run, folder: Path) -> None:
-    done = run("prepare", "in.pdb", "--json", "a.json", "--html", "a.html")
+    done = run("prepare", "in.pdb", "--report", "a.json", "--page", "a.html")
     assert done.status == 0, done.err
     assert "L:7 LIG" in done.out and "a ligand of the experiment" in done.out
-    assert "--center=11.75,20,30 --size 25,25,25" in done.out
+    assert "--center=11.75,20,30 --box-size 25,25,25" in done.out
     account = json.loads((folder / "a.json").read_text())
     assert account["residues"] == [
         {"residue": "L:7", "name": "LIG", "kind": "cofactor", "kept": False}

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
+import re
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from xml.etree import ElementTree
 
 import pytest
 
 from moldiff.cli.overwrite import check_replaceable
+from moldiff.cli.renamed import renamed
+from moldiff.cli.sections import OTHER
 from moldiff.errors import InputError
 from moldiff.io import read_molecules
+from tests.cli.test_bad_lines import commands, parameters
 
 Run = Callable[..., Any]
 SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
 COMPLEX = Path(__file__).parents[2] / "datasets" / "docking" / "1m2z"
 QUICK_DOCKING = (
-    *("--draws", 2, "--chains", 2, "--starts", 4, "--rounds", 0, "--conformers", 1),
+    *("--draws", 2, "--searches", 2, "--starts", 4, "--rounds", 0, "--conformers", 1),
     *("--proposals", "random", "--no-html"),
 )
 QUICK = ("--reference", "none", "--posebusters", 0, "--relax", 0, "--xtb", 0)
@@ -164,6 +170,86 @@ def test_what_goes_to_stdout_leaves_no_trace(run: Run, folder: Path) -> None:
     assert "stdout is empty" in refused.err
     assert "page       stdout" in run("view", "good.sdf", "-o", "-").err
     assert {path.name for path in folder.iterdir()} == {"good.sdf", "lib.csv"}
+
+
+@pytest.mark.thorough
+def test_accounts_of_structures_are_json_too(run: Run, folder: Path) -> None:
+    receptor = COMPLEX / "receptor.pdb"
+    line = ("prepare", receptor, "-o", "p.pdb", "--report", "p.json")
+    told = json.loads(run(*line, "--json").out)
+    assert told["files"] == ["p.pdb", "p.json"] and told.pop("files")
+    assert told == json.loads(Path("p.json").read_text())
+    assert run("prepare", receptor, "-o", "-").out == Path("p.pdb").read_text()
+    line = ("complete", receptor, "--rebuild", "A:586-587", "--ensemble", "2")
+    told = json.loads(run(*line, "-o", "f.pdb", "--no-html", "--json").out)
+    assert len(told["built"]) == 1 and told["files"] == ["f.pdb"]
+    piped = run(*line, "-o", "-")
+    assert piped.out == Path("f.pdb").read_text() and not list(folder.glob("*.html"))
+    line = ("sequence", "p.pdb", "-n", "2", "--steps", "2")
+    told = json.loads(run(*line, "-o", "s.fasta", "--json").out)
+    assert told["schema"] == "moldiff.sequence 1" and told["files"] == ["s.fasta"]
+    assert run(*line, "-o", "-").out == Path("s.fasta").read_text()
+
+
+@pytest.mark.thorough
+def test_backbones_are_told_as_numbers(run: Run, folder: Path) -> None:
+    line = ("backbone", "-n", "2", "--length", "40", "--steps", "5", "--sequences", "0")
+    told = json.loads(run(*line, "-o", "drawn", "--json").out)
+    assert told.keys() == {"folder", "notes", "backbones"} and told["folder"] == "drawn"
+    assert [row["residues"] for row in told["backbones"]] == [40, 40]
+
+
+def test_the_help_of_docking_is_in_sections(run: Run) -> None:
+    shown = run("dock", "--help").out
+    assert "\nOptions:" not in shown
+    sections = re.findall(r"^(\w[^\n]*):\n((?:  .*\n)+)", shown, re.M)
+    named = {
+        title: set(re.findall(r"^  (?:-\w, )?(--[\w-]+)", text, re.M)) for title, text in sections
+    }
+    assert named["Where"] == {
+        *("--pocket-ligand", "--center", "--box-size", "--residues", "--autobox", "--cavities")
+    }
+    assert named[OTHER] == {"--help"} | ({"-h"} & named[OTHER]), "an option without a section"
+    assert sum(map(len, named.values())) == len(set.union(*named.values())) > 40
+
+
+def test_an_old_name_is_taken_and_said(run: Run, folder: Path) -> None:
+    where = ("--pocket-ligand", COMPLEX / "ligand.sdf", "--no-html")
+    line = ("dock", "-r", COMPLEX / "receptor.pdb", "-l", "CCO", *where, *QUICK_DOCKING[:2])
+    line += ("--starts", 4, "--rounds", 0, "--conformers", 1, "--proposals", "random")
+    done = run(*line, "--chains", 2, "--size=18")
+    assert done.status == 0 and "--size of moldiff dock is --box-size now" in done.err
+    assert "--chains of moldiff dock is --searches now" in done.err
+    record = next(iter(read_molecules("poses.sdf")))
+    assert record.tags["box_size"] == "18.000 18.000 18.000"
+    done = run("prepare", COMPLEX / "receptor.pdb", "--json", "a.json", "--html", "a.html")
+    assert done.status == 0 and Path("a.json").is_file() and Path("a.html").is_file()
+    assert renamed(["generate", "--size", "9"]) == ["generate", "--size", "9"]
+    assert renamed(["dock", "--", "--size"]) == ["dock", "--", "--size"]
+    assert renamed(["prepare", "a.pdb", "--json"])[-1] == "--json", "no file: it is the flag"
+
+
+#: Options that have values of another kind in one command, and why nobody is misled.
+TWO_KINDS = {
+    "--only": "data druglike: a flag, none of the molecules but the user's own",
+    "--conformers": "data druglike: the folder of the conformers",
+    "--posebusters": "dock: all poses; elsewhere how many molecules",
+}
+
+
+def test_an_option_has_one_kind_of_value_in_all_commands() -> None:
+    kinds: dict[str, set[str]] = defaultdict(set)
+    sizes = set()
+    for _, command in commands():
+        signature = inspect.signature(command, eval_str=True).parameters
+        for parameter in parameters(command):
+            kind = parameter.kind.removesuffix(" range")
+            if parameter.option:
+                kinds[parameter.option].add({"path": "text", "choice": "text"}.get(kind, kind))
+            if parameter.option == "--size":
+                sizes.add(get_args(signature[parameter.name].annotation)[1].help)
+    assert {option for option, found in kinds.items() if len(found) > 1} == TWO_KINDS.keys()
+    assert len(sizes) == 1 and "Atoms of each molecule" in sizes.pop()
 
 
 @pytest.mark.parametrize("words", [(), ("generate",), ("design", "grow"), ("data", "info")])

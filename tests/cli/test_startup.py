@@ -56,7 +56,7 @@ def test_commands_load_nothing_that_is_not_used(
         "dock": [
             *("dock", "--receptor", COMPLEX / "receptor.pdb", "--ligand", "CCO"),
             *("--pocket-ligand", COMPLEX / "ligand.sdf", "--reference", COMPLEX / "ligand.sdf"),
-            *("--draws", 2, "--starts", 5, "--chains", 2, "--rounds", 1, "--conformers", 1),
+            *("--draws", 2, "--starts", 5, "--searches", 2, "--rounds", 1, "--conformers", 1),
         ],
     }
     code = (

@@ -184,7 +184,7 @@ def test_requests_that_cannot_be_met(cut: Path, tmp_path: Path) -> None:
 def test_on_the_command_line(cut: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     output, record = tmp_path / "out.pdb", tmp_path / "out.json"
     words = ["complete", str(EXAMPLE), "--rebuild", "A:586-587", "--ensemble", "2"]
-    assert main([*words, "-o", str(output), "--json", str(record)]) == 0
+    assert main([*words, "-o", str(output), "--report", str(record)]) == 0
     told = capfd.readouterr()
     assert "1 of 1 gap built" in told.out and "A:586-587" in told.out
     before, after = EXAMPLE.read_text().splitlines(), output.read_text().splitlines()

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.thorough
 EXAMPLE = Path(__file__).parents[2] / "datasets" / "docking" / "1m2z"
 RECEPTOR, LIGAND = EXAMPLE / "receptor.pdb", EXAMPLE / "ligand.sdf"
 QUICK = Settings(draws=10, starts=100, chains=20, rounds=5, conformers=4, cavities=3)
-FEW = ("--draws=4", "--starts=20", "--chains=6", "--rounds=2", "--conformers=2", "--cavities=3")
+FEW = ("--draws=4", "--starts=20", "--searches=6", "--rounds=2", "--conformers=2", "--cavities=3")
 
 
 @pytest.fixture(scope="module")

@@ -55,7 +55,7 @@ def test_the_filled_receptor_is_written_beside_the_poses_and_docks_alike(
     receptor: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     poses, filled = tmp_path / "poses.sdf", tmp_path / "poses.receptor.pdb"
-    quick = ("--draws=2", "--starts=4", "--chains=2", "--rounds=0", "--conformers=1", "--no-html")
+    quick = ("--draws=2", "--starts=4", "--searches=2", "--rounds=0", "--conformers=1", "--no-html")
     words = ["dock", "-r", str(receptor), "-l", "CCO", "-o", str(poses), *quick]
     words += ["--pocket-ligand", str(EXAMPLE / "ligand.sdf"), "--complete"]
     filled.write_text("mine")

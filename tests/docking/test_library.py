@@ -121,7 +121,7 @@ def test_libraries_of_every_kind(tmp_path: Path) -> None:
 
 
 def launch(folder: Path, *more: str) -> subprocess.Popen[str]:
-    words = ["dock", "--receptor", str(CAGE), "--center", "10,20,30", "--size", "12", "--draws"]
+    words = ["dock", "--receptor", str(CAGE), "--center", "10,20,30", "--box-size", "12", "--draws"]
     words += [
         "4",
         "--conformers",

@@ -15,7 +15,7 @@ from moldiff.errors import InputError
 
 CAGE = Path(__file__).parents[1] / "data" / "dock" / "cage.pdb"
 EXAMPLE = Path(__file__).parents[2] / "datasets" / "docking" / "1m2z"
-QUICK = ("--draws=4", "--starts=20", "--chains=6", "--rounds=2", "--conformers=2")
+QUICK = ("--draws=4", "--starts=20", "--searches=6", "--rounds=2", "--conformers=2")
 
 
 @pytest.fixture
@@ -74,7 +74,13 @@ def test_every_row_comes_back(folder: Path) -> None:
         "a.pdb,C1CC,,4\nb.pdb,CCO,,5\n",
         encoding="ascii",
     )
-    command = ["dock", "--dock-many", str(folder / "pairs.csv"), "--center=10,20,30", "--size=12"]
+    command = [
+        "dock",
+        "--dock-many",
+        str(folder / "pairs.csv"),
+        "--center=10,20,30",
+        "--box-size=12",
+    ]
     output = folder / "hits.sdf"
     command += [*QUICK, "--proposals=random", "--restart", "-o", str(output)]
     assert main(command) == 0

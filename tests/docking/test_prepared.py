@@ -50,7 +50,7 @@ def test_the_poses_are_those_of_the_raw_file(
 ) -> None:
     prepared, account = tmp_path / "prepared.pdb", tmp_path / "account.json"
     words = [f"--{key}={value}" for key, value in choice.items()]
-    assert main(["prepare", str(raw), "-o", str(prepared), "--json", str(account), *words]) == 0
+    assert main(["prepare", str(raw), "-o", str(prepared), "--report", str(account), *words]) == 0
     box = json.loads(account.read_text(encoding="utf-8"))["boxes"][0]
     assert box["what"] == "ligand A:301 DEX"
     place: dict[str, Any] = {"center": box["center"], "size": box["size"]}

@@ -54,7 +54,7 @@ def test_what_is_kept_and_why(crowded: Path) -> None:
     }
     assert done.waters == (0, 3) and done.chains() == [("A", 12, "protein")]
     assert done.boxes[0].what == "ligand A:401 LIG"
-    assert done.boxes[0].options == "--center=46.3,0,0 --size 25,25,25"
+    assert done.boxes[0].options == "--center=46.3,0,0 --box-size 25,25,25"
     assert len(done.ligands) == 10
 
 

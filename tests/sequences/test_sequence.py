@@ -244,7 +244,7 @@ def test_the_command_writes_asks_and_pipes(
 ) -> None:
     out, report = tmp_path / "d.fasta", tmp_path / "d.json"
     line = ["sequence", str(two_chains), "-n", "2", "--model", str(model)]
-    assert main([*line, "-o", str(out), "--json", str(report), "--fix", "A:1-9"]) == 0
+    assert main([*line, "-o", str(out), "--report", str(report), "--fix", "A:1-9"]) == 0
     shown = capsys.readouterr()
     assert "recovery" in shown.out and out.read_text().count(">two-") == 4
     assert json.loads(report.read_text())["seed"] == 0

@@ -1,0 +1,38 @@
+"""Options that had another name: one name means one thing in all commands.
+
+An old name is still taken where it was, and said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+
+from moldiff.cli.output import remark
+
+__all__ = ["renamed"]
+
+# command -> old option -> new one
+_RENAMED: Mapping[str, Mapping[str, str]] = {
+    "dock": {"--size": "--box-size", "--chains": "--searches"},
+    "prepare": {"--html": "--page", "--model": "--receptor-model"},
+}
+_REPORTS = ("prepare", "complete", "sequence")  # wrote --json FILE: that is --report FILE
+
+
+def renamed(words: Sequence[str]) -> list[str]:
+    """Return the words of a command line with the present names of options."""
+    given = list(words)
+    names = _RENAMED.get(given[0], {}) if given else {}
+    for k, word in enumerate(given):
+        if word == "--":  # behind it are no options
+            break
+        option, equals, value = word.partition("=")
+        new = names.get(option)
+        if option == "--json" and given[0] in _REPORTS:
+            file = value if equals else "".join(given[k + 1 : k + 2])
+            new = "--report" if PurePath(file).suffix == ".json" else None
+        if new is not None:
+            remark(f"Note: {option} of moldiff {given[0]} is {new} now.")
+            given[k] = f"{new}{equals}{value}"
+    return given
