@@ -50,7 +50,7 @@ from moldiff.metrics.parallel import Progress
 from moldiff.metrics.provenance import provenance, versions
 from moldiff.metrics.reference_data import AUTO, fitting, located
 from moldiff.metrics.show import as_html, as_text, bands_table, kept_table, metrics_table
-from moldiff.text import csv_text
+from moldiff.text import counted, csv_text
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -307,7 +307,7 @@ def _left_out(study: Study) -> Iterator[str]:
 def _warnings(bonds: Mapping[str, int], reference: Reference | None) -> Iterator[str]:
     if bonds.get("inferred", 0):
         yield (
-            f"bonds: inferred from the coordinates for {bonds['inferred']} molecules "
+            f"bonds: inferred from the coordinates for {counted(bonds['inferred'], 'molecule')} "
             "(moldiff.chem.bonds); protocols B to H judge those"
         )
     built = str(reference.info.get("rdkit", "")) if reference else ""
