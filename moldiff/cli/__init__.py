@@ -18,7 +18,7 @@ import typer
 from moldiff.cli.failure import guarded, terminable
 from moldiff.cli.output import examples
 from moldiff.cli.renamed import renamed
-from moldiff.cli.sections import sectioned
+from moldiff.cli.sections import SECTIONS, sectioned
 from moldiff.cli.startup import process
 from moldiff.version import __version__
 
@@ -27,7 +27,7 @@ __all__ = ["application", "main", "run"]
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 
 # In the order of the help; each is a module of this package with a function ``command`` and
-# ``EXAMPLES`` (and ``SECTIONS`` of its help), or, for a group of commands, with ``app``.
+# ``EXAMPLES``, or, for a group of commands, with ``app``.
 _SINGLE = (
     *(
         "generate",
@@ -66,8 +66,8 @@ def application(names: Sequence[str] = _COMMANDS) -> typer.Typer:
             app.add_typer(module.app, name=name)
         else:
             how: dict[str, Any] = {"epilog": examples(*module.EXAMPLES)}
-            if sections := getattr(module, "SECTIONS", None):
-                how["cls"] = sectioned(sections)
+            if name in SECTIONS:
+                how["cls"] = sectioned(SECTIONS[name])
             app.command(name, **how)(module.command)
     app.callback(epilog=_EXAMPLES)(_moldiff)
     return app
@@ -133,7 +133,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
 
     with terminable():
-        return guarded(action, debug=debug)
+        command = f"moldiff {arguments[0]}" if arguments[0] in _COMMANDS else "moldiff"
+        return guarded(action, debug=debug, command=command)
 
 
 def run() -> None:

@@ -16,6 +16,7 @@ from moldiff.cli.folds import EXAMPLES as BACKBONES
 from moldiff.cli.folds import command as backbones
 from moldiff.cli.gaps import EXAMPLES as GAPS
 from moldiff.cli.gaps import command as gaps
+from moldiff.cli.options import MOST_JOBS
 from moldiff.cli.output import bar, counted, duration, examples, remark, table
 from moldiff.cli.recovery import EXAMPLES as SEQUENCES
 from moldiff.cli.recovery import command as sequences
@@ -110,7 +111,9 @@ def docking(
     posebusters: Annotated[
         int, typer.Option(min=0, help="Poses shown to PoseBusters; 0 for none.")
     ] = 9,
-    jobs: Annotated[int, typer.Option(min=1, help="Dockings at a time, one thread each.")] = 1,
+    jobs: Annotated[
+        int, typer.Option(min=1, max=MOST_JOBS, help="Dockings at a time, one thread each.")
+    ] = 1,
     time_limit: Annotated[
         int, typer.Option(min=1, max=10_000_000, help="CPU-seconds for a docking.")
     ] = 1200,

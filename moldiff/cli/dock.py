@@ -10,7 +10,7 @@ import typer
 
 from moldiff.cli.docked import check_files, outputs
 from moldiff.cli.docking_runs import dock_many, dock_one, open_pairs
-from moldiff.cli.options import Force, Precision, Precisions
+from moldiff.cli.options import MOST_JOBS, Force, Precision, Precisions
 from moldiff.cli.output import check_threads, remark
 from moldiff.cli.overwrite import check_replaceable
 from moldiff.cli.piping import scriptable
@@ -40,22 +40,6 @@ EXAMPLES = (
     "moldiff dock --receptor 1abc.pdb --ligands library.csv --autobox -o hits.parquet",
     "moldiff dock --dock-many pairs.csv --jobs 4 -o hits.sdf",
 )
-
-SECTIONS = {
-    "What is docked": ("receptor", "ligand", "ligands", "many"),
-    "Where": ("pocket_ligand", "center", "residues", "autobox", "cavities", "size"),
-    "What the receptor is": (
-        *("exclude", "keep", "waters", "assembly", "receptor_model", "complete", "sequence"),
-    ),
-    "What the ligand is": ("ph", "enumerate_stereo", "enumerate_tautomers"),
-    "The search": (
-        *("seed", "draws", "starts", "chains", "rounds", "conformers", "proposals", "model"),
-        *("precision", "threads"),
-    ),
-    "How poses are ranked and judged": ("judge", "require", "rescore", "posebusters", "reference"),
-    "A library": ("shard", "jobs", "restart"),
-    "What is written": ("output", "poses", "html", "force", "as_json"),
-}
 
 
 class Proposals(StrEnum):
@@ -227,7 +211,7 @@ def command(
             metavar="I/N", help="Dock part I of N of a library; moldiff merge joins the parts."
         ),
     ] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes for a library.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, max=MOST_JOBS, help="Processes for a library.")] = 1,
     precision: Precisions = Precision.float32,
     threads: Threads = 1,
     restart: Annotated[

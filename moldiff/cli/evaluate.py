@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from moldiff.cli.options import AnyCharge, AsJson, Force
+from moldiff.cli.options import MOST_JOBS, AnyCharge, AsJson, Force
 from moldiff.cli.output import (
     check_apart,
     check_output,
@@ -17,7 +17,7 @@ from moldiff.cli.output import (
     remark,
 )
 from moldiff.cli.overwrite import check_replaceable
-from moldiff.cli.progress import stages
+from moldiff.cli.progress import BRIEF, stages
 from moldiff.cli.records import Readable
 from moldiff.cli.structures import show_backbones, structure_files
 from moldiff.errors import InputError
@@ -107,7 +107,7 @@ def command(
         ),
     ] = None,
     any_charge: AnyCharge = False,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, max=MOST_JOBS, help="Processes.")] = 1,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -138,7 +138,7 @@ def command(
     records = [record for file in files for record in Readable(file)]
     from moldiff.metrics.evaluation import evaluate
 
-    with stages() as progress:
+    with stages(BRIEF) as progress:
         report = evaluate(
             records,
             reference=None if reference == "none" else reference,

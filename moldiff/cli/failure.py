@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import errno
 import os
 import re
@@ -16,6 +15,7 @@ from typing import Any
 
 import typer
 
+from moldiff.cli.usage import usage_line
 from moldiff.errors import ConfigError, InputError, ModelFileError, MoldiffError
 
 __all__ = ["FAILED", "INTERRUPTED", "UNUSABLE", "Interrupted", "guarded", "terminable"]
@@ -39,7 +39,7 @@ class Interrupted(Exception):
     """Ctrl-C, with a command's message: what is saved and how to continue."""
 
 
-def guarded(action: Callable[[], object], *, debug: bool = False) -> int:
+def guarded(action: Callable[[], object], *, debug: bool = False, command: str = "moldiff") -> int:
     """Run ``action`` and return an exit status; errors become one line on stderr.
 
     Parameters
@@ -48,6 +48,8 @@ def guarded(action: Callable[[], object], *, debug: bool = False) -> int:
         Returns an exit status; None and 0 are success.
     debug:
         Print the traceback of an error as well.
+    command:
+        Whose help is named where the command line is wrong.
     """
     try:
         result = action()
@@ -65,7 +67,7 @@ def guarded(action: Callable[[], object], *, debug: bool = False) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        status, line = _verdict(error)
+        status, line = _verdict(error, command)
         _complain(line)
         return status
 
@@ -95,18 +97,13 @@ def terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, signal.SIG_DFL if previous is None else previous)
 
 
-def _verdict(error: Exception) -> tuple[int, str]:
+def _verdict(error: Exception, command: str) -> tuple[int, str]:
     """Return the exit status, and a line with what is wrong, where, and how to fix it."""
     if isinstance(error, MoldiffError):
         wrong_request = isinstance(error, InputError | ConfigError | ModelFileError)
         return (UNUSABLE if wrong_request else FAILED), error.line
     if hasattr(error, "format_message"):  # typer's usage errors; their class moved between versions
-        context = getattr(error, "ctx", None)
-        command = context.command_path if context is not None else "moldiff"
-        # Newer versions of typer put the words of the library that checks values before their own.
-        message = error.format_message().replace("Value error, ", "").rstrip("?. ")
-        end = "?" if "Did you mean" in message else f".{_meant(message, context)}"
-        return UNUSABLE, f"{message}{end} See: {command} --help"
+        return UNUSABLE, usage_line(error, command)
     if isinstance(error, OSError):
         return FAILED, _system_line(error.errno, error.strerror or str(error), error.filename)
     code = re.search(r"Os \{ code: (\d+)", str(error))
@@ -116,19 +113,6 @@ def _verdict(error: Exception) -> tuple[int, str]:
         f"Unexpected {type(error).__name__}: {str(error).rstrip('. ') or 'no message'}. "
         "Run the command again with --debug and report what it prints."
     )
-
-
-def _meant(message: str, context: Any) -> str:
-    """A near miss among the choices of an option, or the commands; "" where none is near."""
-    known = list(getattr(getattr(context, "command", None), "commands", ()))
-    if choice := re.search(r"'([^']*)' is not one of (.+)", message):
-        word, known = choice[1], re.findall(r"'([^']*)'", choice[2])
-    elif wrong := re.search(r"No such command '([^']*)'", message):
-        word = wrong[1]
-    else:
-        return ""
-    close = difflib.get_close_matches(word, known, n=1)
-    return f" Did you mean '{close[0]}'?" if close else ""
 
 
 def _system_line(code: int | None, reason: str, where: object) -> str:

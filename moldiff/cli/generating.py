@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from moldiff.cli.failure import Interrupted
 from moldiff.cli.options import sifted, sifted_data
 from moldiff.cli.output import (
-    bar,
     counted,
     file_names,
     files_line,
@@ -19,6 +18,7 @@ from moldiff.cli.output import (
     remark,
     table,
 )
+from moldiff.cli.progress import BRIEF, stages
 from moldiff.errors import MoldiffError
 
 if TYPE_CHECKING:
@@ -61,17 +61,14 @@ class Run:
         from moldiff.io import Writer
 
         try:
-            with self.sieve or Writer(self.output) as writer, bar("{task.fields[note]}") as shown:
-                line = shown.add_task("generating", total=self.n, note="")
+            with self.sieve or Writer(self.output) as writer, stages(BRIEF) as show:
 
                 def progress(amount: float) -> None:
                     self.drawn += amount
-                    note = f"{self.drawn / (time.perf_counter() - self.start):.1f}/s"
-                    if self.strict:
-                        note += f", {self.written} of {self.n} found"
+                    found = f"{self.written} of {self.n} found" if self.strict else ""
                     ahead = round(self.drawn) + self.n - self.written
                     total = max(self.n, ahead) if self.strict else self.n
-                    shown.update(line, completed=self.drawn, total=total, note=note)
+                    show("generating", min(int(self.drawn), total), total, found)
 
                 for item in source(progress):  # type: ignore[attr-defined]
                     writer.write(item.mol, item.tags, item.name)

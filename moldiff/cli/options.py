@@ -164,7 +164,12 @@ Force = Annotated[
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON, as -o - does.")]
 
-Jobs = Annotated[int | None, typer.Option(min=1, help="Processes. [default: one per core]")]
+MOST_JOBS = 1000
+"""Of a machine that can be thought of: more is a slip of the hand."""
+
+Jobs = Annotated[
+    int | None, typer.Option(min=1, max=MOST_JOBS, help="Processes. [default: one per core]")
+]
 
 
 def processes(wanted: int | None) -> int:

@@ -15,11 +15,13 @@ from moldiff.cli.output import bar, counted, remark
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-__all__ = ["Lines", "preparing", "stages"]
+__all__ = ["BRIEF", "Lines", "preparing", "stages"]
 
 _SILENT = 5.0  # minimum seconds between two lines: short work prints none
 _PATIENT = 30.0  # seconds after which any progress is reported
 _PREPARING = 10.0  # the same while data are prepared
+BRIEF = 8.0
+"""The same of commands that beginners wait for: no log is silent for more than 10 s."""
 
 
 class Show(Protocol):

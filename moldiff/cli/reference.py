@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from moldiff.cli.options import AnyCharge
+from moldiff.cli.options import MOST_JOBS, AnyCharge
 from moldiff.cli.output import remark
 from moldiff.cli.progress import stages
 from moldiff.errors import DataError
@@ -48,7 +48,9 @@ def command(
         int, typer.Option(min=0, help="Of these, molecules to relax with GFN2-xTB at most.")
     ] = 100,
     any_charge: AnyCharge = False,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes for the measurements.")] = 1,
+    jobs: Annotated[
+        int, typer.Option(min=1, max=MOST_JOBS, help="Processes for the measurements.")
+    ] = 1,
 ) -> None:
     """Measure a data set, so that molecules can be compared with it.
 

@@ -7,7 +7,32 @@ from typing import Any
 
 from typer.core import TyperCommand
 
-__all__ = ["OTHER", "sectioned"]
+__all__ = ["OTHER", "SECTIONS", "sectioned"]
+
+# command -> heading -> names of parameters
+SECTIONS: Mapping[str, Mapping[str, Sequence[str]]] = {
+    "dock": {
+        "What is docked": ("receptor", "ligand", "ligands", "many"),
+        "Where": ("pocket_ligand", "center", "residues", "autobox", "cavities", "size"),
+        "What the receptor is": (
+            *("exclude", "keep", "waters", "assembly", "receptor_model", "complete", "sequence"),
+        ),
+        "What the ligand is": ("ph", "enumerate_stereo", "enumerate_tautomers"),
+        "The search": (
+            *("seed", "draws", "starts", "chains", "rounds", "conformers", "proposals", "model"),
+            *("precision", "threads"),
+        ),
+        "How poses are ranked and judged": (
+            "judge",
+            "require",
+            "rescore",
+            "posebusters",
+            "reference",
+        ),
+        "A library": ("shard", "jobs", "restart"),
+        "What is written": ("output", "poses", "html", "force", "as_json"),
+    },
+}
 
 OTHER = "Other options"
 """The heading of options that are in no section: what many commands have, and `--help`."""

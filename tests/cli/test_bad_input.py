@@ -46,7 +46,7 @@ DOCK = (
 )
 GENERATE = ("generate", "--model", "MODEL", "-o", "out.sdf")
 CASES = {
-    "negative count": ((*GENERATE, "-n", "-3"), 2, ["--number", "greater than or equal to 1|x>=1"]),
+    "negative count": ((*GENERATE, "-n", "-3"), 2, ["--number", "1 or more|x>=1"]),
     "too many": ((*GENERATE, "-n", "10000001"), 2, ["--number", "10000000"]),
     "threads": ((*GENERATE, "--threads", "100000"), 2, ["--threads must be from 1 to"]),
     "training threads": (("train", "good.sdf", "--threads", "100000"), 2, ["--threads must be"]),
@@ -56,7 +56,7 @@ CASES = {
     "no threads": (("train", "nothreads.yaml"), 2, ["'threads' must be at least 1, not 0"]),
     "meta": ((*GENERATE, "--device", "meta"), 2, ["'meta' is not available"]),
     "one file twice": (("generate", "-o", "a.xyz", "--trajectory", "a.xyz"), 2, ["overwrite"]),
-    "no number": ((*GENERATE, "-n", "many"), 2, ["--number", "integer"]),
+    "no number": ((*GENERATE, "-n", "many"), 2, ["--number", "whole number|integer"]),
     "no atom": ((*GENERATE, "--size", "0"), 2, ["--size"]),
     "impossible size": ((*GENERATE, "--size", "1000"), 2, ["1000", "Choose a size from"]),
     "no formula": ((*GENERATE, "--formula", "water"), 2, ["'water' is not a molecular formula"]),
@@ -73,7 +73,7 @@ CASES = {
     "early field": (
         (*GENERATE, "--early-temperature", "positions=2"), 2, ["'positions'", "bonds, charges"]
     ),
-    "valence": ((*GENERATE, "--valence", "2"), 2, ["--valence", "less than or equal to 1|x<=1"]),
+    "valence": ((*GENERATE, "--valence", "2"), 2, ["--valence", "1 or less|x<=1"]),
     "unknown filter": ((*GENERATE, "--filter", "stric"), 2, ["stric"]),
     "device": ((*GENERATE, "--device", "warp"), 2, ["'warp' is not available", "cpu"]),
     "precision": ((*GENERATE, "--precision", "float16"), 2, ["--precision", "float16", "auto"]),

@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from moldiff.cli import progress
 from moldiff.cli.overwrite import check_replaceable
 from moldiff.cli.renamed import renamed
 from moldiff.cli.sections import OTHER
@@ -263,6 +264,10 @@ def test_help_tells_the_exit_status(run: Run, words: tuple[str, ...]) -> None:
     [
         (("generate", "--filter", "stric"), "Did you mean 'strict'?"),
         (("generate", "--filter", "zzz"), ""),
+        (("generate", "--filter", "nonsense"), ""),
+        (("generate", "--siz", "9"), "There is no option --siz. Did you mean '--size'?"),
+        (("generate", "--nope", "9"), ""),
+        (("filter", "a.sdf", "--no-htlm"), "Did you mean '--no-html'?"),
         (("generat",), "Did you mean 'generate'?"),
         (("zzz",), ""),
         (("methods", "edn"), "Did you mean 'edm'?"),
@@ -274,6 +279,31 @@ def test_a_near_miss_is_named_and_a_far_one_is_not(
     told = run(*words).err
     assert meant in told and ("Did you mean" in told) == bool(meant)
     assert "Value error" not in told
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("generate", "-n", "many"), "--number must be a whole number, not 'many'. See: moldiff g"),
+        (("generate", "-n", "1.5"), "--number must be a whole number, not '1.5'."),
+        (("generate", "-n", "-7"), "--number must be 1 or more, not -7."),
+        (("generate", "--valence", "7"), "--valence must be 1 or less, not 7."),
+        (("dock", "--ph", "acid"), "--ph must be a number, not 'acid'."),
+        (("filter", "a.sdf", "--jobs", "9" * 30), "--jobs must be 1000 or less, not 999999"),
+        (("generate", "-n"), "See: moldiff generate --help"),
+    ],
+)
+def test_wrong_values_are_told_in_our_words(run: Run, words: tuple[str, ...], told: str) -> None:
+    done = run(*words)
+    assert done.status == 2 and told in done.err and "Input should" not in done.err
+
+
+def test_a_log_is_not_silent_for_long(
+    run: Run, folder: Path, generate: tuple[Any, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert progress.BRIEF < 10
+    monkeypatch.setattr(progress, "_SILENT", 0.0)
+    assert "generating: 2 of 2 (100 %)" in run(*generate).err
 
 
 def test_one_method_is_explained(run: Run, folder: Path) -> None:
