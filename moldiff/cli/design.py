@@ -180,7 +180,7 @@ def _carry_out(
     if page is not None:
         check_output(page, (".html", ".htm"))
         check_apart("--page", page, [output])
-    files: dict[Path, str | Path] = {output: "molecules"}
+    files: dict[Path, str | Path] = {output: "grown"}
     check_replaceable(files if page is None else {**files, page: "page"}, force=force)
     chosen, parsed = task(sampling.seed), wishes.parsed()
     from moldiff.design.api import sized

@@ -19,6 +19,7 @@ _NEAR = 1 << 16  # bytes: a table of conditions or the first molecule may be lon
 # kind of file -> what it has
 _MARKS: Mapping[str, str] = {
     "molecules": r"moldiff-\d+|moldiff_version|\A\[\s*\]\s*\Z",  # the last: none was kept
+    "grown": r"part_kept|\A\[\s*\]\s*\Z",
     "trajectory": r"\A\s*\d+\s*\nmolecule=\d+",
     "denoising": r"moldiff denoising",
     "page": r'<meta name="generator" content="moldiff">',
@@ -29,6 +30,7 @@ _MARKS: Mapping[str, str] = {
     "filtered": r'"schema": "moldiff\.filter"',
     "table of all": r"\Afile,record,name,smiles,status,reason",
     "poses": r"receptor_sha256|<box_center>",
+    "scored": r"<scored_by>",
     "docking": r'"schema": "moldiff\.docking',
     "interactions": r"\Arank,kind,role,residue",
     "designs": r"\Arank,smiles,status,reason,energy_kcal_mol",
@@ -48,6 +50,12 @@ _MARKS: Mapping[str, str] = {
     "folds": r"\A>backbone-\d+-\d+ log_p=",
     "recovery": r"\Amethod,chain,residues,recovery,nats,seconds",
     "gaps": r"\Achain,start,residues,closed,seconds",
+}
+
+# kind of file -> what it has not, but files of other commands that have its mark
+_OTHERS: Mapping[str, str] = {
+    "molecules": r"receptor_sha256|<box_center>|part_kept",  # docked, or designed
+    "grown": r"receptor_sha256|<box_center>",
 }
 
 
@@ -78,7 +86,9 @@ def _of_kind(path: Path, kind: str | Path, files: Mapping[Path, str | Path]) -> 
         # What was changed since is not the command's any more.
         beside = _beginning(kind) if kind.is_file() and _of_kind(kind, files[kind], files) else ""
         return f'"digest": "{digest_of(path)}"' in beside
-    return re.search(_MARKS[kind], _beginning(path)) is not None
+    text, others = _beginning(path), _OTHERS.get(kind)
+    foreign = others is not None and re.search(others, text) is not None
+    return re.search(_MARKS[kind], text) is not None and not foreign
 
 
 def _beginning(path: Path) -> str:

@@ -125,7 +125,7 @@ def command(
     given = [*poses, receptor, *([Path(reference)] if reference else [])]
     for path in (output, scores, page):
         check_apart("--output", path, given)
-    kinds: dict[Path, str | Path] = {output: "poses", scores: "scores"}
+    kinds: dict[Path, str | Path] = {output: "scored", scores: "scores"}
     check_replaceable(kinds | ({page: "page"} if html else {}), force=force)
     check_threads(threads)
     if order is Order.cnn and not cnn:

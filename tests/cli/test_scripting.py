@@ -91,6 +91,31 @@ def test_kinds_are_known_by_their_files(folder: Path) -> None:
             check_replaceable({Path(name): kind}, force=False)
 
 
+def test_what_another_command_made_is_not_replaced(
+    run: Run, folder: Path, generate: tuple[Any, ...]
+) -> None:
+    record = "moldiff-0-1\n\n\n...\n>  <moldiff_version>\n0.2.0\n"
+    of = {
+        "molecules": record,
+        "grown": f"{record}>  <part_kept>\nyes\n",
+        "poses": f"{record}>  <receptor_sha256>\nabc\n",
+        "scored": f"{record}>  <receptor_sha256>\nabc\n>  <scored_by>\nmoldiff\n",
+    }
+    for kind, text in of.items():
+        Path(f"{kind}.sdf").write_text(text)
+        check_replaceable({Path(f"{kind}.sdf"): kind}, force=False)
+    for kind, file in [
+        *(("molecules", other) for other in ("grown", "poses", "scored")),
+        *(("grown", other) for other in ("molecules", "poses")),
+        *(("poses", other) for other in ("molecules", "grown")),
+        *(("scored", other) for other in ("molecules", "poses")),
+    ]:
+        with pytest.raises(InputError, match="did not make it"):
+            check_replaceable({Path(f"{file}.sdf"): kind}, force=False)
+    refused = run(*generate, "-o", "poses.sdf")
+    assert refused.status == 2 and Path("poses.sdf").read_text() == of["poses"]
+
+
 def test_stdout_is_what_was_asked_for(run: Run, folder: Path, generate: tuple[Any, ...]) -> None:
     made = run(*generate, "-o", "-")
     (folder / "piped.sdf").write_text(made.out)
