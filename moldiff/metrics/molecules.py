@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from moldiff.chem.quiet import quiet
+from moldiff.chem.validity import canonical_smiles
 from moldiff.io import Record
 from moldiff.io.seal import molecule_digest
 from moldiff.metrics.poses import Checks
@@ -30,10 +31,10 @@ _NOT_CHOSEN = "not among the molecules measured"
 def molecule_rows(study: Study, records: Sequence[Record]) -> tuple[MoleculeRow, ...]:
     """Return a row for each of the study's molecules; ``records`` are those it was made from.
 
-    Its keys: ``number`` (from 1), ``name``, ``source``, ``digest``, ``smiles`` (canonical, without
-    stereo: what copies and novelty compare), ``strictly_valid`` (yes, no) and ``reason``,
-    ``copies`` (molecules with these SMILES), ``novel`` (yes, no) to ``reference``, ``posebusters``
-    (pass, fail) and ``posebusters_failed`` (checks), ``mmff94_drop`` and ``xtb_drop`` (kcal/mol),
+    Its keys: ``number`` (from 1), ``name``, ``source``, ``digest``, ``smiles`` (canonical, with
+    stereo), ``strictly_valid`` (yes, no) and ``reason``, ``copies`` (molecules that are equal but
+    for stereo), ``novel`` (yes, no; but for stereo) to ``reference``, ``posebusters`` (pass, fail)
+    and ``posebusters_failed`` (checks), ``mmff94_drop`` and ``xtb_drop`` (kcal/mol),
     ``mmff94_rmsd`` and ``xtb_rmsd`` (Å), and ``notes``: why something is missing.
     """
     parts = [
@@ -66,10 +67,10 @@ def _graph(study: Study) -> _Part:
     copies = Counter(row.smiles for row in judged.rows)
     known, name = judged.training, study.reference.name if study.reference else None
     part: _Part = []
-    for row in judged.rows:
+    for sample, row in zip(study.samples, judged.rows, strict=True):
         compared = row.smiles is not None and known is not None
         columns: MoleculeRow = {
-            "smiles": row.smiles,
+            "smiles": None if row.smiles is None else canonical_smiles(sample.mol, stereo=True),
             "strictly_valid": _WORDS[row.failure is None],
             "reason": row.failure,
             "copies": None if row.smiles is None else copies[row.smiles],

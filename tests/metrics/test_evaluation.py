@@ -12,12 +12,14 @@ import pytest
 from rdkit import Chem
 
 import moldiff.metrics
+from moldiff.chem.validity import canonical_smiles
 from moldiff.errors import InputError
 from moldiff.io import Record, read_molecules, write_molecules
 from moldiff.io.seal import molecule_digest
 from moldiff.metrics import METRICS, Reference, Settings, samples
 from moldiff.metrics.build import with_inferred
 from moldiff.metrics.evaluation import Report, evaluate
+from tests.molecules import embedded
 
 SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
 SCHEMA = json.loads((Path(moldiff.metrics.__file__).parent / "schema.json").read_text("utf-8"))
@@ -87,12 +89,20 @@ def test_every_molecule_has_a_row_of_what_was_measured(report: Report) -> None:
     assert sum(row["xtb_drop"] is not None for row in rows) <= 3
     unasked = next(row for row in rows if row["posebusters"] is None)
     assert "PoseBusters: not among the molecules measured" in str(unasked["notes"])
-    new = len({row["smiles"] for row in rows if row["novel"] == "yes"})
-    distinct = len({row["smiles"] for row in rows})
+    same = {row["number"]: canonical_smiles(mol) for row, mol in zip(rows, mols, strict=True)}
+    new = len({same[row["number"]] for row in rows if row["novel"] == "yes"})
+    distinct = len(set(same.values()))
     assert new / distinct == pytest.approx(report.values["graph.novelty"].value)
     assert {row["reference"] for row in rows} == {"qm9"}
     assert report.to_csv().count("\n") == report.n + 1
     assert report.to_csv().startswith("number,name,source,digest,smiles,strictly_valid,reason,")
+
+
+def test_rows_have_stereo_and_copies_are_compared_without() -> None:
+    pair = ["C[C@@H](O)c1ccccc1", "C[C@H](O)c1ccccc1"]
+    rows = evaluate([embedded(smiles) for smiles in pair], reference=None, xtb=0, relax=0).molecules
+    assert [row["smiles"] for row in rows] == pair
+    assert [row["copies"] for row in rows] == [2, 2]
 
 
 def test_a_broken_record_has_a_row_with_its_reason() -> None:
