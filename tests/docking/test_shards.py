@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import sys
 from pathlib import Path
 
@@ -80,6 +81,22 @@ def test_merged_parts_are_the_whole(place: Site, folder: Path) -> None:
     assert [row["name"] for row in rows] == ["b", "e", "d", "f", "a", "c", "g"]
     assert [row["place"] for row in rows] == ["1", "2", "3", "4", "5", "", ""]
     assert [row["batch"] for row in rows] == ["1", "4", "3", "5", "0", "2", "6"]
+
+
+def test_merged_parts_go_to_stdout(
+    place: Site, folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    whole = run(place, folder, "whole.sdf")
+    words = [str(run(place, folder, f"hits.{k}of3.sdf", (k, 3))) for k in (1, 2, 3)]
+    capfd.readouterr()
+    assert main(["merge", *words, "-o", "-"]) == 0
+    assert capfd.readouterr().out == whole.read_text(encoding="utf-8")
+    assert not (folder / "hits.sdf").exists()
+    output = folder / "hits.sdf"
+    assert main(["merge", *words, "-o", str(output), "--json"]) == 0
+    told = json.loads(capfd.readouterr().out)
+    assert (told["rows"], told["parts"], told["docked"]) == (7, 3, 5)
+    assert told["files"] == [str(output), str(output.with_suffix(".csv"))]
 
 
 def test_what_is_lacking_is_said(place: Site, folder: Path) -> None:
