@@ -58,6 +58,7 @@ GOOD: dict[str, Line] = {
     "data prepare": ("missing.sdf", "--output", "new"),
     "data fold": ("missing", "--output", "new"),
     "data complexes": ("missing", "--output", "new"),
+    "data decoys": ("missing", "missing", "--output", "new"),
     "data backbones": ("missing.npz", "--output", "new"),
     "data druglike": ("--output", "new", "--limit", "0"),
     "data reference": ("missing",),

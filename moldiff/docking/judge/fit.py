@@ -40,6 +40,7 @@ _OPTIONAL = ("cnn", "cavity")
 _CASES = (
     _ALWAYS,
     (*_ALWAYS, "distance_score"),
+    (*_ALWAYS, "distance_score", "rightness"),
     tuple(name for name in EVIDENCE if name not in _OPTIONAL),
 )
 
