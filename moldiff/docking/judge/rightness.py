@@ -48,8 +48,7 @@ def rightness(
 
     def judged(x: Tensor) -> Tensor:
         with torch.no_grad():
-            parts = (x - torch.from_numpy(centre)).split(_TOGETHER)
-            logits = [network(Batch({"positions": part}, context)) for part in parts]
-        return torch.cat(logits) if logits else x.new_empty(0)
+            parts = (x - torch.tensor(centre)).split(_TOGETHER)
+            return torch.cat([network(Batch({"positions": part}, context)) for part in parts])
 
     return judged
