@@ -18,6 +18,7 @@ from types import NoneType
 from typing import Any, get_args
 
 import pytest
+import typer
 from typer.models import ArgumentInfo
 
 from moldiff.cli import app
@@ -148,6 +149,8 @@ def commands() -> Iterator[tuple[str, Callable[..., Any]]]:
 
 def parameters(command: Callable[..., Any]) -> Iterator[Parameter]:
     for name, parameter in inspect.signature(command, eval_str=True).parameters.items():
+        if parameter.annotation is typer.Context:  # the line itself, no part of it
+            continue
         wanted, info = get_args(parameter.annotation)[:2]
         words = [word for word in info.param_decls or () if word.startswith("-")]
         option = (words or [f"--{name.replace('_', '-')}"])[-1]
