@@ -34,7 +34,7 @@ __all__ = ["Ranks", "trials"]
 class Ranks(Workload):
     """The ranker of finished poses: some poses of several complexes per step."""
 
-    score = "top1"
+    score = "auc"
     unit, samples = "complex", "poses"
     use = "moldiff dock --ranker {model} --receptor protein.pdb --ligand ligand.sdf"
     store = DecoyStore
@@ -97,14 +97,14 @@ def trials(
     Returns
     -------
     dict
-        ``top1``: share of complexes whose best pose is within 2 Å; ``energy``: the same of the
-        lowest energy; ``oracle``: share with any such pose; ``auc``: the mean, over complexes with
-        both, of the share of pairs of a right and a wrong pose in the right order.
+        ``top1``: share of complexes whose best pose is within 2 Å; ``oracle``: share with any such
+        pose; ``auc``: the mean, over complexes with both, of the share of pairs of a right and a
+        wrong pose in the right order; ``top1_energy`` and ``auc_energy``: the same by the energy.
     """
     network = model.network
     assert isinstance(network, RankNetwork)
     network.eval()
-    top, lowest, oracle, auc = [], [], [], []
+    top, lowest, oracle, auc, auc_energy = [], [], [], [], []
     for index in validation_sample(store, complexes).tolist():
         tick()
         one = store[index]
@@ -116,17 +116,20 @@ def trials(
         logits = network(poses).cpu()
         good = torch.from_numpy(one.deviation[1:]) <= GOOD
         top.append(good[logits.argmax()])
-        lowest.append(good[int(one.energy[1:].argmin())])
+        energy = torch.from_numpy(one.energy[1:])
+        lowest.append(good[energy.argmin()])
         oracle.append(good.any())
         if good.any() and not good.all():
             auc.append(_ordered(logits[good], logits[~good]))
+            auc_energy.append(_ordered(-energy[good], -energy[~good]))
     if not top:
         return {}
     figures = {
         "top1": torch.stack(top).float().mean(),
-        "energy": torch.stack(lowest).float().mean(),
         "oracle": torch.stack(oracle).float().mean(),
         "auc": torch.stack(auc).mean() if auc else torch.tensor(float("nan")),
+        "top1_energy": torch.stack(lowest).float().mean(),
+        "auc_energy": torch.stack(auc_energy).mean() if auc else torch.tensor(float("nan")),
     }
     return {"samples": len(top)} | {k: round(float(v), 4) for k, v in figures.items()}
 
