@@ -49,14 +49,18 @@ def usual_model(formula: str | None = None) -> str:
 def find_model(name_or_path: str | Path) -> Path:
     """Return the file of a bundled model, or the path itself if it is one.
 
+    Models of docking are found too (``proposals``, ``distances``): runs may begin with their
+    weights.
+
     Raises
     ------
     InputError
         If there is neither; the error lists the bundled names.
     """
     models = bundled_models()
-    if str(name_or_path) in models:
-        return models[str(name_or_path)]
+    known = _bundled("weights/docking", ".safetensors") | models
+    if str(name_or_path) in known:
+        return known[str(name_or_path)]
     path = Path(name_or_path)
     if path.is_file():
         return path

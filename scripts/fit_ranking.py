@@ -50,8 +50,12 @@ def main() -> None:
         print(" ".join(f"{weight:+.4g} {name}" for name, weight in weighing.weights.items()))
         figures = dict(card["+".join(weighing.weights)])
         curve, parts = figures.pop("reliability"), figures.pop("tables")
+        gain = figures.pop("gain", None)
         for name, value in figures.items():
             print(f"  {name:20s} {'–' if value is None else format(value, '.3f')}")
+        if gain is not None:
+            low, high = gain["low"], gain["high"]
+            print(f"  over {gain['over']}: {gain['top1']:+.3f} ({low:+.3f} to {high:+.3f})")
         for name, part in parts.items():
             print(f"  {name}:", ", ".join(f"{key} {value:.3f}" for key, value in part.items()))
         for row in curve:

@@ -87,6 +87,8 @@ def _two_sides(bond: Chem.Bond) -> bool:
         double = sum(b.GetBondType() == Chem.BondType.DOUBLE for b in atom.GetBonds())
         if double > 1:
             return False  # azides, diazo compounds, cumulenes
+        if atom.GetDegree() < 2:
+            return False  # a hydrogen alone tells the sides apart, as in HN=NR: nobody draws it
         if atom.GetAtomicNum() != 7 or other.GetAtomicNum() != 6:
             continue
         if atom.GetTotalNumHs(includeNeighbors=True):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from moldiff.cli import druglike, reference
+from moldiff.cli import docking_data, druglike, reference
 from moldiff.cli.description import describe, describe_backbones, describe_complexes
 from moldiff.cli.options import Jobs, command_line, processes
 from moldiff.cli.output import examples, remark
@@ -15,12 +15,11 @@ from moldiff.cli.piping import scriptable
 from moldiff.cli.progress import preparing, stages
 from moldiff.errors import InputError
 
-if TYPE_CHECKING:
-    pass
-
 app = typer.Typer(help="Prepare data sets for training, and look at them.")
 app.command("druglike", epilog=examples(*druglike.EXAMPLES))(druglike.command)
 app.command("reference", epilog=examples(*reference.EXAMPLES))(reference.command)
+app.command(epilog=examples(*docking_data.COMPLEXES))(docking_data.complexes)
+app.command(epilog=examples(*docking_data.DECOYS))(docking_data.decoys)
 
 
 @app.command(epilog=examples("moldiff data qm9", "moldiff data qm9 --output /scratch/qm9 --jobs 8"))
@@ -143,61 +142,6 @@ def fold(
 
 @app.command(
     epilog=examples(
-        "moldiff data complexes sets/a sets/b --output data/complexes",
-        "moldiff data complexes sets/a --output data/a --jobs 8",
-    )
-)
-def complexes(
-    folders: Annotated[
-        list[Path],
-        typer.Argument(metavar="FOLDER...", help="Sets with ID/ligand.sdf and ID/pocket.pdb."),
-    ],
-    output: Annotated[
-        Path, typer.Option("-o", "--output", help="Directory of the data set.")
-    ] = Path("data/complexes"),
-    jobs: Jobs = None,
-    seed: Annotated[int, typer.Option(help="Changes conformers and what is held out.")] = 0,
-    limit: Annotated[
-        int | None,
-        typer.Option(min=1, max=10_000_000, help="Only the first of each set, for a quick look."),
-    ] = None,
-    exclude: Annotated[
-        Path | None,
-        typer.Option(help="File with complexes to leave out, one SET/ID on a line."),
-    ] = None,
-) -> None:
-    """Prepare protein-ligand complexes for training a docking model.
-
-    Interrupted, the same command goes on where it stopped. Similar pockets are kept together
-    when some are held out; never give it a set that models are to be tested on.
-    """
-    from moldiff.data.prepare_complexes import parts_folder, prepare_complexes
-
-    again = command_line(
-        "data",
-        "complexes",
-        *folders,
-        output=output,
-        jobs=jobs,
-        seed=seed or None,
-        limit=limit,
-        exclude=exclude,
-    )
-    with preparing(parts_folder(output), again) as show:
-        store = prepare_complexes(
-            folders,
-            output,
-            jobs=processes(jobs),
-            seed=seed,
-            limit=limit,
-            exclude=_lines(exclude),
-            progress=show,
-        )
-    describe_complexes(store)
-
-
-@app.command(
-    epilog=examples(
         "moldiff data backbones /usr/share/promod3/loop_data/structure_db.dat -o data/backbones",
         "moldiff train backbones",
     )
@@ -228,17 +172,6 @@ def backbones(
     describe_backbones(store)
 
 
-def _lines(path: Path | None) -> frozenset[str]:
-    """Return the lines of a text file except comments; empty without a file."""
-    if path is None:
-        return frozenset()
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"'{path}' cannot be read: {error}", fix="Give a text file.") from error
-    return frozenset(line.strip() for line in lines if line.strip() and line[0] != "#")
-
-
 @app.command(epilog=examples("moldiff data info data/qm9 --verify"))
 @scriptable()
 def info(
@@ -248,9 +181,12 @@ def info(
     """Describe a prepared data set."""
     from moldiff.data.backbones import BackboneStore
     from moldiff.data.complexes import ComplexStore
+    from moldiff.data.decoys import DecoyStore
     from moldiff.data.store import Store
 
-    if BackboneStore.at(directory):
+    if DecoyStore.at(directory):
+        describe_complexes(DecoyStore.open(directory, verify=verify))
+    elif BackboneStore.at(directory):
         describe_backbones(BackboneStore.open(directory, verify=verify))
     elif ComplexStore.at(directory):
         describe_complexes(ComplexStore.open(directory, verify=verify))

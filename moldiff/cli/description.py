@@ -11,6 +11,7 @@ from moldiff.cli.output import pairs, remark, table
 if TYPE_CHECKING:
     from moldiff.data.backbones import BackboneStore
     from moldiff.data.complexes import ComplexStore
+    from moldiff.data.decoys import DecoyStore
     from moldiff.data.store import Store
 
 __all__ = ["describe", "describe_backbones", "describe_complexes"]
@@ -63,9 +64,10 @@ def _card(store: Store) -> dict[str, Any]:
     return essentials(json.loads(card.read_text(encoding="utf-8")))
 
 
-def describe_complexes(store: ComplexStore) -> None:
-    """Print the contents of a store of complexes, and the reasons for rejection."""
+def describe_complexes(store: ComplexStore | DecoyStore) -> None:
+    """Print the contents of a store of complexes or decoys, and the reasons for rejection."""
     meta, sizes = store.meta, store.sizes.T
+    poses = sizes[store.DIMENSIONS.index("p")] if "p" in store.DIMENSIONS else None
     pocket, ligand, rotors = (f"{v.min()} to {v.max()}, mean {v.mean():.1f}" for v in sizes[:3])
     values = {
         "directory": store.path,
@@ -76,6 +78,7 @@ def describe_complexes(store: ComplexStore) -> None:
         "heavy atoms of a ligand": ligand,
         "rotors": rotors,
         "atoms of a pocket": pocket,
+        **({} if poses is None else {"poses": int(poses.sum())}),
         "rejected": sum(meta["rejected"].values()),
         **{f"  {reason}": count for reason, count in meta["rejected"].items()},
     }
@@ -88,6 +91,7 @@ def describe_complexes(store: ComplexStore) -> None:
         "ligand_heavy_atoms": _spread(sizes[1]),
         "rotors": _spread(sizes[2]),
         "pocket_atoms": _spread(sizes[0]),
+        **({} if poses is None else {"poses": int(poses.sum())}),
         "rejected": _rejected(meta),
     }
     table(pairs(values), data=data)

@@ -167,6 +167,10 @@ def command(
         Path | None,
         typer.Option(help="A model of distances that judges poses. [default: the bundled one]"),
     ] = None,
+    ranker: Annotated[
+        Path | None,
+        typer.Option(help="A model of ranks that tells right poses. [default: the bundled one]"),
+    ] = None,
     ph: Annotated[
         float | None,
         typer.Option(help="7.4: protonate the ligand by rules. [default: as given]"),
@@ -266,6 +270,7 @@ def command(
         posebusters=posebusters,
         model=None if model is None else str(model),
         judge=None if judge is None else str(judge),
+        ranker=None if ranker is None else str(ranker),
         precision=precision.value,
         cavities=cavities,
     )

@@ -40,6 +40,7 @@ EXAMPLES = (
 
 
 def command(
+    context: typer.Context,
     files: Annotated[
         list[Path],
         typer.Argument(
@@ -124,7 +125,7 @@ def command(
     piping = as_json or str(output) == "-"
     report_file = None if str(output) == "-" else output
     if structures := structure_files(files):
-        _check_unused(posebusters, relax, xtb, reference, bands, kept, any_charge)
+        _check_unused(context)
         _check_files(structures, report_file, figures, "figures of chains", force=force)
         show_backbones(structures, report_file, figures, piping=piping)
         return
@@ -175,12 +176,15 @@ def command(
             remark(words)
 
 
-def _check_unused(*given: object) -> None:
-    """Refuse options about molecules."""
-    for name, value, default in zip(_MOLECULAR, given, _MOLECULAR.values(), strict=True):
-        if value != default:
+def _check_unused(context: typer.Context) -> None:
+    """Refuse options about molecules that are given."""
+    for name in _MOLECULAR:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            option = f"--{name.replace('_', '-')}"
             raise InputError(
-                f"{name} is about molecules, and protein structures are given.", fix="Leave it out."
+                f"{option} is about molecules, and protein structures are given.",
+                fix="Leave it out.",
             )
 
 
@@ -220,14 +224,6 @@ def _molecules(source: str) -> list[Chem.Mol]:
     return [record.mol for record in records if record.mol is not None]
 
 
-_MOLECULAR = {
-    "--posebusters": 1000,
-    "--relax": 1000,
-    "--xtb": 100,
-    "--reference": "auto",
-    "--bands": None,
-    "--kept": None,
-    "--any-charge": False,
-}
-"""The options about molecules, and their defaults."""
+_MOLECULAR = ("posebusters", "relax", "xtb", "reference", "bands", "kept", "any_charge")
+"""The options about molecules."""
 _SHOWN = 6  # kinds of failure in the closing line

@@ -20,8 +20,10 @@ rejected.csv                  name and reason of each rejected complex
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,10 +31,23 @@ import numpy.typing as npt
 from moldiff.chem.graph import ATOM_CLASSES
 from moldiff.data.ragged import RaggedStore
 
-__all__ = ["FIELDS", "Complex", "ComplexStore", "shape_of"]
+__all__ = [
+    "DIMENSIONS",
+    "FIELDS",
+    "Complex",
+    "ComplexStore",
+    "ShapedStore",
+    "Shapes",
+    "columns",
+    "flattened",
+    "shape_of",
+]
+
+Shapes = Mapping[str, tuple[Any, tuple[str | int, ...]]]
+"""Names of arrays, their types, and their shapes in terms of dimensions named by letters."""
 
 DIMENSIONS = "mnrcsk"
-FIELDS = MappingProxyType(
+FIELDS: Shapes = MappingProxyType(
     {
         # dtype, shape in terms of the dimensions
         "pocket": (np.float32, ("m", 3)),
@@ -99,13 +114,39 @@ class Complex:
         return m, n, r, len(self.conformers), len(self.symmetry), len(self.fragments)
 
 
-def shape_of(field: str, sizes: npt.ArrayLike) -> tuple[int, ...]:
+def shape_of(
+    field: str, sizes: npt.ArrayLike, shapes: Shapes = FIELDS, dimensions: str = DIMENSIONS
+) -> tuple[int, ...]:
     """Return the shape of a field of a complex with sizes (m, n, r, c, s, k)."""
-    lengths = dict(zip(DIMENSIONS, np.asarray(sizes).tolist(), strict=True))
-    return tuple(lengths[d] if isinstance(d, str) else d for d in FIELDS[field][1])
+    lengths = dict(zip(dimensions, np.asarray(sizes).tolist(), strict=True))
+    return tuple(lengths[d] if isinstance(d, str) else d for d in shapes[field][1])
 
 
-class ComplexStore(RaggedStore):
+class ShapedStore(RaggedStore):
+    """A store of entries that have several sizes, which give the shapes of their arrays."""
+
+    SHAPES: ClassVar[Shapes]
+    DIMENSIONS: ClassVar[str]
+    """The letter of each of an entry's sizes."""
+
+    def starts(self, field: str) -> npt.NDArray[np.int64]:
+        sizes = self._arrays["sizes"]
+        lengths = dict(zip(self.DIMENSIONS, sizes.T.astype(np.int64), strict=True))
+        length = np.ones(len(sizes), np.int64)
+        for d in self.SHAPES[field][1]:
+            length = length * (lengths[d] if isinstance(d, str) else d)
+        return np.concatenate([[0], np.cumsum(length)])
+
+    def values(self, index: int) -> dict[str, np.ndarray]:
+        """Return copies of all arrays of one entry, in their shapes."""
+        sizes = self.sizes[index]
+        return {
+            f: self.part(f, index).reshape(shape_of(f, sizes, self.SHAPES, self.DIMENSIONS))
+            for f in self.FIELDS
+        }
+
+
+class ComplexStore(ShapedStore):
     """Read access to prepared complexes; `moldiff.data.prepare_complexes` writes them.
 
     Its sizes are the numbers m, n, r, c, s, k, (N, 6); clusters are of similar pockets, and names
@@ -115,30 +156,25 @@ class ComplexStore(RaggedStore):
     SCHEMA = "moldiff-complexes-1"
     NOUN = "complexes"
     COMMAND = "moldiff data complexes FOLDER... --output DIR"
+    SHAPES = FIELDS
     FIELDS = tuple(FIELDS)
-
-    def starts(self, field: str) -> npt.NDArray[np.int64]:
-        sizes = self._arrays["sizes"]
-        lengths = dict(zip(DIMENSIONS, sizes.T.astype(np.int64), strict=True))
-        length = np.ones(len(sizes), np.int64)
-        for d in FIELDS[field][1]:
-            length = length * (lengths[d] if isinstance(d, str) else d)
-        return np.concatenate([[0], np.cumsum(length)])
+    DIMENSIONS = DIMENSIONS
 
     def __getitem__(self, index: int) -> Complex:
         """Return a copy of one complex."""
-        sizes = self.sizes[index]
-        values = {f: self.part(f, index).reshape(shape_of(f, sizes)) for f in FIELDS}
-        return Complex(**values)
+        return Complex(**self.values(index))
 
 
-def columns(complexes: list[Complex]) -> dict[str, np.ndarray]:
+def columns(complexes: Sequence[Complex]) -> dict[str, np.ndarray]:
     """Return the flat arrays of `FIELDS` and ``sizes``."""
-    flat = {
-        f.name: np.concatenate([getattr(c, f.name).ravel() for c in complexes])
-        for f in dataclasses.fields(Complex)
+    names = [f.name for f in dataclasses.fields(Complex)]
+    flat = flattened([{name: getattr(c, name) for name in names} for c in complexes], FIELDS)
+    return flat | {"sizes": np.array([c.sizes for c in complexes], dtype=np.int32)}
+
+
+def flattened(rows: Sequence[Mapping[str, np.ndarray]], shapes: Shapes) -> dict[str, np.ndarray]:
+    """Return the arrays of several entries one after the other, flat and of their types."""
+    return {
+        name: np.concatenate([row[name].ravel() for row in rows]).astype(dtype, copy=False)
+        for name, (dtype, _) in shapes.items()
     }
-    typed: dict[str, np.ndarray] = {
-        name: flat[name].astype(dtype, copy=False) for name, (dtype, _) in FIELDS.items()
-    }
-    return typed | {"sizes": np.array([c.sizes for c in complexes], dtype=np.int32)}

@@ -1,8 +1,8 @@
 """The bundled models of docking, each of which may be missing.
 
-Without the diffusion model, poses start at random; without the judge (a model of distances), the
-energy and the checks rank alone; without the fitted ranking, there is no confidence.  Every result
-records the models used.
+Without the diffusion model, poses start at random; without the judges (models of distances and of
+ranks), the energy and the checks rank alone; without the fitted ranking, there is no confidence.
+Every result records the models used.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from moldiff.docking.judge.evidence import Judges
 from moldiff.docking.judge.ranking import Ranking
 from moldiff.errors import InputError
 from moldiff.precision import resolve
@@ -21,18 +22,19 @@ if TYPE_CHECKING:
     from moldiff.docking.settings import Settings
     from moldiff.model import Model
 
-__all__ = ["bundled", "judge", "proposer", "ranking"]
+__all__ = ["bundled", "judge", "judges", "proposer", "ranker", "ranking"]
 
 # Purpose of a file -> its name among the bundled weights.
 _NAMES = {
     "proposals": "proposals.safetensors",
     "distances": "distances.safetensors",
+    "ranks": "ranks.safetensors",
     "ranking": "ranking.json",
 }
 
 
 def bundled(purpose: str) -> Path | None:
-    """Return the bundled file for a purpose ("proposals", "distances", "ranking"), if any."""
+    """Return the bundled file for a purpose, a key of ``_NAMES``, if any."""
     path = Path(str(files("moldiff") / "weights" / "docking" / _NAMES[purpose]))
     return path if path.is_file() else None
 
@@ -73,6 +75,23 @@ def judge(file: str | None = None) -> Model | None:
     """
     path = bundled("distances") if file is None else _file(file)
     return None if path is None else _model(path, "distances")
+
+
+def ranker(file: str | None = None) -> Model | None:
+    """Return the model of ranks: from a file, or the bundled one if any.
+
+    Raises
+    ------
+    InputError, ModelFileError
+        If the file is missing, or holds something other than a model of ranks.
+    """
+    path = bundled("ranks") if file is None else _file(file)
+    return None if path is None else _model(path, "ranks")
+
+
+def judges(settings: Settings) -> Judges:
+    """Return the models that judge poses; errors are those of `judge` and `ranker`."""
+    return Judges(judge(settings.judge), ranker(settings.ranker))
 
 
 def _file(name: str) -> Path:

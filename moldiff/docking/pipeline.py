@@ -26,6 +26,7 @@ from moldiff.docking.clock import Clock, Progress
 from moldiff.docking.hydrogens import molecules, relax
 from moldiff.docking.judge import cnn
 from moldiff.docking.judge.checks import posebust
+from moldiff.docking.judge.evidence import Judges
 from moldiff.docking.minimise import minimise
 from moldiff.docking.ranked import Judged, Ranked, judged, rank, rescored
 from moldiff.docking.requirement import lacking, unmet
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from moldiff.docking.problem import Problem
     from moldiff.docking.proposals import Proposer
     from moldiff.domain.kinematics import Pose
-    from moldiff.model import Model
 
 __all__ = ["dock"]
 
@@ -87,7 +87,7 @@ def dock(
     """
     settings = (settings or Settings()).resolved()
     clock = Clock(problem.seconds, progress)
-    models = _Models(*bundled.proposer(settings), bundled.judge(settings.judge))
+    models = _Models(*bundled.proposer(settings), bundled.judges(settings))
     ranking = ranking or bundled.ranking()
     problems = problem.places(settings.cavities)
     with torch.no_grad():
@@ -97,7 +97,7 @@ def dock(
             with clock("choosing"):
                 rng = generator(settings.seed, _LOOKS)
                 looks = [
-                    scout(problems, k, models.proposer, models.judge, rng=rng)
+                    scout(problems, k, models.proposer, models.judges, rng=rng)
                     for k in range(len(problems))
                 ]
                 chosen, after = choose(looks, settings, ranking)
@@ -131,11 +131,11 @@ def dock(
 
 @dataclass(frozen=True, eq=False)
 class _Models:
-    """What proposes poses, its name for the records, and the judge of distances."""
+    """What proposes poses, its name for the records, and what judges them."""
 
     proposer: Proposer
     origin: str
-    judge: Model | None
+    judges: Judges
 
 
 def _searched(
@@ -164,7 +164,7 @@ def _searched(
     with clock("refining"):
         poses = _refined(problem, poses, energies, settings)
     with clock("ranking"):
-        return judged(problems, cavity, poses, proposals, models.judge)
+        return judged(problems, cavity, poses, proposals, models.judges)
 
 
 def _refined(problem: Problem, poses: Pose, energies: Tensor, settings: Settings) -> Pose:

@@ -22,7 +22,7 @@ from torch import Tensor
 from moldiff.docking.hydrogens import molecules, relax
 from moldiff.docking.judge import cnn
 from moldiff.docking.judge.checks import Checks, check_poses
-from moldiff.docking.judge.evidence import evidence
+from moldiff.docking.judge.evidence import Judges, evidence
 from moldiff.docking.requirement import lacking
 from moldiff.docking.search import cluster
 from moldiff.domain.kinematics import Pose
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from moldiff.docking.problem import Problem
     from moldiff.docking.proposals import Proposals
     from moldiff.docking.settings import Settings
-    from moldiff.model import Model
 
 __all__ = ["Judged", "Ranked", "judged", "rank", "rescored"]
 
@@ -94,13 +93,13 @@ def judged(
     cavity: int,
     poses: Pose,
     proposals: Proposals,
-    judge: Model | None,
+    judges: Judges,
 ) -> Judged:
     """Return poses in one of some cavities with their evidence, the parts of their energy too."""
     problem = problems[cavity]
     x = problem.kinematics.place(poses)
     terms = problem.exact_energy().terms(x)
-    measures = evidence(problem, x, terms, proposals, judge)
+    measures = evidence(problem, x, terms, proposals, judges)
     measures |= {name: terms[name] for name in _PARTS}
     if len(problems) > 1:
         measures["cavity"] = x.new_full((len(x),), problem.pocket.chance).log()

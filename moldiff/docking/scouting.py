@@ -21,11 +21,11 @@ from moldiff.docking.search import cluster, search
 from moldiff.docking.survey import survey
 
 if TYPE_CHECKING:
+    from moldiff.docking.judge.evidence import Judges
     from moldiff.docking.judge.ranking import Ranking
     from moldiff.docking.problem import Problem
     from moldiff.docking.proposals import Proposer
     from moldiff.docking.settings import Settings
-    from moldiff.model import Model
 
 __all__ = ["choose", "scout"]
 
@@ -42,7 +42,7 @@ def scout(
     problems: tuple[Problem, ...],
     cavity: int,
     proposer: Proposer,
-    judge: Model | None,
+    judges: Judges,
     *,
     rng: torch.Generator,
 ) -> Judged:
@@ -66,7 +66,7 @@ def scout(
     kept = cluster(kinematics.place(poses), energies, _APART)[:_KEPT]
     exact = problem.exact_energy()
     poses, _ = minimise(kinematics, exact, poses[kept], iterations=_ITERATIONS)
-    return judged(problems, cavity, poses, proposer.prepare(problem), judge)
+    return judged(problems, cavity, poses, proposer.prepare(problem), judges)
 
 
 def choose(

@@ -23,6 +23,7 @@ _PH = 7.4  # the only pH with protonation rules
 # Settings of later versions: their usual values.
 _LATER = {
     "judge": None,
+    "ranker": None,
     "precision": "float32",
     "require": (),
     "rescore": None,
@@ -71,6 +72,9 @@ class Settings:
         File of a model of poses; None takes the bundled one.
     judge:
         File of a model of distances, which scores poses; None takes the bundled one.
+    ranker:
+        File of a model of ranks, which tells right poses from wrong ones; None takes the bundled
+        one.
     precision:
         Type of the large products of the model of poses: ``float32``, ``bfloat16``, or ``auto``,
         the faster one by measurement (`moldiff.precision`).  Same seed, same poses only in the
@@ -104,6 +108,7 @@ class Settings:
     posebusters: bool = False
     model: str | None = None
     judge: str | None = None
+    ranker: str | None = None
     precision: Precision = "float32"
     require: tuple[str, ...] = ()
     rescore: Rescore | None = None

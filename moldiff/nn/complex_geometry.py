@@ -26,8 +26,8 @@ class Geometry:
 
     Attributes
     ----------
-    x:
-        (p, n, 3) atoms in Å.
+    x, own:
+        (p, n, 3) atoms in Å, and the same about the middle that the network may know of.
     unit, basis:
         Of pairs, laid out (from, to): (p, n, n, 3) directions, (p, n, n, d) distances in Gaussians.
     index, contact, contact_basis:
@@ -39,6 +39,7 @@ class Geometry:
     """
 
     x: Tensor
+    own: Tensor
     unit: Tensor
     basis: Tensor
     index: Tensor
@@ -48,9 +49,14 @@ class Geometry:
 
 
 def geometry_of(
-    x: Float[Tensor, "p n 3"], pocket: PocketState, *, neighbours: int, basis: int
+    x: Float[Tensor, "p n 3"],
+    own: Float[Tensor, "p n 3"],
+    pocket: PocketState,
+    *,
+    neighbours: int,
+    basis: int,
 ) -> Geometry:
-    """Return the geometry of poses, atoms at x in Å, in an encoded pocket."""
+    """Return the geometry of poses, atoms at x in Å, in an encoded pocket; ``own``: `Geometry`."""
     with exact(x):
         differences = x.unsqueeze(1) - x.unsqueeze(2)
         distance = (differences.square().sum(-1) + 1e-4).sqrt()
@@ -64,6 +70,7 @@ def geometry_of(
         angles = (vectors @ unit.unsqueeze(-1)).squeeze(-1)
         return Geometry(
             x,
+            own,
             differences / (1 + distance).unsqueeze(-1),
             radial(distance, _FARTHEST, basis),
             index,

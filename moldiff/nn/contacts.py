@@ -1,4 +1,4 @@
-r"""The pose network: displacements of ligand atoms, from noisy poses in an encoded pocket.
+r"""Networks of poses in an encoded pocket: the layers that they share.
 
 Per layer, atoms h (invariant) and C vectors V (equivariant) of every pose read, in parallel,
 
@@ -13,8 +13,8 @@ Per layer, atoms h (invariant) and C vectors V (equivariant) of every pose read,
   :math:`-\gamma |y-z|^2 = 2 \gamma y \cdot z - \gamma |y|^2 - \gamma |z|^2`.
 
 Every vector is a sum of differences weighted by invariants, as in EGNN (Satorras et al.,
-2021, eq. 4) and PaiNN (Schütt et al., 2021), so the displacements rotate with the complex and
-are unchanged by translations.  Time enters by adaptive layer norm (Peebles & Xie, 2023).
+2021, eq. 4) and PaiNN (Schütt et al., 2021), so vectors rotate with the complex and nothing
+depends on where it is.  Time enters by adaptive layer norm (Peebles & Xie, 2023).
 """
 
 from __future__ import annotations
@@ -28,17 +28,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.network import Network, Symmetry
-from moldiff.diffusion.time import Time, graph_times
 from moldiff.nn.complex_geometry import Geometry, geometry_of
 from moldiff.nn.embed import time_features
 from moldiff.nn.inputs import LigandInput, LigandState, PocketInput, PocketState
 from moldiff.nn.pocket import PocketEncoder, exact
 from moldiff.nn.point_attention import point_attention
-from moldiff.registry import register
 
-__all__ = ["PoseNetwork"]
+__all__ = ["ContactNetwork"]
 
 
 class _Layer(nn.Module):
@@ -100,7 +97,7 @@ class _Layer(nn.Module):
             invariant.append(pocket_values)
             vector.append(pocket_vectors)
         with exact(h):
-            v = v + self.blend @ torch.cat([*vector, -g.x.unsqueeze(2) / 5], 2)
+            v = v + self.blend @ torch.cat([*vector, -g.own.unsqueeze(2) / 5], 2)
             length = (v.square().sum(-1) + 1e-4).sqrt()
         h = h + self.out(torch.cat(invariant, -1))
         hn = self.norm(h) * (1 + scale_f) + shift_f
@@ -169,35 +166,11 @@ class _Layer(nn.Module):
         return values.reshape(p, n, -1).to(queries.dtype), vectors
 
 
-@register(
-    "network",
-    "contacts",
-    context=("atom_classes", "pair_classes", "token_classes"),
-    cites={
-        # Of the space alone: rotations here follow geodesics to uniform noise, not heat kernels.
-        "corso2023": "diffusion over translation, rotation and torsions of a ligand in a pocket",
-        "satorras2021": "eq. 4: coordinates move by weighted differences",
-        "schutt2021": "vector features beside the invariant ones",
-        "jumper2021": "supplement, algorithm 22: invariant point attention",
-        "peebles2023": "adaptive layer norm for the time",
-    },
-)
-class PoseNetwork(Network):
-    """Equivariant network from noisy poses in a pocket to displacements of the ligand's atoms.
+class ContactNetwork(Network):
+    """Equivariant features of the atoms of poses in a pocket; subclasses read them.
 
-    Parameters
-    ----------
-    width, channels:
-        Invariant features and vectors per ligand atom.
-    pocket_channels, pocket_layers, pocket_neighbours:
-        Vectors per pocket atom, and depth and neighbours of the pocket encoder.
-    layers, heads, pair_width:
-        Depth, attention heads and features per pair of ligand atoms.
-    neighbours:
-        Pocket atoms from which each ligand atom receives messages.
-    atom_classes, pair_classes, token_classes:
-        Classes of the columns of `LigandInput.atoms`, of `LigandInput.pairs` and of
-        `PocketInput.tokens`.
+    Parameters are those of `PoseNetwork`; without ``wide`` no layer reads the whole pocket, so that
+    nothing beyond the contacts' 8 Å has a part in the features.
     """
 
     def __init__(
@@ -216,6 +189,7 @@ class PoseNetwork(Network):
         atom_classes: tuple[int, ...],
         pair_classes: int,
         token_classes: int,
+        wide: bool = True,
     ) -> None:
         super().__init__()
         self.width, self.channels, self.heads, self.pair_width = width, channels, heads, pair_width
@@ -240,13 +214,11 @@ class PoseNetwork(Network):
                 pair_width,
                 basis,
                 pair_classes=pair_classes,
-                wide=k % 2 == 0,
+                wide=wide and k % 2 == 0,
             )
             for k in range(layers)
         )
         self.start = nn.Parameter(torch.randn(channels))
-        self.norm = nn.LayerNorm(width)
-        self.gate = nn.Linear(width, channels)
 
     @property
     def layers(self) -> int:
@@ -272,30 +244,26 @@ class PoseNetwork(Network):
             ligand = LigandState(torch.stack(columns).sum(0), kinds)
         return {**context, "pocket": pocket, "ligand": ligand}
 
-    def forward(self, x: Batch, t: Time, previous: Batch | None = None) -> Batch:
-        """Return the displacements in Å of the atoms of p poses at times t.
+    def features(
+        self,
+        x: Float[Tensor, "p n 3"],
+        own: Float[Tensor, "p n 3"],
+        t: Float[Tensor, " p"],
+        context: Mapping[str, Any],
+    ) -> tuple[Float[Tensor, "p n d"], Float[Tensor, "p n c 3"]]:
+        """Return the features of atoms x at times t, and their vectors.
 
-        Atoms are at ``positions`` (p, n, 3) in Å relative to the box's centre; the context holds
-        ``pocket`` and ``ligand``.
+        ``own`` are the same atoms about the middle that the network may know of, in Å.
         """
-        displacements = self.displacements(x["positions"], graph_times(t), self.encode(x.context))
-        return x.replace(positions=displacements)
-
-    def displacements(
-        self, x: Float[Tensor, "p n 3"], t: Float[Tensor, " p"], context: Mapping[str, Any]
-    ) -> Float[Tensor, "p n 3"]:
-        """Return the displacements in Å of atoms x (Å, about the box's centre) at times t."""
         p, n, _ = x.shape
         ligand, pocket = context["ligand"], context["pocket"]
-        geometry = geometry_of(x, pocket, neighbours=self.neighbours, basis=self.basis)
+        geometry = geometry_of(x, own, pocket, neighbours=self.neighbours, basis=self.basis)
         size = torch.full_like(t, n / 30)
         films = self.film(self.context(torch.cat([time_features(t, 16), size[:, None]], -1)))
         h = ligand.scalars.expand(p, -1, -1)
         with exact(x):
-            v = self.start.unsqueeze(1) * (-x / 5).unsqueeze(2)
+            v = self.start.unsqueeze(1) * (-own / 5).unsqueeze(2)
         rows = zip(self.stack, films.chunk(self.layers, -1), ligand.kinds, strict=True)
         for layer, film, kinds in rows:
             h, v = layer(h, v, film, geometry, kinds, pocket)
-        gate = self.gate(self.norm(h)).to(v.dtype)
-        with exact(x):
-            return 2.0 * (gate.unsqueeze(2) @ v).squeeze(2)
+        return h, v

@@ -169,6 +169,8 @@ def test_a_complex_does_not_lose_its_metal(text: str) -> None:
         ("CC=NO", 1, 2),
         ("c1ccccc1N=Nc1ccccc1", 1, 2),
         ("CC=CC", 1, 2),
+        ("N=Nc1ccccc1", 0, 1),
+        ("CC=[OH+]", 0, 1),
         ("OC1CCC(O)CC1", 2, 2),
         ("CS(=O)CC", 1, 2),
         ("C[C@H](O)CC", 0, 1),

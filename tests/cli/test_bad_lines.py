@@ -18,6 +18,7 @@ from types import NoneType
 from typing import Any, get_args
 
 import pytest
+import typer
 from typer.models import ArgumentInfo
 
 from moldiff.cli import app
@@ -58,6 +59,7 @@ GOOD: dict[str, Line] = {
     "data prepare": ("missing.sdf", "--output", "new"),
     "data fold": ("missing", "--output", "new"),
     "data complexes": ("missing", "--output", "new"),
+    "data decoys": ("missing", "missing", "--output", "new"),
     "data backbones": ("missing.npz", "--output", "new"),
     "data druglike": ("--output", "new", "--limit", "0"),
     "data reference": ("missing",),
@@ -147,6 +149,8 @@ def commands() -> Iterator[tuple[str, Callable[..., Any]]]:
 
 def parameters(command: Callable[..., Any]) -> Iterator[Parameter]:
     for name, parameter in inspect.signature(command, eval_str=True).parameters.items():
+        if parameter.annotation is typer.Context:  # the line itself, no part of it
+            continue
         wanted, info = get_args(parameter.annotation)[:2]
         # typer takes the first name of an annotated option for its default.
         words = [w for w in (info.default, *(info.param_decls or ())) if str(w).startswith("-")]

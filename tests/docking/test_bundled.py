@@ -12,7 +12,7 @@ from rdkit import Chem
 
 import moldiff
 from moldiff.docking import bundled
-from moldiff.docking.judge.evidence import evidence
+from moldiff.docking.judge.evidence import Judges, evidence
 from moldiff.docking.judge.ranking import EVIDENCE
 from moldiff.docking.problem import make_problem
 from moldiff.docking.proposals import DiffusionProposer, RandomProposer
@@ -73,8 +73,8 @@ def test_the_network_leaves_the_bound_pose_where_it_is() -> None:
     assert float(pull[1]) > float(pull[0]) + 1  # 3.5 Å away
     assert float(turn[2]) > float(turn[0]) + 0.5
     terms = problem.exact_energy().terms(x)
-    known = evidence(problem, x, terms, proposals, bundled.judge())
-    absent = {"cnn", "cavity"}  # of another package; only where several are searched
+    known = evidence(problem, x, terms, proposals, bundled.judges(Settings()))
+    absent = {"cnn", "cavity", "rightness"}  # of another package; only where several are searched
     assert set(known) == set(EVIDENCE) - absent
     assert all(values.shape == (3,) for values in known.values())
     half = 0.5 * 3**0.5  # from the box's centre to the bound pose's
@@ -92,7 +92,7 @@ def test_the_network_leaves_the_bound_pose_where_it_is() -> None:
     assert drawn.isfinite().all()
     nearest = torch.cdist(drawn.mean(1), centres).argmin(1)
     assert nearest.tolist() == 5 * [0] + 4 * [1], "half of the poses about the first centre"
-    alone = evidence(problem, x, terms, RandomProposer().prepare(problem), None)
+    alone = evidence(problem, x, terms, RandomProposer().prepare(problem), Judges())
     assert set(alone) == {"energy", "hydrophobic", "offset"}
 
 

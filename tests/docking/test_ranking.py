@@ -208,6 +208,16 @@ def test_fit_finds_weights_that_beat_either_alone(fitted):
     assert card["top1_seen"] == top_one(dockings, ranking) <= card["oracle"]
 
 
+def test_the_gain_of_more_evidence_is_paired(fitted):
+    _, ranking = fitted
+    alone, both = told(ranking, "energy"), told(ranking, "energy", "distance_score")
+    gain = both["gain"]
+    assert gain["over"] == "energy" and "gain" not in alone
+    # Every complex is docked once, so that the mean of the differences is that of the means.
+    assert gain["top1"] == pytest.approx(both["top1_unseen"] - alone["top1_unseen"])
+    assert 0 < gain["low"] < gain["top1"] < gain["high"] < 1
+
+
 def test_confidence_is_calibrated_and_ranks(fitted):
     dockings, ranking = fitted
     confidence = torch.cat(

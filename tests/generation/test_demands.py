@@ -285,3 +285,13 @@ def test_a_part_with_an_element_is_not_told_to_be_without_it() -> None:
     around = demands.around({"C", "Br"})
     assert set(around.conditions) == {"rings"} and around.without == ("Br",)
     assert demands.around({"C"}) == demands
+
+
+def test_the_druglike_model_is_guided_to_conditions_by_itself() -> None:
+    def positions(guidance: float | None = None) -> list[list[float]]:
+        wanted = {"logp": 4.0}
+        made = moldiff.generate(1, size=12, steps=4, seed=5, conditions=wanted, guidance=guidance)
+        places: list[list[float]] = made[0].mol.GetConformer().GetPositions().round(3).tolist()
+        return places
+
+    assert positions() == positions(1.5) != positions(1.0)

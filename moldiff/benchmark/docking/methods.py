@@ -108,6 +108,7 @@ class Ours(Method):
         assert pipeline
         bundled.proposer(self._settings(0, job))
         bundled.judge()
+        bundled.ranker()
         bundled.ranking()
 
     def changed(self, changes: Mapping[str, int]) -> Ours:

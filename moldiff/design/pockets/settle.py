@@ -28,7 +28,7 @@ from moldiff.docking import bundled
 from moldiff.docking.energy.exact import affinity
 from moldiff.docking.hydrogens import place_all
 from moldiff.docking.judge.checks import check_poses
-from moldiff.docking.judge.evidence import evidence
+from moldiff.docking.judge.evidence import Judges, evidence
 from moldiff.docking.judge.ranking import Ranking
 from moldiff.docking.minimise import Motion, minimise
 from moldiff.docking.problem import Pocket, Problem, posed_problem
@@ -36,7 +36,6 @@ from moldiff.docking.proposals import Proposer
 from moldiff.docking.settings import Settings
 from moldiff.domain.kinematics import Kinematics, Pose
 from moldiff.geometry.tensors import wrap
-from moldiff.model import Model
 from moldiff.protein.interactions import Interaction, find_interactions
 from moldiff.seeds import generator, uniform
 
@@ -90,20 +89,20 @@ class Settler:
     ----------
     pocket:
         Where.
-    proposer, judge, ranking:
+    proposer, judges, ranking:
         Sources of the evidence, as in docking.
     """
 
     pocket: Pocket
     proposer: Proposer
-    judge: Model | None
+    judges: Judges
     ranking: Ranking
 
     @classmethod
     def of(cls, pocket: Pocket) -> Settler:
         """Take the bundled models."""
         proposer, _ = bundled.proposer(Settings())
-        return cls(pocket, proposer, bundled.judge(), bundled.ranking())
+        return cls(pocket, proposer, bundled.judges(Settings()), bundled.ranking())
 
     @torch.no_grad()
     def __call__(
@@ -149,7 +148,7 @@ class Settler:
         if not bool(checks.passed.all()):  # the networks take most of the time
             return Settled(mol, energy, -math.inf, {}, checks.row(0), ())
         proposals = self.proposer.prepare(problem)
-        measures = evidence(problem, x, terms, proposals, self.judge)
+        measures = evidence(problem, x, terms, proposals, self.judges)
         score = self.ranking.score(measures, checks.fraction())
         values = {name: float(value[0]) for name, value in {**measures, **terms}.items()}
         shown = with_positions(problem.ligand.mol, mol.GetConformer().GetPositions())

@@ -54,6 +54,7 @@ EVIDENCE: Mapping[str, int] = {
     "distance_score": 1,
     "pull": -1,
     "turn": -1,
+    "rightness": 1,
     "offset": -1,
     "cnn": 1,
     "cavity": 1,

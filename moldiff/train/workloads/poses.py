@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from moldiff.data.complexes import Complex, ComplexStore
+from moldiff.data.decoys import DecoyStore
 from moldiff.docking.proposals import sample_poses
 from moldiff.domain.poses import MARGIN
 from moldiff.geometry.tensors import symmetric_rmsd
@@ -42,7 +43,12 @@ class ComplexBatches:
     """Endless batches of complexes: each epoch is a permutation, a function of seed and epoch."""
 
     def __init__(
-        self, store: ComplexStore, indices: npt.NDArray[np.int64], *, batch: int, seed: int
+        self,
+        store: ComplexStore | DecoyStore,
+        indices: npt.NDArray[np.int64],
+        *,
+        batch: int,
+        seed: int,
     ) -> None:
         if not len(indices):
             raise store.lacks("complex to train on")
@@ -54,8 +60,8 @@ class ComplexBatches:
         """Return the order of the complexes in an epoch."""
         return np.random.default_rng([self.seed, number]).permutation(self.indices)
 
-    def __getitem__(self, step: int) -> list[Complex]:
-        """Return the complexes of a step."""
+    def __getitem__(self, step: int) -> list[Any]:
+        """Return the entries of a step: complexes, or decoys."""
         number, position = divmod(step, self.per_epoch)
         chosen = self.epoch(number)[position * self.batch : (position + 1) * self.batch]
         return [self.store[int(i)] for i in chosen]

@@ -9,8 +9,8 @@ import torch
 from moldiff.chem.graph import ATOM_CLASSES
 from moldiff.diffusion.batch import Batch
 from moldiff.domain.poses import CLASSES, PAIR_KINDS
-from moldiff.nn.contacts import PoseNetwork
 from moldiff.nn.inputs import LigandInput, PocketInput
+from moldiff.nn.poses import PoseNetwork
 from moldiff.protein.tokens import TOKENS
 
 POSES, ATOMS, POCKET = 3, 9, 60

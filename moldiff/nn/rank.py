@@ -1,0 +1,115 @@
+r"""The rank network: whether a finished pose is right, from its contacts with the pocket.
+
+It reads a pose without noise by the layers of the pose network, of which only the contacts know the
+pocket, so that nothing beyond their 8 Å and no box has a part in it.  The features h of the atoms
+are pooled by attention with a few learned queries q,
+
+    z_k = sum over atoms of softmax(q_k . K h) V h,    logit = MLP(z_1, ..., z_4),
+
+and the logit is that of the probability that the pose is within 2 Å of the bound one.  Attention
+pooling for this purpose: FlowFrag's confidence (2025); the idea of a confidence model of poses is
+DiffDock's (Corso et al., 2023).
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from moldiff.diffusion.batch import Batch
+from moldiff.diffusion.time import Time
+from moldiff.nn.contacts import ContactNetwork
+from moldiff.registry import register
+
+__all__ = ["RankNetwork"]
+
+
+@register(
+    "network",
+    "rank",
+    context=("atom_classes", "pair_classes", "token_classes"),
+    cites={
+        "corso2023": "a confidence model that ranks the poses of a diffusion model",
+        "satorras2021": "eq. 4: coordinates move by weighted differences",
+        "schutt2021": "vector features beside the invariant ones",
+    },
+)
+class RankNetwork(ContactNetwork):
+    """Network from poses in a pocket to the logits of being right.
+
+    Parameters
+    ----------
+    width, channels, layers, heads, pair_width, neighbours, pocket_channels, pocket_layers,
+    pocket_neighbours, basis, atom_classes, pair_classes, token_classes:
+        See `moldiff.nn.poses.PoseNetwork`, whose weights those of a new network may be.
+    queries:
+        Learned queries of the pooling.
+    dropout:
+        Share of the pooled features that are left out in training.
+    """
+
+    def __init__(
+        self,
+        width: int = 64,
+        channels: int = 16,
+        layers: int = 4,
+        heads: int = 4,
+        pair_width: int = 32,
+        neighbours: int = 24,
+        pocket_channels: int = 8,
+        pocket_layers: int = 2,
+        pocket_neighbours: int = 12,
+        basis: int = 16,
+        queries: int = 4,
+        dropout: float = 0.1,
+        *,
+        atom_classes: tuple[int, ...],
+        pair_classes: int,
+        token_classes: int,
+    ) -> None:
+        super().__init__(
+            width,
+            channels,
+            layers,
+            heads,
+            pair_width,
+            neighbours,
+            pocket_channels,
+            pocket_layers,
+            pocket_neighbours,
+            basis,
+            atom_classes=atom_classes,
+            pair_classes=pair_classes,
+            token_classes=token_classes,
+            wide=False,
+        )
+        self.queries, self.dropout = queries, dropout
+        self.norm = nn.LayerNorm(width)
+        self.pool = nn.Linear(width, queries)
+        self.value = nn.Linear(width, width)
+        self.hidden = nn.Sequential(
+            nn.Dropout(dropout), nn.Linear(queries * width, width), nn.SiLU()
+        )
+        self.pose_head, self.atom_head = nn.Linear(width, 1), nn.Linear(width, 1)
+        for head in (self.pose_head, self.atom_head):
+            nn.init.zeros_(head.weight)
+            nn.init.zeros_(head.bias)
+
+    def forward(self, x: Batch, t: Time | None = None, previous: Batch | None = None) -> Tensor:
+        """Return the logits that poses are within 2 Å of the bound one, (p,).
+
+        Atoms are at ``positions`` (p, n, 3) in Å in the frame of the pocket; the context holds
+        ``pocket`` and ``ligand``.
+        """
+        return self.logits(x)[0]
+
+    def logits(self, x: Batch) -> tuple[Float[Tensor, " p"], Float[Tensor, "p n"]]:
+        """Return the logits of poses, and those that each atom is within 1 Å of its place."""
+        atoms = x["positions"]
+        own = atoms - atoms.mean(1, keepdim=True)
+        h, _ = self.features(atoms, own, atoms.new_zeros(len(atoms)), self.encode(x.context))
+        h = self.norm(h)
+        weights = torch.softmax(self.pool(h), 1)
+        pooled = weights.mT @ self.value(h)
+        return self.pose_head(self.hidden(pooled.flatten(1)))[:, 0], self.atom_head(h)[..., 0]

@@ -1,0 +1,140 @@
+"""Training the rank network on right and wrong poses of complexes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from moldiff.data.decoys import Decoys, DecoyStore
+from moldiff.diffusion.batch import Batch
+from moldiff.model import Model, check_domain
+from moldiff.models import find_model
+from moldiff.nn.rank import RankNetwork
+from moldiff.registry import register
+from moldiff.seeds import generator
+from moldiff.train.config import TrainConfig
+from moldiff.train.workload import (
+    Figures,
+    Loss,
+    Workload,
+    build_objective,
+    training_batches,
+    validation_sample,
+)
+from moldiff.train.workloads.poses import ComplexBatches
+from moldiff.train.workloads.rightness import GOOD, Rightness, inputs
+
+__all__ = ["Ranks", "trials"]
+
+
+@register("task", "ranks")
+class Ranks(Workload):
+    """The ranker of finished poses: some poses of several complexes per step."""
+
+    score = "auc"
+    unit, samples = "complex", "poses"
+    use = "moldiff dock --ranker {model} --receptor protein.pdb --ligand ligand.sdf"
+    store = DecoyStore
+    relatives = frozenset({"poses"})
+    loader: ComplexBatches
+    objective: Rightness
+
+    def __init__(self, config: TrainConfig, data: DecoyStore) -> None:
+        self.config, self.data = config, data
+        self.loader = training_batches(ComplexBatches, config, data)
+        self.model = Model.from_config(
+            {"domain": {"name": "ranks"}, "network": config.network},
+            seed=generator(config.seed, 0).initial_seed(),
+        )
+        self.objective = build_objective(config, "ranker of poses")
+
+    def initialise(self) -> None:
+        """Start from the weights of a ranker, or from those that a pose model shares with it."""
+        if (name := self.config.init) is None:
+            return
+        path = find_model(name)
+        first = Model.load(path)
+        if first.subject not in self.relatives:
+            check_domain(path, first, self.model.subject)
+        own = self.model.network.state_dict()
+        fitting = {
+            key: value
+            for key, value in first.network.state_dict().items()
+            if key in own and own[key].shape == value.shape
+        }
+        self.model.network.load_state_dict({**own, **fitting})
+
+    def losses(self, batch: list[Decoys], *, rng: torch.Generator) -> Iterator[Loss]:
+        network = self.model.network
+        assert isinstance(network, RankNetwork)
+        for one in batch:
+            x_0 = self.objective.draw(one, device=self.config.device, rng=rng)
+            loss, parts = self.objective(network, x_0, rng=rng)
+            yield loss / len(batch), parts, len(x_0["positions"])
+
+    def judge(
+        self, model: Model, rng: torch.Generator, progress: Callable[[float], None]
+    ) -> Figures:
+        complexes = self.config.evaluation.samples
+        return trials(model, self.data, complexes=complexes, tick=lambda: progress(1.0))
+
+
+@torch.no_grad()
+def trials(
+    model: Model,
+    store: DecoyStore,
+    *,
+    complexes: int,
+    tick: Callable[[], Any] = lambda: None,
+) -> dict[str, float]:
+    """Rank the poses of up to ``complexes`` validation complexes.
+
+    The pose that began as the crystal's (the first of each) is left out.
+
+    Returns
+    -------
+    dict
+        ``top1``: share of complexes whose best pose is within 2 Å; ``oracle``: share with any such
+        pose; ``auc``: the mean, over complexes with both, of the share of pairs of a right and a
+        wrong pose in the right order; ``top1_energy`` and ``auc_energy``: the same by the energy.
+    """
+    network = model.network
+    assert isinstance(network, RankNetwork)
+    network.eval()
+    top, lowest, oracle, auc, auc_energy = [], [], [], [], []
+    for index in validation_sample(store, complexes).tolist():
+        tick()
+        one = store[index]
+        if len(one.pose) < 2:
+            continue
+        ligand, pocket = inputs(one.complex)
+        x = torch.from_numpy(one.pose[1:]) - pocket.centre
+        poses = Batch({"positions": x}, {"ligand": ligand, "pocket": pocket}).to(model.device)
+        logits = network(poses).cpu()
+        good = torch.from_numpy(one.deviation[1:]) <= GOOD
+        top.append(good[logits.argmax()])
+        energy = torch.from_numpy(one.energy[1:])
+        lowest.append(good[energy.argmin()])
+        oracle.append(good.any())
+        if good.any() and not good.all():
+            auc.append(_ordered(logits[good], logits[~good]))
+            auc_energy.append(_ordered(-energy[good], -energy[~good]))
+    if not top:
+        return {}
+    figures = {
+        "top1": torch.stack(top).float().mean(),
+        "oracle": torch.stack(oracle).float().mean(),
+        "auc": torch.stack(auc).mean() if auc else torch.tensor(float("nan")),
+        "top1_energy": torch.stack(lowest).float().mean(),
+        "auc_energy": torch.stack(auc_energy).mean() if auc else torch.tensor(float("nan")),
+    }
+    return {"samples": len(top)} | {k: round(float(v), 4) for k, v in figures.items()}
+
+
+def _ordered(right: Tensor, wrong: Tensor) -> Tensor:
+    """The share of pairs in which the right one is higher; ties count half."""
+    above, level = right[:, None] > wrong, right[:, None] == wrong
+    return (above.float() + 0.5 * level.float()).mean()

@@ -1,0 +1,200 @@
+"""Decoys: right and wrong poses of complexes, and the rank network that is trained on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from moldiff.data.complexes import FIELDS, ComplexStore
+from moldiff.data.decoys import DecoyStore
+from moldiff.diffusion.batch import Batch
+from moldiff.docking.decoys import prepare_decoys
+from moldiff.errors import DataError, InputError
+from moldiff.geometry.tensors import symmetric_rmsd, uniform_rotations
+from moldiff.model import Model
+from moldiff.nn.rank import RankNetwork
+from moldiff.seeds import generator
+from moldiff.train import TrainConfig, Trainer
+from moldiff.train.workload import task
+from moldiff.train.workloads.ranks import trials
+from moldiff.train.workloads.rightness import Rightness, inputs
+
+SMALL = {
+    "name": "rank",
+    "width": 32,
+    "channels": 8,
+    "layers": 2,
+    "heads": 2,
+    "pair_width": 16,
+    "neighbours": 8,
+    "pocket_channels": 4,
+    "pocket_layers": 1,
+    "pocket_neighbours": 8,
+}
+
+
+@pytest.fixture(scope="module")
+def decoys(
+    complexes: ComplexStore, folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> DecoyStore:
+    """Decoys of the made-up complexes."""
+    return prepare_decoys(complexes, [folder], tmp_path_factory.mktemp("decoys") / "decoys")
+
+
+def test_every_complex_has_right_and_wrong_poses(
+    complexes: ComplexStore, decoys: DecoyStore
+) -> None:
+    assert sorted(decoys.names) == sorted(complexes.names)
+    for index, name in enumerate(decoys.names):
+        one, known = decoys[index], complexes[complexes.names.index(name)]
+        assert all(np.array_equal(getattr(one.complex, f), getattr(known, f)) for f in FIELDS)
+        assert (one.deviation < 2).any() and (one.deviation > 2).any()
+        symmetry = torch.from_numpy(known.symmetry.astype(np.int64))
+        again = symmetric_rmsd(
+            torch.from_numpy(one.pose), torch.from_numpy(known.crystal), symmetry
+        )
+        assert torch.allclose(again, torch.from_numpy(one.deviation), atol=1e-4)
+        assert np.isfinite(one.energy).all()
+        first = np.sqrt(np.square(one.pose[0] - known.crystal).sum(-1).mean())
+        assert first < 2.5, "the first pose began as the crystal's"
+
+
+def test_held_out_complexes_stay_held_out_and_come_first(
+    complexes: ComplexStore, decoys: DecoyStore
+) -> None:
+    held = {complexes.names[i] for i in complexes.indices("validation")}
+    assert {decoys.names[i] for i in decoys.indices("validation")} == held
+    assert set(decoys.names[: len(held)]) == held
+
+
+def test_a_larger_limit_goes_on_from_a_smaller(
+    complexes: ComplexStore, folder: Path, decoys: DecoyStore, tmp_path: Path
+) -> None:
+    few = prepare_decoys(complexes, [folder], tmp_path / "d", limit=2)
+    assert few.names == decoys.names[:2]
+    assert np.array_equal(few[0].pose, decoys[0].pose), "poses depend on the complex alone"
+    store = prepare_decoys(complexes, [folder], tmp_path / "d", limit=3)
+    assert store.names == decoys.names[:3]
+
+
+def test_sets_that_are_not_given_are_named(complexes: ComplexStore, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    with pytest.raises(InputError, match="small/"):
+        prepare_decoys(complexes, [other], tmp_path / "d")
+
+
+def test_damage_is_noticed(decoys: DecoyStore, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="There are no decoys"):
+        DecoyStore.open(tmp_path)
+    with pytest.raises(DataError, match="holds no complexes"):
+        ComplexStore.open(decoys.path)
+
+
+def _network() -> RankNetwork:
+    model = Model.from_config({"domain": {"name": "ranks"}, "network": SMALL}, seed=4)
+    network = model.network
+    assert isinstance(network, RankNetwork)
+    torch.manual_seed(0)
+    for head in (network.pose_head, network.atom_head):
+        torch.nn.init.normal_(head.weight, std=20.0)
+    return network.eval()
+
+
+def test_neither_turning_nor_moving_nor_far_atoms_matter(decoys: DecoyStore) -> None:
+    network, one = _network(), decoys[0]
+    ligand, pocket = inputs(one.complex)
+    x = torch.from_numpy(one.pose) - pocket.centre
+    turn, shift = uniform_rotations((), rng=generator(1)), torch.tensor([3.0, -40.0, 7.0])
+    moved = Batch(
+        {"positions": x @ turn.T + shift},
+        {
+            "ligand": ligand,
+            "pocket": type(pocket)(pocket.positions @ turn.T + shift, pocket.tokens, pocket.centre),
+        },
+    )
+    far = pocket.positions[:5] + 100
+    more = type(pocket)(
+        torch.cat([pocket.positions, far]),
+        torch.cat([pocket.tokens, pocket.tokens[:5]]),
+        pocket.centre,
+    )
+    with torch.no_grad():
+        expected = network(Batch({"positions": x}, {"ligand": ligand, "pocket": pocket}))
+        assert expected.std() > 0.03
+        assert torch.allclose(network(moved), expected, atol=5e-3)
+        widened = network(Batch({"positions": x}, {"ligand": ligand, "pocket": more}))
+        assert torch.allclose(widened, expected, atol=5e-3)
+
+
+def test_poses_of_a_step_are_right_by_chance_and_wrong_of_low_energy() -> None:
+    deviation = torch.tensor([0.5, 1.0, 1.5, 3.0, 4.0, 5.0, 6.0, 7.0])
+    energy = torch.tensor([-9.0, -8.0, -7.0, -6.0, -10.0, -5.0, -4.0, -3.0])
+    chosen = [
+        Rightness(poses=6, right=2).choose(deviation, energy, rng=generator(k)) for k in range(20)
+    ]
+    assert all(len(set(rows.tolist())) == 6 for rows in chosen)
+    assert all((deviation[rows] <= 2).sum() == 2 for rows in chosen)
+    assert all({3, 4} <= set(rows.tolist()) for rows in chosen), "the two of the lowest energies"
+    assert {int(k) for rows in chosen for k in rows} == set(range(8))
+
+
+def test_the_loss_is_least_where_right_poses_have_the_higher_logits(decoys: DecoyStore) -> None:
+    class Known(RankNetwork):
+        sign = 1.0
+
+        def logits(self, x: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+            deviation = x.context["deviation"]
+            return self.sign * 4 * (2 - deviation), x["positions"].new_zeros(
+                x["positions"].shape[:2]
+            )
+
+    known = _network()
+    known.__class__ = Known
+    assert isinstance(known, Known)
+    objective = Rightness(wobble=0.0)
+    x_0 = objective.draw(decoys[0], device="cpu", rng=generator(0))
+    right, parts = objective(known, x_0, rng=generator(1))
+    known.sign = -1.0
+    wrong, _ = objective(known, x_0, rng=generator(1))
+    assert right < wrong
+    # Labels are soft: they fall over a quarter of an ångström, and the logits here are theirs.
+    target = (4 * (2 - x_0.context["deviation"])).sigmoid()
+    entropy = torch.distributions.Bernoulli(target).entropy().mean()
+    assert parts["pose"] == pytest.approx(float(entropy), abs=1e-4)
+
+
+def test_a_ranker_learns_by_heart(
+    config: Callable[..., TrainConfig], decoys: DecoyStore, tmp_path: Path
+) -> None:
+    run = config(
+        task="ranks",
+        data=str(decoys.path),
+        network=SMALL,
+        process={},
+        objective={"name": "rightness", "poses": 12},
+        sampling={},
+        steps=60,
+        batch=2,
+        optimizer={"name": "muon", "lr": 5e-3, "warmup": 2, "decay": 20, "ema": 0.5},
+    )
+    work = task(run)(run, decoys)
+    before = trials(work.model, decoys, complexes=2)
+    assert before["auc"] == 0.5, "an untrained network tells nothing"
+    for _ in Trainer(run, decoys).fit():
+        pass
+    model = Model.load(tmp_path / "run" / "model.safetensors", domain="ranks")
+    network, seen = model.network.eval(), decoys.indices("train").tolist()
+    correct = []
+    for index in seen:
+        one = decoys[index]
+        ligand, pocket = inputs(one.complex)
+        x = torch.from_numpy(one.pose) - pocket.centre
+        with torch.no_grad():
+            logits = network(Batch({"positions": x}, {"ligand": ligand, "pocket": pocket}))
+        correct.append(one.deviation[int(logits.argmax())] < 2)
+    assert np.mean(correct) > 0.8
