@@ -235,7 +235,6 @@ def command(
     Exit status 1 if nothing of a library could be docked; a part of it (--shard) may be empty.
     """
     output, part = _part(shard, ligands or many, output)
-    marker = None if pocket_ligand is None else Path(pocket_ligand)
     choice: dict[str, Any] = {
         "exclude": words(exclude),
         "keep": words(keep),
@@ -244,7 +243,7 @@ def command(
         "model": receptor_model,
         **_completing(complete, sequence),
     }
-    inputs = [marker, reference, sequence]
+    inputs = [Path(pocket_ligand) if pocket_ligand else None, reference, sequence]
     check_files(receptor, ligand, ligands, many, output, inputs, complete=complete)
     files = outputs(output, one=ligand is not None, html=html, complete=complete)
     check_replaceable(files, force=force)

@@ -24,6 +24,7 @@ SECTIONS: Mapping[str, Mapping[str, Sequence[str]]] = {
         ),
         "How poses are ranked and judged": (
             "judge",
+            "ranker",
             "require",
             "rescore",
             "posebusters",
