@@ -8,40 +8,26 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, overload
+from typing import Any, SupportsIndex, TypeVar, overload
 
 from moldiff.chem.validity import canonical_smiles
-from moldiff.errors import MissingExtraError, unknown_suffix
+from moldiff.errors import unknown_suffix
 from moldiff.io import WRITABLE, Record, records_of, write
-from moldiff.text import counted, csv_text, replace_text
+from moldiff.tabular import Row, Tabular
+from moldiff.text import counted, replace_text
 
-if TYPE_CHECKING:
-    import pandas
-
-__all__ = ["Presentable", "Results", "frame_of"]
+__all__ = ["Presentable", "Results"]
 
 T = TypeVar("T")
-Row = dict[str, str | int | float | None]
-
 _PAGES, _TABLE = (".html", ".htm"), ".csv"
 _SAVED = (*WRITABLE, _TABLE, *_PAGES)
 
 
-def frame_of(rows: list[Row]) -> pandas.DataFrame:
-    """Return rows with the same keys as a data frame; ``MissingExtraError`` without pandas."""
-    if find_spec("pandas") is None:
-        raise MissingExtraError("pandas", "frame", "A data frame")
-    import pandas
-
-    return pandas.DataFrame(rows)
-
-
-class Presentable(ABC):
+class Presentable(Tabular):
     """What can be shown in a notebook, put into a table, and saved: molecules as records."""
 
     @abstractmethod
@@ -56,16 +42,6 @@ class Presentable(ABC):
         rows = [_row(record) for record in self.as_records()]
         keys = dict.fromkeys(key for row in rows for key in row)
         return [{key: row.get(key) for key in keys} for row in rows]
-
-    def to_frame(self) -> pandas.DataFrame:
-        """Return `rows` as a data frame of pandas.
-
-        Raises
-        ------
-        MissingExtraError
-            If pandas is not installed; ``save("table.csv")`` has the same columns without it.
-        """
-        return frame_of(self.rows())
 
     def save(self, path: str | Path) -> Path:
         """Write the molecules (.sdf, .smi, .xyz, .json), their table (.csv) or page (.html).
@@ -83,7 +59,7 @@ class Presentable(ABC):
         if path.suffix.lower() in _PAGES:
             self._page().save(path)
         elif path.suffix.lower() == _TABLE:
-            replace_text(path, csv_text(self.rows()))
+            replace_text(path, self.to_csv())
         else:
             write(self.as_records(), path)
         return path

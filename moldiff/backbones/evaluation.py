@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -21,12 +20,9 @@ from moldiff.metrics.value import Value, rate
 from moldiff.protein.read import read_contents
 from moldiff.protein.secondary import STATES, secondary
 from moldiff.protein.trace import trace
-from moldiff.results import Row, frame_of
-from moldiff.text import csv_text, plural
+from moldiff.tabular import Findings, Row
+from moldiff.text import plural
 from moldiff.version import __version__
-
-if TYPE_CHECKING:
-    import pandas
 
 __all__ = ["BackboneReport", "evaluate_backbones"]
 
@@ -35,7 +31,7 @@ _MOST = 1000  # residues: the time grows with the square
 
 
 @dataclass(frozen=True, eq=False)
-class BackboneReport:
+class BackboneReport(Findings):
     """The figures of chains, and what was left out.
 
     Attributes
@@ -66,13 +62,9 @@ class BackboneReport:
             name: float(np.mean([float(row[name] or 0.0) for row in self.chains])) for name in names
         }
 
-    def to_csv(self) -> str:
-        """Return a row for each chain as CSV."""
-        return csv_text(list(self.chains))
-
-    def to_frame(self) -> pandas.DataFrame:
-        """Return a row for each chain as a data frame; ``MissingExtraError`` without pandas."""
-        return frame_of(list(self.chains))
+    def rows(self) -> list[Row]:
+        """Return a row for each chain."""
+        return list(self.chains)
 
     def to_json(self) -> str:
         """Return the means beside the natives', and the chains, as JSON."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +17,8 @@ from moldiff.backbones.quality import Quality
 from moldiff.errors import unknown_suffix
 from moldiff.protein.convert import converted
 from moldiff.protein.write import backbone_pdb
-from moldiff.results import Row, frame_of
-from moldiff.text import csv_text, replace_text
-
-if TYPE_CHECKING:
-    import pandas
+from moldiff.tabular import Row, Tabular
+from moldiff.text import replace_text
 
 __all__ = ["Backbones", "Fold"]
 
@@ -117,7 +114,7 @@ class Fold:
 
 
 @dataclass(frozen=True, eq=False)
-class Backbones(Sequence[Fold]):
+class Backbones(Sequence[Fold], Tabular):
     """Backbones drawn by a model: a list, with a table, a page and files.
 
     Attributes
@@ -169,10 +166,6 @@ class Backbones(Sequence[Fold]):
         """Return the name of a backbone, and of its file without the suffix."""
         return f"backbone-{fold.number}"
 
-    def to_frame(self) -> pandas.DataFrame:
-        """Return `rows` as a data frame of pandas; ``MissingExtraError`` without it."""
-        return frame_of(self.rows())
-
     def to_fasta(self) -> str:
         """Return the sequences as FASTA, named by backbone and number: ``>backbone-1-2``."""
         made = self._made()
@@ -199,7 +192,7 @@ class Backbones(Sequence[Fold]):
             )
             for fold in self.folds
         }
-        texts[folder / "backbones.csv"] = csv_text(self.rows())
+        texts[folder / "backbones.csv"] = self.to_csv()
         if any(fold.sequences for fold in self.folds):
             texts[folder / "sequences.fasta"] = self.to_fasta()
         texts[folder / "backbones.html"] = self.to_html()
@@ -221,7 +214,7 @@ class Backbones(Sequence[Fold]):
         if suffix not in ("", *_SAVED) and not path.is_dir():
             raise unknown_suffix("Backbones", path, (*_SAVED, "a folder"))
         if suffix in _SAVED:
-            replace_text(path, csv_text(self.rows()) if suffix == ".csv" else self.to_html())
+            replace_text(path, self.to_csv() if suffix == ".csv" else self.to_html())
             return path
         texts = self.files(path, kind)
         path.mkdir(parents=True, exist_ok=True)

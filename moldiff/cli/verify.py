@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -75,7 +74,7 @@ def command(
     records = list(Readable(file))
     load_torch()
     import_all(imports)
-    from moldiff.generation.verify import STATUSES, verdicts_of
+    from moldiff.generation.verify import verdicts_of
     from moldiff.models import check_device
 
     check_device(device)
@@ -86,11 +85,7 @@ def command(
         )
     counts: Counter[str] = Counter(verdict.status for verdict in verdicts)
     if as_json:
-        rows = [{"record": verdict.index + 1, **asdict(verdict)} for verdict in verdicts]
-        summary: dict[str, object] = {status: counts[status] for status in STATUSES}
-        summary["requests"] = [{**asdict(one), "missing": one.missing} for one in verdicts.asked]
-        summary["repeated"] = [[k + 1 for k in same] for same in verdicts.repeated]
-        print_json({"file": str(file), **summary, "records": rows})
+        print_json({"file": str(file), **verdicts.to_dict()})
     else:
         rows_of_all = [*_missing(verdicts), *_repeated(verdicts)]
         table([("records", f"{len(verdicts)}"), *_summary(verdicts, counts), *rows_of_all])

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any, Literal
@@ -29,6 +29,7 @@ from moldiff.io.seal import SEAL, broken, graph_of
 from moldiff.model import Model
 from moldiff.models import load
 from moldiff.precision import resolve
+from moldiff.tabular import Findings
 
 __all__ = ["STATUSES", "Status", "Verdict", "Verdicts", "verdicts_of", "verify"]
 
@@ -66,7 +67,7 @@ class Verdict:
     deviation: float | None = None
 
 
-class Verdicts(list[Verdict]):
+class Verdicts(list[Verdict], Findings):
     """A verdict for each record, in their order, and what can be said of all together.
 
     Attributes
@@ -83,6 +84,24 @@ class Verdicts(list[Verdict]):
         altered = {verdict.index for verdict in self if verdict.status == "altered"}
         self.asked: tuple[Asked, ...] = asked_of(records, altered)
         self.repeated: tuple[tuple[int, ...], ...] = repeated_of(records, altered)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row for each record; ``record`` counts from 1."""
+        return [{"record": verdict.index + 1, **asdict(verdict)} for verdict in self]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return counts by status, requests, what is there twice, and all rows, as plain values."""
+        counts = Counter(verdict.status for verdict in self)
+        return {
+            **{status: counts[status] for status in STATUSES},
+            "requests": [{**asdict(one), "missing": one.missing} for one in self.asked],
+            "repeated": [[k + 1 for k in same] for same in self.repeated],
+            "records": self.rows(),
+        }
+
+    def to_json(self) -> str:
+        """Return everything as JSON."""
+        return json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n"
 
 
 def verify(

@@ -50,7 +50,8 @@ from moldiff.metrics.parallel import Progress
 from moldiff.metrics.provenance import provenance, versions
 from moldiff.metrics.reference_data import AUTO, fitting, located
 from moldiff.metrics.show import as_html, as_text, bands_table, kept_table, metrics_table
-from moldiff.text import counted, csv_text
+from moldiff.tabular import Findings
+from moldiff.text import counted
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -61,7 +62,7 @@ SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True)
-class Report:
+class Report(Findings):
     """The result of `evaluate`: what was measured, on what, with what, beside the data's own.
 
     Attributes
@@ -182,9 +183,9 @@ class Report:
         """Return the report as JSON text."""
         return json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
-    def to_csv(self) -> str:
-        """Return a table of the molecules, which `moldiff.view` takes as ``figures``."""
-        return csv_text(self.molecules)
+    def rows(self) -> tuple[MoleculeRow, ...]:
+        """Return a row for each molecule: as CSV, what `moldiff.view` takes as ``figures``."""
+        return self.molecules
 
     def table(self) -> Table:
         """Return a rich table of all metrics beside the data's own row."""

@@ -8,19 +8,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from moldiff.errors import unknown_suffix
 from moldiff.protein.backbone import LETTERS, UNKNOWN
-from moldiff.results import frame_of
 from moldiff.sequences.backbones import Template
-from moldiff.text import csv_text, replace_text
-
-if TYPE_CHECKING:
-    import pandas
+from moldiff.tabular import Tabular
+from moldiff.text import replace_text
 
 __all__ = ["SUFFIXES", "Design", "Designs"]
 
@@ -79,7 +76,7 @@ class Design:
 
 
 @dataclass(frozen=True, eq=False)
-class Designs(Sequence[Design]):
+class Designs(Sequence[Design], Tabular):
     """Sequences for a backbone: a list of designs, with a table and files.
 
     Attributes
@@ -126,16 +123,6 @@ class Designs(Sequence[Design]):
             for one in self.designs
             for chain, sequence in one.sequences.items()
         ]
-
-    def to_frame(self) -> pandas.DataFrame:
-        """Return `rows` as a data frame of pandas.
-
-        Raises
-        ------
-        MissingExtraError
-            If pandas is not installed; ``save("table.csv")`` has the same columns without it.
-        """
-        return frame_of(self.rows())
 
     def to_fasta(self) -> str:
         """Return the sequences as FASTA, a record for each chain of each design.
@@ -205,7 +192,7 @@ class Designs(Sequence[Design]):
         if suffix in SUFFIXES:
             replace_text(path, self.to_fasta())
         else:
-            replace_text(path, csv_text(self.rows()) if suffix == ".csv" else self.to_json())
+            replace_text(path, self.to_csv() if suffix == ".csv" else self.to_json())
         return path
 
     def __repr__(self) -> str:

@@ -247,3 +247,13 @@ def test_docked_poses_are_no_forgeries(records: list[Record]) -> None:
     assert verdict.status == "unknown" and "moldiff dock" in verdict.why
     (verdict,) = verify([replace(pose, tags=pose.tags | {SEAL: records[0].tags[SEAL]})])
     assert verdict.status == "altered"
+
+
+def test_verdicts_are_saved_and_are_a_data_frame(records: list[Record], tmp_path: Path) -> None:
+    found = moldiff.verify([*records, records[0]], again=False)
+    frame = found.to_frame()
+    assert list(frame["record"]) == [*range(1, len(records) + 2)]
+    assert set(frame["status"]) == {"unknown"}
+    saved = json.loads(found.save(tmp_path / "v.json").read_text())
+    assert saved == json.loads(found.to_json()) and saved["repeated"] == [[1, len(records) + 1]]
+    assert saved["unknown"] == len(found) and saved["requests"][0]["missing"] >= 0

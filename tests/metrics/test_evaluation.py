@@ -98,6 +98,15 @@ def test_every_molecule_has_a_row_of_what_was_measured(report: Report) -> None:
     assert report.to_csv().startswith("number,name,source,digest,smiles,strictly_valid,reason,")
 
 
+def test_a_report_is_saved_and_is_a_data_frame(report: Report, tmp_path: Path) -> None:
+    frame = report.to_frame()
+    assert len(frame) == report.n and {"smiles", "strictly_valid", "reason"} <= set(frame)
+    assert report.save(tmp_path / "a.csv").read_text() == report.to_csv()
+    assert json.loads(report.save(tmp_path / "a.json").read_text()) == report.to_dict()
+    with pytest.raises(InputError, match=r"\.csv"):
+        report.save(tmp_path / "a.xlsx")
+
+
 def test_rows_have_stereo_and_copies_are_compared_without() -> None:
     pair = ["C[C@@H](O)c1ccccc1", "C[C@H](O)c1ccccc1"]
     rows = evaluate([embedded(smiles) for smiles in pair], reference=None, xtb=0, relax=0).molecules

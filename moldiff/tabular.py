@@ -1,0 +1,70 @@
+"""Results that have rows: as a data frame, as CSV, and as a file."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from moldiff.errors import MissingExtraError, unknown_suffix
+from moldiff.text import csv_text, replace_text
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["Findings", "Row", "Tabular"]
+
+Row = dict[str, str | int | float | None]
+
+
+class Tabular(ABC):
+    """What has a row for each thing it is about."""
+
+    @abstractmethod
+    def rows(self) -> Sequence[Mapping[str, object]]:
+        """Return the rows, all with the same keys; None where there is no value."""
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Return `rows` as a data frame of pandas.
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed; ``save("table.csv")`` has the same columns without it.
+        """
+        if find_spec("pandas") is None:
+            raise MissingExtraError("pandas", "frame", "A data frame")
+        import pandas
+
+        return pandas.DataFrame(self.rows())
+
+    def to_csv(self) -> str:
+        """Return `rows` as CSV, with a line of the keys."""
+        return csv_text(self.rows())
+
+
+class Findings(Tabular):
+    """What has been measured: rows, and everything as JSON."""
+
+    @abstractmethod
+    def to_json(self) -> str:
+        """Return everything as JSON."""
+
+    def save(self, path: str | Path) -> Path:
+        """Write the rows (.csv) or everything (.json); return the path.
+
+        A file that is there is replaced, once the new one is complete.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written, or has another suffix.
+        """
+        path = Path(path)
+        texts = {".csv": self.to_csv, ".json": self.to_json}
+        if path.suffix.lower() not in texts:
+            raise unknown_suffix("Reports", path, tuple(texts))
+        replace_text(path, texts[path.suffix.lower()]())
+        return path
