@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -58,6 +58,7 @@ def _group() -> None:
         "moldiff benchmark docking posebusters --box jitter5 --methods moldiff,energy -o off",
         "moldiff benchmark docking posebusters --curve -o run",
         "moldiff benchmark docking posebusters -o run --report-only",
+        "moldiff benchmark docking posebusters -o new --model my.safetensors --against run",
     )
 )
 def docking(
@@ -120,6 +121,12 @@ def docking(
     model: Annotated[
         Path | None, typer.Option(help="A docking model. [default: the bundled one]")
     ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            help="Results (-o) of another version, model or box: paired differences to them."
+        ),
+    ] = None,
     report_only: Annotated[
         bool, typer.Option("--report-only", help="Dock nothing; report what is there.")
     ] = False,
@@ -138,6 +145,7 @@ def docking(
     """
     from moldiff.benchmark.docking import readme as short
     from moldiff.benchmark.docking.complexes import choose, read_set
+    from moldiff.benchmark.docking.rows import earlier
     from moldiff.benchmark.docking.study import Plan, Study, read_similarity
 
     if not report_only and model is not None and not model.is_file():
@@ -158,9 +166,10 @@ def docking(
     )
     cases = choose(complex_sets, limit=limit, only=None if ids is None else _ids(ids))
     similarities = {} if similarity is None else read_similarity(similarity)
+    before = () if against is None else earlier(against)
     with Study.open(cases, plan, output, similarities) as study:
         stopped = not report_only and _work(study, jobs)
-        result = _tell(study)
+        result = _tell(study, before)
         if readme is not None:
             requested = _runs(methods, search, exhaustiveness, curve=False)
             written = short.into_readme(result, {run.label for run in requested}, readme)
@@ -248,11 +257,11 @@ def _progress(done: int, total: int) -> Iterator[Callable[[Row], None]]:
         yield report
 
 
-def _tell(study: Study) -> dict[str, Any]:
+def _tell(study: Study, before: Sequence[Row]) -> dict[str, Any]:
     """Write the files and print the tables; return the document."""
     from moldiff.benchmark.docking import report
 
-    result, files = study.write()
+    result, files = study.write(before)
     for part in report.tables(result):
         table(part.rows, header=part.header, title=part.title)
         if part.remark:

@@ -68,6 +68,7 @@ def document(
     *,
     seed: int = 0,
     box: str = "jitter2",
+    before: Sequence[Row] = (),
 ) -> dict[str, Any]:
     """Sum up everything that is finished.
 
@@ -81,6 +82,8 @@ def document(
         Of the bootstrap.
     box:
         One of `BOXES`.
+    before:
+        Rows of an earlier comparison: ours is compared with each method there.
     """
     sets = {name: [row for row in rows if row.set == name] for name in planned}
     planned = dict(planned)
@@ -94,22 +97,26 @@ def document(
         "protocol": PROTOCOL.format(box=BOXES[box]),
         "methods": {name: method.what for name, method in METHODS.items()},
         "sets": {
-            name: {"planned": planned[name], **_set(mine, similarity, seed)}
+            name: {"planned": planned[name], **_set(mine, similarity, seed, before)}
             for name, mine in sets.items()
         },
         "curves": {name: _points(mine) for name, mine in sets.items()},
     }
 
 
-def _set(rows: Sequence[Row], similarity: Mapping[str, float], seed: int) -> dict[str, Any]:
+def _set(
+    rows: Sequence[Row], similarity: Mapping[str, float], seed: int, before: Sequence[Row]
+) -> dict[str, Any]:
     by = _by_method(rows)
+    baselines = {label: mine for label, mine in by.items() if base(label) in _BASELINES}
+    baselines |= {f"{label} before": those for label, those in _by_method(before).items()}
     return {
         "complexes": len({row.complex for row in rows}),
         "seeds": sorted({row.seed for row in rows}),
         "receptors": dict(Counter(row.receptor for row in rows)),
         "proposals": sorted({f"{row.method}: {row.proposals}" for row in rows if row.proposals}),
         "methods": [{"method": name, **_summary(mine)} for name, mine in by.items()],
-        "paired": _paired(by, seed),
+        "paired": _paired(by, baselines, seed),
         "splits": _splits(rows, similarity),
         "failures": _failures(rows),
         "checks": dict(
@@ -139,15 +146,15 @@ def _summary(rows: Sequence[Row]) -> dict[str, Any]:
     return {"n": figures.pop("n"), "failed": figures.pop("failed"), **shares, **figures}
 
 
-def _paired(by: Mapping[str, Sequence[Row]], seed: int) -> list[dict[str, Any]]:
+def _paired(
+    by: Mapping[str, Sequence[Row]], baselines: Mapping[str, Sequence[Row]], seed: int
+) -> list[dict[str, Any]]:
     """Each of ours against each baseline."""
     differences = []
     for label, mine in by.items():
         if not isinstance(METHODS.get(base(label)), Ours):
             continue
-        for other, theirs in by.items():
-            if base(other) not in _BASELINES:
-                continue
+        for other, theirs in baselines.items():
             for value in ("top1", "joint"):
                 rng = np.random.default_rng(seed)
                 difference = statistics.paired(mine, theirs, value, rng=rng)

@@ -11,10 +11,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from moldiff.errors import InputError
 from moldiff.journal import Journal, unwritable
 from moldiff.report import document
 
-__all__ = ["DOCKED", "FAILED", "Judged", "Row", "RowFile", "base", "label", "plain"]
+__all__ = [
+    "DOCKED",
+    "FAILED",
+    "Judged",
+    "Row",
+    "RowFile",
+    "base",
+    "earlier",
+    "label",
+    "plain",
+]
 
 DOCKED, FAILED = "docked", "failed"
 Key = tuple[str, str, str, int]
@@ -158,12 +169,36 @@ class RowFile:
         self.rows[row.key] = row
 
 
+def earlier(folder: Path) -> list[Row]:
+    """Return the rows of another comparison, also of an older version; its file stays untouched.
+
+    Raises
+    ------
+    InputError
+        If the folder holds none that can be read.
+    """
+    path = Path(folder) / "rows.jsonl"
+    try:
+        rows = [_row(line) for line in path.read_bytes().splitlines()]
+    except OSError as error:
+        raise InputError(
+            f"'{path}' cannot be read: {error.strerror}.",
+            fix="Give the folder (-o) of a finished moldiff benchmark docking.",
+        ) from error
+    known = {row.key: row for row in rows if row is not None}
+    if not known:
+        raise InputError(f"'{path}' holds no dockings.", fix="Give another folder.")
+    return list(known.values())
+
+
 def _row(line: bytes) -> Row | None:
     try:
         content = json.loads(line)
         poses = content.pop("poses")
         for pose in poses:
             pose.pop("consensus", None)  # of older files
+            if "likelihood" in pose:
+                pose["distance_score"] = pose.pop("likelihood")
         poses = tuple(
             Judged(**{**pose, "rmsd": _number(pose["rmsd"]), "failed": tuple(pose["failed"])})
             for pose in poses

@@ -201,8 +201,13 @@ class Study:
             row for row in self._file.rows.values() if row.complex in keys and self._current(row)
         ]
 
-    def write(self) -> tuple[dict[str, Any], list[Path]]:
+    def write(self, before: Sequence[Row] = ()) -> tuple[dict[str, Any], list[Path]]:
         """Write ``report.json``, ``report.md``, the curve and a table of poses a method.
+
+        Parameters
+        ----------
+        before:
+            Rows of an earlier comparison, to compare with.
 
         Returns
         -------
@@ -212,7 +217,8 @@ class Study:
         rows = self.rows()
         sets = [case.set for case in self.cases]
         planned = {name: sets.count(name) for name in dict.fromkeys(sets)}
-        result = report.document(rows, planned, self.similarity, box=self.plan.box)
+        box = self.plan.box
+        result = report.document(rows, planned, self.similarity, box=box, before=before)
         files = [self._text("report.json", json.dumps(plain(result), indent=1) + "\n")]
         why, picture = drawable(result["curves"]), self.output / "curve.svg"
         text = report.markdown(result)

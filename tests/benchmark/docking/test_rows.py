@@ -20,7 +20,7 @@ from moldiff.benchmark.docking.complexes import (
     search_box,
 )
 from moldiff.benchmark.docking.methods import Ours, parse
-from moldiff.benchmark.docking.rows import Row, RowFile, base
+from moldiff.benchmark.docking.rows import Row, RowFile, base, earlier
 from moldiff.cli.benchmark import Box
 from moldiff.errors import ConfigError, InputError
 from moldiff.protein import autobox, read_structure
@@ -50,6 +50,28 @@ def test_a_damaged_line_is_a_row_to_dock_again(tmp_path: Path, made: Callable[..
     path.write_bytes(lines[0][:40] + b"\n" + lines[1])
     with RowFile.open(path) as file:
         assert [row.id for row in file.rows.values()] == ["b"] and file.damaged == 1
+
+
+def test_rows_of_another_run_are_read_also_of_an_older_version(
+    tmp_path: Path, made: Callable[..., Row]
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    with RowFile.open(path) as file:
+        file.append(made("a", "m", 1.0))
+        file.append(made("b", "m", 2.0))
+    old = path.read_text().replace('"distance_score": null', '"likelihood": 7.5')
+    path.write_text(old + '{"torn')
+    rows = earlier(tmp_path)
+    assert [row.poses[0].distance_score for row in rows] == [7.5, 7.5]
+    assert path.read_text().endswith('{"torn'), "it stays as it is"
+    for folder, words in (
+        (tmp_path / "nowhere", "cannot be read"),
+        (tmp_path / "e", "no dockings"),
+    ):
+        (tmp_path / "e").mkdir(exist_ok=True)
+        (tmp_path / "e" / "rows.jsonl").write_text("")
+        with pytest.raises(InputError, match=words):
+            earlier(folder)
 
 
 def test_one_process_at_a_time(tmp_path: Path) -> None:

@@ -107,6 +107,19 @@ def test_the_report_says_what_is_not_finished(tmp_path: Path, made: Callable[...
     assert "two efforts" in drawable({"set": result["curves"]["set"][:1]})
 
 
+def test_ours_is_compared_with_what_it_was_before(made: Callable[..., Row]) -> None:
+    now = [made(i, "moldiff@20", 1.0) for i in "abc"]
+    was = [made("a", "moldiff@20", 9.0), made("b", "moldiff@20", 1.0), made("x", "vina1@8", 1.0)]
+    (gap,) = [
+        row
+        for row in report.document(now, {"set": 3}, {}, before=was)["sets"]["set"]["paired"]
+        if row["value"] == "top1"
+    ]
+    assert (gap["method"], gap["baseline"]) == ("moldiff@20", "moldiff@20 before")
+    assert (gap["n"], gap["mean"], gap["wins"]) == (2, 0.5, 1)
+    assert report.document(now, {"set": 3}, {})["sets"]["set"]["paired"] == []
+
+
 def test_curves_of_several_sets_are_also_drawn_for_all(made: Callable[..., Row]) -> None:
     one = [made(i, f"moldiff@{e}", x, cpu=1.0) for i, x in (("a", 1.0), ("b", 5.0)) for e in (0, 5)]
     rows = one + [dataclasses.replace(row, set="other") for row in one if row.id == "a"]
