@@ -20,12 +20,11 @@ from moldiff.protein.elements import NUMBERS
 from moldiff.protein.residues import BACKBONE
 from moldiff.seeds import generator
 
-__all__ = ["METHODS", "OURS", "Attempt", "Settings", "attempts"]
+__all__ = ["METHODS", "Attempt", "Settings", "attempts"]
 
-OURS = ("moldiff", "complete")
-"""Methods of moldiff: the likeliest conformation that is drawn; and what `moldiff complete` builds,
-which clashes with nothing."""
-METHODS = (*OURS, *PEERS)
+METHODS = ("moldiff", "complete", *PEERS, "crystal")
+"""``moldiff`` is the likeliest conformation that is drawn, ``complete`` what `moldiff complete`
+builds, which clashes with nothing, ``crystal`` the native structure, to compare its bonds with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +94,8 @@ def _built(method: str, cut: Cut, settings: Settings) -> tuple[Chain | str, Tria
         return peer.build(settings.pythons[peer.program], cut), None
     if method == "complete":
         return _completed(cut, settings), None
+    if method == "crystal":
+        return Chain(cut.chain.atoms.astype(np.float64), np.full((len(cut.chain), 3), np.nan)), None
     drawn = trial(
         settings.model, cut, draws=settings.draws, steps=settings.steps, seed=settings.seed
     )
