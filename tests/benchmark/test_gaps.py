@@ -172,7 +172,7 @@ SHORT = "Path(output).write_text(''.join(Path(source).read_text().splitlines(kee
         ("raise ValueError('no template for UNK.')", "ValueError: no template for UNK"),
         ("raise SystemExit(3)", "no message"),
         ("pass", "no structure that can be read"),
-        ("Path(output).write_text('HELLO')", "no structure that can be read"),
+        ("Path(output).write_text('HELLO')", "0 residues written, not 40"),
         (SHORT, "36 residues written, not 40"),
         ("time.sleep(60)", "not done in 2 s"),
     ],
@@ -191,6 +191,16 @@ def test_a_chain_without_some_atoms_is_no_answer(tmp_path: Path) -> None:
     file.write_text("".join(x for x in lines if x[12:26].split() != ["O", "ALA", "A", "22"]))
     found = FIXER.build(python(tmp_path / "python", copying(file)), cut_of())
     assert found == "atoms of the backbone are missing"
+
+
+def test_atoms_that_lie_on_each_other_are_all_read(tmp_path: Path) -> None:
+    cut = cut_of()
+    cut.chain.atoms[22, 1] = cut.chain.atoms[10, 1]
+    file = answer(cut, tmp_path / "answer.pdb")
+    found = FIXER.build(python(tmp_path / "python", copying(file)), cut)
+    assert isinstance(found, Chain)
+    np.testing.assert_allclose(found.atoms, cut.chain.atoms, atol=1e-3)
+    assert judge(found, cut).clashes > 0
 
 
 def test_an_interpreter_without_the_program_is_refused(tmp_path: Path) -> None:

@@ -20,8 +20,9 @@ from moldiff.benchmark.gaps.judge import Chain
 from moldiff.completion.trials import Cut
 from moldiff.errors import InputError, MoldiffError
 from moldiff.protein.backbone import LETTERS
-from moldiff.protein.read import read_structure
-from moldiff.protein.trace import trace
+from moldiff.protein.pdb import parse_pdb
+from moldiff.protein.records import read_bytes
+from moldiff.protein.residues import BACKBONE
 from moldiff.protein.write import backbone_pdb
 
 __all__ = ["PEERS", "Peer", "names_of", "seconds_of_children"]
@@ -29,6 +30,7 @@ __all__ = ["PEERS", "Peer", "names_of", "seconds_of_children"]
 _PATIENCE = 600.0  # seconds that a gap may take
 _SHOWN = 120  # characters of a reason
 _ONE_THREAD = {"OPENMM_CPU_THREADS": "1", "OMP_NUM_THREADS": "1"}
+_KEPT = (*BACKBONE, "CB")
 _STAND_IN = "A"  # for amino acids that are not known
 
 
@@ -129,17 +131,23 @@ def _last(text: str) -> str:
 
 
 def _chain(path: Path, residues: int) -> Chain | str:
-    """The chain in a file that a program wrote, or what is wrong with it."""
+    """The chain in a file that a program wrote, or what is wrong with it.
+
+    Every atom counts: `read_structure` would leave out those that lie on others.
+    """
     try:
-        structure = read_structure(path)
+        records = parse_pdb(read_bytes(path), where="its file")[0]
     except MoldiffError as error:
         return f"no structure that can be read: {error.what}".rstrip(".")
-    atoms = trace(structure).atoms.astype(np.float64)
-    if len(atoms) != residues:
-        return f"{len(atoms)} residues written, not {residues}"
-    if not np.isfinite(atoms).all():
+    place: dict[tuple[str, int, str], int] = {}
+    labels = zip(records.chain, records.number, records.insertion, strict=True)
+    rows = [place.setdefault(label, len(place)) for label in labels]
+    if len(place) != residues:
+        return f"{len(place)} residues written, not {residues}"
+    kept = np.full((residues, len(_KEPT), 3), np.nan)
+    for row, name, x in zip(rows, records.names, records.positions, strict=True):
+        if name in _KEPT:
+            kept[row, _KEPT.index(name)] = x
+    if not np.isfinite(kept[:, : len(BACKBONE)]).all():
         return "atoms of the backbone are missing"
-    beta = np.full((residues, 3), np.nan)
-    at = [k for k, name in enumerate(structure.names) if name == "CB"]
-    beta[structure.residue[at]] = structure.positions[at]
-    return Chain(atoms, beta)
+    return Chain(kept[:, : len(BACKBONE)], kept[:, -1])
