@@ -21,6 +21,7 @@ from moldiff.protein.sequence import ChainSequence
 from moldiff.protein.splice import Insertion, NewResidue, spliced
 from moldiff.protein.structure import Structure
 from moldiff.protein.trace import Trace
+from moldiff.protein.write import seqres
 from moldiff.text import counted, replace_text
 from moldiff.version import __version__
 
@@ -232,10 +233,4 @@ def _number(value: float) -> float | None:
 
 
 def _seqres(sequences: Mapping[str, ChainSequence]) -> bytes:
-    lines = []
-    for chain, sequence in sequences.items():
-        names = sequence.names
-        for k in range(0, len(names), 13):
-            row = " ".join(f"{name:>3}" for name in names[k : k + 13])
-            lines.append(f"SEQRES {k // 13 + 1:3d} {chain:1} {len(names):4d}  {row}\n")
-    return "".join(lines).encode()
+    return "".join(seqres(chain, one.names) for chain, one in sequences.items()).encode()

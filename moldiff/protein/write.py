@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from string import ascii_lowercase, ascii_uppercase, digits
 from types import MappingProxyType
@@ -18,7 +18,7 @@ from moldiff.protein.residues import BACKBONE, FOUR_LETTERS
 from moldiff.protein.structure import Structure
 from moldiff.text import replace_text
 
-__all__ = ["SideAtom", "backbone_pdb", "pdb_text", "write_pdb"]
+__all__ = ["SideAtom", "backbone_pdb", "pdb_text", "seqres", "write_pdb"]
 
 _CHAINS = ascii_uppercase + ascii_lowercase + digits
 _SERIALS, _NUMBERS = 100_000, 10_000  # the format's columns: counting starts again after these
@@ -87,6 +87,7 @@ def backbone_pdb(
     *,
     sides: Mapping[int, Sequence[SideAtom]] = MappingProxyType({}),
     about: Sequence[str] = (),
+    absent: Container[int] = (),
 ) -> str:
     """Return a chain A of n residues in the PDB format, numbered from 1.
 
@@ -100,12 +101,14 @@ def backbone_pdb(
         The side chains of some residues, by index from 0.
     about:
         What to say at the top, each beginning on a line of its own.
+    absent:
+        Residues, by index from 0, that are left out: only their names are told (SEQRES).
     """
     lines: list[str] = []
     serial = 0
     for k, (name, four) in enumerate(zip(names, atoms.tolist(), strict=True)):
         backbone = [SideAtom(one, one[0], x) for one, x in zip(BACKBONE, four, strict=True)]
-        for atom, symbol, x in (*backbone, *sides.get(k, ())):
+        for atom, symbol, x in () if k in absent else (*backbone, *sides.get(k, ())):
             serial += 1
             label = f" {atom:<3}" if len(atom) < 4 and len(symbol) == 1 else f"{atom:<4}"
             place = "".join(f"{value:8.3f}" for value in x)
@@ -113,7 +116,17 @@ def backbone_pdb(
                 f"ATOM  {serial % _SERIALS:5d} {label} {_name(name)}A{_number(k + 1):4d}"
                 f"    {place}{1:6.2f}{0:6.2f}          {symbol.upper():>2}"
             )
-    return "".join(map(remarks, about)) + "\n".join((*lines, "TER", "END", ""))
+    head = "".join(map(remarks, about)) + (seqres("A", names) if absent else "")
+    return head + "\n".join((*lines, "TER", "END", ""))
+
+
+def seqres(chain: str, names: Sequence[str]) -> str:
+    """Return the SEQRES records of a chain: the three-letter names of all its residues."""
+    lines = []
+    for k in range(0, len(names), 13):
+        row = " ".join(f"{name:>3}" for name in names[k : k + 13])
+        lines.append(f"SEQRES {k // 13 + 1:3d} {chain:1} {len(names):4d}  {row}\n")
+    return "".join(lines)
 
 
 def _name(name: str) -> str:

@@ -82,6 +82,7 @@ def test_kinds_are_known_by_their_files(folder: Path) -> None:
         ("poses.interactions.csv", "rank,kind,role,residue,chain\n", "interactions"),
         ("hits.csv", "row,name,status,reason,place,energy_kcal_mol,confidence\n", "library"),
         ("gaps.csv", "chain,start,residues,closed,seconds,n\n", "gaps"),
+        ("compared.csv", "method,chain,start,residues,closed,seconds,n\n", "gaps"),
         ("nothing.csv", "", "gaps"),
     ]:
         Path(name).write_text(text)

@@ -1,20 +1,16 @@
-"""The benchmark of gaps: loops of held-out chains, built again by a backbone model."""
+"""The conformations of a backbone model: how near they are, and what their spread tells."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import TextIO
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from moldiff.completion.trials import Trial
-from moldiff.data.backbones import BackboneStore
 from moldiff.metrics.value import Value, bootstrap, missing
 
-__all__ = ["HEADER", "recorded", "rows", "separation"]
+__all__ = ["GOOD", "HEADER", "rows", "separation"]
 
 HEADER = (
     "residues",
@@ -26,7 +22,8 @@ HEADER = (
     "first < 2 Å",
     "CPU-s a gap",
 )
-_GOOD = 2.0  # Å
+GOOD = 2.0
+"""Å from the crystal structure below which a loop is right."""
 
 
 def rows(trials: Sequence[Trial]) -> Iterator[tuple[str, ...]]:
@@ -45,7 +42,7 @@ def rows(trials: Sequence[Trial]) -> Iterator[tuple[str, ...]]:
             f"{np.median(rmsd[:, 0]):.2f}",
             f"{np.median(rmsd):.2f}",
             f"{np.median(rmsd.min(1)):.2f}",
-            f"{100 * (rmsd[:, 0] < _GOOD).mean():.0f} %",
+            f"{100 * (rmsd[:, 0] < GOOD).mean():.0f} %",
             f"{np.mean([trial.seconds for trial in those]):.2f}",
         )
 
@@ -56,7 +53,7 @@ def separation(trials: Sequence[Trial]) -> Value:
     It is the area under the ROC curve: the probability that of two gaps, the first conformation of
     one within 2 Å and that of the other not, the former has the smaller spread.
     """
-    pairs = np.array([(trial.spread, trial.rmsd[0] < _GOOD) for trial in trials], float)
+    pairs = np.array([(trial.spread, trial.rmsd[0] < GOOD) for trial in trials], float)
     pairs = pairs[np.isfinite(pairs).all(1)] if len(pairs) else np.zeros((0, 2))
     if not 0 < pairs[:, 1].sum() < len(pairs):
         return missing("all gaps are alike")
@@ -69,25 +66,3 @@ def _area(pairs: npt.NDArray[np.float64]) -> float:
         return 0.5
     below = (right[:, None] < wrong).astype(float) + 0.5 * (right[:, None] == wrong)
     return float(below.mean())
-
-
-def recorded(trials: Iterable[Trial], store: BackboneStore, path: Path) -> Iterator[Trial]:
-    """Yield trials, and write each into a CSV file as soon as it is done.
-
-    A row has the chain, the first residue and the number of residues of the gap, how many
-    conformations are closed, CPU-seconds, the spread of the conformations and the RMSD of each, Å.
-    """
-    with path.open("w", newline="", encoding="utf-8") as file:
-        for k, trial in enumerate(trials):
-            _write(file, store.names[trial.chain], trial, header=k == 0)
-            yield trial
-
-
-def _write(file: TextIO, name: str, trial: Trial, *, header: bool) -> None:
-    writer = csv.writer(file)
-    if header:
-        errors = [f"rmsd_{k + 1}" for k in range(len(trial.rmsd))]
-        writer.writerow(["chain", "start", "residues", "closed", "seconds", "spread", *errors])
-    place = [name, trial.start, trial.length, int(trial.closed.sum()), f"{trial.seconds:.2f}"]
-    writer.writerow([*place, *(f"{value:.3f}" for value in (trial.spread, *trial.rmsd))])
-    file.flush()
