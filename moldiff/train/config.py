@@ -132,8 +132,8 @@ class TrainConfig:
         Directory for the checkpoint, the log and the finished model.
     task:
         What is trained: ``molecules`` (generation), ``codec`` (latents of molecules), ``poses``
-        (docking), ``distances`` (the judge of docked poses), ``backbones`` (missing residues) or
-        ``sequence`` (amino acids of backbones).
+        (docking), ``distances`` and ``ranks`` (judges of docked poses), ``backbones`` (missing
+        residues), ``chains`` (whole backbones) or ``sequence`` (amino acids of backbones).
     codec:
         File of the codec in whose latents the model works (`moldiff.diffusion.latent`), or None.
     steps, batch:
