@@ -142,7 +142,7 @@ def test_a_table_has_a_row_each_and_numbers_are_numbers(made: Any, tmp_path: Pat
 
 
 def test_without_pandas_a_table_says_what_to_do(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("moldiff.results.find_spec", lambda name: None)
+    monkeypatch.setattr("moldiff.tabular.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"pip install 'moldiff\[frame\]'"):
         made.to_frame()
 

@@ -108,6 +108,13 @@ DOMAINS: dict[str, dict[str, Any]] = {
         },
         "process": {"types": MASKED},
     },
+    "ranks": {
+        "network": {
+            "name": "rank", "width": 32, "channels": 8, "layers": 1, "heads": 2,
+            "pair_width": 16, "neighbours": 8, "pocket_channels": 4, "pocket_layers": 1,
+            "pocket_neighbours": 8,
+        },
+    },
     "distances": {
         "network": {
             "name": "mixture", "width": 32, "ligand_layers": 1, "pocket_layers": 1, "hidden": 16,
@@ -126,6 +133,7 @@ def exact() -> GaussianDenoiser:
 #: What whoever builds a class supplies, where it has no default.
 CONTEXTS: dict[tuple[str, str], dict[str, Any]] = {
     ("network", "contacts"): poses.CLASSES,
+    ("network", "rank"): poses.CLASSES,
     ("network", "frames"): backbones.CLASSES,
     ("network", "mixture"): distances.CLASSES,
     **{

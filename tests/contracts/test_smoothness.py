@@ -128,6 +128,7 @@ BUILT = {
     "contacts": (CONTACTS, poses.CLASSES),
     "frames": (FRAMES, backbones.CLASSES),
     "mixture": (MIXTURE, distances.CLASSES),
+    "rank": (CONTACTS, poses.CLASSES),
 }
 
 
@@ -154,9 +155,9 @@ def lattice(spacing: float, side: int = 5) -> Tensor:
     return grid + 0.3 * torch.randn(grid.shape, generator=torch.Generator().manual_seed(3)).double()
 
 
-def pose_path(spacing: float) -> tuple[Path, Tensor, Tensor]:
-    """The pose network on an atom's flight through a pocket; the pocket's atoms, and the flight."""
-    network = network_of("contacts").double()
+def pose_path(name: str, spacing: float) -> tuple[Path, Tensor, Tensor]:
+    """A network of poses on an atom's flight through a pocket; the pocket's atoms, the flight."""
+    network = network_of(name).double()
     ligand = ligand_of(poses.CLASSES, 5)
     x = torch.randn(5, 3, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     pocket = lattice(spacing)
@@ -167,8 +168,9 @@ def pose_path(spacing: float) -> tuple[Path, Tensor, Tensor]:
 
     def function(s: Tensor) -> Tensor:
         batch = Batch({"positions": flight(x, s, 20.0)}, context)
-        moved: Tensor = network(batch, torch.full((len(s),), 0.4, dtype=torch.float64))["positions"]
-        return moved.flatten(1)
+        output = network(batch, torch.full((len(s),), 0.4, dtype=torch.float64))
+        values: Tensor = output["positions"] if isinstance(output, Batch) else output.unsqueeze(1)
+        return values.flatten(1)
 
     way = flight(x, torch.linspace(0, 1, 2000, dtype=torch.float64), 20.0)
     return function, pocket, way
@@ -198,9 +200,10 @@ def test_residues_do_not_jump() -> None:
     assert largest_jump(function, 300, 24) < 1e-5
 
 
-def test_contacts_fade_before_neighbours_change() -> None:
+@pytest.mark.parametrize("name", ["contacts", "rank"])
+def test_contacts_fade_before_neighbours_change(name: str) -> None:
     """Where fewer atoms are within the 8 Å than there are neighbours, all that enters is faded."""
-    function, pocket, way = pose_path(spacing=9.0)
+    function, pocket, way = pose_path(name, spacing=9.0)
     apart = torch.cdist(way[:, 0], pocket)
     count, order = CONTACTS["neighbours"], apart.argsort(1)[:, : CONTACTS["neighbours"]]
     within = (apart < REACH).sum(1)
@@ -211,9 +214,10 @@ def test_contacts_fade_before_neighbours_change() -> None:
     assert largest_jump(function, 300, 24) < 1e-6
 
 
-def test_contacts_in_a_dense_pocket_do_not_jump() -> None:
+@pytest.mark.parametrize("name", ["contacts", "rank"])
+def test_contacts_in_a_dense_pocket_do_not_jump(name: str) -> None:
     """With more atoms within 8 Å than neighbours, contacts fade before the first that is none."""
-    function, pocket, way = pose_path(spacing=4.0)
+    function, pocket, way = pose_path(name, spacing=4.0)
     assert ((torch.cdist(way[:, 0], pocket) < REACH).sum(1) > 2 * CONTACTS["neighbours"]).any()  # type: ignore[operator]
     assert largest_jump(function, 300, 24) < 1e-6
 

@@ -158,6 +158,9 @@ def case(name: str) -> Case:
     if name == "contacts":
         network = registry.build("network", {"name": name, "layers": 2}, **poses.CLASSES)
         return scrambled(network), posed, points
+    if name == "rank":
+        network = registry.build("network", {"name": name, "layers": 2}, **poses.CLASSES)
+        return scrambled(network.eval()), posed, lambda output, matrix: output  # type: ignore[return-value]
     if name == "mixture":
         network = registry.build("network", name, **distances.CLASSES)
         return scrambled(network.eval()), judged, lambda output, matrix: output  # type: ignore[return-value]

@@ -16,6 +16,7 @@ import torch
 from moldiff import registry
 from moldiff.data.molecules import prepare
 from moldiff.data.prepare_complexes import prepare_complexes
+from moldiff.docking.decoys import prepare_decoys
 from moldiff.errors import ModelFileError
 from moldiff.model import Model
 from moldiff.train import TrainConfig, Trainer
@@ -61,6 +62,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "process": DOMAINS["sequences"]["process"],
         "objective": "masked",
     },
+    "ranks": {
+        "data": "decoys",
+        "network": DOMAINS["ranks"]["network"],
+        "objective": {"name": "rightness", "poses": 8},
+    },
     "distances": {
         "data": "complexes",
         "network": DOMAINS["distances"]["network"],
@@ -75,9 +81,11 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     path = tmp_path_factory.mktemp("data")
     molecules = prepare([ROOT / "datasets" / "qm9" / "sample.sdf"], path / "molecules")
     made = write_set(path / "files", 4)
+    complexes = prepare_complexes([made], path / "complexes", share=0.25)
     return {
         "molecules": molecules.path,
-        "complexes": prepare_complexes([made], path / "complexes", share=0.25).path,
+        "complexes": complexes.path,
+        "decoys": prepare_decoys(complexes, [made], path / "decoys").path,
         "backbones": write_backbones(path / "backbones").path,
     }
 
