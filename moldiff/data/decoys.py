@@ -34,6 +34,7 @@ from moldiff.errors import DataError
 
 __all__ = ["DecoyStore", "Decoys", "write_decoys"]
 
+_SHOWN = 10  # reasons in an error
 _SHAPES: Shapes = MappingProxyType(
     {
         **FIELDS,
@@ -104,7 +105,8 @@ def write_decoys(
         If there are none, or the store cannot be written.
     """
     if not accepted:
-        raise DataError("No decoys were made.", fix="Look at the reasons in the progress.")
+        shown = "; ".join(f"{name}: {reason}" for name, reason in rejected[:_SHOWN])
+        raise DataError(f"No decoys were made. {shown}.", fix="Look at the reasons.")
     split = np.zeros(len(complexes), np.int8)
     split[complexes.indices("validation")] = SPLITS.index("validation")
     chosen = np.array([index for index, _ in accepted])

@@ -9,7 +9,10 @@ a complex in training does not make the poses better than they would be of a new
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -21,16 +24,18 @@ from rdkit import Chem
 from torch import Tensor
 
 from moldiff.chem.quiet import quiet
+from moldiff.cpu import using_threads
 from moldiff.data.complex_files import LIGAND, POCKET
 from moldiff.data.complexes import Complex, ComplexStore
 from moldiff.data.decoys import Decoys, DecoyStore, write_decoys
+from moldiff.data.write import check_replaceable
 from moldiff.docking.energy.exact import affinity
 from moldiff.docking.minimise import minimise
 from moldiff.docking.problem import Pocket, Problem, posed_problem
 from moldiff.docking.search import cluster, search
 from moldiff.docking.survey import survey
 from moldiff.domain.kinematics import Kinematics, Pose
-from moldiff.errors import InputError
+from moldiff.errors import DataError, InputError, MoldiffError
 from moldiff.geometry.tensors import symmetric_rmsd, uniform_rotations
 from moldiff.parallel import Progress, completed
 from moldiff.protein.pocket import Box
@@ -48,6 +53,7 @@ _SHIFT, _TURN, _TWIST = 2.0, 1.0, 1.5  # largest deviations of near starts: Å, 
 _MIDDLE = 3.0  # Å from the crystal's middle of the turned starts
 _SURVEY, _ROUNDS, _ITERATIONS = 300, 4, 40
 _KEPT, _SEPARATION = 48, 0.5  # poses, and Å between two of them
+_WORDS = 100  # letters of a reason
 
 
 def prepare_decoys(
@@ -62,8 +68,8 @@ def prepare_decoys(
 ) -> DecoyStore:
     """Make decoys of prepared complexes, those of the validation split first.
 
-    Finished parts are kept beside the destination, so that an interrupted call, or one with a
-    larger limit, goes on where the last one stopped.
+    Finished parts of 16 complexes are kept beside the destination, so that an interrupted call, or
+    one with a larger limit, goes on behind them.
 
     Parameters
     ----------
@@ -79,45 +85,73 @@ def prepare_decoys(
     Raises
     ------
     InputError
-        If a set of the store is not among the folders.
+        If a folder is missing, a set of the store is not among them, or the destination holds the
+        complexes.
     DataError
-        If the store cannot be written.
+        If no decoys can be made, or the store cannot be written.
     """
     destination = Path(destination)
-    order = _order(complexes, seed)[:limit]
-    found = {Path(folder).name: Path(folder) for folder in folders}
-    names = complexes.names
-    for index in order:
-        if names[index].partition("/")[0] not in found:
-            raise InputError(
-                f"The set of {names[index]} is not among the folders.",
-                fix="Give all folders that the complexes were prepared from.",
-            )
-    parts = parts_folder(destination)
-    parts.mkdir(parents=True, exist_ok=True)
-    work = [order[k : k + _PART] for k in range(0, len(order), _PART)]
-    files = [parts / f"{seed}-{k:05d}-{len(chunk)}.npz" for k, chunk in enumerate(work)]
+    _check_destination(destination, complexes)
+    order = _order(complexes, seed)
+    places = _places(complexes, folders)
+    work = [order[k : k + _PART] for k in range(0, len(order[:limit]), _PART)]
+    files = [_file(parts_folder(destination), complexes, chunk, seed) for chunk in work]
     todo = [
-        (file, [(found[names[i].partition("/")[0]] / names[i].partition("/")[2], i) for i in chunk])
+        (file, [(places[index], index) for index in chunk])
         for file, chunk in zip(files, work, strict=True)
-        if not file.exists()
+        if not _readable(file)
     ]
-    done = len(order) - sum(len(members) for _, members in todo)
+    total = sum(len(chunk) for chunk in work)
+    done = total - sum(len(members) for _, members in todo)
     report = partial(progress or (lambda stage, done, total: None), "making decoys")
-    report(done, len(order))
+    report(done, total)
     for number, _ in completed(partial(_part, store=complexes.path, seed=seed), todo, jobs):
         done += len(todo[number][1])
-        report(done, len(order))
+        report(done, total)
     accepted: list[tuple[int, Decoys]] = []
     rejected: list[tuple[str, str]] = []
     for file, chunk in zip(files, work, strict=True):
         for index, result in zip(chunk, _load(file, complexes, chunk), strict=True):
             if isinstance(result, str):
-                rejected.append((names[index], result))
+                rejected.append((complexes.names[index], result))
             else:
                 accepted.append((index, result))
-    write_decoys(destination, complexes, accepted, rejected)
+    write_decoys(destination, complexes, accepted[:limit], rejected)
     return DecoyStore.open(destination)
+
+
+def _check_destination(destination: Path, complexes: ComplexStore) -> None:
+    """Refuse, before any work, a place where decoys cannot be written."""
+    if destination.resolve() == complexes.path.resolve():
+        raise InputError(f"{destination} holds the complexes.", fix="Give another --output.")
+    check_replaceable(destination)
+    parts = parts_folder(destination)
+    try:
+        parts.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(
+            f"{parts} cannot be written: {error.strerror}.", fix="Give another --output."
+        ) from error
+
+
+def _places(complexes: ComplexStore, folders: Sequence[str | Path]) -> list[Path]:
+    """The folder of each complex of a store, in those that it was prepared from."""
+    found = {Path(folder).resolve().name: Path(folder) for folder in folders}
+    for folder in folders:
+        if not Path(folder).is_dir():
+            raise InputError(f"There is no folder '{folder}'.", fix="Check the path.")
+    if len(found) < len(folders):
+        raise InputError("Two of the folders have the same name.", fix="Name each folder once.")
+    places = []
+    for name in complexes.names:
+        set_, _, id_ = name.partition("/")
+        if set_ not in found:
+            raise InputError(
+                f"The set of {name} is not among the folders.",
+                fix="Give all folders that the complexes were prepared from.",
+            )
+        places.append(found[set_] / id_)
+    return places
 
 
 def parts_folder(destination: Path) -> Path:
@@ -157,6 +191,8 @@ def decoys(folder: Path, complex_: Complex, *, rng: torch.Generator) -> Decoys |
         x, torch.from_numpy(complex_.crystal), torch.from_numpy(complex_.symmetry.astype(np.int64))
     )
     fine = (values.isfinite() & x.isfinite().flatten(1).all(1)).nonzero()[:, 0]
+    if not len(fine) or fine[0] != 0:
+        return "ligand: the crystal pose has no finite minimum"
     parts: list[Tensor] = [part[fine] for part in (x, deviation, values)]
     return Decoys(complex_, *(part.numpy().astype(np.float32) for part in parts))
 
@@ -225,17 +261,35 @@ def _turned(complex_: Complex, kinematics: Kinematics, rng: torch.Generator) -> 
 # --- the parts ---------------------------------------------------------------------------------
 
 
+def _file(folder: Path, complexes: ComplexStore, chunk: Sequence[int], seed: int) -> Path:
+    """The file of a part; its name is a digest of the complexes, of which it is, and the seed."""
+    names = [complexes.names[index] for index in chunk]
+    content = json.dumps([complexes.meta["sha256"], names, seed], sort_keys=True)
+    return folder / f"{hashlib.sha256(content.encode()).hexdigest()[:16]}.npz"
+
+
+def _readable(file: Path) -> bool:
+    """Whether a part is there and whole; another one is made anew."""
+    try:
+        with np.load(file, allow_pickle=False) as saved:
+            return "reasons" in saved
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        return False
+
+
 def _part(task: tuple[Path, list[tuple[Path, int]]], *, store: Path, seed: int) -> None:
     """Make the decoys of some complexes, and save them."""
     file, members = task
     complexes = ComplexStore.open(store)
     results: list[Decoys | str] = []
-    for folder, index in members:
-        rng = generator(seed, _STREAM, index)
-        try:
-            results.append(decoys(folder, complexes[index], rng=rng))
-        except (OSError, ValueError, RuntimeError, InputError) as error:
-            results.append(f"fails: {type(error).__name__}")
+    with using_threads(1):
+        for folder, index in members:
+            rng = generator(seed, _STREAM, index)
+            try:
+                results.append(decoys(folder, complexes[index], rng=rng))
+            except (OSError, ValueError, RuntimeError, MoldiffError) as error:
+                words = f"{error}".strip().splitlines() or [type(error).__name__]
+                results.append(f"fails: {words[0][:_WORDS]}")
     arrays: dict[str, np.ndarray] = {
         "reasons": np.array([r if isinstance(r, str) else "" for r in results], np.str_)
     }

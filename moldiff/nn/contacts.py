@@ -170,7 +170,7 @@ class ContactNetwork(Network):
     """Equivariant features of the atoms of poses in a pocket; subclasses read them.
 
     Parameters are those of `PoseNetwork`; without ``wide`` no layer reads the whole pocket, so that
-    nothing beyond the contacts' 8 Å has a part in the features.
+    atoms of the pocket count by their contacts alone, within 8 Å.
     """
 
     def __init__(

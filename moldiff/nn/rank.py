@@ -1,7 +1,8 @@
 r"""The rank network: whether a finished pose is right, from its contacts with the pocket.
 
 It reads a pose without noise by the layers of the pose network, of which only the contacts know the
-pocket, so that nothing beyond their 8 Å and no box has a part in it.  The features h of the atoms
+pocket: atoms within 8 Å, with what the pocket's encoder says of them, which reaches some 12 Å
+further.  So how the pocket is cut out has a small part in it.  The features h of the atoms
 are pooled by attention with a few learned queries q,
 
     z_k = sum over atoms of softmax(q_k . K h) V h,    logit = MLP(z_1, ..., z_4),

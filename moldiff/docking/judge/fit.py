@@ -43,6 +43,7 @@ _CASES = (
     _ALWAYS,
     (*_ALWAYS, "distance_score"),
     (*_ALWAYS, "distance_score", "rightness"),
+    tuple(name for name in EVIDENCE if name not in (*_OPTIONAL, "rightness")),
     tuple(name for name in EVIDENCE if name not in _OPTIONAL),
 )
 
@@ -57,12 +58,12 @@ def top_one(dockings: list[Docking], ranking: Ranking) -> float:
 def fit_ranking(dockings: list[Docking], *, power: float = 4.0, seed: int = 0) -> Ranking:
     """Fit weights and a confidence for each set of available evidence.
 
-    The sets: all evidence; the evidence for random proposals, which lacks the pose network's; and
-    the energy terms alone.  Each is fitted on the dockings with exactly that evidence or, if there
-    are none, on all that include it.  The figures of the card are cross-validated in folds of
-    groups, except "top1_seen"; the oracle and "top1_energy" involve no fit.  "gain" is how much
-    more often the first pose is right than by the set before, with a 95 % interval by bootstrap
-    over complexes.
+    The sets: all evidence; that for random proposals, which lacks the pose network's; both also
+    without the rank network's; and the energy terms alone.  Each is fitted on the dockings with
+    exactly that evidence or, if there are none, on all that include it.  The figures of the card
+    are cross-validated in folds of groups, except "top1_seen"; the oracle and "top1_energy" involve
+    no fit.  "gain" is how much more often the first pose is right than by the set before, with a
+    95 % interval by bootstrap over complexes.
     """
     before: tuple[str, dict[str, bool]] | None = None
     weighings: list[Weighing] = []
@@ -77,7 +78,7 @@ def fit_ranking(dockings: list[Docking], *, power: float = 4.0, seed: int = 0) -
         label = "+".join(names)
         weighings.append(fitted.weighing)
         card[label] = fitted.figures
-        if before is not None:
+        if before is not None and before[1].keys() & fitted.right.keys():
             card[label]["gain"] = _gain(*before, fitted.right)
         before = label, fitted.right
     return Ranking(tuple(weighings), power, card)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from moldiff.data.decoys import Decoys, DecoyStore
 from moldiff.diffusion.batch import Batch
-from moldiff.model import Model, check_domain
+from moldiff.model import Model
 from moldiff.models import find_model
 from moldiff.nn.rank import RankNetwork
 from moldiff.registry import register
@@ -55,10 +55,10 @@ class Ranks(Workload):
         """Start from the weights of a ranker, or from those that a pose model shares with it."""
         if (name := self.config.init) is None:
             return
-        path = find_model(name)
-        first = Model.load(path)
+        first = Model.load(find_model(name))
         if first.subject not in self.relatives:
-            check_domain(path, first, self.model.subject)
+            super().initialise()
+            return
         own = self.model.network.state_dict()
         fitting = {
             key: value

@@ -29,6 +29,7 @@ from moldiff.data.decoys import Decoys
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.objective import Loss, Objective
 from moldiff.domain.poses import ligand_input, pocket_input
+from moldiff.errors import ConfigError
 from moldiff.nn.inputs import LigandInput, PocketInput
 from moldiff.nn.rank import RankNetwork
 from moldiff.registry import register
@@ -86,6 +87,11 @@ class Rightness(Objective):
 
     def __post_init__(self) -> None:
         check_fields(self, "the objective")
+        if self.right >= self.poses:
+            raise ConfigError(
+                f"Of {self.poses} poses at most {self.poses - 1} may be right, not {self.right}.",
+                fix="Give fewer: objective: {name: rightness, poses: 16, right: 6}.",
+            )
 
     def draw(self, one: Decoys, *, device: torch.device | str, rng: torch.Generator) -> Batch:
         """Return some poses of a complex.

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from moldiff.bundled import find_model
 from moldiff.data.complexes import FIELDS, ComplexStore
-from moldiff.data.decoys import DecoyStore
+from moldiff.data.decoys import Decoys, DecoyStore
 from moldiff.diffusion.batch import Batch
-from moldiff.docking.decoys import prepare_decoys
-from moldiff.errors import DataError, InputError
+from moldiff.docking import decoys as making
+from moldiff.docking.decoys import parts_folder, prepare_decoys
+from moldiff.errors import ConfigError, DataError, InputError, ModelFileError
 from moldiff.geometry.tensors import symmetric_rmsd, uniform_rotations
 from moldiff.model import Model
 from moldiff.nn.rank import RankNetwork
@@ -71,14 +74,32 @@ def test_held_out_complexes_stay_held_out_and_come_first(
     assert set(decoys.names[: len(held)]) == held
 
 
-def test_a_larger_limit_goes_on_from_a_smaller(
-    complexes: ComplexStore, folder: Path, decoys: DecoyStore, tmp_path: Path
+def test_a_larger_limit_goes_on_from_a_smaller_and_damage_is_made_good(
+    complexes: ComplexStore,
+    folder: Path,
+    decoys: DecoyStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    made = []
+
+    def counted(*arguments: Any, **options: Any) -> Decoys | str:
+        made.append(arguments)
+        return original(*arguments, **options)
+
+    original = making.decoys
+    monkeypatch.setattr(making, "decoys", counted)
     few = prepare_decoys(complexes, [folder], tmp_path / "d", limit=2)
-    assert few.names == decoys.names[:2]
+    assert few.names == decoys.names[:2] and len(made) == len(complexes), "parts are whole"
     assert np.array_equal(few[0].pose, decoys[0].pose), "poses depend on the complex alone"
     store = prepare_decoys(complexes, [folder], tmp_path / "d", limit=3)
-    assert store.names == decoys.names[:3]
+    assert store.names == decoys.names[:3] and len(made) == len(complexes), "none is made again"
+    (part,) = parts_folder(tmp_path / "d").glob("*.npz")
+    part.write_bytes(part.read_bytes()[:100])
+    assert prepare_decoys(complexes, [folder], tmp_path / "d").names == decoys.names
+    assert len(made) == 2 * len(complexes)
+    other = prepare_decoys(complexes, [folder], tmp_path / "d", seed=1, limit=1)
+    assert not np.array_equal(other[0].pose, decoys[0].pose), "nor those of another seed"
 
 
 def test_sets_that_are_not_given_are_named(complexes: ComplexStore, tmp_path: Path) -> None:
@@ -86,6 +107,13 @@ def test_sets_that_are_not_given_are_named(complexes: ComplexStore, tmp_path: Pa
     other.mkdir()
     with pytest.raises(InputError, match="small/"):
         prepare_decoys(complexes, [other], tmp_path / "d")
+    with pytest.raises(InputError, match="no folder"):
+        prepare_decoys(complexes, [tmp_path / "gone" / "small"], tmp_path / "d")
+    (tmp_path / "small").mkdir()  # the right name, and nothing in it
+    with pytest.raises(DataError, match=r"No decoys were made. small/.*: .*ligand.sdf"):
+        prepare_decoys(complexes, [tmp_path / "small"], tmp_path / "d", limit=1)
+    with pytest.raises(InputError, match="holds the complexes"):
+        prepare_decoys(complexes, [other], complexes.path)
 
 
 def test_damage_is_noticed(decoys: DecoyStore, tmp_path: Path) -> None:
@@ -123,6 +151,7 @@ def test_neither_turning_nor_moving_nor_far_atoms_matter(decoys: DecoyStore) -> 
         torch.cat([pocket.tokens, pocket.tokens[:5]]),
         pocket.centre,
     )
+    assert not any(layer.wide for layer in network.stack), "no layer reads the whole pocket"
     with torch.no_grad():
         expected = network(Batch({"positions": x}, {"ligand": ligand, "pocket": pocket}))
         assert expected.std() > 0.03
@@ -160,8 +189,15 @@ def test_the_loss_is_least_where_right_poses_have_the_higher_logits(decoys: Deco
     x_0 = objective.draw(decoys[0], device="cpu", rng=generator(0))
     right, parts = objective(known, x_0, rng=generator(1))
     known.sign = -1.0
-    wrong, _ = objective(known, x_0, rng=generator(1))
+    wrong, others = objective(known, x_0, rng=generator(1))
     assert right < wrong
+    for loss, terms in ((right, parts), (wrong, others)):
+        total = terms["pose"] + 0.5 * terms["among"] + 0.2 * terms["atom"]
+        assert float(loss) == pytest.approx(float(total), abs=1e-5)
+    deviation = x_0.context["deviation"]
+    logits = -4 * (2 - deviation)
+    among = logits.logsumexp(0) - logits[deviation <= 2].logsumexp(0)
+    assert float(others["among"]) == pytest.approx(float(among), abs=1e-4)
     # Labels are soft: they fall over a quarter of an ångström, and the logits here are theirs.
     target = (4 * (2 - x_0.context["deviation"])).sigmoid()
     entropy = torch.distributions.Bernoulli(target).entropy().mean()
@@ -198,3 +234,42 @@ def test_a_ranker_learns_by_heart(
             logits = network(Batch({"positions": x}, {"ligand": ligand, "pocket": pocket}))
         correct.append(one.deviation[int(logits.argmax())] < 2)
     assert np.mean(correct) > 0.8
+
+
+def test_figures_are_of_the_poses_that_did_not_begin_at_the_crystals(
+    decoys: DecoyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = Model.from_config({"domain": {"name": "ranks"}, "network": SMALL}, seed=4)
+    chosen = decoys.indices("validation").tolist()
+    energies = [decoys[k].energy[1:] for k in chosen]
+    right = [decoys[k].deviation[1:] <= 2 for k in chosen]
+    found = trials(model, decoys, complexes=9)
+    lowest = np.mean([one[values.argmin()] for one, values in zip(right, energies, strict=True)])
+    assert found["top1_energy"] == pytest.approx(lowest, abs=1e-4)
+    ordered = [
+        np.mean(values[good][:, None] < values[~good])
+        for good, values in zip(right, energies, strict=True)
+        if good.any() and not good.all()
+    ]
+    assert found["auc_energy"] == pytest.approx(np.mean(ordered), abs=1e-3)
+
+
+def test_at_least_one_pose_of_a_step_is_wrong() -> None:
+    with pytest.raises(ConfigError, match="at most 3"):
+        Rightness(poses=4, right=4)
+
+
+def test_a_ranker_of_another_size_is_no_beginning(
+    config: Callable[..., TrainConfig], decoys: DecoyStore, tmp_path: Path
+) -> None:
+    large = Model.from_config({"domain": {"name": "ranks"}, "network": "rank"}, seed=4)
+    large.save(tmp_path / "large.safetensors")
+    settings = {"task": "ranks", "data": str(decoys.path), "network": SMALL, "process": {}}
+    settings |= {"objective": "rightness", "sampling": {}}
+    with pytest.raises(ModelFileError, match="do not fit"):
+        Trainer(config(**settings, init=str(tmp_path / "large.safetensors")), decoys)
+    settings["network"] = {"name": "rank"}
+    begun = Trainer(config(**settings, init="proposals"), decoys).model.network.state_dict()
+    known = Model.load(find_model("proposals")).network.state_dict()
+    shared = [name for name in known if name.startswith(("encoder.", "atoms.", "stack.1."))]
+    assert shared and all(torch.equal(begun[name], known[name]) for name in shared)
