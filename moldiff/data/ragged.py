@@ -58,6 +58,9 @@ class RaggedStore(ABC):
             raise DataError(f"There are no {cls.NOUN} in {path}.", fix=f"Prepare: {cls.COMMAND}.")
         try:
             meta: dict[str, Any] = json.loads((path / "store.json").read_text(encoding="utf-8"))
+            if isinstance(meta, dict) and "schema" in meta and not cls.at(path):
+                other = f"{path} holds no {cls.NOUN}, but {meta['schema']}."
+                raise DataError(other, fix=f"Give another directory, or: {cls.COMMAND}.")
             if not isinstance(meta, dict) or meta.get("schema") != cls.SCHEMA:
                 raise DataError(f"{path} holds no {cls.NOUN} of this version.", fix=fix)
             for name, expected in meta["sha256"].items():

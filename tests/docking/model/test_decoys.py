@@ -119,8 +119,9 @@ def test_sets_that_are_not_given_are_named(complexes: ComplexStore, tmp_path: Pa
 def test_damage_is_noticed(decoys: DecoyStore, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="There are no decoys"):
         DecoyStore.open(tmp_path)
-    with pytest.raises(DataError, match="holds no complexes"):
+    with pytest.raises(DataError, match="holds no complexes, but moldiff-decoys-1") as caught:
         ComplexStore.open(decoys.path)
+    assert "Delete" not in str(caught.value.fix)
 
 
 def _network() -> RankNetwork:
