@@ -206,6 +206,9 @@ def _order(complexes: ComplexStore, seed: int) -> list[int]:
 
 def _problem(folder: Path, complex_: Complex, rng: torch.Generator) -> Problem | str:
     """The docking of the ligand on the conformers of the prepared complex."""
+    absent = [name for name in (LIGAND, POCKET) if not (folder / name).is_file()]
+    if absent:
+        return f"no {absent[0]}"
     with quiet():
         mol = Chem.MolFromMolFile(str(folder / LIGAND))
     if mol is None:

@@ -110,7 +110,7 @@ def test_sets_that_are_not_given_are_named(complexes: ComplexStore, tmp_path: Pa
     with pytest.raises(InputError, match="no folder"):
         prepare_decoys(complexes, [tmp_path / "gone" / "small"], tmp_path / "d")
     (tmp_path / "small").mkdir()  # the right name, and nothing in it
-    with pytest.raises(DataError, match=r"No decoys were made. small/.*: .*ligand.sdf"):
+    with pytest.raises(DataError, match=r"No decoys were made. small/.*: no ligand.sdf"):
         prepare_decoys(complexes, [tmp_path / "small"], tmp_path / "d", limit=1)
     with pytest.raises(InputError, match="holds the complexes"):
         prepare_decoys(complexes, [other], complexes.path)
