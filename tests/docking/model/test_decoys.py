@@ -274,3 +274,15 @@ def test_a_ranker_of_another_size_is_no_beginning(
     known = Model.load(find_model("proposals")).network.state_dict()
     shared = [name for name in known if name.startswith(("encoder.", "atoms.", "stack.1."))]
     assert shared and all(torch.equal(begun[name], known[name]) for name in shared)
+
+
+def test_the_pocket_shakes_anew_in_each_step(decoys: DecoyStore) -> None:
+    def pocket(wobble: float, seed: int) -> torch.Tensor:
+        drawn = Rightness(wobble=wobble).draw(decoys[0], device="cpu", rng=generator(seed))
+        positions: torch.Tensor = drawn.context["pocket"].positions
+        return positions
+
+    still = pocket(0.0, 0)
+    assert torch.equal(still, pocket(0.0, 1))
+    shaken = [pocket(0.1, seed) - still for seed in range(20)]
+    assert float(torch.stack(shaken).std()) == pytest.approx(0.1, rel=0.1)
