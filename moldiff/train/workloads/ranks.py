@@ -29,12 +29,14 @@ from moldiff.train.workloads.rightness import GOOD, Rightness, inputs
 
 __all__ = ["Ranks", "trials"]
 
+_NEAR = 4.0  # Å from the bound ligand's atoms: contacts reach 8 Å, and the pockets' files 12 Å
+
 
 @register("task", "ranks")
 class Ranks(Workload):
     """The ranker of finished poses: some poses of several complexes per step."""
 
-    score = "auc"
+    score = "auc_near"
     unit, samples = "complex", "poses"
     use = "moldiff dock --ranker {model} --receptor protein.pdb --ligand ligand.sdf"
     store = DecoyStore
@@ -104,7 +106,9 @@ def trials(
     network = model.network
     assert isinstance(network, RankNetwork)
     network.eval()
-    top, lowest, oracle, auc, auc_energy = [], [], [], [], []
+    top, lowest, oracle = [], [], []
+    orders: dict[str, list[Tensor]] = {f"auc{kind}": [] for kind in ("", "_near")}
+    orders |= {f"{name}_energy": [] for name in orders}
     for index in validation_sample(store, complexes).tolist():
         tick()
         one = store[index]
@@ -119,17 +123,18 @@ def trials(
         energy = torch.from_numpy(one.energy[1:])
         lowest.append(good[energy.argmin()])
         oracle.append(good.any())
-        if good.any() and not good.all():
-            auc.append(_ordered(logits[good], logits[~good]))
-            auc_energy.append(_ordered(-energy[good], -energy[~good]))
+        apart = torch.cdist(x, torch.from_numpy(one.complex.crystal) - pocket.centre)
+        wrong = {"auc": ~good, "auc_near": ~good & (apart.amin(2).amax(1) <= _NEAR)}
+        for name, rows in wrong.items():
+            if good.any() and rows.any():
+                orders[name].append(_ordered(logits[good], logits[rows]))
+                orders[f"{name}_energy"].append(_ordered(-energy[good], -energy[rows]))
     if not top:
         return {}
+    shares = {"top1": top, "oracle": oracle, "top1_energy": lowest} | orders
     figures = {
-        "top1": torch.stack(top).float().mean(),
-        "oracle": torch.stack(oracle).float().mean(),
-        "auc": torch.stack(auc).mean() if auc else torch.tensor(float("nan")),
-        "top1_energy": torch.stack(lowest).float().mean(),
-        "auc_energy": torch.stack(auc_energy).mean() if auc else torch.tensor(float("nan")),
+        name: torch.stack(values).float().mean() if values else torch.tensor(float("nan"))
+        for name, values in shares.items()
     }
     return {"samples": len(top)} | {k: round(float(v), 4) for k, v in figures.items()}
 

@@ -8,6 +8,10 @@ low energies.  With the logits s, the RMSD r from the bound pose and y = sigmoid
 so that a pose of 2.1 Å is not wronger than one of 6 Å by much at a stroke, the right poses compete
 with the wrong ones of their own complex, and every atom says whether it is within 1 Å of its place
 in the nearest image of the bound pose.
+
+The pockets of the data end about 12 Å from the bound ligand, and a pose at the edge of a file sees
+that it is off.  A receptor has no such edge.  So most draws cut the pocket once more, about one of
+the poses, whether it is right or not: then an edge says nothing.
 """
 
 from __future__ import annotations
@@ -42,6 +46,8 @@ GOOD = 2.0
 """Å: the largest RMSD of a right pose."""
 _AT_PLACE = 1.0  # Å: the largest distance of an atom that is at its place
 _LOWEST = 0.5  # share of the wrong poses that are those of the lowest energies
+_REACH = (8.0, 16.0)  # Å about the atoms of a pose where the pocket is cut
+_FEWEST = 64  # atoms of a pocket after the cut
 
 
 def inputs(complex_: Complex) -> tuple[LigandInput, PocketInput]:
@@ -74,6 +80,8 @@ class Rightness(Objective):
         Weights of the second and third terms.
     wobble:
         Standard deviation in Å of noise on the pocket's atoms, against memorisation.
+    cut:
+        Share of the draws in which the pocket ends at 8 to 16 Å from one of the poses.
     """
 
     trains: ClassVar[str] = "ranker of poses"
@@ -84,6 +92,7 @@ class Rightness(Objective):
     list_weight: Annotated[float, Range(0)] = 0.5
     atom_weight: Annotated[float, Range(0)] = 0.2
     wobble: Annotated[float, Range(0)] = 0.1
+    cut: Annotated[float, Range(0, 1)] = 0.75
 
     def __post_init__(self) -> None:
         check_fields(self, "the objective")
@@ -102,6 +111,8 @@ class Rightness(Objective):
         """
         ligand, pocket = inputs(one.complex)
         rows = self.choose(torch.from_numpy(one.deviation), torch.from_numpy(one.energy), rng=rng)
+        x = torch.from_numpy(one.pose)[rows] - pocket.centre
+        pocket = self.cut_out(pocket, x, rng=rng)
         wobble = self.wobble * normal(pocket.positions.shape, rng=rng)
         context = {
             "ligand": ligand,
@@ -110,8 +121,23 @@ class Rightness(Objective):
             "crystal": torch.from_numpy(one.complex.crystal) - pocket.centre,
             "symmetry": torch.from_numpy(one.complex.symmetry.astype(np.int64)),
         }
-        x = torch.from_numpy(one.pose)[rows] - pocket.centre
         return Batch({"positions": x}, context).to(device)
+
+    def cut_out(
+        self, pocket: PocketInput, x: Float[Tensor, "p n 3"], *, rng: torch.Generator
+    ) -> PocketInput:
+        """Return the pocket, or its atoms about one of the poses x, by chance."""
+        chance, amount = torch.rand(2, generator=rng).tolist()
+        about = x[int(torch.randint(len(x), (), generator=rng))]
+        if chance >= self.cut:
+            return pocket
+        low, high = _REACH
+        near = torch.cdist(pocket.positions, about).amin(1) <= low + (high - low) * amount
+        if int(near.sum()) < _FEWEST:
+            return pocket
+        return dataclasses.replace(
+            pocket, positions=pocket.positions[near], tokens=pocket.tokens[near]
+        )
 
     def choose(
         self, deviation: Float[Tensor, " p"], energy: Float[Tensor, " p"], *, rng: torch.Generator

@@ -19,6 +19,7 @@ from moldiff.docking.decoys import parts_folder, prepare_decoys
 from moldiff.errors import ConfigError, DataError, InputError, ModelFileError
 from moldiff.geometry.tensors import symmetric_rmsd, uniform_rotations
 from moldiff.model import Model
+from moldiff.nn.inputs import PocketInput
 from moldiff.nn.rank import RankNetwork
 from moldiff.seeds import generator
 from moldiff.train import TrainConfig, Trainer
@@ -253,6 +254,15 @@ def test_figures_are_of_the_poses_that_did_not_begin_at_the_crystals(
         if good.any() and not good.all()
     ]
     assert found["auc_energy"] == pytest.approx(np.mean(ordered), abs=1e-3)
+    nearby = []
+    for one in (decoys[k] for k in chosen):
+        apart = np.linalg.norm(one.pose[1:, :, None] - one.complex.crystal, axis=-1)
+        near = (apart.min(2) <= 4).all(1)
+        good, energy = one.deviation[1:] <= 2, one.energy[1:]
+        if good.any() and (near & ~good).any():
+            nearby.append(np.mean(energy[good][:, None] < energy[near & ~good]))
+    assert found["auc_near_energy"] == pytest.approx(np.mean(nearby), abs=1e-3)
+    assert found["auc_near_energy"] != found["auc_energy"]
 
 
 def test_at_least_one_pose_of_a_step_is_wrong() -> None:
@@ -278,7 +288,7 @@ def test_a_ranker_of_another_size_is_no_beginning(
 
 def test_the_pocket_shakes_anew_in_each_step(decoys: DecoyStore) -> None:
     def pocket(wobble: float, seed: int) -> torch.Tensor:
-        drawn = Rightness(wobble=wobble).draw(decoys[0], device="cpu", rng=generator(seed))
+        drawn = Rightness(wobble=wobble, cut=0.0).draw(decoys[0], device="cpu", rng=generator(seed))
         positions: torch.Tensor = drawn.context["pocket"].positions
         return positions
 
@@ -286,3 +296,29 @@ def test_the_pocket_shakes_anew_in_each_step(decoys: DecoyStore) -> None:
     assert torch.equal(still, pocket(0.0, 1))
     shaken = [pocket(0.1, seed) - still for seed in range(20)]
     assert float(torch.stack(shaken).std()) == pytest.approx(0.1, rel=0.1)
+
+
+def test_a_pocket_is_cut_about_any_of_the_poses(decoys: DecoyStore) -> None:
+    one = decoys[0]
+    places = 20 * torch.randn(2000, 3, generator=generator(0))
+    whole = PocketInput(places, torch.arange(2000) % 50, torch.from_numpy(one.complex.centre[0]))
+    x = torch.from_numpy(one.pose) - whole.centre
+    objective, seen = Rightness(cut=0.5), set()
+    cuts = [objective.cut_out(whole, x, rng=generator(seed)) for seed in range(60)]
+    for pocket in cuts:
+        if len(pocket.tokens) == len(whole.tokens):
+            continue
+        reach = torch.cdist(whole.positions, x.flatten(0, 1)).view(-1, *x.shape[:2]).amin(2)
+        kept = (whole.positions[:, None] == pocket.positions).all(2).any(1)[:, None]
+        inside = torch.where(kept, reach, -torch.inf).amax(0)
+        outside = torch.where(kept, torch.inf, reach).amin(0)
+        about = (inside < outside).nonzero()[:, 0].tolist()
+        assert about, "the atoms within some distance of a pose"
+        assert any(float(outside[k]) >= 8 - 1e-3 and float(inside[k]) <= 16 + 1e-3 for k in about)
+        seen |= set(about)
+        assert torch.equal(pocket.tokens, whole.tokens[kept[:, 0]])
+    untouched = sum(len(pocket.tokens) == len(whole.tokens) for pocket in cuts)
+    assert 15 <= untouched <= 45
+    assert any(one.deviation[k] <= 2 for k in seen) and any(one.deviation[k] > 2 for k in seen)
+    never = Rightness(cut=0.0)
+    assert never.cut_out(whole, x, rng=generator(3)) is whole
