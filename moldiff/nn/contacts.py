@@ -20,8 +20,9 @@ depends on where it is.  Time enters by adaptive layer norm (Peebles & Xie, 2023
 from __future__ import annotations
 
 import itertools
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from jaxtyping import Float
@@ -169,9 +170,25 @@ class _Layer(nn.Module):
 class ContactNetwork(Network):
     """Equivariant features of the atoms of poses in a pocket; subclasses read them.
 
-    Parameters are those of `PoseNetwork`; without ``wide`` no layer reads the whole pocket, so that
-    atoms of the pocket count by their contacts alone, within 8 Å.
+    Parameters
+    ----------
+    width, channels:
+        Invariant features and vectors per ligand atom.
+    layers, heads, pair_width:
+        Depth, attention heads and features per pair of ligand atoms.
+    neighbours:
+        Pocket atoms from which each ligand atom receives messages.
+    pocket_channels, pocket_layers, pocket_neighbours:
+        Vectors per pocket atom, and depth and neighbours of the pocket encoder.
+    basis:
+        Functions of each distance.
+    atom_classes, pair_classes, token_classes:
+        Classes of the columns of `LigandInput.atoms`, of `LigandInput.pairs` and of
+        `PocketInput.tokens`.
     """
+
+    wide: ClassVar[bool] = True
+    """Whether layers read the whole pocket; else its atoms count by their contacts, within 8 Å."""
 
     def __init__(
         self,
@@ -189,7 +206,6 @@ class ContactNetwork(Network):
         atom_classes: tuple[int, ...],
         pair_classes: int,
         token_classes: int,
-        wide: bool = True,
     ) -> None:
         super().__init__()
         self.width, self.channels, self.heads, self.pair_width = width, channels, heads, pair_width
@@ -214,11 +230,17 @@ class ContactNetwork(Network):
                 pair_width,
                 basis,
                 pair_classes=pair_classes,
-                wide=wide and k % 2 == 0,
+                wide=self.wide and k % 2 == 0,
             )
             for k in range(layers)
         )
         self.start = nn.Parameter(torch.randn(channels))
+        self.norm = nn.LayerNorm(width)
+        self.add_outputs()
+
+    @abstractmethod
+    def add_outputs(self) -> None:
+        """Add the layers that read the normalised features."""
 
     @property
     def layers(self) -> int:

@@ -29,55 +29,11 @@ __all__ = ["PoseNetwork"]
 class PoseNetwork(ContactNetwork):
     """Equivariant network from noisy poses in a pocket to displacements of the ligand's atoms.
 
-    Parameters
-    ----------
-    width, channels:
-        Invariant features and vectors per ligand atom.
-    pocket_channels, pocket_layers, pocket_neighbours:
-        Vectors per pocket atom, and depth and neighbours of the pocket encoder.
-    layers, heads, pair_width:
-        Depth, attention heads and features per pair of ligand atoms.
-    neighbours:
-        Pocket atoms from which each ligand atom receives messages.
-    atom_classes, pair_classes, token_classes:
-        Classes of the columns of `LigandInput.atoms`, of `LigandInput.pairs` and of
-        `PocketInput.tokens`.
+    Its parameters are those of `ContactNetwork`.
     """
 
-    def __init__(
-        self,
-        width: int = 64,
-        channels: int = 16,
-        layers: int = 4,
-        heads: int = 4,
-        pair_width: int = 32,
-        neighbours: int = 16,
-        pocket_channels: int = 8,
-        pocket_layers: int = 2,
-        pocket_neighbours: int = 12,
-        basis: int = 16,
-        *,
-        atom_classes: tuple[int, ...],
-        pair_classes: int,
-        token_classes: int,
-    ) -> None:
-        super().__init__(
-            width,
-            channels,
-            layers,
-            heads,
-            pair_width,
-            neighbours,
-            pocket_channels,
-            pocket_layers,
-            pocket_neighbours,
-            basis,
-            atom_classes=atom_classes,
-            pair_classes=pair_classes,
-            token_classes=token_classes,
-        )
-        self.norm = nn.LayerNorm(width)
-        self.gate = nn.Linear(width, channels)
+    def add_outputs(self) -> None:
+        self.gate = nn.Linear(self.width, self.channels)
 
     def forward(self, x: Batch, t: Time, previous: Batch | None = None) -> Batch:
         """Return the displacements in Å of the atoms of p poses at times t.

@@ -25,6 +25,9 @@ from moldiff.registry import register
 
 __all__ = ["RankNetwork"]
 
+_QUERIES = 4  # of the pooling
+_DROPOUT = 0.1  # share of the pooled features left out in training
+
 
 @register(
     "network",
@@ -39,58 +42,17 @@ __all__ = ["RankNetwork"]
 class RankNetwork(ContactNetwork):
     """Network from poses in a pocket to the logits of being right.
 
-    Parameters
-    ----------
-    width, channels, layers, heads, pair_width, neighbours, pocket_channels, pocket_layers,
-    pocket_neighbours, basis, atom_classes, pair_classes, token_classes:
-        See `moldiff.nn.poses.PoseNetwork`, whose weights those of a new network may be.
-    queries:
-        Learned queries of the pooling.
-    dropout:
-        Share of the pooled features that are left out in training.
+    Its parameters are those of `ContactNetwork`, and a pose network's weights fit its layers.
     """
 
-    def __init__(
-        self,
-        width: int = 64,
-        channels: int = 16,
-        layers: int = 4,
-        heads: int = 4,
-        pair_width: int = 32,
-        neighbours: int = 24,
-        pocket_channels: int = 8,
-        pocket_layers: int = 2,
-        pocket_neighbours: int = 12,
-        basis: int = 16,
-        queries: int = 4,
-        dropout: float = 0.1,
-        *,
-        atom_classes: tuple[int, ...],
-        pair_classes: int,
-        token_classes: int,
-    ) -> None:
-        super().__init__(
-            width,
-            channels,
-            layers,
-            heads,
-            pair_width,
-            neighbours,
-            pocket_channels,
-            pocket_layers,
-            pocket_neighbours,
-            basis,
-            atom_classes=atom_classes,
-            pair_classes=pair_classes,
-            token_classes=token_classes,
-            wide=False,
-        )
-        self.queries, self.dropout = queries, dropout
-        self.norm = nn.LayerNorm(width)
-        self.pool = nn.Linear(width, queries)
+    wide = False
+
+    def add_outputs(self) -> None:
+        width = self.width
+        self.pool = nn.Linear(width, _QUERIES)
         self.value = nn.Linear(width, width)
         self.hidden = nn.Sequential(
-            nn.Dropout(dropout), nn.Linear(queries * width, width), nn.SiLU()
+            nn.Dropout(_DROPOUT), nn.Linear(_QUERIES * width, width), nn.SiLU()
         )
         self.pose_head, self.atom_head = nn.Linear(width, 1), nn.Linear(width, 1)
         for head in (self.pose_head, self.atom_head):
