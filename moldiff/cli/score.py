@@ -55,6 +55,7 @@ _COLUMNS = {
     "energy_kcal_mol": "kcal/mol",
     "efficiency": "per atom",
     "distance_score": "distances",
+    "rightness": "rightness",
     "cnn_score": "CNN",
     "cnn_affinity": "CNN's pK",
     "moved": "moved, Å",
@@ -69,6 +70,7 @@ class Order(StrEnum):
     given = "given"
     energy = "energy"
     distances = "distances"
+    rightness = "rightness"
     cnn = "cnn"
 
 
@@ -111,12 +113,14 @@ def command(
     html: Annotated[bool, typer.Option("--html/--no-html", help="Write the page too.")] = True,
     force: Force = False,
 ) -> None:
-    """Score the poses of any program: energy, distances, checks and interactions.
+    """Score the poses of any program: energy, distances, rightness, checks and interactions.
 
     The energy is the Vina function, in kcal/mol; efficiency is the energy for each heavy atom;
-    distances are scored by a learned log-ratio, bound poses against random ones. A ligand
-    of the receptor's file that the poses lie on is left out. The records keep their data fields;
-    OUTPUT's name with .csv is a table of all, with the reason where a record has no score.
+    distances are scored by a learned log-ratio, bound poses against random ones; rightness is the
+    logit of the probability that a pose is within 2 Å of the bound one, to compare poses of one
+    ligand. A ligand of the receptor's file that the poses lie on is left out. The records keep
+    their data fields; OUTPUT's name with .csv is a table of all, with the reason where a record has
+    no score.
 
     Exit status 1 if no pose could be scored.
     """

@@ -89,8 +89,13 @@ def ranker(file: str | None = None) -> Model | None:
     return None if path is None else _model(path, "ranks")
 
 
-def judges(settings: Settings) -> Judges:
-    """Return the models that judge poses; errors are those of `judge` and `ranker`."""
+def judges(settings: Settings | None = None) -> Judges:
+    """Return the models that judge poses; errors are those of `judge` and `ranker`.
+
+    Without settings: the bundled ones.
+    """
+    if settings is None:
+        return Judges(judge(), ranker())
     return Judges(judge(settings.judge), ranker(settings.ranker))
 
 

@@ -28,7 +28,6 @@ from moldiff.docking.energy.exact import affinity
 from moldiff.docking.hydrogens import molecules, relax
 from moldiff.docking.judge.checks import check_poses
 from moldiff.docking.judge.cnn import cnn_scores
-from moldiff.docking.judge.distances import distance_score
 from moldiff.docking.known import known_pose
 from moldiff.docking.minimise import minimise as minimised
 from moldiff.docking.problem import Pocket, posed_problem
@@ -65,6 +64,7 @@ _REPLACED = frozenset(
         "distance_score",
         "moved",
         "notes",
+        "rightness",
         "rmsd_to_reference",
         *KINDS,
     )
@@ -149,8 +149,9 @@ class PoseScorer:
 
         The fields: ``energy_kcal_mol`` (Vina's estimate: ``inter`` over the term for torsions),
         ``inter`` and ``intra`` (the energy with the receptor and within the ligand), ``efficiency``
-        (``energy_kcal_mol`` for each heavy atom), ``distance_score`` (nats), ``cnn_score``
-        and ``cnn_affinity`` (pK), ``checks``, residues by kind of interaction,
+        (``energy_kcal_mol`` for each heavy atom), ``distance_score`` (nats), ``rightness``
+        (logit of the probability of being right), ``cnn_score`` and ``cnn_affinity`` (pK),
+        ``checks``, residues by kind of interaction,
         ``rmsd_to_reference`` and, where it was minimised, ``energy_given`` and how far it
         ``moved``, in Å.  A record that cannot be scored has a reason and no molecule.
         """
@@ -224,10 +225,8 @@ class PoseScorer:
             "intra": f"{float(terms['intra'][0]):.3f}",
             "efficiency": f"{energy / problem.kinematics.atoms:.3f}",
         }
-        judge = bundled.judge()
-        judged = None if judge is None else distance_score(judge, problem)
-        if judged is not None:
-            fields["distance_score"] = f"{float(judged(x)[0]):.2f}"
+        judged = bundled.judges().judged(problem, x)
+        fields |= {name: f"{float(values[0]):.2f}" for name, values in judged.items()}
         found = cnn_scores(problem, x) if self.cnn else "not asked for"
         if not isinstance(found, str):
             fields["cnn_score"], fields["cnn_affinity"] = (f"{float(one[0]):.3f}" for one in found)

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 __all__ = ["ORDERS", "Order", "ordered", "readable", "require_cnn", "score"]
 
-Order = Literal["given", "energy", "distances", "cnn"]
+Order = Literal["given", "energy", "distances", "rightness", "cnn"]
 ORDERS: Mapping[str, tuple[str, bool]] = {
     "energy": ("energy_kcal_mol", False),
     "distances": ("distance_score", True),
+    "rightness": ("rightness", True),
     "cnn": ("cnn_score", True),
 }
 """What poses may be ordered by: the data field, and whether more of it is better."""
@@ -44,7 +45,7 @@ def score(
     threads: int = 1,
     progress: Progress | None = None,
 ) -> Results[Record]:
-    """Score poses where they lie: energy, distances, checks and interactions.
+    """Score poses where they lie: energy, distances, rightness, checks and interactions.
 
     Parameters
     ----------
@@ -59,7 +60,7 @@ def score(
     cnn:
         Add gnina's network (`moldiff.docking.judge.cnn`); needs the extra ``cnn``.
     order:
-        "given", or the best first by energy, distances or the CNN.
+        "given", or the best first by energy, distances, rightness or the CNN.
     reference:
         A known pose: a molecule, a file, or a group of the receptor (``"A:401"``).  The heavy-atom
         RMSD to it, symmetry-corrected and not superposed, is added to poses of the same molecule.

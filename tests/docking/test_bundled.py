@@ -74,7 +74,7 @@ def test_the_network_leaves_the_bound_pose_where_it_is() -> None:
     assert float(turn[2]) > float(turn[0]) + 0.5
     terms = problem.exact_energy().terms(x)
     known = evidence(problem, x, terms, proposals, bundled.judges(Settings()))
-    absent = {"cnn", "cavity", "rightness"}  # of another package; only where several are searched
+    absent = {"cnn", "cavity"}  # of another package; only where several are searched
     assert set(known) == set(EVIDENCE) - absent
     assert all(values.shape == (3,) for values in known.values())
     half = 0.5 * 3**0.5  # from the box's centre to the bound pose's

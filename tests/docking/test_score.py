@@ -88,6 +88,7 @@ def test_scores_tell_a_bound_pose_from_a_clashing_one_and_from_one_far_away(
     assert "minimum_distance_to_protein" in clash.tags["checks"]
     assert far.mol is None and "far from the receptor" in str(far.reason)
     assert number(bound, "distance_score") > number(clash, "distance_score")
+    assert number(bound, "rightness") > 1 > -1 > number(clash, "rightness")
 
 
 def test_hydrogens_that_are_given_stay_and_missing_ones_are_placed(crystal: Chem.Mol) -> None:
@@ -161,6 +162,8 @@ def test_records_keep_their_order_and_fields_and_failures_have_reasons(crystal: 
     best = moldiff.score(RECEPTOR, given, order="energy")
     assert [one.name for one in best] == ["right", "off", "flat", "broken"]
     likely = moldiff.score(RECEPTOR, given, order="distances")
+    surest = moldiff.score(RECEPTOR, given, order="rightness")
+    assert [one.name for one in surest] == [one.name for one in likely]
     assert [one.name for one in likely][:2] == ["right", "off"]
 
 
@@ -170,7 +173,7 @@ def test_a_score_is_the_same_whatever_else_is_scored(crystal: Chem.Mol) -> None:
     (alone,) = moldiff.score(RECEPTOR, beside)
     _, after = moldiff.score(RECEPTOR, [crystal, beside])
     (bare,) = moldiff.score(RECEPTOR, Chem.RemoveHs(beside))
-    names = ("energy_kcal_mol", "distance_score", "checks")
+    names = ("energy_kcal_mol", "distance_score", "rightness", "checks")
     assert [alone.tags[n] for n in names] == [after.tags[n] for n in names]
     assert [bare.tags[n] for n in names] == [alone.tags[n] for n in names]
 

@@ -94,7 +94,7 @@ class Ours(Method):
     def recipe(self, effort: int | None, job: Job) -> str:
         from moldiff.docking import bundled
 
-        names = ("proposals", "distances", "ranking")
+        names = ("proposals", "distances", "ranks", "ranking")
         files = [bundled.bundled(name) for name in names]
         files += [None if job.model is None else Path(job.model)]
         weights = [b"" if path is None else path.read_bytes() for path in files]
@@ -107,7 +107,7 @@ class Ours(Method):
 
         assert pipeline
         bundled.proposer(self._settings(0, job))
-        bundled.judge()
+        bundled.judges(self._settings(0, job))
         bundled.ranker()
         bundled.ranking()
 

@@ -51,6 +51,22 @@ class Judges:
     distances: Model | None = None
     ranks: Model | None = None
 
+    def judged(self, problem: Problem, x: Tensor) -> dict[str, Tensor]:
+        """Return ``distance_score`` and ``rightness`` of poses (p, n, 3) in Å, (p,) each.
+
+        What a missing model would say is omitted.
+        """
+        makers = {
+            "distance_score": (self.distances, distance_score),
+            "rightness": (self.ranks, rightness),
+        }
+        values = {}
+        for name, (model, prepared) in makers.items():
+            score = None if model is None else prepared(model, problem)
+            if score is not None:
+                values[name] = score(x)
+        return values
+
 
 def evidence(
     problem: Problem,
@@ -74,12 +90,7 @@ def evidence(
         "energy": affinity(terms["inter"], problem.torsions),
         "hydrophobic": affinity(terms["hydrophobic"], problem.torsions),
     }
-    makers = {"distance_score": (judges.distances, distance_score)}
-    makers["rightness"] = (judges.ranks, rightness)
-    for name, (model, prepared) in makers.items():
-        score = None if model is None else prepared(model, problem)
-        if score is not None:
-            values[name] = score(x)
+    values |= judges.judged(problem, x)
     centre = x.new_tensor(problem.box.centre)
     values["offset"] = (x.mean(1) - centre).norm(dim=1)
     moves = proposals.moves(x)
