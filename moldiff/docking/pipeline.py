@@ -51,6 +51,7 @@ __all__ = ["dock"]
 
 _STREAM = 31  # of random numbers, unique in the package
 _LOOKS = 37  # the stream of the first looks into several cavities
+_DISTINCT = 1.0  # Å between two poses that are ranked
 
 
 def dock(
@@ -170,7 +171,7 @@ def _searched(
 def _refined(problem: Problem, poses: Pose, energies: Tensor, settings: Settings) -> Pose:
     """The best distinct poses, minimised in the exact energy, whose minima grids smooth."""
     kinematics = problem.kinematics
-    leaders = cluster(kinematics.place(poses), energies, settings.separation)[: settings.shortlist]
+    leaders = cluster(kinematics.place(poses), energies, _DISTINCT)[: settings.shortlist]
     energy = problem.exact_energy()
     return minimise(kinematics, energy, poses[leaders], iterations=settings.iterations)[0]
 

@@ -61,7 +61,7 @@ class Settings:
         Source of the first poses: "diffusion" by the network, "random", or "auto", which is
         diffusion where its weights are.
     separation:
-        Smallest RMSD between two reported poses, in Å.
+        Smallest RMSD between two reported poses, in Å; the ranking itself compares closer ones.
     window:
         Largest energy above the best of a reported pose, in kcal/mol.
     ph:
@@ -102,7 +102,7 @@ class Settings:
     iterations: Annotated[int, Range(1, 10_000)] = 40
     seed: int = 0
     proposals: Proposals = "auto"
-    separation: float = 1.0
+    separation: float = 1.5
     window: float = 5.0
     ph: float | None = None
     posebusters: bool = False

@@ -74,6 +74,25 @@ def test_hydrogens_move_with_the_atoms_that_carry_them(problem: Problem) -> None
         assert Chem.MolToSmiles(Chem.RemoveHs(copy)) == Chem.CanonSmiles(SMILES)
 
 
+def test_reported_poses_differ_and_closer_ones_were_ranked(problem: Problem) -> None:
+    """How far apart reported poses are changes no ranking: the closest list begins the same."""
+
+    def reported(separation: float) -> list[np.ndarray]:
+        settings = dataclasses.replace(QUICK, poses=40, separation=separation)
+        poses = dock(problem, settings).poses
+        return [Chem.RemoveHs(pose.mol).GetConformer().GetPositions() for pose in poses]
+
+    def closest(poses: list[np.ndarray]) -> float:
+        x = torch.tensor(np.stack(poses))
+        apart = (x[:, None] - x).square().sum(-1).mean(-1).sqrt()
+        return float((apart + 99 * torch.eye(len(x))).min())
+
+    default = QUICK.separation
+    wide, close = reported(default), reported(0.0)
+    assert closest(wide) >= default == 1.5 and 1.0 <= closest(close) < 1.5
+    assert len(wide) < len(close) and np.allclose(wide[0], close[0])
+
+
 def test_hydrogens_give_way_and_heavy_atoms_do_not(problem: Problem) -> None:
     mol = Chem.Mol(problem.ligand.mol, confId=0)
     carbon = mol.GetSubstructMatch(Chem.MolFromSmarts("[CX4H3]"))[0]
