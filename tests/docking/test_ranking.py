@@ -19,6 +19,7 @@ from moldiff.docking.judge.ranking import (
     Confidence,
     Ranking,
     Weighing,
+    calibration_error,
     features,
     reliability,
 )
@@ -227,8 +228,9 @@ def test_confidence_is_calibrated_and_ranks(fitted):
     rows = reliability(confidence, good)
     assert sum(row["count"] for row in rows) == len(good)
     assert all(row["low"] <= row["expected"] <= row["high"] for row in rows)
-    apart = sum(row["count"] * abs(row["expected"] - row["observed"]) for row in rows) / len(good)
-    assert apart < 0.06
+    assert calibration_error(rows) < 0.06
+    error = sum(row["count"] * abs(row["expected"] - row["observed"]) for row in rows) / len(good)
+    assert calibration_error(rows) == pytest.approx(error)
     assert confidence[good].mean() > confidence[~good].mean() + 0.3
 
 
@@ -253,6 +255,7 @@ def test_the_card_tells_of_complexes_not_seen(fitted):
     card = told(ranking, "energy", "distance_score")
     assert card["log_loss"] < 0.9 * card["log_loss_of_mean"]
     assert card["auc_first"] > 0.6
+    assert 0 < card["calibration_error_first"] < 0.1
     assert sum(row["count"] for row in card["reliability"]) == 150 * 9
     assert card["top1_unseen"] <= card["top1_seen"] + 0.02
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from moldiff.benchmark.docking import statistics
 from moldiff.benchmark.docking.complexes import BOXES
+from moldiff.benchmark.docking.confidence import HEADER, believed, cells
 from moldiff.benchmark.docking.methods import METHODS, Ours
 from moldiff.benchmark.docking.rows import FAILED, Row, base
 from moldiff.report.document import now
@@ -118,6 +119,7 @@ def _set(
         "methods": [{"method": name, **_summary(mine)} for name, mine in by.items()],
         "paired": _paired(by, baselines, seed),
         "splits": _splits(rows, similarity),
+        "confidence": {name: found for name, mine in by.items() if (found := believed(mine))},
         "failures": _failures(rows),
         "checks": dict(
             Counter(f for row in rows for p in row.poses[:1] for f in p.failed).most_common()
@@ -253,6 +255,7 @@ def _tables(name: str, part: Mapping[str, Any]) -> list[Table]:
         )
         for row in part["splits"]
     )
+    sure = tuple((label, *row) for label, m in part["confidence"].items() for row in cells(m))
     candidates = [
         Table(title, heading, figures, _remark(part)),
         Table(
@@ -262,6 +265,7 @@ def _tables(name: str, part: Mapping[str, Any]) -> list[Table]:
             "Bootstrap over the complexes that both have finished.",
         ),
         Table(f"{name}: splits", ("group", "method", "n", "RMSD ≤ 2 Å", "joint", "oracle"), parts),
+        Table(f"{name}: confidence of first poses", ("method", *HEADER), sure),
     ]
     return [table for table in candidates if table.rows]
 

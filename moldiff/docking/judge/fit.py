@@ -23,6 +23,7 @@ from moldiff.docking.judge.ranking import (
     Confidence,
     Ranking,
     Weighing,
+    calibration_error,
     entered,
     features,
     reliability,
@@ -186,6 +187,7 @@ def _figures(
     shares = [
         _share(d, ranking.score(d.evidence, d.fraction)) for d, ranking in pairs if d.informative
     ]
+    sure = torch.stack([p[k] for p, k in zip(confidences, first, strict=True)])
     tables = sorted({d.table for d in dockings})
     by_table = [torch.tensor([d.table == table for d in dockings]) for table in tables]
     return {
@@ -197,9 +199,8 @@ def _figures(
         "evidence_unseen": float(torch.stack(shares).mean()),
         "log_loss": _log_loss(chances, outcomes),
         "log_loss_of_mean": _log_loss(outcomes.double().mean().expand(len(chances)), outcomes),
-        "auc_first": _auc(
-            torch.stack([p[k] for p, k in zip(confidences, first, strict=True)]), right
-        ),
+        "auc_first": _auc(sure, right),
+        "calibration_error_first": calibration_error(reliability(sure, right)),
         "reliability": reliability(chances, outcomes),
     }
 

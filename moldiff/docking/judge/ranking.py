@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,7 @@ __all__ = [
     "Confidence",
     "Ranking",
     "Weighing",
+    "calibration_error",
     "entered",
     "features",
     "reliability",
@@ -253,3 +254,13 @@ def reliability(
                 }
             )
     return rows
+
+
+def calibration_error(curve: Sequence[Mapping[str, float]]) -> float:
+    """Return how far probabilities are from what is seen, on average over a `reliability` curve.
+
+    The expected calibration error of M. P. Naeini et al., AAAI (2015): the absolute differences of
+    ``expected`` and ``observed``, weighted by ``count``; from 0 to 1.
+    """
+    apart = sum(row["count"] * abs(row["expected"] - row["observed"]) for row in curve)
+    return apart / sum(row["count"] for row in curve)
