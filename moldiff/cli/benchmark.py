@@ -18,6 +18,7 @@ from moldiff.cli.gaps import EXAMPLES as GAPS
 from moldiff.cli.gaps import command as gaps
 from moldiff.cli.options import MOST_JOBS
 from moldiff.cli.output import bar, counted, duration, examples, remark, table
+from moldiff.cli.piping import scriptable
 from moldiff.cli.recovery import EXAMPLES as SEQUENCES
 from moldiff.cli.recovery import command as sequences
 from moldiff.errors import InputError
@@ -61,6 +62,7 @@ def _group() -> None:
         "moldiff benchmark docking posebusters -o new --model my.safetensors --against run",
     )
 )
+@scriptable()
 def docking(
     sets: Annotated[
         list[Path],
@@ -182,9 +184,9 @@ def docking(
         )
 
 
-app.command("backbones", epilog=examples(*BACKBONES))(backbones)
-app.command("gaps", epilog=examples(*GAPS))(gaps)
-app.command("sequences", epilog=examples(*SEQUENCES))(sequences)
+app.command("backbones", epilog=examples(*BACKBONES))(scriptable()(backbones))
+app.command("gaps", epilog=examples(*GAPS))(scriptable()(gaps))
+app.command("sequences", epilog=examples(*SEQUENCES))(scriptable()(sequences))
 
 
 def _runs(words: str, search: int | None, exhaustiveness: int, *, curve: bool) -> tuple[Run, ...]:
@@ -262,8 +264,10 @@ def _tell(study: Study, before: Sequence[Row]) -> dict[str, Any]:
     from moldiff.benchmark.docking import report
 
     result, files = study.write(before)
+    whole: dict[str, Any] = result  # for programs: once
     for part in report.tables(result):
-        table(part.rows, header=part.header, title=part.title)
+        table(part.rows, header=part.header, title=part.title, data=whole)
+        whole = {}
         if part.remark:
             print(f"  {part.remark}")
     done, total = study.total - len(study.open_tasks()), study.total

@@ -16,13 +16,14 @@ from moldiff.cli.progress import preparing, stages
 from moldiff.errors import InputError
 
 app = typer.Typer(help="Prepare data sets for training, and look at them.")
-app.command("druglike", epilog=examples(*druglike.EXAMPLES))(druglike.command)
-app.command("reference", epilog=examples(*reference.EXAMPLES))(reference.command)
-app.command(epilog=examples(*docking_data.COMPLEXES))(docking_data.complexes)
-app.command(epilog=examples(*docking_data.DECOYS))(docking_data.decoys)
+app.command("druglike", epilog=examples(*druglike.EXAMPLES))(scriptable()(druglike.command))
+app.command("reference", epilog=examples(*reference.EXAMPLES))(scriptable()(reference.command))
+app.command(epilog=examples(*docking_data.COMPLEXES))(scriptable()(docking_data.complexes))
+app.command(epilog=examples(*docking_data.DECOYS))(scriptable()(docking_data.decoys))
 
 
 @app.command(epilog=examples("moldiff data qm9", "moldiff data qm9 --output /scratch/qm9 --jobs 8"))
+@scriptable()
 def qm9(
     output: Annotated[
         Path | None,
@@ -71,6 +72,7 @@ def qm9(
         "moldiff train data/my",
     )
 )
+@scriptable()
 def prepare(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Molecules in 3D.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Directory of the data set.")],
@@ -104,6 +106,7 @@ def prepare(
 
 
 @app.command(epilog=examples("moldiff data fold data/qm9 -o data/qm9-skeleton"))
+@scriptable()
 def fold(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A prepared data set.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Directory of the new data set.")],
@@ -146,6 +149,7 @@ def fold(
         "moldiff train backbones",
     )
 )
+@scriptable()
 def backbones(
     files: Annotated[
         list[Path],

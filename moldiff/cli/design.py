@@ -266,4 +266,4 @@ _PROMISE = """    Atoms, bonds, stereo and coordinates of the kept part stay exa
 app = typer.Typer(no_args_is_help=True, help="Molecules around a part that is kept exactly.")
 for _task, _examples in EXAMPLES.items():
     app.command(_task.__name__, epilog=examples(*_examples))(scriptable(".sdf")(_command(_task)))
-app.command("pocket", epilog=examples(*POCKET))(pocket)
+app.command("pocket", epilog=examples(*POCKET))(scriptable(".sdf")(pocket))

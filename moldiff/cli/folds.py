@@ -89,7 +89,7 @@ def command(
             interrupted = True
     if done:
         rows = [found for kind in KINDS if (found := row(kind, done))]
-        table(rows, header=HEADER, title=f"Backbones beside those of {data}")
+        table(rows, header=HEADER, title=f"Backbones beside those of {data}", key="backbones")
         remark(f"Written: {output}")
     if interrupted:
         total = len(KINDS) * count

@@ -103,7 +103,7 @@ def _show(done: Sequence[Attempt], data: Path, draws: int) -> None:
     trials = [attempt.trial for attempt in done if attempt.trial is not None]
     if trials:
         title = f"Gaps of {data}, {counted(draws, 'conformation')} each"
-        table(conformations.rows(trials), header=conformations.HEADER, title=title)
+        table(conformations.rows(trials), header=conformations.HEADER, title=title, key="drawn")
         print("  Medians: of the first conformation of each gap, of all, of the best.")
     told = conformations.separation(trials)
     if told.low is not None and told.high is not None:
@@ -111,7 +111,7 @@ def _show(done: Sequence[Attempt], data: Path, draws: int) -> None:
             "  The spread of the conformations tells whether the first is within 2 Å: AUC "
             f"{told.value:.2f} (95 % {told.low:.2f} to {told.high:.2f})."
         )
-    table(report.rows(done), header=report.HEADER, title="What is built first")
+    table(report.rows(done), header=report.HEADER, title="What is built first", key="first")
     print("  off: median, with its 95 % interval. C-N: how much the worst bond is off 1.329 Å;")
     print("  closed: at most 0.02 Å. D: D-amino acids. cis: peptides not before prolines.")
     print("  moved: given residues that are more than 0.1 Å from where they were.")

@@ -137,11 +137,11 @@ def fraction(count: int, whole: int) -> dict[str, float | None]:
 
 
 def _values(
-    rows: Sequence[Sequence[object]], header: Sequence[str], title: str | None
+    rows: Sequence[Sequence[object]], header: Sequence[str], title: str | None, key: str | None
 ) -> dict[str, Any]:
     if header:
         cells = [dict(zip(header, row, strict=False)) for row in rows]
-        return {title or header[0] or "rows": cells}
+        return {key or title or header[0] or "rows": cells}
     named: dict[str, Any] = {}
     for name, *values in rows:
         key = str(name).strip()
@@ -157,15 +157,16 @@ def table(
     header: Sequence[str] = (),
     title: str | None = None,
     data: Mapping[str, Any] | None = None,
+    key: str | None = None,
 ) -> None:
     """Print a table on stdout: names in the first column, values in the others.
 
     ``data`` are the same for programs (``--json``): keys that do not depend on the data, numbers as
-    numbers, None for what is missing.
+    numbers, None for what is missing; ``key`` is the name of the rows there, instead of the title.
     """
     rows = list(rows)
     if (tables := _TABLES.get()) is not None:
-        tables |= _values(rows, header, title) if data is None else data
+        tables |= _values(rows, header, title, key) if data is None else data
         return
     cells = [[str(cell) for cell in row] for row in rows]
     from rich import box

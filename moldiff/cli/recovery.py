@@ -90,7 +90,8 @@ def command(
         except KeyboardInterrupt:
             interrupted = True
     rows = [row(name, [m.trial for m in done if m.method == name]) for name in named]
-    table([r for r in rows if r], header=HEADER, title=f"Sequences for domains of {data}")
+    title = f"Sequences for domains of {data}"
+    table([r for r in rows if r], header=HEADER, title=title, key="sequences")
     if "proteinmpnn" in named:
         print("  ProteinMPNN was trained on chains of the PDB, held-out domains among them.")
     remark(f"Written: {output}")

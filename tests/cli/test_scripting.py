@@ -141,6 +141,16 @@ def test_json_is_the_closing_table(run: Run, folder: Path, generate: tuple[Any, 
     assert {"ddpm"} <= {row["name"] for row in methods["methods"]}
 
 
+def test_every_command_tells_programs_what_it_tells_people() -> None:
+    """But those whose result is text, or goes on for hours."""
+    silent = {
+        name
+        for name, command in commands()
+        if "as_json" not in inspect.signature(command).parameters
+    }
+    assert silent == {"cite", "train"}
+
+
 def test_the_keys_of_json_do_not_depend_on_the_data(
     run: Run, folder: Path, generate: tuple[Any, ...]
 ) -> None:

@@ -219,3 +219,16 @@ def test_a_report_of_nothing(complexes: Path, tmp_path: Path) -> None:
     assert main([*words, "-o", str(tmp_path / "run")]) == 0
     text = (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
     assert "CPU-seconds" in text
+
+
+def test_programs_are_told_the_document(
+    complexes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from moldiff.cli import main
+
+    words = ["benchmark", "docking", str(complexes), "--methods", "random@1", "--posebusters", "0"]
+    assert main([*words, "--json", "-o", str(tmp_path / "run")]) == 0
+    told = json.loads(capsys.readouterr().out)
+    written = json.loads((tmp_path / "run" / "report.json").read_text(encoding="utf-8"))
+    assert told.keys() == {*written, "no_curve"} and told["protocol"] == written["protocol"]
+    assert told["sets"]["cage"]["methods"][0]["n"] == 3
