@@ -53,7 +53,7 @@ _PHRASES = {
     "--bands 10..18,19..26": "bands=[(10, 18), (19, 26)]",
     "--filter strict": "keep_valid=True",
     "--import FILE": "moldiff.plugins.import_source('FILE')",
-    "--smiles FILE --only": "smiles=['FILE'], only=True",
+    "--smiles FILE --smiles-alone": "smiles=['FILE'], smiles_alone=True",
     "--waters all": "waters=True",
 }
 

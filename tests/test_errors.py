@@ -29,8 +29,11 @@ from moldiff.errors import InputError, MissingFieldError, in_python
         ("Run: moldiff complete FILE --report a.", "Run: moldiff complete FILE --report a."),
         ("one (moldiff train x --y 2), or --codec.", "one (moldiff train x --y 2), or 'codec'."),
         ("'/data/my--size 3.sdf' and 'a/--size' are", "'/data/my--size 3.sdf' and 'a/--size' are"),
-        ("Give --smiles FILE, or no --only.", "Give smiles=['FILE'], or no 'only'."),
-        ("alone: --smiles FILE --only.", "alone: smiles=['FILE'], only=True."),
+        (
+            "Give --smiles FILE, or no --smiles-alone.",
+            "Give smiles=['FILE'], or no 'smiles_alone'.",
+        ),
+        ("alone: --smiles FILE --smiles-alone.", "alone: smiles=['FILE'], smiles_alone=True."),
         ("give --moses WHEEL. Or", "give moses='WHEEL'. Or"),
         (
             "with --devices: --device cuda --devices 0,1.",

@@ -17,7 +17,7 @@ from moldiff.cli.folds import command as backbones
 from moldiff.cli.gaps import EXAMPLES as GAPS
 from moldiff.cli.gaps import command as gaps
 from moldiff.cli.options import MOST_JOBS
-from moldiff.cli.output import bar, counted, duration, examples, remark, table
+from moldiff.cli.output import bar, counted, duration, examples, remark, table, tell
 from moldiff.cli.piping import scriptable
 from moldiff.cli.recovery import EXAMPLES as SEQUENCES
 from moldiff.cli.recovery import command as sequences
@@ -264,10 +264,9 @@ def _tell(study: Study, before: Sequence[Row]) -> dict[str, Any]:
     from moldiff.benchmark.docking import report
 
     result, files = study.write(before)
-    whole: dict[str, Any] = result  # for programs: once
+    tell(result)
     for part in report.tables(result):
-        table(part.rows, header=part.header, title=part.title, data=whole)
-        whole = {}
+        table(part.rows, header=part.header, title=part.title, data={})
         if part.remark:
             print(f"  {part.remark}")
     done, total = study.total - len(study.open_tasks()), study.total

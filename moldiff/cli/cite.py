@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from moldiff.cli.output import tell
+from moldiff.cli.piping import scriptable
+
 EXAMPLES = (
     "moldiff cite qm9 > references.bib",
     "moldiff cite ddpm heun",
@@ -14,6 +17,7 @@ EXAMPLES = (
 )
 
 
+@scriptable()
 def command(
     words: Annotated[
         list[str],
@@ -31,6 +35,7 @@ def command(
     from moldiff.references import bibtex
 
     reasons = cite(words)
+    tell({"references": [{"key": k, "for": r, "bibtex": bibtex([k])} for k, r in reasons.items()]})
     for number, key in enumerate(reasons):
         comment = textwrap.fill(
             ", ".join(reasons[key]), 100, initial_indent="% ", subsequent_indent="% "

@@ -36,7 +36,7 @@ def complexes(
         int | None,
         typer.Option(min=1, max=10_000_000, help="Only the first of each set, for a quick look."),
     ] = None,
-    exclude: Annotated[
+    leave_out: Annotated[
         Path | None,
         typer.Option(help="File with complexes to leave out, one SET/ID on a line."),
     ] = None,
@@ -56,7 +56,7 @@ def complexes(
         jobs=jobs,
         seed=seed or None,
         limit=limit,
-        exclude=exclude,
+        leave_out=leave_out,
     )
     with preparing(parts_folder(output), again) as show:
         store = prepare_complexes(
@@ -65,7 +65,7 @@ def complexes(
             jobs=processes(jobs),
             seed=seed,
             limit=limit,
-            exclude=_lines(exclude),
+            exclude=_lines(leave_out),
             progress=show,
         )
     describe_complexes(store)
@@ -125,5 +125,6 @@ def _lines(path: Path | None) -> frozenset[str]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"'{path}' cannot be read: {error}", fix="Give a text file.") from error
+        why = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise InputError(f"'{path}' cannot be read: {why}.", fix="Give a text file.") from error
     return frozenset(line.strip() for line in lines if line.strip() and line[0] != "#")

@@ -18,8 +18,8 @@ EXAMPLES = (
     "moldiff data druglike",
     "moldiff data druglike --molecules 250000 --jobs 8",
     "moldiff data druglike --molecules 30000 --refine gfn2 -o data/druglike-gfn2 "
-    "--conformers data/druglike.conformers",
-    "moldiff data druglike --smiles mine.smi --only -o data/mine",
+    "--conformer-folder data/druglike.conformers",
+    "moldiff data druglike --smiles mine.smi --smiles-alone -o data/mine",
     "moldiff train data/druglike",
 )
 
@@ -46,8 +46,8 @@ def command(
         list[Path] | None,
         typer.Option(help="Your own molecules, one SMILES on each line; repeatable."),
     ] = None,
-    only: Annotated[
-        bool, typer.Option("--only", help="Take the molecules of --smiles alone.")
+    smiles_alone: Annotated[
+        bool, typer.Option("--smiles-alone", help="Take the molecules of --smiles alone.")
     ] = False,
     aromatic: Annotated[
         bool, typer.Option("--aromatic", help="Give aromatic bonds a class of their own.")
@@ -60,7 +60,7 @@ def command(
         Path | None,
         typer.Option(metavar="WHEEL", help="PyPI's biotite, if pip cannot fetch it here."),
     ] = None,
-    conformers: Annotated[
+    conformer_folder: Annotated[
         Path | None,
         typer.Option(help="Where conformers are kept. [default: OUTPUT.conformers]"),
     ] = None,
@@ -79,7 +79,7 @@ def command(
         molecules,
         refine=refine and str(refine),
         smiles=tuple(smiles or ()),
-        only=only,
+        smiles_alone=smiles_alone,
         aromatic=aromatic,
         moses=moses,
         components=components,
@@ -92,17 +92,17 @@ def command(
         jobs=jobs,
         refine=refine,
         smiles=smiles,
-        only=only,
+        smiles_alone=smiles_alone,
         aromatic=aromatic,
         moses=moses,
         components=components,
-        conformers=conformers,
+        conformer_folder=conformer_folder,
     )
-    with preparing(conformers or conformers_folder(output), again) as show:
+    with preparing(conformer_folder or conformers_folder(output), again) as show:
         store = prepare(
             output,
             request,
-            conformers=conformers,
+            conformers=conformer_folder,
             jobs=processes(jobs),
             progress=show,
             announce=remark,

@@ -219,12 +219,13 @@ def command_line(
     """Return the words of a command with arguments and options, those that are set."""
     words = ["moldiff", group, name, *map(str, arguments)]
     for option, value in options.items():
+        name = f"--{option.replace('_', '-')}"
         if value is True:
-            words.append(f"--{option}")
+            words.append(name)
         elif isinstance(value, list | tuple):
-            words += [word for one in value for word in (f"--{option}", str(one))]
+            words += [word for one in value for word in (name, str(one))]
         elif value is not None and value is not False:
-            words += [f"--{option}", str(value)]
+            words += [name, str(value)]
     return words
 
 

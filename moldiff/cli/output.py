@@ -184,6 +184,12 @@ def table(
     print_wide(drawn)
 
 
+def tell(data: Mapping[str, Any]) -> None:
+    """Tell programs (``--json``) what no table says."""
+    if (tables := _TABLES.get()) is not None:
+        tables |= data
+
+
 def print_json(document: object) -> None:
     """Print a document as JSON on stdout; numbers that are not finite become null."""
     from moldiff.report.document import plain

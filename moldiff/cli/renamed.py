@@ -16,6 +16,8 @@ __all__ = ["renamed"]
 _RENAMED: Mapping[str, Mapping[str, str]] = {
     "dock": {"--size": "--box-size", "--chains": "--searches"},
     "prepare": {"--html": "--page", "--model": "--receptor-model"},
+    "data druglike": {"--only": "--smiles-alone", "--conformers": "--conformer-folder"},
+    "data complexes": {"--exclude": "--leave-out"},
 }
 _REPORTS = ("prepare", "complete", "sequence")  # wrote --json FILE: that is --report FILE
 
@@ -23,7 +25,8 @@ _REPORTS = ("prepare", "complete", "sequence")  # wrote --json FILE: that is --r
 def renamed(words: Sequence[str]) -> list[str]:
     """Return the words of a command line with the present names of options."""
     given = list(words)
-    names = _RENAMED.get(given[0], {}) if given else {}
+    command = next((c for c in (" ".join(given[:2]), *given[:1]) if c in _RENAMED), "")
+    names = _RENAMED.get(command, {})
     for k, word in enumerate(given):
         if word == "--":  # behind it are no options
             break
@@ -33,6 +36,6 @@ def renamed(words: Sequence[str]) -> list[str]:
             file = value if equals else "".join(given[k + 1 : k + 2])
             new = "--report" if PurePath(file).suffix == ".json" else None
         if new is not None:
-            remark(f"Note: {option} of moldiff {given[0]} is {new} now.")
+            remark(f"Note: {option} of moldiff {command or given[0]} is {new} now.")
             given[k] = f"{new}{equals}{value}"
     return given

@@ -22,7 +22,9 @@ from moldiff.cli.output import (
     counted,
     remark,
     shown_directory,
+    tell,
 )
+from moldiff.cli.piping import scriptable
 from moldiff.cli.progress import preparing
 from moldiff.interrupts import on_signal
 
@@ -44,6 +46,7 @@ EXAMPLES = (
 )
 
 
+@scriptable()
 def command(
     source: Annotated[
         str,
@@ -206,7 +209,9 @@ class _Run:
             )
         model = trainer.output / "model.safetensors"
         print(f"The model is {model}")
-        print(f"Use it: {trainer.work.use.format(model=model)}")
+        use = trainer.work.use.format(model=model)
+        print(f"Use it: {use}")
+        tell({"model": str(model), "steps": trainer.step, "use": use})
 
     def fit(self) -> None:
         """Train, and report each step."""

@@ -29,7 +29,8 @@ def own(tmp_path: Path) -> Path:
 
 
 def test_a_file_becomes_a_data_set(run: Callable[..., Done], own: Path, tmp_path: Path) -> None:
-    words = ("data", "druglike", "--smiles", own, "--only", "-o", tmp_path / "set", "--jobs", 1)
+    words = ("data", "druglike", "--smiles", own, "--smiles-alone", "--jobs", 1)
+    words += ("-o", tmp_path / "set")
     done = run(*words, "--molecules", 3)
     where = f"Each rejected molecule with its reason: {tmp_path / 'set' / 'rejected.csv'}\n"
     assert done.status == 0 and done.err == where
@@ -41,7 +42,7 @@ def test_a_file_becomes_a_data_set(run: Callable[..., Done], own: Path, tmp_path
     assert store.vocabulary.hydrogens and len(store) == 3
     card = json.loads((store.path / "card.json").read_text())
     assert card["command"].startswith("moldiff data druglike --molecules 3 --output ")
-    assert f"--smiles '{own}' --only" in card["command"]
+    assert f"--smiles '{own}' --smiles-alone" in card["command"]
     shown = run("data", "info", tmp_path / "set", "--verify")
     assert shown.status == 0 and shown.out == done.out
     again = run(*words)
@@ -54,12 +55,8 @@ def test_a_file_becomes_a_data_set(run: Callable[..., Done], own: Path, tmp_path
 
 
 def test_training_takes_it(run: Callable[..., Done], own: Path, tmp_path: Path) -> None:
-    assert (
-        run(
-            "data", "druglike", "--smiles", own, "--only", "-o", tmp_path / "set", "--jobs", 1
-        ).status
-        == 0
-    )
+    words = ("data", "druglike", "--smiles", own, "--smiles-alone", "--jobs", 1)
+    assert run(*words, "-o", tmp_path / "set").status == 0
     config = tmp_path / "tiny.yaml"
     config.write_text(
         f"data: {tmp_path / 'set'}\noutput: {tmp_path / 'run'}\nsteps: 2\nbatch: 2\n"
@@ -78,11 +75,11 @@ def test_training_takes_it(run: Callable[..., Done], own: Path, tmp_path: Path) 
 def test_what_cannot_be_asked_for(run: Callable[..., Done], own: Path, tmp_path: Path) -> None:
     out = ("-o", tmp_path / "set")
     for words, status, text in (
-        (("--only",), 2, "--only leaves no molecules. Give --smiles FILE"),
+        (("--smiles-alone",), 2, "--smiles-alone leaves no molecules. Give --smiles FILE"),
         (("--smiles", tmp_path / "no.smi"), 2, "There is no file"),
-        (("--smiles", own, "--only", "--refine", "dft"), 2, "gfn2"),
+        (("--smiles", own, "--smiles-alone", "--refine", "dft"), 2, "gfn2"),
         (("--smiles", own, "--moses", own), 2, "is not a wheel of molsets"),
-        (("--smiles", own, "--only", "--molecules", 0), 2, "--molecules"),
+        (("--smiles", own, "--smiles-alone", "--molecules", 0), 2, "--molecules"),
     ):
         done = run("data", "druglike", *words, *out)
         assert done.status == status and text in done.err, done.err
@@ -101,7 +98,8 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(tmp_path: Path) -> None:
     many = tmp_path / "many.smi"
     chains = ["C" * k for k in range(20)]
     many.write_text("".join(f"{a}c1ccc(cc1){b}O\n" for a in chains for b in chains))
-    words = ["data", "druglike", "--smiles", str(many), "--only", "-o", "set", "--jobs", "1"]
+    words = ["data", "druglike", "--smiles", str(many), "--smiles-alone", "--jobs", "1"]
+    words += ["-o", "set"]
     process = subprocess.Popen(
         [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {START}", *words],
         cwd=tmp_path,
@@ -120,7 +118,7 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(tmp_path: Path) -> None:
     line = err.splitlines()[-1]
     assert re.fullmatch(
         r"Stopped after \d+ records, kept in set\.conformers\. To go on: moldiff data druglike "
-        r"--molecules 100000 --output set --jobs 1 --smiles \S+/many\.smi --only",
+        r"--molecules 100000 --output set --jobs 1 --smiles \S+/many\.smi --smiles-alone",
         line,
     )
     kept = sum(len(json.loads(entry)["rows"]) for entry in journal.read_text().splitlines())

@@ -37,7 +37,7 @@ class Request:
         "gfn2" refines the conformers with GFN2-xTB; None leaves the minima of MMFF94.
     smiles:
         Files of the user's, one SMILES on each line.
-    only:
+    smiles_alone:
         Take these alone.
     aromatic:
         Keep aromatic bonds as a class of their own, instead of a Kekulé structure.
@@ -48,7 +48,7 @@ class Request:
     molecules: int = 100_000
     refine: str | None = None
     smiles: tuple[Path, ...] = ()
-    only: bool = False
+    smiles_alone: bool = False
     aromatic: bool = False
     moses: Path | None = None
     components: Path | None = None
@@ -59,12 +59,15 @@ class Request:
             raise ConfigError(f"Nothing is refined by '{self.refine}'.", fix="Known: gfn2.")
         if self.refine is not None and xtb.lacking() is not None:
             raise InputError(f"Refining needs the program xtb: {xtb.lacking()}.")
-        if self.only and not self.smiles:
-            raise InputError("--only leaves no molecules.", fix="Give --smiles FILE, or no --only.")
+        if self.smiles_alone and not self.smiles:
+            raise InputError(
+                "--smiles-alone leaves no molecules.",
+                fix="Give --smiles FILE, or no --smiles-alone.",
+            )
         for path in self.smiles:
             if not path.is_file():
                 raise InputError(f"There is no file '{path}'.", fix="Check --smiles.")
-        if self.only:
+        if self.smiles_alone:
             return Inputs(smiles=self.smiles)
         moses = MOSES.wheel(self.moses, announce)
         return Inputs(moses, self.smiles, COMPONENTS.wheel(self.components, announce))

@@ -112,7 +112,7 @@ class Package:
         return DataError(
             f"pip cannot fetch {self.name} {self.version}: {reason}.",
             fix=f"Where there is a network: {fetch}; then give {self.option} WHEEL. "
-            "Or take your own molecules alone: --smiles FILE --only.",
+            "Or take your own molecules alone: --smiles FILE --smiles-alone.",
         )
 
 

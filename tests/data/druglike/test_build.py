@@ -35,7 +35,7 @@ installed = pytest.mark.skipif(xtb.lacking() is not None, reason="the program xt
 
 
 def request(own: Path, **changes: object) -> Request:
-    return replace(Request(smiles=(own,), only=True), **changes)  # type: ignore[arg-type]
+    return replace(Request(smiles=(own,), smiles_alone=True), **changes)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -196,7 +196,7 @@ build._BATCH = 1
 own, destination = map(Path, sys.argv[1:])
 prepare(
     destination,
-    Request(smiles=(own,), only=True),
+    Request(smiles=(own,), smiles_alone=True),
     progress=lambda stage, done, total: print(stage, done, flush=True),
 )
 """
@@ -326,7 +326,7 @@ def test_what_cannot_be_used_is_said_before_any_work(
     for destination, asked, error, words in (
         ("qm9", request(own), InputError, r"holds another data set: sample\.sdf"),
         ("mine", request(own), DataError, "is not a data store"),
-        ("new", Request(only=True), InputError, "'only' leaves no molecules"),
+        ("new", Request(smiles_alone=True), InputError, "'smiles_alone' leaves no molecules"),
         ("new", request(tmp_path / "no.smi"), InputError, r"There is no file '.*no\.smi'"),
         ("new", request(tmp_path / "empty.smi"), InputError, "is empty"),
         ("new/a", request(tmp_path / "small.smi"), DataError, r"No molecule.*too small \(2\)"),

@@ -61,7 +61,7 @@ def test_without_a_network_it_says_what_to_do(cache: Path) -> None:
     text = caught.value.line
     assert "pip cannot fetch biotite 1.6.0: " in text and "No matching" not in text.split(";")[0]
     assert "pip download --no-deps biotite==1.6.0; then give --components WHEEL" in text
-    assert "--smiles FILE --only" in text and list(cache.iterdir()) == []
+    assert "--smiles FILE --smiles-alone" in text and list(cache.iterdir()) == []
 
 
 def test_what_is_no_such_wheel_is_refused(tmp_path: Path) -> None:
