@@ -5,7 +5,6 @@ Results go to stdout, progress and remarks to stderr.  rich loads on first use.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -41,7 +40,6 @@ __all__ = [
     "fraction",
     "pairs",
     "percent",
-    "print_json",
     "print_wide",
     "remark",
     "shown_directory",
@@ -188,14 +186,6 @@ def tell(data: Mapping[str, Any]) -> None:
     """Tell programs (``--json``) what no table says."""
     if (tables := _TABLES.get()) is not None:
         tables |= data
-
-
-def print_json(document: object) -> None:
-    """Print a document as JSON on stdout; numbers that are not finite become null."""
-    from moldiff.report.document import plain
-
-    values = plain(document, digits=8)
-    print(json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False, default=str))
 
 
 def print_wide(drawn: Table) -> None:

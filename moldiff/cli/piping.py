@@ -6,6 +6,7 @@ What else a command prints then goes to stderr, so that stdout is what was asked
 from __future__ import annotations
 
 import inspect
+import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,10 +17,10 @@ from typing import Annotated, Any
 import typer
 
 from moldiff.cli.groups import presented
-from moldiff.cli.output import PIPED, collected, print_json
+from moldiff.cli.output import PIPED, collected
 from moldiff.errors import InputError, MoldiffError
 
-__all__ = ["piped", "scriptable"]
+__all__ = ["piped", "print_json", "scriptable"]
 
 _JSON = Annotated[
     bool, typer.Option("--json", help="Print the closing table as JSON, all else on stderr.")
@@ -67,6 +68,14 @@ def _as_json(command: Callable[..., Any], options: dict[str, Any]) -> None:
         print_json(tables)
     if failure is not None:
         raise failure
+
+
+def print_json(document: object) -> None:
+    """Print a document as JSON on stdout; numbers that are not finite become null."""
+    from moldiff.report.document import plain
+
+    values = plain(document, digits=8)
+    print(json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False, default=str))
 
 
 @contextmanager

@@ -11,7 +11,8 @@ import typer
 
 from moldiff.cli.failure import FAILED
 from moldiff.cli.options import Imports, import_all
-from moldiff.cli.output import commonest, counted, percent, print_json, table
+from moldiff.cli.output import commonest, counted, percent, table
+from moldiff.cli.piping import print_json
 from moldiff.cli.progress import stages
 from moldiff.cli.records import Readable
 from moldiff.cli.requests import Device
