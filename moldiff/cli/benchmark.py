@@ -16,7 +16,7 @@ from moldiff.cli.folds import EXAMPLES as BACKBONES
 from moldiff.cli.folds import command as backbones
 from moldiff.cli.gaps import EXAMPLES as GAPS
 from moldiff.cli.gaps import command as gaps
-from moldiff.cli.options import MOST_JOBS
+from moldiff.cli.options import MOST_JOBS, lines_of
 from moldiff.cli.output import bar, counted, duration, examples, remark, table, tell
 from moldiff.cli.piping import scriptable
 from moldiff.cli.recovery import EXAMPLES as SEQUENCES
@@ -209,11 +209,7 @@ def _seeds(text: str) -> tuple[int, ...]:
 
 
 def _ids(path: Path) -> frozenset[str]:
-    try:
-        words = path.read_text(encoding="utf-8").split()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"'{path}' cannot be read: {error}.", fix="Check --ids.") from error
-    return frozenset(words)
+    return frozenset(word for line in lines_of(path, "--ids") for word in line.split())
 
 
 def _work(study: Study, jobs: int) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moldiff.cli.failure import Interrupted
-from moldiff.cli.output import bar, counted, percent, table
+from moldiff.cli.output import bar, counted, file_names, files_line, fraction, percent, table
 from moldiff.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["collect", "display", "finish"]
 
 _SHOWN = 10  # designs in the closing table
+_NAMES = ("energy_kcal_mol", "score", "heavy_atoms", "smiles")
 
 
 @contextmanager
@@ -89,12 +90,26 @@ def finish(
     if outcome.reference is not None:
         note = f"{outcome.reference.energy:.2f} kcal/mol; {outcome.better} designs are below it"
         rows.append(("pocket's ligand, minimised in place", note))
-    rows += [("seconds", f"{outcome.seconds:.1f}"), ("files", ", ".join(map(str, files)))]
-    table(rows)
+    rows += [("seconds", f"{outcome.seconds:.1f}"), ("files", files_line(files))]
+    data = {
+        "starts": [start.name for start in bench.starts],
+        "designs": len(outcome.designs),
+        "strictly_valid": fraction(valid, len(outcome.designs)),
+        "part_kept_exactly": fraction(kept, settled),
+        "passed": fraction(len(outcome.kept), len(outcome.designs)),
+        "reasons": [{"reason": why, "count": k} for why, k in outcome.reasons.most_common()],
+        "reference_kcal_mol": None if outcome.reference is None else outcome.reference.energy,
+        "below_reference": None if outcome.reference is None else outcome.better,
+        "seconds": outcome.seconds,
+        "best": [dict(zip(_NAMES, _figures(design), strict=True)) for design in chosen[:_SHOWN]],
+        "files": file_names(files),
+    }
+    table(rows, data=data)
     if not chosen:
         what = "design was made" if not outcome.designs else "design passes the checks"
+        told = "".join(f"; the table is {name}" for name in file_names(files[1:2]))
         raise InputError(
-            f"No {what}; the table is {files[1]}.",
+            f"No {what}{told}.",
             fix="Give more time or a larger -n, another part, or fewer atoms by --add.",
         )
 
@@ -102,9 +117,14 @@ def finish(
 def _show(outcome: Outcome, designs: tuple[Design, ...]) -> None:
     rows = []
     for rank, design in enumerate(designs, start=1):
-        settled = design.settled
-        energy, score = (settled.energy, settled.score) if settled else (0.0, 0.0)
-        heavy = design.sample.mol.GetNumHeavyAtoms()
-        rows.append((f"{rank}", f"{energy:.2f}", f"{score:.1f}", f"{heavy}", design.smiles))
-    header = ["rank", "kcal/mol", "score", "heavy atoms", "SMILES"]
-    table(rows, header=header, title=f"The best of {counted(len(outcome.kept), 'design')}")
+        energy, score, heavy, smiles = _figures(design)
+        rows.append((f"{rank}", f"{energy:.2f}", f"{score:.1f}", f"{heavy}", smiles))
+    title = f"The best of {counted(len(outcome.kept), 'design')}"
+    table(rows, header=["rank", "kcal/mol", "score", "heavy atoms", "SMILES"], title=title, data={})
+
+
+def _figures(design: Design) -> tuple[float, float, int, str]:
+    """What the tables tell of a design, as `_NAMES` says."""
+    settled = design.settled
+    energy, score = (settled.energy, settled.score) if settled else (0.0, 0.0)
+    return energy, score, design.sample.mol.GetNumHeavyAtoms(), design.smiles

@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from moldiff.cli.description import describe_complexes
-from moldiff.cli.options import Jobs, command_line, processes
+from moldiff.cli.options import Jobs, command_line, lines_of, processes
 from moldiff.cli.progress import preparing
-from moldiff.errors import InputError
 
 COMPLEXES = (
     "moldiff data complexes sets/a sets/b --output data/complexes",
@@ -65,7 +64,7 @@ def complexes(
             jobs=processes(jobs),
             seed=seed,
             limit=limit,
-            exclude=_lines(leave_out),
+            exclude=frozenset(lines_of(leave_out, "--leave-out") if leave_out else ()),
             progress=show,
         )
     describe_complexes(store)
@@ -116,15 +115,3 @@ def decoys(
             progress=show,
         )
     describe_complexes(store)
-
-
-def _lines(path: Path | None) -> frozenset[str]:
-    """Return the lines of a text file except comments; empty without a file."""
-    if path is None:
-        return frozenset()
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise InputError(f"'{path}' cannot be read: {why}.", fix="Give a text file.") from error
-    return frozenset(line.strip() for line in lines if line.strip() and line[0] != "#")

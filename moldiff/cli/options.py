@@ -36,6 +36,7 @@ __all__ = [
     "command_line",
     "conditions",
     "import_all",
+    "lines_of",
     "processes",
     "sifted",
     "sifted_data",
@@ -214,10 +215,10 @@ def sifted_data(sieve: Sieve | None) -> dict[str, Any]:
 
 
 def command_line(
-    group: str, name: str, *arguments: Path, **options: Path | str | int | Sequence[Path] | None
+    group: str, command: str, *arguments: Path, **options: Path | str | int | Sequence[Path] | None
 ) -> list[str]:
     """Return the words of a command with arguments and options, those that are set."""
-    words = ["moldiff", group, name, *map(str, arguments)]
+    words = ["moldiff", group, command, *map(str, arguments)]
     for option, value in options.items():
         name = f"--{option.replace('_', '-')}"
         if value is True:
@@ -227,6 +228,16 @@ def command_line(
         elif value is not None and value is not False:
             words += [name, str(value)]
     return words
+
+
+def lines_of(path: Path, option: str) -> list[str]:
+    """Return the lines of an option's text file but comments; ``InputError`` if it is none."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise InputError(f"'{path}' cannot be read: {why}.", fix=f"Check {option}.") from error
+    return [line.strip() for line in lines if line.strip() and line[0] != "#"]
 
 
 def import_all(sources: list[str] | None) -> None:

@@ -44,6 +44,7 @@ __all__ = [
     "remark",
     "shown_directory",
     "table",
+    "tell",
 ]
 
 _STATUS = (
@@ -141,11 +142,11 @@ def _values(
         cells = [dict(zip(header, row, strict=False)) for row in rows]
         return {key or title or header[0] or "rows": cells}
     named: dict[str, Any] = {}
-    for name, *values in rows:
-        key = str(name).strip()
-        if key in named:
-            raise ValueError(f"The table has two rows '{key}': give it `data` for programs.")
-        named[key] = values[0]
+    for first, *values in rows:
+        name = str(first).strip()
+        if name in named:
+            raise ValueError(f"The table has two rows '{name}': give it `data` for programs.")
+        named[name] = values[0]
     return {title: named} if title else named
 
 

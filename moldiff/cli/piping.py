@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
+from moldiff.cli.failure import Interrupted
 from moldiff.cli.groups import presented
 from moldiff.cli.output import PIPED, collected
 from moldiff.errors import InputError, MoldiffError
@@ -58,11 +59,11 @@ def scriptable(suffix: str | None = None) -> Callable[[Callable[..., Any]], Call
 
 def _as_json(command: Callable[..., Any], options: dict[str, Any]) -> None:
     """Run a command and print what its tables say, also where it fails after them."""
-    failure: MoldiffError | None = None
+    failure: MoldiffError | Interrupted | None = None
     with collected() as tables:
         try:
             command(**options)
-        except MoldiffError as error:
+        except (MoldiffError, Interrupted) as error:
             failure = error
     if tables or failure is None:
         print_json(tables)

@@ -190,7 +190,7 @@ def _close(result: Results[Record], files: list[Path], notes: Sequence[str]) -> 
         for k, record in enumerate(done[:_SHOWN], start=1)
     ]
     if rows:
-        table(rows, header=["", "name", *(_COLUMNS[name] for name in here)])
+        table(rows, header=["", "name", *(_COLUMNS[name] for name in here)], data={})
     if len(done) > _SHOWN:
         remark(f"{len(done) - _SHOWN} more poses are in {file_names(files[1:2])[0]}.")
     unscored = f", not scored: {commonest(dict(reasons.most_common()), 4)}" if reasons else ""
@@ -202,6 +202,7 @@ def _close(result: Results[Record], files: list[Path], notes: Sequence[str]) -> 
         data={
             "records": len(result),
             "scored": len(done),
+            "poses": [_told(record) for record in done[:_SHOWN]],
             "reasons": [{"reason": why, "count": n} for why, n in reasons.most_common()],
             "notes": list(notes),
             "files": file_names(files),
@@ -213,3 +214,12 @@ def _close(result: Results[Record], files: list[Path], notes: Sequence[str]) -> 
             f"{reasons.most_common(1)[0][0]}.",
             fix=f"The reasons are in {file_names(files[1:2])[0]}.",
         )
+
+
+def _told(record: Record) -> dict[str, Any]:
+    """What the table says of a pose, by the names of its data fields; numbers as numbers."""
+    told: dict[str, Any] = {"name": record.name or None}
+    for name in _COLUMNS:
+        value = record.tags.get(name)
+        told[name] = value if value is None or name == "checks" else float(value)
+    return told

@@ -61,7 +61,8 @@ class Settings:
         Source of the first poses: "diffusion" by the network, "random", or "auto", which is
         diffusion where its weights are.
     separation:
-        Smallest RMSD between two reported poses, in Å; the ranking itself compares closer ones.
+        Smallest RMSD between two reported poses, in Å; those that are refined are 1 Å apart.  The
+        confidence is calibrated for the default.
     window:
         Largest energy above the best of a reported pose, in kcal/mol.
     ph:

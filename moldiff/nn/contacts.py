@@ -170,6 +170,8 @@ class _Layer(nn.Module):
 class ContactNetwork(Network):
     """Equivariant features of the atoms of poses in a pocket; subclasses read them.
 
+    It is a base class, so that the names of weights in model files stay what they are.
+
     Parameters
     ----------
     width, channels:

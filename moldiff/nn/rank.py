@@ -42,7 +42,8 @@ _DROPOUT = 0.1  # share of the pooled features left out in training
 class RankNetwork(ContactNetwork):
     """Network from poses in a pocket to the logits of being right.
 
-    Its parameters are those of `ContactNetwork`, and a pose network's weights fit its layers.
+    Its parameters are those of `ContactNetwork`.  Most of a pose network's weights fit its layers,
+    but those that read the whole pocket.
     """
 
     wide = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,17 @@ def test_designs_are_ranked_written_and_shown(run: Run, tmp_path: Path) -> None:
         assert nearest.max() < 1e-3  # in the receptor's frame, where the ligand has these atoms
         assert "receptor_sha256" in record.tags  # by which the command knows its own files
     assert "receptor" in page.read_text()
+
+
+def test_programs_are_told_by_names_that_stay(run: Run, tmp_path: Path) -> None:
+    line = ("design", "pocket", *POCKET, "--add", "2-3", "-n", 4, "--steps", 12, "--seed", 3)
+    told = json.loads(run(*line, "--json", "-o", tmp_path / "designs.sdf").out)
+    assert told["designs"] == 4 and told["strictly_valid"].keys() == {"count", "percent"}
+    assert all(one["energy_kcal_mol"] < 0 and one["smiles"] for one in told["best"])
+    piped = run(*line, "-o", "-")
+    assert piped.out.count("$$$$") == len(told["best"]) and "stdout.sdf" not in piped.err
+    none = run("design", "pocket", *POCKET, "--budget", "0.01s", "-o", "-")
+    assert "No design was made." in none.err and "stdout.csv" not in none.err
 
 
 def test_a_budget_ends_in_good_order(run: Run, tmp_path: Path) -> None:

@@ -49,6 +49,9 @@ def test_as_data(run: Run, folder: Path) -> None:
     data = json.loads(done.out)
     assert (data["records"], data["scored"]) == (2, 1)
     assert "histidines" in data["notes"][0]
+    (pose,) = data["poses"]
+    assert pose["energy_kcal_mol"] < -10 and pose["rightness"] > 0 and pose["checks"] == "passed"
+    assert pose["rmsd_to_reference"] is None
     done = run("score", "poses.sdf", "-r", RECEPTOR, "-o", "-")
     assert done.out.count("$$$$") == 1 and "<energy_kcal_mol>" in done.out
 

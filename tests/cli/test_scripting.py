@@ -17,7 +17,10 @@ from xml.etree import ElementTree
 import pytest
 
 from moldiff.cli import progress
+from moldiff.cli.failure import Interrupted
+from moldiff.cli.output import table
 from moldiff.cli.overwrite import check_replaceable
+from moldiff.cli.piping import scriptable
 from moldiff.cli.renamed import renamed
 from moldiff.cli.sections import OTHER
 from moldiff.errors import InputError
@@ -141,7 +144,12 @@ def test_json_is_the_closing_table(run: Run, folder: Path, generate: tuple[Any, 
     assert {"ddpm"} <= {row["name"] for row in methods["methods"]}
 
 
-def test_every_command_tells_programs_what_it_tells_people() -> None:
+def test_references_are_told_to_programs(run: Run) -> None:
+    told = json.loads(run("cite", "ddpm", "--json").out)["references"]
+    assert told[0]["bibtex"].startswith("@") and {"key", "for"} < told[0].keys()
+
+
+def test_every_command_has_an_answer_for_programs() -> None:
     silent = {
         name
         for name, command in commands()
@@ -372,3 +380,16 @@ def test_sizes_beyond_the_models_are_said(
     told = run(*generate, "--steps", 1, "--size", "5..900").err
     assert "Sizes 5..900: the model makes molecules of" in told
     assert "Sizes" not in run(*generate, "--steps", 1, "--size", "5..9").err
+
+
+def test_what_was_told_before_an_interruption_is_printed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    @scriptable()
+    def command() -> None:
+        table([("a", "b")], header=["one", "two"], title="Told of 3", key="told")
+        raise Interrupted("enough")
+
+    with pytest.raises(Interrupted):
+        command(as_json=True)
+    assert json.loads(capsys.readouterr().out) == {"told": [{"one": "a", "two": "b"}]}

@@ -65,8 +65,10 @@ def test_resuming_is_said_and_the_log_stays_clean(
     assert again.status == 0, again.err
     assert "Resuming" in again.err and "step 2 of 6" in again.err  # before its decay
     assert [row["step"] for row in rows(log)] == list("123456")
-    finished = run("train", tiny_config)
+    finished = run("train", tiny_config, "--json")
     assert finished.status == 0 and "is finished: step 6" in finished.err
+    told = json.loads(finished.out)
+    assert told["steps"] == 6 and Path(told["model"]).is_file() and "moldiff" in told["use"]
     kept = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
     assert kept["steps"] == 6 and kept["name"] == "tiny"
     assert run("train", tmp_path / "run" / "config.yaml").status == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,11 @@ from moldiff.docking.api import site
 from moldiff.docking.energy.exact import affinity
 from moldiff.docking.posed import _pose
 from moldiff.docking.problem import posed_problem
+from moldiff.docking.score import ordered
 from moldiff.docking.where import Where
 from moldiff.errors import InputError, MissingExtraError
 from moldiff.io import Record, record_of
+from moldiff.results import Results
 
 COMPLEX = Path(__file__).parents[2] / "datasets" / "docking" / "1m2z"
 RECEPTOR, LIGAND = COMPLEX / "receptor.pdb", COMPLEX / "ligand.sdf"
@@ -162,8 +165,13 @@ def test_records_keep_their_order_and_fields_and_failures_have_reasons(crystal: 
     best = moldiff.score(RECEPTOR, given, order="energy")
     assert [one.name for one in best] == ["right", "off", "flat", "broken"]
     likely = moldiff.score(RECEPTOR, given, order="distances")
-    surest = moldiff.score(RECEPTOR, given, order="rightness")
-    assert [one.name for one in surest] == [one.name for one in likely]
+    made = [("a", "9", "-1"), ("b", "1", "2"), ("c", "5", "0.5")]
+    told = [
+        replace(scored[2], name=name, tags={"distance_score": far, "rightness": right})
+        for name, far, right in made
+    ]
+    assert "".join(str(one.name) for one in ordered(Results(told), "rightness")) == "bca"
+    assert "".join(str(one.name) for one in ordered(Results(told), "distances")) == "acb"
     assert [one.name for one in likely][:2] == ["right", "off"]
 
 

@@ -14,7 +14,7 @@ from moldiff.report.markdown import percent
 
 __all__ = ["HEADER", "believed", "cells"]
 
-_GROUPS = 5  # of equal width
+_GROUPS = 5  # of equal width; the card of a ranking has ten
 HEADER = ("confidence", "n", "mean confidence", "RMSD ≤ 2 Å")
 
 

@@ -101,7 +101,10 @@ def trials(
     dict
         ``top1``: share of complexes whose best pose is within 2 Å; ``oracle``: share with any such
         pose; ``auc``: the mean, over complexes with both, of the share of pairs of a right and a
-        wrong pose in the right order; ``top1_energy`` and ``auc_energy``: the same by the energy.
+        wrong pose in the right order; ``auc_near``: the same of wrong poses of which every atom is
+        within 4 Å of one of the bound ligand, where the pocket's file is whole; ``top1_energy``,
+        ``auc_energy`` and ``auc_near_energy``: the same by the energy.  What no complex tells is
+        omitted.
     """
     network = model.network
     assert isinstance(network, RankNetwork)
@@ -133,10 +136,11 @@ def trials(
         return {}
     shares = {"top1": top, "oracle": oracle, "top1_energy": lowest} | orders
     figures = {
-        name: torch.stack(values).float().mean() if values else torch.tensor(float("nan"))
+        name: round(float(torch.stack(values).float().mean()), 4)
         for name, values in shares.items()
+        if values
     }
-    return {"samples": len(top)} | {k: round(float(v), 4) for k, v in figures.items()}
+    return {"samples": len(top)} | figures
 
 
 def _ordered(right: Tensor, wrong: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ in the nearest image of the bound pose.
 
 The pockets of the data end about 12 Å from the bound ligand, and a pose at the edge of a file sees
 that it is off.  A receptor has no such edge.  So most draws cut the pocket once more, about one of
-the poses, whether it is right or not: then an edge says nothing.
+the poses, whether it is right or not: then an edge says less.
 """
 
 from __future__ import annotations
@@ -81,7 +81,8 @@ class Rightness(Objective):
     wobble:
         Standard deviation in Å of noise on the pocket's atoms, against memorisation.
     cut:
-        Share of the draws in which the pocket ends at 8 to 16 Å from one of the poses.
+        Share of the draws in which the pocket ends at 8 to 16 Å from one of the poses, if 64 atoms
+        are left.
     """
 
     trains: ClassVar[str] = "ranker of poses"

@@ -22,6 +22,7 @@ from moldiff.benchmark.docking.complexes import (
 from moldiff.benchmark.docking.methods import Ours, parse
 from moldiff.benchmark.docking.rows import Row, RowFile, base, earlier
 from moldiff.cli.benchmark import Box
+from moldiff.docking import bundled
 from moldiff.errors import ConfigError, InputError
 from moldiff.protein import autobox, read_structure
 
@@ -160,3 +161,16 @@ def test_settings_of_a_method_are_changed_in_its_name() -> None:
     assert isinstance(method, Ours)
     assert method.overrides == {"proposals": "random", "chains": 8, "starts": 10}
     assert method.recipe(3, Job()) != plain.method.recipe(3, Job())
+
+
+@pytest.mark.parametrize("purpose", ["proposals", "distances", "ranks", "ranking"])
+def test_rows_of_other_weights_do_not_count(
+    purpose: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (run,) = parse(["moldiff@3"], search=5, exhaustiveness=8)
+    before, known = run.method.recipe(3, Job()), bundled.bundled
+    (tmp_path / "other").write_bytes(b"other")
+    monkeypatch.setattr(
+        bundled, "bundled", lambda name: tmp_path / "other" if name == purpose else known(name)
+    )
+    assert run.method.recipe(3, Job()) != before

@@ -89,15 +89,15 @@ def test_confidences_are_held_against_what_is_seen(made: Callable[..., Row]) -> 
         first = dataclasses.replace(first, confidence=confidence)
         return dataclasses.replace(row, poses=(first, *others))
 
-    rows = [told("a", 1.0, 0.9), told("b", 9.0, 0.9), told("c", 9.0, 0.1), told("d", 1.0, None)]
+    rows = [told("a", 1.0, 0.9), told("b", 9.0, 0.9), told("c", 9.0, 0.22), told("d", 1.0, None)]
     rows += [told("e", 1.0, 0.9), made("failed", "moldiff@20")]
     table = report.tables(report.document(rows, {"set": 6}, {}))[-1]
     assert table.title == "set: confidence of first poses"
     low, high, error = table.rows
-    assert low[1:5] == ("0.0 to 0.2", "1", "10.0", "0.0 ± 0.0")
+    assert low[1:5] == ("0.2 to 0.4", "1", "22.0", "0.0 ± 0.0")
     assert high[1:4] == ("0.8 to 1.0", "3", "90.0") and high[4].startswith("66.7 ± 27")
-    # (0.1 + 3 x (0.9 - 2/3)) / 4
-    assert error[1] == "calibration error" and error[-1] == "20.0"
+    # (0.22 + 3 x (0.9 - 2/3)) / 4
+    assert error[1] == "calibration error" and error[-1] == "23.0"
     without = report.tables(report.document([told("d", 1.0, None)], {"set": 1}, {}))
     assert not any("confidence" in table.title for table in without)
 

@@ -320,5 +320,15 @@ def test_a_pocket_is_cut_about_any_of_the_poses(decoys: DecoyStore) -> None:
     untouched = sum(len(pocket.tokens) == len(whole.tokens) for pocket in cuts)
     assert 15 <= untouched <= 45
     assert any(one.deviation[k] <= 2 for k in seen) and any(one.deviation[k] > 2 for k in seen)
+
+    class Halved(Rightness):
+        def cut_out(self, pocket: PocketInput, x: torch.Tensor, **rng: Any) -> PocketInput:
+            return PocketInput(pocket.positions[::2], pocket.tokens[::2], pocket.centre)
+
+    drawn = Halved(wobble=0.0).draw(one, device="cpu", rng=generator(0)).context["pocket"]
+    assert torch.equal(drawn.tokens, inputs(one.complex)[1].tokens[::2]), "that of each step"
+    few = PocketInput(places[:70], torch.arange(70), whole.centre)
+    kept = {len(objective.cut_out(few, x, rng=generator(seed)).tokens) for seed in range(40)}
+    assert min(kept) >= 64, "a pocket stays one"
     never = Rightness(cut=0.0)
     assert never.cut_out(whole, x, rng=generator(3)) is whole
