@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,9 +11,11 @@ import torch
 from moldiff.benchmark.docking.rows import Row
 from moldiff.benchmark.docking.statistics import VALUES
 from moldiff.docking.judge.ranking import calibration_error, reliability
+from moldiff.metrics.value import rate
+from moldiff.report import picture
 from moldiff.report.markdown import percent
 
-__all__ = ["HEADER", "believed", "cells"]
+__all__ = ["HEADER", "believed", "cells", "draw"]
 
 _GROUPS = 5  # of equal width; the card of a ranking has ten
 HEADER = ("confidence", "n", "mean confidence", "RMSD ≤ 2 Å")
@@ -21,7 +24,8 @@ HEADER = ("confidence", "n", "mean confidence", "RMSD ≤ 2 Å")
 def believed(rows: Sequence[Row]) -> dict[str, Any] | None:
     """Return ``error`` and the ``curve`` of the first poses; None if there is no confidence.
 
-    See `moldiff.docking.judge.ranking.calibration_error` and ``reliability``.
+    See `moldiff.docking.judge.ranking.calibration_error` and ``reliability``; ``interval`` is
+    Wilson's, 95 %, as if all dockings were independent.
     """
     told = [(row.poses[0].confidence, VALUES["top1"](row)) for row in rows if row.poses]
     known = [(confidence, right) for confidence, right in told if confidence is not None]
@@ -29,7 +33,14 @@ def believed(rows: Sequence[Row]) -> dict[str, Any] | None:
         return None
     chances = torch.tensor([confidence for confidence, _ in known])
     curve = reliability(chances, torch.tensor([right for _, right in known]), bins=_GROUPS)
-    return {"error": calibration_error(curve), "curve": curve}
+    groups = [{**row, "interval": _interval(row)} for row in curve]
+    return {"error": calibration_error(curve), "curve": groups}
+
+
+def _interval(row: Mapping[str, float]) -> tuple[float | None, float | None]:
+    count = round(row["count"])
+    seen = rate(round(row["observed"] * count), count)
+    return seen.low, seen.high
 
 
 def cells(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -39,8 +50,37 @@ def cells(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
             f"{row['low']:.1f} to {row['high']:.1f}",
             f"{row['count']:.0f}",
             percent(row["expected"]),
-            f"{percent(row['observed'])} ± {percent(row['error'])}",
+            f"{percent(row['observed'])} ({' to '.join(map(percent, row['interval']))})",
         )
         for row in found["curve"]
     ]
     return [*rows, ("calibration error", "", "", percent(found["error"]))]
+
+
+def draw(sets: Mapping[str, Mapping[str, Mapping[str, Any]]], path: Path) -> bool:
+    """Draw what `believed` found, by set and method, into a file; return whether it could."""
+    shown = {name: methods for name, methods in sets.items() if methods}
+    if not shown or not picture.available():
+        return False
+    figure = picture.canvas(4.2 * len(shown), 4.2)
+    every = figure.subplots(1, len(shown), squeeze=False, sharex=True, sharey=True)[0]
+    for axes, (name, methods) in zip(every, shown.items(), strict=True):
+        axes.plot([0, 100], [0, 100], "--", color="C7", linewidth=1)
+        for method, found in methods.items():
+            rows = found["curve"]
+            low, high = zip(*(row["interval"] for row in rows), strict=True)
+            y = [100 * row["observed"] for row in rows]
+            bars = [
+                [seen - 100 * end for seen, end in zip(y, low, strict=True)],
+                [100 * end - seen for seen, end in zip(y, high, strict=True)],
+            ]
+            x = [100 * row["expected"] for row in rows]
+            label = f"{method}, {percent(found['error'])} off"
+            axes.errorbar(x, y, bars, fmt="o-", capsize=2, markersize=5, label=label)
+        axes.set_xlabel("confidence of the first pose, mean, %")
+        axes.set_title(name, fontsize="medium")
+        axes.grid(alpha=0.3)
+        axes.legend(frameon=False, fontsize="small", loc="upper left")
+    every[0].set_ylabel("within 2 Å, %")
+    figure.savefig(path)
+    return True

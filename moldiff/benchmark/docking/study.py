@@ -15,6 +15,7 @@ from typing import Any
 from moldiff.benchmark.docking import report
 from moldiff.benchmark.docking.answer import Job
 from moldiff.benchmark.docking.complexes import Case
+from moldiff.benchmark.docking.confidence import draw
 from moldiff.benchmark.docking.curve import draw_curves, drawable
 from moldiff.benchmark.docking.methods import METHODS, Run, parse
 from moldiff.benchmark.docking.rows import Row, RowFile, plain
@@ -221,15 +222,20 @@ class Study:
         result = report.document(rows, planned, self.similarity, box=box, before=before)
         files = [self._text("report.json", json.dumps(plain(result), indent=1) + "\n")]
         why, picture = drawable(result["curves"]), self.output / "curve.svg"
-        text = report.markdown(result)
+        told, sure = report.markdown(result), self.output / "confidence.svg"
         if why:
             picture.unlink(missing_ok=True)
         else:
             draw_curves(result["curves"], picture)
-            text += f"\n![Success against CPU-seconds]({picture.name})\n"
+            told += f"\n![Success against CPU-seconds]({picture.name})\n"
             files.append(picture)
         result["no_curve"] = why
-        files.insert(0, self._text("report.md", text))
+        if draw({name: part["confidence"] for name, part in result["sets"].items()}, sure):
+            told += f"\n![Confidence of first poses against their share within 2 Å]({sure.name})\n"
+            files.append(sure)
+        else:
+            sure.unlink(missing_ok=True)
+        files.insert(0, self._text("report.md", told))
         for label in dict.fromkeys(row.method for row in rows):
             mine = [row for row in rows if row.method == label]
             files.append(self._text(f"poses-{label}.csv", poses_table(mine)))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from moldiff.benchmark.docking import report, statistics
+from moldiff.benchmark.docking.confidence import draw
 from moldiff.benchmark.docking.curve import draw_curves, drawable
 from moldiff.benchmark.docking.rows import Row
 
@@ -82,7 +83,9 @@ def test_splits_keep_the_failures(made: Callable[..., Row]) -> None:
     assert {g: len(m["m"]) for g, m in alike.items()} == {"0.5 and more": 1, "below 0.5": 1}
 
 
-def test_confidences_are_held_against_what_is_seen(made: Callable[..., Row]) -> None:
+def test_confidences_are_held_against_what_is_seen(
+    tmp_path: Path, made: Callable[..., Row]
+) -> None:
     def told(name: str, rmsd: float, confidence: float | None) -> Row:
         row = made(name, "moldiff@20", rmsd, 9.0)
         first, *others = row.poses
@@ -94,10 +97,15 @@ def test_confidences_are_held_against_what_is_seen(made: Callable[..., Row]) -> 
     table = report.tables(report.document(rows, {"set": 6}, {}))[-1]
     assert table.title == "set: confidence of first poses"
     low, high, error = table.rows
-    assert low[1:5] == ("0.2 to 0.4", "1", "22.0", "0.0 ± 0.0")
-    assert high[1:4] == ("0.8 to 1.0", "3", "90.0") and high[4].startswith("66.7 ± 27")
+    assert low[1:5] == ("0.2 to 0.4", "1", "22.0", "0.0 (0.0 to 79.3)")
+    assert high[1:4] == ("0.8 to 1.0", "3", "90.0") and high[4].startswith("66.7 (20.8 to 93.9")
     # (0.22 + 3 x (0.9 - 2/3)) / 4
     assert error[1] == "calibration error" and error[-1] == "23.0"
+    drawn = tmp_path / "confidence.svg"
+    found = report.document(rows, {"set": 6}, {})["sets"]["set"]["confidence"]
+    if draw({"set": found, "other": {}}, drawn):
+        assert "moldiff@20, 23.0 off" in drawn.read_text(encoding="utf-8")
+    assert not draw({"other": {}}, tmp_path / "none.svg")
     without = report.tables(report.document([told("d", 1.0, None)], {"set": 1}, {}))
     assert not any("confidence" in table.title for table in without)
 
