@@ -34,8 +34,9 @@ def test_poses_are_proposed_by_diffusion_unless_asked_otherwise() -> None:
     assert isinstance(bundled.proposer(Settings(proposals="random"))[0], RandomProposer)
 
 
-def test_the_ranking_reads_the_distances_and_gives_a_probability() -> None:
-    assert bundled.judge() is not None
+def test_the_ranking_reads_what_judges_say_and_gives_a_probability() -> None:
+    judges = bundled.judges()
+    assert judges.distances is not None and judges.ranks is not None
     ranking = bundled.ranking()
     energy = torch.tensor([-9.0, -7.0, -4.0])
     places = torch.tensor([0.0, 1.0, 2.0])
@@ -43,8 +44,9 @@ def test_the_ranking_reads_the_distances_and_gives_a_probability() -> None:
     cases = [
         known,
         known | {"distance_score": -20 * energy},
+        known | {"distance_score": -20 * energy, "rightness": -energy - 5},
         known
-        | {"distance_score": -20 * energy}
+        | {"distance_score": -20 * energy, "rightness": -energy - 5}
         | dict.fromkeys(("pull", "turn", "offset"), 1 + places),
     ]
     for case in cases:

@@ -176,12 +176,12 @@ def test_what_fails_a_check_is_behind():
 def test_features_by_hand():
     score = torch.tensor([5.0, 7.0, 6.5])
     rows = features(score, atoms=16, torsions=2)
-    share, depth, torsions = (rows[:, FEATURES.index(n)] for n in ("share", "depth", "torsions"))
-    torch.testing.assert_close(share.exp().sum(), torch.tensor(1.0))
-    torch.testing.assert_close(share[1] - share[0], torch.tensor(2.0))
+    odds, depth, torsions = (rows[:, FEATURES.index(n)] for n in ("odds", "depth", "torsions"))
+    torch.testing.assert_close(odds, score.softmax(0).logit())
     torch.testing.assert_close(depth, score / 4)
     assert torsions.tolist() == [2, 2, 2]
-    assert float(features(score[:1], atoms=10, torsions=2)[0, FEATURES.index("share")]) == 0.0
+    (alone,) = features(score[:1], atoms=10, torsions=2)
+    assert float(alone[FEATURES.index("odds")]) == 20.0, "no rival, and finite"
 
 
 def test_clusters_far_behind_do_not_count():

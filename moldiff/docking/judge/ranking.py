@@ -48,7 +48,7 @@ __all__ = [
     "reliability",
 ]
 
-FORMAT = "moldiff-ranking-4"
+FORMAT = "moldiff-ranking-5"
 EVIDENCE: Mapping[str, int] = {
     "energy": -1,
     "hydrophobic": 0,
@@ -62,12 +62,13 @@ EVIDENCE: Mapping[str, int] = {
 }
 """Names of the evidence, and the sign of its weight (0: either)."""
 _DISTANCES = ("pull", "turn", "offset")  # in Å
-FEATURES = ("share", "depth", "torsions")
-"""Features of a pose, in the order of `features`.  ``share`` is the logarithm of its Boltzmann
-weight, exp(score) over the sum of the best clusters'; ``depth`` is score / sqrt(heavy atoms)."""
+FEATURES = ("odds", "depth", "torsions")
+"""Features of a pose, in the order of `features`.  ``odds`` is the logarithm of exp(score) over its
+sum for the best other clusters; ``depth`` is score / sqrt(heavy atoms)."""
 
 _CAVITY = 2.0  # weight of ln P(cavity): datasets/complexes/README.md
-_RIVALS = 10  # clusters in the sum of ``share``, at most
+_RIVALS = 10  # clusters among which the odds are, at most
+_CERTAIN = 20.0  # the largest odds, for a pose without a rival
 
 
 @dataclass(frozen=True)
@@ -219,9 +220,11 @@ def entered(evidence: Mapping[str, Tensor], name: str) -> Tensor:
 
 def features(score: Tensor, *, atoms: int, torsions: int) -> Tensor:
     """Return the features (p, len(FEATURES)) of the representatives of p clusters of one ligand."""
-    rivals = score.topk(min(_RIVALS, len(score))).values
+    best = score.topk(min(_RIVALS, len(score))).indices
+    own = torch.arange(len(score))[:, None] == best
+    rivals = score[best].expand(own.shape).masked_fill(own, -torch.inf).logsumexp(1)
     columns = {
-        "share": score - rivals.logsumexp(0),
+        "odds": (score - rivals).clamp(-_CERTAIN, _CERTAIN),
         "depth": score / atoms**0.5,
         "torsions": torch.full_like(score, torsions),
     }
