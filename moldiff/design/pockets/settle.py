@@ -102,7 +102,7 @@ class Settler:
     def of(cls, pocket: Pocket) -> Settler:
         """Take the bundled models."""
         proposer, _ = bundled.proposer(Settings())
-        return cls(pocket, proposer, bundled.judges(Settings()), bundled.ranking())
+        return cls(pocket, proposer, bundled.judges(), bundled.ranking())
 
     @torch.no_grad()
     def __call__(
