@@ -190,8 +190,9 @@ def command(
         ),
     ] = None,
     posebusters: Annotated[
-        bool, typer.Option("--posebusters", help="Run PoseBusters on the poses too: slower.")
-    ] = False,
+        int,
+        typer.Option(min=0, max=1_000, help="Poses for PoseBusters, from the first; 0 for none."),
+    ] = 0,
     reference: Annotated[
         Path | None, typer.Option(help="A known pose to compare with: .sdf, .mol2.")
     ] = None,

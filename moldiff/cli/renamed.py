@@ -20,6 +20,7 @@ _RENAMED: Mapping[str, Mapping[str, str]] = {
     "data complexes": {"--exclude": "--leave-out"},
 }
 _REPORTS = ("prepare", "complete", "sequence")  # wrote --json FILE: that is --report FILE
+_ALL = 1000  # as many poses as a docking reports at most
 
 
 def renamed(words: Sequence[str]) -> list[str]:
@@ -35,7 +36,15 @@ def renamed(words: Sequence[str]) -> list[str]:
         if option == "--json" and given[0] in _REPORTS:
             file = value if equals else "".join(given[k + 1 : k + 2])
             new = "--report" if PurePath(file).suffix == ".json" else None
+        if command == "dock" and word == "--posebusters" and not _number(given[k + 1 : k + 2]):
+            remark("Note: --posebusters of moldiff dock takes a number of poses now: all, here.")
+            given[k] = f"--posebusters={_ALL}"
         if new is not None:
             remark(f"Note: {option} of moldiff {command or given[0]} is {new} now.")
             given[k] = f"{new}{equals}{value}"
     return given
+
+
+def _number(words: Sequence[str]) -> bool:
+    """Whether the next word of the line, if there is one, is a number."""
+    return bool(words) and words[0].lstrip("-").isdigit()

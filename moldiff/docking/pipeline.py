@@ -116,7 +116,7 @@ def dock(
     notes += unmet(docked[0].lacks)
     if settings.posebusters:
         with clock("PoseBusters"):
-            docked = _with_posebusters(problems, docked, notes)
+            docked = _with_posebusters(problems, docked, settings.posebusters, notes)
     return DockingResult(
         name=problem.name or "ligand",
         smiles=smiles_of(problem.ligand.mol),
@@ -205,21 +205,21 @@ def _poses(ranked: Ranked, settings: Settings) -> tuple[DockedPose, ...]:
 
 
 def _with_posebusters(
-    problems: tuple[Problem, ...], docked: tuple[DockedPose, ...], notes: list[str]
+    problems: tuple[Problem, ...], docked: tuple[DockedPose, ...], number: int, notes: list[str]
 ) -> tuple[DockedPose, ...]:
-    """Add the checks of PoseBusters to the poses, or a note if it cannot run."""
+    """Add the checks of PoseBusters to the first `number` poses, or a note if it cannot run."""
     rows = []
     with TemporaryDirectory() as folder:
         paths = {k: Path(folder) / f"receptor{k}.pdb" for k in {pose.cavity for pose in docked}}
         for k, path in paths.items():
             write_pdb(problems[k - 1].receptor, path, hydrogens=False)
-        for pose in docked:
+        for pose in docked[:number]:
             report = posebust(pose.mol, paths[pose.cavity])
             if isinstance(report, str):
                 notes.append(f"PoseBusters did not run: {report}")
                 return docked
             rows.append(replace(pose, checks={**pose.checks, **report}))
-    return tuple(rows)
+    return (*rows, *docked[number:])
 
 
 def _provenance(problem: Problem, settings: Settings) -> dict[str, str]:

@@ -68,7 +68,8 @@ class Settings:
     ph:
         7.4 protonates the ligand by rules (`moldiff.chem.protonate`); None keeps it as given.
     posebusters:
-        Run PoseBusters on the reported poses, in addition to the fast checks.
+        How many of the reported poses, from the first, are shown to PoseBusters too (0.5 to 7
+        CPU-seconds each); 0 leaves it out.
     model:
         File of a model of poses; None takes the bundled one.
     judge:
@@ -106,7 +107,7 @@ class Settings:
     separation: float = 1.5
     window: float = 5.0
     ph: float | None = None
-    posebusters: bool = False
+    posebusters: Annotated[int, Range(0, 1_000)] = 0
     model: str | None = None
     judge: str | None = None
     ranker: str | None = None

@@ -173,6 +173,12 @@ def test_what_is_reported_is_what_was_asked_for(problem: Problem) -> None:
     assert [done for _, done in seen] == sorted(done for _, done in seen)
 
 
+def test_posebusters_is_shown_as_many_poses_as_asked(problem: Problem) -> None:
+    pytest.importorskip("posebusters")
+    first, second, *_ = dock(problem, dataclasses.replace(QUICK, posebusters=1)).poses
+    assert "internal_energy" in first.checks.keys() - second.checks.keys()
+
+
 def test_a_pocket_keeps_its_potentials(receptor: Receptor) -> None:
     pocket = Pocket.of(receptor, Box(np.array([10.0, 20.0, 30.0]), np.array([8.0])))
     first = make_problem(Chem.MolFromSmiles("CCC"), pocket, conformers=1)
@@ -202,7 +208,7 @@ def test_settings_refuse_nonsense() -> None:
         {"window": "wide"},
         {"ph": 3.0},
         {"proposals": "magic"},
-        {"posebusters": 1},
+        {"posebusters": True},
         {"model": 5},
         {"precision": "float16"},
     ):
