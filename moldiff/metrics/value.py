@@ -80,8 +80,11 @@ def missing(reason: str) -> Value:
     return Value(math.nan, 0, reason=reason)
 
 
-def rate(successes: int, total: int, reason: str = "no molecules") -> Value:
-    """Fraction ``successes / total`` with Wilson's interval; `missing` if ``total`` is 0."""
+def rate(successes: float, total: int, reason: str = "no molecules") -> Value:
+    """Fraction ``successes / total`` with Wilson's interval; `missing` if ``total`` is 0.
+
+    Successes need not be whole: of things tried several times each, those are their mean shares.
+    """
     if total == 0:
         return missing(reason)
     p, z2 = successes / total, _Z95**2

@@ -9,9 +9,8 @@ from typing import Any
 import torch
 
 from moldiff.benchmark.docking.rows import Row
-from moldiff.benchmark.docking.statistics import VALUES
+from moldiff.benchmark.docking.statistics import VALUES, share
 from moldiff.docking.judge.ranking import calibration_error, reliability
-from moldiff.metrics.value import rate
 from moldiff.report import picture
 from moldiff.report.markdown import percent
 
@@ -25,22 +24,26 @@ def believed(rows: Sequence[Row]) -> dict[str, Any] | None:
     """Return ``error`` and the ``curve`` of the first poses; None if there is no confidence.
 
     See `moldiff.docking.judge.ranking.calibration_error` and ``reliability``; ``interval`` is
-    Wilson's, 95 %, as if all dockings were independent.
+    that of `statistics.share`.
     """
-    told = [(row.poses[0].confidence, VALUES["top1"](row)) for row in rows if row.poses]
-    known = [(confidence, right) for confidence, right in told if confidence is not None]
-    if not known:
+    told = [(row.poses[0].confidence, row) for row in rows if row.poses]
+    groups: dict[int, list[Row]] = {}
+    for confidence, row in told:
+        if confidence is not None:
+            place = min(int(confidence * _GROUPS), _GROUPS - 1)  # as `reliability` counts them
+            groups.setdefault(place, []).append(row)
+    if not groups:
         return None
-    chances = torch.tensor([confidence for confidence, _ in known])
-    curve = reliability(chances, torch.tensor([right for _, right in known]), bins=_GROUPS)
-    groups = [{**row, "interval": _interval(row)} for row in curve]
-    return {"error": calibration_error(curve), "curve": groups}
-
-
-def _interval(row: Mapping[str, float]) -> tuple[float | None, float | None]:
-    count = round(row["count"])
-    seen = rate(round(row["observed"] * count), count)
-    return seen.low, seen.high
+    known = [row for place in sorted(groups) for row in groups[place]]
+    chances = torch.tensor([row.poses[0].confidence for row in known], dtype=torch.float64)
+    right = torch.tensor([VALUES["top1"](row) for row in known])
+    curve = reliability(chances, right, bins=_GROUPS)
+    seen = (share(groups[place], "top1") for place in sorted(groups))
+    intervals = [{"interval": (value.low, value.high)} for value in seen]
+    return {
+        "error": calibration_error(curve),
+        "curve": [row | more for row, more in zip(curve, intervals, strict=True)],
+    }
 
 
 def cells(found: Mapping[str, Any]) -> list[tuple[str, ...]]:

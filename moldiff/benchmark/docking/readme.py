@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from moldiff.benchmark.docking.report import ALL_SETS, seconds, seeds
+from moldiff.benchmark.docking.document import ALL_SETS
+from moldiff.benchmark.docking.report import rated, seconds, seeds
 from moldiff.benchmark.docking.rows import base
 from moldiff.report.markdown import markdown_table, percent, replace_section
 
@@ -15,12 +16,13 @@ __all__ = ["SECTION", "into_readme", "section"]
 SECTION = "docking"
 _OURS = "moldiff"
 _HEAD = ("set", "method", "dockings", "within 2 Å", "and valid", "one of 5", "one of all")
-_FIGURES = ("top1", "joint", "top5", "oracle")
+_HEADLINES = ("top1", "joint")
+_FIGURES = ("top5", "oracle")
 _VERSIONS = ("moldiff", "vina", "posebusters", "rdkit")
 
 
 def into_readme(document: Mapping[str, Any], labels: Collection[str], readme: Path) -> bool:
-    """Put the section of a document (`report.document`) between the README's markers.
+    """Put the section of a document (`document.document`) between the README's markers.
 
     Parameters
     ----------
@@ -64,8 +66,8 @@ def section(document: Mapping[str, Any], labels: Collection[str]) -> str:
     )
     paired = "\n".join(line for name, part in every.items() for line in _paired(name, part))
     parts = [
-        "; ".join(facts) + ". In per cent; behind the @ the search rounds of ours and the "
-        "exhaustiveness of Vina:",
+        "; ".join(facts) + ". In per cent, 95 % in brackets (Wilson's, a complex counting once); "
+        "behind the @ the search rounds of ours and the exhaustiveness of Vina:",
         table,
     ]
     if paired:
@@ -96,6 +98,7 @@ def _rows(
             "" if place else name,
             f"{label}: {methods[kind]}" if kind in methods else label,
             str(row["n"]),
+            *(rated(row, key) for key in _HEADLINES),
             *(percent(row[key]) for key in _FIGURES),
             seconds(row["cpu_median"]),
         )

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from moldiff.benchmark.docking.rows import FAILED, Row
+from moldiff.metrics.value import Value, rate
 
 __all__ = [
     "SPLITS",
@@ -19,6 +20,7 @@ __all__ = [
     "bootstrap",
     "common",
     "paired",
+    "share",
     "split",
     "summary",
 ]
@@ -54,7 +56,7 @@ class Summary:
     n, failed:
         Dockings, and those without a pose.
     shares:
-        By the names of `VALUES`.
+        By the names of `VALUES`, with the intervals of `share`.
     poses_valid:
         Of all reported poses that PoseBusters judged, those it passes; None without any.
     cpu_median, cpu_mean:
@@ -63,7 +65,7 @@ class Summary:
 
     n: int
     failed: int
-    shares: Mapping[str, float]
+    shares: Mapping[str, Value]
     poses_valid: float | None
     cpu_median: float | None
     cpu_mean: float | None
@@ -76,11 +78,21 @@ def summary(rows: Sequence[Row]) -> Summary:
     return Summary(
         len(rows),
         sum(row.status == FAILED for row in rows),
-        {name: sum(map(value, rows)) / len(rows) for name, value in VALUES.items()},
+        {name: share(rows, name) for name in VALUES},
         sum(judged) / len(judged) if judged else None,
         float(np.median(cpu)) if cpu else None,
         float(np.mean(cpu)) if cpu else None,
     )
+
+
+def share(rows: Sequence[Row], value: str) -> Value:
+    """Return the share of dockings that succeed by one of `VALUES`; at least one row.
+
+    The interval (Wilson's, 95 %) counts complexes, not dockings: seeds of one complex are no
+    independent evidence.
+    """
+    complexes = len({row.complex for row in rows})
+    return rate(complexes * (sum(map(VALUES[value], rows)) / len(rows)), complexes)
 
 
 @dataclass(frozen=True)
@@ -109,20 +121,26 @@ class Difference:
 
 
 def paired(
-    first: Iterable[Row], second: Iterable[Row], value: str, *, rng: np.random.Generator
+    first: Iterable[Row],
+    second: Iterable[Row],
+    value: str,
+    *,
+    rng: np.random.Generator,
+    other: str | None = None,
 ) -> Difference | None:
     """Compare two methods on the dockings both have finished; None if there are none.
 
     Complexes are resampled, not dockings: seeds of one complex are no independent evidence.
+    The first succeeds by ``value``, the second by ``other``, which is the same one by default.
     """
     mine, theirs = ({(row.complex, row.seed): row for row in rows} for rows in (first, second))
     keys = [key for key in mine if key in theirs]
     if not keys:
         return None
-    success = VALUES[value]
+    success, theirs_succeeds = VALUES[value], VALUES[other or value]
     differences: dict[str, list[int]] = {}
     for key in keys:
-        differences.setdefault(key[0], []).append(success(mine[key]) - success(theirs[key]))
+        differences.setdefault(key[0], []).append(success(mine[key]) - theirs_succeeds(theirs[key]))
     means = np.array([np.mean(values) for values in differences.values()])
     low, high = bootstrap(means, rng=rng)
     every = [d for values in differences.values() for d in values]

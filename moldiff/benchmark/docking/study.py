@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from moldiff.benchmark.docking import report
 from moldiff.benchmark.docking.answer import Job
 from moldiff.benchmark.docking.complexes import Case
 from moldiff.benchmark.docking.confidence import draw
 from moldiff.benchmark.docking.curve import draw_curves, drawable
+from moldiff.benchmark.docking.document import document
 from moldiff.benchmark.docking.methods import METHODS, Run, parse
+from moldiff.benchmark.docking.report import markdown
 from moldiff.benchmark.docking.rows import Row, RowFile, plain
 from moldiff.benchmark.docking.schedule import execute
 from moldiff.benchmark.docking.worker import Task
@@ -219,10 +220,10 @@ class Study:
         sets = [case.set for case in self.cases]
         planned = {name: sets.count(name) for name in dict.fromkeys(sets)}
         box = self.plan.box
-        result = report.document(rows, planned, self.similarity, box=box, before=before)
+        result = document(rows, planned, self.similarity, box=box, before=before)
         files = [self._text("report.json", json.dumps(plain(result), indent=1) + "\n")]
         why, picture = drawable(result["curves"]), self.output / "curve.svg"
-        told, sure = report.markdown(result), self.output / "confidence.svg"
+        told, sure = markdown(result), self.output / "confidence.svg"
         if why:
             picture.unlink(missing_ok=True)
         else:

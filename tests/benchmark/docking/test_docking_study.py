@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from moldiff.benchmark.docking import report
 from moldiff.benchmark.docking.answer import Job
 from moldiff.benchmark.docking.complexes import read_set
+from moldiff.benchmark.docking.document import ALL_SETS, document
 from moldiff.benchmark.docking.methods import parse
 from moldiff.benchmark.docking.readme import into_readme
 from moldiff.benchmark.docking.rows import DOCKED, FAILED, Row
@@ -177,18 +177,18 @@ def test_the_readme_gets_the_short_table(tmp_path: Path, made: Callable[..., Row
         for rmsds in [(1.0 if k < right else 5.0, *others)]
     ]
     other = [dataclasses.replace(row, set="other", cpu=None) for row in rows]
-    result = report.document([*rows, *other], {"set": 4, "other": 4, "empty": 4}, {})
+    result = document([*rows, *other], {"set": 4, "other": 4, "empty": 4}, {})
     readme.write_text("above\n<!-- docking:begin -->\nstale\n<!-- docking:end -->\nbelow\n")
     assert into_readme(result, {"moldiff@20", "vina1@8"}, readme)
     text = readme.read_text()
     assert text.startswith("above\n") and text.endswith("below\n") and "stale" not in text
     assert "set: 4 complexes, seeds 0, 1; other: 4 complexes" in text
-    assert f"| {report.ALL_SETS}" not in text and "empty" not in text
-    assert f"- {report.ALL_SETS}, moldiff@20 - vina1@8: +50.0" in text and "; 8 complexes" in text
+    assert f"| {ALL_SETS}" not in text and "empty" not in text
+    assert f"- {ALL_SETS}, moldiff@20 - vina1@8: +50.0" in text and "; 8 complexes" in text
     assert "moldiff@80" not in text and "vina1@32" not in text  # finished, not asked for
-    ours = "| **moldiff@20**: as it is bundled | 8 | 75.0 | 75.0 | 75.0 | 75.0 |"
+    ours = "| **moldiff@20**: as it is bundled | 8 | 75.0 (30 to 95) | 75.0 (30 to 95) | 75.0 | 75.0 |"
     assert f"| set {ours} 1.0 |" in text and f"| other {ours} – |" in text
-    assert "|  | vina1@8: AutoDock Vina from one ETKDG conformer | 8 | 25.0 |" in text
+    assert "|  | vina1@8: AutoDock Vina from one ETKDG conformer | 8 | 25.0 (5 to 70) |" in text
     assert "- set, moldiff@20 - vina1@8: +50.0" in text
     assert "4 complexes, 4 dockings won, 0 lost; 100 % of its CPU time)" not in text
     assert "; 4 complexes, 4 dockings won, 0 lost; 100 % of its CPU time" in text

@@ -12,6 +12,7 @@ import pytest
 from moldiff.benchmark.docking import report, statistics
 from moldiff.benchmark.docking.confidence import draw
 from moldiff.benchmark.docking.curve import draw_curves, drawable
+from moldiff.benchmark.docking.document import ALL_SETS, document
 from moldiff.benchmark.docking.rows import Row
 
 
@@ -23,8 +24,9 @@ def test_failures_count_as_failures(made: Callable[..., Row]) -> None:
     rows = [made("a", "m", 1.0, 5.0), made("b", "m", 3.0, 1.5), made("c", "m"), made("d", "m", 9.0)]
     found = statistics.summary(rows)
     assert (found.n, found.failed) == (4, 1)
-    assert found.shares["top1"] == 0.25 and found.shares["oracle"] == 0.5
-    assert found.shares["joint"] == 0.25 and found.shares["valid"] == 0.75
+    shares = {name: share.value for name, share in found.shares.items()}
+    assert shares["top1"] == 0.25 and shares["oracle"] == 0.5
+    assert shares["joint"] == 0.25 and shares["valid"] == 0.75
     assert found.poses_valid == 1.0
 
 
@@ -94,7 +96,7 @@ def test_confidences_are_held_against_what_is_seen(
 
     rows = [told("a", 1.0, 0.9), told("b", 9.0, 0.9), told("c", 9.0, 0.22), told("d", 1.0, None)]
     rows += [told("e", 1.0, 0.9), made("failed", "moldiff@20")]
-    table = report.tables(report.document(rows, {"set": 6}, {}))[-1]
+    table = report.tables(document(rows, {"set": 6}, {}))[-1]
     assert table.title == "set: confidence of first poses"
     low, high, error = table.rows
     assert low[1:5] == ("0.2 to 0.4", "1", "22.0", "0.0 (0.0 to 79.3)")
@@ -102,11 +104,11 @@ def test_confidences_are_held_against_what_is_seen(
     # (0.22 + 3 x (0.9 - 2/3)) / 4
     assert error[1] == "calibration error" and error[-1] == "23.0"
     drawn = tmp_path / "confidence.svg"
-    found = report.document(rows, {"set": 6}, {})["sets"]["set"]["confidence"]
+    found = document(rows, {"set": 6}, {})["sets"]["set"]["confidence"]
     if draw({"set": found, "other": {}}, drawn):
         assert "moldiff@20, 23.0 off" in drawn.read_text(encoding="utf-8")
     assert not draw({"other": {}}, tmp_path / "none.svg")
-    without = report.tables(report.document([told("d", 1.0, None)], {"set": 1}, {}))
+    without = report.tables(document([told("d", 1.0, None)], {"set": 1}, {}))
     assert not any("confidence" in table.title for table in without)
 
 
@@ -114,7 +116,7 @@ def test_the_report_says_what_is_not_finished(tmp_path: Path, made: Callable[...
     rows = [made(i, f"moldiff@{e}", 1.0, cpu=e + 1.0) for i in "ab" for e in (2, 8)]
     rows += [made(i, f"vina1@{e}", 5.0, cpu=9.0 * e) for i in "ab" for e in (1, 8)]
     rows += [made("c", "vina1@8", 1.0)]
-    result = report.document(rows, {"set": 10}, {})
+    result = document(rows, {"set": 10}, {})
     part = result["sets"]["set"]
     assert [row["method"] for row in part["methods"]] == [
         "moldiff@2",
@@ -138,24 +140,48 @@ def test_the_report_says_what_is_not_finished(tmp_path: Path, made: Callable[...
 def test_ours_is_compared_with_what_it_was_before(made: Callable[..., Row]) -> None:
     now = [made(i, "moldiff@20", 1.0) for i in "abc"]
     was = [made("a", "moldiff@20", 9.0), made("b", "moldiff@20", 1.0), made("x", "vina1@8", 1.0)]
-    (gap,) = [
+    gap, energy = (
         row
-        for row in report.document(now, {"set": 3}, {}, before=was)["sets"]["set"]["paired"]
+        for row in document(now, {"set": 3}, {}, before=was)["sets"]["set"]["paired"]
         if row["value"] == "top1"
-    ]
+    )
     assert (gap["method"], gap["baseline"]) == ("moldiff@20", "moldiff@20 before")
     assert (gap["n"], gap["mean"], gap["wins"]) == (2, 0.5, 1)
-    assert report.document(now, {"set": 3}, {})["sets"]["set"]["paired"] == []
+    assert energy["baseline"] == "its poses by energy" and energy["mean"] == 0.0
+    (alone,) = document(now, {"set": 3}, {})["sets"]["set"]["paired"]
+    assert alone == energy
+
+
+def test_the_first_pose_is_compared_with_the_lowest_energy(made: Callable[..., Row]) -> None:
+    rows = [made("a", "moldiff@20", 1.0, 9.0), made("b", "moldiff@20", 9.0, 9.0)]
+    by_energy = made("a", "energy@20", 1.0)
+    first, second = rows[0].poses
+    rows[0] = dataclasses.replace(
+        rows[0], poses=(first, dataclasses.replace(second, energy=first.energy - 1.0))
+    )
+    (gap,) = document([*rows, by_energy], {"set": 2}, {})["sets"]["set"]["paired"]
+    assert gap["method"] == "moldiff@20" and gap["value"] == "top1"
+    assert (gap["n"], gap["mean"], gap["wins"], gap["losses"]) == (2, 0.5, 1, 0)
+
+
+def test_seeds_of_a_complex_narrow_no_interval(made: Callable[..., Row]) -> None:
+    once = [made("a", "moldiff@20", 1.0), made("b", "moldiff@20", 9.0)]
+    often = [made(row.id, "moldiff@20", row.poses[0].rmsd, seed=k) for row in once for k in range(3)]
+    assert statistics.share(often, "top1") == statistics.share(once, "top1")
+    low, high = statistics.share(once, "top1").low, statistics.share(once, "top1").high
+    assert low == pytest.approx(0.0945, abs=1e-4) and high == pytest.approx(0.9055, abs=1e-4)
+    lines = report.tables(document(often, {"set": 2}, {}))[0].rows
+    assert lines[0][3] == "50.0 (9 to 91)"
 
 
 def test_curves_of_several_sets_are_also_drawn_for_all(made: Callable[..., Row]) -> None:
     one = [made(i, f"moldiff@{e}", x, cpu=1.0) for i, x in (("a", 1.0), ("b", 5.0)) for e in (0, 5)]
     rows = one + [dataclasses.replace(row, set="other") for row in one if row.id == "a"]
-    curves = report.document(rows, {"set": 2, "other": 1, "none": 1}, {})["curves"]
+    curves = document(rows, {"set": 2, "other": 1, "none": 1}, {})["curves"]
     assert [(name, [p["n"] for p in points]) for name, points in curves.items()] == [
         ("set", [2, 2]),
         ("other", [1, 1]),
         ("none", []),
-        (report.ALL_SETS, [3, 3]),
+        (ALL_SETS, [3, 3]),
     ]
-    assert curves[report.ALL_SETS][0]["joint"] == pytest.approx(2 / 3)
+    assert curves[ALL_SETS][0]["joint"] == pytest.approx(2 / 3)
