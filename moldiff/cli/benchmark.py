@@ -54,7 +54,7 @@ def _group() -> None:
 @app.command(
     epilog=examples(
         "moldiff benchmark docking posebusters --limit 20 --jobs 4 -o run",
-        "moldiff benchmark docking a b --methods moldiff,vina8@32 --seeds 0,1,2",
+        "moldiff benchmark docking a b --methods moldiff,vina8@32,rustina --seeds 0,1,2",
         "moldiff benchmark docking a --methods moldiff,moldiff+chains=80+starts=500@20",
         "moldiff benchmark docking posebusters --box jitter5 --methods moldiff,energy -o off",
         "moldiff benchmark docking posebusters --curve -o run",
@@ -139,7 +139,7 @@ def docking(
         ),
     ] = None,
 ) -> None:
-    """Dock ligands back into their crystal receptors, by moldiff and by AutoDock Vina.
+    """Dock ligands back into their crystal receptors, by moldiff and by others.
 
     Every method gets the same boxes, preparation and thread. Full sets take hours: the run may
     be interrupted, even killed, and goes on with the same command; the report is about what is

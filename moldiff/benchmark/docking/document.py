@@ -181,6 +181,6 @@ def _points(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def _versions() -> dict[str, str | None]:
-    others = ("vina", "posebusters", "rdkit", "torch", "numpy")
+    others = ("vina", "rustina", "posebusters", "rdkit", "torch", "numpy")
     versions = {name: installed(name) for name in others}
     return {"moldiff": __version__, **versions, "python": platform.python_version()}

@@ -1,4 +1,4 @@
-"""What is compared: moldiff, its ablations, and AutoDock Vina."""
+"""What is compared: moldiff, its ablations, AutoDock Vina and Rustina."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ __all__ = [
     "Method",
     "Ours",
     "Run",
+    "Rustina",
     "Vina",
     "parse",
 ]
@@ -138,17 +139,35 @@ class Vina(Method):
         return dock_with_vina(mol, pocket, self.conformers, effort or 8, job)
 
     def recipe(self, effort: int | None, job: Job) -> str:
-        words = [__version__, _vina(), f"{self.conformers} {effort} {job.poses}"]
+        version = _version("vina", "dock")
+        words = [__version__, version, f"{self.conformers} {effort} {job.poses}"]
         return _digest([word.encode() for word in words])
 
     def warm(self, job: Job) -> None:
-        _vina()
-        from moldiff.benchmark.docking import peer
-
-        peer.load()
+        _load("vina", "dock")
 
 
-#: The methods by name; the last two are the baselines.
+@dataclass(frozen=True)
+class Rustina(Method):
+    """Rustina from one conformer; an effort is its number of runs."""
+
+    what: str
+    efforts: tuple[int, ...] = (16, 32, 64)
+
+    def dock(self, mol: Chem.Mol, pocket: Pocket, effort: int | None, job: Job) -> Docked | str:
+        from moldiff.benchmark.docking.peer import dock_with_rustina
+
+        return dock_with_rustina(mol, pocket, effort or self.efforts[0], job)
+
+    def recipe(self, effort: int | None, job: Job) -> str:
+        words = [__version__, "rustina", _version("rustina", "cnn"), f"{effort} {job.poses}"]
+        return _digest([word.encode() for word in words])
+
+    def warm(self, job: Job) -> None:
+        _load("rustina", "cnn")
+
+
+#: The methods by name; the last three are the baselines.
 METHODS: Mapping[str, Method] = {
     "moldiff": Ours("as it is bundled"),
     "cnn": Ours("ranked with the score of gnina's CNN too", {"rescore": "cnn"}),
@@ -161,6 +180,7 @@ METHODS: Mapping[str, Method] = {
     ),
     "vina1": Vina("AutoDock Vina from one ETKDG conformer", 1),
     "vina8": Vina("AutoDock Vina from eight ETKDG conformers, the same search in all", 8),
+    "rustina": Rustina("Rustina from one ETKDG conformer, put in order by gnina's network"),
 }
 
 
@@ -207,8 +227,7 @@ def parse(words: Iterable[str], *, search: int, exhaustiveness: int) -> list[Run
         if name not in METHODS:
             raise InputError(f"There is no method '{name}'.", fix=did_you_mean(name, METHODS))
         method = METHODS[name]
-        lowest = 1 if isinstance(method, Vina) else 0
-        usual = exhaustiveness if isinstance(method, Vina) else search
+        lowest, usual = _efforts(method, search, exhaustiveness)
         if given and not (given.isdecimal() and lowest <= int(given) <= 1000):
             raise InputError(
                 f"The effort of '{word}' is no number from {lowest} to 1000.",
@@ -217,6 +236,13 @@ def parse(words: Iterable[str], *, search: int, exhaustiveness: int) -> list[Run
         effort = int(given) if given else usual
         runs.append(Run(name, effort if method.efforts else None, _changes(method, changes)))
     return list(dict.fromkeys(runs))
+
+
+def _efforts(method: Method, search: int, exhaustiveness: int) -> tuple[int, int]:
+    """The least effort of a method, and the usual one."""
+    if isinstance(method, Vina):
+        return 1, exhaustiveness
+    return (0, search) if isinstance(method, Ours) else (method.efforts[0], method.efforts[0])
 
 
 def _changes(method: Method, words: Iterable[str]) -> tuple[tuple[str, int], ...]:
@@ -236,12 +262,19 @@ def _changes(method: Method, words: Iterable[str]) -> tuple[tuple[str, int], ...
     return tuple(sorted(changes.items()))
 
 
-def _vina() -> str:
-    """The version of Vina; ``MissingExtraError`` if it is not installed."""
-    version = installed("vina")
+def _version(program: str, extra: str) -> str:
+    """The version of a baseline; ``MissingExtraError`` if it is not installed."""
+    version = installed(program)
     if version is None:
-        raise MissingExtraError("vina", "dock", "The baseline")
+        raise MissingExtraError(program, extra, "The baseline")
     return version
+
+
+def _load(program: str, extra: str) -> None:
+    _version(program, extra)
+    from moldiff.benchmark.docking import peer
+
+    peer.load(program)
 
 
 def _digest(parts: Iterable[bytes]) -> str:

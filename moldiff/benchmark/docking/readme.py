@@ -18,7 +18,7 @@ _OURS = "moldiff"
 _HEAD = ("set", "method", "dockings", "within 2 Å", "and valid", "one of 5", "one of all")
 _HEADLINES = ("top1", "joint")
 _FIGURES = ("top5", "oracle")
-_VERSIONS = ("moldiff", "vina", "posebusters", "rdkit")
+_VERSIONS = ("moldiff", "vina", "rustina", "posebusters", "rdkit")
 
 
 def into_readme(document: Mapping[str, Any], labels: Collection[str], readme: Path) -> bool:
@@ -67,7 +67,7 @@ def section(document: Mapping[str, Any], labels: Collection[str]) -> str:
     paired = "\n".join(line for name, part in every.items() for line in _paired(name, part))
     parts = [
         "; ".join(facts) + ". In per cent, 95 % in brackets (Wilson's, a complex counting once); "
-        "behind the @ the search rounds of ours and the exhaustiveness of Vina:",
+        "behind the @ the effort: search rounds of ours, exhaustiveness of Vina, runs of Rustina:",
         table,
     ]
     if paired:

@@ -11,13 +11,12 @@ from moldiff.report.markdown import markdown_table, percent
 
 __all__ = ["Table", "markdown", "rated", "seconds", "seeds", "tables"]
 
-_HEADLINES = {"top1": "RMSD ≤ 2 Å", "joint": "joint"}  # shown with their intervals
+_HEADLINES = {"top1": "≤ 2 Å", "joint": "joint"}  # shown with their intervals
 _FIGURES = {
     "top5": "top 5",
     "oracle": "oracle",
     "best_energy": "by energy",
     "valid": "PB-valid",
-    "poses_valid": "poses PB-valid",
 }
 
 
@@ -53,7 +52,7 @@ def _tables(name: str, part: Mapping[str, Any]) -> list[Table]:
     )
     title = f"{name}: {part['complexes']} of {part['planned']} complexes, {seeds(part['seeds'])}"
     named = (*_HEADLINES.values(), *_FIGURES.values())
-    heading = ("method", "n", "failed", *named, "CPU-s median", "mean")
+    heading = ("method", "n", "failed", *named, "CPU-s, median", "mean")
     paired = tuple(
         (
             f"{row['method']} - {row['baseline']}",
@@ -93,7 +92,7 @@ def _tables(name: str, part: Mapping[str, Any]) -> list[Table]:
 def _remark(part: Mapping[str, Any]) -> str:
     """What a reader must know before the figures are believed."""
     counts = {row["n"] for row in part["methods"]}
-    notes = []
+    notes = ["In brackets: 95 % (Wilson's, a complex counting once)."]
     if len(counts) > 1:
         notes.append("The methods have finished different numbers: compare the paired differences.")
     elif part["complexes"] < part["planned"]:
@@ -122,7 +121,7 @@ def markdown(result: Mapping[str, Any]) -> str:
 def rated(row: Mapping[str, Any], name: str) -> str:
     """Return a share of a method's row in per cent, with its interval in whole per cent."""
     low, high = row["intervals"][name]
-    return f"{percent(row[name])} ({100 * low:.0f} to {100 * high:.0f})"
+    return f"{percent(row[name])} ({100 * low:.0f}–{100 * high:.0f})"
 
 
 def seconds(value: float | None) -> str:

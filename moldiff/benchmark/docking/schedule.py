@@ -29,6 +29,7 @@ _LOADED = (
         "moldiff.docking.energy.pdbqt",
         "posebusters",
         "vina",
+        "rustina",
     ),
 )
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")

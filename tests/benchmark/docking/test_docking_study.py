@@ -59,6 +59,18 @@ def test_vina_docks_in_the_same_box(complexes: Path) -> None:
     assert energies == sorted(energies)
 
 
+def test_rustina_docks_in_the_same_box(complexes: Path) -> None:
+    pytest.importorskip("rustina", reason="the extra cnn (rustina) is not installed")
+    ours, theirs = work(task(complexes, "random@1")), work(task(complexes, "rustina@16"))
+    assert theirs.status == DOCKED, theirs.reason
+    assert ours.box == theirs.box and ours.atoms == theirs.atoms
+    assert theirs.seconds["searching"] > 0 and len(theirs.poses) > 1
+    chances = [pose.confidence for pose in theirs.poses]
+    assert all(chance is not None and 0 < chance < 1 for chance in chances)
+    # Its poses lie in the frame of the receptor, where its energies hold.
+    assert min(pose.energy for pose in theirs.poses) < 0 and all(p.fraction for p in theirs.poses)
+
+
 def test_the_box_is_where_the_task_says(complexes: Path) -> None:
     rows = [
         work(dataclasses.replace(task(complexes, "random@1"), box=kind, busted=0))
@@ -186,9 +198,9 @@ def test_the_readme_gets_the_short_table(tmp_path: Path, made: Callable[..., Row
     assert f"| {ALL_SETS}" not in text and "empty" not in text
     assert f"- {ALL_SETS}, moldiff@20 - vina1@8: +50.0" in text and "; 8 complexes" in text
     assert "moldiff@80" not in text and "vina1@32" not in text  # finished, not asked for
-    ours = "| **moldiff@20**: as it is bundled | 8 | 75.0 (30 to 95) | 75.0 (30 to 95) | 75.0 | 75.0 |"
+    ours = "| **moldiff@20**: as it is bundled | 8 | 75.0 (30–95) | 75.0 (30–95) | 75.0 | 75.0 |"
     assert f"| set {ours} 1.0 |" in text and f"| other {ours} – |" in text
-    assert "|  | vina1@8: AutoDock Vina from one ETKDG conformer | 8 | 25.0 (5 to 70) |" in text
+    assert "|  | vina1@8: AutoDock Vina from one ETKDG conformer | 8 | 25.0 (5–70) |" in text
     assert "- set, moldiff@20 - vina1@8: +50.0" in text
     assert "4 complexes, 4 dockings won, 0 lost; 100 % of its CPU time)" not in text
     assert "; 4 complexes, 4 dockings won, 0 lost; 100 % of its CPU time" in text

@@ -146,7 +146,17 @@ def test_the_graph_keeps_the_stereochemistry_only() -> None:
 def test_methods_are_read() -> None:
     runs = parse(["moldiff", "random@0", "unminimised", "vina8@32"], search=5, exhaustiveness=8)
     assert [run.label for run in runs] == ["moldiff@5", "random@0", "unminimised", "vina8@32"]
-    for word in ("vina", "vina1@0", "moldiff@x", "vina1+chains=8", "moldiff+rounds=3", "moldiff+"):
+    (peer,) = parse(["rustina"], search=5, exhaustiveness=8)
+    assert peer.label == "rustina@16"
+    for word in (
+        "vina",
+        "vina1@0",
+        "rustina@8",
+        "moldiff@x",
+        "vina1+chains=8",
+        "moldiff+rounds=3",
+        "moldiff+",
+    ):
         with pytest.raises(InputError):
             parse([word], search=5, exhaustiveness=8)
     with pytest.raises(ConfigError, match="chains"):

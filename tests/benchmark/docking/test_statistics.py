@@ -166,12 +166,14 @@ def test_the_first_pose_is_compared_with_the_lowest_energy(made: Callable[..., R
 
 def test_seeds_of_a_complex_narrow_no_interval(made: Callable[..., Row]) -> None:
     once = [made("a", "moldiff@20", 1.0), made("b", "moldiff@20", 9.0)]
-    often = [made(row.id, "moldiff@20", row.poses[0].rmsd, seed=k) for row in once for k in range(3)]
+    often = [
+        made(row.id, "moldiff@20", row.poses[0].rmsd, seed=k) for row in once for k in range(3)
+    ]
     assert statistics.share(often, "top1") == statistics.share(once, "top1")
     low, high = statistics.share(once, "top1").low, statistics.share(once, "top1").high
     assert low == pytest.approx(0.0945, abs=1e-4) and high == pytest.approx(0.9055, abs=1e-4)
     lines = report.tables(document(often, {"set": 2}, {}))[0].rows
-    assert lines[0][3] == "50.0 (9 to 91)"
+    assert lines[0][3] == "50.0 (9–91)"
 
 
 def test_curves_of_several_sets_are_also_drawn_for_all(made: Callable[..., Row]) -> None:
