@@ -146,6 +146,7 @@ def fold(
 @app.command(
     epilog=examples(
         "moldiff data backbones /usr/share/promod3/loop_data/structure_db.dat -o data/backbones",
+        "moldiff data backbones structures/*.pdb --held-out 1 -o data/mine",
         "moldiff train backbones",
     )
 )
@@ -153,26 +154,34 @@ def fold(
 def backbones(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE...", help="ProMod3's structure_db.dat, or .npz of chains."),
+        typer.Argument(
+            metavar="FILE...",
+            help="ProMod3's structure_db.dat, .npz of chains, structures (.pdb, .cif).",
+        ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="Directory of the data set.")],
     seed: Annotated[int, typer.Option(help="Changes which chains are held out.")] = 0,
+    held_out: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of the chains held out; 1: all of them.")
+    ] = 0.05,
     limit: Annotated[
         int | None, typer.Option(min=1, max=10_000_000, help="Only the first chains of each file.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a data set there.")] = False,
 ) -> None:
-    """Prepare protein backbones for training a model of gaps.
+    """Prepare protein backbones for training a model of gaps, or for judging one.
 
-    Debian's package promod3-data has 21,119 chains: sudo apt install promod3-data. Chains of the
-    same topology (of similar sequence, where no file tells the topologies) are kept together when
-    some are held out.
+    Debian's package promod3-data has 21,119 chains: sudo apt install promod3-data. Of structures
+    each part of a chain without a gap is one. Chains of the same topology (of similar sequence,
+    where no file tells the topologies) are kept together when some are held out.
     """
     from moldiff.data.prepare_backbones import prepare_backbones
 
     _keep(output, force)
     with stages() as show:
-        store = prepare_backbones(files, output, seed=seed, limit=limit, progress=show)
+        store = prepare_backbones(
+            files, output, seed=seed, share=held_out, limit=limit, progress=show
+        )
     describe_backbones(store)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +22,7 @@ __all__ = ["EXAMPLES", "command"]
 EXAMPLES = (
     "moldiff benchmark gaps data/backbones",
     "moldiff benchmark gaps data/backbones --model model.safetensors --gaps 300 -o gaps.csv",
+    "moldiff benchmark gaps data/mine --trained-on data/backbones --lengths 8",
     "moldiff benchmark gaps data --methods moldiff,pdbfixer --python pdbfixer=env/bin/python",
 )
 
@@ -57,6 +58,14 @@ def command(
         typer.Option(min=1, max=10_000_000, help="Sampling steps. [default: the model's]"),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the conformations.")] = 0,
+    trained_on: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Data of the training: shows gaps apart by how alike its closest chain is "
+            "(program mmseqs).",
+        ),
+    ] = None,
     force: Force = False,
 ) -> None:
     """Cut loops out of held-out chains, and build them again, by one method or by several.
@@ -66,6 +75,7 @@ def command(
     complete what moldiff complete builds; promod3-mc takes no fragments from ProMod3's database;
     crystal is the native structure. Interrupted, what is done is shown, and is in the table.
     """
+    from moldiff.benchmark.gaps.identity import closest
     from moldiff.benchmark.gaps.methods import Settings, attempts
     from moldiff.benchmark.gaps.report import recorded
     from moldiff.cli.progress import stages
@@ -79,25 +89,28 @@ def command(
     sizes, named = _lengths(lengths), _methods(methods)
     pythons, store = _pythons(python or [], named), BackboneStore.open(data)
     settings = Settings(load(model, domain="backbones"), pythons, draws, steps, seed)
-    chains = validation_sample(store, count).tolist()
+    gaps = list(cuts(store, validation_sample(store, count).tolist(), sizes))
+    alike = None if trained_on is None else closest(gaps, BackboneStore.open(trained_on))
     done: list[Attempt] = []
     interrupted = False
     with stages() as show:
         try:
-            runs = attempts(named, cuts(store, chains, sizes), settings)
-            for attempt in recorded(runs, store, output, draws=draws):
+            runs = attempts(named, gaps, settings)
+            for attempt in recorded(runs, store, output, draws=draws, identities=alike):
                 done.append(attempt)
-                show("building gaps", len(done), len(named) * len(chains))
+                show("building gaps", len(done), len(named) * len(gaps))
         except KeyboardInterrupt:
             interrupted = True
-    _show(done, data, draws)
+    _show(done, data, draws, alike)
     remark(f"Written: {output}")
     if interrupted:
-        total = counted(len(named) * len(chains), "gap")
+        total = counted(len(named) * len(gaps), "gap")
         raise Interrupted(f"Interrupted after {len(done)} of {total}.")
 
 
-def _show(done: Sequence[Attempt], data: Path, draws: int) -> None:
+def _show(
+    done: Sequence[Attempt], data: Path, draws: int, alike: Mapping[int, float] | None
+) -> None:
     from moldiff.benchmark.gaps import conformations, report
 
     trials = [attempt.trial for attempt in done if attempt.trial is not None]
@@ -112,6 +125,9 @@ def _show(done: Sequence[Attempt], data: Path, draws: int) -> None:
             f"{told.value:.2f} (95 % {told.low:.2f} to {told.high:.2f})."
         )
     table(report.rows(done), header=report.HEADER, title="What is built first", key="first")
+    for name, those in report.grouped(done, alike) if alike is not None else ():
+        title = f"Sequence identity to the closest chain trained on: {name}"
+        table(report.rows(those), header=report.HEADER, title=title, key=f"identity {name}")
     print("  off: median, with its 95 % interval. C-N: how much the worst bond is off 1.329 Å;")
     print("  closed: at most 0.02 Å. D: D-amino acids. cis: peptides not before prolines.")
     print("  moved: given residues that are more than 0.1 Å from where they were.")

@@ -6,11 +6,13 @@ import csv
 import sys
 from dataclasses import replace
 from pathlib import Path
+from shutil import which
 
 import numpy as np
 import pytest
 
 from moldiff.benchmark.gaps import peers
+from moldiff.benchmark.gaps.identity import GROUPS, closest, covering, group_of
 from moldiff.benchmark.gaps.judge import Chain, Judged, judge
 from moldiff.benchmark.gaps.methods import Attempt, Settings, attempts
 from moldiff.benchmark.gaps.peers import PEERS, names_of
@@ -308,3 +310,39 @@ def test_programs_on_the_command_line(
     ):
         assert main([*asked, *wrong]) == status
         assert message in capfd.readouterr().err
+
+
+def test_the_closest_chain_covers_the_gap() -> None:
+    cut = cut_of()
+    assert covering([cut], []) == {7: 0.0}
+    ends = START + LENGTH
+    hits = [(7, 0.4, START, ends), (7, 0.35, 0, 40), (7, 0.9, START + 1, 40), (7, 0.9, 0, ends - 1)]
+    assert covering([cut], hits) == {7: 0.4}
+    bounds = [group_of(x) for x in (0.0, 0.299, 0.3, 0.899, 0.9, 1.0)]
+    assert bounds == [name for name in GROUPS for _ in range(2)]
+
+
+def test_mmseqs_finds_what_was_trained_on(
+    model: Model, store: BackboneStore, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    if which("mmseqs") is None:
+        pytest.skip("the program mmseqs (mmseqs2) is not installed")
+    known, strange = int(store.indices("train")[0]), int(store.indices("validation")[0])
+    cuts = [Cut(k, store[k], 20, 4) for k in (known, strange)]
+    assert closest(cuts, store) == {known: 1.0, strange: 0.0}
+    model.save(tmp_path / "model.safetensors")
+    words = ["benchmark", "gaps", str(store.path), "--model", str(tmp_path / "model.safetensors")]
+    words += ["--gaps", "2", "--draws", "2", "--lengths", "3", "-o", str(tmp_path / "gaps.csv")]
+    assert main([*words, "--trained-on", str(store.path)]) == 0
+    assert "closest chain trained on: < 30 %" in capfd.readouterr().out
+    with (tmp_path / "gaps.csv").open(encoding="utf-8") as file:
+        assert [row["identity"] for row in csv.DictReader(file)] == ["0.000"] * 2
+
+
+def test_without_mmseqs_it_is_said(
+    store: BackboneStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MoldiffError, match="mmseqs") as caught:
+        closest([cut_of()], store)
+    assert "mmseqs2" in caught.value.fix

@@ -14,7 +14,8 @@ from moldiff.data.prepare_backbones import prepare_backbones
 from moldiff.data.ragged import SPLITS
 from moldiff.errors import DataError, InputError
 from moldiff.protein.backbone import LETTERS, Backbone
-from tests.backbones import backbone
+from moldiff.protein.write import backbone_pdb
+from tests.backbones import HELIX, backbone, of_torsions
 
 CHAINS = [backbone(40 + 3 * k, seed=k) for k in range(12)]
 NAMES = [f"1ab{k:x}_A" for k in range(len(CHAINS))]
@@ -92,6 +93,31 @@ def test_what_is_prepared_is_what_was_given(kind: object, tmp_path: Path) -> Non
     again = BackboneStore.open(tmp_path / "out", verify=True)
     assert BackboneStore.at(tmp_path / "out") and not BackboneStore.at(tmp_path)
     assert sorted(np.concatenate([again.indices(s) for s in SPLITS])) == list(range(len(CHAINS)))
+
+
+def test_structures_give_the_parts_of_their_chains(tmp_path: Path) -> None:
+    """The same sequence counts once; a chain with a gap is two; helices are regular."""
+    (tmp_path / "one").mkdir()
+    helix = of_torsions([HELIX] * 50)
+    broken = np.delete(of_torsions([HELIX] * 100), range(48, 54), axis=0)
+    names = ["ALA", "LEU", "LYS", "GLU", "GLY"]
+    first, second = tmp_path / "one" / "a.pdb", tmp_path / "b.pdb"
+    first.write_text(backbone_pdb(helix, names * 10))
+    second.write_text(backbone_pdb(broken, [*names * 18, *names[:4]]))
+    store = prepare_backbones([first, first, second], tmp_path / "out", share=1.0)
+    assert store.names[0] == "one/a_A_1" and store.sizes.tolist() == [50, 50, 48, 46]
+    assert [name.rsplit("_", 2)[1] for name in store.names] == ["A"] * 4
+    assert store.indices("validation").tolist() == [0, 1, 2, 3] and not len(store.indices("train"))
+    chain = store[0]
+    assert chain.types[:5].tolist() == [LETTERS.index(letter) for letter in "ALKEG"]
+    assert chain.regular[5:45].all() and not chain.regular[[0, -1]].any()
+    np.testing.assert_allclose(
+        np.linalg.norm(chain.atoms[1:, 0] - chain.atoms[:-1, 2], axis=1), 1.329, atol=0.02
+    )
+    assert store.meta["source"] == "a.pdb, a.pdb, b.pdb"
+    (tmp_path / "c.cif").write_text("nothing of the kind")
+    with pytest.raises(InputError, match=r"c\.cif"):
+        prepare_backbones([tmp_path / "c.cif"], tmp_path / "none")
 
 
 def test_a_topology_belongs_to_one_split(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ not superposed.
 
 `conformations` shows what our model draws, `methods` is what is compared (`peers` runs other
 programs, in interpreters of their own, by the scripts ``with_*``), `judge` measures what was
-built, `report` writes and shows it.
+built, `identity` how alike the closest chain trained on is, `report` writes and shows it.
 """
 
 from __future__ import annotations

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from moldiff.benchmark.gaps.conformations import GOOD
+from moldiff.benchmark.gaps.identity import GROUPS, group_of
 from moldiff.benchmark.gaps.judge import Judged
 from moldiff.benchmark.gaps.methods import Attempt
 from moldiff.data.backbones import BackboneStore
 from moldiff.metrics.value import bootstrap
 
-__all__ = ["HEADER", "failures", "recorded", "rows"]
+__all__ = ["HEADER", "failures", "grouped", "recorded", "rows"]
 
 HEADER = (
     "method",
@@ -31,7 +32,7 @@ HEADER = (
     "moved",
     "CPU-s",
 )
-_COLUMNS = ("method", "chain", "start", "residues", "closed", "seconds", "spread")
+_COLUMNS = ("method", "chain", "start", "residues", "identity", "closed", "seconds", "spread")
 _MEASURED = ("bond", "turned", "handed", "cis", "peptides", "clashes", "moved")
 
 
@@ -48,6 +49,19 @@ def rows(done: Sequence[Attempt]) -> Iterator[tuple[str, ...]]:
             those = [one for one in done if (one.method, one.length) == (method, length)]
             if those:
                 yield (method, f"{length}", *_row(those))
+
+
+def grouped(
+    done: Sequence[Attempt], identities: Mapping[int, float]
+) -> Iterator[tuple[str, list[Attempt]]]:
+    """Yield the attempts apart by how alike the closest chain trained on is, with its name.
+
+    ``identities`` are by the number of the chain (`moldiff.benchmark.gaps.identity.closest`).
+    """
+    for name in GROUPS:
+        those = [one for one in done if group_of(identities[one.chain]) == name]
+        if those:
+            yield name, those
 
 
 def _row(those: Sequence[Attempt]) -> Iterator[str]:
@@ -79,21 +93,30 @@ def failures(done: Sequence[Attempt]) -> Iterator[str]:
 
 
 def recorded(
-    attempts: Iterable[Attempt], store: BackboneStore, path: Path, *, draws: int
+    attempts: Iterable[Attempt],
+    store: BackboneStore,
+    path: Path,
+    *,
+    draws: int,
+    identities: Mapping[int, float] | None = None,
 ) -> Iterator[Attempt]:
     """Yield attempts, and write each into a CSV file as soon as it is done.
 
-    A row has the method, the chain, the first residue and the number of residues of the gap, how
-    many conformations are closed, CPU-seconds, the spread of the conformations, what of the first
-    was measured (`moldiff.benchmark.gaps.judge.Judged`), why there is none, and the RMSD of each
-    of at most ``draws`` conformations, Å.
+    A row has the method, the chain, the first residue and the number of residues of the gap, the
+    identity to the closest chain trained on, how many conformations are closed, CPU-seconds, the
+    spread of the conformations, what of the first was measured
+    (`moldiff.benchmark.gaps.judge.Judged`), why there is none, and the RMSD of each of at most
+    ``draws`` conformations, Å.
     """
     errors = [f"rmsd_{k + 1}" for k in range(draws)]
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [*_COLUMNS, *_MEASURED, "reason", *errors])
         writer.writeheader()
         for one in attempts:
-            writer.writerow(_values(one, store.names[one.chain]))
+            values = _values(one, store.names[one.chain])
+            if identities is not None:
+                values["identity"] = f"{identities[one.chain]:.3f}"
+            writer.writerow(values)
             file.flush()
             yield one
 
