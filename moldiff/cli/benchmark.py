@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,8 +15,9 @@ from moldiff.cli.folds import command as backbones
 from moldiff.cli.gaps import EXAMPLES as GAPS
 from moldiff.cli.gaps import command as gaps
 from moldiff.cli.options import MOST_JOBS, lines_of
-from moldiff.cli.output import bar, counted, duration, examples, remark, table, tell
+from moldiff.cli.output import counted, examples, remark, table, tell
 from moldiff.cli.piping import scriptable
+from moldiff.cli.progress import stages
 from moldiff.cli.recovery import EXAMPLES as SEQUENCES
 from moldiff.cli.recovery import command as sequences
 from moldiff.errors import InputError
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Measure moldiff against its peers.")
 
 _METHODS = "moldiff,random,energy,unminimised,vina1,vina8"
-_EVERY = 60.0  # seconds between lines of progress without a terminal
 
 
 class Box(StrEnum):
@@ -221,38 +219,21 @@ def _work(study: Study, jobs: int) -> bool:
         )
     if left < total:
         remark(f"Going on: {total - left} of {counted(total, 'docking')} were done before.")
+    done, failed = total - left, 0
+
+    def report(row: Row) -> None:
+        nonlocal done, failed
+        done += 1
+        failed += row.status == "failed"
+        show("docking", done, total, f"{failed} failed" if failed else "")
+
     try:
-        with _progress(total - left, total) as report:
+        with stages() as show:
+            show("docking", done, total)
             study.work(jobs, report)
     except KeyboardInterrupt:
         return True
     return False
-
-
-@contextmanager
-def _progress(done: int, total: int) -> Iterator[Callable[[Row], None]]:
-    """Show a bar with the time left, or, without a terminal, a line every minute."""
-    start = last = time.monotonic()
-    finished = failed = 0
-    with bar("{task.completed} of {task.total}", "{task.fields[note]}") as shown:
-        line = shown.add_task("docking", total=total, completed=done, note="")
-
-        def report(row: Row) -> None:
-            nonlocal last, finished, failed
-            finished += 1
-            failed += row.status == "failed"
-            note = f"{failed} failed" if failed else ""
-            shown.update(line, completed=done + finished, note=note)
-            now = time.monotonic()
-            if shown.disable and now - last >= _EVERY:
-                left = (now - start) / finished * (total - done - finished)
-                remark(
-                    f"docking: {done + finished} of {total}, {failed} failed, "
-                    f"about {duration(left)} left"
-                )
-                last = now
-
-        yield report
 
 
 def _tell(study: Study, before: Sequence[Row]) -> dict[str, Any]:

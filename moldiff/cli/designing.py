@@ -2,45 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moldiff.cli.failure import Interrupted
-from moldiff.cli.output import bar, counted, file_names, files_line, fraction, percent, table
+from moldiff.cli.output import counted, file_names, files_line, fraction, percent, table
+from moldiff.cli.progress import Show
 from moldiff.errors import InputError
 
 if TYPE_CHECKING:
     from moldiff.design.pockets import Bench, Budget, Design, Outcome
 
-__all__ = ["collect", "display", "finish"]
+__all__ = ["collect", "finish"]
 
 _SHOWN = 10  # designs in the closing table
 _NAMES = ("energy_kcal_mol", "score", "heavy_atoms", "smiles")
-
-
-@contextmanager
-def display(number: int, seconds: float | None) -> Iterator[tuple[Any, Any]]:
-    """Give a function for the stage, and one for how far the designs are, by number or time."""
-    with bar("{task.fields[note]}") as shown:
-        line = shown.add_task("preparing", total=None, note="")
-
-        def show(stage: str) -> None:
-            shown.update(line, description=stage)
-
-        def tell(done: float, used: float, note: str) -> None:
-            total, part = (number, done) if seconds is None else (seconds, min(used, seconds))
-            shown.update(line, description="designing", total=total, completed=part, note=note)
-
-        yield show, tell
 
 
 def collect(
     bench: Bench,
     n: int,
     clock: Budget,
-    tell: Callable[[float, float, str], None],
+    seconds: float | None,
+    show: Show,
     options: dict[str, Any],
 ) -> tuple[list[Design], bool]:
     """The designs that are complete in the end, and whether Ctrl-C was the end."""
@@ -51,7 +35,8 @@ def collect(
         nonlocal drawn
         drawn += amount
         passing = sum(design.reason is None for design in designs)
-        tell(drawn, clock.used, f"{len(designs)} made, {passing} pass")
+        done, total = (drawn, n) if seconds is None else (min(clock.used, seconds), seconds)
+        show("designing", int(done), int(total), f"{len(designs)} made, {passing} pass")
 
     try:
         for design in bench.designs(n, clock, **options, progress=progress):

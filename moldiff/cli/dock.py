@@ -21,7 +21,6 @@ from moldiff.cli.receptor_options import (
     ReceptorModel,
     Waters,
     waters_of,
-    words,
 )
 from moldiff.cli.requests import Threads
 from moldiff.cli.startup import load_torch
@@ -237,8 +236,8 @@ def command(
     """
     output, part = _part(shard, ligands or many, output)
     choice: dict[str, Any] = {
-        "exclude": words(exclude),
-        "keep": words(keep),
+        "exclude": exclude or (),
+        "keep": keep or (),
         "waters": waters_of(waters),
         "assembly": assembly,
         "model": receptor_model,

@@ -49,7 +49,7 @@ def dock_one(
     from moldiff.docking import api as docking
 
     try:
-        with bar() as shown:
+        with bar("{task.percentage:>3.0f} %") as shown:
             line = shown.add_task("preparing", total=1.0)
 
             def progress(stage: str, done: float) -> None:

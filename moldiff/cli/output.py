@@ -103,9 +103,7 @@ PIPED: ContextVar[Path | None] = ContextVar("piped", default=None)
 def collected() -> Iterator[dict[str, Any]]:
     """Collect what the tables of the block tell as plain values instead of printing them.
 
-    That is what `table` is given for programs.  Without it a table of names and values becomes a
-    mapping, one with a header a list under its first column's name or its title.  What else is
-    printed goes to stderr.
+    That is what `table` is given for programs.  What else is printed goes to stderr.
     """
     tables: dict[str, Any] = {}
     token = _TABLES.set(tables)
@@ -135,21 +133,6 @@ def fraction(count: int, whole: int) -> dict[str, float | None]:
     return {"count": count, "percent": 100 * count / whole if whole else None}
 
 
-def _values(
-    rows: Sequence[Sequence[object]], header: Sequence[str], title: str | None, key: str | None
-) -> dict[str, Any]:
-    if header:
-        cells = [dict(zip(header, row, strict=False)) for row in rows]
-        return {key or title or header[0] or "rows": cells}
-    named: dict[str, Any] = {}
-    for first, *values in rows:
-        name = str(first).strip()
-        if name in named:
-            raise ValueError(f"The table has two rows '{name}': give it `data` for programs.")
-        named[name] = values[0]
-    return {title: named} if title else named
-
-
 def table(
     rows: Iterable[Sequence[object]],
     *,
@@ -161,11 +144,14 @@ def table(
     """Print a table on stdout: names in the first column, values in the others.
 
     ``data`` are the same for programs (``--json``): keys that do not depend on the data, numbers as
-    numbers, None for what is missing; ``key`` is the name of the rows there, instead of the title.
+    numbers, None for what is missing.  Without it the rows of a table with a header are a list
+    there, under the name ``key``.
     """
     rows = list(rows)
     if (tables := _TABLES.get()) is not None:
-        tables |= _values(rows, header, title, key) if data is None else data
+        if data is None:
+            data = {str(key): [dict(zip(header, row, strict=True)) for row in rows]}
+        tables |= data
         return
     cells = [[str(cell) for cell in row] for row in rows]
     from rich import box
@@ -209,21 +195,19 @@ def pairs(values: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str,
 
 
 @contextmanager
-def bar(*columns: str, estimate: bool = True) -> Iterator[Progress]:
-    """Give a progress display on stderr; ``columns`` are formats before the time left.
+def bar(*columns: str) -> Iterator[Progress]:
+    """Give a progress display on stderr, with columns of these formats behind the bar.
 
-    It is silent if stderr is not a terminal.  Without ``estimate`` it leaves out the time left,
-    which rich estimates from the last half minute.
+    It is silent if stderr is not a terminal.
     """
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TextColumn
 
     console = Console(stderr=True)
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
         *(TextColumn(column) for column in columns),
-        *([TimeRemainingColumn(compact=True, elapsed_when_finished=True)] if estimate else []),
         console=console,
         disable=not console.is_terminal,
         transient=True,

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from moldiff.cli.designing import collect, display, finish
+from moldiff.cli.designing import collect, finish
 from moldiff.cli.failure import Interrupted
 from moldiff.cli.groups import grouped
 from moldiff.cli.options import Force, Picked
 from moldiff.cli.output import check_apart, check_output, remark
 from moldiff.cli.overwrite import check_replaceable
-from moldiff.cli.receptor_options import Exclude, Keep, words
+from moldiff.cli.progress import stages
+from moldiff.cli.receptor_options import Exclude, Keep
 from moldiff.cli.requests import Machine, Sampling, Wishes, around_part, show_grammar
 from moldiff.cli.startup import load_torch
 from moldiff.errors import InputError
@@ -144,7 +145,7 @@ def command(
             "guidance": guides,
             **vars(sampling),
         }
-        with display(limit, seconds) as (show, tell):
+        with stages() as show:
             bench = designing.prepare(
                 receptor,
                 pocket_ligand,
@@ -152,15 +153,17 @@ def command(
                 scaffold=scaffold,
                 start=None if start is None else start.value,
                 at=at,
-                exclude=words(exclude),
-                keep=words(keep),
-                show=show,
+                exclude=exclude or (),
+                keep=keep or (),
+                show=lambda stage: show(stage, 0, 0),
                 **options,
             )
             for note in bench.notes:
                 remark(f"Note: {note}")
             around_part(demands, bench.elements)
-            complete, stopped = collect(bench, limit, clock, tell, {**options, "add": atoms})
+            complete, stopped = collect(
+                bench, limit, clock, seconds, show, {**options, "add": atoms}
+            )
         outcome = bench.outcome(complete, clock)
     finish(bench, outcome, output, page, pick, sampling.seed)
     if stopped:

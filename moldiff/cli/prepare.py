@@ -28,7 +28,6 @@ from moldiff.cli.receptor_options import (
     ReceptorModel,
     Waters,
     waters_of,
-    words,
 )
 
 if TYPE_CHECKING:
@@ -86,17 +85,17 @@ def command(
         model=receptor_model,
         assembly=assembly,
         waters=waters_of(waters),
-        exclude=words(exclude),
-        keep=words(keep),
+        exclude=exclude or (),
+        keep=keep or (),
     )
     files = [done.write(output)]
     if record is not None:
         replace_text(record, done.to_json())
         files.append(record)
     if page is not None:
-        from moldiff.view.preparation import write_preparation
+        from moldiff.view.preparation import render_preparation
 
-        write_preparation(page, done)
+        replace_text(page, render_preparation(done))
         files.append(page)
     _tell(done, files)
 

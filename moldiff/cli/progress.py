@@ -15,7 +15,7 @@ from moldiff.cli.output import bar, counted, remark
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-__all__ = ["BRIEF", "Lines", "preparing", "stages"]
+__all__ = ["BRIEF", "Lines", "Show", "preparing", "stages"]
 
 _SILENT = 5.0  # minimum seconds between two lines: short work prints none
 _PATIENT = 30.0  # seconds after which any progress is reported
@@ -36,7 +36,7 @@ def stages(patience: float = _PATIENT) -> Iterator[Show]:
 
     ``patience`` is in seconds: where there is no terminal, any progress is reported after it.
     """
-    with bar("{task.fields[note]}", estimate=False) as shown:
+    with bar("{task.fields[note]}") as shown:
         yield Lines(patience=patience) if shown.disable else _Bars(shown)
 
 
@@ -90,7 +90,7 @@ class _Pace:
         now = self.clock()
         start, already = self.first.setdefault(stage, (now, done))
         if not total:
-            return f"{done}"
+            return f"{done}" if done else ""
         notes = [f"{100 * done // total} %"]
         if already < done < total and now > start:
             speed = (done - already) / (now - start)
@@ -139,7 +139,7 @@ class Lines:
 
 
 def _joined(note: str, more: str) -> str:
-    return f"{note}, {more}" if more else note
+    return ", ".join(word for word in (note, more) if word)
 
 
 def _duration(seconds: float) -> str:

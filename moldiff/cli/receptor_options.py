@@ -8,7 +8,7 @@ import typer
 
 from moldiff.errors import InputError
 
-__all__ = ["Assembly", "Exclude", "Keep", "ReceptorModel", "Waters", "waters_of", "words"]
+__all__ = ["Assembly", "Exclude", "Keep", "ReceptorModel", "Waters", "waters_of"]
 
 Exclude = Annotated[
     str | None,
@@ -39,11 +39,6 @@ Waters = Annotated[
 ReceptorModel = Annotated[
     int, typer.Option(min=1, help="The model to take, of a receptor with several (NMR).")
 ]
-
-
-def words(text: str | None) -> list[str]:
-    """Parse a list with commas."""
-    return [word.strip() for word in (text or "").split(",") if word.strip()]
 
 
 def waters_of(text: str | None) -> bool | float:

@@ -13,7 +13,6 @@ import typer
 from moldiff.cli.failure import Interrupted
 from moldiff.cli.options import Force
 from moldiff.cli.output import (
-    bar,
     check_apart,
     check_output,
     check_threads,
@@ -26,6 +25,7 @@ from moldiff.cli.output import (
 )
 from moldiff.cli.overwrite import check_replaceable
 from moldiff.cli.piping import scriptable
+from moldiff.cli.progress import stages
 from moldiff.cli.receptor_options import (
     Assembly,
     Exclude,
@@ -33,7 +33,6 @@ from moldiff.cli.receptor_options import (
     ReceptorModel,
     Waters,
     waters_of,
-    words,
 )
 from moldiff.cli.requests import Threads
 from moldiff.cli.startup import load_torch
@@ -143,7 +142,7 @@ def command(
     if cnn:
         require_cnn()
     records = readable(poses)
-    choice: dict[str, Any] = {"exclude": words(exclude), "keep": words(keep)}
+    choice: dict[str, Any] = {"exclude": exclude or (), "keep": keep or ()}
     choice |= {"waters": waters_of(waters), "assembly": assembly, "model": receptor_model}
     with using_threads(threads):
         scorer = PoseScorer.open(
@@ -152,11 +151,9 @@ def command(
         for note in scorer.notes:
             remark(f"Note: {note}")
         try:
-            with bar() as shown:
-                line = shown.add_task("scoring", total=1.0)
-                scored = Results(
-                    scorer(records, lambda stage, done: shown.update(line, completed=done))
-                )
+            with stages() as show:
+                n = len(records)
+                scored = Results(scorer(records, lambda stage, done: show(stage, int(done * n), n)))
         except KeyboardInterrupt:
             raise Interrupted("Interrupted: nothing was written.") from None
     result = ordered(scored, order.value)

@@ -222,7 +222,7 @@ class _Run:
         with lock_directory(trainer.output):  # the files of a run that goes on stay as they are
             self.log.rewind()
             _write_config(config, self.source)
-        with on_signal(self.stop), bar(*_COLUMNS, estimate=False) as shown, self.log:
+        with on_signal(self.stop), bar(*_COLUMNS) as shown, self.log:
             if not shown.disable:  # print above the bar
                 self.say = lambda text: shown.console.print(text, markup=False, highlight=False)
             line = shown.add_task(

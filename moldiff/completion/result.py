@@ -127,7 +127,7 @@ class Completion:
 
     def write_page(self, path: str | Path) -> None:
         """Write an HTML page of the structure with the ensembles; whole or not at all."""
-        from moldiff.view.completion import GapView, write_completion
+        from moldiff.view.completion import GapView, render_completion
 
         gaps = [
             GapView(
@@ -142,8 +142,7 @@ class Completion:
             )
             for one in self.built
         ]
-        write_completion(
-            path,
+        page = render_completion(
             self.text(),
             gaps,
             title=f"Missing residues of {self.path.name}",
@@ -151,6 +150,7 @@ class Completion:
             refused=[(one.where, one.reason) for one in self.refused],
             notes=self.notes,
         )
+        replace_text(Path(path), page)
 
     def to_json(self) -> str:
         """Return everything but atoms as JSON: gaps, spread of each residue, reasons, notes."""

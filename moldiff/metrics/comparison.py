@@ -6,21 +6,20 @@ import html
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from moldiff.errors import InputError, MissingExtraError, unknown_suffix
+from moldiff.errors import InputError, unknown_suffix
 from moldiff.io import Source, records_of
 from moldiff.keywords import keywords_of
 from moldiff.metrics.evaluation import Report, evaluate
 from moldiff.metrics.show import as_text, figures, title
 from moldiff.metrics.study import PROTOCOLS
 from moldiff.metrics.table import METRICS, Metric
-from moldiff.text import csv_text, replace_text
+from moldiff.tabular import Tabular
+from moldiff.text import replace_text
 
 if TYPE_CHECKING:
-    import pandas
     from rich.table import Table
 
 __all__ = ["Comparison", "compare"]
@@ -38,7 +37,7 @@ _STYLE = """
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Tabular):
     """Reports by the name of their set.
 
     A notebook shows the table and the picture; `to_frame` has a row for each set and metric.
@@ -63,14 +62,6 @@ class Comparison:
             for key, metric in METRICS.items()
             if math.isfinite(report.values[key].value)
         ]
-
-    def to_frame(self) -> pandas.DataFrame:
-        """Return `rows` as a data frame of pandas; ``MissingExtraError`` without pandas."""
-        if find_spec("pandas") is None:
-            raise MissingExtraError("pandas", "frame", "A data frame")
-        import pandas
-
-        return pandas.DataFrame(self.rows())
 
     def __repr__(self) -> str:
         """Which sets are compared, in a line."""
@@ -154,7 +145,7 @@ class Comparison:
             If it cannot be written, or has another suffix.
         """
         path = Path(path)
-        kinds = {".svg": self.svg, ".csv": lambda: csv_text(self.rows()), ".html": self._repr_html_}
+        kinds = {".svg": self.svg, ".csv": self.to_csv, ".html": self._repr_html_}
         if path.suffix.lower() not in kinds:
             raise unknown_suffix("A comparison", path, kinds)
         replace_text(path, kinds[path.suffix.lower()]())

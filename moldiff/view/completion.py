@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from moldiff.protein.write import backbone_pdb
-from moldiff.text import replace_text
 from moldiff.view.render import SCENE, assemble
 
-__all__ = ["GapView", "render_completion", "write_completion"]
+__all__ = ["GapView", "render_completion"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,27 +37,6 @@ class GapView:
     letters: str
     spread: npt.NDArray[np.float64]
     ensemble: npt.NDArray[np.float32]
-
-
-def write_completion(
-    path: str | Path,
-    structure: str,
-    gaps: Sequence[GapView],
-    *,
-    title: str,
-    kind: str = "pdb",
-    refused: Sequence[tuple[str, str]] = (),
-    notes: Sequence[str] = (),
-) -> None:
-    """Write the page of :func:`render_completion` to ``path``, whole or not at all.
-
-    Raises
-    ------
-    InputError
-        When ``path`` cannot be written.
-    """
-    page = render_completion(structure, gaps, title=title, kind=kind, refused=refused, notes=notes)
-    replace_text(Path(path), page)
 
 
 def render_completion(

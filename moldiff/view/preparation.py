@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,21 +9,15 @@ import numpy as np
 from moldiff.protein.receptor import prepare_receptor
 from moldiff.protein.selection import place
 from moldiff.protein.write import pdb_text
-from moldiff.text import replace_text
 from moldiff.view.render import SCENE, assemble
 
 if TYPE_CHECKING:
     from moldiff.protein.preparation import Preparation
 
-__all__ = ["render_preparation", "write_preparation"]
+__all__ = ["render_preparation"]
 
 _LARGE = 20_000  # atoms: of a larger receptor the chains are drawn by their backbone alone
 _BACKBONE = ("N", "CA", "C", "O", "P", "C3'", "O3'", "C5'", "O5'")
-
-
-def write_preparation(path: str | Path, preparation: Preparation) -> None:
-    """Write the page of `render_preparation`; InputError if that is impossible."""
-    replace_text(Path(path), render_preparation(preparation))
 
 
 def render_preparation(preparation: Preparation) -> str:

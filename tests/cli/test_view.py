@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from moldiff.cli.output import collected, table
 from moldiff.view import Frame
 from moldiff.view.trajectory import write_trajectories
 
@@ -55,12 +54,3 @@ def test_options_of_a_page_are_refused(run: Run, denoising: Path, words: tuple[s
     done = run("view", denoising, "--gif", gif, *words)
     assert done.status == 2 and words[0] in done.err, done.err
     assert "no page" in done.err and not gif.exists()
-
-
-def test_rows_of_one_name_are_a_mistake_of_the_command() -> None:
-    with collected() as told:
-        table([("a", 1), ("b", 2)])
-        with pytest.raises(ValueError, match="two rows 'a'"):
-            table([("a", 1), (" a", 2)])
-        table([("a", 1), ("a", 2)], data={"all": [1, 2]})
-    assert told == {"a": 1, "b": 2, "all": [1, 2]}

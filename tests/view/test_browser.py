@@ -15,9 +15,9 @@ from moldiff.protein.preparation import Preparation, prepare
 from moldiff.protein.read import read_structure
 from moldiff.protein.receptor import prepare_receptor
 from moldiff.view import Frame, write_html
-from moldiff.view.completion import GapView, write_completion
+from moldiff.view.completion import GapView, render_completion
 from moldiff.view.docking import write_docking
-from moldiff.view.preparation import write_preparation
+from moldiff.view.preparation import render_preparation
 from tests.backbones import backbone
 from tests.molecules import embedded
 from tests.proteins import names_of, pdb_lines
@@ -265,7 +265,7 @@ def test_the_stage_alone(browser: Browser, docked: Path) -> None:
 def test_boxes_are_chosen_by_their_rows(
     browser: Browser, prepared: Preparation, tmp_path: Path
 ) -> None:
-    write_preparation(tmp_path / "page.html", prepared)
+    replace_text(tmp_path / "page.html", render_preparation(prepared))
     browser.open(tmp_path / "page.html")
     assert browser.data("scene") == "webgl"
     rows = "document.querySelectorAll('#boxes tbody tr').length"
@@ -274,13 +274,13 @@ def test_boxes_are_chosen_by_their_rows(
     assert browser.data("chosen") == "ligand A:301 DEX"
     browser.click("#boxes tbody tr")
     assert browser.data("chosen") == ""
-    write_preparation(tmp_path / "bare.html", prepare(EXAMPLE / "receptor.pdb"))
+    replace_text(tmp_path / "bare.html", render_preparation(prepare(EXAMPLE / "receptor.pdb")))
     browser.open(tmp_path / "bare.html")
     assert browser.run("document.querySelector('#groups').textContent").endswith("None.")
 
 
 def test_tables_work_where_there_is_no_3d(prepared: Preparation, tmp_path: Path) -> None:
-    write_preparation(tmp_path / "page.html", prepared)
+    replace_text(tmp_path / "page.html", render_preparation(prepared))
     browser = webdriver.Browser(tmp_path, "--disable-3d-apis")
     try:
         browser.open(tmp_path / "page.html")
@@ -304,7 +304,10 @@ def test_the_page_of_missing_residues(browser: Browser, tmp_path: Path) -> None:
     gap = GapView("A:9-12", residues, "ACDE", np.array([0.1, 0.7, 1.4, 3.0]), ensemble)
     path = tmp_path / "filled.html"
     refused = [("B:3-40", "too long: 38 residues")]
-    write_completion(path, pdb_lines(chain), [gap], title="Gaps", refused=refused, notes=["so"])
+    replace_text(
+        path,
+        render_completion(pdb_lines(chain), [gap], title="Gaps", refused=refused, notes=["so"]),
+    )
     browser.open(path)
     assert (browser.data("scene"), browser.data("selected")) == ("webgl", "A:9-12")
     text = browser.run("document.body.innerText")
