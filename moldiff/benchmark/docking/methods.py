@@ -140,7 +140,7 @@ class Vina(Method):
 
     def recipe(self, effort: int | None, job: Job) -> str:
         version = _version("vina", "dock")
-        words = [__version__, version, f"{self.conformers} {effort} {job.poses}"]
+        words = [__version__, version, f"{self.conformers} {effort} {job.poses}", _reported()]
         return _digest([word.encode() for word in words])
 
     def warm(self, job: Job) -> None:
@@ -160,7 +160,8 @@ class Rustina(Method):
         return dock_with_rustina(mol, pocket, effort or self.efforts[0], job)
 
     def recipe(self, effort: int | None, job: Job) -> str:
-        words = [__version__, "rustina", _version("rustina", "cnn"), f"{effort} {job.poses}"]
+        version = _version("rustina", "cnn")
+        words = [__version__, "rustina", version, f"{effort} {job.poses}", _reported()]
         return _digest([word.encode() for word in words])
 
     def warm(self, job: Job) -> None:
@@ -175,7 +176,7 @@ METHODS: Mapping[str, Method] = {
     "energy": Ours("ranked by the energy alone", energy_only=True),
     "unminimised": Ours(
         "proposals ranked as they are, without minimisation and search",
-        {"iterations": 1, "rounds": 0},
+        {"iterations": 1, "rounds": 0, "chains": 1},  # more chains would add minimised poses
         efforts=(),
     ),
     "vina1": Vina("AutoDock Vina from one ETKDG conformer", 1),
@@ -268,6 +269,13 @@ def _version(program: str, extra: str) -> str:
     if version is None:
         raise MissingExtraError(program, extra, "The baseline")
     return version
+
+
+def _reported() -> str:
+    """Which poses of a baseline are reported: those that ours would report."""
+    from moldiff.docking.settings import Settings
+
+    return f"{Settings().separation:g} {Settings().window:g}"
 
 
 def _load(program: str, extra: str) -> None:

@@ -5,7 +5,8 @@ Chem. Inf. Model. 61, 3891 (2021).  Rustina: QuickVina 2's search (A. Alhossary 
 Bioinformatics 31, 2214 (2015)) in Vinardo's function (R. Quiroga & M. A. Villarreal, PLoS ONE 11,
 e0155183 (2016)), its poses put in order by gnina's network and the energy.
 `moldiff.docking.energy.pdbqt` writes receptor and ligand: the atoms, types and torsions of our own
-search, so all are prepared alike.
+search, so all are prepared alike.  The poses of both are as far apart as ours, and Vina's in the
+same window of energies: the defaults of `moldiff.docking.settings.Settings`.
 """
 
 from __future__ import annotations
@@ -25,14 +26,13 @@ from rdkit import Chem
 from moldiff.benchmark.docking.answer import Docked, Job, Posed
 from moldiff.chem.conformers import with_positions
 from moldiff.chem.quiet import quiet
+from moldiff.docking.settings import Settings
 
 if TYPE_CHECKING:
     from moldiff.docking.energy.pdbqt import LigandFile
     from moldiff.docking.problem import Pocket, Problem
 
 __all__ = ["dock_with_rustina", "dock_with_vina", "load"]
-
-_APART, _WINDOW = 1.0, 5.0  # Å between poses; kcal/mol above the best: those of our settings
 
 
 def load(program: str) -> Any:
@@ -95,6 +95,7 @@ def dock_with_rustina(mol: Chem.Mol, pocket: Pocket, runs: int, job: Job) -> Doc
         *(ready.receptor, ligand.text, *box.centre.tolist(), *box.size.tolist()),
         runs=runs,
         num_modes=job.poses,
+        rmsd_threshold=Settings().separation,
         seed=job.seed + 1,
         threads=1,
     )
@@ -151,9 +152,10 @@ def _search(
     if new:  # maps depend on the atom types, which conformers share
         centre, size = problem.box.centre.tolist(), problem.box.size.tolist()
         vina.compute_vina_maps(center=centre, box_size=size)
-    vina.dock(exhaustiveness=runs, n_poses=job.poses, min_rmsd=_APART)
-    text = vina.poses(n_poses=job.poses, energy_range=_WINDOW)
-    energies = np.atleast_2d(vina.energies(n_poses=job.poses, energy_range=_WINDOW))
+    usual = Settings()
+    vina.dock(exhaustiveness=runs, n_poses=job.poses, min_rmsd=usual.separation)
+    text = vina.poses(n_poses=job.poses, energy_range=usual.window)
+    energies = np.atleast_2d(vina.energies(n_poses=job.poses, energy_range=usual.window))
     positions = read_models(text, file.order) if text else np.zeros((0, 0, 3))
     return [(float(row[0]), x) for row, x in zip(energies, positions, strict=False)]
 
@@ -167,10 +169,11 @@ def _distinct(
     poses: list[tuple[float, npt.NDArray[np.float64]]], count: int
 ) -> list[tuple[float, npt.NDArray[np.float64]]]:
     """The best poses of all conformers, as far apart as those of one."""
+    usual = Settings()
     kept: list[tuple[float, npt.NDArray[np.float64]]] = []
     for energy, x in sorted(poses, key=lambda pair: pair[0]):
-        near = any(((x - y) ** 2).sum(1).mean() < _APART**2 for _, y in kept)
-        if not near and len(kept) < count and (not kept or energy <= kept[0][0] + _WINDOW):
+        near = any(((x - y) ** 2).sum(1).mean() < usual.separation**2 for _, y in kept)
+        if not near and len(kept) < count and (not kept or energy <= kept[0][0] + usual.window):
             kept.append((energy, x))
     return kept
 

@@ -14,17 +14,26 @@ import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
+from moldiff.benchmark.docking import peer
 from moldiff.benchmark.docking.answer import Job
-from moldiff.benchmark.docking.complexes import read_set
+from moldiff.benchmark.docking.complexes import graph_of, read_crystal, read_set, search_box
 from moldiff.benchmark.docking.document import ALL_SETS, document
-from moldiff.benchmark.docking.methods import parse
+from moldiff.benchmark.docking.methods import METHODS, Ours, parse
 from moldiff.benchmark.docking.readme import into_readme
 from moldiff.benchmark.docking.rows import DOCKED, FAILED, Row
 from moldiff.benchmark.docking.study import Plan, Study, poses_table
 from moldiff.benchmark.docking.worker import Task, work
+from moldiff.docking import pipeline, proposals
+from moldiff.docking.problem import Pocket
+from moldiff.docking.settings import Settings
+from moldiff.domain.kinematics import Pose
+from moldiff.protein import prepare_receptor, read_structure
 
 ROOT = Path(__file__).parents[3]
 START = "import sys; from moldiff.cli import main; sys.exit(main(sys.argv[1:]))"
@@ -47,6 +56,79 @@ def test_ours_docks(complexes: Path, method: str) -> None:
         assert row.poses[0].valid is not None, row.reason
         assert not any("rmsd" in name for name in row.poses[0].failed)
     assert len(list(csv.DictReader(poses_table([row]).splitlines()))) == len(row.poses)
+
+
+def test_unminimised_are_the_proposals(complexes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that a minimisation has moved is ranked, neither of the proposals nor of others."""
+    drawn: list[torch.Tensor] = []
+    ranked: list[torch.Tensor] = []
+    propose, judge = proposals._Random.propose, pipeline.judged
+
+    def proposed(self: proposals._Random, *given: Any, rng: torch.Generator) -> Pose:
+        poses = propose(self, *given, rng=rng)
+        drawn.append(self.problem.kinematics.place(poses))
+        return poses
+
+    def judged(problems: Any, cavity: int, poses: Pose, *rest: Any) -> Any:
+        ranked.append(problems[cavity].kinematics.place(poses))
+        return judge(problems, cavity, poses, *rest)
+
+    monkeypatch.setattr(proposals._Random, "propose", proposed)
+    monkeypatch.setattr(pipeline, "judged", judged)
+    method = METHODS["unminimised"]
+    assert isinstance(method, Ours)
+    changed = method.changed({"draws": 6, "starts": 50})
+    random = dataclasses.replace(changed, overrides={**changed.overrides, "proposals": "random"})
+    crystal = read_crystal(read_set(complexes)[0])
+    assert not isinstance(crystal, str)
+    receptor = prepare_receptor(read_structure(read_set(complexes)[0].receptor))
+    box = search_box(crystal, "acid", 0)
+    answer = random.dock(graph_of(crystal), Pocket.of(receptor, box), None, Job(poses=3))
+    assert not isinstance(answer, str) and answer.poses
+    assert len(drawn[0]) == 6 and 0 < len(ranked[0]) <= 6
+    assert all((x == drawn[0]).flatten(1).all(1).any() for x in ranked[0])
+
+
+class _Asked:
+    """Stands for Vina and Rustina: finds no pose, and keeps how it was asked for poses."""
+
+    def __init__(self, **given: Any) -> None:
+        self.given = given
+        self.Vina = lambda **_: self
+
+    def dock(self, *_: Any, **given: Any) -> list[Any]:
+        self.given |= given
+        return []
+
+    def poses(self, **given: Any) -> str:
+        self.given |= given
+        return ""
+
+    def energies(self, **given: Any) -> list[float]:
+        return []
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_, **__: None
+
+
+def test_poses_of_all_programs_are_as_far_apart(
+    complexes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What counts as one pose of nine is the same, or shares among several do not compare."""
+    usual, asked = Settings(), _Asked()
+    monkeypatch.setattr(peer, "load", lambda program: asked)
+    for method in ("vina8@8", "rustina@16"):
+        assert "found no pose" in work(task(complexes, method)).reason
+    told = {name: asked.given[name] for name in ("min_rmsd", "rmsd_threshold", "energy_range")}
+    far, wide = usual.separation, usual.window
+    assert told == {"min_rmsd": far, "rmsd_threshold": far, "energy_range": wide}
+    poses = [
+        (energy, np.full((4, 3), shift / 3**0.5))
+        for energy, shift in ((-9.0, 0.0), (-8.0, far - 0.1), (-7.0, far + 0.1), (-9.1 + wide, 9.0))
+    ]
+    kept = peer._distinct(poses, 9)
+    assert [energy for energy, _ in kept] == [-9.0, -7.0, -9.1 + wide]
+    assert peer._distinct([*poses, (-8.9 + wide, np.full((4, 3), 20.0))], 9) == kept
 
 
 @needs_vina

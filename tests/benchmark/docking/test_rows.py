@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
+from moldiff.benchmark.docking import methods
 from moldiff.benchmark.docking.answer import Job
 from moldiff.benchmark.docking.complexes import (
     BOXES,
@@ -22,7 +23,8 @@ from moldiff.benchmark.docking.complexes import (
 from moldiff.benchmark.docking.methods import Ours, parse
 from moldiff.benchmark.docking.rows import Row, RowFile, base, earlier
 from moldiff.cli.benchmark import Box
-from moldiff.docking import bundled
+from moldiff.docking import bundled, settings
+from moldiff.docking.settings import Settings
 from moldiff.errors import ConfigError, InputError
 from moldiff.protein import autobox, read_structure
 
@@ -184,3 +186,16 @@ def test_rows_of_other_weights_do_not_count(
         bundled, "bundled", lambda name: tmp_path / "other" if name == purpose else known(name)
     )
     assert run.method.recipe(3, Job()) != before
+
+
+@pytest.mark.parametrize("method", ["vina1@1", "vina8@8", "rustina@16"])
+@pytest.mark.parametrize("change", [{"separation": 2.0}, {"window": 3.0}])
+def test_rows_of_baselines_belong_to_what_is_reported(
+    method: str, change: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(methods, "installed", lambda program: "1.0")
+    (run,) = parse([method], search=5, exhaustiveness=8)
+    before = run.method.recipe(run.effort, Job())
+    assert run.method.recipe(run.effort, Job()) == before
+    monkeypatch.setattr(settings, "Settings", lambda: Settings(**change))
+    assert run.method.recipe(run.effort, Job()) != before
