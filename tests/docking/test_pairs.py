@@ -53,6 +53,27 @@ def test_each_row_has_its_own_pocket(folder: Path) -> None:
     assert pocket.box.contains(np.array([[30.5, 7.0, 13.3]])).all()
 
 
+def test_the_size_of_a_row_is_that_of_its_box_wherever_the_box_is(folder: Path) -> None:
+    table = "receptor,ligand,size\na.pdb,CCO,14\na.pdb,CCO,\n"
+    found = pairs(folder, table, Where(center=(10, 20, 30), size=12))
+    boxes = [found.place_of(entry)[1].box for entry in found.entries]
+    assert [box.size.tolist() for box in boxes] == [[14.0] * 3, [12.0] * 3]
+    np.testing.assert_allclose(boxes[0].centre, boxes[1].centre)
+
+
+def test_names_are_unique_on_one_line_and_cells_have_lines(folder: Path) -> None:
+    found = pairs(
+        folder,
+        "receptor,ligand,name,note\na.pdb,CCO,x,\na.pdb,CCN,x,\na.pdb,CCC,pair-4,\na.pdb,CC,,\n"
+        'a.pdb,C1CC,x,\na.pdb,C,"y\nz","first\nsecond"\n',
+    )
+    names = ["x", "x-2", "pair-4", "pair-4-2", "x-3", "y z"]
+    assert [entry.name for entry in found.entries] == names
+    assert found.entries[1].notes == ("the name 'x' is that of row 1 too",)
+    assert "C1CC" in found.entries[4].reason and found.entries[4].notes
+    assert found.entries[5].fields["note"] == "first\nsecond"
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -93,6 +114,17 @@ def test_every_row_comes_back(folder: Path) -> None:
     poses = output.read_text(encoding="utf-8")
     assert poses.count("$$$$") == 2 and "a.pdb" in poses and "b.pdb" in poses
     assert not output.with_suffix(".html").exists()
+
+
+def test_what_is_required_is_read_before_the_work(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "pairs.csv").write_text("receptor,ligand\na.pdb,CCO\n", encoding="ascii")
+    words = ["dock", "--dock-many", str(folder / "pairs.csv"), "--center=10,20,30", *QUICK]
+    words += ["--require", "A:611:hbonds:no", "-o", str(folder / "hits.sdf")]
+    assert main(words) == 2
+    assert "--require 'A:611:hbonds:no'" in capsys.readouterr().err
+    assert not (folder / "hits.manifest.jsonl").exists()
 
 
 def test_a_receptor_is_given_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ from moldiff.io import Record, identifier, read_molecules
 from moldiff.io.seal import SEAL
 from moldiff.text import counted
 
-__all__ = ["Entry", "carried", "enumerated", "part_of", "read_library", "shard_of"]
+__all__ = ["Entry", "carried", "enumerated", "named", "part_of", "read_library", "shard_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,27 @@ def read_library(path: str | Path) -> list[Entry]:
     InputError
         If the file is missing, of an unknown kind, empty, or a table without SMILES.
     """
-    return list(_named(record.with_bonds() for record in read_molecules(path)))
+    records = (record.with_bonds() for record in read_molecules(path))
+    return list(named((_entry(k, record) for k, record in enumerate(records)), "ligand"))
+
+
+def named(entries: Iterable[Entry], default: str) -> Iterator[Entry]:
+    """Give every entry a name of its own, on one line; one that is changed is noted.
+
+    An entry without any is called by ``default`` and its number, from 1.
+    """
+    rows: dict[str, int] = {}
+    times: Counter[str] = Counter()
+    for entry in entries:
+        plain = " ".join(entry.name.split()) or f"{default}-{entry.index + 1}"
+        name, notes = plain, entry.notes
+        while name in rows:
+            times[plain] += 1
+            name = f"{plain}-{times[plain] + 1}"
+            same = f"the name '{plain}' is that of row {rows[plain] + 1} too"
+            notes = (*entry.notes, same)
+        rows[name] = entry.index
+        yield replace(entry, name=name, notes=notes)
 
 
 def carried(fields: Mapping[str, str], ours: Iterable[str]) -> dict[str, str]:
@@ -124,18 +144,8 @@ def part_of(entries: list[Entry], shard: tuple[int, int] | None, path: Path) -> 
     return [replace(entry, index=index) for index, entry in enumerate(part)]
 
 
-def _named(records: Iterable[Record]) -> Iterator[Entry]:
-    """Give every record a unique name of one line."""
-    rows: dict[str, int] = {}
-    times: Counter[str] = Counter()
-    for index, record in enumerate(records):
-        title = record.name or identifier(record.tags)
-        plain = " ".join(title.split()) or f"ligand-{index + 1}"
-        name, notes = plain, tuple[str, ...]()
-        while name in rows:
-            times[plain] += 1
-            name = f"{plain}-{times[plain] + 1}"
-            notes = (f"the name '{plain}' is that of row {rows[plain] + 1} too",)
-        rows[name] = index
-        fields = record.cells or record.tags
-        yield Entry(index, name, record.mol, record.reason or "", notes, dict(fields))
+def _entry(index: int, record: Record) -> Entry:
+    """The entry of a record of a file, as it is named there."""
+    name = record.name or identifier(record.tags)
+    fields = dict(record.cells or record.tags)
+    return Entry(index, name, record.mol, record.reason or "", fields=fields)

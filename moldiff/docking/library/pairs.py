@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from moldiff.docking.library.entries import Entry
+from moldiff.docking.library.entries import Entry, named
 from moldiff.docking.ligands import read_ligand
 from moldiff.docking.site import site
 from moldiff.docking.where import Where
@@ -60,7 +61,7 @@ class Pairs:
         self.path, self.where, self.choice = path, where, dict(choice or {})
         self.cavities = cavities
         self.rows = _read(path)
-        self.entries = [self._entry(index, row) for index, row in enumerate(self.rows)]
+        self.entries = list(named((self._entry(k, row) for k, row in enumerate(self.rows)), "pair"))
         self._latest: tuple[object, Site | MoldiffError] | None = None
 
     @property
@@ -106,7 +107,7 @@ class Pairs:
         if "autobox" in own:
             own["autobox"] = own["autobox"].lower() in _TRUE
         if not any(own.values()):
-            return Where(autobox=True, size=size) if self.where is None else self.where
+            return replace(self.where or Where(autobox=True), size=size)
         ligand = own.pop("pocket_ligand", None)
         if ligand is not None:
             file = self._file(ligand)
@@ -114,16 +115,16 @@ class Pairs:
         return Where(**own, size=size)
 
     def _entry(self, index: int, row: Mapping[str, str]) -> Entry:
-        """The ligand of a row, or why there is none."""
+        """The ligand of a row, or why there is none, under the name of the row or its file."""
+        own = row.get("name", "")
         fields = {key: value for key, value in row.items() if value}
-        default = f"pair-{index + 1}"
         try:
             self._where(row)
             file = self._file(row["ligand"])
             mol, name = read_ligand(file if file.is_file() else row["ligand"])
         except MoldiffError as error:
-            return Entry(index, row.get("name") or default, None, _plain(error), fields=fields)
-        name = row.get("name") or (default if name == "ligand" else f"{name}-{index + 1}")
+            return Entry(index, own, None, _plain(error), fields=fields)
+        name = own or ("" if name == "ligand" else f"{name}-{index + 1}")
         return Entry(index, name, mol, fields=fields)
 
 
@@ -140,10 +141,10 @@ def _read(path: Path) -> Sequence[dict[str, str]]:
             f"The table of pairs {path} cannot be read: {error}.",
             fix="Give a .csv with the columns receptor and ligand.",
         ) from None
-    lines = text.splitlines()
-    first = lines[0] if lines else ""
+    first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
-    reader = csv.DictReader(lines, delimiter=delimiter)
+    # A quoted cell may have lines, so what is split into rows is the text.
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
     names = [(name or "").strip().lower().replace("-", "_") for name in reader.fieldnames or []]
     absent = [name for name in _NEEDED if name not in names]
     if absent:

@@ -129,10 +129,16 @@ class LibraryRun:
         tautomers: int = 1,
         shard: tuple[int, int] | None = None,
     ) -> Iterator[LibraryRun]:
-        """Open a table of pairs of receptor and ligand; parameters and errors as of `open`."""
+        """Open a table of pairs of receptor and ligand; parameters and errors as of `open`.
+
+        Of what is required the words are checked, not whether each receptor has the residue.
+        """
         from moldiff.docking.library.entries import part_of
+        from moldiff.docking.requirement import Requirement
 
         _check(pairs.path, output)
+        for text in settings.require:
+            Requirement.parse(text)
         entries = part_of(pairs.entries, shard, pairs.path)
         entries, header = _forms(entries, isomers, tautomers)
         header = {"receptors": pairs.digest, **header}
