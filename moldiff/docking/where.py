@@ -16,10 +16,8 @@ if TYPE_CHECKING:
     from moldiff.protein.sites import BindingSite
     from moldiff.protein.structure import Structure
 
-__all__ = ["DEFAULT_SIZE", "Place", "Where", "find_places", "staying"]
+__all__ = ["Place", "Where", "find_places", "staying"]
 
-#: Default edge of the box in Å.
-DEFAULT_SIZE = 25.0
 _FARTHEST = 1e15  # Å: beyond, and NaN, is no point; what is merely far from the receptor is told so
 _SMALLEST, _LARGEST = 4.0, 60.0  # Å, of an edge of the box
 _NEAR_CAVITY = 5.0  # Å from the middle of a cavity to an atom of what fills it
@@ -96,7 +94,7 @@ def find_places(
     from moldiff.protein.occupants import at
 
     edges = _edges(where.size)
-    size = np.array(edges or [DEFAULT_SIZE], dtype=np.float32)
+    size = np.array(edges or [pocket.EDGE], dtype=np.float32)
     everything = contents.structure
     if where.ligand is not None:
         marker = find_marker(contents, where.ligand)

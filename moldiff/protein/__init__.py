@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from moldiff.protein.pocket import (
     Box,
-    autobox,
-    box_from_ligand,
     box_from_residues,
     check_box,
     crop,
@@ -23,8 +21,6 @@ __all__ = [
     "Receptor",
     "Residue",
     "Structure",
-    "autobox",
-    "box_from_ligand",
     "box_from_residues",
     "check_box",
     "crop",

@@ -1,4 +1,4 @@
-"""Where to dock: boxes from a reference ligand, from residues, or from the cavities there are."""
+"""Where to dock: boxes about a point, residues or a cavity."""
 
 from __future__ import annotations
 
@@ -15,16 +15,14 @@ from scipy.spatial import cKDTree
 from moldiff.errors import InputError
 from moldiff.protein.receptor import Receptor
 from moldiff.protein.selection import named
-from moldiff.protein.sites import BindingSite, binding_sites
 from moldiff.protein.structure import Residue, Structure
 
 if TYPE_CHECKING:
-    from rdkit.Chem import Mol
+    from moldiff.protein.sites import BindingSite
 
 __all__ = [
+    "EDGE",
     "Box",
-    "autobox",
-    "box_from_ligand",
     "box_from_residues",
     "box_of",
     "check_box",
@@ -32,7 +30,7 @@ __all__ = [
 ]
 
 MAX_SIZE = 60.0  # Å
-_SIZE = 25.0
+EDGE = 25.0  #: Å: the usual edge of a box
 _SMALL = 22.5
 _AROUND = 10.0  # Å beyond the residues that define a box, both sides together
 _WIDE = 15.0  # Å: cavities longer than this get the larger box
@@ -93,26 +91,6 @@ def _numbers(values: npt.NDArray[np.floating[Any]]) -> str:
     return ", ".join(f"{value:g}" for value in values.tolist())
 
 
-def box_from_ligand(mol: Mol, size: float | Sequence[float] = _SIZE) -> Box:
-    """Return a box about the centroid of the heavy atoms of a molecule's first conformer.
-
-    Raises InputError if it has no 3D coordinates.
-    """
-    heavy = [atom.GetIdx() for atom in mol.GetAtoms() if atom.GetAtomicNum() > 1]
-    if not mol.GetNumConformers() or not heavy:
-        raise InputError(
-            "The reference ligand of the pocket has no coordinates.",
-            fix="Give an SDF, MOL2 or PDB file of the ligand as it lies in the pocket.",
-        )
-    positions = np.asarray(mol.GetConformer().GetPositions())[heavy]
-    if len(heavy) > 1 and not np.ptp(positions, axis=0).any():
-        raise InputError(
-            "All atoms of the reference ligand lie on one point: it has no 3D coordinates.",
-            fix="Give the ligand as it lies in the pocket, not a 2D or empty record.",
-        )
-    return Box(positions.mean(axis=0), np.asarray(size))
-
-
 def box_from_residues(
     structure: Structure, residues: Sequence[str], size: float | Sequence[float] | None = None
 ) -> Box:
@@ -138,7 +116,7 @@ def box_from_residues(
     atoms = structure.positions[np.isin(structure.residue, members)]
     lower, upper = atoms.min(axis=0), atoms.max(axis=0)
     if size is None:
-        needed = np.clip(upper - lower + _AROUND, _SIZE, None)
+        needed = np.clip(upper - lower + _AROUND, EDGE, None)
         if needed.max() > MAX_SIZE:
             raise InputError(
                 f"The residues {', '.join(residues)} are {float((upper - lower).max()):.0f} Å "
@@ -231,15 +209,6 @@ def crop(receptor: Receptor, box: Box, margin: float = 8.0) -> Receptor:
     return receptor.subset(used[structure.residue])
 
 
-def autobox(receptor: Receptor | Structure, limit: int = 10) -> list[Box]:
-    """Return boxes of 22.5 to 25 Å about the receptor's cavities, the likeliest pocket first.
-
-    Waters do not fill cavities.  The list is empty if the receptor has no cavity (a peptide).
-    """
-    structure = receptor.structure if isinstance(receptor, Receptor) else receptor
-    return [box_of(site) for site in binding_sites(structure)[:limit]]
-
-
 def box_of(site: BindingSite) -> Box:
     """Return the box about a binding site, of 22.5 Å or, along which it is long, 25 Å."""
-    return Box(site.cavity.centre, np.where(site.cavity.extent > _WIDE, _SIZE, _SMALL))
+    return Box(site.cavity.centre, np.where(site.cavity.extent > _WIDE, EDGE, _SMALL))

@@ -22,10 +22,11 @@ from moldiff.protein.assembly import Assembly
 from moldiff.protein.keeping import Fate, fates, notes_on
 from moldiff.protein.occupants import LASTING, SMALLEST, chains_of, molecules
 from moldiff.protein.occupants import ligands as ligands_of
-from moldiff.protein.pocket import Box, autobox
+from moldiff.protein.pocket import EDGE, Box, box_of
 from moldiff.protein.read import read_contents
 from moldiff.protein.receptor import Receptor, prepare_receptor
 from moldiff.protein.selection import place
+from moldiff.protein.sites import binding_sites, distinct
 from moldiff.protein.structure import POLYMERS, Structure
 from moldiff.protein.write import write_pdb
 from moldiff.text import counted, digest_of
@@ -35,7 +36,6 @@ __all__ = ["Candidate", "Preparation", "prepare"]
 
 _SCHEMA = "moldiff.receptor 1"
 _WRITTEN = (".pdb", ".ent")
-_EDGE = 25.0  # Å: the box about a ligand, as that of moldiff dock
 _INSIDE = 5.0  # Å between a cavity's middle and an atom of what fills it
 _LIGAND = "a ligand of the experiment"
 
@@ -265,7 +265,10 @@ def _short_chains(structure: Structure) -> list[str]:
 def _boxes(
     structure: Structure, receptor: Receptor, ligands: Sequence[Sequence[int]]
 ) -> list[Candidate]:
-    """Where ligands are, then the cavities of what is kept, and which ligand lies in them."""
+    """Where ligands are, then the cavities of what is kept, and which ligand lies in them.
+
+    Of the copies of a cavity in the chains of an oligomer there is one, as `moldiff dock` has it.
+    """
     places = {
         ", ".join(str(structure.residues[i]) for i in members): structure.positions[
             np.isin(structure.residue, list(members))
@@ -273,18 +276,26 @@ def _boxes(
         for members in ligands
     }
     candidates = [
-        Candidate(Box(atoms.mean(0), np.array([_EDGE])), f"ligand {name}")
+        Candidate(Box(atoms.mean(0), np.array([EDGE])), f"ligand {name}")
         for name, atoms in places.items()
     ]
-    for rank, box in enumerate(autobox(receptor), start=1):
-        inside = [
-            name
-            for name, atoms in places.items()
-            if np.linalg.norm(atoms - box.centre, axis=1).min() < _INSIDE
-        ]
-        filled = f", where {' and '.join(inside)} lies" if inside else ""
-        candidates.append(Candidate(box, f"cavity {rank}{filled}"))
+    for rank, (site, copies) in enumerate(distinct(binding_sites(receptor.structure)), start=1):
+        centres = [one.cavity.centre for one in (site, *copies)]
+        inside = [name for name, atoms in places.items() if _fills(atoms, centres)]
+        lies = "lies" if len(inside) == 1 else "lie"
+        what = f"cavity {rank}" + (f", where {' and '.join(inside)} {lies}" if inside else "")
+        if copies:
+            others = "; ".join(_commas(np.round(centre, 1)) for centre in centres[1:])
+            what += f"; copies of it are at {others}"
+        candidates.append(Candidate(box_of(site), what))
     return candidates
+
+
+def _fills(
+    atoms: npt.NDArray[np.float32], centres: Sequence[npt.NDArray[np.floating[Any]]]
+) -> bool:
+    """Whether an atom is near the middle of a cavity or of one of its copies."""
+    return any(np.linalg.norm(atoms - centre, axis=1).min() < _INSIDE for centre in centres)
 
 
 def _commas(values: npt.NDArray[np.float32]) -> str:
@@ -292,4 +303,4 @@ def _commas(values: npt.NDArray[np.float32]) -> str:
 
 
 def _rounded(values: npt.NDArray[np.float32]) -> list[float]:
-    return [round(float(value), 3) for value in values]
+    return [round(float(value), 3) + 0.0 for value in values]  # no -0

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rdkit import Chem
-from rdkit.Chem import AllChem
 
 from moldiff.errors import InputError
 from moldiff.protein import (
@@ -18,8 +16,6 @@ from moldiff.protein import (
     Receptor,
     Residue,
     Structure,
-    autobox,
-    box_from_ligand,
     box_from_residues,
     check_box,
     crop,
@@ -27,7 +23,8 @@ from moldiff.protein import (
     read_structure,
 )
 from moldiff.protein.cavity import burial, find_cavities
-from tests.molecules import embedded
+from moldiff.protein.pocket import box_of
+from moldiff.protein.sites import binding_sites
 
 Write = Callable[..., Path]
 
@@ -89,24 +86,6 @@ def test_absurd_boxes_are_refused(centre: object, size: object) -> None:
     with pytest.raises(InputError) as caught:
         Box(centre, size)  # type: ignore[arg-type]
     assert caught.value.fix
-
-
-def test_box_from_ligand() -> None:
-    mol = embedded("CCO", seed=1)
-    box = box_from_ligand(mol)
-    np.testing.assert_allclose(box.centre, mol.GetConformer().GetPositions()[:3].mean(0), atol=1e-5)
-    assert box.size.tolist() == [25, 25, 25]
-    assert box_from_ligand(mol, (20, 22, 24)).size.tolist() == [20, 22, 24]
-
-
-def test_a_ligand_without_coordinates_is_refused() -> None:
-    collapsed = Chem.MolFromSmiles("CCO")
-    AllChem.Compute2DCoords(collapsed)
-    for k in range(3):
-        collapsed.GetConformer().SetAtomPosition(k, (0.0, 0.0, 0.0))
-    for flat in (Chem.MolFromSmiles("CCO"), collapsed):
-        with pytest.raises(InputError, match="coordinates"):
-            box_from_ligand(flat)
 
 
 def test_box_from_residues(receptor: Receptor) -> None:
@@ -194,29 +173,34 @@ def test_cavities_are_found_largest_first() -> None:
     assert found[0].volume > found[1].volume
 
 
-def test_autobox() -> None:
+def boxes_of(structure: Structure) -> list[Box]:
+    return [box_of(site) for site in binding_sites(structure)]
+
+
+def test_boxes_about_cavities() -> None:
     hole = np.array([6.0, 3.0, 0])
     positions = hollow(20.0, [hole], 6.5)
-    boxes = autobox(as_receptor(positions))
+    boxes = boxes_of(as_receptor(positions).structure)
     assert np.linalg.norm(boxes[0].centre - hole) < 2.0
     assert all(box.size.min() >= 22.5 and box.size.max() <= 25 for box in boxes)
     filled = np.concatenate([positions, hole[None]])  # a water does not fill the cavity
     kinds = ["protein"] * len(positions) + ["water"]
-    np.testing.assert_allclose(autobox(as_receptor(filled, kinds))[0].centre, boxes[0].centre)
+    again = boxes_of(as_receptor(filled, kinds).structure)
+    np.testing.assert_allclose(again[0].centre, boxes[0].centre)
 
 
-def test_autobox_follows_the_receptor() -> None:
+def test_boxes_about_cavities_follow_the_receptor() -> None:
     """Moved by whole grid steps, the boxes move along."""
     positions = hollow(16.0, [np.array([4.0, 0, 0])], 6.0)
-    moved = autobox(as_receptor(positions + np.array([100, -50, 30])))
-    still = autobox(as_receptor(positions))
+    moved = boxes_of(as_receptor(positions + np.array([100, -50, 30])).structure)
+    still = boxes_of(as_receptor(positions).structure)
     assert len(moved) == len(still) > 0
     np.testing.assert_allclose(moved[0].centre - still[0].centre, [100, -50, 30], atol=0.5)
 
 
-def test_autobox_without_cavities(receptor: Receptor) -> None:
-    assert autobox(as_receptor(np.arange(9.0).reshape(3, 3))) == []
-    assert all(isinstance(box, Box) for box in autobox(receptor))
+def test_what_has_no_cavities(receptor: Receptor) -> None:
+    assert boxes_of(as_receptor(np.arange(9.0).reshape(3, 3)).structure) == []
+    assert all(isinstance(box, Box) for box in boxes_of(receptor.structure))
 
 
 def test_autobox_is_fast() -> None:

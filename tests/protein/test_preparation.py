@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 import moldiff
+from moldiff.docking.site import Where, site
 from moldiff.errors import InputError
 from moldiff.protein import prepare_receptor, read_structure, write_pdb
 from moldiff.protein.preparation import Preparation, prepare
+from tests.protein.test_sites import AWAY, SMALL, two_hollows
 
 Write = Callable[..., Path]
 Line = Callable[..., str]
@@ -138,3 +140,24 @@ def test_a_short_chain_stays_and_is_said(write: Write, peptide_text: str) -> Non
     done = prepare(write("\n".join([*many, *short])))
     assert any("--exclude P:" in note for note in done.notes)
     assert [chain for chain, _, _ in done.chains()] == ["A", "P"]
+
+
+def test_cavities_are_those_of_docking(write: Write, line: Line) -> None:
+    """The copies of a cavity in a dimer's chains are one, and a ligand in a copy lies in it."""
+    dimer = two_hollows(fond=True, chains="AB")
+    rows = [
+        line("CA", residue.name, residue.number, tuple(x), chain=residue.chain)
+        for residue, x in zip(dimer.residues, dimer.positions.tolist(), strict=True)
+    ]
+    for k, element in enumerate("CCCNCCOCCC"):  # in the second chain's copy of the likeliest
+        at = (SMALL + AWAY + [0.7 * k - 3.15, 0.0, 0.0]).tolist()
+        rows.append(line(f"{element}{k}", "LIG", 1, tuple(at), chain="L", record="HETATM"))
+    path = write("\n".join([*rows, "END", ""]))
+    found = site(path, Where(autobox=True), cavities=5)
+    cavities = [one for one in prepare(path).boxes if one.what.startswith("cavity")]
+    for pocket, candidate in zip([found.pocket, *found.pocket.others], cavities, strict=False):
+        np.testing.assert_array_equal(candidate.box.centre, pocket.box.centre)
+        np.testing.assert_array_equal(candidate.box.size, pocket.box.size)
+    copy = ",".join(f"{v:g}" for v in np.round(cavities[0].box.centre + AWAY, 1) + 0.0)
+    assert cavities[0].what == f"cavity 1, where L:1 LIG lies; copies of it are at {copy}"
+    assert len(cavities) == 2

@@ -37,7 +37,6 @@ __all__ = [
     "has_cofactor",
     "read_crystal",
     "read_set",
-    "search_box",
     "search_places",
 ]
 
@@ -168,16 +167,16 @@ def graph_of(crystal: Chem.Mol) -> Chem.Mol:
     return mol
 
 
-def search_box(
+def search_places(
     crystal: Chem.Mol,
     key: str,
     seed: int,
     kind: str = "jitter2",
     structure: Structure | None = None,
-) -> Box:
-    """Return the box to search, in which the ligand is to be found.
+) -> list[Place]:
+    """Return where to search: a box in which the ligand is to be found, or the likeliest cavities.
 
-    It depends on the complex and the seed alone: every method searches the same one.
+    They depend on the complex and the seed alone: every method searches the same ones.
 
     Parameters
     ----------
@@ -194,31 +193,18 @@ def search_box(
     known = crystal.GetConformer().GetPositions()
     if kind in _OFFSETS:
         centre = known.mean(0) + _shift(key, seed, _OFFSETS[kind])
-        return Box(centre.astype(np.float32), np.float32(_EDGE) * np.ones(3, np.float32))
+        return [Place(Box(centre.astype(np.float32), np.float32(_EDGE) * np.ones(3, np.float32)))]
     if structure is None:
         raise ValueError(f"a box of the kind '{kind}' is made from a receptor")
     if kind == "residues":
-        return box_from_residues(structure, _lining(structure, known))
+        return [Place(box_from_residues(structure, _lining(structure, known)))]
     sites = binding_sites(structure)
     if not sites:
         raise InputError("No pocket was found in the receptor.", fix="Choose another --box.")
     if kind == "largest":
-        return box_of(max(sites, key=lambda site: site.cavity.volume))
-    return box_of(distinct(sites)[0][0])
-
-
-def search_places(
-    crystal: Chem.Mol, key: str, seed: int, kind: str, structure: Structure
-) -> list[Place]:
-    """Return where to search: the box of `search_box`, or the likeliest cavities.
-
-    Parameters and errors are those of `search_box`.
-    """
-    first = search_box(crystal, key, seed, kind, structure)
-    if kind != "autobox":
-        return [Place(first)]
-    sites = [site for site, _ in distinct(binding_sites(structure))]
-    return [Place(box_of(s), s.chance) for s in sites[: worth_a_look(sites, _CAVITIES)]]
+        return [Place(box_of(max(sites, key=lambda site: site.cavity.volume)))]
+    likeliest = [site for site, _ in distinct(sites)]
+    return [Place(box_of(s), s.chance) for s in likeliest[: worth_a_look(likeliest, _CAVITIES)]]
 
 
 def _shift(key: str, seed: int, offset: float | None) -> npt.NDArray[np.float64]:

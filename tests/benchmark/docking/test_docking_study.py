@@ -22,7 +22,7 @@ import torch
 
 from moldiff.benchmark.docking import peer
 from moldiff.benchmark.docking.answer import Job
-from moldiff.benchmark.docking.complexes import graph_of, read_crystal, read_set, search_box
+from moldiff.benchmark.docking.complexes import graph_of, read_crystal, read_set, search_places
 from moldiff.benchmark.docking.document import ALL_SETS, document
 from moldiff.benchmark.docking.methods import METHODS, Ours, parse
 from moldiff.benchmark.docking.readme import into_readme
@@ -82,7 +82,7 @@ def test_unminimised_are_the_proposals(complexes: Path, monkeypatch: pytest.Monk
     crystal = read_crystal(read_set(complexes)[0])
     assert not isinstance(crystal, str)
     receptor = prepare_receptor(read_structure(read_set(complexes)[0].receptor))
-    box = search_box(crystal, "acid", 0)
+    box = search_places(crystal, "acid", 0)[0].box
     answer = random.dock(graph_of(crystal), Pocket.of(receptor, box), None, Job(poses=3))
     assert not isinstance(answer, str) and answer.poses
     assert len(drawn[0]) == 6 and 0 < len(ranked[0]) <= 6

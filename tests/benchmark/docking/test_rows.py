@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
+from moldiff.benchmark.docking import complexes as complexes_module
 from moldiff.benchmark.docking import methods
 from moldiff.benchmark.docking.answer import Job
 from moldiff.benchmark.docking.complexes import (
@@ -18,7 +19,7 @@ from moldiff.benchmark.docking.complexes import (
     graph_of,
     read_crystal,
     read_set,
-    search_box,
+    search_places,
 )
 from moldiff.benchmark.docking.methods import Ours, parse
 from moldiff.benchmark.docking.rows import Row, RowFile, base, earlier
@@ -26,7 +27,11 @@ from moldiff.cli.benchmark import Box
 from moldiff.docking import bundled, settings
 from moldiff.docking.settings import Settings
 from moldiff.errors import ConfigError, InputError
-from moldiff.protein import autobox, read_structure
+from moldiff.protein import read_structure
+from moldiff.protein.sites import BindingSite, binding_sites, distinct, worth_a_look
+from moldiff.protein.structure import Structure
+from tests.molecules import embedded
+from tests.protein.test_sites import two_hollows
 
 
 @pytest.mark.parametrize("cut", [1, 30, 200])
@@ -99,11 +104,11 @@ def test_the_box_depends_on_complex_and_seed_alone(complexes: Path) -> None:
     crystal = read_crystal(case)
     assert not isinstance(crystal, str)
     centroid = crystal.GetConformer().GetPositions().mean(0)
-    boxes = [search_box(crystal, f"set/{k}", seed) for k in range(40) for seed in (0, 1)]
+    boxes = [search_places(crystal, f"set/{k}", seed)[0].box for k in range(40) for seed in (0, 1)]
     shifts = np.array([np.linalg.norm(box.centre - centroid) for box in boxes])
     assert shifts.max() <= 2.001 and len(set(shifts.round(4))) == 80
     assert np.mean(shifts < 1.0) == pytest.approx(1 / 8, abs=0.12)  # even in the ball
-    assert (search_box(crystal, "set/0", 0).centre == boxes[0].centre).all()
+    assert (search_places(crystal, "set/0", 0)[0].box.centre == boxes[0].centre).all()
     assert (boxes[0].size == 25).all()
 
 
@@ -115,19 +120,38 @@ def test_boxes_of_every_kind(complexes: Path) -> None:
     centroid = crystal.GetConformer().GetPositions().mean(0)
 
     def off(kind: str) -> float:
-        box = search_box(crystal, case.key, 0, kind, structure)
+        box = search_places(crystal, case.key, 0, kind, structure)[0].box
         assert box.size.min() >= 22.5
         return float(np.linalg.norm(box.centre - centroid))
 
     assert [kind.value for kind in Box] == list(BOXES)
     assert off("centred") < 1e-4 and off("jitter5") == pytest.approx(5, abs=1e-4)
     assert off("residues") < 5
-    found = autobox(structure)
+    found = distinct(binding_sites(structure))
     if found:
-        assert off("autobox") == pytest.approx(float(np.linalg.norm(found[0].centre - centroid)))
+        likeliest = found[0][0].cavity.centre
+        assert off("autobox") == pytest.approx(float(np.linalg.norm(likeliest - centroid)))
     else:
         with pytest.raises(InputError, match="No pocket"):
             off("autobox")
+
+
+def test_cavities_are_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are found while the clock runs; the likeliest is the first of those to look into."""
+    asked: list[Structure] = []
+
+    def counted(structure: Structure) -> list[BindingSite]:
+        asked.append(structure)
+        return binding_sites(structure)
+
+    monkeypatch.setattr(complexes_module, "binding_sites", counted)
+    dimer = two_hollows(fond=False, chains="AB")
+    places = search_places(embedded("CCO"), "set/id", 0, "autobox", dimer)
+    assert len(asked) == 1
+    sites = [site for site, _ in distinct(binding_sites(dimer))]
+    assert len(places) == worth_a_look(sites, 5)
+    assert [place.chance for place in places] == [site.chance for site in sites[: len(places)]]
+    np.testing.assert_array_equal(places[0].box.centre, sites[0].cavity.centre)
 
 
 def test_the_graph_keeps_the_stereochemistry_only() -> None:
