@@ -162,7 +162,10 @@ def test_one_ligand_is_a_docking_and_several_are_results(tmp_path: Path) -> None
     ethanol = Chem.MolFromSmiles("CCO")
     one = dock(ethanol)
     assert isinstance(one, moldiff.DockingResult) and len(one.to_frame()) == len(one.poses)
+    assert one.name == "ligand"
+    ethanol.SetProp("_Name", "ethanol")
     hits = dock([ethanol, "[Na+].[Cl-]"])
+    assert dock(ethanol).name == hits[0].name.split(" pose")[0] == "ethanol"
     assert [record.mol is None for record in hits] == [False, True]
     assert "cannot be docked" in hits[1].reason
     assert moldiff.write(hits, tmp_path / "hits.sdf") == 1

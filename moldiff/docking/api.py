@@ -135,7 +135,7 @@ def dock(
 
 
 def _one(ligand: Source) -> Record:
-    """The one molecule that is to be docked, with a name."""
+    """The one molecule that is to be docked, under its own name if it has one."""
     from moldiff.io import record_of, records_of
 
     if isinstance(ligand, str | Path):
@@ -144,7 +144,7 @@ def _one(ligand: Source) -> Record:
     record = next(records_of(ligand)).with_bonds()
     if record.mol is None:
         raise InputError(f"There is no ligand to dock: {record.reason}.", fix="Give a molecule.")
-    return replace(record, name="ligand") if ligand is record.mol or not record.name else record
+    return record if record.name else replace(record, name="ligand")
 
 
 def _all(
