@@ -37,8 +37,6 @@ class Schedule:
         Evaluations of a minimisation within a round.
     final:
         Evaluations of the last minimisation.
-    tries:
-        Trial changes of each chain, of which the best is minimised.
     temperature:
         Temperature of Metropolis' rule, kcal/mol.
     shift:
@@ -53,7 +51,6 @@ class Schedule:
 
     iterations: int = 20
     final: int = 60
-    tries: int = 1
     temperature: float = 1.2
     shift: float = 2.0
     exchange: int = 5
@@ -93,7 +90,7 @@ def search(
     current, energies = minimise(kinematics, energy, poses, iterations=plan.iterations)
     archive = _Archive(kinematics, current, energies, plan)
     for number in range(1, rounds + 1):
-        trial = _change(kinematics, energy, current, plan, rng)
+        trial = _change(kinematics, current, plan, rng)
         trial, trial_energies = minimise(kinematics, energy, trial, iterations=plan.iterations)
         chance = uniform(trial_energies.shape, rng=rng, device=trial_energies.device)
         accept = accepts(energies, trial_energies, plan.temperature, chance)
@@ -182,29 +179,21 @@ class _Archive:
         return self._pose[self._energies.view(-1).isfinite().nonzero()[:, 0]]
 
 
-def _change(
-    kinematics: Kinematics, energy: Energy, pose: Pose, plan: Schedule, rng: torch.Generator
-) -> Pose:
-    """Change one degree of freedom of each pose; return the best of a few tries."""
-    count = len(pose)
-    trials = Pose.cat([pose] * plan.tries)
-    x = kinematics.place(trials)
+def _change(kinematics: Kinematics, pose: Pose, plan: Schedule, rng: torch.Generator) -> Pose:
+    """Change one degree of freedom of each pose."""
+    x = kinematics.place(pose)
     radius = (x - x.mean(1, keepdim=True)).square().sum(-1).mean(1).sqrt().clamp_min(1.0)
     options: Any = {"rng": rng, "device": x.device, "dtype": x.dtype}
-    freedom = uniform((len(trials),), **options).mul_(2 + kinematics.rotors).long()
-    direction = torch.nn.functional.normalize(normal((len(trials), 3), **options), dim=1)
-    reach = uniform((len(trials), 1), **options).pow_(1 / 3).mul_(plan.shift) * direction
-    tangent = pose.centre.new_zeros(len(trials), 6 + kinematics.rotors)
+    freedom = uniform((len(pose),), **options).mul_(2 + kinematics.rotors).long()
+    direction = torch.nn.functional.normalize(normal((len(pose), 3), **options), dim=1)
+    reach = uniform((len(pose), 1), **options).pow_(1 / 3).mul_(plan.shift) * direction
+    tangent = pose.centre.new_zeros(len(pose), 6 + kinematics.rotors)
     tangent[:, :3] = torch.where((freedom == 0)[:, None], reach, 0.0)
     tangent[:, 3:6] = torch.where((freedom == 1)[:, None], reach / radius[:, None], 0.0)
-    angle = uniform_angles((len(trials), 1), **options)
+    angle = uniform_angles((len(pose), 1), **options)
     rotor = torch.arange(2, 2 + kinematics.rotors, device=x.device)
     tangent[:, 6:] = torch.where(freedom[:, None] == rotor, angle, 0.0)
-    trials = kinematics.retract(trials, tangent)
-    if plan.tries == 1:
-        return trials
-    best = energy(kinematics.place(trials)).view(plan.tries, count).argmin(0)
-    return trials[best * count + torch.arange(count, device=x.device)]
+    return kinematics.retract(pose, tangent)
 
 
 def _exchange(energies: Tensor, spread: float, rng: torch.Generator) -> Tensor:

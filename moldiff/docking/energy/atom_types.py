@@ -72,11 +72,6 @@ class AtomTypes:
             self.radius[index], self.hydrophobic[index], self.donor[index], self.acceptor[index]
         )
 
-    def to(self, device: torch.device | str) -> AtomTypes:
-        """Return the types on a device."""
-        values = (self.radius, self.hydrophobic, self.donor, self.acceptor)
-        return AtomTypes(*(value.to(device) for value in values))
-
     def distinct(self) -> tuple[AtomTypes, Int[Tensor, " n"]]:
         """Return the t different types and each atom's index among them."""
         flags = (self.hydrophobic, self.donor, self.acceptor)
@@ -131,9 +126,8 @@ def ligand_types(mol: Mol, heavy: Any = None) -> AtomTypes:
 def receptor_types(receptor: Receptor) -> AtomTypes:
     """Type a prepared receptor's m heavy atoms."""
     radius = radii(receptor.structure.numbers.tolist())
-    metal = np.asarray(receptor.metal, dtype=bool)
-    radius[torch.from_numpy(metal)] = METAL_RADIUS
-    flags = (receptor.hydrophobic, np.asarray(receptor.donor) | metal, receptor.acceptor)
+    radius[torch.as_tensor(np.asarray(receptor.metal, dtype=bool))] = METAL_RADIUS
+    flags = (receptor.hydrophobic, receptor.donor, receptor.acceptor)  # metals are donors
     return AtomTypes(radius, *(torch.as_tensor(np.asarray(f, dtype=bool)) for f in flags))
 
 

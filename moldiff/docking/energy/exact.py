@@ -76,15 +76,13 @@ class Energy(ABC):
         return self.value_and_gradient(x)[0]
 
 
-def affinity(
-    inter: Float[Tensor, " p"], rotors: float, weights: Weights | None = None
-) -> Float[Tensor, " p"]:
+def affinity(inter: Float[Tensor, " p"], rotors: float) -> Float[Tensor, " p"]:
     """Return the predicted affinity, ``inter / (1 + w n_rot)`` in kcal/mol.
 
     The internal energy cancels: Vina subtracts the energy of the unbound ligand, for which it
     takes that of the pose itself (Trott & Olson 2010, equation 7).
     """
-    return inter / (1 + (weights or Weights()).torsion * rotors)
+    return inter / (1 + Weights().torsion * rotors)
 
 
 def outside(
@@ -116,8 +114,6 @@ class ExactEnergy(Energy):
     internal: Internal
     box: Box | None = None
     weights: Weights = field(default_factory=Weights)
-    cap: float = AUTHENTIC
-    slope: float = SLOPE
 
     def value_and_gradient(
         self, x: Float[Tensor, "p n 3"]
@@ -133,7 +129,7 @@ class ExactEnergy(Energy):
             energy[part] += value
             gradient[part] += slope
         if self.box is not None:
-            penalty, push = outside(x, *corners(self.box, x), self.slope)
+            penalty, push = outside(x, *corners(self.box, x), SLOPE)
             energy, gradient = energy + penalty, gradient + push
         return energy, gradient
 
@@ -152,7 +148,7 @@ class ExactEnergy(Energy):
         parts["intra"] = self.internal.energy(x, terms=function)
         unbounded = self.box is None
         parts["outside"] = (
-            x.new_zeros(len(x)) if unbounded else outside(x, *corners(self.box, x), self.slope)[0]
+            x.new_zeros(len(x)) if unbounded else outside(x, *corners(self.box, x), SLOPE)[0]
         )
         return parts
 
@@ -164,7 +160,7 @@ class ExactEnergy(Energy):
         difference = flat[atom] - target.positions[other]
         pairs = Pairs.of(self.types[atom % n], target.types[other], self.weights)
         energy, slope = pair_energy(difference.square().sum(1), pairs, self.weights)
-        total, factor = capped(flat.new_zeros(p * n).index_add_(0, atom, energy), self.cap)
+        total, factor = capped(flat.new_zeros(p * n).index_add_(0, atom, energy), AUTHENTIC)
         force = torch.zeros_like(flat).index_add_(0, atom, difference.mul_(2 * slope[:, None]))
         return total.view(p, n).sum(1), force.mul_(factor[:, None]).view(p, n, 3)
 
@@ -173,7 +169,7 @@ class ExactEnergy(Energy):
         distance = (x[:, None] - target.positions).square().sum(-1).clamp_min(1e-6).sqrt()
         pairs = Pairs.of(column(self.types), target.types, self.weights)
         parts = function(distance, pairs, self.weights)
-        total, _ = capped(sum(parts, torch.zeros_like(distance)).sum(1), self.cap)
+        total, _ = capped(sum(parts, torch.zeros_like(distance)).sum(1), AUTHENTIC)
         return (*(part.sum() for part in parts), total.sum())
 
 

@@ -106,14 +106,11 @@ class GridEnergy(Energy):
         Types of the ligand's n heavy atoms.
     internal:
         The ligand's internal energy, computed without the grid.
-    slope:
-        Penalty of an atom outside the box in kcal/mol/Å.
     """
 
     grid: Grid
     types: AtomTypes
     internal: Internal
-    slope: float = SLOPE
     _rows: Tensor = field(init=False, repr=False)
     _high: Tensor = field(init=False, repr=False)
 
@@ -142,8 +139,8 @@ class GridEnergy(Energy):
         excess = y - inside
         energy, gradient = self.grid.by_coordinate(inside, self._rows)
         # The grid ends at its edge; beyond it only the penalty acts.
-        gradient.mul_(excess == 0).add_(excess.sign(), alpha=self.slope)
-        return energy.sum(0), gradient, excess.abs().sum((0, 1)).mul_(self.slope)
+        gradient.mul_(excess == 0).add_(excess.sign(), alpha=SLOPE)
+        return energy.sum(0), gradient, excess.abs().sum((0, 1)).mul_(SLOPE)
 
 
 def build_grid(
@@ -153,7 +150,6 @@ def build_grid(
     *,
     spacing: float = SPACING,
     cap: float = CAP,
-    weights: Weights | None = None,
 ) -> Grid:
     """Build the potentials of some ligand atom types in a box.
 
@@ -175,7 +171,7 @@ def build_grid(
     near = target.near(middle - half, middle + half)
     nx, ny, nz = (int(c) for c in cells)
     sizes = (nx, ny, nz)
-    values = potentials(near, kinds, middle - half, sizes, spacing, weights or Weights())
+    values = potentials(near, kinds, middle - half, sizes, spacing, Weights())
     values = capped(values, cap)[0]
     return Grid(kinds, middle - half, sizes, _coefficients(values), spacing)
 

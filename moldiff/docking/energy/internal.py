@@ -29,7 +29,7 @@ _BINS = int(CUTOFF**2) * _BINS_PER_A2
 
 @dataclass(frozen=True, eq=False)
 class Internal:
-    """The k internal pairs of a ligand with n heavy atoms.
+    """The k internal pairs of a ligand with n heavy atoms, each capped at `AUTHENTIC`.
 
     Attributes
     ----------
@@ -37,23 +37,18 @@ class Internal:
         (k, n), +1 for the first atom of each pair and -1 for the second.
     pairs:
         Kinds of the pairs, (k, 1) each.
-    cap:
-        Asymptotic upper bound of the energy of a pair, in kcal/mol.
     """
 
     incidence: Float[Tensor, "k n"]
     pairs: Pairs
     weights: Weights
-    cap: float = AUTHENTIC
     _first: Int[Tensor, "k 1"] = field(init=False, repr=False)
     _energy: Float[Tensor, " rows"] = field(init=False, repr=False)
     _slope: Float[Tensor, " rows"] = field(init=False, repr=False)
     _spread: Float[Tensor, "n k"] = field(init=False, repr=False)
 
     @staticmethod
-    def of(
-        types: AtomTypes, index: Any, weights: Weights | None = None, *, cap: float = AUTHENTIC
-    ) -> Internal:
+    def of(types: AtomTypes, index: Any, weights: Weights | None = None) -> Internal:
         """Build it from the ligand's types and the pairs (2, k) of `terms.internal_pairs`."""
         weights = weights or Weights()
         device = types.radius.device
@@ -63,7 +58,7 @@ class Internal:
         incidence[rows, i], incidence[rows, j] = 1.0, -1.0
         kinds = Pairs.of(types[i], types[j], weights)
         columns = (v[:, None] for v in (kinds.contact, kinds.hydrophobic, kinds.bond))
-        return Internal(incidence, Pairs(*columns), weights, cap)
+        return Internal(incidence, Pairs(*columns), weights)
 
     def __post_init__(self) -> None:
         """Tabulate the energy of each distinct kind of pair."""
@@ -71,7 +66,7 @@ class Internal:
         kinds, index = torch.unique(code, dim=0, return_inverse=True)
         edges = torch.arange(_BINS + 2, device=code.device).to(code) / _BINS_PER_A2
         energy, _ = pair_energy(edges, Pairs(*kinds.T[..., None]), self.weights)
-        energy, _ = capped(energy, self.cap)
+        energy, _ = capped(energy, AUTHENTIC)
         # Per bin; the step at the cutoff contributes no slope.
         slope = energy.diff(dim=1)
         slope[:, _BINS - 1] = 0
@@ -111,4 +106,4 @@ class Internal:
         difference = self.incidence @ x.permute(2, 1, 0)
         distance = difference.square().sum(0).clamp_min(1e-6).sqrt()
         total = sum(terms(distance, self.pairs, self.weights), torch.zeros_like(distance))
-        return capped(total, self.cap)[0].sum(0)
+        return capped(total, AUTHENTIC)[0].sum(0)
