@@ -231,24 +231,15 @@ def _bounds(mol: Chem.Mol, heavy: np.ndarray) -> tuple[Tensor, Tensor, Tensor, T
     return low * (1 - slack), torch.where(tight, high * (1 + slack), torch.inf), bonded, angled
 
 
-def posebust(
-    mol_pred: Chem.Mol,
-    receptor_path: str | Path,
-    mol_true: Chem.Mol | None = None,
-    config: str = "dock",
-) -> dict[str, bool | None] | str:
+def posebust(pose: Chem.Mol, receptor: Path) -> dict[str, bool | None] | str:
     """Run PoseBusters on one pose against a receptor file.
 
     Parameters
     ----------
-    mol_pred:
-        The pose, one conformer in the frame of the receptor; left unchanged.
-    receptor_path:
-        The receptor as a PDB file.
-    mol_true:
-        The crystal pose, for ``redock``.
-    config:
-        ``dock`` or ``redock``.
+    pose:
+        One conformer in the frame of the receptor; left unchanged.
+    receptor:
+        A PDB file.
 
     Returns
     -------
@@ -258,10 +249,7 @@ def posebust(
         return "posebusters is not installed: pip install 'moldiff[eval]'"
     from moldiff.metrics.poses import bust
 
-    path = Path(receptor_path)
-    if path.suffix.lower() not in (".pdb", ".ent"):
-        return f"PoseBusters reads a receptor as PDB, not '{path.suffix}'"
-    checks = bust(mol_pred, config=config, true=mol_true, receptor=path)
+    checks = bust(pose, config="dock", receptor=receptor)
     if checks.get("mol_cond_loaded") is not True:
-        return f"PoseBusters cannot read '{path.name}'"
+        return f"PoseBusters cannot read '{receptor.name}'"
     return checks
