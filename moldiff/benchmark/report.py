@@ -17,9 +17,8 @@ from moldiff.report.environment import machine, versions
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["FORMAT", "document", "load_average", "show"]
+__all__ = ["document", "load_average", "show"]
 
-FORMAT = "moldiff-speed-1"
 _WIDTH = 132  # of tables that go to a file or a pipe
 
 

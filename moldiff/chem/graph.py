@@ -99,17 +99,13 @@ def _atom(atom: Any, ring: int) -> tuple[int, ...]:
     )
 
 
-def skeleton(mol: Any, heavy: npt.ArrayLike | None = None) -> Any:
-    """Return the heavy atoms joined by single bonds, without charges and stereochemistry.
-
-    ``heavy`` lists them in the order wanted; the molecule's own if left out.
-    """
+def skeleton(mol: Any) -> Any:
+    """Return the heavy atoms joined by single bonds, without charges and stereochemistry."""
     from rdkit import Chem
 
     plain = Chem.RWMol()
-    if heavy is None:
-        heavy = [atom.GetIdx() for atom in mol.GetAtoms() if atom.GetAtomicNum() > 1]
-    place = {int(i): k for k, i in enumerate(np.asarray(heavy))}
+    heavy = [atom.GetIdx() for atom in mol.GetAtoms() if atom.GetAtomicNum() > 1]
+    place = {i: k for k, i in enumerate(heavy)}
     for i in place:
         plain.AddAtom(Chem.Atom(mol.GetAtomWithIdx(i).GetAtomicNum()))
     for bond in mol.GetBonds():
@@ -119,15 +115,13 @@ def skeleton(mol: Any, heavy: npt.ArrayLike | None = None) -> Any:
     return plain.GetMol()
 
 
-def symmetries(
-    mol: Any, heavy: npt.ArrayLike | None = None, *, limit: int = 20
-) -> npt.NDArray[np.int16]:
+def symmetries(mol: Any, *, limit: int = 20) -> npt.NDArray[np.int16]:
     """Return up to ``limit`` relabelings (s, n) of the heavy atoms that keep elements and bonds.
 
     Bond orders and charges are ignored, so both oxygens of a carboxylate are one another's
     images.  The first is the identity.
     """
-    plain = skeleton(mol, heavy)
+    plain = skeleton(mol)
     matches = plain.GetSubstructMatches(plain, uniquify=False, maxMatches=limit)
     identity = tuple(range(plain.GetNumAtoms()))
     rest = [match for match in matches if match != identity]

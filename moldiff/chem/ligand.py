@@ -36,8 +36,6 @@ class Ligand:
     mol:
         Atoms in the input's order, with the hydrogens the input has, stereo perceived (from 3D
         coordinates where there are any).
-    name:
-        The molecule's title; may be empty.
     notes:
         What was changed or is doubtful, one sentence each.
     unspecified:
@@ -47,7 +45,6 @@ class Ligand:
     """
 
     mol: Chem.Mol
-    name: str
     notes: tuple[str, ...] = ()
     unspecified: int = 0
     racemic: bool = False
@@ -76,7 +73,6 @@ def prepare_ligand(mol: Chem.Mol | None, *, ph: float | None = None) -> Ligand |
         )
     if mol is None or mol.GetNumAtoms() == 0:
         return "empty molecule"
-    name = mol.GetProp("_Name").strip() if mol.HasProp("_Name") else ""
     with quiet():
         if _bondless(mol):
             return "atoms without bonds: give the ligand as SDF, MOL2 or SMILES"
@@ -98,7 +94,7 @@ def prepare_ligand(mol: Chem.Mol | None, *, ph: float | None = None) -> Ligand |
         if ph is not None:
             clean = protonate(clean)
         unspecified, mixed = len(open_stereo(clean)), racemic(clean)
-    return Ligand(clean, name, tuple(notes), unspecified, mixed)
+    return Ligand(clean, tuple(notes), unspecified, mixed)
 
 
 def _bondless(mol: Chem.Mol) -> bool:

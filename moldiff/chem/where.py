@@ -223,9 +223,7 @@ def _known() -> Mapping[str, str]:
 def _property(word: str) -> str:
     name = noun_of(word, _known())
     if name is None:
-        short = [
-            noun for noun in _known() if noun.isalpha() and noun in ("mw", "psa", "hbd", "hba")
-        ]
+        short = [noun for noun in _known() if noun in _SHORT]
         raise InputError(
             f"There is no property '{word}'.",
             fix=f"{did_you_mean(word, [*PROPERTIES, *_FURTHER, *short])} A data field of the file "

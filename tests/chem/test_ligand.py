@@ -18,11 +18,10 @@ def smiles_of(ligand):
     return Chem.MolToSmiles(Chem.RemoveHs(ligand.mol))
 
 
-def test_name_order_and_hydrogens_are_kept():
+def test_order_and_hydrogens_are_kept():
     mol = Chem.AddHs(Chem.MolFromSmiles("OCC"))
-    mol.SetProp("_Name", " ethanol ")
     ligand = prepare_ligand(mol)
-    assert ligand.name == "ethanol" and ligand.notes == ()
+    assert ligand.notes == ()
     assert ligand.mol.GetNumAtoms() == 9
     assert [a.GetSymbol() for a in ligand.mol.GetAtoms()][:3] == ["O", "C", "C"]
 

@@ -349,3 +349,17 @@ def test_a_lie_gets_no_weight(tmp_path):
     rewrite(path, lambda row: row.update(cnn=float(row["rmsd"])))
     more = extend_ranking(BOTH, read_dockings(path), "cnn")
     assert more.weighing(["energy", "distance_score", "cnn"]).weights["cnn"] == 0
+
+
+def test_the_card_counts_a_complex_once_whatever_its_seeds(tmp_path):
+    path = table(tmp_path / "table.csv", complexes=40)
+
+    def seeded(row):
+        number = int(row["complex"].removeprefix("c"))
+        row |= {"complex": f"set/c{number // 2}#{number % 2}", "cnn": float(row["rmsd"])}
+
+    rewrite(path, seeded)
+    dockings = read_dockings(path)
+    assert len(dockings) == 40
+    more = extend_ranking(fit_ranking(dockings), dockings, "cnn")
+    assert more.card["complexes"] == more.card["cnn_complexes"] == 20

@@ -45,7 +45,6 @@ def document(
     planned: Mapping[str, int],
     similarity: Mapping[str, float],
     *,
-    seed: int = 0,
     box: str = "jitter2",
     before: Sequence[Row] = (),
 ) -> dict[str, Any]:
@@ -57,8 +56,6 @@ def document(
         Set -> complexes that were to be docked.
     similarity:
         ``set/id`` -> similarity to the training set.
-    seed:
-        Of the bootstrap.
     box:
         One of `BOXES`.
     before:
@@ -76,7 +73,7 @@ def document(
         "protocol": PROTOCOL.format(box=BOXES[box]),
         "methods": {name: method.what for name, method in METHODS.items()},
         "sets": {
-            name: {"planned": planned[name], **_set(mine, similarity, seed, before)}
+            name: {"planned": planned[name], **_set(mine, similarity, before)}
             for name, mine in sets.items()
         },
         "curves": {name: _points(mine) for name, mine in sets.items()},
@@ -84,7 +81,7 @@ def document(
 
 
 def _set(
-    rows: Sequence[Row], similarity: Mapping[str, float], seed: int, before: Sequence[Row]
+    rows: Sequence[Row], similarity: Mapping[str, float], before: Sequence[Row]
 ) -> dict[str, Any]:
     by = _by_method(rows)
     baselines = {label: mine for label, mine in by.items() if base(label) in _BASELINES}
@@ -95,7 +92,7 @@ def _set(
         "receptors": dict(Counter(row.receptor for row in rows)),
         "proposals": sorted({f"{row.method}: {row.proposals}" for row in rows if row.proposals}),
         "methods": [{"method": name, **_summary(mine)} for name, mine in by.items()],
-        "paired": _paired(by, baselines, seed),
+        "paired": _paired(by, baselines),
         "splits": _splits(rows, similarity),
         "confidence": {name: found for name, mine in by.items() if (found := believed(mine))},
         "failures": _failures(rows),
@@ -133,7 +130,7 @@ def _summary(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def _paired(
-    by: Mapping[str, Sequence[Row]], baselines: Mapping[str, Sequence[Row]], seed: int
+    by: Mapping[str, Sequence[Row]], baselines: Mapping[str, Sequence[Row]]
 ) -> list[dict[str, Any]]:
     """Each of ours against each baseline, and against the order of its own poses by energy."""
     differences = []
@@ -144,7 +141,7 @@ def _paired(
         if base(label) != "energy":
             pairs.append(("its poses by energy", mine, "top1", "best_energy"))
         for other, theirs, value, theirs_by in pairs:
-            rng = np.random.default_rng(seed)
+            rng = np.random.default_rng(0)
             difference = statistics.paired(mine, theirs, value, rng=rng, other=theirs_by)
             if difference is not None:
                 names = {"method": label, "baseline": other, "value": value}

@@ -109,7 +109,6 @@ class Ours(Method):
         assert pipeline
         bundled.proposer(self._settings(0, job))
         bundled.judges(self._settings(0, job))
-        bundled.ranker()
         bundled.ranking()
 
     def changed(self, changes: Mapping[str, int]) -> Ours:

@@ -69,7 +69,7 @@ def fit_ranking(dockings: list[Docking], *, power: float = 4.0, seed: int = 0) -
     before: tuple[str, dict[str, bool]] | None = None
     weighings: list[Weighing] = []
     card: dict[str, Any] = {
-        "complexes": len({d.name for d in dockings}),
+        "complexes": len({_complex(d.name) for d in dockings}),
         "groups": len({d.group for d in dockings}),
     }
     for names in dict.fromkeys(_available(dockings, case) for case in _CASES):
@@ -112,7 +112,7 @@ def extend_ranking(
         fitted.figures["top1_without"] = top_one(with_all, Ranking((own,), ranking.power))
         added.append(fitted.weighing)
         card["+".join(fitted.weighing.weights)] = fitted.figures
-    card |= {f"{name}_complexes": len({d.name for d in dockings})}
+    card |= {f"{name}_complexes": len({_complex(d.name) for d in dockings})}
     return replace(ranking, weighings=(*kept, *added), card={**dict(ranking.card or {}), **card})
 
 
@@ -130,11 +130,16 @@ class _Fitted:
     right: dict[str, bool]
 
 
+def _complex(name: str) -> str:
+    """The complex of a docking, whose name has the seed behind it: ``set/id#0``."""
+    return name.partition("#")[0]
+
+
 def _gain(label: str, before: Mapping[str, bool], now: Mapping[str, bool]) -> dict[str, Any]:
     """How much more often the first pose is right than before, over the dockings of both."""
     by_complex: dict[str, list[float]] = {}
     for key in before.keys() & now.keys():
-        by_complex.setdefault(key.partition("#")[0], []).append(float(now[key] - before[key]))
+        by_complex.setdefault(_complex(key), []).append(float(now[key] - before[key]))
     rows = np.array([np.mean(values) for _, values in sorted(by_complex.items())])
     value = bootstrap(rows, np.mean)
     return {"over": label, "top1": value.value, "low": value.low, "high": value.high}
