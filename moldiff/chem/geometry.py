@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from moldiff.chem.rotors import Rotors
-from moldiff.geometry.arrays import wrap
+from moldiff.geometry.arrays import torsions, wrap
 
 __all__ = ["dihedrals", "set_torsions", "turn"]
 
@@ -15,11 +15,7 @@ Array = npt.NDArray[np.float64]
 
 def dihedrals(x: Array, quads: npt.NDArray[np.int64]) -> Array:
     """Return the dihedral angles (c, r) in radians of atom quadruples (r, 4) in x, (c, n, 3)."""
-    a, b, c, d = (x[:, quads[:, k]] for k in range(4))
-    axis = c - b
-    left, right = np.cross(b - a, axis), np.cross(axis, d - c)
-    length = np.linalg.norm(axis, axis=-1)
-    return np.arctan2(length * ((b - a) * right).sum(-1), (left * right).sum(-1))
+    return torsions(*(x[:, quads[:, k]] for k in range(4)))
 
 
 def turn(x: Array, rotors: Rotors, angles: Array) -> Array:
