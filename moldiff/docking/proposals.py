@@ -26,7 +26,7 @@ from moldiff.diffusion.guidance import with_settings
 from moldiff.domain.kinematics import Pose, random_poses
 from moldiff.domain.poses import MARGIN, crop_radius, ligand_input, pocket_input, to_pose
 from moldiff.precision import products
-from moldiff.protein.tokens import atom_tokens
+from moldiff.protein.tokens import structure_tokens
 
 if TYPE_CHECKING:
     from moldiff.docking.problem import Problem
@@ -105,7 +105,6 @@ class DiffusionProposer(Proposer):
     def prepare(self, problem: Problem) -> Proposals:
         ensemble, structure = problem.ligand, problem.receptor.structure
         graph = molecular_graph(ensemble.mol, ensemble.heavy)
-        residues = [structure.residues[k].name for k in structure.residue.tolist()]
         return _Diffusion(
             self,
             {
@@ -113,7 +112,7 @@ class DiffusionProposer(Proposer):
                 "ligand": ligand_input(graph, problem.rotors.moves),
             },
             structure.positions,
-            atom_tokens(residues, structure.names, structure.numbers),
+            structure_tokens(structure),
             crop_radius(ensemble.positions, MARGIN),
         )
 

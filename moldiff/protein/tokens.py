@@ -9,13 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from moldiff.protein.residues import BACKBONE, TEMPLATES, standard_name
 
-__all__ = ["NAMED", "SITE_PARTS", "TOKENS", "atom_tokens"]
+if TYPE_CHECKING:
+    from moldiff.protein.structure import Structure
+
+__all__ = ["NAMED", "SITE_PARTS", "TOKENS", "atom_tokens", "structure_tokens"]
 
 _SYNONYMS = {"MSE": "MET"}
 _ELEMENTS = (6, 7, 8, 9, 15, 16, 17, 34, 35, 53, 11, 12, 19, 20, 25, 26, 27, 28, 29, 30)
@@ -60,6 +64,12 @@ def atom_tokens(
     """Return the tokens (m,) of atoms given residue name, atom name and atomic number of each."""
     rows = zip(residues, names, np.asarray(numbers).tolist(), strict=True)
     return np.array([_token(*row) for row in rows], dtype=np.int16)
+
+
+def structure_tokens(structure: Structure) -> npt.NDArray[np.int16]:
+    """Return the tokens (m,) of the atoms of a structure."""
+    residues = [structure.residues[k].name for k in structure.residue.tolist()]
+    return atom_tokens(residues, structure.names, structure.numbers)
 
 
 def _token(residue: str, name: str, number: int) -> int:

@@ -17,7 +17,7 @@ from moldiff.chem.graph import molecular_graph
 from moldiff.diffusion.batch import Batch
 from moldiff.domain.distances import sites
 from moldiff.nn.inputs import LigandInput
-from moldiff.protein.tokens import atom_tokens
+from moldiff.protein.tokens import structure_tokens
 
 if TYPE_CHECKING:
     from moldiff.docking.problem import Problem
@@ -37,11 +37,9 @@ def distance_score(model: Model, problem: Problem) -> Score | None:
     if len(structure.positions) < 2:
         return None
     graph = molecular_graph(problem.ligand.mol, problem.ligand.heavy)
-    names = [structure.residues[int(i)].name for i in structure.residue]
-    tokens = atom_tokens(names, structure.names, structure.numbers)
     pocket = sites(
         torch.tensor(structure.positions).float(),
-        torch.as_tensor(tokens).long(),
+        torch.as_tensor(structure_tokens(structure)).long(),
         torch.tensor(structure.residue).long(),
     )
     ligand = LigandInput(torch.as_tensor(graph.atoms).long(), torch.as_tensor(graph.pairs).long())

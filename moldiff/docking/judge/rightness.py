@@ -17,7 +17,7 @@ from torch import Tensor
 from moldiff.chem.graph import molecular_graph
 from moldiff.diffusion.batch import Batch
 from moldiff.domain.poses import ligand_input, pocket_input
-from moldiff.protein.tokens import atom_tokens
+from moldiff.protein.tokens import structure_tokens
 
 if TYPE_CHECKING:
     from moldiff.docking.problem import Problem
@@ -36,11 +36,9 @@ def rightness(
     Ligand and pocket are encoded here, once.
     """
     structure = problem.receptor.structure
-    names = [structure.residues[int(i)].name for i in structure.residue]
-    tokens = atom_tokens(names, structure.names, structure.numbers)
     graph = molecular_graph(problem.ligand.mol, problem.ligand.heavy)
     centre = np.asarray(problem.box.centre, dtype=np.float32)
-    pocket = pocket_input(structure.positions, tokens, centre, np.inf)
+    pocket = pocket_input(structure.positions, structure_tokens(structure), centre, np.inf)
     ligand = ligand_input(graph, problem.rotors.moves)
     network = model.network
     with torch.no_grad():
