@@ -21,7 +21,7 @@ from moldiff.protein.elements import SYMBOLS
 from moldiff.protein.read import read_contents
 from moldiff.protein.residues import BACKBONE
 from moldiff.protein.secondary import COIL, secondary
-from moldiff.protein.selection import place
+from moldiff.protein.selection import between, place
 from moldiff.protein.structure import Structure
 from moldiff.protein.trace import Trace, trace
 from moldiff.protein.write import SideAtom
@@ -134,29 +134,25 @@ def _given(
             f"{path} has no protein chain '{chain}' ({word}).",
             fix=did_you_mean(chain, list(chains.fragments)),
         )
-    numbered = [(k, i) for k, members in enumerate(runs) for i in members]
-    labels = {place(structure.residues[i]).partition(":")[2]: (k, i) for k, i in numbered[::-1]}
-    ends = []
-    for label in (found["first"], found["last"] or found["first"]):
-        if label not in labels:
-            there = ", ".join(_ranges(structure, runs))
-            raise InputError(
-                f"{path} has no protein residue {chain}:{label} ({word}).",
-                fix=f"Chain {chain or '(blank)'} has {there}.",
-            )
-        ends.append(labels[label])
-    (run, first), (other, last) = ends
-    if run != other:
+    members = [i for run in runs for i in run]
+    residues = [structure.residues[i] for i in members]
+    chosen = between(residues, found["first"], found["last"] or found["first"])
+    if isinstance(chosen, str):
         raise InputError(
-            f"Chain {chain} of {path} is broken between {found['first']} and {found['last']}.",
-            fix="Give both pieces, with new residues between: A12-20/5-10/A26-30.",
+            f"{path} has no protein residue {chain}:{chosen} ({word}).",
+            fix=f"Chain {chain or '(blank)'} has {', '.join(_ranges(structure, runs))}.",
         )
-    if last < first:
+    if not chosen:
         raise InputError(
             f"'{word}' ends before it begins.",
             fix=f"Write {found['chain']}{found['last']}-{found['first']}.",
         )
-    own = [i for i in runs[run] if first <= i <= last]
+    own = [members[k] for k in chosen]
+    if not any(set(own) <= set(run) for run in runs):
+        raise InputError(
+            f"Chain {chain} of {path} is broken between {found['first']} and {found['last']}.",
+            fix="Give both pieces, with new residues between: A12-20/5-10/A26-30.",
+        )
     bare = [i for i in own if not np.isfinite(atoms[i]).all()]
     unknown = [i for i in own if chains.types[i] == UNKNOWN]
     if bare or unknown:

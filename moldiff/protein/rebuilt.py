@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from moldiff.errors import InputError
 from moldiff.protein.absent import Absent, Gaps
+from moldiff.protein.selection import between
 from moldiff.protein.structure import Structure
 from moldiff.protein.trace import Trace
 
@@ -78,22 +79,18 @@ def _chosen(
         raise InputError(f"'{text}' is no range of residues.", fix=_FIX)
     fragments = trace.fragments.get(match["chain"], [])
     chain = [i for fragment in fragments for i in fragment]
-    ends = []
-    for label in (match["first"], match["last"] or match["first"]):
-        own = [structure.residues[i] for i in chain]
-        named = [k for k, r in enumerate(own) if f"{r.number}{r.insertion}" == label]
-        if not named:
-            raise InputError(f"There is no residue {match['chain']}:{label} to rebuild.", fix=_FIX)
-        ends.append(named[0])
-    first, last = ends
-    if last < first:
+    own = [structure.residues[i] for i in chain]
+    found = between(own, match["first"], match["last"] or match["first"])
+    if isinstance(found, str):
+        raise InputError(f"There is no residue {match['chain']}:{found} to rebuild.", fix=_FIX)
+    if not found:
         raise InputError(
             f"The range {text} ends before it begins in chain {match['chain']}.",
             fix=f"Write {match['chain']}:{match['last']}-{match['first']}.",
         )
-    inside = chain[first : last + 1]
+    inside = chain[found.start : found.stop]
     edges = {fragment[0] for fragment in fragments}, {fragment[-1] for fragment in fragments}
-    if not inside or inside[0] in edges[0] or inside[-1] in edges[1]:
+    if inside[0] in edges[0] or inside[-1] in edges[1]:
         raise InputError(
             f"{text} begins or ends where its chain does, or where the chain is broken.",
             fix="Leave at least one residue on both sides that it is bonded to.",
@@ -113,8 +110,8 @@ def _chosen(
             labels += one.labels
     return Absent(
         match["chain"],
-        chain[first - 1],
-        chain[last + 1],
+        chain[found.start - 1],
+        chain[found.stop],
         tuple(names),
         tuple(labels),
         int(places[inside[0]]),

@@ -10,7 +10,7 @@ from moldiff.protein.conformation import listed
 from moldiff.protein.residues import STANDARD_BASES, TEMPLATES
 from moldiff.protein.structure import POLYMERS, Residue
 
-__all__ = ["named", "place", "select"]
+__all__ = ["between", "named", "place", "select"]
 
 _NUMBER = re.compile(r"-?\d+[A-Za-z]?$")
 _STANDARD = STANDARD_BASES | set(TEMPLATES)
@@ -41,6 +41,20 @@ def named(residues: Sequence[Residue], text: str) -> list[int]:
         upper = rest.upper()
         return [i for i in own if f"{residues[i].number}{residues[i].insertion}".upper() == upper]
     return sorted(set(own).intersection(_by_name(residues, rest)))
+
+
+def between(residues: Sequence[Residue], first: str, last: str) -> range | str:
+    """Return the positions of residues of one chain from a number to another, ``45`` to ``52A``.
+
+    Codes of insertion count in either case; of residues with the same number it is the first.
+    There are no positions if the chain has the last before the first.  Instead of them the number
+    that no residue has is returned, as it was written.
+    """
+    numbers = [f"{residue.number}{residue.insertion}".upper() for residue in residues]
+    for end in (first, last):
+        if end.upper() not in numbers:
+            return end
+    return range(numbers.index(first.upper()), numbers.index(last.upper()) + 1)
 
 
 def _by_name(residues: Sequence[Residue], name: str) -> list[int]:

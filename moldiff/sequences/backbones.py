@@ -17,6 +17,7 @@ from moldiff.protein.conformation import listed
 from moldiff.protein.read import read_contents
 from moldiff.protein.rebuilt import RANGE, counted_places
 from moldiff.protein.residues import standard_name
+from moldiff.protein.selection import between
 from moldiff.protein.structure import Residue, Structure
 from moldiff.protein.trace import Trace, trace
 from moldiff.text import several
@@ -181,22 +182,18 @@ def _range(path: Path, residues: Sequence[Residue], text: str) -> list[int]:
         raise InputError(
             f"'{text}' is no range of residues.", fix="Write chain:first-last, e.g. A:10-20."
         )
-    ends = []
-    for label in (match["first"], match["last"] or match["first"]):
-        named = [k for k in own if f"{residues[k].number}{residues[k].insertion}" == label]
-        if not named:
-            raise InputError(
-                f"{path} has no residue {chain}:{label} with a backbone to fix.",
-                fix=_there(residues, chain, own),
-            )
-        ends.append(named[0])
-    first, last = ends
-    if last < first:
+    found = between([residues[k] for k in own], match["first"], match["last"] or match["first"])
+    if isinstance(found, str):
+        raise InputError(
+            f"{path} has no residue {chain}:{found} with a backbone to fix.",
+            fix=_there(residues, chain, own),
+        )
+    if not found:
         raise InputError(
             f"The range {text} ends before it begins.",
             fix=f"Write {chain}:{match['last']}-{match['first']}.",
         )
-    return [k for k in own if first <= k <= last]
+    return [own[k] for k in found]
 
 
 def _there(residues: Sequence[Residue], chain: str, own: Sequence[int]) -> str:
