@@ -24,7 +24,7 @@ from moldiff.domain import chains
 from moldiff.errors import InputError
 from moldiff.protein.backbone import LETTERS, UNKNOWN
 from moldiff.protein.conformation import listed
-from moldiff.protein.secondary import HIDDEN, STATES, secondary
+from moldiff.protein.secondary import HIDDEN, letters, secondary
 from moldiff.seeds import Generators, generator
 from moldiff.version import __version__
 
@@ -230,8 +230,8 @@ def _fold(
     return Fold(
         number,
         atoms,
-        _text(asked),
-        _text(states),
+        letters(asked),
+        letters(states),
         quality(atoms, states),
         float(hesitation(designer, atoms[None])[0]),
         moved,
@@ -240,7 +240,3 @@ def _fold(
         motif=motif,
         layout=plan.layout,
     )
-
-
-def _text(states: npt.NDArray[np.int64]) -> str:
-    return "".join(STATES[k] for k in states.tolist())

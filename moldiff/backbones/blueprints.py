@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from moldiff.protein.secondary import COIL, STATES, STRAND
+from moldiff.protein.secondary import COIL, STATES, STRAND, letters
 from moldiff.seeds import uniform
 
 __all__ = ["counted", "drawn"]
@@ -46,7 +46,7 @@ def counted(structures: Iterable[npt.NDArray[np.int64]]) -> dict[str, Counts]:
     lengths: Counts = {}
     between: Counts = {}
     for states in structures:
-        text = "".join(STATES[k] for k in states.tolist())
+        text = letters(states)
         segments = [(state, len(list(run))) for state, run in groupby(text)]
         if segments and segments[0][0] == "C":
             segments = segments[1:]

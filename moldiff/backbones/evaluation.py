@@ -18,7 +18,7 @@ from moldiff.backbones.start import SHORTEST
 from moldiff.errors import InputError
 from moldiff.metrics.value import Value, rate
 from moldiff.protein.read import read_contents
-from moldiff.protein.secondary import STATES, secondary
+from moldiff.protein.secondary import letters, secondary
 from moldiff.protein.trace import trace
 from moldiff.tabular import Findings, Row
 from moldiff.text import plural
@@ -137,7 +137,7 @@ def _row(name: str, atoms: npt.NDArray[np.float64], nats: float) -> Row:
     return {
         "name": name,
         "residues": len(atoms),
-        "structure": "".join(STATES[k] for k in states.tolist()),
+        "structure": letters(states),
         **found.row(),
         **{key: round(value, 4) for key, value in figures.items()},
         "unlike": None if strange is None else " ".join(strange),

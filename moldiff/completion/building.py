@@ -17,6 +17,7 @@ from moldiff.model import Model
 from moldiff.protein.absent import Absent
 from moldiff.protein.closure import strained
 from moldiff.protein.contacts import Solid, radii
+from moldiff.protein.elements import NUMBERS
 from moldiff.protein.gap import Gap
 from moldiff.protein.packing import packed
 from moldiff.protein.residues import BACKBONE, standard_name
@@ -26,7 +27,6 @@ __all__ = ["Built", "build"]
 _TIGHT = 0.5  # Å of overlap from which a side chain does not fit
 _ROUNDS = 4  # of draws at most, while conformations clash
 _SYNONYMS = {"MSE": "MET"}
-_ELEMENTS = {"C": 6, "N": 7, "O": 8, "S": 16}
 
 Array = npt.NDArray[np.float64]
 
@@ -76,7 +76,7 @@ class Built:
     def atoms(self) -> tuple[Array, Array]:
         """Positions (k, 3) and radii (k,) of all atoms, Å."""
         pairs = [(name, x) for residue in self.residues for name, x in residue.items()]
-        numbers = np.array([_ELEMENTS[name[0]] for name, _ in pairs])
+        numbers = np.array([NUMBERS[name[0]] for name, _ in pairs])
         return np.array([x for _, x in pairs]), radii(numbers)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from moldiff.protein.closure import CLOSED, close_gap, strained
-from moldiff.protein.contacts import Solid, radii
+from moldiff.protein.contacts import BACKBONE_RADII, Solid, radii
 from moldiff.protein.gap import Gap
 from moldiff.protein.packing import beta_carbons
 
@@ -21,7 +21,6 @@ _REACH = 6.0  # Å: atoms farther than this from all of a conformation touch not
 _BONDED = 1.7  # Å: what is bonded to the backbone of an anchor is near what follows it
 _ROUNDS = 8
 _FURTHER, _MOST = 1.5, 1.0  # how far residues are pushed, in overlaps; Å at most
-_BACKBONE = np.array([7, 6, 6, 8])
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +70,7 @@ class Obstacles:
         points = conformations.astype(np.float64).reshape(len(conformations), -1, 3)
         around = self.atoms.near(points.reshape(-1, 3), _REACH)
         residue = np.repeat(np.arange(len(self.names)), 4)
-        size = np.tile(radii(_BACKBONE), len(self.names))
+        size = np.tile(BACKBONE_RADII, len(self.names))
         overlap = around.overlaps(points, size).sum(0) * self._counted(around, residue)
         if not overlap.any():
             return points[0, 0]  # they are in their own way
@@ -83,7 +82,7 @@ class Obstacles:
         n = len(self.names)
         beta, which = beta_carbons(atoms, self.names)
         points = np.concatenate([atoms.reshape(len(atoms), -1, 3), beta], 1)
-        size = np.concatenate([np.tile(radii(_BACKBONE), n), radii(np.full(len(which), 6))])
+        size = np.concatenate([np.tile(BACKBONE_RADII, n), radii(np.full(len(which), 6))])
         residue = np.concatenate([np.repeat(np.arange(n), 4), which])
         around = self.atoms.near(points.reshape(-1, 3), _REACH)
         counted = self._counted(around, residue)

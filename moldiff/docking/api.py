@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moldiff.cpu import using_threads
+from moldiff.docking.clock import Progress
 from moldiff.docking.ligands import read_ligand, read_reference
 from moldiff.docking.settings import Settings
-from moldiff.docking.site import Progress, Site, Where, site
+from moldiff.docking.site import Site, Where, site
 from moldiff.errors import InputError
 from moldiff.keywords import keywords_of
 

@@ -22,6 +22,7 @@ _STAGES = {
     "PoseBusters": 0.95,
 }
 
+#: Called with the stage and the fraction of the work that is done, 0 to 1.
 Progress = Callable[[str, float], None]
 
 

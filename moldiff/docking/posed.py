@@ -24,6 +24,7 @@ from moldiff.chem.hydrogens import relax_hydrogens
 from moldiff.chem.quiet import quiet
 from moldiff.chem.rmsd import pose_rmsd
 from moldiff.docking import bundled
+from moldiff.docking.clock import Progress
 from moldiff.docking.energy.exact import affinity
 from moldiff.docking.hydrogens import molecules, relax
 from moldiff.docking.judge.checks import check_poses
@@ -32,7 +33,7 @@ from moldiff.docking.known import known_pose
 from moldiff.docking.minimise import minimise as minimised
 from moldiff.docking.problem import Pocket, posed_problem
 from moldiff.docking.result import check_words
-from moldiff.docking.site import Progress, check_receptor
+from moldiff.docking.site import check_receptor
 from moldiff.domain.kinematics import Pose
 from moldiff.errors import InputError
 from moldiff.io import Record, record_of

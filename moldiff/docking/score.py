@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from moldiff.cpu import using_threads
+from moldiff.docking.clock import Progress
 from moldiff.docking.settings import Settings
-from moldiff.docking.site import Progress
 from moldiff.errors import InputError
 from moldiff.io import Record, Source, records_of
 from moldiff.results import Results

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from moldiff.docking.clock import Progress
 from moldiff.docking.where import Place, Where, find_places, staying
 from moldiff.errors import InputError
 from moldiff.text import several
@@ -23,12 +24,9 @@ if TYPE_CHECKING:
     from moldiff.protein.receptor import Receptor
     from moldiff.protein.structure import Residue, Structure
 
-__all__ = ["Progress", "Site", "Where", "check_receptor", "pocket_at", "site"]
+__all__ = ["Site", "Where", "check_receptor", "pocket_at", "site"]
 
 _RECEPTORS = (".pdb", ".ent", ".cif", ".mmcif", ".pdbqt")
-
-#: Called with the stage and the fraction of the work that is done, 0 to 1.
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from moldiff.protein.elements import METALS
+from moldiff.protein.elements import METALS, NUMBERS
+from moldiff.protein.residues import BACKBONE
 
-__all__ = ["OVERLAP", "Solid", "radii"]
+__all__ = ["BACKBONE_RADII", "OVERLAP", "Solid", "radii"]
 
 OVERLAP = 0.6
 """Å by which two atoms may be closer than their radii add up to: hydrogen bonds are."""
@@ -26,6 +27,10 @@ def radii(numbers: npt.NDArray[np.integer]) -> Array:
     """Return the radii of atoms given their atomic numbers, Å."""
     values = np.array([_RADII.get(int(z), _OTHER) for z in numbers])
     return np.where(METALS[numbers], _METAL, values)
+
+
+BACKBONE_RADII = radii(np.array([NUMBERS[name[0]] for name in BACKBONE]))
+"""Radii (4,) in Å of N, CA, C and O."""
 
 
 @dataclass(frozen=True, eq=False)

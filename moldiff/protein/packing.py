@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from moldiff.geometry.arrays import torsions
 from moldiff.protein.backbone import frames_of
-from moldiff.protein.contacts import Solid, radii
+from moldiff.protein.contacts import BACKBONE_RADII, Solid, radii
 from moldiff.protein.elements import NUMBERS
 from moldiff.protein.rotamers import region, rotamers
 
@@ -102,7 +102,7 @@ def _without_own(around: Solid, backbone: Array, k: int) -> Solid:
     """
     others = np.delete(np.arange(len(backbone)), k)
     atoms = backbone[others].reshape(-1, 3)
-    size = np.tile(radii(np.array([7, 6, 6, 8])), len(others))
+    size = np.tile(BACKBONE_RADII, len(others))
     # The peptide bonds on both sides: C of the residue before, N of the one after.
     bonded = np.linalg.norm(atoms[:, None] - backbone[k, [0, 2]], axis=-1).min(1) < 1.6
     whole = around.joined(atoms[~bonded], size[~bonded])

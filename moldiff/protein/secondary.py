@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["COIL", "HELIX", "HIDDEN", "STATES", "STRAND", "secondary"]
+__all__ = ["COIL", "HELIX", "HIDDEN", "STATES", "STRAND", "letters", "secondary"]
 
 STATES = "HEC?"
 """The letters of the classes: helix, strand, coil, and what is not known."""
@@ -39,6 +39,11 @@ def secondary(atoms: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
                 own[inside] = True
         states[own] = HELIX
     return states
+
+
+def letters(states: npt.NDArray[np.integer]) -> str:
+    """Return the classes (n,) of residues as a text of `STATES`."""
+    return "".join(STATES[k] for k in states.tolist())
 
 
 def _bonds(atoms: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:

@@ -12,15 +12,13 @@ from moldiff.completion.trials import Cut
 from moldiff.geometry.arrays import rmsd, torsions
 from moldiff.protein.backbone import BONDS, LETTERS, frames_of
 from moldiff.protein.closure import CLOSED
-from moldiff.protein.contacts import Solid, radii
-from moldiff.protein.elements import NUMBERS
+from moldiff.protein.contacts import BACKBONE_RADII, Solid
 from moldiff.protein.residues import BACKBONE
 
 __all__ = ["Chain", "Judged", "judge"]
 
 _MOVED = 0.1  # Å: what is given has three decimals
 _GLYCINE, _PROLINE = LETTERS.index("G"), LETTERS.index("P")
-_RADII = radii(np.array([NUMBERS[name[0]] for name in BACKBONE]))
 
 Array = npt.NDArray[np.float64]
 
@@ -110,9 +108,9 @@ def judge(built: Chain, cut: Cut) -> Judged:
 def _clashes(x: Array, new: npt.NDArray[np.bool_]) -> int:
     """Pairs of atoms of ``new`` residues with those of any that are no neighbours."""
     n = len(x)
-    every = Solid(x.reshape(-1, 3), np.tile(_RADII, n))
+    every = Solid(x.reshape(-1, 3), np.tile(BACKBONE_RADII, n))
     own = np.repeat(np.flatnonzero(new), len(BACKBONE))
-    overlaps = every.overlaps(x[new].reshape(-1, 3), np.tile(_RADII, int(new.sum())))
+    overlaps = every.overlaps(x[new].reshape(-1, 3), np.tile(BACKBONE_RADII, int(new.sum())))
     other = np.repeat(np.arange(n), len(BACKBONE))
     # A pair of two new residues is seen from both, and counted from the first.
     once = ~new[other] | (other > own[:, None])

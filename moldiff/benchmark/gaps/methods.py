@@ -15,9 +15,7 @@ from moldiff.completion.trials import DRAWS, Cut, Trial, trial
 from moldiff.model import Model
 from moldiff.protein.absent import Absent
 from moldiff.protein.backbone import C_BETA, frames_of
-from moldiff.protein.contacts import Solid, radii
-from moldiff.protein.elements import NUMBERS
-from moldiff.protein.residues import BACKBONE
+from moldiff.protein.contacts import BACKBONE_RADII, Solid
 from moldiff.seeds import generator
 
 __all__ = ["METHODS", "Attempt", "Settings", "attempts"]
@@ -112,7 +110,7 @@ def _completed(cut: Cut, settings: Settings) -> Chain | str:
     absent = Absent("A", cut.start - 1, after, tuple(names), labels, cut.start)
     atoms = cut.chain.atoms.astype(np.float64)
     given = np.delete(atoms, np.arange(cut.start, after), axis=0)
-    size = np.tile(radii(np.array([NUMBERS[name[0]] for name in BACKBONE])), len(given))
+    size = np.tile(BACKBONE_RADII, len(given))
     built = build(
         settings.model,
         absent,
