@@ -113,7 +113,7 @@ class Endpoint(Objective):
         last = self._draw_integer(1, sampler.steps - 1, rng)
         first = self._draw_integer(1, min(last, max(1, sampler.steps - 2)), rng)
         with torch.no_grad():
-            x_1 = trained.process.start(x_0, rng=rng)
+            x_1 = student.process.start(x_0, rng=rng)
             states = sampler.trajectory(student, x_1, rng=rng)
             state = next(itertools.islice(states, first, None))
             end = self.taught(trained, state, rng=rng)
