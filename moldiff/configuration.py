@@ -23,15 +23,8 @@ from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_orig
 from moldiff.errors import ConfigError, did_you_mean
 
 __all__ = [
-    "Make",
-    "Place",
-    "Range",
-    "Share",
-    "check_fields",
-    "fitted",
-    "frozen",
-    "mismatch",
-    "parameters",
+    *("Make", "Place", "Range", "Share"),
+    *("check_fields", "fitted", "frozen", "mismatch", "parameters"),
 ]
 
 

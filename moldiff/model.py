@@ -35,11 +35,11 @@ from moldiff.errors import ConfigError, ModelFileError
 from moldiff.registry import build, describe
 from moldiff.storage import read_tensors, weights_digest, write_tensors
 
-__all__ = ["CODEC_USE", "FORMAT", "FORMATS", "Model", "check_domain", "read_header"]
+__all__ = ["FORMAT", "FORMATS", "Model", "check_domain", "read_header"]
 
 FORMAT = "moldiff-model-2"
 _DENOISING = ("process", "precondition", "sampling")
-CODEC_USE = "moldiff train CONFIG --method latent --codec {model}"
+_CODEC_USE = "moldiff train CONFIG --method latent --codec {model}"
 """The command that uses a codec."""
 _MOLECULES = ("vocabulary", "sizes", "conditions")
 
@@ -136,6 +136,11 @@ class Model:
         if self.codec is None:
             return self.network
         return nn.ModuleDict({"network": self.network, "codec": self.codec})
+
+    @property
+    def use(self) -> str:
+        """The command that uses it; ``{model}`` stands for its file."""
+        return _CODEC_USE if self.is_codec else self.domain.use
 
     @property
     def is_codec(self) -> bool:
@@ -290,10 +295,9 @@ def check_domain(path: Path, model: Model, domain: str | None) -> None:
         return
     what = "a codec" if model.is_codec else f"a model of {model.domain.noun}"
     wanted = "a codec" if domain == "codec" else f"a model of {domain}"
-    use = CODEC_USE if model.is_codec else model.domain.use
     raise ModelFileError(
         f"The file '{path}' holds {what}, not {wanted}.",
-        fix=f"It is for: {use.format(model=path)}",
+        fix=f"It is for: {model.use.format(model=path)}",
     )
 
 

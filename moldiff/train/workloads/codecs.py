@@ -14,7 +14,7 @@ from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.latent import Codec
 from moldiff.diffusion.objective import Reconstruction
 from moldiff.errors import ConfigError
-from moldiff.model import CODEC_USE, Model
+from moldiff.model import Model
 from moldiff.parallel import Progress
 from moldiff.precision import resolve
 from moldiff.registry import build, register
@@ -50,7 +50,6 @@ class Codecs(Workload):
 
     score = "graphs"
     unit, samples = "molecule", "molecules"
-    use = CODEC_USE
     options = frozenset({"balance"})
     loader: SizeBuckets
     objective: Reconstruction
