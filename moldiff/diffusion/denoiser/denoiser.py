@@ -103,10 +103,10 @@ class NetworkDenoiser(Denoiser):
         prediction = self.readout.read(raw.replace(**points), shown, x_t)
         return certain(self.process, prediction, x_t, t)
 
-    def raw(self, x_t: Batch, t: Time, previous: Batch | None = None) -> tuple[Batch, Batch]:
+    def raw(self, x_t: Batch, t: Time) -> tuple[Batch, Batch]:
         """Return the network's input before scaling, and its output in 32 bits."""
         shown = self.readout.show(x_t)
-        return shown, self._output(shown, self._coefficients(shown, t), t, previous)
+        return shown, self._output(shown, self._coefficients(shown, t), t, None)
 
     def _output(
         self,
