@@ -52,7 +52,7 @@ def replacing(path: Path) -> Iterator[TextIO]:
 
     Errors as :func:`replace_text`.
     """
-    # xmlcharrefreplace: a name read from a latin-1 file may hold lone surrogates
+    # xmlcharrefreplace: the name of a file that is not UTF-8 has lone surrogates in Python
     with (
         replacing_bytes(path) as stream,
         io.TextIOWrapper(stream, encoding="utf-8", errors="xmlcharrefreplace") as text,
@@ -75,7 +75,7 @@ def replacing_bytes(path: Path) -> Iterator[BinaryIO]:
         os.replace(temporary, path)
     except OSError as error:
         raise InputError(
-            f"Cannot write '{path}': {error.strerror}.",
+            f"Cannot write '{path}': {error.strerror or error}.",
             fix="Choose a directory that exists, is writable and has space left.",
         ) from error
     finally:

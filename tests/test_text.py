@@ -13,7 +13,7 @@ from moldiff.cli.options import conditions, sizes
 from moldiff.cli.pocket import addition
 from moldiff.errors import InputError
 from moldiff.metrics.bands import parse_bands
-from moldiff.text import ends, number_of, numbers_of, ranges, replace_text, rising
+from moldiff.text import ends, number_of, numbers_of, ranges, replace_text, replacing, rising
 
 
 def test_a_file_is_written_whole_or_not_at_all(
@@ -29,6 +29,11 @@ def test_a_file_is_written_whole_or_not_at_all(
     monkeypatch.setattr(os, "replace", broken)
     with pytest.raises(InputError, match="No space left"):
         replace_text(path, "second")
+    with (
+        pytest.raises(InputError, match=r"Cannot write '.*a\.txt': the encoder failed\."),
+        replacing(path),
+    ):
+        raise OSError("the encoder failed")  # as Pillow's, without a number
     assert path.read_text() == before and [p.name for p in tmp_path.iterdir()] == ["a.txt"]
 
 
