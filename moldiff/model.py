@@ -228,13 +228,8 @@ class Model:
         if not self.network.symmetry.equivariant:
             card["symmetry"] = self.network.symmetry.label
         tensors = {k: v.to("cpu", dtype) for k, v in self.weights.state_dict().items()}
-        header = {
-            "format": FORMAT,
-            "config": json.dumps(self.config()),
-            "card": json.dumps(card),
-            "digest": weights_digest(tensors),
-        }
-        write_tensors(path, tensors, header)
+        header = {"format": FORMAT, "config": json.dumps(self.config()), "card": json.dumps(card)}
+        write_tensors(path, tensors, header | {"digest": weights_digest(tensors)})
 
     @classmethod
     def load(cls, path: Path, *, device: str = "cpu", domain: str | None = None) -> Model:
