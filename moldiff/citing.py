@@ -1,4 +1,4 @@
-"""The papers behind a model file, a method, a sampler or any registered part."""
+"""The papers behind a model file, a method, a sampler or any part; the parts of a configuration."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from moldiff.bundled import bundled_models, find_model
 from moldiff.errors import ConfigError, InputError, did_you_mean
 
-__all__ = ["OTHER", "Citations", "cite"]
+__all__ = ["OTHER", "Citations", "cite", "parts"]
 
 Citations = dict[str, list[str]]
 """Reference key -> what it is cited for."""
@@ -129,25 +129,31 @@ def _complete(objective: Mapping[str, Any]) -> Mapping[str, Any]:
         return objective
 
 
-def _of_config(config: Mapping[str, Any], kind: str | None = None) -> Iterator[tuple[str, str]]:
-    """Walk a configuration: the key is the kind of the class under it.
+def parts(config: Mapping[str, Any], kind: str | None = None) -> Iterator[tuple[str, str]]:
+    """Yield kind and name of the registered parts in a configuration, in its order, repeats too.
 
-    ``kind`` is the kind of all values if the keys are fields.
+    The key is the kind of the part under it; ``kind`` is that of all if the keys are fields.
     """
     from moldiff import registry
 
     for key, value in config.items():
-        if key == "process":
-            yield from _of_config(value, "process")
+        if key == "process" and isinstance(value, Mapping):
+            yield from parts(value, "process")
             continue
         name = value.get("name") if isinstance(value, Mapping) else value
         part_kind = kind or _KINDS.get(key, key)
         if part_kind == "network" and name not in registry.names("network"):
             part_kind = "interaction"  # a graph network has the name of its interaction
         if isinstance(name, str) and name in registry.names(part_kind):
-            yield from _of_part(part_kind, name)
+            yield part_kind, name
         if isinstance(value, Mapping):
-            yield from _of_config(value)
+            yield from parts(value)
+
+
+def _of_config(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The references of the parts of a configuration."""
+    for kind, name in parts(config):
+        yield from _of_part(kind, name)
 
 
 def _of_part(kind: str, name: str) -> Iterator[tuple[str, str]]:

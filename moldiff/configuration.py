@@ -18,11 +18,14 @@ import sys
 import types
 from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping, Sequence, Set
 from dataclasses import dataclass, is_dataclass, replace
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 from moldiff.errors import ConfigError, did_you_mean
 
-__all__ = ["Make", "Place", "Range", "check_fields", "fitted", "frozen", "mismatch", "parameters"]
+__all__ = [
+    *("Make", "Place", "Range", "Share"),
+    *("check_fields", "fitted", "frozen", "mismatch", "parameters"),
+]
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,10 @@ class Range:
         if self.high == math.inf:
             return f"at least {self.low}"
         return f"from {self.low} to {self.high}"
+
+
+Share: TypeAlias = Annotated[float, Range(0, 1)]
+"""A number from 0 to 1."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,15 +34,17 @@ from moldiff.diffusion.process import Product
 from moldiff.domain import Domain, domain_from_config
 from moldiff.errors import ConfigError, ModelFileError
 from moldiff.registry import build, describe
-from moldiff.storage import read_tensors, weights_digest, write_tensors
+from moldiff.storage import read_metadata, read_tensors, weights_digest, write_tensors
 
-__all__ = ["CODEC_USE", "FORMAT", "FORMATS", "Model", "check_domain", "read_header"]
+__all__ = ["FORMAT", "FORMATS", "Model", "check_domain", "read_header"]
 
 FORMAT = "moldiff-model-2"
 _DENOISING = ("process", "precondition", "sampling")
-CODEC_USE = "moldiff train CONFIG --method latent --codec {model}"
+_CODEC_USE = "moldiff train CONFIG --method latent --codec {model}"
 """The command that uses a codec."""
 _MOLECULES = ("vocabulary", "sizes", "conditions")
+_POSES = {"domain": {"name": "poses"}, "precondition": "clean"}
+_MISFITS = (KeyError, ValueError, TypeError, AttributeError, RuntimeError, ConfigError)
 
 
 def _of_molecules(config: dict[str, Any]) -> dict[str, Any]:
@@ -59,16 +62,9 @@ FORMATS: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     FORMAT: dict,
     "moldiff-model-1": _of_molecules,
     "moldiff-codec-1": _of_codec,
-    "moldiff-pose-model-1": lambda config: {
-        "domain": {"name": "poses"},
-        "precondition": "clean",
-        **config,
-    },
+    "moldiff-pose-model-1": lambda config: {**_POSES, **config},
     "moldiff-likelihood-1": lambda config: {"domain": {"name": "distances"}, **config},
 }
-
-
-_MISFITS = (KeyError, ValueError, TypeError, AttributeError, RuntimeError, ConfigError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +132,11 @@ class Model:
         if self.codec is None:
             return self.network
         return nn.ModuleDict({"network": self.network, "codec": self.codec})
+
+    @property
+    def use(self) -> str:
+        """The command that uses it; ``{model}`` stands for its file."""
+        return _CODEC_USE if self.is_codec else self.domain.use
 
     @property
     def is_codec(self) -> bool:
@@ -232,13 +233,8 @@ class Model:
         if not self.network.symmetry.equivariant:
             card["symmetry"] = self.network.symmetry.label
         tensors = {k: v.to("cpu", dtype) for k, v in self.weights.state_dict().items()}
-        header = {
-            "format": FORMAT,
-            "config": json.dumps(self.config()),
-            "card": json.dumps(card),
-            "digest": weights_digest(tensors),
-        }
-        write_tensors(path, tensors, header)
+        header = {"format": FORMAT, "config": json.dumps(self.config()), "card": json.dumps(card)}
+        write_tensors(path, tensors, header | {"digest": weights_digest(tensors)})
 
     @classmethod
     def load(cls, path: Path, *, device: str = "cpu", domain: str | None = None) -> Model:
@@ -257,18 +253,12 @@ class Model:
                 f"The weights in '{path}' do not match their checksum.",
                 fix="The file is damaged: copy or download it again.",
             )
-        try:
-            config = FORMATS[header["format"]](json.loads(header["config"]))
-            model = cls.from_config(config, json.loads(header["card"]))
+        with _fitting(path):
+            model = cls.from_config(*_content(header))
             check_domain(path, model, domain)
             model.weights.load_state_dict({k: v.float() for k, v in tensors.items()})
             if not all(v.isfinite().all() for v in tensors.values()):
                 raise ValueError("its weights are not finite numbers")
-        except _MISFITS as error:
-            raise ModelFileError(
-                f"The model file '{path}' does not fit this version of moldiff: {error}",
-                fix="Use a model written by the installed version, or train it again.",
-            ) from error
         model.weights.eval().requires_grad_(False).to(device)
         return model.replace(digest=digest)
 
@@ -290,10 +280,9 @@ def check_domain(path: Path, model: Model, domain: str | None) -> None:
         return
     what = "a codec" if model.is_codec else f"a model of {model.domain.noun}"
     wanted = "a codec" if domain == "codec" else f"a model of {domain}"
-    use = CODEC_USE if model.is_codec else model.domain.use
     raise ModelFileError(
         f"The file '{path}' holds {what}, not {wanted}.",
-        fix=f"It is for: {use.format(model=path)}",
+        fix=f"It is for: {model.use.format(model=path)}",
     )
 
 
@@ -305,5 +294,26 @@ def read_header(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     ModelFileError
         If the file is missing, truncated, corrupt or of another format.
     """
-    header, _ = read_tensors(path, *FORMATS)
-    return FORMATS[header["format"]](json.loads(header["config"])), json.loads(header["card"])
+    with _fitting(path):
+        return _content(read_metadata(path, *FORMATS))
+
+
+def _content(header: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Configuration and card of a header; raises one of `_MISFITS` if they are none."""
+    config = FORMATS[header["format"]](json.loads(header["config"]))
+    card, domain = json.loads(header["card"]), config.get("domain")
+    if not isinstance(card, dict) or not isinstance(domain, dict) or "network" not in config:
+        raise TypeError("its header lacks a domain, a network or a card")
+    return config, card
+
+
+@contextmanager
+def _fitting(path: Path) -> Iterator[None]:
+    """Raise ``ModelFileError`` for what is in a model file and does not fit."""
+    try:
+        yield
+    except _MISFITS as error:
+        raise ModelFileError(
+            f"The model file '{path}' does not fit this version of moldiff: {error}",
+            fix="Use a model written by the installed version, or train it again.",
+        ) from error

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PRECISIONS",
     "Precision",
+    "exact",
     "fastest",
     "named",
     "products",
@@ -85,6 +86,13 @@ def products(dtype: torch.dtype, device: torch.device) -> torch.autocast:
     import torch
 
     return torch.autocast(device.type, dtype=dtype, enabled=dtype is not torch.float32)
+
+
+def exact(x: torch.Tensor) -> torch.autocast:
+    """Return a context that keeps geometry on the device of x in full precision."""
+    import torch
+
+    return torch.autocast(x.device.type, enabled=False)
 
 
 def recorded(dtype: torch.dtype) -> str:

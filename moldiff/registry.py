@@ -119,16 +119,15 @@ def ready_made(kind: str) -> dict[str, Any]:
     return {name: build(kind, name) for name in needless}
 
 
-def describe(obj: Any, *, omit: tuple[str, ...] = ()) -> dict[str, Any]:
+def describe(obj: Any) -> dict[str, Any]:
     """Return the plain mapping from which :func:`build` builds an equal object.
 
     By convention every registered class keeps each constructor parameter as an attribute
     of the same name, so this one function serves all of them.
     """
     described: dict[str, Any] = {"name": name_of(type(obj))}
-    left_out = {*omit, *context_of(type(obj))}
     for key in inspect.signature(type(obj)).parameters:
-        if key not in left_out:
+        if key not in context_of(type(obj)):
             described[key] = _thawed(getattr(obj, key))
     return described
 

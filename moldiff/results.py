@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -18,7 +17,7 @@ from moldiff.chem.validity import canonical_smiles
 from moldiff.errors import unknown_suffix
 from moldiff.io import WRITABLE, Record, records_of, write
 from moldiff.tabular import Row, Tabular
-from moldiff.text import counted, replace_text
+from moldiff.text import counted, number_of, replace_text
 
 __all__ = ["Presentable", "Results"]
 
@@ -37,7 +36,8 @@ class Presentable(Tabular):
     def rows(self) -> list[Row]:
         """Return a row for each record: name, SMILES, reason of failure, and its data fields.
 
-        All rows have the same keys; None where a record lacks one.  Numbers are numbers.
+        All rows have the same keys; None where a record lacks one.  Numbers are numbers, and
+        identifiers such as ``0001234`` stay texts.
         """
         rows = [_row(record) for record in self.as_records()]
         keys = dict.fromkeys(key for row in rows for key in row)
@@ -115,16 +115,6 @@ class Results(list[T], Presentable):
 def _row(record: Record) -> Row:
     smiles = None if record.mol is None else canonical_smiles(record.mol, stereo=True)
     named: Row = {"name": record.name, "smiles": smiles, "reason": record.reason}
-    tags = {key: _value(text) for key, text in record.tags.items() if key != "SMILES"}
-    return named | tags
-
-
-def _value(text: str) -> str | int | float:
-    """A number where a text is one, and stays one."""
-    for kind in (int, float):
-        try:
-            value = kind(text)
-        except ValueError:
-            continue
-        return value if math.isfinite(value) and "_" not in text else text
-    return text
+    tags = {key: text for key, text in record.tags.items() if key != "SMILES"}
+    numbers = {key: number_of(text) for key, text in tags.items()}
+    return named | {key: tags[key] if n is None else n for key, n in numbers.items()}

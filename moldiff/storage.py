@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -21,7 +22,7 @@ from torch import Tensor
 from moldiff.errors import ModelFileError, MoldiffError
 from moldiff.text import share
 
-__all__ = ["read_tensors", "replace_copy", "weights_digest", "write_tensors"]
+__all__ = ["read_metadata", "read_tensors", "replace_copy", "weights_digest", "write_tensors"]
 
 
 def weights_digest(tensors: Mapping[str, Tensor]) -> str:
@@ -79,6 +80,20 @@ def _renamed(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)  # already renamed on success
 
 
+def read_metadata(path: Path, *expected: str) -> dict[str, str]:
+    """Return the header of a file whose header names one of the ``expected`` formats.
+
+    The tensors are not read, but that all of them are there is checked.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is missing, truncated, corrupt or of another format.
+    """
+    with _opened(path, expected) as (header, _):
+        return header
+
+
 def read_tensors(path: Path, *expected: str) -> tuple[dict[str, str], dict[str, Tensor]]:
     """Return header and tensors of a file whose header names one of the ``expected`` formats.
 
@@ -87,24 +102,32 @@ def read_tensors(path: Path, *expected: str) -> tuple[dict[str, str], dict[str, 
     ModelFileError
         If the file is missing, truncated, corrupt or of another format.
     """
+    with _opened(path, expected) as (header, file):
+        # Copies: the file is mapped only while it is open, and may be replaced later.
+        return header, {k: file.get_tensor(k).clone() for k in file.keys()}  # noqa: SIM118
+
+
+@contextmanager
+def _opened(path: Path, expected: Sequence[str]) -> Iterator[tuple[dict[str, str], Any]]:
+    """Give the header and the opened file; errors, also those of reading it, as `read_tensors`."""
     if not Path(path).is_file():
         raise ModelFileError(
             f"There is no model file '{path}'.",
             fix="Check the path, or name a bundled model (see 'moldiff info').",
         )
     try:
+        # Opening refuses a file that is shorter or longer than its header says.
         with safe_open(str(path), framework="pt") as file:
             header: dict[str, str] = dict(file.metadata() or {})
-            # Copies: the file is mapped only while it is open, and may be replaced later.
-            tensors = {k: file.get_tensor(k).clone() for k in file.keys()}  # noqa: SIM118
+            if header.get("format") not in expected:
+                raise ModelFileError(
+                    f"The file '{path}' has the format '{header.get('format')}', "
+                    f"not '{expected[0]}'.",
+                    fix="Name a file written by this version of moldiff.",
+                )
+            yield header, file
     except (SafetensorError, OSError, ValueError) as error:
         raise ModelFileError(
             f"The file '{path}' is not a readable safetensors file ({error}).",
             fix="It may be truncated or corrupt: copy or download it again.",
         ) from error
-    if header.get("format") not in expected:
-        raise ModelFileError(
-            f"The file '{path}' has the format '{header.get('format')}', not '{expected[0]}'.",
-            fix="Name a file written by this version of moldiff.",
-        )
-    return header, tensors

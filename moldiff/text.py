@@ -1,10 +1,11 @@
-"""Text files, written completely or not at all, plurals, and lists of numbers."""
+"""Text files, written completely or not at all, plurals, and numbers in texts."""
 
 from __future__ import annotations
 
 import csv
 import hashlib
 import io
+import math
 import os
 import re
 import tempfile
@@ -20,6 +21,7 @@ __all__ = [
     "csv_text",
     "digest_of",
     "ends",
+    "number_of",
     "numbers_of",
     "plural",
     "ranges",
@@ -30,6 +32,9 @@ __all__ = [
     "several",
     "share",
 ]
+
+# At most 18 digits, so that a whole number fits 64 bits.
+_NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})(\.\d+)?([eE][+-]\d+)?", re.ASCII)
 
 
 def replace_text(path: Path, text: str) -> None:
@@ -47,7 +52,7 @@ def replacing(path: Path) -> Iterator[TextIO]:
 
     Errors as :func:`replace_text`.
     """
-    # xmlcharrefreplace: a name read from a latin-1 file may hold lone surrogates
+    # xmlcharrefreplace: the name of a file that is not UTF-8 has lone surrogates in Python
     with (
         replacing_bytes(path) as stream,
         io.TextIOWrapper(stream, encoding="utf-8", errors="xmlcharrefreplace") as text,
@@ -70,7 +75,7 @@ def replacing_bytes(path: Path) -> Iterator[BinaryIO]:
         os.replace(temporary, path)
     except OSError as error:
         raise InputError(
-            f"Cannot write '{path}': {error.strerror}.",
+            f"Cannot write '{path}': {error.strerror or error}.",
             fix="Choose a directory that exists, is writable and has space left.",
         ) from error
     finally:
@@ -113,6 +118,18 @@ def ends(text: str) -> tuple[str, ...]:
     # A minus behind a digit is a dash: 1e-5 and -3 are numbers.
     match = re.fullmatch(r"\s*(\S+?)\s*(?:\.\.|(?<=[\d\s])-)\s*(\S+)\s*", text)
     return match.groups() if match else (text,)
+
+
+def number_of(text: str) -> int | float | None:
+    """Read a finite number as programs write it, blanks around it or not; None if it is none.
+
+    What looks like a number and may be a name is none: ``0001234``, ``1E5``, ``1_0``, ``１２``.
+    """
+    match = _NUMBER.fullmatch(text.strip())
+    if match is None:
+        return None
+    number = float(match[0]) if match[2] or match[3] else int(match[0])
+    return number if math.isfinite(number) else None
 
 
 def numbers_of(text: str) -> list[int] | None:

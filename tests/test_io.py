@@ -22,7 +22,8 @@ from moldiff.io import (
     molecule_stem,
     read_chunks,
     read_molecules,
-    write_molecules,
+    record_of,
+    write,
 )
 from tests.molecules import embedded
 
@@ -233,8 +234,8 @@ def test_write_and_read_back(tmp_path: Path, suffix: str) -> None:
     mols = [r.mol for r in read_molecules(SAMPLE) if r.mol is not None]
     mols += [embedded("C[N+](C)(C)CC(=O)[O-]"), embedded("c1ccc2[nH]ccc2c1")]
     path = tmp_path / f"out{suffix}"
-    before = [m.ToBinary() for m in mols]
-    assert write_molecules(path, [(m, {"seed": 3, "<a>": "x\n\ny"}) for m in mols]) == len(mols)
+    before, tags = [m.ToBinary() for m in mols], {"seed": 3, "<a>": "x\n\ny"}
+    assert write([record_of(m, tags=tags) for m in mols], path) == len(mols)
     assert [m.ToBinary() for m in mols] == before
     again = [r.mol for r in read_molecules(path)]
     assert [m is not None and m.GetNumAtoms() for m in again] == [m.GetNumAtoms() for m in mols]
@@ -276,13 +277,13 @@ def hopeless() -> dict[str, Chem.Mol]:
 @pytest.mark.parametrize("kind", list(hopeless()))
 def test_hopeless_molecules_can_be_written(tmp_path: Path, suffix: str, kind: str) -> None:
     path = tmp_path / f"out{suffix}"
-    assert write_molecules(path, [hopeless()[kind], embedded("O")]) == 2
+    assert write([hopeless()[kind], embedded("O")], path) == 2
     if suffix != ".smi":  # an empty molecule has an empty SMILES
         assert len(list(read_molecules(path))) == 2
 
 
 def test_a_radical_stays_one_in_sdf(tmp_path: Path) -> None:
-    write_molecules(tmp_path / "a.sdf", [methyl()])
+    write(methyl(), tmp_path / "a.sdf")
     (record,) = read_molecules(tmp_path / "a.sdf")
     assert record.mol is not None
     copy = Chem.Mol(record.mol)
@@ -292,12 +293,21 @@ def test_a_radical_stays_one_in_sdf(tmp_path: Path) -> None:
 
 def test_json_is_strict_json(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
-    write_molecules(path, [(hopeless()["nan"], {"k": "v"})])
+    write(record_of(hopeless()["nan"], tags={"k": "v"}), path)
     (entry,) = json.loads(path.read_text(), parse_constant=pytest.fail)
     keys = {"name", "smiles", "elements", "charges", "bonds", "positions", "tags"}
     assert set(entry) == keys and entry["positions"][0][0] is None
-    write_molecules(path, [])
+    write([], path)
     assert json.loads(path.read_text()) == []
+
+
+def test_half_a_surrogate_pair_in_json_can_be_written(tmp_path: Path) -> None:
+    molecule = {"elements": ["O"], "charges": [0], "bonds": []}
+    entry = {**molecule, "name": "a\ud800b", "tags": {"\udfff": "\ud800", "emoji": "\ud83d\ude00"}}
+    (record,) = read_molecules(put(tmp_path / "a.json", json.dumps(entry)))
+    assert record.name == "a?b" and record.tags == {"?": "?", "emoji": "\U0001f600"}
+    for suffix in WRITABLE:
+        assert write(record, tmp_path / f"out{suffix}") == 1
 
 
 def test_bad_json(tmp_path: Path) -> None:
@@ -367,18 +377,18 @@ def test_only_the_format_is_cut_from_a_name() -> None:
 
 def test_a_name_that_is_too_long(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="shorter name"):
-        write_molecules(tmp_path / ("x" * 245 + ".sdf"), [])
+        write([], tmp_path / ("x" * 245 + ".sdf"))
 
 
 def test_write_refuses(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="unknown format"):
-        write_molecules(tmp_path / "a.pdb", [])
+        write([], tmp_path / "a.pdb")
     with pytest.raises(InputError, match="regular file"):
-        write_molecules(tmp_path, [], "sdf")
+        write([], tmp_path, "sdf")
     with pytest.raises(InputError, match="nowhere"):
-        write_molecules(tmp_path / "nowhere" / "a.sdf", [embedded("C")])
+        write(embedded("C"), tmp_path / "nowhere" / "a.sdf")
     with pytest.raises(InputError, match="regular file"):
-        write_molecules("/dev/full", [], "sdf")
+        write([], "/dev/full", "sdf")
 
 
 def test_failure_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
@@ -389,7 +399,7 @@ def test_failure_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
         raise RuntimeError("model fell over")
 
     with pytest.raises(RuntimeError):
-        write_molecules(path, molecules())
+        write(molecules(), path)
     assert path.read_text() == "old" and os.listdir(tmp_path) == ["a.sdf"]
 
 
@@ -443,7 +453,7 @@ def test_a_name_of_several_lines_becomes_one(tmp_path: Path, suffix: str) -> Non
 def test_links_are_followed(tmp_path: Path) -> None:
     target = put(tmp_path / "real.sdf", "old")
     (tmp_path / "link.sdf").symlink_to(target)
-    write_molecules(tmp_path / "link.sdf", [embedded("C")])
+    write(embedded("C"), tmp_path / "link.sdf")
     assert (tmp_path / "link.sdf").is_symlink() and "M  END" in target.read_text()
 
 

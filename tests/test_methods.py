@@ -20,6 +20,7 @@ from moldiff.generation.run import generate
 from moldiff.methods import METHODS, SAMPLERS, apply, parse_sampler
 from moldiff.model import Model
 from moldiff.models import bundled_configs
+from moldiff.registry import build, describe
 from moldiff.train import TrainConfig
 from moldiff.train.statistics import Statistics
 from moldiff.train.workloads.check import check
@@ -317,6 +318,12 @@ def test_remarks_follow_the_card(teacher: Path) -> None:
     trained = dataclasses.replace(model, card=card)
     assert len(sampler_remarks("langevin", trained)) == 1
     assert sampler_remarks("heun", trained) == []
+    # Of a student the coupling stands in the objective that it shares with its teacher.
+    student = {"name": "endpoint", "objective": {"name": "denoising", "coupling": "aligned"}}
+    described = describe(build("objective", student))
+    distilled = dataclasses.replace(model, card={"training": {"objective": described}})
+    (remark,) = sampler_remarks("ancestral,eta=1", distilled)
+    assert "wrong for the coupling 'aligned'" in remark
     with pytest.raises(ConfigError, match="'ve'"):
         sampler_remarks("annealed", trained)
 

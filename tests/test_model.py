@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 import torch
 
+from moldiff.citing import cite
 from moldiff.errors import ConfigError, ModelFileError, MoldiffError
-from moldiff.model import FORMAT, Model
+from moldiff.model import FORMAT, Model, read_header
 from moldiff.storage import read_tensors, write_tensors
 
 CONFIG: dict[str, Any] = {
@@ -259,6 +260,32 @@ def test_what_is_no_model_is_refused(path: Path, damage: str) -> None:
     with pytest.raises(ModelFileError) as caught:
         Model.load(path)
     assert str(path) in caught.value.what and caught.value.fix
+
+
+#: What only those see who build the network.
+DEEP = {
+    "without_weights",
+    *("config of another network", "config of the future", "network is no mapping"),
+    *("process is a list", "sizes are no numbers"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_header_that_tells_nothing_is_refused(path: Path, damage: str) -> None:
+    DAMAGES[damage](path)
+    if damage in DEEP:
+        assert read_header(path)[0]["domain"]["name"] == "molecules"
+        assert cite([str(path)])
+        return
+    with pytest.raises(ModelFileError) as caught:
+        read_header(path)
+    assert str(path) in caught.value.what and caught.value.fix
+
+
+def test_a_header_is_read_without_the_weights(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.Tensor, "clone", None)  # as every weight is that is read
+    config, card = read_header(path)
+    assert config["network"]["width"] == 16 and card["name"] == "tiny"
 
 
 def test_changed_weights_are_noticed(path: Path) -> None:

@@ -13,7 +13,7 @@ from moldiff.cli.options import conditions, sizes
 from moldiff.cli.pocket import addition
 from moldiff.errors import InputError
 from moldiff.metrics.bands import parse_bands
-from moldiff.text import ends, numbers_of, ranges, replace_text, rising
+from moldiff.text import ends, number_of, numbers_of, ranges, replace_text, replacing, rising
 
 
 def test_a_file_is_written_whole_or_not_at_all(
@@ -29,6 +29,11 @@ def test_a_file_is_written_whole_or_not_at_all(
     monkeypatch.setattr(os, "replace", broken)
     with pytest.raises(InputError, match="No space left"):
         replace_text(path, "second")
+    with (
+        pytest.raises(InputError, match=r"Cannot write '.*a\.txt': the encoder failed\."),
+        replacing(path),
+    ):
+        raise OSError("the encoder failed")  # as Pillow's, without a number
     assert path.read_text() == before and [p.name for p in tmp_path.iterdir()] == ["a.txt"]
 
 
@@ -37,6 +42,24 @@ def test_numbers_are_written_as_ranges_and_read_again() -> None:
     assert numbers_of("1-3, 5,8 - 9") == [1, 2, 3, 5, 8, 9]
     for other in ("", "c1ccccc1", "1-", "1,,2", "-3"):
         assert numbers_of(other) is None
+
+
+def test_a_number_is_read_where_a_text_can_be_nothing_else() -> None:
+    read = {
+        "7": 7,
+        " -12 ": -12,
+        "0": 0,
+        "0.50": 0.5,
+        "1e-05": 1e-5,
+        "-1.5E+06": -1.5e6,
+        "7.0": 7.0,
+    }
+    for text, number in read.items():
+        found = number_of(text)
+        assert found == number and type(found) is type(number)
+    names = ("0001234", "1E5", "2e10", "１２", "1_0", "", "-", "nan", "inf", "1e+999", "CHEMBL25")
+    for text in (*names, "12345678901234567890", "9" * 5000):
+        assert number_of(text) is None
 
 
 @pytest.mark.parametrize("text", ["3..10", "3-10", " 3 .. 10 ", "3 - 10"])

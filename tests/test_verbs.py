@@ -20,7 +20,7 @@ import moldiff
 from moldiff.design import grow, pocket
 from moldiff.docking.settings import Settings
 from moldiff.errors import InputError, MissingExtraError
-from moldiff.io import read_molecules
+from moldiff.io import read_molecules, record_of
 
 COMPLEX = Path(__file__).parents[1] / "datasets" / "docking" / "1m2z"
 QUICK: dict[str, Any] = {
@@ -139,6 +139,12 @@ def test_a_table_has_a_row_each_and_numbers_are_numbers(made: Any, tmp_path: Pat
         rows = list(csv.DictReader(stream))
     assert [row["name"] for row in rows] == frame["name"].tolist()
     assert set(rows[0]) == set(frame.columns)
+
+
+def test_a_table_leaves_identifiers_as_they_are() -> None:
+    tags = {"id": "0001234", "pdb": "1E5", "wide": "１２", "dG": "-7.50", "rank": "3"}
+    (row,) = moldiff.Results([record_of(Chem.MolFromSmiles("CO"), name="a", tags=tags)]).rows()
+    assert {key: row[key] for key in tags} == tags | {"dG": -7.5, "rank": 3}
 
 
 def test_without_pandas_a_table_says_what_to_do(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:

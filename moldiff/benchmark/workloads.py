@@ -19,6 +19,7 @@ from moldiff.generation.request import Request
 from moldiff.generation.run import generate, sample_batch
 from moldiff.generation.sampling import molecules_of, sampled
 from moldiff.model import Model
+from moldiff.precision import products
 from moldiff.registry import build
 from moldiff.train import TrainConfig
 from moldiff.train.optimizer import Average, Optimizers
@@ -136,7 +137,7 @@ def with_autocast(work: Work, dtype: torch.dtype) -> Work:
     """Return the work with its large products in another precision."""
 
     def run() -> object:
-        with torch.autocast("cpu", dtype=dtype, enabled=dtype is not torch.float32):
+        with products(dtype, torch.device("cpu")):
             return work()
 
     return run

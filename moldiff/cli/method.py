@@ -18,8 +18,8 @@ _WIDTH, _HEIGHT = 61, 13  # characters of the picture
 _POINTS = 121  # of the drawn curves
 # Kinds of parts, in the order in which they are told.
 _KINDS = (
-    *("schedule", "precondition", "coupling", "times", "objective", "noise", "network"),
-    *("stepper", "grid"),
+    *("process", "space", "schedule", "precondition", "coupling", "times", "objective"),
+    *("network", "interaction", "stepper", "grid"),
 )
 
 _GAUSSIAN = "x_t = alpha(t) x_0 + sigma(t) z,  z ~ N(0, 1),  t from 0 (data) to 1 (noise)"
@@ -138,23 +138,14 @@ def _equations(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _parts(config: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """The parts that a method sets: kind, name, and first line of their description."""
-    from moldiff.registry import names, registered
+    from moldiff.citing import parts
+    from moldiff.registry import registered
 
-    parts: dict[tuple[str, str], None] = {}
-
-    def search(values: Mapping[str, Any]) -> None:
-        for key, value in values.items():
-            name = value.get("name") if isinstance(value, Mapping) else value
-            if key in _KINDS and isinstance(name, str) and name in names(key):
-                parts[key, name] = None
-            if isinstance(value, Mapping):
-                search(value)
-
-    search(config)
+    found = dict.fromkeys(parts(config))
     for kind in _KINDS:
-        for key, name in parts:
-            if key == kind:
-                yield kind, name, _line(registered(kind, name))
+        for name in (name for other, name in found if other == kind):
+            key = "network" if kind == "interaction" else kind  # as configurations have it
+            yield key, name, _line(registered(kind, name))
 
 
 def _line(part: type) -> str:

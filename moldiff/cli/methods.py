@@ -47,6 +47,7 @@ def command(
         raise InputError(
             "-o writes the schedule of one method.", fix="Name it: moldiff methods ddpm."
         )
+    load_torch()  # the parts need it
     from moldiff.methods import METHODS, SAMPLERS
 
     table(
@@ -95,7 +96,6 @@ def _guidances() -> Iterator[tuple[str, str, list[str]]]:
     """The registered guidances: name, first line of the description, and settings."""
     from inspect import getdoc
 
-    load_torch()  # the guidances need it
     from moldiff.configuration import parameters
     from moldiff.registry import names, registered, supplied
 
@@ -105,33 +105,23 @@ def _guidances() -> Iterator[tuple[str, str, list[str]]]:
         yield name, (getdoc(kind) or "").partition("\n")[0], settings
 
 
-_ROLES = (
-    "schedule",
-    "noise",
-    "precondition",
-    "coupling",
-    "times",
-    "objective",
-    "network",
-    "stepper",
+_TOLD = (
+    *("schedule", "precondition", "coupling", "times", "objective"),
+    *("network", "interaction", "stepper"),
 )
-
-
 _USUAL = ("denoising", "kumaraswamy")  # defaults, left out for shorter lines
 
 
 def _parts(config: Mapping[str, Any]) -> list[str]:
-    """Return the distinct names of the parts that a method sets."""
-    return list(dict.fromkeys(name for name in _named(config) if name not in _USUAL))
+    """The distinct names of the parts that a method sets, and of the noise of classes."""
+    from moldiff.citing import parts
 
-
-def _named(config: Mapping[str, Any]) -> Iterator[str]:
-    for key, value in config.items():
-        name = value.get("name") if isinstance(value, Mapping) else value
-        if key in _ROLES and isinstance(name, str):
-            yield name
-        if isinstance(value, Mapping):
-            yield from _named(value)
+    named = [name for kind, name in parts(config) if kind in _TOLD and name not in _USUAL]
+    # A word of the process, not a part of its own.
+    noises = [
+        process["noise"] for process in config.get("process", {}).values() if "noise" in process
+    ]
+    return list(dict.fromkeys([*named, *noises]))
 
 
 def _stepper(stepper: Mapping[str, Any]) -> str:

@@ -49,7 +49,7 @@ _MARKS: Mapping[str, str] = {
     "folds table": r"\Akind,residues,joined,",
     "folds": r"\A>backbone-\d+-\d+ log_p=",
     "recovery": r"\Amethod,chain,residues,recovery,nats,seconds",
-    "gaps": r"\A(method,)?chain,start,residues,closed,seconds",
+    "gaps": r"\A(method,)?chain,start,residues,(identity,)?closed,seconds",
 }
 
 # kind of file -> what it has not, but files of other commands that have its mark

@@ -209,7 +209,7 @@ class _Run:
             )
         model = trainer.output / "model.safetensors"
         print(f"The model is {model}")
-        use = trainer.work.use.format(model=model)
+        use = trainer.work.model.use.format(model=model)
         print(f"Use it: {use}")
         tell({"model": str(model), "steps": trainer.step, "use": use})
 

@@ -69,9 +69,8 @@ def draw(
     model: Model, gap: Gap, count: int, *, rng: torch.Generator, steps: int | None = None
 ) -> npt.NDArray[np.float32]:
     """Draw N, CA and C (count, n, 3, 3) of a gap in Å; bonds between residues are not exact."""
-    noise = model.denoiser.process.prior(
-        count, len(gap), rng=rng, context=gap_context([gap], count)
-    ).to(model.device)
     settings = dict(model.sampling) | ({} if steps is None else {"steps": steps})
     denoiser, sampler = with_settings(model.denoiser, settings)
+    context = gap_context([gap], count)
+    noise = denoiser.process.prior(count, len(gap), rng=rng, context=context).to(model.device)
     return placed(sampler.sample(denoiser, noise, rng=rng), gap)

@@ -17,17 +17,13 @@ rejected.csv                     name and reason of each rejected chain
 
 from __future__ import annotations
 
-import csv
-import json
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from moldiff.data.ragged import SPLITS, RaggedStore
-from moldiff.data.write import new_store, sha256
+from moldiff.data.ragged import RaggedStore
 from moldiff.protein.backbone import Backbone
 
 __all__ = ["UNIT", "BackboneStore"]
@@ -77,20 +73,5 @@ def write(
         "split": split,
         "cluster": clusters,
     }
-    meta = {
-        "schema": BackboneStore.SCHEMA,
-        "count": len(chains),
-        "source": source,
-        "splits": {name: int((split == k).sum()) for k, name in enumerate(SPLITS)},
-        "clusters": len(np.unique(clusters)),
-        "rejected": dict(Counter(reason for _, reason in rejected).most_common()),
-    }
-    with new_store(path) as folder:
-        for name, array in arrays.items():
-            np.save(folder / f"{name}.npy", array, allow_pickle=False)
-        names = "".join(f"{name}\n" for name, _ in chains)
-        (folder / "names.txt").write_text(names, encoding="utf-8")
-        with (folder / "rejected.csv").open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([("name", "reason"), *rejected])
-        meta["sha256"] = {file.name: sha256(file) for file in sorted(folder.iterdir())}
-        (folder / "store.json").write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")
+    names = [name for name, _ in chains]
+    BackboneStore.write(path, arrays, names, rejected, source=source)

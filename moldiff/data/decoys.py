@@ -8,9 +8,6 @@ Vina's in kcal/mol.
 
 from __future__ import annotations
 
-import csv
-import json
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +26,6 @@ from moldiff.data.complexes import (
     flattened,
 )
 from moldiff.data.ragged import SPLITS
-from moldiff.data.write import new_store, sha256
 from moldiff.errors import DataError
 
 __all__ = ["DecoyStore", "Decoys", "write_decoys"]
@@ -117,27 +113,10 @@ def write_decoys(
         for one in entries
     ]
     sizes = np.array([(*one.complex.sizes, len(one.pose)) for one in entries], np.int32)
-    meta = {
-        "schema": DecoyStore.SCHEMA,
-        "count": len(accepted),
-        "source": complexes.meta["source"],
-        "splits": {name: int((split[chosen] == k).sum()) for k, name in enumerate(SPLITS)},
-        "clusters": len(set(complexes.clusters[chosen].tolist())),
-        "rejected": dict(Counter(reason for _, reason in rejected).most_common()),
+    arrays = flattened(rows, _SHAPES) | {
+        "sizes": sizes,
+        "split": split[chosen],
+        "cluster": complexes.clusters[chosen],
     }
-    with new_store(path) as folder:
-        arrays = flattened(rows, _SHAPES) | {
-            "sizes": sizes,
-            "split": split[chosen],
-            "cluster": complexes.clusters[chosen],
-        }
-        for name, array in arrays.items():
-            np.save(folder / f"{name}.npy", array, allow_pickle=False)
-        names = complexes.names
-        (folder / "names.txt").write_text(
-            "".join(f"{names[index]}\n" for index in chosen), encoding="utf-8"
-        )
-        with (folder / "rejected.csv").open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([("name", "reason"), *rejected])
-        meta["sha256"] = {file.name: sha256(file) for file in sorted(folder.iterdir())}
-        (folder / "store.json").write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")
+    names = [complexes.names[index] for index in chosen]
+    DecoyStore.write(path, arrays, names, rejected, source=complexes.meta["source"])

@@ -12,10 +12,8 @@ homologue of a validation pocket is never trained on.
 from __future__ import annotations
 
 import csv
-import json
 import os
 import shutil
-from collections import Counter
 from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
@@ -25,8 +23,6 @@ import numpy as np
 from moldiff.data.clusters import linked, split_clusters
 from moldiff.data.complex_files import LIGAND, POCKET, read_complex
 from moldiff.data.complexes import FIELDS, Complex, ComplexStore, columns, shape_of
-from moldiff.data.ragged import SPLITS
-from moldiff.data.write import new_store, sha256
 from moldiff.errors import DataError, InputError
 from moldiff.parallel import Progress, completed
 
@@ -174,31 +170,13 @@ def _write(
     seed: int,
     share: float,
 ) -> None:
-    """Write the store into a temporary directory, and rename it into place."""
-    reasons = dict(Counter(reason for _, reason in rejected).most_common())
+    """Write the store, in which complexes with like pockets are in one split."""
     if not accepted:
         rows = "; ".join(f"{name}: {reason}" for name, reason in rejected[:_SHOWN])
         more = f"; and {len(rejected) - _SHOWN} more" if len(rejected) > _SHOWN else ""
         raise DataError(f"No complex can be used. {rows}{more}.", fix="Look at the reasons.")
     clusters = linked([c.fragments for _, c in accepted])
     split = split_clusters(clusters, share=share, seed=seed)
-    meta = {
-        "schema": ComplexStore.SCHEMA,
-        "count": len(accepted),
-        "source": ", ".join(source),
-        "splits": {name: int((split == k).sum()) for k, name in enumerate(SPLITS)},
-        "clusters": int(clusters.max()) + 1,
-        "rejected": reasons,
-        "seed": seed,
-    }
-    with new_store(path) as folder:
-        arrays = columns([c for _, c in accepted]) | {"split": split, "cluster": clusters}
-        for name, array in arrays.items():
-            np.save(folder / f"{name}.npy", array, allow_pickle=False)
-        (folder / "names.txt").write_text(
-            "".join(f"{name}\n" for name, _ in accepted), encoding="utf-8"
-        )
-        with (folder / "rejected.csv").open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([("name", "reason"), *rejected])
-        meta["sha256"] = {file.name: sha256(file) for file in sorted(folder.iterdir())}
-        (folder / "store.json").write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")
+    arrays = columns([c for _, c in accepted]) | {"split": split, "cluster": clusters}
+    names = [name for name, _ in accepted]
+    ComplexStore.write(path, arrays, names, rejected, source=", ".join(source), seed=seed)

@@ -7,8 +7,11 @@ of all entries one after the other.
 
 from __future__ import annotations
 
+import csv
 import json
 from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -16,7 +19,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from moldiff.data.write import sha256
+from moldiff.data.write import new_store, sha256
 from moldiff.errors import DataError
 
 __all__ = ["SPLITS", "RaggedStore"]
@@ -25,7 +28,7 @@ SPLITS = ("train", "validation")
 
 
 class RaggedStore(ABC):
-    """Read access to prepared entries of one kind."""
+    """Prepared entries of one kind: read access, and `write`."""
 
     SCHEMA: ClassVar[str]
     """Kind and version, as in "moldiff-complexes-1"."""
@@ -81,6 +84,55 @@ class RaggedStore(ABC):
         if short or meta["count"] != len(store):
             raise DataError(f"The {cls.NOUN} in {path} are cut off: {short}.", fix=fix)
         return store
+
+    @classmethod
+    def write(
+        cls,
+        path: Path,
+        arrays: Mapping[str, np.ndarray],
+        names: Sequence[str],
+        rejected: Sequence[tuple[str, str]],
+        *,
+        source: str,
+        **more: Any,
+    ) -> None:
+        """Write a store, whole or not at all.
+
+        Parameters
+        ----------
+        arrays:
+            The fields, and ``sizes``, ``split`` and ``cluster``.
+        names:
+            Name of each entry.
+        rejected:
+            Names and reasons of those that were left out.
+        source, more:
+            What they were made of, and what else ``store.json`` has.
+
+        Raises
+        ------
+        DataError
+            If the path is something other than a store, or cannot be written.
+        """
+        meta = {
+            "schema": cls.SCHEMA,
+            "count": len(names),
+            "source": source,
+            "splits": {name: int((arrays["split"] == k).sum()) for k, name in enumerate(SPLITS)},
+            "clusters": len(np.unique(arrays["cluster"])),
+            "rejected": dict(Counter(reason for _, reason in rejected).most_common()),
+            **more,
+        }
+        with new_store(path) as folder:
+            for name, array in arrays.items():
+                np.save(folder / f"{name}.npy", array, allow_pickle=False)
+            lines = "".join(f"{name}\n" for name in names)
+            (folder / "names.txt").write_text(lines, encoding="utf-8")
+            with (folder / "rejected.csv").open("w", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerows([("name", "reason"), *rejected])
+            meta["sha256"] = {file.name: sha256(file) for file in sorted(folder.iterdir())}
+            text = json.dumps(meta, indent=2)
+            (folder / "store.json").write_text(f"{text}\n", encoding="utf-8")
 
     @classmethod
     def at(cls, path: str | Path) -> bool:

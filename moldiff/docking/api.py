@@ -202,12 +202,12 @@ def write_page(
     *,
     title: str,
     notes: Sequence[str] = (),
-) -> int:
-    """Write an HTML page of the poses in a file; return the number of poses shown."""
+) -> None:
+    """Write an HTML page of the poses in a file."""
     from moldiff.io import read_molecules
     from moldiff.view.docking import write_docking
 
-    return write_docking(
+    write_docking(
         page,
         read_molecules(poses),
         place.receptor,

@@ -195,12 +195,14 @@ def sample_poses(
     ``context`` holds kinematics, ligand and pocket, see `moldiff.domain.poses`; it may be encoded
     already.
     """
-    kinematics, pocket, process = context["kinematics"], context["pocket"], model.denoiser.process
+    settings = dict(model.sampling) | ({} if steps is None else {"steps": steps})
+    denoiser, sampler = with_settings(model.denoiser, settings)
+    kinematics, pocket = context["kinematics"], context["pocket"]
     conformers = len(kinematics.positions)
     order = torch.randperm(conformers, generator=rng, device=rng.device)
     device = pocket.positions.device
     conformer = order.repeat(-(-count // conformers))[:count].to(device)
-    noise = process.prior(
+    noise = denoiser.process.prior(
         count,
         kinematics.atoms,
         kinematics.rotors,
@@ -208,6 +210,4 @@ def sample_poses(
         device=device,
         context={**context, "conformer": conformer},
     )
-    settings = dict(model.sampling) | ({} if steps is None else {"steps": steps})
-    denoiser, sampler = with_settings(model.denoiser, settings)
     return to_pose(sampler.sample(denoiser, noise, rng=rng), pocket.centre)

@@ -20,7 +20,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from moldiff.diffusion.batch import Batch, Field, register_field
-from moldiff.diffusion.network import Network
 from moldiff.diffusion.process import Gaussian, Product
 from moldiff.diffusion.readout import Readout
 from moldiff.diffusion.space import Euclidean
@@ -29,7 +28,7 @@ from moldiff.errors import ConfigError
 from moldiff.nn.residues import Residues, Surroundings
 from moldiff.protein.backbone import AMINO_ACIDS, IDEAL, frames_of
 from moldiff.protein.gap import Gap
-from moldiff.registry import build, register
+from moldiff.registry import register
 
 __all__ = [
     "CLASSES",
@@ -85,10 +84,7 @@ class Backbones(Domain):
     noun: ClassVar[str] = "backbones"
     use: ClassVar[str] = "moldiff complete STRUCTURE --model {model}"
     readout: ClassVar[Readout] = Placed()
-
-    def network(self, config: Mapping[str, Any] | str, process: Product | None) -> Network:
-        network: Network = build("network", config, **CLASSES)
-        return network
+    inputs: ClassVar[Mapping[str, Any]] = CLASSES
 
     def check(self, process: Product | None, *, coded: bool = False) -> None:
         if process is None or tuple(process.processes) != FIELDS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import ABC
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -29,9 +29,13 @@ class Domain(ABC):
     readout: ClassVar[Readout] = Direct()
     """Turns a batch into the network's input, and its output into a prediction."""
 
-    @abstractmethod
+    inputs: ClassVar[Mapping[str, Any]] = {}
+    """Settings of its networks that no configuration has, such as numbers of classes."""
+
     def network(self, config: Mapping[str, Any] | str, process: Product | None) -> Network:
         """Build the network that ``config`` describes, for the fields of a process."""
+        network: Network = build("network", config, **self.inputs)
+        return network
 
     def network_config(self, network: Any) -> dict[str, Any]:
         """Return the configuration from which :meth:`network` rebuilds a network."""

@@ -21,7 +21,6 @@ import numpy.typing as npt
 import torch
 
 from moldiff.diffusion.batch import Batch
-from moldiff.diffusion.network import Network
 from moldiff.diffusion.process import Gaussian, Product
 from moldiff.diffusion.readout import Readout
 from moldiff.diffusion.space import ZeroCoM
@@ -32,7 +31,7 @@ from moldiff.errors import ConfigError
 from moldiff.nn.residues import Residues
 from moldiff.protein.backbone import UNKNOWN, frames_of
 from moldiff.protein.secondary import STATES
-from moldiff.registry import build, register
+from moldiff.registry import register
 
 __all__ = ["LONGEST", "SHORTEST", "Chains", "chain_batch", "chain_context"]
 
@@ -65,10 +64,7 @@ class Chains(Domain):
     noun: ClassVar[str] = "whole backbones"
     use: ClassVar[str] = "moldiff backbone --model {model}"
     readout: ClassVar[Readout] = _Centred()
-
-    def network(self, config: Mapping[str, Any] | str, process: Product | None) -> Network:
-        network: Network = build("network", config, **CLASSES, states=len(STATES))
-        return network
+    inputs: ClassVar[Mapping[str, Any]] = {**CLASSES, "states": len(STATES)}
 
     def check(self, process: Product | None, *, coded: bool = False) -> None:
         if process is None or tuple(process.processes) != FIELDS:

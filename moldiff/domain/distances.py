@@ -10,12 +10,10 @@ import torch
 from torch import Tensor
 
 from moldiff.chem.graph import ATOM_CLASSES, PAIR_CLASSES
-from moldiff.diffusion.network import Network
-from moldiff.diffusion.process import Product
 from moldiff.domain.base import Domain
 from moldiff.nn.sites import OWN, Sites, pocket_sites
 from moldiff.protein.tokens import SITE_PARTS, TOKENS
-from moldiff.registry import build, register
+from moldiff.registry import register
 
 __all__ = ["CLASSES", "Distances", "sites"]
 
@@ -32,10 +30,7 @@ class Distances(Domain):
 
     noun: ClassVar[str] = "distances"
     use: ClassVar[str] = "moldiff dock --judge {model} --receptor protein.pdb --ligand ligand.sdf"
-
-    def network(self, config: Mapping[str, Any] | str, process: Product | None) -> Network:
-        network: Network = build("network", config, **CLASSES)
-        return network
+    inputs: ClassVar[Mapping[str, Any]] = CLASSES
 
 
 def sites(positions: Tensor, tokens: Tensor, residue: Tensor) -> Sites:

@@ -138,14 +138,12 @@ class Kinematics:
         object.__setattr__(self, "_slot", slot[fragment])
 
     @staticmethod
-    def from_ensemble(
-        ensemble: Ensemble, rotors: Rotors, *, device: torch.device | str = "cpu"
-    ) -> Kinematics:
+    def from_ensemble(ensemble: Ensemble, rotors: Rotors) -> Kinematics:
         """Build the kinematics of a ligand's conformers and rotors."""
         return Kinematics(
-            torch.as_tensor(ensemble.positions, dtype=torch.float32, device=device),
-            torch.as_tensor(rotors.axis, dtype=torch.int64, device=device),
-            torch.as_tensor(rotors.moves, dtype=torch.bool, device=device),
+            torch.as_tensor(ensemble.positions, dtype=torch.float32),
+            torch.as_tensor(rotors.axis, dtype=torch.int64),
+            torch.as_tensor(rotors.moves, dtype=torch.bool),
         )
 
     @property

@@ -23,7 +23,6 @@ from torch import Tensor
 
 from moldiff.chem.graph import ATOM_CLASSES, PAIR_CLASSES, MolecularGraph
 from moldiff.diffusion.batch import Batch
-from moldiff.diffusion.network import Network
 from moldiff.diffusion.process import Product
 from moldiff.diffusion.readout import Readout
 from moldiff.domain.base import Domain
@@ -31,7 +30,7 @@ from moldiff.domain.kinematics import Pose
 from moldiff.errors import ConfigError
 from moldiff.nn.inputs import LigandInput, PocketInput
 from moldiff.protein.tokens import TOKENS
-from moldiff.registry import build, register
+from moldiff.registry import register
 
 __all__ = [
     "CLASSES",
@@ -103,10 +102,7 @@ class Poses(Domain):
     noun: ClassVar[str] = "poses"
     use: ClassVar[str] = "moldiff dock --model {model} --receptor protein.pdb --ligand ligand.sdf"
     readout: ClassVar[Readout] = _Fitted()
-
-    def network(self, config: Mapping[str, Any] | str, process: Product | None) -> Network:
-        network: Network = build("network", config, **CLASSES)
-        return network
+    inputs: ClassVar[Mapping[str, Any]] = CLASSES
 
     def check(self, process: Product | None, *, coded: bool = False) -> None:
         if process is None or tuple(process.processes) != _FIELDS:

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from moldiff.diffusion.network import Network
-from moldiff.diffusion.process import Product
 from moldiff.domain.base import Domain
 from moldiff.domain.poses import CLASSES
-from moldiff.registry import build, register
+from moldiff.registry import register
 
 __all__ = ["Ranks"]
 
@@ -22,7 +20,4 @@ class Ranks(Domain):
 
     noun: ClassVar[str] = "ranks"
     use: ClassVar[str] = "moldiff dock --ranker {model} --receptor protein.pdb --ligand ligand.sdf"
-
-    def network(self, config: Mapping[str, Any] | str, process: Product | None) -> Network:
-        network: Network = build("network", config, **CLASSES)
-        return network
+    inputs: ClassVar[Mapping[str, Any]] = CLASSES

@@ -18,7 +18,6 @@ from torch.nn import functional as F
 
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.denoiser import SURE
-from moldiff.diffusion.network import Network
 from moldiff.diffusion.process import Product
 from moldiff.diffusion.readout import Readout
 from moldiff.diffusion.space import Categorical
@@ -27,7 +26,7 @@ from moldiff.domain.base import Domain
 from moldiff.errors import ConfigError
 from moldiff.nn.residues import BackboneInput
 from moldiff.protein.backbone import AMINO_ACIDS, C_BETA, IDEAL, UNKNOWN, frames_of
-from moldiff.registry import build, register
+from moldiff.registry import register
 
 __all__ = ["APART", "Sequences", "backbone_input", "sequence_batch"]
 
@@ -62,10 +61,7 @@ class Sequences(Domain):
     noun: ClassVar[str] = "sequences"
     use: ClassVar[str] = "moldiff sequence BACKBONE.pdb --model {model}"
     readout: ClassVar[Readout] = _Kept()
-
-    def network(self, config: Mapping[str, Any] | str, process: Product | None) -> Network:
-        network: Network = build("network", config, **CLASSES, designs=True)
-        return network
+    inputs: ClassVar[Mapping[str, Any]] = {**CLASSES, "designs": True}
 
     def check(self, process: Product | None, *, coded: bool = False) -> None:
         if process is None or tuple(process.processes) != ("types",):

@@ -8,7 +8,7 @@ as a flat drawing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
@@ -17,9 +17,9 @@ from rdkit.Chem import rdDepictor
 
 from moldiff.chem.filters import Measured, Plan, measure
 from moldiff.chem.quiet import quiet
-from moldiff.chem.validity import canonical_smiles, sanitised
+from moldiff.chem.validity import sanitised
 from moldiff.io import Chunk, Record, no_molecules, read_chunks
-from moldiff.io.parse import PARSERS, Parsed
+from moldiff.io.parse import Parsed
 from moldiff.io.parse_smiles import SMILES_SUFFIXES
 from moldiff.io.render import FORMATS
 from moldiff.metrics import samples
@@ -127,8 +127,8 @@ def _measured(task: _Task) -> tuple[int, int, list[_Row]]:
     """Number of the file, bytes read of it, and its records."""
     rows = []
     for parsed, own in _parsed(task.chunk, task.form):
-        mol = _with_bonds(parsed, task.chunk.suffix)
-        measured = measure(mol, task.plan) if mol is not None else Measured(failure=parsed.reason)
+        mol, reason = _with_bonds(parsed, task.chunk.suffix)
+        measured = measure(mol, task.plan) if mol is not None else Measured(failure=reason)
         fields = {name: parsed.tags[name] for name in task.fields if name in parsed.tags}
         text = ""
         if measured.identity and mol is not None:
@@ -141,7 +141,7 @@ def _parsed(chunk: Chunk, form: str) -> Iterator[tuple[Parsed, str]]:
     """The records of a chunk, each with its own text where that is of the format asked for."""
     same = chunk.suffix in _SAME.get(form, ())
     for block in chunk.blocks:
-        records = list(PARSERS[chunk.suffix].parse(block.split("\n")))
+        records = list(replace(chunk, blocks=(block,), damage=None).parse())
         own = block + ("\n$$$$\n" if form == "sdf" else "\n")
         # The text of a block that hides further records is not that of its first one, and a row
         # behind the names of its columns is none without them.
@@ -151,19 +151,19 @@ def _parsed(chunk: Chunk, form: str) -> Iterator[tuple[Parsed, str]]:
         yield Parsed(None, "", chunk.damage), ""
 
 
-def _with_bonds(parsed: Parsed, suffix: str) -> Chem.Mol | None:
-    """The molecule; that of an XYZ file with bonds inferred from its coordinates."""
-    if suffix != ".xyz" or parsed.mol is None:
-        return parsed.mol
-    (sample,) = samples([Record(parsed.mol, parsed.name, None, suffix, 0)])
-    return sample.mol
+def _with_bonds(parsed: Parsed, suffix: str) -> tuple[Chem.Mol | None, str | None]:
+    """The molecule, that of an XYZ file with bonds inferred from its coordinates, or the reason."""
+    if suffix != ".xyz":
+        return parsed.mol, parsed.reason
+    # With its data fields, for one may state the charge.
+    record = Record(parsed.mol, parsed.name, parsed.reason, suffix, 0, dict(parsed.tags))
+    (sample,) = samples([record])
+    return sample.mol, sample.reason
 
 
 def text_of(mol: Chem.Mol, name: str, tags: Mapping[str, str], form: str) -> str:
     """Return the record of a molecule that can be sanitised, in a format of `FORMATS`."""
     title = " ".join(name.split())
-    if form == "smi":
-        return f"{canonical_smiles(mol, stereo=True)} {title}".rstrip() + "\n"
     if form == "sdf" and not mol.GetNumConformers():
         return _drawn(mol, title, tags)
     return FORMATS[form].render(mol, title, tags)

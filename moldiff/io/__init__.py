@@ -18,7 +18,7 @@ from moldiff.io.read import (
     read_molecules,
 )
 from moldiff.io.sources import Recorded, Source, is_molecule_file, record_of, records_of, write
-from moldiff.io.write import WRITABLE, Writer, write_molecules
+from moldiff.io.write import WRITABLE, Writer
 
 __all__ = [
     "READABLE",
@@ -37,5 +37,4 @@ __all__ = [
     "record_of",
     "records_of",
     "write",
-    "write_molecules",
 ]

@@ -59,10 +59,15 @@ def _json_entry(entry: Any) -> Parsed:
         positions = [[float("nan") if x is None else float(x) for x in p] for p in positions]
         if len(positions) != len(elements) or any(len(p) != 3 for p in positions):
             raise ValueError("three coordinates of each element are needed")
-    tags = {str(key): str(value) for key, value in entry.get("tags", {}).items()}
+    tags = {_text(key): _text(value) for key, value in entry.get("tags", {}).items()}
     with quiet():
         mol = assemble(elements, positions, charges, bonds)
-    return Parsed(mol, str(entry.get("name", "")), None, tags)
+    return Parsed(mol, _text(entry.get("name", "")), None, tags)
+
+
+def _text(value: Any) -> str:
+    """A value as text that can be written: half of a pair of surrogates becomes a question mark."""
+    return str(value).encode("utf-8", "replace").decode()
 
 
 def _check_graph(elements: Any, charges: Any, bonds: Any) -> None:

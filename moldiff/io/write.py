@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from rdkit import Chem
 from moldiff.errors import InputError, did_you_mean
 from moldiff.io.render import FORMATS
 
-__all__ = ["WRITABLE", "Writer", "write_molecules"]
+__all__ = ["WRITABLE", "Writer"]
 
 #: Suffixes that can be written.
 WRITABLE = tuple(f".{name}" for name in FORMATS)
@@ -143,34 +143,6 @@ class Writer:
             if long
             else "Check that the folder exists, is writable and has space left.",
         )
-
-
-def write_molecules(
-    path: str | Path,
-    molecules: Iterable[Chem.Mol | tuple[Chem.Mol, Mapping[str, Any]]],
-    fmt: str | None = None,
-) -> int:
-    """Write molecules, each alone or with its tags; all or nothing.
-
-    Returns
-    -------
-    int
-        Number of molecules written.
-
-    Raises
-    ------
-    InputError
-        As `Writer`; the target is then as it was and no temporary file is left.
-    """
-    with Writer(path, fmt) as writer:
-        try:
-            for item in molecules:
-                mol, tags = item if isinstance(item, tuple) else (item, {})
-                writer.write(mol, tags)
-        except BaseException:
-            writer.discard()
-            raise
-        return writer.count
 
 
 def _format_name(path: Path, fmt: str | None) -> str:

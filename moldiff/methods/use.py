@@ -106,7 +106,8 @@ def sampler_remarks(stepper: Mapping[str, Any], objective: Mapping[str, Any]) ->
     Both are plain mappings, as `moldiff.registry.describe` returns them.
     """
     remarks = []
-    coupling = objective.get("coupling", {"name": "independent"})["name"]
+    inner = objective.get("objective", objective)  # endpoint and reflow have theirs inside
+    coupling = inner.get("coupling", {"name": "independent"})["name"]
     if coupling != "independent" and _stochastic(stepper):
         deterministic = [
             name for name, choice in SAMPLERS.items() if not _stochastic(choice.stepper)

@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from moldiff.nn.inputs import PocketState
-from moldiff.nn.pocket import exact, radial
 from moldiff.nn.pocket import neighbours as nearest
+from moldiff.nn.pocket import radial
+from moldiff.precision import exact
 
 __all__ = ["Geometry", "geometry_of"]
 

@@ -33,8 +33,9 @@ from moldiff.diffusion.network import Network, Symmetry
 from moldiff.nn.complex_geometry import Geometry, geometry_of
 from moldiff.nn.embed import time_features
 from moldiff.nn.inputs import LigandInput, LigandState, PocketInput, PocketState
-from moldiff.nn.pocket import PocketEncoder, exact
+from moldiff.nn.pocket import PocketEncoder
 from moldiff.nn.point_attention import point_attention
+from moldiff.precision import exact
 
 __all__ = ["ContactNetwork"]
 

@@ -32,6 +32,7 @@ from moldiff.diffusion.batch import pair_selector
 from moldiff.diffusion.network import Symmetry
 from moldiff.nn.embed import Features, pair_differences
 from moldiff.nn.interaction import Interaction
+from moldiff.precision import exact
 from moldiff.registry import register
 
 __all__ = ["EGNN"]
@@ -68,7 +69,7 @@ class _Layer(nn.Module):
         first, second = (sums + signs) / 2, (sums - signs) / 2
         differences = pair_differences(x.points)
         square = differences.square().sum(-1)
-        with torch.autocast(h.device.type, enabled=False):
+        with exact(h):
             metric = self.metric(square.log1p())
         near, far = self.ends(h).chunk(2, -1)
         shared = self.pair(x.pairs) + metric
@@ -77,7 +78,7 @@ class _Layer(nn.Module):
         message_sum = (first.T @ out + second.T @ back) / n**0.5
         unit = differences / (1 + (square + 1e-8).sqrt()).unsqueeze(-1)
         gates = [self.gate(m).unsqueeze(-1) for m in (out, back)]
-        with torch.autocast(h.device.type, enabled=False):
+        with exact(h):
             forces = first.T @ (unit * gates[0]).flatten(2)
             forces = forces - second.T @ (unit * gates[1]).flatten(2)
             points = self.mix @ (x.points + forces.view_as(x.points) / n**0.5)

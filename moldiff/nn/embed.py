@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from moldiff.diffusion.batch import FIELDS, Batch, pair_selector
 from moldiff.diffusion.time import SiteTimes, Time, field_times, graph_times
 from moldiff.nn.conditions import ConditionEmbedding, ConditionTokens
+from moldiff.precision import exact
 
 __all__ = [
     "Embedding",
@@ -65,14 +66,14 @@ def time_features(t: Float[Tensor, "b *sites"], count: int) -> Float[Tensor, "b 
 def pair_differences(points: Float[Tensor, "b n *c 3"]) -> Float[Tensor, "b e *c 3"]:
     """Return x_i - x_j of every pair, (b, n, ..., 3) -> (b, e, ..., 3), in full precision."""
     incidence = pair_selector(points.shape[1], points.device, -1)
-    with torch.autocast(points.device.type, enabled=False):
+    with exact(points):
         return (incidence @ points.flatten(2)).unflatten(2, points.shape[2:])
 
 
 def pair_forces(forces: Float[Tensor, "b e *c 3"], n: int) -> Float[Tensor, "b n *c 3"]:
     """Sum pair vectors on both atoms with opposite signs, (b, e, ..., 3) -> (b, n, ..., 3)."""
     incidence = pair_selector(n, forces.device, -1)
-    with torch.autocast(forces.device.type, enabled=False):
+    with exact(forces):
         return (incidence.T @ forces.flatten(2)).unflatten(2, forces.shape[2:])
 
 

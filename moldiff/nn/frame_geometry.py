@@ -7,7 +7,8 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 from torch.nn import functional as F
 
-from moldiff.nn.pocket import exact, radial
+from moldiff.nn.pocket import radial
+from moldiff.precision import exact
 
 __all__ = ["atom_distances", "gathered", "gaussians", "nearest_residues", "pair_features", "turned"]
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from moldiff.nn.pocket import exact
 from moldiff.nn.residues import Keys, Pairs
+from moldiff.precision import exact
 
 __all__ = ["FrameLayer"]
 

@@ -47,7 +47,6 @@ from moldiff.nn.frame_geometry import (
     turned,
 )
 from moldiff.nn.frame_layer import FrameLayer
-from moldiff.nn.pocket import exact
 from moldiff.nn.residues import (
     BackboneInput,
     BackboneState,
@@ -56,6 +55,7 @@ from moldiff.nn.residues import (
     Surroundings,
     SurroundingsState,
 )
+from moldiff.precision import exact
 from moldiff.registry import register
 
 __all__ = ["FrameNetwork"]

@@ -39,6 +39,7 @@ from moldiff.diffusion.network import Symmetry
 from moldiff.nn.attention import pair_attention
 from moldiff.nn.embed import Features
 from moldiff.nn.interaction import Interaction
+from moldiff.precision import exact
 from moldiff.registry import register
 
 __all__ = ["Plain"]
@@ -150,12 +151,12 @@ class Plain(Interaction):
     def forward(self, x: Features) -> Features:
         s = self.condition(x.atoms)
         # Input and output in 32 bits: rounding coordinates would move atoms by hundredths of an Å.
-        with torch.autocast(x.points.device.type, enabled=False):
+        with exact(x.points):
             a = x.atoms.float() + self.read(x.points.flatten(2))
         p = x.pairs
         for layer in self.stack:
             a, p = layer(a, s, p)
-        with torch.autocast(x.points.device.type, enabled=False):
+        with exact(x.points):
             displacements = self.write(self.norm(a.float())).view_as(x.points)
             points = x.points + displacements - displacements.mean(1, keepdim=True)
         return dataclasses.replace(x, atoms=a, pairs=p, points=points)

@@ -8,13 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from moldiff.nn.inputs import PocketInput, PocketState
+from moldiff.precision import exact
 
-__all__ = ["PocketEncoder", "exact", "neighbours", "radial"]
-
-
-def exact(x: Tensor) -> torch.autocast:
-    """Return a context manager that keeps geometry in full precision."""
-    return torch.autocast(x.device.type, enabled=False)
+__all__ = ["PocketEncoder", "neighbours", "radial"]
 
 
 def radial(distance: Float[Tensor, "*s"], reach: float, count: int) -> Float[Tensor, "*s d"]:
@@ -33,9 +29,9 @@ def neighbours(
     ``skip`` leaves out the nearest (1 if the a points are themselves among the m points).
     """
     with torch.no_grad():
-        square = torch.cdist(x, of, compute_mode="use_mm_for_euclid_dist")
+        apart = torch.cdist(x, of, compute_mode="use_mm_for_euclid_dist")
         k = min(k, len(of) - skip)
-        index = square.topk(k + skip, largest=False).indices[:, skip:]
+        index = apart.topk(k + skip, largest=False).indices[:, skip:]
     towards = of[index] - x.unsqueeze(1)
     distance = (towards.square().sum(-1) + 1e-4).sqrt()
     return index, towards / distance.unsqueeze(-1), distance

@@ -7,7 +7,7 @@ from torch import nn
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.time import Time, graph_times
 from moldiff.nn.contacts import ContactNetwork
-from moldiff.nn.pocket import exact
+from moldiff.precision import exact
 from moldiff.registry import register
 
 __all__ = ["PoseNetwork"]

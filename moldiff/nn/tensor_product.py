@@ -36,6 +36,7 @@ from moldiff.diffusion.batch import pair_selector
 from moldiff.diffusion.network import Symmetry
 from moldiff.nn.embed import Features, pair_differences
 from moldiff.nn.interaction import Interaction
+from moldiff.precision import exact
 from moldiff.registry import register
 
 __all__ = ["TensorProduct"]
@@ -149,19 +150,19 @@ class _Layer(nn.Module):
         h = self.norm(x.atoms) * (1 + scale) + shift
         n = h.shape[1]
         both, differences = pair_selector(n, h.device, 1), pair_differences(x.points)
-        with torch.autocast(h.device.type, enabled=False):
+        with exact(h):
             metric = self.metric(differences.square().sum(-1).log1p())
         m = F.silu(both @ self.sum_atoms(h) + self.message(x.pairs) + metric)
         inputs, weights = self.send_scalars(h), self.spread(m)
         # Vectors stay in 32 bits: rounding their components would break the equivariance.
-        with torch.autocast(h.device.type, enabled=False):
+        with exact(h):
             vectors = torch.cat([_bounded(x.points.flatten(2)), _bounded(tensors)], -1)
             inputs = torch.cat([inputs.float(), self.send(vectors)], -1)
             received = self._exchange(inputs, differences, weights.float())
         scalars = [h, both.T @ m / n**0.5, received[..., : self.received].to(m.dtype)]
         hidden = self.scalars(torch.cat([part.to(m.dtype) for part in scalars], -1))
         hidden, gates = hidden.split((h.shape[-1], hidden.shape[-1] - h.shape[-1]), -1)
-        with torch.autocast(h.device.type, enabled=False):
+        with exact(h):
             vector_update = self.keep(vectors) + self.receive(received[..., self.received :])
             vector_update = self.out(vector_update * gates.float().sigmoid()[..., self.owner])
             displacements = vector_update[..., : x.points[0, 0].numel()].view_as(x.points)
@@ -253,7 +254,7 @@ class TensorProduct(Interaction):
         _without_constants(self)
 
     def forward(self, x: Features) -> Features:
-        with torch.autocast(x.points.device.type, enabled=False):
+        with exact(x.points):
             lengths = (1 + x.points.square().sum(-1, keepdim=True)).sqrt()
             tensors = self.lift.T @ self.sphere(x.points / lengths)
         tensors = tensors.flatten(2)

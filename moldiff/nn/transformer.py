@@ -34,6 +34,7 @@ from moldiff.nn.attention import pair_attention
 from moldiff.nn.conditions import CrossAttention
 from moldiff.nn.embed import Features, pair_differences, pair_forces, squared_norm
 from moldiff.nn.interaction import Interaction
+from moldiff.precision import exact
 from moldiff.registry import register
 
 __all__ = ["Transformer"]
@@ -93,7 +94,7 @@ class _Layer(nn.Module):
         h = self.norm(atoms) * (1 + scale_f) + shift_f
         atoms = atoms + self.contract(F.silu(self.expand(h)))
         force = differences * (gate / (1 + (square + 1e-8).sqrt())).unsqueeze(-1)
-        with torch.autocast(h.device.type, enabled=False):
+        with exact(h):
             points = self.mix @ (x.points + pair_forces(force, n) / n**0.5)
         return dataclasses.replace(x, atoms=atoms, pairs=x.pairs + pair_update, points=points)
 

@@ -53,8 +53,8 @@ def draw(
     each:
         Called after every step.
     """
-    x_1 = model.denoiser.process.start(x_0, rng=rng).to(model.device)
     denoiser, sampler = with_settings(model.denoiser, {**model.sampling, **(settings or {})})
+    x_1 = denoiser.process.start(x_0, rng=rng).to(model.device)
     types = x_1["types"]
     for state in sampler.trajectory(denoiser, x_1, rng=rng):
         types = state.x["types"]

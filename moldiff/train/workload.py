@@ -87,8 +87,6 @@ class Workload(ABC):
     """Noun for one entry of the data."""
     samples: ClassVar[str]
     """Plural noun for the training samples counted per second."""
-    use: ClassVar[str]
-    """The command that uses the model; ``{model}`` stands for its file."""
     store: ClassVar[type[RaggedStore]]
     """What the data is, for a task that opens it as it is."""
     options: ClassVar[frozenset[str]] = frozenset()

@@ -56,40 +56,35 @@ def write_docking(
     notes: Sequence[str] = (),
     built: Collection[Residue] = (),
     limit: int = DEFAULT_POSES,
-) -> int:
+) -> None:
     """Write the page of :func:`render_docking` to ``path``, whole or not at all.
-
-    At most ``limit`` poses are shown; a note says how many are left out.
-
-    Returns
-    -------
-    int
-        Number of poses shown.
 
     Raises
     ------
     InputError
         When ``path`` cannot be written.
     """
-    stream = iter(records)
-    shown = list(islice(stream, limit))
-    left = sum(1 for _ in stream)
-    remarks = [f"the page shows the first {limit} poses and leaves out {left}"] if left else []
     page = render_docking(
-        shown, receptor, title=title, reference=reference, notes=[*remarks, *notes], built=built
+        records,
+        receptor,
+        title=title,
+        reference=reference,
+        notes=notes,
+        built=built,
+        limit=limit,
     )
     replace_text(Path(path), page)
-    return len(shown)
 
 
 def render_docking(
-    records: Sequence[Record],
+    records: Iterable[Record],
     receptor: Receptor,
     *,
     title: str,
     reference: Chem.Mol | None = None,
     notes: Sequence[str] = (),
     built: Collection[Residue] = (),
+    limit: int = DEFAULT_POSES,
 ) -> str:
     """Return one self-contained HTML page with the poses in the pocket.
 
@@ -105,13 +100,19 @@ def render_docking(
         A known pose, such as that of a crystal structure; the RMSD to it is shown for poses
         of the same molecule (heavy atoms, symmetry-corrected, not superposed).
     notes:
-        Sentences to show above the list.
+        Sentences to show above the list; they may grow while the records are read.
     built:
         Residues of the receptor that no experiment has seen: they have a colour of their own.
+    limit:
+        Poses shown at most; a note says how many are left out.
     """
+    stream = iter(records)
+    shown = list(islice(stream, limit))
+    left = sum(1 for _ in stream)
+    remarks = [f"the page shows the first {limit} poses and leaves out {left}"] if left else []
     with quiet():
         known = None if reference is None else _card_of(reference)
-        poses = [_pose(record, receptor, reference) for record in records]
+        poses = [_pose(record, receptor, reference) for record in shown]
         points = [_points(card) for card in [*poses, *([known] if known else [])]]
     around = np.concatenate(points) if points else np.zeros((0, 3))
     drawn, pocket = _near(receptor.structure, around)
@@ -125,7 +126,7 @@ def render_docking(
         "built": _serials(receptor.structure, built, drawn),
         "poses": poses,
         "reference": known,
-        "notes": list(notes),
+        "notes": [*remarks, *notes],
         "kinds": KINDS,
         "colours": COLOURS,
         "columns": COLUMNS,

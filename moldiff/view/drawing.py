@@ -17,7 +17,7 @@ from rdkit.Chem.Draw import rdMolDraw2D
 
 from moldiff.view.layout import lay_flat
 
-__all__ = ["Drawing", "draw", "drawing", "drawn_shapes", "style_drawer", "without_plain_hydrogens"]
+__all__ = ["Drawing", "drawing", "drawn_shapes", "style_drawer", "without_plain_hydrogens"]
 
 WIDTH, HEIGHT = 160, 120
 
@@ -49,14 +49,6 @@ class Drawing:
 
     svg: str
     places: Mapping[int, tuple[float, float]]
-
-
-def draw(
-    mol: Chem.Mol, problem_atoms: Collection[int] = (), kept_atoms: Collection[int] = ()
-) -> str | None:
-    """Return the ``<svg>`` of `drawing`, or None."""
-    drawn = drawing(mol, problem_atoms, kept_atoms)
-    return None if drawn is None else drawn.svg
 
 
 def drawing(

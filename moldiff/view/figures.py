@@ -19,6 +19,7 @@ from rdkit import Chem
 
 from moldiff.errors import InputError
 from moldiff.io.seal import molecule_digest
+from moldiff.text import number_of
 
 __all__ = ["Figures"]
 
@@ -26,6 +27,7 @@ __all__ = ["Figures"]
 _KNOWN = {"number", "name", "source", "digest", "smiles", "strictly_valid", "reason", "reference"}
 _NOTES = "notes"
 _MISSING = {"NAType", "NaTType"}  # of pandas, which need not be installed
+_NOT_FINITE = {"nan", "inf", "infinity"}  # as NumPy and others write them
 
 # column -> label, unit, digits
 _LABELS: Mapping[str, tuple[str, str, int]] = {
@@ -137,10 +139,10 @@ def _value(value: object) -> object:
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            return value
+        number = number_of(value)
+        if number is None:
+            return None if value.strip().lower().lstrip("+-") in _NOT_FINITE else value
+        value = number
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return None if type(value).__name__ in _MISSING else value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,11 +79,12 @@ def view(
         The protein (.pdb, .cif) whose frame the molecules are in as poses: they are shown in their
         pocket, with interactions.
     reference:
-        With ``receptor``, a known pose to compare with.
+        With ``receptor``, a known pose to compare with: the first molecule of it.
     title:
         Heading of the page.
     limit:
-        Molecules to show at most; by default 2000, or 200 poses.
+        Molecules to show at most; by default 2000, or 200 poses. The page says how many it leaves
+        out.
     net_charge:
         Total charge of a valid molecule; None accepts any.
     figures:
@@ -95,8 +97,8 @@ def view(
     Raises
     ------
     InputError
-        If something cannot be read, the figures are of other molecules, or the page cannot be
-        written.
+        If something cannot be read, the reference is no pose, the figures are of other molecules,
+        or the page cannot be written.
     """
     heading = title or ("molecules" if receptor is None else f"poses in {Path(receptor).name}")
     if receptor is None:
@@ -133,20 +135,33 @@ def _docked(
     from moldiff.protein.read import read_contents
     from moldiff.protein.receptor import prepare_receptor
 
-    records = list(records_of(poses))[:limit]
+    known = None if reference is None else _known(reference)
+    stream = records_of(poses)
+    shown = list(islice(stream, limit))
     contents = read_contents(Path(receptor))
-    conformers = [
-        one.mol.GetConformer() for one in records if one.mol and one.mol.GetNumConformers()
-    ]
+    conformers = [one.mol.GetConformer() for one in shown if one.mol and one.mol.GetNumConformers()]
     points = [conformer.GetPositions() for conformer in conformers if conformer.Is3D()]
     places = under(contents.structure, np.concatenate(points)) if points else []
     leave = {i: "the poses stand in its place" for members in places for i in members}
     structure = contents.receptor(leave=leave)
-    known = None if reference is None else next(records_of(reference)).mol
     return render_docking(
-        records,
+        chain(shown, stream),
         prepare_receptor(structure),
         title=title,
         reference=known,
         notes=structure.notes,
+        limit=limit,
+    )
+
+
+def _known(reference: str | Path | Chem.Mol) -> Chem.Mol:
+    """The known pose; ``InputError`` if there is none to compare with."""
+    record = next((one.with_bonds() for one in records_of(reference)), None)
+    reason = "it holds no molecule" if record is None else record.reason
+    mol = None if record is None else record.mol
+    if mol is not None and mol.GetNumConformers() and mol.GetConformer().Is3D():
+        return mol
+    raise InputError(
+        f"The reference is no pose: {reason or 'it has no 3D coordinates'}.",
+        fix="Give the known pose in the frame of the receptor, as SDF, MOL2 or an RDKit molecule.",
     )

@@ -31,6 +31,22 @@ def test_methods_lists_the_family(run: Run) -> None:
     assert "1503.03585" in done.out and "DPM-Solver++(2M)" in done.out
 
 
+def test_every_part_of_a_method_is_told(run: Run) -> None:
+    methods = json.loads(run("methods", "--json").out)["methods"]
+    listed = {one["name"]: one["parts"] for one in methods}
+    assert listed["mask"] == ["rectified", "mask"] and listed["af3"] == ["plain"]
+    for name in METHODS:
+        told = json.loads(run("methods", name, "--json").out)["parts"]
+        assert all(part["about"] for part in told)
+        shown = {part["name"] for part in told} | {"mask", "marginal", "uniform"}  # kinds of noise
+        assert shown >= set(listed[name])
+    network = json.loads(run("methods", "dit", "--json").out)["parts"]
+    assert [(one["part"], one["name"]) for one in network] == [("network", "transformer")]
+    jumps = json.loads(run("methods", "uniform", "--json").out)
+    assert {"part": "process", "name": "jump"}.items() <= jumps["parts"][0].items()
+    assert "uniform noise" in jumps["equation"]
+
+
 def test_cite_names(run: Run) -> None:
     done = run("cite", "DPM_solver", "heun")
     assert done.status == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,14 @@ def test_draws_lie_in_the_place_of_the_gap(model: Model) -> None:
     drawn = draw(model, gap, 3, rng=seeded())
     assert drawn.shape == (3, 6, 3, 3)
     assert np.linalg.norm(drawn.mean((0, 1, 2)) - gap.anchors[:, 1].mean(0)) < 10
+
+
+def test_noise_is_that_of_the_guided_process(model: Model) -> None:
+    gap = cut(backbone(60), 20, 6, neighbours=20)
+    less = [{"name": "noise_scale", "field": "trace", "scale": 0.5}]
+    narrow = replace(model, sampling={**model.sampling, "guidance": less})
+    drawn = [draw(one, gap, 3, rng=seeded()) for one in (model, narrow)]
+    assert np.abs(drawn[0] - drawn[1]).max() > 0.01
 
 
 def test_the_error_is_that_of_all_four_atoms() -> None:

@@ -17,7 +17,7 @@ from moldiff import registry
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.process import Flow, Gaussian, Geodesic, Jump, Process, Product
 from moldiff.diffusion.schedule import Cosine, Rectified
-from moldiff.diffusion.space import SO3, Categorical, Euclidean, Space, Torus
+from moldiff.diffusion.space import SO3, Categorical, Euclidean, Flat, Torus
 from moldiff.errors import ConfigError
 from tests.shapes import unchecked
 
@@ -222,6 +222,12 @@ def test_every_process_says_what_drives_it(process: Process) -> None:
         assert (signal.diff() < 0).all() and signal.isfinite().all()
 
 
+@pytest.mark.parametrize("space", ["so3", "torus", {"name": "categorical", "probabilities": [1.0]}])
+def test_gaussian_noise_needs_straight_lines(space: Any, make: Callable[..., Any]) -> None:
+    with pytest.raises(ConfigError, match=r"(?s)space.*zero_com"):
+        make("process", "gaussian", space=space)
+
+
 @pytest.mark.parametrize("space", [{"name": "categorical", "probabilities": [1.0]}, "zero_com"])
 def test_geodesics_need_uniform_noise(space: Any, make: Callable[..., Any]) -> None:
     with unchecked(), pytest.raises(ConfigError, match="torus"):
@@ -253,15 +259,13 @@ def test_a_scale_is_above_0(scale: float) -> None:
 
 
 @dataclass(frozen=True)
-class Axes(Space):
+class Axes(Flat):
     """R^3 whose noise is its third unit vector: what is drawn can be told from what is given."""
 
     def prior(
         self, shape: tuple[int, ...], *, rng: torch.Generator, device: torch.device | str = "cpu"
     ) -> Tensor:
         return torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64).expand(shape)
-
-    mix = project = distance = None  # type: ignore[assignment]
 
 
 def coefficients(schedule: str, s: float, t: float, eta: float) -> tuple[float, float, float]:

@@ -36,7 +36,7 @@ from moldiff.diffusion.sampler import (
     Stepper,
 )
 from moldiff.diffusion.schedule import Rectified, Schedule
-from moldiff.diffusion.space import Categorical, Euclidean, Space, ZeroCoM
+from moldiff.diffusion.space import Categorical, Euclidean, Flat, ZeroCoM
 from moldiff.errors import ConfigError
 from tests.shapes import unchecked
 
@@ -93,7 +93,7 @@ COMBINATIONS = [c for c in itertools.product(STEPPERS, SCHEDULES) if suits(*c)]
 
 
 @dataclass(frozen=True, eq=False)
-class Basis(Space):
+class Basis(Flat):
     """R^d in which the k-th draw is the k-th unit vector (the first is the initial noise)."""
 
     drawn: list[int] = field(default_factory=list)
@@ -105,15 +105,6 @@ class Basis(Space):
         unit = torch.zeros(shape, dtype=torch.float64)
         unit[..., len(self.drawn)] = 1
         return unit
-
-    def mix(self, a: Tensor, b: Tensor, w: Tensor | float) -> Tensor:
-        return a + w * (b - a)
-
-    def project(self, x: Tensor) -> Tensor:
-        return x
-
-    def distance(self, a: Tensor, b: Tensor) -> Tensor:
-        return (a - b).flatten(1).norm(dim=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -453,3 +444,34 @@ def test_correctors_keep_the_distribution(rng: torch.Generator) -> None:
         values = x[name].flatten()
         found_ = values.bincount(minlength=len(p)) / len(values)
         assert ((found_ - expected).abs() <= 5 * (expected / len(values)).sqrt()).all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "settings"),
+    [
+        ("stepper", "ancestral", {"eta": 2.0}),
+        ("stepper", "ancestral", {"churn": 1.5}),
+        ("stepper", "ancestral", {"below": -0.1}),
+        ("stepper", "multistep", {"churn": -0.5}),
+        ("stepper", "heun", {"s_churn": -1.0}),
+        ("stepper", "langevin", {"size": -0.1}),
+        ("stepper", "langevin", {"corrections": -1}),
+        ("stepper", "annealed", {"redraw": 2.0}),
+        ("grid", "power", {"exponent": 0.0}),
+        ("grid", "power", {"exponent": -1.0}),
+        ("grid", "log", {"t_min": 0.0}),
+        ("grid", "log", {"t_min": 1.0}),
+        ("times", "kumaraswamy", {"b": 0.0}),
+        ("times", "kumaraswamy", {"a": -1.0}),
+        ("times", "logit_normal", {"std": 0.0}),
+        ("times", "between", {"high": 1.5}),
+    ],
+)
+def test_numbers_without_a_meaning_are_refused(
+    kind: str, name: str, settings: dict[str, float]
+) -> None:
+    (key,) = settings
+    with pytest.raises(ConfigError, match=f"'{key}'.* must be"):
+        registry.build(kind, {"name": name, **settings})
+    with pytest.raises(ConfigError, match=f"'{key}'.* must be"):
+        registry.registered(kind, name)(**settings)

@@ -171,8 +171,11 @@ def test_a_task_says_what_it_is_about(config: TrainConfig) -> None:
     kind = registry.registered("task", config.task)
     assert issubclass(kind, Workload)
     assert all(isinstance(word, str) and word for word in (kind.unit, kind.samples, kind.score))
-    assert "{model}" in kind.use
     assert all(isinstance(remark, str) for remark in kind.check(config))
+
+
+def test_a_model_says_what_it_is_for(config: TrainConfig) -> None:
+    assert "{model}" in opened(config).model.use
 
 
 def test_a_task_opens_its_data(config: TrainConfig) -> None:

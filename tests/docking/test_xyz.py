@@ -10,13 +10,13 @@ from moldiff.chem import canonical_smiles
 from moldiff.docking.library.entries import read_library
 from moldiff.docking.ligands import read_ligand
 from moldiff.errors import InputError
-from moldiff.io import write_molecules
+from moldiff.io import write
 from tests.molecules import embedded
 
 
 def test_ligands_and_libraries(tmp_path: Path) -> None:
     path = tmp_path / "a.xyz"
-    write_molecules(path, [embedded("CC(=O)Nc1ccc(O)cc1")])
+    write([embedded("CC(=O)Nc1ccc(O)cc1")], path)
     mol, name = read_ligand(path)
     assert canonical_smiles(mol) == "CC(=O)Nc1ccc(O)cc1" and name == "a"
     (entry,) = read_library(path)
@@ -25,7 +25,7 @@ def test_ligands_and_libraries(tmp_path: Path) -> None:
 
 def test_why_there_are_none(tmp_path: Path) -> None:
     path = tmp_path / "a.xyz"
-    write_molecules(path, [embedded("[NH4+]")])
+    write([embedded("[NH4+]")], path)
     with pytest.raises(InputError, match="odd number of electrons at charge 0"):
         read_ligand(path)
     (entry,) = read_library(path)

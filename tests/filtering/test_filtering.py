@@ -94,6 +94,35 @@ def test_coordinates_of_other_formats_are_kept(tmp_path: Path) -> None:
     ).max() < (1e-3)
 
 
+# An ammonium whose charge only the comment states, atoms without hydrogens, and a broken frame.
+_FRAMES = (
+    Chem.MolToXYZBlock(embedded("[NH4+]")).replace("\n\n", "\ncharge=1\n", 1)
+    + "3\n\nC 0 0 0\nC 0 0 1.5\nO 0 1.4 0\n2\n\nO 0 0 0\nO 0 0\n"
+)
+
+
+@pytest.mark.parametrize("form", [".smi", ".sdf"])
+@pytest.mark.parametrize(
+    ("name", "text", "kept", "told"),
+    [
+        ("a.xyz", _FRAMES, "[NH4+]", "missing hydrogens"),
+        ("a.smi", "CC* part\nCCO whole\n", "CCO", "unknown element: atom 3, '*'"),
+        ("a.csv", "smiles,gap\nCC*,1\nCCO,2\nC(C,3\n", "CCO", "unknown element: atom 3, '*'"),
+    ],
+)
+def test_files_and_python_judge_alike(
+    tmp_path: Path, name: str, text: str, kept: str, told: str, form: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    sieve = sifted([tmp_path / name], tmp_path / f"out{form}", Criteria(["mw > 10"]))
+    found = moldiff.filter(tmp_path / name, where="mw > 10")
+    reasons = ["; ".join(str(reason) for reason in one.reasons) for one in found.all]
+    assert [row["reason"] for row in table(sieve)] == reasons
+    assert any(told in reason for reason in reasons)
+    (written,) = read_molecules(tmp_path / f"out{form}")
+    assert canonical_smiles(written.mol) == found.kept[0].measured.smiles == kept
+
+
 def test_processes_change_nothing(tmp_path: Path) -> None:
     texts = []
     for jobs in (1, 2):

@@ -14,7 +14,7 @@ from rdkit import Chem
 import moldiff.metrics
 from moldiff.chem.validity import canonical_smiles
 from moldiff.errors import InputError
-from moldiff.io import Record, read_molecules, write_molecules
+from moldiff.io import Record, read_molecules, write
 from moldiff.io.seal import molecule_digest
 from moldiff.metrics import METRICS, Reference, Settings, samples
 from moldiff.metrics.build import with_inferred
@@ -176,7 +176,7 @@ def test_table_shows_every_metric_beside_the_data(report: Report) -> None:
 
 def test_xyz_has_its_bonds_inferred_and_says_so(tmp_path: Path) -> None:
     mols = [r.mol for r in read_molecules(SAMPLE) if r.mol is not None]
-    write_molecules(tmp_path / "a.xyz", mols)
+    write(mols, tmp_path / "a.xyz")
     report = evaluate(tmp_path / "a.xyz", posebusters=0, relax=0, xtb=0)
     assert report.bonds["inferred"] == len(mols)
     assert any("bonds: inferred" in warning for warning in report.warnings)
@@ -193,7 +193,7 @@ def test_the_data_of_a_file_without_bonds_had_its_bonds_inferred(tmp_path: Path)
     reference = with_inferred(Reference.load("qm9"), samples(mols), Settings(0, 0, 0))
     reference.save(tmp_path)
     reference = Reference.load("qm9", tmp_path)
-    write_molecules(tmp_path / "a.xyz", mols)
+    write(mols, tmp_path / "a.xyz")
     off = {"posebusters": 0, "relax": 0, "xtb": 0}
     bare = evaluate(tmp_path / "a.xyz", reference=reference, **off).to_dict()
     given = evaluate(mols, reference=reference, **off).to_dict()

@@ -8,7 +8,7 @@ import pytest
 from rdkit import Chem
 from rdkit.Chem import AllChem
 
-from moldiff.io import read_molecules, write_molecules
+from moldiff.io import read_molecules, write
 from moldiff.metrics.evaluation import evaluate
 from moldiff.metrics.graph import Graph, judge, measure
 from moldiff.metrics.novelty import SmilesSet
@@ -117,6 +117,6 @@ def test_a_file_is_judged_as_the_molecules_in_it(
     suffix: str, hand_made: dict[str, Chem.Mol | None], tmp_path: Path
 ) -> None:
     mols = [m for name, m in hand_made.items() if m is not None and name != "not finite"]
-    write_molecules(tmp_path / f"a{suffix}", mols)
+    write(mols, tmp_path / f"a{suffix}")
     again = samples(read_molecules(tmp_path / f"a{suffix}"))
     assert [judge((s, 0)) for s in again] == [judge((s, 0)) for s in samples(mols)]

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
+import moldiff
+from moldiff.errors import InputError
 from moldiff.io import Record
 from moldiff.protein.interactions import KINDS, find_interactions
 from moldiff.protein.read import read_structure
@@ -146,8 +148,31 @@ def test_the_page_says_where_interactions_are(receptor: Receptor) -> None:
 def test_what_is_left_out_is_said(tmp_path: Path, receptor: Receptor) -> None:
     poses = [record(molecule("CCO", np.array([10.0, 20.0, 30.0]))) for _ in range(4)]
     path = tmp_path / "a.html"
-    assert write_docking(path, poses, receptor, title="t", limit=3) == 3
-    assert "leaves out 1" in data(path.read_text())["notes"][0]
+    write_docking(path, poses, receptor, title="t", limit=3)
+    shown = moldiff.view(poses, receptor=CAGE, limit=3)
+    for page in (path.read_text(), shown.html):
+        assert len(data(page)["poses"]) == 3 and "leaves out 1" in data(page)["notes"][0]
+    assert not data(moldiff.view(poses, receptor=CAGE).html)["notes"]
+
+
+@pytest.mark.parametrize(
+    ("reference", "told"),
+    [
+        ("bad.sdf", "no pose: incomplete record"),
+        ([], "holds no molecule"),
+        ("C", "has no 3D coordinates"),
+    ],
+)
+def test_a_reference_that_is_no_pose_is_refused(tmp_path: Path, reference: Any, told: str) -> None:
+    pose = molecule("C", np.array([10.0, 20.0, 30.0]))
+    if reference == "bad.sdf":
+        reference = tmp_path / reference
+        reference.write_text("bad\n\n\n  9  9  0     0  0            999 V2000\nrubbish\n$$$$\n")
+    with pytest.raises(InputError, match=told) as caught:
+        moldiff.view(pose, receptor=CAGE, reference=reference)
+    assert "known pose" in str(caught.value.fix)
+    shown = data(moldiff.view(pose, receptor=CAGE, reference=pose).html)
+    assert len(shown["reference"]["xyz"]) > 0 and shown["poses"][0]["rmsd"] == 0
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="no node to parse the code")

@@ -120,6 +120,14 @@ def test_rows_of_a_data_frame_are_figures(records: list[Record]) -> None:
         assert data["figures"]["found"] == 2
 
 
+def test_names_that_look_like_numbers_stay_names(records: list[Record], tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    cells = "0001234,1E5,1_0, 2.5,-inf"
+    path.write_text(f"digest,a,b,c,d,e\n{molecule_digest(records[0].mol)},{cells}\n")
+    (card,) = data_of(render_html(records[:1], title="", figures=Figures.of(path)))["molecules"]
+    assert card["figures"] == {"a": "0001234", "b": "1E5", "c": "1_0", "d": 2.5}
+
+
 @pytest.mark.parametrize("value", [[1, 2], np.zeros(2), {"a": 1}, 1j])
 def test_values_that_no_page_can_show_are_refused(records: list[Record], value: object) -> None:
     with pytest.raises(InputError, match="column 'mine' of the table holds a"):

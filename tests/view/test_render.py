@@ -15,10 +15,10 @@ import pytest
 from rdkit import Chem
 
 from moldiff.errors import InputError
-from moldiff.io import Record, read_molecules, write_molecules
+from moldiff.io import Record, read_molecules, write
 from moldiff.view import Frame, render_html, write_html
 from moldiff.view.card import describe
-from moldiff.view.drawing import Drawing, draw
+from moldiff.view.drawing import Drawing, drawing
 
 
 class Page(HTMLParser):
@@ -73,10 +73,9 @@ def test_files_as_they_are_read(tmp_path: Path) -> None:
     sample = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
     given = list(read_molecules(sample))
     assert all(card["valid"] and card["svg"] for card in molecules(render_html(given, title="")))
-    mols = [(record.mol, dict(record.tags)) for record in given[:20]]
     for suffix in ("smi", "xyz", "json"):
         path = tmp_path / f"a.{suffix}"
-        write_molecules(path, mols)
+        assert write(given[:20], path) == 20
         back = molecules(render_html(read_molecules(path), title=""))
         assert len(back) == 20
         assert {card["valid"] for card in back} == {None if suffix == "xyz" else True}
@@ -232,9 +231,9 @@ def test_the_stage_leaves_a_margin(text: str) -> None:
 def test_the_part_that_a_design_kept_is_marked() -> None:
     mol = Chem.AddHs(Chem.MolFromSmiles("c1ccncc1CO"))
     kept = Record(mol, "grown", None, "", 0, {"kept_atoms": "1-6, 90"})
-    card, marked = describe(kept, explicit=True, net_charge=0), draw(mol, (), range(6))
+    card, marked = describe(kept, explicit=True, net_charge=0), drawing(mol, (), range(6))
     assert card["kept"] == [0, 1, 2, 3, 4, 5]
-    assert marked is not None and card["svg"] == marked and "f kept" in marked
+    assert marked is not None and card["svg"] == marked.svg and "f kept" in marked.svg
     assert describe(replace(kept, tags={}), explicit=True, net_charge=0)["kept"] == []
 
 

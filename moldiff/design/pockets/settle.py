@@ -35,9 +35,9 @@ from moldiff.docking.problem import Pocket, Problem, posed_problem
 from moldiff.docking.proposals import Proposer
 from moldiff.docking.settings import Settings
 from moldiff.domain.kinematics import Kinematics, Pose
-from moldiff.geometry.tensors import wrap
+from moldiff.geometry.tensors import uniform_angles, wrap
 from moldiff.protein.interactions import Interaction, find_interactions
-from moldiff.seeds import generator, uniform
+from moldiff.seeds import generator
 
 __all__ = ["Anchored", "Settled", "Settler", "free_rotors"]
 
@@ -243,8 +243,7 @@ def _motion(problem: Problem, kept: Collection[int] | None, centre: Tensor) -> M
 def _starts(centre: Tensor, rotors: int, drawn: bool, seed: int) -> Pose:
     """The pose as it is, and where torsions alone turn others with torsions drawn at random."""
     p = _STARTS if drawn and rotors else 1
-    torsions = uniform((p, rotors), rng=generator(seed, _STREAM), device="cpu")
-    torsions = (2 * torsions - 1) * math.pi
+    torsions = uniform_angles((p, rotors), rng=generator(seed, _STREAM), device="cpu")
     torsions[0] = 0.0
     return Pose(
         torch.zeros(p, dtype=torch.int64),

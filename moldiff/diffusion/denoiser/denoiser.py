@@ -22,6 +22,7 @@ from moldiff.diffusion.process import Product
 from moldiff.diffusion.readout import Direct, Readout
 from moldiff.diffusion.space import expand
 from moldiff.diffusion.time import SiteTimes, Time, field_times
+from moldiff.precision import products
 
 __all__ = ["SURE", "Denoiser", "GaussianDenoiser", "NetworkDenoiser"]
 
@@ -85,7 +86,7 @@ class NetworkDenoiser(Denoiser):
     precision: torch.dtype = torch.float32
 
     def encode(self, context: Mapping[str, Any]) -> Mapping[str, Any]:
-        with self._lower(next(self.network.parameters()).device):
+        with products(self.precision, next(self.network.parameters()).device):
             return self.network.encode(context)
 
     def __call__(self, x_t: Batch, t: Time, previous: Batch | None = None) -> Batch:
@@ -102,10 +103,10 @@ class NetworkDenoiser(Denoiser):
         prediction = self.readout.read(raw.replace(**points), shown, x_t)
         return certain(self.process, prediction, x_t, t)
 
-    def raw(self, x_t: Batch, t: Time, previous: Batch | None = None) -> tuple[Batch, Batch]:
+    def raw(self, x_t: Batch, t: Time) -> tuple[Batch, Batch]:
         """Return the network's input before scaling, and its output in 32 bits."""
         shown = self.readout.show(x_t)
-        return shown, self._output(shown, self._coefficients(shown, t), t, previous)
+        return shown, self._output(shown, self._coefficients(shown, t), t, None)
 
     def _output(
         self,
@@ -122,7 +123,7 @@ class NetworkDenoiser(Denoiser):
             previous = previous.replace(
                 **{f: previous[f] / processes[f].unit for f in coefficients}
             )
-        with self._lower(shown.device):
+        with products(self.precision, shown.device):
             raw = self.network(scaled, t, previous).map(Tensor.float)
         return Batch(raw, shown.context)
 
@@ -155,10 +156,6 @@ class NetworkDenoiser(Denoiser):
         if at.ndim == 1:
             return projected
         return torch.where(expand((at <= 0).any(1), x), x, projected)
-
-    def _lower(self, device: torch.device) -> torch.autocast:
-        enabled = self.precision is not torch.float32
-        return torch.autocast(device.type, dtype=self.precision, enabled=enabled)
 
 
 def _finite_times(t: Time, field: str) -> Float[Tensor, "b *sites"]:

@@ -133,8 +133,8 @@ def _times(process: Product, steps: int) -> list[float]:
 
 
 def _part(field: str, process: Process) -> _Coordinates | _Classes:
-    if isinstance(process, Gaussian) and isinstance(process.space, Flat):
-        return _Coordinates(process, process.space)
+    if isinstance(process, Gaussian):
+        return _Coordinates(process)
     if isinstance(process, Jump):
         return _Classes(process)
     raise ConfigError(
@@ -155,7 +155,6 @@ def _log_normal(x: Tensor, variance: Tensor, d: int) -> Tensor:
 @dataclass(frozen=True, eq=False)
 class _Coordinates:
     process: Gaussian
-    space: Flat
 
     def _levels(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """alpha and sigma^2 (Å^2) in double precision, in which small differences survive."""
@@ -169,7 +168,7 @@ class _Coordinates:
     def draw(self, x_0: Tensor, t: Tensor, rng: torch.Generator) -> Tensor:
         """Draw q(x_t | x_0) from clean data, which do not even contain the noise sigma(0)."""
         alpha, sigma = self.process.schedule.alpha(t), self.process.sigma(t)
-        noise = self.space.prior(tuple(x_0.shape), rng=rng, device=x_0.device)
+        noise = self.process.space.prior(tuple(x_0.shape), rng=rng, device=x_0.device)
         return expand(alpha, x_0) * x_0 + expand(sigma, x_0) * noise
 
     def prior(self, x_0: Tensor) -> Tensor:
@@ -182,12 +181,12 @@ class _Coordinates:
         gain = alpha_s * added / var_t  # how far the mean of x_s moves with x_0
         variance_q = added * var_s / var_t
         variance_p = variance_q + gain**2 * self._posterior_variance(t)
-        d, ratio = self.space.dimension(tuple(x_0.shape)), variance_q / variance_p
+        d, ratio = self.process.space.dimension(tuple(x_0.shape)), variance_q / variance_p
         error = gain**2 * _norm(x_0 - x0_hat) / variance_p
         return (0.5 * (d * (ratio - 1 - torch.log(ratio)) + error)).to(x_0.dtype)
 
     def last(self, x_0: Tensor, x_t: Tensor, x0_hat: Tensor, t: Tensor) -> Tensor:
-        d = self.space.dimension(tuple(x_0.shape))
+        d = self.process.space.dimension(tuple(x_0.shape))
         return -_log_normal(x_0 - x0_hat, self._posterior_variance(t), d).to(x_0.dtype)
 
 
@@ -264,7 +263,6 @@ def flow_log_likelihood(
     angles = torch.linspace(first, last, 2 * steps + 1, dtype=torch.float64)
     times = inverse(part.half_log_snr, -angles.tan().log())
     sizes = (schedule.alpha(times) ** 2 + schedule.sigma(times) ** 2).sqrt()
-    assert isinstance(part.space, Flat)
     d, vectors = part.space.dimension(tuple(x.shape)), _probes(part.space, x, probes, rng)
 
     def velocity(k: int, y: Tensor) -> tuple[Tensor, Tensor]:

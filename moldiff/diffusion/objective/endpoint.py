@@ -46,7 +46,7 @@ from moldiff.diffusion.sampler import Sampler, State
 from moldiff.diffusion.sampler.base import full
 from moldiff.errors import ConfigError
 from moldiff.registry import register
-from moldiff.seeds import uniform
+from moldiff.seeds import integer, uniform
 
 __all__ = ["Endpoint"]
 
@@ -110,10 +110,10 @@ class Endpoint(Objective):
             return self.objective(trained, x_0, rng=rng, noise=noise)
         x_0 = trained.encoded(x_0)
         student, sampler = self.sampled(trained, self.rollout)
-        last = self._draw_integer(1, sampler.steps - 1, rng)
-        first = self._draw_integer(1, min(last, max(1, sampler.steps - 2)), rng)
+        last = integer(1, sampler.steps - 1, rng=rng)
+        first = integer(1, min(last, max(1, sampler.steps - 2)), rng=rng)
         with torch.no_grad():
-            x_1 = trained.process.start(x_0, rng=rng)
+            x_1 = student.process.start(x_0, rng=rng)
             states = sampler.trajectory(student, x_1, rng=rng)
             state = next(itertools.islice(states, first, None))
             end = self.taught(trained, state, rng=rng)
@@ -128,11 +128,6 @@ class Endpoint(Objective):
         steps = max(_FEWEST, math.ceil(sampler.steps * math.sqrt(state.t)))
         shorter: Sampler = replace(sampler, steps=steps)
         return shorter.sample(guide, state.x, rng=rng, start=state.t)
-
-    @staticmethod
-    def _draw_integer(low: int, high: int, rng: torch.Generator) -> int:
-        """Draw a whole number from low to high, both included."""
-        return int(torch.randint(low, high + 1, (), generator=rng, device=rng.device))
 
 
 def advanced(

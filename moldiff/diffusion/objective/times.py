@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from moldiff.configuration import Range, Share, check_fields
 from moldiff.errors import ConfigError
 from moldiff.registry import register
 from moldiff.seeds import uniform
@@ -18,6 +20,10 @@ __all__ = ["Between", "Kumaraswamy", "LogitNormal", "Times"]
 
 class Times(ABC):
     """The distribution of training times on (0, 1)."""
+
+    def __post_init__(self) -> None:
+        """Check the settings of a distribution that is a dataclass."""
+        check_fields(self, f"the times {type(self).__name__}")
 
     @abstractmethod
     def quantile(self, u: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
@@ -43,8 +49,8 @@ class Kumaraswamy(Times):
     b > 1 puts more weight near the data, a = b = 1 is uniform.
     """
 
-    a: float = 1.0
-    b: float = 1.0
+    a: Annotated[float, Range(0.01, 100)] = 1.0
+    b: Annotated[float, Range(0.01, 100)] = 1.0
 
     def quantile(self, u: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
         return (1 - (1 - u) ** (1 / self.b)) ** (1 / self.a)
@@ -64,7 +70,7 @@ class LogitNormal(Times):
     """
 
     mean: float = -0.5
-    std: float = 1.2
+    std: Annotated[float, Range(0.01, 100)] = 1.2
 
     def quantile(self, u: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
         return torch.sigmoid(self.mean + self.std * torch.special.ndtri(u.clamp(1e-6, 1 - 1e-6)))
@@ -76,11 +82,12 @@ class Between(Times):
     """Another distribution, squeezed into the times from ``low`` to ``high``."""
 
     times: Times = Kumaraswamy()
-    low: float = 0.0
-    high: float = 1.0
+    low: Share = 0.0
+    high: Share = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.low < self.high <= 1:
+        super().__post_init__()
+        if self.low >= self.high:
             raise ConfigError(
                 f"Times between {self.low} and {self.high} are none.",
                 fix="Give 'low' and 'high' with 0 <= low < high <= 1.",

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from moldiff.diffusion.process.base import Flow, Guess, State, Times
 from moldiff.diffusion.schedule import Schedule
-from moldiff.diffusion.space import Space, ZeroCoM, expand
+from moldiff.diffusion.space import Flat, ZeroCoM, expand
 from moldiff.errors import ConfigError
 from moldiff.registry import register
 
@@ -70,14 +70,15 @@ class Gaussian(Flow):
     schedule:
         alpha(t) and sigma(t), dimensionless.
     space:
-        :class:`~moldiff.diffusion.space.ZeroCoM` or :class:`~moldiff.diffusion.space.Euclidean`.
+        :class:`~moldiff.diffusion.space.ZeroCoM`, :class:`~moldiff.diffusion.space.Euclidean` or
+        another flat one.
     scale:
         Noise of one unit of sigma, in Å; close to the spread of the data per axis.  A number, or a
         `PowerLaw` of the number of atoms; training configurations write ``data`` or ``size``.
     """
 
     schedule: Schedule
-    space: Space = ZeroCoM()
+    space: Flat = ZeroCoM()
     scale: float | PowerLaw = 1.0
 
     driven_by: ClassVar[Literal["eta", "churn"]] = "eta"

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import torch
 
+from moldiff.configuration import check_fields
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.denoiser import Denoiser
 from moldiff.diffusion.process import Product
@@ -46,6 +47,10 @@ class Stepper(ABC):
     """One step of a sampler from time t to time s < t."""
 
     evaluations: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        """Check the settings of a stepper that is a dataclass."""
+        check_fields(self, f"the stepper {type(self).__name__}")
 
     @property
     def stochastic(self) -> bool:

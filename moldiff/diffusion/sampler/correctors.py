@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 
+from moldiff.configuration import Range, Share
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.denoiser import Denoiser
 from moldiff.diffusion.process import Product
@@ -73,10 +75,10 @@ class Langevin(Corrector):
     for classes.
     """
 
-    corrections: int = 1
-    size: float = 0.1
-    churn: float = 0.0
-    redraw: float = 0.0
+    corrections: Annotated[int, Range(0)] = 1
+    size: Annotated[float, Range(0)] = 0.1
+    churn: Share = 0.0
+    redraw: Share = 0.0
 
     def step(
         self, denoiser: Denoiser, state: State, s: float, *, rng: torch.Generator
@@ -102,10 +104,10 @@ class Annealed(Corrector):
     (Jolicoeur-Martineau et al. 2021).
     """
 
-    corrections: int = 10
-    size: float = 0.2
-    churn: float = 0.0
-    redraw: float = 0.1
+    corrections: Annotated[int, Range(0)] = 10
+    size: Annotated[float, Range(0)] = 0.2
+    churn: Share = 0.0
+    redraw: Share = 0.1
 
     def refusal(self, process: Product) -> str | None:
         if not process.flows():

@@ -70,11 +70,6 @@ class Sampler:
                 fix=f"Steppers that suit it: {', '.join(suitable)}.",
             )
 
-    @property
-    def stochastic(self) -> bool:
-        """Whether fresh noise enters the coordinates."""
-        return self.stepper.stochastic
-
     def trajectory(
         self, denoiser: Denoiser, x_1: Batch, *, rng: torch.Generator, start: float = 1.0
     ) -> Iterator[State]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 
+from moldiff.configuration import Range, Share
 from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.denoiser import Denoiser
 from moldiff.diffusion.process import Flow, Product
@@ -31,9 +32,9 @@ class Ancestral(Stepper):
     ``churn`` from 0 to 1 sets how far classes are redrawn (see :mod:`moldiff.diffusion.process`).
     """
 
-    eta: float = 0.0
-    below: float = 1.0
-    churn: float = 0.0
+    eta: Share = 0.0
+    below: Share = 1.0
+    churn: Share = 0.0
 
     @property
     def stochastic(self) -> bool:
@@ -55,7 +56,7 @@ class Midpoint(Stepper):
     """Second-order step, deterministic in the coordinates; the last, to t = 0, is first-order."""
 
     evaluations: ClassVar[int] = 2
-    churn: float = 0.0
+    churn: Share = 0.0
 
     def step(
         self, denoiser: Denoiser, state: State, s: float, *, rng: torch.Generator
@@ -101,11 +102,11 @@ class Heun(Stepper):
     """
 
     evaluations: ClassVar[int] = 2
-    s_churn: float = 0.0
-    s_tmin: float = 0.0
-    s_tmax: float = math.inf
-    s_noise: float = 1.0
-    churn: float = 0.0
+    s_churn: Annotated[float, Range(0)] = 0.0
+    s_tmin: Annotated[float, Range(0)] = 0.0
+    s_tmax: Annotated[float, Range(0)] = math.inf
+    s_noise: Annotated[float, Range(0)] = 1.0
+    churn: Share = 0.0
 
     @property
     def stochastic(self) -> bool:
@@ -166,7 +167,7 @@ class Heun(Stepper):
 class Multistep(Stepper):
     """Second-order step from the last two predictions, deterministic in the coordinates."""
 
-    churn: float = 0.0
+    churn: Share = 0.0
 
     def step(
         self, denoiser: Denoiser, state: State, s: float, *, rng: torch.Generator

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -18,11 +17,17 @@ __all__ = ["Euclidean", "Flat", "Vectors", "ZeroCoM"]
 
 
 class Flat(Space):
-    """A linear subspace of R^d; subclasses define the projection onto it."""
+    """A linear subspace of R^d, or all of it; subclasses define the projection onto it."""
 
-    @abstractmethod
+    def freed(self) -> Flat:
+        return self
+
     def dimension(self, shape: tuple[int, ...]) -> int:
         """Return the degrees of freedom of one graph of a tensor of the given shape (b, ...)."""
+        return math.prod(shape[1:])
+
+    def project(self, x: Tensor) -> Tensor:
+        return x
 
     def prior(
         self, shape: tuple[int, ...], *, rng: torch.Generator, device: torch.device | str = "cpu"
@@ -40,12 +45,6 @@ class Flat(Space):
 @dataclass(frozen=True)
 class Euclidean(Flat):
     """R^d with standard normal noise."""
-
-    def dimension(self, shape: tuple[int, ...]) -> int:
-        return math.prod(shape[1:])
-
-    def project(self, x: Tensor) -> Tensor:
-        return x
 
 
 @register("space", "vectors", cites={"xu2023": "section 4.1, the invariant latents"})
@@ -65,12 +64,6 @@ class Vectors(Flat):
         if self.width < 1:
             raise ValueError("vectors need at least one value")
 
-    def dimension(self, shape: tuple[int, ...]) -> int:
-        return math.prod(shape[1:])
-
-    def project(self, x: Tensor) -> Tensor:
-        return x
-
 
 @register(
     "space", "zero_com", cites={"kohler2020": "centred prior", "hoogeboom2022": "the subspace"}
@@ -83,7 +76,7 @@ class ZeroCoM(Flat):
     (2022).
     """
 
-    def freed(self) -> Space:
+    def freed(self) -> Flat:
         return Euclidean()
 
     def dimension(self, shape: tuple[int, ...]) -> int:

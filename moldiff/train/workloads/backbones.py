@@ -78,7 +78,6 @@ class Backbones(Workload):
 
     score = "success"
     unit, samples = "chain", "gaps"
-    use = "moldiff benchmark gaps data/backbones --model {model}"
     store = BackboneStore
     loader: GapBatches
     objective: FrameAligned

@@ -156,7 +156,6 @@ class Chains(Workload):
 
     score = "score"
     unit, samples = "chain", "residues"
-    use = "moldiff backbone --model {model}"
     options = frozenset({"parts"})
     store = BackboneStore
     relatives = frozenset({"backbones"})

@@ -14,9 +14,9 @@ from moldiff.diffusion.batch import Batch
 from moldiff.diffusion.latent import Codec
 from moldiff.diffusion.objective import Reconstruction
 from moldiff.errors import ConfigError
-from moldiff.model import CODEC_USE, Model
+from moldiff.model import Model
 from moldiff.parallel import Progress
-from moldiff.precision import resolve
+from moldiff.precision import products, resolve
 from moldiff.registry import build, register
 from moldiff.seeds import generator
 from moldiff.train.config import TrainConfig
@@ -50,7 +50,6 @@ class Codecs(Workload):
 
     score = "graphs"
     unit, samples = "molecule", "molecules"
-    use = CODEC_USE
     options = frozenset({"balance"})
     loader: SizeBuckets
     objective: Reconstruction
@@ -98,8 +97,7 @@ class Codecs(Workload):
         x_0 = batch.to(self.config.device)
         codec = self.model.network
         assert isinstance(codec, Codec)
-        lower = self.precision is not torch.float32
-        with torch.autocast(x_0.device.type, dtype=self.precision, enabled=lower):
+        with products(self.precision, x_0.device):
             loss, parts = self.objective(codec, x_0, rng=rng)
         yield self.loader.weight(x_0) * loss, parts, x_0.graphs
 

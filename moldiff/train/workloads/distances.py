@@ -198,7 +198,6 @@ class Distances(Workload):
 
     score = "top1"
     unit, samples = "complex", "complexes"
-    use = "moldiff dock --judge {model} --receptor protein.pdb --ligand ligand.sdf"
     store = ComplexStore
     loader: ComplexBatches
     objective: DistanceLoss

@@ -53,7 +53,6 @@ class Molecules(Workload):
 
     score = "strict_validity"
     unit, samples = "molecule", "molecules"
-    use = "moldiff generate -n 32 --model {model} -o molecules.sdf"
     options = frozenset({"conditions", "parts", "refined", "balance", "method"})
     loader: SizeBuckets | RefinedBatches | TeacherPairs
     objective: Objective

@@ -73,7 +73,6 @@ class Poses(Workload):
 
     score = "success"
     unit, samples = "complex", "poses"
-    use = "moldiff dock --model {model} --receptor protein.pdb --ligand ligand.sdf"
     store = ComplexStore
     loader: ComplexBatches
     objective: Displacement

@@ -38,7 +38,6 @@ class Ranks(Workload):
 
     score = "auc_near"
     unit, samples = "complex", "poses"
-    use = "moldiff dock --ranker {model} --receptor protein.pdb --ligand ligand.sdf"
     store = DecoyStore
     relatives = frozenset({"poses"})
     loader: ComplexBatches

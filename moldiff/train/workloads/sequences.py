@@ -76,7 +76,6 @@ class Sequences(Workload):
 
     score = "recovery"
     unit, samples = "chain", "residues"
-    use = "moldiff benchmark sequences data/backbones --model {model}"
     store = BackboneStore
     relatives = frozenset({"backbones"})
     loader: ChainBatches
