@@ -201,7 +201,7 @@ MUTANTS = (
     Mutant(
         "grid energy: the penalty outside the box is not in the gradient",
         "docking/energy/grid.py",
-        ".add_(excess.sign(), alpha=self.slope)",
+        ".add_(excess.sign(), alpha=SLOPE)",
         "",
         "tests/docking/test_energy.py",
     ),
