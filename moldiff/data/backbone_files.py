@@ -62,7 +62,7 @@ def read_chains(path: Path, limit: int | None = None) -> tuple[int, Iterator[Cha
             f"There is no file '{path}'.",
             fix="Debian's promod3-data has one: /usr/share/promod3/loop_data/structure_db.dat.",
         )
-    if path.suffix not in (_DATABASE, _ARCHIVE):
+    if not (path.suffix in (_DATABASE, _ARCHIVE) or _is_database(path)):
         found = _structure(path)[:limit]
         return len(found), iter(found)
     try:
@@ -77,6 +77,11 @@ def read_chains(path: Path, limit: int | None = None) -> tuple[int, Iterator[Cha
         ) from error
     count = min(count, limit or count)
     return count, (next(chains) for _ in range(count))
+
+
+def _is_database(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(8) == struct.pack("<II", *_MAGIC)
 
 
 def _structure(path: Path) -> list[Chain]:

@@ -135,7 +135,8 @@ CASES = {
     "endless": (("filter", "good.sdf", "--where", "mw>1e400"), 2, ["1e400 is too large a number"]),
     "kept nothing": (("evaluate", "good.sdf", "--kept", "c1cc"), 2, ["'c1cc' is neither a file"]),
     "no archive": (("data", "backbones", "text.npz", "-o", "d"), 2, ["it is no .npz archive"]),
-    "no database": (("data", "backbones", "text.pdb", "-o", "d"), 2, ["text.pdb", "cut off"]),
+    "no database": (("data", "backbones", "text.dat", "-o", "d"), 2, ["text.dat", "cut off"]),
+    "no chains": (("data", "backbones", "text.pdb", "-o", "d"), 2, ["text.pdb", "no atoms"]),
     "no backbones": (
         ("benchmark", "gaps", "badstore", "--model", "MODEL"), 1, ["badstore", "this version"]
     ),
@@ -182,6 +183,7 @@ def folder(tmp_path: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch) ->
         "text.xls": "HELLO",
         "text.fasta": "HELLO",
         "text.npz": "HELLO",
+        "text.dat": "HELLO",
         "text.html": "HELLO",
         "apart.sdf": "".join(METHANE.format(x=x) for x in (0, 30)),
         "text.safetensors": "HELLO WORLD, this is no model",

@@ -77,10 +77,10 @@ def database(path: Path, chains: list[Backbone] = CHAINS) -> Path:
     return path
 
 
-@pytest.mark.parametrize("kind", [archive, database])
-def test_what_is_prepared_is_what_was_given(kind: object, tmp_path: Path) -> None:
-    path = tmp_path / ("in.npz" if kind is archive else "structure_db.dat")
-    kind(path)  # type: ignore[operator]
+@pytest.mark.parametrize("name", ["in.npz", "structure_db.dat", "another name"])
+def test_what_is_prepared_is_what_was_given(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    (archive if path.suffix == ".npz" else database)(path)
     store = prepare_backbones([path], tmp_path / "out", share=0.2)
     assert store.names == NAMES and len(store) == len(CHAINS)
     assert store.sizes.tolist() == [len(c) for c in CHAINS]
