@@ -15,10 +15,12 @@ from rdkit import Chem
 from moldiff.io import read_molecules, write
 from moldiff.io.sources import record_of
 
+Run = Callable[..., Any]
+
 SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
 
 
-def test_files_and_summary(run: Callable[..., Any], tmp_path: Path) -> None:
+def test_files_and_summary(run: Run, tmp_path: Path) -> None:
     (tmp_path / "a.smi").write_text("CCO a\nc1ccccc1Cl b\n")
     done = run(
         *("filter", tmp_path / "a.smi", SAMPLE, "--where", "mw > 20", "--where", "rings < 2"),
@@ -53,7 +55,7 @@ def test_files_and_summary(run: Callable[..., Any], tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be(
-    run: Callable[..., Any],
+    run: Run,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     words: list[str],
@@ -66,7 +68,7 @@ def test_what_cannot_be(
     assert os.listdir(tmp_path) == ["a.csv"]
 
 
-def test_a_misspelt_field_and_nothing_left(run: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_misspelt_field_and_nothing_left(run: Run, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("smiles,gap\nCCO,3\n")
     words = ("filter", tmp_path / "in.csv", "-o", tmp_path / "o.sdf", "--no-html", "--jobs", 1)
     done = run(*words, "--where", "<gab> > 1")
@@ -97,16 +99,14 @@ def test_poses_are_filtered_by_what_is_written_of_them(run: Run, tmp_path: Path)
     assert "<hbond> is missing" in reasons[2] and "no number" not in "".join(reasons)
 
 
-def test_smiles_are_written_with_their_page(run: Callable[..., Any], tmp_path: Path) -> None:
+def test_smiles_are_written_with_their_page(run: Run, tmp_path: Path) -> None:
     (tmp_path / "in.tsv").write_text("SMILES\tID\nCCO\ta\n")
     done = run("filter", tmp_path / "in.tsv", "--where", "O = 1", "-o", tmp_path / "o.smi")
     assert done.status == 0, done.err
     assert (tmp_path / "o.smi").read_text() == "CCO a\n" and (tmp_path / "o.html").exists()
 
 
-def test_generated_molecules_are_filtered(
-    run: Callable[..., Any], model_file: Path, tmp_path: Path
-) -> None:
+def test_generated_molecules_are_filtered(run: Run, model_file: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.sdf"
     words = ("generate", "-n", 12, "--model", model_file, "--steps", 2, "-o", output)
     done = run(*words, "--where", "atoms > 4", "--pick", 2)

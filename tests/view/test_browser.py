@@ -14,6 +14,7 @@ from moldiff.io import Record
 from moldiff.protein.preparation import Preparation, prepare
 from moldiff.protein.read import read_structure
 from moldiff.protein.receptor import prepare_receptor
+from moldiff.text import replace_text
 from moldiff.view import Frame, write_html
 from moldiff.view.completion import GapView, render_completion
 from moldiff.view.docking import write_docking
