@@ -246,10 +246,15 @@ def _completed(
 ) -> tuple[Contents, list[str], Completion | None]:
     """What a file holds and the residues missing near a box, built; notes; what was built."""
     from moldiff.completion.api import complete
+    from moldiff.protein.absent import UNTOLD
     from moldiff.protein.read import contents_of
 
     done = complete(contents.path, sequence=sequence, near=box, seed=seed)
-    notes = [f"residues not built: {one.where}, {one.reason}" for one in done.refused]
+    cure = {UNTOLD: f"{UNTOLD} in the file: give it as FASTA (--sequence)"}
+    notes = [
+        f"residues not built: {one.where}, {cure.get(one.reason, one.reason)}"
+        for one in done.refused
+    ]
     if not done.built:
         notes = notes or ["no residues are missing near the box"]
         return contents, [*done.doubts, *notes], None
