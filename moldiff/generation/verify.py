@@ -150,7 +150,7 @@ def verdicts_of(
     verdicts = {k: _at_sight(k, record) for k, record in enumerate(items)}
     runs: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for k, record in enumerate(items):
-        if again and verdicts[k].why == _INTACT:
+        if again and verdicts[k].why in (_INTACT, _UNSEALED):
             runs[tuple(record.tags.get(name, "") for name in _OF_THE_RUN)].append(k)
     chosen = (models,) if isinstance(models, str | Path) else models
     known = {model.digest: model for model in (load(one, device) for one in chosen)}
@@ -169,6 +169,7 @@ def verdicts_of(
 _OF_A_POSE = "box_center"
 _POSE = "it is a pose of moldiff dock, which is not drawn again"
 _INTACT = "its digests are right; it was not drawn again"
+_UNSEALED = f"it lacks {SEAL}: removed, or of another version; it was not drawn again"
 
 
 def _at_sight(k: int, record: Record) -> Verdict:
@@ -185,13 +186,13 @@ def _at_sight(k: int, record: Record) -> Verdict:
         return replace(unknown, why=f"{_POSE}: verify the molecules that were docked")
     if SEAL in record.tags and lacking:
         return replace(unknown, why=f"its digests are right; it lacks {', '.join(lacking)}")
-    if lacking:
+    if lacking and lacking != [SEAL]:
         return replace(
             unknown, why=f"it lacks {', '.join(lacking)}: removed, or of another version"
         )
     if not all(re.fullmatch(r"[1-9]\d{0,11}", text) for text in order_of(record.tags)):
         return replace(unknown, why="its place in the drawn order is no number")
-    return replace(unknown, why=_INTACT)
+    return replace(unknown, why=_UNSEALED if lacking else _INTACT)
 
 
 def _of_a_run(
@@ -204,14 +205,12 @@ def _of_a_run(
     """Draw the records of one run again, and yield what came of each."""
     tags = items[members[0]].tags
     if "kept" in tags:
-        yield from (
-            (k, {"why": f"{_SOUND} it was made around a part, not told here"}) for k in members
-        )
+        yield from _unknown(items, members, "it was made around a part, not told here")
         return
     model = _model(tags["model"], known, device)
     if model is None:
-        why = f"{_SOUND} the model {tags['model']} is not at hand: give its file"
-        yield from ((k, {"why": why}) for k in members)
+        why = f"the model {tags['model']} is not at hand: give its file"
+        yield from _unknown(items, members, why)
         return
     try:
         if name := tags.get("precision"):
@@ -228,7 +227,7 @@ def _of_a_run(
                 tell()
     except (MoldiffError, ValueError, KeyError, TypeError, AttributeError) as error:
         said = error.line if isinstance(error, MoldiffError) else error
-        yield from ((k, {"why": f"{_SOUND} it cannot be drawn: {said}"}) for k in members)
+        yield from _unknown(items, members, f"it cannot be drawn: {said}")
         return
     # Another machine may draw others from the same numbers; not, if it draws some of them.
     if not any(verdict["status"] == "reproduced" for verdict in verdicts.values()):
@@ -240,7 +239,13 @@ def _of_a_run(
     yield from verdicts.items()
 
 
-_SOUND = "its digests are right;"
+def _unknown(
+    items: Sequence[Record], members: Sequence[int], why: str
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield for each member why it was not drawn again, and what is known without."""
+    for k in members:
+        known = "its digests are right" if SEAL in items[k].tags else f"it lacks {SEAL}"
+        yield k, {"why": f"{known}; {why}"}
 
 
 def _model(tag: str, known: dict[str, Model], device: str) -> Model | None:

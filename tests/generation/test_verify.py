@@ -33,6 +33,11 @@ def records(folder: Path) -> list[Record]:
     return list(read_molecules(folder / "made.sdf"))
 
 
+def unsealed(record: Record) -> Record:
+    """The record without its digests."""
+    return replace(record, tags={k: text for k, text in record.tags.items() if k != SEAL})
+
+
 def statuses(records: Sequence[Record]) -> list[str]:
     return [verdict.status for verdict in verify(records)]
 
@@ -71,6 +76,8 @@ def test_any_record_is_drawn_again_by_itself(records: list[Record]) -> None:
         (lambda r: replace(r, tags={**r.tags, "seed": "5"}), "data fields"),
         (lambda r: replace(r, tags={**r.tags, "SMILES": "C"}), "data fields"),
         (lambda r: renewed(moved(r)), "other coordinates"),
+        (lambda r: unsealed(moved(r)), "other coordinates"),
+        (lambda r: unsealed(recoloured(r)), "another molecule"),
         (lambda r: renewed(recoloured(r)), "another molecule"),
         (lambda r: renewed(replace(r, tags={**r.tags, "place": "2"})), "another molecule"),
         (
@@ -86,6 +93,17 @@ def test_what_was_altered_is_found(
     verdicts = verify(records)
     assert [v.status for v in verdicts] == ["reproduced"] * 5 + ["altered"] + ["reproduced"] * 6
     assert why in verdicts[5].why
+
+
+def test_without_its_digests_a_record_is_drawn_again(records: list[Record]) -> None:
+    records[3] = unsealed(records[3])
+    assert statuses(records) == ["reproduced"] * 12
+    (looked,) = verify([records[3]], again=False)
+    assert looked.status == "unknown" and "lacks digest" in looked.why
+    assert "digests are right" not in looked.why
+    strange = replace(records[3], tags={**records[3].tags, "model": "mine 0123456789ab"})
+    (verdict,) = verify([strange])
+    assert verdict.status == "unknown" and verdict.why.startswith("it lacks digest; the model mine")
 
 
 def test_swapped_fields_are_found(records: list[Record]) -> None:
