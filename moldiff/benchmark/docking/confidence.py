@@ -26,10 +26,9 @@ def believed(rows: Sequence[Row]) -> dict[str, Any] | None:
     See `moldiff.docking.judge.ranking.calibration_error` and ``reliability``; ``interval`` is
     that of `statistics.share`.
     """
-    told = [(row.poses[0].confidence, row) for row in rows if row.poses]
     groups: dict[int, list[Row]] = {}
-    for confidence, row in told:
-        if confidence is not None:
+    for row in rows:
+        if row.poses and (confidence := row.poses[0].confidence) is not None:
             place = min(int(confidence * _GROUPS), _GROUPS - 1)  # as `reliability` counts them
             groups.setdefault(place, []).append(row)
     if not groups:
