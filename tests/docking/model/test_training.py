@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -162,6 +162,20 @@ def test_the_file_of_a_model(config: Config, complexes: ComplexStore, tmp_path: 
     (tmp_path / "model.safetensors").write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     with pytest.raises(ModelFileError, match="checksum"):
         Model.load(tmp_path / "model.safetensors")
+
+
+def test_noise_is_that_of_the_guided_process(config: Config, complexes: ComplexStore) -> None:
+    model = Poses(config(precision="float32"), complexes).model
+    rng = torch.Generator().manual_seed(0)
+    made = example(complexes[0], jitter=1.0, margin=(5.0, 9.0), rng=rng)
+    (field,) = model.denoiser.process.gaussian()
+    less = [{"name": "noise_scale", "field": field, "scale": 0.5}]
+    narrow = replace(model, sampling={**model.sampling, "guidance": less})
+    draws = [
+        sample_poses(m, made.context(), 3, rng=torch.Generator().manual_seed(1))
+        for m in (model, narrow)
+    ]
+    assert (draws[0].centre - draws[1].centre).abs().max() > 0.01
 
 
 def test_wrong_settings(config: Config, complexes: ComplexStore) -> None:
