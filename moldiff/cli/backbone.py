@@ -128,8 +128,8 @@ def command(
     given = [file for file in (like, motif) if file is not None]
     for file in kinds if given else ():
         check_apart("--output", file, given)
-    check_replaceable(kinds, force=force)
     _check_others(output, kinds, sequences)
+    check_replaceable(kinds, force=force)
     try:
         with stages() as show:
             drawn = backbone(

@@ -7,7 +7,7 @@ from pathlib import Path
 from moldiff.cli.output import check_apart, check_output
 from moldiff.errors import InputError
 
-__all__ = ["check_files", "outputs"]
+__all__ = ["check_files", "has_manifest", "outputs"]
 
 # All that may be written beside the output.
 _BESIDE = (".sdf", ".json", ".csv", ".interactions.csv", ".html", ".parquet")
@@ -31,6 +31,13 @@ def outputs(
         files |= {output.with_suffix(suffix): "completed" for suffix in _RECEPTORS}
     # Without poses a library removes the page of an earlier run, too.
     return {**files, output.with_suffix(".html"): "page"} if html or not one else files
+
+
+def has_manifest(output: Path) -> bool:
+    """Whether a library was begun here, with which a run goes on."""
+    from moldiff.docking.library.merge import manifest_of
+
+    return manifest_of(output.with_suffix(".sdf")).is_file()
 
 
 def check_files(

@@ -201,11 +201,13 @@ def _check_files(
 ) -> None:
     """Check what will be written, before any work."""
     wanted = (("--output", report, ".json", "evaluation"), ("--table", table, ".csv", kind))
+    kinds: dict[Path, str | Path] = {}
     for option, path, suffix, kind in wanted:
         if path is not None:
             check_output(path, (suffix,))
             check_apart(option, path, files)
-            check_replaceable({path: kind}, force=force)
+            kinds[path] = kind
+    check_replaceable(kinds, force=force)
 
 
 def _molecules(source: str) -> list[Chem.Mol]:

@@ -1,6 +1,7 @@
 """Whether a file that stands where a command wants to write was made by that command.
 
-A file is known by what every file of its kind has near its beginning, in any version.
+A file is known by what every file of its kind has near its beginning, in any version.  What is
+not the command's is refused, and what an earlier run made is told before it is lost.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from moldiff.cli.output import remark
 from moldiff.errors import InputError
-from moldiff.text import digest_of
+from moldiff.text import counted, digest_of
 
 __all__ = ["check_replaceable"]
 
 _NEAR = 1 << 16  # bytes: a table of conditions or the first molecule may be long
+_TOLD = 3  # files that are named before they are replaced; a folder of backbones has hundreds
 
 # kind of file -> what it has
 _MARKS: Mapping[str, str] = {
@@ -58,27 +61,55 @@ _OTHERS: Mapping[str, str] = {
     "grown": r"receptor_sha256|<box_center>",
 }
 
+_RECORDS = ("molecules", "grown", "poses", "scored")  # kinds of files of molecules
 
-def check_replaceable(files: Mapping[Path, str | Path], *, force: bool) -> None:
-    """Refuse to replace files that are not of their kind, unless by ``force``.
+
+def check_replaceable(
+    files: Mapping[Path, str | Path], *, force: bool, goes_on: bool = False
+) -> None:
+    """Refuse to replace files that are not of their kind; say which of an earlier run will be.
 
     Parameters
     ----------
     files:
         File that will be written -> its kind, a key of the table above; or, for a file with
         nothing of its own to know it by, a JSON file written with it that has its digest.
+    force:
+        Replace any file, without a word.
+    goes_on:
+        Whether the command goes on with what an earlier run made, so that nothing of it is lost.
 
     Raises
     ------
     InputError
         For the first that stands there and was made by something else.
     """
-    for path, kind in files.items():
-        if not force and path.is_file() and path.stat().st_size and not _of_kind(path, kind, files):
+    there = [] if force else [p for p in files if p.is_file() and p.stat().st_size]
+    for path in there:
+        if not _of_kind(path, files[path], files):
             raise InputError(
                 f"'{path}' is there already, and this command did not make it.",
                 fix="Give another name, or --force to replace it.",
             )
+    if there and not goes_on:
+        from moldiff.protein.conformation import listed
+
+        names = listed([f"{path}{_holding(path, files[path])}" for path in there], _TOLD)
+        remark(f"Note: {names} of an earlier run will be replaced.")
+
+
+def _holding(path: Path, kind: str | Path) -> str:
+    """How many records are in a file of molecules, in brackets; of other files nothing."""
+    molecules = kind in _RECORDS or isinstance(kind, Path)
+    if not molecules or path.suffix.lower() == ".json":  # which is read as a whole
+        return ""
+    from moldiff.io import read_chunks
+
+    try:
+        count = sum(len(chunk.blocks) for chunk in read_chunks(path, 1000))
+    except InputError:  # it has become unreadable, or never had that suffix's format
+        return ""
+    return f" ({counted(count, 'record')})"
 
 
 def _of_kind(path: Path, kind: str | Path, files: Mapping[Path, str | Path]) -> bool:

@@ -176,7 +176,7 @@ def _check_pictures(
         option = "--gif" if suffix == ".gif" else "--strip"
         check_output(path, (suffix,))
         check_apart(option, path, [file, *([trajectory] if trajectory else [])])
-        check_replaceable({path: "denoising"}, force=force)
+    check_replaceable(dict.fromkeys(pictures.values(), "denoising"), force=force)
 
 
 def _pictures(file: Path, trajectory: Path | None, pictures: Mapping[str, Path]) -> None:

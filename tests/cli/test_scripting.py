@@ -95,6 +95,42 @@ def test_kinds_are_known_by_their_files(folder: Path) -> None:
             check_replaceable({Path(name): kind}, force=False)
 
 
+def told(err: str) -> list[str]:
+    return [line for line in err.splitlines() if "earlier run" in line]
+
+
+def test_what_an_earlier_run_made_is_told_before_it_is_lost(
+    run: Run, folder: Path, generate: tuple[Any, ...]
+) -> None:
+    keeping = ("filter", "good.sdf", "--where", "mw>0", "-o", "kept.sdf")
+    lines = {
+        "m.sdf (2 records)": (*generate, "-o", "m.sdf"),
+        "m.json": (*generate, "-o", "m.json"),
+        "kept.sdf (3 records), kept.json, kept.csv and 1 more": keeping,
+        "r.json, f.csv": ("evaluate", "good.sdf", *QUICK, "-o", "r.json", "--table", "f.csv"),
+    }
+    for files, line in lines.items():
+        assert told(run(*line).err) == [], "nothing was there"
+        assert told(run(*line).err) == [f"Note: {files} of an earlier run will be replaced."]
+        assert told(run(*line, "--force").err) == [], "it was asked for"
+    again = run(*keeping, "--json")
+    assert json.loads(again.out)["kept"] == 3 and len(told(again.err)) == 1
+    assert told(run(*keeping[:-1], "-").err) == [], "a pipe replaces nothing"
+    Path("m.sdf").write_text("mine: a list\n")
+    assert told(run(*generate, "-o", "m.sdf").err) == [], "it is refused"
+
+
+def test_a_library_that_goes_on_replaces_nothing(run: Run, folder: Path) -> None:
+    Path("lib.csv").write_text("smiles\nCCO\n")
+    line = ("dock", "-r", COMPLEX / "receptor.pdb", *QUICK_DOCKING, "-o", "hits.sdf")
+    line += ("--pocket-ligand", COMPLEX / "ligand.sdf", "--ligands", "lib.csv")
+    assert told(run(*line).err) == []
+    again = run(*line).err
+    assert told(again) == [] and "Going on: 1 of 1 row" in again
+    note = "Note: hits.sdf (1 record), hits.csv of an earlier run will be replaced."
+    assert told(run(*line, "--restart").err) == [note]
+
+
 def test_what_another_command_made_is_not_replaced(
     run: Run, folder: Path, generate: tuple[Any, ...]
 ) -> None:
