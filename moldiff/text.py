@@ -1,4 +1,4 @@
-"""Text files, written completely or not at all, plurals, and numbers in texts."""
+"""Text files, written completely or not at all, plurals, and numbers and residues in texts."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ __all__ = [
     "csv_text",
     "digest_of",
     "ends",
+    "means_residue",
     "number_of",
     "numbers_of",
     "plural",
@@ -130,6 +131,16 @@ def number_of(text: str) -> int | float | None:
         return None
     number = float(match[0]) if match[2] or match[3] else int(match[0])
     return number if math.isfinite(number) else None
+
+
+def means_residue(text: str, chain: str, name: str, number: str) -> bool:
+    """Whether a text means a residue: ``A:611``, ``ARG611``, ``A:ARG611``, or ``611``.
+
+    Without a chain it is the residue of any.  Chains are as they are written, the name and the
+    number with its code of insertion in either case.
+    """
+    own, _, rest = text.rpartition(":")
+    return own in ("", chain) and rest.upper() in (number.upper(), f"{name}{number}".upper())
 
 
 def numbers_of(text: str) -> list[int] | None:

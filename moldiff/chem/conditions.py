@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from moldiff.text import means_residue
+
 __all__ = ["Comparison", "Condition", "Not", "Several", "Text", "Texts", "Values"]
 
 Values = Mapping[str, float | None]
@@ -35,6 +37,10 @@ RELATIONS: Mapping[str, Callable[[float, float], bool]] = MappingProxyType(
 )
 
 
+#: A residue in a data field: chain, name, number with its code of insertion.
+_RESIDUE = re.compile(r"(?<!\w)(\w+):(\w*?[^\W\d])(-?\d+[a-z]?)(?!\w)")
+
+
 class Condition(ABC):
     """What is true of a molecule, false, or neither (None)."""
 
@@ -49,6 +55,10 @@ class Condition(ABC):
     def worded(self) -> frozenset[str]:
         """Return the names of the data fields whose text is compared."""
         return frozenset()
+
+    def wanted(self) -> tuple[Text, ...]:
+        """Return the comparisons that look for a text in data fields, but those of a `Not`."""
+        return ()
 
     def parts(self) -> Sequence[Condition]:
         """Return conditions that must all be true for this one to be."""
@@ -80,8 +90,9 @@ class Text(Condition):
     """Of a data field and a text, whatever the case of their letters.
 
     ``=`` and ``!=`` are of the whole field; ``has`` is true where the text stands in it by itself:
-    ``GLN57`` is not in ``A:GLN570``, but ``GLN570`` and ``A:GLN570`` are.  A record that lacks the
-    field has an empty one: docking writes no ``hbond`` where there is none.
+    ``GLN57`` is not in ``A:GLN570``, but ``GLN570`` and ``A:GLN570`` are, and so is the residue by
+    its number, ``A:570``.  A record that lacks the field has an empty one: docking writes no
+    ``hbond`` where there is none.
     """
 
     name: str
@@ -97,8 +108,17 @@ class Text(Condition):
     def holds(self, values: Values, texts: Texts = NO_TEXTS) -> bool | None:
         field, text = texts.get(self.name, "").strip().casefold(), self.text.strip().casefold()
         if self.relation == "has":
-            return re.search(rf"(?<!\w){re.escape(text)}(?!\w)", field) is not None
+            alone = re.search(rf"(?<!\w){re.escape(text)}(?!\w)", field) is not None
+            residues = _RESIDUE.findall(field) if ":" in text and not alone else ()
+            return alone or any(means_residue(text, *residue) for residue in residues)
         return (field == text) == (self.relation == "=")
+
+    def wanted(self) -> tuple[Text, ...]:
+        return () if self.relation == "!=" else (self,)
+
+    def candidates(self, field: str) -> Sequence[str]:
+        """Return the texts in a data field that could have been meant."""
+        return re.findall(r"[^\s,;]+", field) if self.relation == "has" else (field.strip(),)
 
     def __str__(self) -> str:
         quote = "'" if '"' in self.text else '"'
@@ -143,6 +163,9 @@ class Several(Condition):
         if self.sought in verdicts:
             return self.sought
         return None if None in verdicts else not self.sought
+
+    def wanted(self) -> tuple[Text, ...]:
+        return tuple(text for part in self.members for text in part.wanted())
 
     def parts(self) -> Sequence[Condition]:
         return (self,) if self.sought else [p for part in self.members for p in part.parts()]

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from moldiff.cli.docked import check_files, has_manifest, outputs
+from moldiff.cli.docked import check_files, going_on, outputs
 from moldiff.cli.docking_runs import dock_many, dock_one, open_pairs
 from moldiff.cli.options import MOST_JOBS, Force, Precision, Precisions
 from moldiff.cli.output import check_threads, remark
@@ -246,9 +246,7 @@ def command(
     inputs = [Path(pocket_ligand) if pocket_ligand else None, reference, sequence]
     check_files(receptor, ligand, ligands, many, output, inputs, complete=complete)
     files = outputs(output, one=ligand is not None, html=html, complete=complete)
-    # What a library has done is gone on with.
-    going_on = ligand is None and not restart and has_manifest(output)
-    check_replaceable(files, force=force, goes_on=going_on)
+    check_replaceable(files, force=force, goes_on=going_on(output, ligand, restart=restart))
     check_threads(threads)
     load_torch()
     from moldiff.cpu import using_threads

@@ -7,7 +7,7 @@ from pathlib import Path
 from moldiff.cli.output import check_apart, check_output
 from moldiff.errors import InputError
 
-__all__ = ["check_files", "has_manifest", "outputs"]
+__all__ = ["check_files", "going_on", "outputs"]
 
 # All that may be written beside the output.
 _BESIDE = (".sdf", ".json", ".csv", ".interactions.csv", ".html", ".parquet")
@@ -33,11 +33,11 @@ def outputs(
     return {**files, output.with_suffix(".html"): "page"} if html or not one else files
 
 
-def has_manifest(output: Path) -> bool:
-    """Whether a library was begun here, with which a run goes on."""
+def going_on(output: Path, ligand: str | None, *, restart: bool) -> bool:
+    """Whether a library was begun here that this run goes on with."""
     from moldiff.docking.library.merge import manifest_of
 
-    return manifest_of(output.with_suffix(".sdf")).is_file()
+    return ligand is None and not restart and manifest_of(output.with_suffix(".sdf")).is_file()
 
 
 def check_files(

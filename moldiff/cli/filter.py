@@ -164,3 +164,5 @@ def _close(sieve: Sieve, seconds: float, written: list[Path], stopped: bool) -> 
     if not outcome.kept:
         says = "".join(f", and {name} says why" for name in file_names([sieve.table]))
         remark(f"No molecule is kept: {files_line([sieve.output])} is empty{says}.")
+        for note in sieve.unfound:
+            remark(note)

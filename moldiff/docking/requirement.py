@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from moldiff.errors import InputError
 from moldiff.protein.interactions import KINDS, label
+from moldiff.text import means_residue
 
 if TYPE_CHECKING:
     from moldiff.protein.interactions import Interaction
@@ -62,10 +63,8 @@ class Requirement:
 
     def means(self, residue: Residue) -> bool:
         """Whether this is the residue; chains as they are written, names in either case."""
-        chain, _, rest = self.residue.rpartition(":")
         number = f"{residue.number}{residue.insertion.strip()}"
-        names = (number.upper(), f"{residue.name}{number}".upper())
-        return chain in ("", residue.chain) and rest.upper() in names
+        return means_residue(self.residue, residue.chain, residue.name, number)
 
     def met_by(self, interactions: Iterable[Interaction]) -> bool:
         """Whether one of the interactions is the required one."""

@@ -25,6 +25,7 @@ from moldiff.chem.where import field_of
 from moldiff.errors import InputError
 from moldiff.filtering.criteria import Judge
 from moldiff.filtering.records import Item
+from moldiff.filtering.unfound import Unfound
 from moldiff.io import Writer
 from moldiff.io.render import FORMATS
 from moldiff.text import replacing
@@ -117,6 +118,7 @@ class Sieve:
         self.judge, self.filters, self.output, self.pick = judge, judge.filters, output, pick
         self.outcome = Outcome()
         self._present: set[str] = set()
+        self._unfound = Unfound(self.filters.where)
         self._prints: list[ExplicitBitVect] = []
         self._shown = 0
 
@@ -129,6 +131,11 @@ class Sieve:
     def absent(self) -> list[str]:
         """Data fields that a condition compares, and no record has."""
         return [name for name in self.filters.fields if name not in self._present]
+
+    @property
+    def unfound(self) -> list[str]:
+        """A sentence on each text that a condition looks for, and no record has."""
+        return self._unfound.notes()
 
     @property
     def table(self) -> Path:
@@ -154,6 +161,7 @@ class Sieve:
         self.outcome.read += 1
         self.outcome.reasons.update({reason.filter for reason in reasons})
         self._present.update(item.fields)
+        self._unfound.add(item.fields)
         shown = bool(reasons) and self._shown < _SHOWN
         self._shown += shown
         span = self._keep_text(item.text) if not reasons or shown else None

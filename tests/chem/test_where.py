@@ -52,6 +52,10 @@ def test_meaning(text: str, holds: bool | None) -> None:
         ("<hbond> HAS 'a:arg611'", True),
         ("<hbond> has 'GLN57'", False),  # a residue, not the beginning of one
         ("<hbond> has 'A:GLN570' & <gap> < 6 & <required> = \"MET\"", True),
+        ("<hbond> has 'A:611'", True),  # as --require has it
+        ("<hbond> has 'a:570'", True),
+        ("<hbond> has 'B:611' | <hbond> has 'A:61'", False),
+        ("<hbond> has '611'", False),  # of what does not stand by itself a residue with its chain
         ("not <hbond> has 'LYS1'", True),
         ("<required> != 'met' | rings = 2", True),
         ("<salt_bridge> has 'ARG611'", False),  # a record that lacks it has none

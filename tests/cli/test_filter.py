@@ -77,7 +77,7 @@ def test_a_misspelt_field_and_nothing_left(run: Run, tmp_path: Path) -> None:
     done = run(*words, "--where", "<gap> > 100")
     assert done.status == 0 and "is empty" in done.err
     assert (tmp_path / "o.sdf").read_text() == "" and not (tmp_path / "o.html").exists()
-    assert run(*words, "--where", "<gap> > 1").err == ""
+    assert run(*words, "--where", "<gap> > 1", "--force").err == ""
 
 
 def test_poses_are_filtered_by_what_is_written_of_them(run: Run, tmp_path: Path) -> None:
@@ -97,6 +97,28 @@ def test_poses_are_filtered_by_what_is_written_of_them(run: Run, tmp_path: Path)
         reasons = [row["reason"] for row in csv.DictReader(file)]
     assert reasons[0] == "" and "<hbond> is 'A:GLN570'" in reasons[1]
     assert "<hbond> is missing" in reasons[2] and "no number" not in "".join(reasons)
+
+
+def test_texts_that_no_record_has_are_told_beside_those_there_are(run: Run, tmp_path: Path) -> None:
+    mol = Chem.MolFromSmiles("CCO")
+    met = ["A:ARG611 A:GLN570", "A:GLN570 A:TYR735", "A:LEU563 A:PHE623 A:MET604"]
+    tags = [{"hbond": residues, "required": "met"} for residues in met]
+    write([record_of(mol, tags=one) for one in tags], tmp_path / "hits.sdf")
+    words = ("filter", tmp_path / "hits.sdf", "--jobs", 1, "--no-html", "-o", tmp_path / "k.sdf")
+
+    def said(where: str) -> list[str]:
+        lines = run(*words, "--where", where).err.splitlines()
+        return [line for line in lines if line.startswith("No <")]
+
+    (residue,) = said("<hbond> has 'ARG612' & <required> = 'met'")
+    assert residue.startswith(
+        "No <hbond> has 'ARG612'; of 6 values there the nearest are 'A:ARG611'"
+    )
+    both = said("<hbond> has 'B:611' | <required> = 'mett'")
+    assert len(both) == 2 and both[1] == "No <required> is 'mett'; there is 'met'."
+    assert said("<hbond> has 'ARG612' | <required> = 'met'") == [], "something is kept"
+    assert said("<hbond> has 'ARG611' & mw > 999") == [], "a record has it"
+    assert said("<required> != 'met'") == said("not <required> has 'met'") == []
 
 
 def test_smiles_are_written_with_their_page(run: Run, tmp_path: Path) -> None:
