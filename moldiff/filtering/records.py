@@ -23,10 +23,12 @@ from moldiff.io.parse import Parsed
 from moldiff.io.parse_smiles import SMILES_SUFFIXES
 from moldiff.io.render import FORMATS
 from moldiff.metrics import samples
+from moldiff.metrics.provenance import found_out
 from moldiff.parallel import Progress, completed, in_order
 
-__all__ = ["Item", "items", "text_of"]
+__all__ = ["Item", "fields_of", "items", "text_of"]
 
+_CELL = 300  # characters of a data field that a table has besides what is asked for
 _CHUNK = 64  # records measured at once
 #: Format that is written -> suffixes of files whose records are in it.
 _SAME = {"sdf": (".sdf", ".sd", ".mol"), "smi": SMILES_SUFFIXES}
@@ -43,7 +45,7 @@ class Item:
     measured:
         What the plan asks for.
     fields:
-        The data fields that are asked for, those it has.
+        Its data fields, see `fields_of`.
     text:
         The record in the format that is written; empty if it holds no molecule.
     """
@@ -129,12 +131,27 @@ def _measured(task: _Task) -> tuple[int, int, list[_Row]]:
     for parsed, own in _parsed(task.chunk, task.form):
         mol, reason = _with_bonds(parsed, task.chunk.suffix)
         measured = measure(mol, task.plan) if mol is not None else Measured(failure=reason)
-        fields = {name: parsed.tags[name] for name in task.fields if name in parsed.tags}
+        fields = fields_of(parsed.tags, task.fields)
         text = ""
         if measured.identity and mol is not None:
             text = own or text_of(mol, parsed.name, parsed.tags, task.form)
         rows.append((parsed.name, measured, fields, text))
     return task.file, task.chunk.size, rows
+
+
+def fields_of(tags: Mapping[str, str], asked: Sequence[str]) -> dict[str, str]:
+    """Return the data fields that are asked for, and the short ones of the molecule itself.
+
+    Blocks of several lines or more than 300 characters are left out, and so are a SMILES and what
+    says how the record was made.
+    """
+    own = found_out(tags)
+    return {
+        name: text
+        for name, text in tags.items()
+        if name in asked
+        or (name in own and name != "SMILES" and len(text) <= _CELL and "\n" not in text)
+    }
 
 
 def _parsed(chunk: Chunk, form: str) -> Iterator[tuple[Parsed, str]]:

@@ -24,7 +24,7 @@ from moldiff.chem.picking import Pick, restored
 from moldiff.chem.where import field_of
 from moldiff.errors import InputError
 from moldiff.filtering.criteria import Judge
-from moldiff.filtering.records import Item
+from moldiff.filtering.records import Item, fields_of
 from moldiff.filtering.unfound import Unfound
 from moldiff.io import Writer
 from moldiff.io.render import FORMATS
@@ -69,7 +69,7 @@ class Row:
     status, reasons:
         `KEPT`, `REJECTED` or `NOT_PICKED`, and why.
     values, fields:
-        What the conditions compare: properties, and data fields as they were written.
+        Properties that the conditions compare; data fields that they compare, and short ones.
     alerts, unseen:
         Alerts, and ring systems that it may not have.
     place, cluster:
@@ -117,7 +117,7 @@ class Sieve:
     def __init__(self, judge: Judge, output: Path, pick: Pick | None = None) -> None:
         self.judge, self.filters, self.output, self.pick = judge, judge.filters, output, pick
         self.outcome = Outcome()
-        self._present: set[str] = set()
+        self._present: dict[str, None] = {}
         self._unfound = Unfound(self.filters.where)
         self._prints: list[ExplicitBitVect] = []
         self._shown = 0
@@ -160,7 +160,7 @@ class Sieve:
         reasons = self.judge(item.measured, item.fields)
         self.outcome.read += 1
         self.outcome.reasons.update({reason.filter for reason in reasons})
-        self._present.update(item.fields)
+        self._present.update(dict.fromkeys(item.fields))
         self._unfound.add(item.fields)
         shown = bool(reasons) and self._shown < _SHOWN
         self._shown += shown
@@ -176,7 +176,8 @@ class Sieve:
         """Measure a molecule and take it, as a `Writer` would."""
         measured = measure(mol, self.plan)
         text = FORMATS[self.form].render(mol, name, tags) if measured.identity else ""
-        self.add(Item("", self.count, name, measured, tags, text))
+        fields = fields_of(tags, self.filters.fields)
+        self.add(Item("", self.count, name, measured, fields, text))
 
     @property
     def count(self) -> int:
@@ -224,7 +225,7 @@ class Sieve:
             "smiles": item.measured.smiles,
             "reasons": [str(reason) for reason in reasons],
             "values": dict(item.measured.values),
-            "fields": {k: item.fields[k] for k in self.filters.fields if k in item.fields},
+            "fields": dict(item.fields),
             "alerts": [" ".join(alert) for alert in item.measured.alerts],
             "unseen": self.filters.unseen(item.measured),
             "span": span,
@@ -280,4 +281,5 @@ class Sieve:
             cells["alerts"] = "; ".join(row.alerts)
         if self.filters.rings is not None:
             cells["unseen_rings"] = " ".join(row.unseen)
-        return cells
+        others = [name for name in self._present if name not in self.filters.fields]
+        return cells | {f"<{name}>": row.fields.get(name, "") for name in others}

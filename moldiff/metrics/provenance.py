@@ -12,10 +12,20 @@ from moldiff.chem import xtb
 from moldiff.report.machine import cpu_name, installed
 from moldiff.version import __version__
 
-__all__ = ["TAGS", "provenance", "versions"]
+__all__ = ["TAGS", "found_out", "provenance", "versions"]
 
 #: The tags `moldiff generate` writes that say how a molecule was made.
 TAGS = ("model", "seed", "steps", "sampling", "request", "hydrogens")
+#: What commands write besides, to draw a record again or to know its circumstances.
+_CIRCUMSTANCES = frozenset(
+    {
+        *TAGS,
+        *("place", "round", "precision", "digest"),  # generated
+        *("receptor_sha256", "pocket", "settings", "proposals", "box_center", "box_size"),  # docked
+        *("rescored_by", "scored_by", "moldiff_version", "versions"),
+    }
+)
+_OURS = ("moldiff_version", "scored_by")  # in every record that a command has made
 _AT_MOST = 5  # distinct values of one tag: enough to see that a file is a mixture
 
 
@@ -27,6 +37,16 @@ def provenance(tags: Iterable[Mapping[str, str]]) -> dict[str, tuple[str, ...]]:
             if name in own and len(values) < _AT_MOST:
                 values[own[name]] = None
     return {name: tuple(values) for name, values in values_of.items() if values}
+
+
+def found_out(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags that say something of the molecule, not of how our commands made it.
+
+    A record of anybody else keeps them all: its ``model`` may be another thing.
+    """
+    if not any(name in tags for name in _OURS):
+        return dict(tags)
+    return {k: v for k, v in tags.items() if k.removeprefix("input_") not in _CIRCUMSTANCES}
 
 
 def versions() -> dict[str, str | None]:

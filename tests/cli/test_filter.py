@@ -136,6 +136,8 @@ def test_generated_molecules_are_filtered(run: Run, model_file: Path, tmp_path: 
     with (tmp_path / "out.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 12 and all(row["reason"] for row in rows if row["status"] != "kept")
+    others = {name for name in rows[0] if name[0] == "<"}
+    assert "<strictly_valid>" in others <= {"<strictly_valid>", "<invalid_reason>"}
     kept = [row for row in rows if row["status"] == "kept"]
     assert len(kept) <= 2 and "passed" in done.out
     assert any(row["reason"].startswith(("not strictly valid", "no molecule")) for row in rows)

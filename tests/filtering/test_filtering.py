@@ -22,7 +22,7 @@ from moldiff.filtering.known import known_molecules, known_rings
 from moldiff.filtering.records import Item, items
 from moldiff.filtering.report import summary, write_page
 from moldiff.filtering.sieve import KEPT, NOT_PICKED, REJECTED, Sieve
-from moldiff.io import read_molecules
+from moldiff.io import read_molecules, record_of, write
 from tests.molecules import embedded
 
 SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
@@ -61,6 +61,34 @@ def test_records_are_copied_as_they_are(tmp_path: Path) -> None:
         "not hbd = 1": told["rejected"]["not hbd = 1"],
         "no molecule": 1,
     }
+
+
+def test_the_table_has_the_short_fields_of_the_records(tmp_path: Path) -> None:
+    made = {
+        "rank": "1",
+        "energy_kcal_mol": "-8.5",
+        "notes": "as given",
+        "status": "ours",
+        "SMILES": "C",
+        "seed": "0",
+        "digest": "abc",
+        "input_digest": "def",
+        "moldiff_version": "0.2.0",
+        "block": "two\nlines",
+        "vector": "0 " * 200,
+    }
+    foreign = {"model": "Dreiding", "seed": "7", "late": "yes"}
+    records = [record_of(Chem.MolFromSmiles("CCO"), tags=tags) for tags in (made, foreign)]
+    write(records, tmp_path / "in.sdf")
+    sieve = sifted([tmp_path / "in.sdf"], tmp_path / "out.sdf", Criteria(["<energy_kcal_mol> < 0"]))
+    own = ["file", "record", "name", "smiles", "status", "reason", "<energy_kcal_mol>"]
+    others = ["<rank>", "<notes>", "<status>", "<model>", "<seed>", "<late>"]
+    first, second = table(sieve)
+    assert list(first) == [*own, *others]
+    assert [first[name] for name in others] == ["1", "as given", "ours", "", "", ""]
+    assert [second[name] for name in others] == ["", "", "", "Dreiding", "7", "yes"]
+    asked = sifted([tmp_path / "in.sdf"], tmp_path / "out.sdf", Criteria(["<block> has 'two'"]))
+    assert table(asked)[0]["<block>"] == "two\nlines", "what is asked for is there"
 
 
 @pytest.mark.parametrize("suffix", [".sdf", ".smi"])
