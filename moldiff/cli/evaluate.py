@@ -130,6 +130,7 @@ def command(
         show_backbones(structures, report_file, figures, piping=piping)
         return
     _check_files(files, report_file, figures, "figures", force=force)
+    _tell_pooled(files)
     from moldiff.metrics.bands import parse_bands
     from moldiff.text import replace_text
 
@@ -208,6 +209,20 @@ def _check_files(
             check_apart(option, path, files)
             kinds[path] = kind
     check_replaceable(kinds, force=force)
+
+
+def _tell_pooled(files: list[Path]) -> None:
+    """Say that several files are one set, and how they are judged beside each other."""
+    if len(files) == 1:
+        return
+    stems = [file.stem for file in files[:2]]
+    names = stems if len(set(stems)) == 2 else [str(file) for file in files[:2]]
+    sets = ", ".join(f'"{name}": "{file}"' for name, file in zip(names, files, strict=False))
+    more = ", ..." if len(files) > 2 else ""
+    remark(
+        f"Note: the {len(files)} files are judged together, as one set; to compare them, in "
+        f"Python: moldiff.compare({{{sets}{more}}})"
+    )
 
 
 def _molecules(source: str) -> list[Chem.Mol]:

@@ -41,7 +41,9 @@ def usage_line(error: Any, command: str) -> str:
     """
     context = getattr(error, "ctx", None)
     path = command if context is None or context.parent is None else context.command_path
-    message = _value(error) or _option(error) or error.format_message().rstrip("?. ")
+    message = (
+        _value(error) or _option(error) or _function(error) or error.format_message().rstrip("?. ")
+    )
     # Newer versions of typer put the words of that library before ours.
     message = message.replace("Value error, ", "")
     end = "?" if "Did you mean" in message else f".{_meant(message, context)}"
@@ -72,6 +74,18 @@ def _option(error: Any) -> str | None:
     known = [one for each in parameters for one in (*each.opts, *each.secondary_opts)]
     near = _near(name, known, _NEAR_OPTION)
     return f"There is no option {name}{'.' if near else ''}{near}".rstrip("?")
+
+
+def _function(error: Any) -> str | None:
+    """A command that there is not, but a function of that name in Python."""
+    import moldiff
+
+    wrong = re.search(r"No such command '(\w+)'", error.format_message())
+    parent = getattr(getattr(error, "ctx", None), "parent", None)
+    known = [name for name in moldiff.__all__ if name.islower()]
+    if wrong is None or parent is not None or wrong[1] not in known:
+        return None
+    return f"There is no command '{wrong[1]}', but a function in Python: moldiff.{wrong[1]}"
 
 
 def _meant(message: str, context: Any) -> str:

@@ -168,6 +168,20 @@ def test_stdout_is_what_was_asked_for(run: Run, folder: Path, generate: tuple[An
     assert sorted(path.name for path in folder.iterdir()) == ["good.sdf", "piped.sdf"]
 
 
+def test_files_that_are_judged_together_are_said_to_be(run: Run, folder: Path) -> None:
+    Path("other.sdf").write_bytes(Path("good.sdf").read_bytes())
+    line = ("evaluate", *QUICK, "--json")
+    assert "together" not in run(*line, "good.sdf").err
+    both = run(*line, "good.sdf", "other.sdf")
+    assert json.loads(both.out)["n"] == 6
+    call = 'moldiff.compare({"good": "good.sdf", "other": "other.sdf"})'
+    assert f"the 2 files are judged together, as one set; to compare them, in Python: {call}" in (
+        both.err
+    )
+    three = run(*line, "good.sdf", folder / "good.sdf", "other.sdf").err
+    assert f'{{"good.sdf": "good.sdf", "{folder}/good.sdf": "{folder}/good.sdf", ...}}' in three
+
+
 def test_json_is_the_closing_table(run: Run, folder: Path, generate: tuple[Any, ...]) -> None:
     told = json.loads(run(*generate, "--json").out)
     assert told["molecules"] == 2 and told["strictly_valid"].keys() == {"count", "percent"}
