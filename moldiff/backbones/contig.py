@@ -22,7 +22,7 @@ from moldiff.protein.read import read_contents
 from moldiff.protein.residues import BACKBONE
 from moldiff.protein.secondary import COIL, secondary
 from moldiff.protein.selection import between, place
-from moldiff.protein.structure import Structure
+from moldiff.protein.structure import Structure, in_chain
 from moldiff.protein.trace import Trace, trace
 from moldiff.protein.write import SideAtom
 
@@ -139,7 +139,7 @@ def _given(
     chosen = between(residues, found["first"], found["last"] or found["first"])
     if isinstance(chosen, str):
         raise InputError(
-            f"{path} has no protein residue {chain}:{chosen} ({word}).",
+            f"{path} has no protein residue {in_chain(chain, chosen)} ({word}).",
             fix=f"Chain {chain or '(blank)'} has {', '.join(_ranges(structure, runs))}.",
         )
     if not chosen:
@@ -167,7 +167,7 @@ def _given(
 
 def _ranges(structure: Structure, runs: Sequence[Sequence[int]]) -> list[str]:
     """The residues of bonded runs: ``12-30``."""
-    ends = [[place(structure.residues[i]).partition(":")[2] for i in (r[0], r[-1])] for r in runs]
+    ends = [[place(structure.residues[i]).rpartition(":")[2] for i in (r[0], r[-1])] for r in runs]
     return [f"{first}-{last}" for first, last in ends]
 
 

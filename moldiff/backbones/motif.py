@@ -104,7 +104,7 @@ class Motif:
         for count in (one for one in self.spans if isinstance(one, int)):
             first = int(np.flatnonzero(layout == start)[0]) + 1
             ends = [place(self.residues[k]) for k in (start, start + count - 1)]
-            new, old = (f"{first}-{first + count - 1}", f"{ends[0]}-{ends[1].partition(':')[2]}")
+            new, old = (f"{first}-{first + count - 1}", f"{ends[0]}-{ends[1].rpartition(':')[2]}")
             pieces.append(f"{first}={ends[0]}" if count == 1 else f"{new}={old}")
             start += count
         return " ".join(pieces)

@@ -92,7 +92,7 @@ def command(
     and their backbones clash with nothing. Spread is how far conformations of the ensemble differ,
     in Å: the B-factor of built atoms is made of it. It says how sure the model is, not how right.
 
-    Exit status 1 if residues of --rebuild are not built, or nothing is of what --sequence lacks.
+    Exit status 1 if residues are missing and none is built, or not all of --rebuild.
     """
     check_output(output, _SUFFIXES)
     page = output.with_suffix(".html") if html else None
@@ -132,29 +132,32 @@ def command(
         done.write_page(page)
         files.append(page)
     _tell(done, files)
-    _check_met(done, max_gap, rebuild=bool(rebuild), sequence=sequence is not None)
+    _check_met(done, max_gap, rebuild=bool(rebuild))
 
 
-def _check_met(done: Completion, max_gap: int, *, rebuild: bool, sequence: bool) -> None:
-    """Raise ``MoldiffError`` if what was asked for in so many words is not there."""
+def _check_met(done: Completion, max_gap: int, *, rebuild: bool) -> None:
+    """Raise ``MoldiffError`` if nothing is built of what is missing, or not all of --rebuild."""
     from moldiff.domain.backbones import LONGEST
+    from moldiff.protein.absent import NUCLEIC, UNTOLD
 
-    if done.refused and (rebuild or (sequence and not done.built)):
-        what = "Not all residues of --rebuild are" if done.built else "Nothing is"
-        first = done.refused[0]
-        fix = "Check the sequence."
-        if rebuild:
-            fix = "Give another range, or another sequence."
-        elif max_gap < (first.residues or 0) <= LONGEST:
-            fix = f"Give --max-gap {first.residues}."
-        raise MoldiffError(
-            f"{what} built: {first.where}, {first.reason}.",
-            fix=fix,
-        )
+    lacking = [one for one in done.refused if one.reason != NUCLEIC]  # only proteins are built
+    if not lacking or (done.built and not rebuild):
+        return
+    what = "Not all residues of --rebuild are" if done.built else "Nothing is"
+    first = lacking[0]
+    fix = "Check the sequence."
+    if rebuild:
+        fix = "Give another range, or another sequence."
+    elif first.reason == UNTOLD:
+        fix = "Give it with --sequence FILE."
+    elif max_gap < (first.residues or 0) <= LONGEST:
+        fix = f"Give --max-gap {first.residues}."
+    raise MoldiffError(f"{what} built: {first.where}, {first.reason}.", fix=fix)
 
 
 def _tell(done: Completion, files: list[Path]) -> None:
     from moldiff.protein.absent import UNTOLD
+    from moldiff.protein.sequence import fasta_of
 
     for note in done.notes:
         remark(f"Note: {note}")
@@ -164,10 +167,10 @@ def _tell(done: Completion, files: list[Path]) -> None:
         table(rows, header=("gap", "residues", "spread, Å", "conformations"), title=built, data={})
     else:
         remark("No residues are missing between others.")
-    untold = {one.where.partition(":")[0] for one in done.refused if one.reason == UNTOLD}
-    if untold:
-        records = ", ".join(f"'>{chain}'" for chain in sorted(untold))
-        remark(f"Tell what is missing there: --sequence FASTA, with the records {records}.")
+    unknown = [one.ends[0] for one in done.refused if one.reason == UNTOLD and one.ends]
+    if unknown:
+        chains = sorted({done.structure.residues[i].chain for i in unknown})
+        remark(f"Tell what is missing there: --sequence FILE, {fasta_of(chains)}")
     seconds = sum(one.seconds for one in done.built)
     table(
         [("CPU-seconds", f"{seconds:.1f}"), ("files", files_line(files))],

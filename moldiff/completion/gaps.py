@@ -11,7 +11,7 @@ from moldiff.protein.backbone import LETTERS
 from moldiff.protein.gap import FLANK, Gap
 from moldiff.protein.residues import BACKBONE, TEMPLATES, standard_name
 from moldiff.protein.selection import place
-from moldiff.protein.structure import Structure
+from moldiff.protein.structure import Structure, in_chain
 from moldiff.protein.trace import Trace
 from moldiff.text import counted
 
@@ -39,7 +39,7 @@ def why_not(structure: Structure, trace: Trace, absent: Absent, longest: int) ->
     }
     if met := taken & set(absent.labels):
         number, code = min(met)
-        return f"no free number: {absent.chain}:{number}{code} is there already"
+        return f"no free number: {in_chain(absent.chain, f'{number}{code}')} is there already"
     for i in (absent.before, absent.after):
         lacks = [
             name

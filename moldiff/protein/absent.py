@@ -16,13 +16,15 @@ import numpy.typing as npt
 from moldiff.protein.conformation import listed
 from moldiff.protein.records import Missing
 from moldiff.protein.sequence import ChainSequence, letter
-from moldiff.protein.structure import Residue, Structure
+from moldiff.protein.structure import Residue, Structure, in_chain
 from moldiff.protein.trace import Trace
 
-__all__ = ["UNTOLD", "Absent", "Gaps", "Refused", "absent_residues"]
+__all__ = ["NUCLEIC", "UNTOLD", "Absent", "Gaps", "Refused", "absent_residues"]
 
 UNTOLD = "no sequence of this chain"
 """Why residues that may be missing are not built where nothing tells what they are."""
+NUCLEIC = "a nucleic acid: only proteins are built"
+"""Why those of a nucleic acid are not."""
 
 _DIFFERENT = 0.1  # share of residues that may differ from the sequence: mutations
 _DIFFERS = "residues that differ from the sequence, and stay as they are"
@@ -106,7 +108,7 @@ class Gaps:
 def where(chain: str, first: Label, last: Label) -> str:
     """Return a range of residues as users write it: ``A:45-56``."""
     ends = [f"{number}{code}" for number, code in (first, last)]
-    return f"{chain}:{'-'.join(dict.fromkeys(ends))}"
+    return in_chain(chain, "-".join(dict.fromkeys(ends)))
 
 
 def absent_residues(
@@ -136,7 +138,7 @@ def absent_residues(
             continue
         starts = _placed(structure.residues, fragments, sequence)
         if isinstance(starts, str):
-            gaps.refused.append(Refused(f"{chain}:", None, starts))
+            gaps.refused.append(Refused(f"chain {chain or '(blank)'}", None, starts))
             continue
         for start, fragment in zip(starts, fragments, strict=True):
             gaps.places[fragment] = start + np.arange(len(fragment))
@@ -149,7 +151,7 @@ def absent_residues(
                 gaps.refused.extend(_unknown(structure.residues, chain, a, b))
         last = len(sequence.names) - starts[-1] - len(fragments[-1])
         if starts[0] or last:
-            tails.append(f"{chain} ({starts[0]} before, {last} behind)")
+            tails.append(f"{chain or '(blank)'} ({starts[0]} before, {last} behind)")
     for chain, sequence in sequences.items():
         if sequence.nucleic:
             gaps.refused.extend(_nucleic(structure.residues, chain, sequence))
@@ -304,4 +306,4 @@ def _nucleic(residues: Sequence[Residue], chain: str, sequence: ChainSequence) -
     count = len(sequence.names) - there
     if not there or count <= 0:
         return []
-    return [Refused(f"{chain}:", count, "a nucleic acid: only proteins are built")]
+    return [Refused(f"chain {chain or '(blank)'}", count, NUCLEIC)]

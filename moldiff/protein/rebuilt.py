@@ -11,16 +11,29 @@ import numpy.typing as npt
 from moldiff.errors import InputError
 from moldiff.protein.absent import Absent, Gaps
 from moldiff.protein.selection import between
-from moldiff.protein.structure import Structure
+from moldiff.protein.structure import Residue, Structure, in_chain
 from moldiff.protein.trace import Trace
 
-__all__ = ["RANGE", "chosen_residues", "counted_places"]
+__all__ = ["chosen_residues", "counted_places", "range_of"]
 
-RANGE = re.compile(
-    r"(?P<chain>[^:]*):(?P<first>-?\d+[A-Za-z]?)(?:\s*(?:-|\.\.)\s*(?P<last>-?\d+[A-Za-z]?))?"
+_RANGE = re.compile(
+    r"(?:(?P<chain>[^:]*):)?(?P<first>-?\d+[A-Za-z]?)(?:\s*(?:-|\.\.)\s*(?P<last>-?\d+[A-Za-z]?))?"
 )
-"""A range of residues as users write it: ``A:45-56``, ``A:45``."""
 _FIX = "Write chain:first-last, e.g. A:45-56, of protein residues that are there."
+
+
+def range_of(text: str, residues: Sequence[Residue]) -> tuple[str, str, str] | None:
+    """Read a range of residues, ``A:45-56`` or ``A:45``; None for anything else.
+
+    Returns
+    -------
+    chain, first, last:
+        As they were written.  Where no chain of the residues has a name, it may be left out.
+    """
+    match = _RANGE.fullmatch(text.strip())
+    if match is None or (match["chain"] is None and any(r.chain.strip() for r in residues)):
+        return None
+    return match["chain"] or "", match["first"], match["last"] or match["first"]
 
 
 def chosen_residues(structure: Structure, trace: Trace, texts: Sequence[str], gaps: Gaps) -> Gaps:
@@ -74,19 +87,20 @@ def _chosen(
     gaps: Gaps,
     places: npt.NDArray[np.int64],
 ) -> Absent:
-    match = RANGE.fullmatch(text.strip())
-    if match is None:
+    asked = range_of(text, structure.residues)
+    if asked is None:
         raise InputError(f"'{text}' is no range of residues.", fix=_FIX)
-    fragments = trace.fragments.get(match["chain"], [])
+    name, first, last = asked
+    fragments = trace.fragments.get(name, [])
     chain = [i for fragment in fragments for i in fragment]
     own = [structure.residues[i] for i in chain]
-    found = between(own, match["first"], match["last"] or match["first"])
+    found = between(own, first, last)
     if isinstance(found, str):
-        raise InputError(f"There is no residue {match['chain']}:{found} to rebuild.", fix=_FIX)
+        raise InputError(f"There is no residue {in_chain(name, found)} to rebuild.", fix=_FIX)
     if not found:
         raise InputError(
-            f"The range {text} ends before it begins in chain {match['chain']}.",
-            fix=f"Write {match['chain']}:{match['last']}-{match['first']}.",
+            f"The range {text} ends before it begins in chain {name or '(blank)'}.",
+            fix=f"Write {in_chain(name, f'{last}-{first}')}.",
         )
     inside = chain[found.start : found.stop]
     edges = {fragment[0] for fragment in fragments}, {fragment[-1] for fragment in fragments}
@@ -109,7 +123,7 @@ def _chosen(
             names += one.names
             labels += one.labels
     return Absent(
-        match["chain"],
+        name,
         chain[found.start - 1],
         chain[found.stop],
         tuple(names),

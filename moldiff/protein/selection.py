@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from moldiff.errors import InputError
 from moldiff.protein.conformation import listed
 from moldiff.protein.residues import STANDARD_BASES, TEMPLATES
-from moldiff.protein.structure import POLYMERS, Residue
+from moldiff.protein.structure import POLYMERS, Residue, in_chain
 
 __all__ = ["between", "named", "place", "select"]
 
@@ -17,21 +17,22 @@ _STANDARD = STANDARD_BASES | set(TEMPLATES)
 
 
 def place(residue: Residue) -> str:
-    """Return chain:number with insertion code, as users write it."""
-    return f"{residue.chain}:{residue.number}{residue.insertion}"
+    """Return chain:number with insertion code, as users write it, or the number without chain."""
+    return in_chain(residue.chain, f"{residue.number}{residue.insertion}")
 
 
 def named(residues: Sequence[Residue], text: str) -> list[int]:
     """Return the indices of the residues a text names, in the order of the file; maybe none.
 
     A name alone does not stand for standard residues of a polymer; a number alone does where
-    there is one such residue.
+    there is one such residue, or no chain has a name.
     """
     wanted = text.strip()
     chain, colon, rest = wanted.partition(":")
     if not colon:
         number = [i for i, r in enumerate(residues) if f"{r.number}{r.insertion}" == wanted]
-        return _by_name(residues, wanted) or (number if len(number) == 1 else [])
+        nameless = not any(r.chain.strip() for r in residues)
+        return _by_name(residues, wanted) or (number if len(number) == 1 or nameless else [])
     chains = {r.chain for r in residues}
     exact = chain in chains or chain.upper() not in chains
     own = [i for i, r in enumerate(residues) if r.chain == (chain if exact else chain.upper())]

@@ -19,10 +19,12 @@ from moldiff.errors import InputError
 from moldiff.protein.mmcif import read_tables
 from moldiff.protein.residues import NUCLEOTIDES, standard_name
 
-__all__ = ["ChainSequence", "fasta_sequences", "file_sequences", "letter"]
+__all__ = ["ChainSequence", "fasta_of", "fasta_sequences", "file_sequences", "letter"]
 
 _SCHEME, _ENTITY, _SITE = "_pdbx_poly_seq_scheme.", "_entity_poly_seq.", "_atom_site."
 _BLANK = (".", "?")
+_SEQUENCE = re.compile(r"(?:>?\w{0,4}[=:\s]\s*)?[A-Za-z*-]{5,}")  # maybe with a chain: A=MKV
+_TOLD = 4  # chains that are named
 _CHAINS = re.compile(r"\|\s*chains?\s+([^|]+)", re.I)
 _AUTHOR = re.compile(r"\S+?\[auth\s+(\S+?)\]", re.I)
 
@@ -125,9 +127,7 @@ def fasta_sequences(
         with path.open(encoding="utf-8", errors="replace") as file:
             records = [(title, text.upper()) for title, text in SimpleFastaParser(file)]
     except OSError as error:
-        raise InputError(
-            f"The sequences {path} cannot be read: {error.strerror}.", fix="Check the path."
-        ) from None
+        raise _unreadable(path, error.strerror, known) from None
     sequences: dict[str, ChainSequence] = {}
     notes: list[str] = []
     others: list[str] = []  # records of chains that the structure lacks
@@ -160,8 +160,27 @@ def fasta_sequences(
             f"{', '.join(known) or 'none'}.",
         )
     if not sequences:
-        raise InputError(f"{path} holds no sequence.", fix="Give a FASTA file: '>A', sequence.")
+        raise InputError(f"{path} holds no sequence.", fix=f"Give {fasta_of(known)}")
     return sequences, notes
+
+
+def fasta_of(chains: Sequence[str]) -> str:
+    """Return what a FASTA file with the sequences of chains is, in words for a message."""
+    titles = " and ".join(f"'>{chain}'" for chain in chains[:_TOLD])
+    more = " and so on" if len(chains) > _TOLD else ""
+    if len(chains) == 1:
+        return f"a FASTA file: a line {titles}, and below it the sequence, a letter a residue."
+    return f"a FASTA file: lines {titles}{more}, and below each the sequence of that chain."
+
+
+def _unreadable(path: Path, why: str | None, chains: Sequence[str]) -> InputError:
+    """The error for a file that is not there; a sequence in its place is called that."""
+    if _SEQUENCE.fullmatch(str(path)):
+        return InputError(
+            f"'{str(path)[:40]}' is a sequence, and no file has that name.",
+            fix=f"Write it into {fasta_of(chains[:1] or ['A'])}",
+        )
+    return InputError(f"The sequences {path} cannot be read: {why}.", fix="Check the path.")
 
 
 def _named(title: str) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["KINDS", "POLYMERS", "Residue", "Structure"]
+__all__ = ["KINDS", "POLYMERS", "Residue", "Structure", "in_chain"]
 
 KINDS = ("protein", "nucleic", "metal", "cofactor", "water")
 POLYMERS = KINDS[:2]
@@ -28,7 +28,12 @@ class Residue:
     kind: str
 
     def __str__(self) -> str:
-        return f"{self.chain}:{self.number}{self.insertion} {self.name}"
+        return in_chain(self.chain, f"{self.number}{self.insertion} {self.name}")
+
+
+def in_chain(chain: str, what: str) -> str:
+    """Return something of a chain as users write it, ``A:45``; of a chain without a name ``45``."""
+    return f"{chain}:{what}" if chain.strip() else what
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from moldiff.protein.conformation import listed
 from moldiff.protein.records import Missing
 from moldiff.protein.residues import BACKBONE, TEMPLATES, standard_name
-from moldiff.protein.structure import Residue, Structure
+from moldiff.protein.structure import Residue, Structure, in_chain
 from moldiff.protein.trace import trace
 from moldiff.text import counted
 
@@ -90,7 +90,7 @@ def _ranges(missing: Sequence[Missing]) -> str:
             last = residue
             continue
         first, end = (f"{r.number}{r.insertion}" for r in (start, last))
-        texts.append(f"{start.chain}:{first}" + (f"-{end}" if end != first else ""))
+        texts.append(in_chain(start.chain, first) + (f"-{end}" if end != first else ""))
         if residue:
             start = last = residue
     return listed(texts, 10)
@@ -109,5 +109,5 @@ def _breaks(structure: Structure) -> list[str]:
 def _break(a: Residue, b: Residue) -> str:
     """Describe one chain break."""
     count = b.number - a.number - 1
-    ends = f"{a.chain}:{a.number}{a.insertion}-{b.number}{b.insertion}"
+    ends = in_chain(a.chain, f"{a.number}{a.insertion}-{b.number}{b.insertion}")
     return ends + (f" ({counted(count, 'residue')} missing in the numbering)" if count > 0 else "")

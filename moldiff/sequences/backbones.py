@@ -15,10 +15,10 @@ from moldiff.errors import InputError, did_you_mean
 from moldiff.protein.backbone import LETTERS, UNKNOWN
 from moldiff.protein.conformation import listed
 from moldiff.protein.read import read_contents
-from moldiff.protein.rebuilt import RANGE, counted_places
+from moldiff.protein.rebuilt import counted_places, range_of
 from moldiff.protein.residues import standard_name
 from moldiff.protein.selection import between
-from moldiff.protein.structure import Residue, Structure
+from moldiff.protein.structure import Residue, Structure, in_chain
 from moldiff.protein.trace import Trace, trace
 from moldiff.text import several
 
@@ -173,25 +173,26 @@ def _designed(
 
 def _range(path: Path, residues: Sequence[Residue], text: str) -> list[int]:
     """The residues of a range, ``A:10-20``, or of a chain, ``A:``."""
-    chain, colon, rest = text.strip().partition(":")
+    asked = range_of(text, residues)
+    chain = text.strip().removesuffix(":") if asked is None else asked[0]
     own = [k for k, residue in enumerate(residues) if residue.chain == chain]
-    if colon and not rest and own:
+    if asked is None and text.strip().endswith(":") and own:
         return own
-    match = RANGE.fullmatch(text.strip())
-    if match is None:
+    if asked is None:
         raise InputError(
             f"'{text}' is no range of residues.", fix="Write chain:first-last, e.g. A:10-20."
         )
-    found = between([residues[k] for k in own], match["first"], match["last"] or match["first"])
+    _, first, last = asked
+    found = between([residues[k] for k in own], first, last)
     if isinstance(found, str):
         raise InputError(
-            f"{path} has no residue {chain}:{found} with a backbone to fix.",
+            f"{path} has no residue {in_chain(chain, found)} with a backbone to fix.",
             fix=_there(residues, chain, own),
         )
     if not found:
         raise InputError(
             f"The range {text} ends before it begins.",
-            fix=f"Write {chain}:{match['last']}-{match['first']}.",
+            fix=f"Write {in_chain(chain, f'{last}-{first}')}.",
         )
     return [own[k] for k in found]
 
@@ -201,7 +202,8 @@ def _there(residues: Sequence[Residue], chain: str, own: Sequence[int]) -> str:
         names = dict.fromkeys(residue.chain for residue in residues)
         return f"Chains there are: {', '.join(name or '(blank)' for name in names)}."
     first, last = residues[own[0]], residues[own[-1]]
-    return f"Chain {chain} has {first.number}{first.insertion} to {last.number}{last.insertion}."
+    ends = f"{first.number}{first.insertion} to {last.number}{last.insertion}"
+    return f"Chain {chain or '(blank)'} has {ends}."
 
 
 def _notes(

@@ -18,7 +18,8 @@ from rdkit import Chem
 from moldiff.chem.quiet import quiet
 from moldiff.chem.rmsd import pose_rmsd
 from moldiff.chem.validity import sanitised
-from moldiff.protein.interactions import KINDS, find_interactions, label, place
+from moldiff.protein.interactions import KINDS, find_interactions, label
+from moldiff.protein.selection import place
 from moldiff.protein.write import pdb_text
 from moldiff.text import replace_text
 from moldiff.view.card import COLUMNS, describe

@@ -211,8 +211,11 @@ def test_what_is_asked_for_and_not_built_is_a_failure(
     letters = [protein_letters_3to1[name.capitalize()] for name in names.values()]
     fasta.write_text(f">Z\n{''.join(letters)}\n")
     words = ["complete", str(bare), "--max-gap", "1", "-o", str(tmp_path / "out.pdb")]
-    assert main(words) == 0, "nobody said what is missing"
-    assert "--sequence FASTA, with the records '>A'." in capfd.readouterr().err
+    assert main(words) == 1, "nobody said what is missing, and nothing is built"
+    told = capfd.readouterr().err
+    assert "Nothing is built: A:585-587, no sequence of this chain." in told
+    assert "--sequence FILE, a FASTA file: a line '>A', and below it the sequence" in told
+    assert (tmp_path / "out.pdb").is_file(), "as it was"
     assert main([*words, "--sequence", str(fasta)]) == 1
     told = capfd.readouterr().err
     assert "Nothing is built: A:585-587, too long: 3 residues" in told
@@ -226,6 +229,41 @@ def test_what_is_asked_for_and_not_built_is_a_failure(
     assert "residues that differ from the sequence, and stay" in capfd.readouterr().err
     long = [*words, "--rebuild", "A:600-605"]
     assert main(long) == 1 and "too long: 6 residues" in capfd.readouterr().err
+    text = [*words, "--sequence", "".join(letters)]
+    assert main(text) == 2
+    told = capfd.readouterr().err
+    assert "is a sequence, and no file has that name" in told and "a line '>A'" in told
+
+
+def test_a_gap_that_is_known_and_not_built_is_a_failure_too(
+    cut: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ["complete", str(cut), "--max-gap", "2", "-o", str(tmp_path / "out.pdb"), "--no-html"]
+    assert main(words) == 1
+    assert "Nothing is built: A:585-587, too long" in capfd.readouterr().err
+    base = "ATOM      1  N1   DA B   1      90.000  90.000  90.000  1.00  0.00           N\n"
+    nucleic = tmp_path / "nucleic.pdb"
+    nucleic.write_text("SEQRES   1 B    3   DA  DA  DA\n" + "".join(example()) + base)
+    assert main(["complete", str(nucleic), *words[2:], "--force"]) == 0, "no protein lacks any"
+    assert "chain B" in capfd.readouterr().out
+
+
+def test_a_chain_without_a_name(
+    cut: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    nameless = tmp_path / "nameless.pdb"
+    lines = [line for line in cut.read_text().splitlines(True) if line.startswith("ATOM")]
+    nameless.write_text("".join(f"{line[:21]} {line[22:]}" for line in lines))
+    words = ["complete", str(nameless), "-o", str(tmp_path / "out.pdb"), "--no-html"]
+    assert main(words) == 1
+    told = capfd.readouterr()
+    assert "Nothing is built: 585-587, no" in told.err and ":585" not in told.out + told.err
+    fasta = tmp_path / "s.fasta"
+    fasta.write_text(">\n" + "GA" * 200 + "\n")
+    assert main([*words, "--sequence", str(fasta)]) == 1
+    assert "Nothing is built: chain (blank), its sequence does not fit" in capfd.readouterr().err
+    assert main([*words, "--rebuild", "600-602", "--ensemble", "1"]) == 0
+    assert "600-602" in (out := capfd.readouterr().out) and ":600" not in out
 
 
 def test_what_could_be_built_is_written_where_a_range_is_not(

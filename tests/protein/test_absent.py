@@ -80,7 +80,7 @@ def test_what_cannot_be_known_is_said() -> None:
     assert (unknown.where, unknown.residues) == ("A:21-25", 5) and "sequence" in unknown.reason
     other = ChainSequence(tuple(reversed(NAMES)))
     (unfit,) = gaps(cut, {"A": other}).refused
-    assert unfit.where == "A:" and "does not fit" in unfit.reason
+    assert unfit.where == "chain A" and "does not fit" in unfit.reason
     (short,) = gaps(cut, {"A": ChainSequence(tuple(NAMES[:9]))}).refused
     assert "9 residues, 35 are there" in short.reason
 

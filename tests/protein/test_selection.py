@@ -10,7 +10,7 @@ from moldiff.backbones.contig import motif_of
 from moldiff.protein.absent import absent_residues
 from moldiff.protein.read import contents_of
 from moldiff.protein.rebuilt import chosen_residues
-from moldiff.protein.selection import between, place
+from moldiff.protein.selection import between, named, place
 from moldiff.protein.structure import Residue
 from moldiff.protein.trace import trace
 from moldiff.sequences.backbones import template
@@ -58,3 +58,20 @@ def test_codes_of_insertion_in_either_case(tmp_path: Path) -> None:
         "A:12",
     ]
     assert [place(r) for r in motif_of(path, "5/A10a-12/5").residues] == ["A:10A", "A:11", "A:12"]
+
+
+def test_without_names_of_chains_a_number_is_enough(tmp_path: Path) -> None:
+    """As residues are called then, in notes too."""
+    nameless = [Residue("", k, "", name, "cofactor") for k, name in ((7, "LIG"), (7, "HOH"))]
+    assert place(nameless[0]) == "7" and str(nameless[0]) == "7 LIG"
+    assert named(nameless, "7") == named(nameless, ":7") == [0, 1]
+    path = tmp_path / "nameless.pdb"
+    path.write_text(pdb_lines(backbone(30, seed=3), name=" "))
+    structure = contents_of(path.read_bytes(), path).structure
+    whole = absent_residues(structure, trace(structure), {})
+    for text in ("10-12", ":10-12"):
+        (anew,) = chosen_residues(structure, trace(structure), [text], whole).absent
+        assert anew.replaced == (9, 10, 11) and str(anew) == "10-12"
+        read = template(path, fix=[text])
+        assert (~read.designed).nonzero()[0].tolist() == [9, 10, 11]
+    assert named([Residue("A", 7, "", "LIG", "cofactor"), *nameless], "7") == []

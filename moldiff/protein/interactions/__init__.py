@@ -41,8 +41,7 @@ from moldiff.protein.interactions.interaction import (
     Interaction,
     by_kind,
     label,
-    place,
 )
 from moldiff.protein.interactions.search import find_interactions
 
-__all__ = ["FIELDS", "KINDS", "Interaction", "by_kind", "find_interactions", "label", "place"]
+__all__ = ["FIELDS", "KINDS", "Interaction", "by_kind", "find_interactions", "label"]

@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from moldiff.protein.structure import in_chain
+
 if TYPE_CHECKING:
     from moldiff.protein.structure import Residue
 
-__all__ = ["FIELDS", "KINDS", "Interaction", "by_kind", "label", "place"]
+__all__ = ["FIELDS", "KINDS", "Interaction", "by_kind", "label"]
 
 #: Kinds of interactions -> how they are called, the most telling first.
 KINDS = {
@@ -92,17 +94,7 @@ class Interaction:
 
 def label(residue: Residue) -> str:
     """Return how a residue is called in the results: ``A:ARG611``, or ``ARG611`` without chain."""
-    return _in_chain(residue, residue.name)
-
-
-def place(residue: Residue) -> str:
-    """Return where a residue is: ``A:611``, or ``611`` without chain."""
-    return _in_chain(residue, "")
-
-
-def _in_chain(residue: Residue, name: str) -> str:
-    chain = f"{residue.chain}:" if residue.chain.strip() else ""
-    return f"{chain}{name}{residue.number}{residue.insertion.strip()}"
+    return in_chain(residue.chain, f"{residue.name}{residue.number}{residue.insertion.strip()}")
 
 
 def by_kind(interactions: Iterable[Interaction]) -> dict[str, str]:
