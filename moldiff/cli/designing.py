@@ -92,9 +92,9 @@ def finish(
     table(rows, data=data)
     if not chosen:
         what = "design was made" if not outcome.designs else "design passes the checks"
-        told = "".join(f"; the table is {name}" for name in file_names(files[1:2]))
+        where = "".join(f"; the table is {name}" for name in file_names(files[1:2]))
         raise InputError(
-            f"No {what}{told}.",
+            f"No {what}{where}.",
             fix="Give more time or a larger -n, another part, or fewer atoms by --add.",
         )
 

@@ -80,15 +80,15 @@ def _chosen(
     fragments = trace.fragments.get(match["chain"], [])
     chain = [i for fragment in fragments for i in fragment]
     own = [structure.residues[i] for i in chain]
-    found = between(own, match["first"], match["last"] or match["first"])
-    if isinstance(found, str):
-        raise InputError(f"There is no residue {match['chain']}:{found} to rebuild.", fix=_FIX)
-    if not found:
+    span = between(own, match["first"], match["last"] or match["first"])
+    if isinstance(span, str):
+        raise InputError(f"There is no residue {match['chain']}:{span} to rebuild.", fix=_FIX)
+    if not span:
         raise InputError(
             f"The range {text} ends before it begins in chain {match['chain']}.",
             fix=f"Write {match['chain']}:{match['last']}-{match['first']}.",
         )
-    inside = chain[found.start : found.stop]
+    inside = chain[span.start : span.stop]
     edges = {fragment[0] for fragment in fragments}, {fragment[-1] for fragment in fragments}
     if inside[0] in edges[0] or inside[-1] in edges[1]:
         raise InputError(
@@ -110,8 +110,8 @@ def _chosen(
             labels += one.labels
     return Absent(
         match["chain"],
-        chain[found.start - 1],
-        chain[found.stop],
+        chain[span.start - 1],
+        chain[span.stop],
         tuple(names),
         tuple(labels),
         int(places[inside[0]]),

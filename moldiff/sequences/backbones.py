@@ -182,18 +182,18 @@ def _range(path: Path, residues: Sequence[Residue], text: str) -> list[int]:
         raise InputError(
             f"'{text}' is no range of residues.", fix="Write chain:first-last, e.g. A:10-20."
         )
-    found = between([residues[k] for k in own], match["first"], match["last"] or match["first"])
-    if isinstance(found, str):
+    span = between([residues[k] for k in own], match["first"], match["last"] or match["first"])
+    if isinstance(span, str):
         raise InputError(
-            f"{path} has no residue {chain}:{found} with a backbone to fix.",
+            f"{path} has no residue {chain}:{span} with a backbone to fix.",
             fix=_there(residues, chain, own),
         )
-    if not found:
+    if not span:
         raise InputError(
             f"The range {text} ends before it begins.",
             fix=f"Write {chain}:{match['last']}-{match['first']}.",
         )
-    return [own[k] for k in found]
+    return [own[k] for k in span]
 
 
 def _there(residues: Sequence[Residue], chain: str, own: Sequence[int]) -> str:

@@ -49,18 +49,18 @@ def closest(cuts: Sequence[Cut], trained: BackboneStore) -> Mapping[int, float]:
             fix="Install it: sudo apt install mmseqs2 (conda: mmseqs2).",
         )
     with tempfile.TemporaryDirectory(prefix="moldiff-") as folder:
-        queries, targets, found = (Path(folder, name) for name in ("q.fasta", "t.fasta", "found"))
+        queries, targets, table = (Path(folder, name) for name in ("q.fasta", "t.fasta", "found"))
         _write(queries, ((cut.index, cut.chain.types) for cut in cuts))
         known = trained.indices("train").tolist()
         _write(targets, ((k, trained.part("types", k)) for k in known))
-        words = (program, "easy-search", *map(str, (queries, targets, found, Path(folder, "tmp"))))
+        words = (program, "easy-search", *map(str, (queries, targets, table, Path(folder, "tmp"))))
         done = subprocess.run(
             [*words, *_SEARCH, "--format-output", _COLUMNS], capture_output=True, text=True
         )
         if done.returncode:
             said = (done.stderr or done.stdout).strip().splitlines() or ["no message"]
             raise MoldiffError(f"mmseqs failed: {said[-1].rstrip('.')}.", fix="Try it by hand.")
-        with found.open(encoding="ascii", newline="") as file:
+        with table.open(encoding="ascii", newline="") as file:
             hits = [
                 (int(query), float(identity), int(first) - 1, int(last))  # from 1, in the file
                 for query, identity, first, last in csv.reader(file, delimiter="\t")
