@@ -90,7 +90,10 @@ def command(
     pythons, store = _pythons(python or [], named), BackboneStore.open(data)
     settings = Settings(load(model, domain="backbones"), pythons, draws, steps, seed)
     gaps = list(cuts(store, validation_sample(store, count).tolist(), sizes))
-    alike = None if trained_on is None else closest(gaps, BackboneStore.open(trained_on))
+    alike = None
+    if trained_on is not None:
+        remark(f"Comparing the chains with those of {trained_on} by mmseqs ...")
+        alike = closest(gaps, BackboneStore.open(trained_on))
     done: list[Attempt] = []
     interrupted = False
     with stages() as show:
