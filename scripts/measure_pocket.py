@@ -9,11 +9,13 @@ has so many CPU-seconds on one core, and molecules of as many heavy atoms as the
 =========  =========================================================================================
 guided     `moldiff design pocket` from pieces of the ligand in its pose
 unguided   the same without the guidance `surroundings`
+evolve     `moldiff design pocket --start evolve`
 random     drug-like molecules from a list, docked
+bred       the same; after twelve, halves of two of the best are joined (a genetic algorithm)
 =========  =========================================================================================
 
-The ligand is docked again, and minimised from its pose.  The best molecule of `guided` and of
-`random` are docked into this pocket and into another one, that of the next complex.  One line of
+The ligand is docked again, and minimised from its pose.  The best molecule of each method is docked
+into this pocket and into another one, that of the next complex.  One line of
 results.jsonl for each pocket; pockets that are there are not done again.
 """
 
@@ -23,11 +25,15 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 from rdkit import Chem
+from rdkit.Chem import BRICS
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -35,6 +41,7 @@ sys.path.insert(0, str(ROOT))
 from moldiff.benchmark.docking.complexes import Case, choose, read_crystal, read_set  # noqa: E402
 from moldiff.chem.demands import Interval  # noqa: E402
 from moldiff.design.pockets import Bench, Budget, prepare  # noqa: E402
+from moldiff.design.pockets.evolve import SEARCH  # noqa: E402
 from moldiff.docking.pipeline import dock  # noqa: E402
 from moldiff.docking.problem import Pocket, make_problem  # noqa: E402
 from moldiff.docking.settings import Settings  # noqa: E402
@@ -42,7 +49,11 @@ from moldiff.errors import MoldiffError  # noqa: E402
 from moldiff.io import Writer  # noqa: E402
 from moldiff.models import load  # noqa: E402
 
+METHODS = ("guided", "unguided", "evolve", "random", "bred")
+
 _AROUND, _SIZES = 2, (16, 32)  # heavy atoms
+_FIRST, _PARENTS, _AFRESH = 12, 8, 0.1  # of molecules that are bred, as `evolve` has them
+_JOINS = 50  # pairs that are tried for a molecule of the size
 _DRAWS = 2000  # resamplings of an interval
 
 
@@ -89,60 +100,95 @@ def designed(
 
 
 def screened(
-    pocket: Pocket, molecules: Iterator[Chem.Mol], seconds: float, settings: Settings
+    pocket: Pocket,
+    molecules: Iterator[Chem.Mol],
+    seconds: float,
+    breed: Callable[[list[Chem.Mol]], Chem.Mol | None] = lambda parents: None,
 ) -> tuple[dict, Chem.Mol | None]:
-    """The same for molecules that are docked one after another."""
-    clock, found, heavy, best, tried = Budget(seconds, time.process_time), [], [], None, 0
-    for mol in molecules:
-        if clock.spent():
-            break
+    """The same for molecules that are docked one after another, some of them bred of the best."""
+    clock, known, best, heavy, tried = Budget(seconds, time.process_time), set(), [], [], 0
+    while not clock.spent():
+        child = breed([mol for _, mol in best[:_PARENTS]]) if tried >= _FIRST else None
+        mol = next(molecules) if child is None else child
+        if (smiles := Chem.MolToSmiles(mol)) in known:
+            continue
+        known.add(smiles)
         tried += 1
-        energy = docked(mol, pocket, settings)
+        energy = docked(mol, pocket, SEARCH)
         if energy is not None and energy[1]:
-            best = mol if energy[0] < min(found, default=np.inf) else best
-            found.append(energy[0])
+            best = sorted([*best, (energy[0], mol)], key=lambda one: one[0])
             heavy.append(mol.GetNumHeavyAtoms())
-    return {"tried": tried, "energies": [round(e, 3) for e in found], "heavy": heavy}, best
+    row = {"tried": tried, "energies": [round(e, 3) for e, _ in best], "heavy": heavy}
+    return row, best[0][1] if best else None
+
+
+def joined(parents: list[Chem.Mol], size: Interval, random: np.random.Generator) -> Chem.Mol | None:
+    """Half of a good molecule bonded to half of another; None now and then, or if none fits."""
+    if len(parents) < 2 or random.random() < _AFRESH:
+        return None
+    for _ in range(_JOINS):
+        pair = [parents[int(random.choice(len(parents), 3).min())] for _ in range(2)]
+        halves = [half for mol in pair if (half := _half(mol, random)) is not None]
+        if len(halves) < 2:
+            continue
+        both = Chem.RWMol(Chem.CombineMols(*halves))
+        ends = [a.GetIdx() for a in both.GetAtoms() if a.GetAtomicNum() == 0]
+        bonded = [both.GetAtomWithIdx(i).GetNeighbors()[0].GetIdx() for i in ends]
+        both.AddBond(*bonded, Chem.BondType.SINGLE)
+        for i in sorted(ends, reverse=True):
+            both.RemoveAtom(i)
+        mol = Chem.MolFromSmiles(Chem.MolToSmiles(both))
+        if mol is not None and mol.GetNumHeavyAtoms() in size:
+            return mol
+    return None
+
+
+def _half(mol: Chem.Mol, random: np.random.Generator) -> Chem.Mol | None:
+    """One side of a bond that BRICS cuts, with a dummy atom in the other's place."""
+    bonds = [bond for bond, _ in BRICS.FindBRICSBonds(mol)]
+    if not bonds:
+        return None
+    bond = mol.GetBondBetweenAtoms(*bonds[int(random.integers(len(bonds)))])
+    pieces = Chem.GetMolFrags(Chem.FragmentOnBonds(mol, [bond.GetIdx()]), asMols=True)
+    return pieces[int(random.integers(2))] if len(pieces) == 2 else None
 
 
 def one(case: Case, other: Pocket, arguments: argparse.Namespace, options: dict) -> dict:
     """All methods in one pocket."""
     crystal = read_crystal(case)
-    n, settings = crystal.GetNumHeavyAtoms(), _search(arguments)
+    n = crystal.GetNumHeavyAtoms()
     size = Interval(n - _AROUND, n + _AROUND)
     bench = prepare(case.receptor, case.folder / "ligand.sdf", Budget(None), **options)
     place, known = bench.site.pocket, bench.reference()
     row: dict = {"pocket": case.id, "heavy": n, "starts": [s.name for s in bench.starts]}
     row["reference"] = {
         "in place": None if known is None else round(known.energy, 3),
-        "docked": docked(crystal, place, settings),
+        "docked": docked(crystal, place, SEARCH),
     }
     best = {}
     off = {**options, "guidance": [{"name": "surroundings", "most": 0.0}]}
-    for name, chosen in (("guided", options), ("unguided", off)):
-        path = arguments.output / f"{case.id}-{name}.sdf"
-        row[name], best[name] = designed(bench, size, arguments.seconds, path, chosen)
-    molecules = listed(arguments.random, size, options["seed"])
-    row["random"], best["random"] = screened(place, molecules, arguments.seconds, settings)
+    whole = replace(bench, starts=())
+    ways = {
+        "guided": (bench, options),
+        "unguided": (bench, off),
+        "evolve": (whole, options),
+    }
+    random = np.random.default_rng(options["seed"])
+    for name in arguments.methods:
+        if name in ways:
+            path = arguments.output / f"{case.id}-{name}.sdf"
+            source, chosen = ways[name]
+            row[name], best[name] = designed(source, size, arguments.seconds, path, chosen)
+            continue
+        molecules = listed(arguments.random, size, options["seed"])
+        breed = partial(joined, size=size, random=random) if name == "bred" else lambda _: None
+        row[name], best[name] = screened(place, molecules, arguments.seconds, breed)
     row["redocked"] = {
-        name: [docked(best[name], there, settings) for there in (place, other)]
-        for name in ("guided", "random")
-        if best[name] is not None
+        name: [docked(mol, there, SEARCH) for there in (place, other)]
+        for name, mol in best.items()
+        if mol is not None
     }
     return row
-
-
-def _search(arguments: argparse.Namespace) -> Settings:
-    """A shorter search than usual, so that more molecules are docked in the time."""
-    return Settings(
-        draws=16,
-        starts=300,
-        chains=40,
-        rounds=arguments.rounds,
-        shortlist=20,
-        poses=1,
-        conformers=4,
-    )
 
 
 def _interval(values: list[float]) -> str:
@@ -155,32 +201,38 @@ def _interval(values: list[float]) -> str:
     return f"{x.mean():.2f} ({low:.2f} to {high:.2f}), {len(x)} pockets"
 
 
-def _share(row: dict, method: str) -> float:
-    """Share of all that was tried that passes and is better than the ligand docked again."""
+def _better(row: dict, method: str) -> float:
+    """How many molecules pass and are better than the ligand docked again."""
     known = row["reference"]["docked"][0]
-    return sum(e < known for e in row[method]["energies"]) / max(1, row[method]["tried"])
+    return float(sum(e < known for e in row[method]["energies"]))
+
+
+def _share(row: dict, method: str) -> float:
+    """Their share of all that was tried."""
+    return _better(row, method) / max(1, row[method]["tried"])
 
 
 def report(rows: list[dict]) -> None:
     """Print means over pockets, and paired differences."""
     rows = [row for row in rows if row["reference"]["docked"] is not None]
-    methods = ("guided", "unguided", "random")
+    methods = [m for m in METHODS if all(m in row for row in rows)]
     for m in methods:
         print(m, "tried in all:", sum(row[m]["tried"] for row in rows))
         shares = [len(row[m]["energies"]) / max(1, row[m]["tried"]) for row in rows]
         print("  pass the checks, of all tried:", _interval(shares))
         print("  better than the ligand docked again:", _interval([_share(r, m) for r in rows]))
-        number = [sum(e < r["reference"]["docked"][0] for e in r[m]["energies"]) for r in rows]
-        print("  such molecules in the time:", _interval([float(k) for k in number]))
+        print("  such molecules in the time:", _interval([_better(r, m) for r in rows]))
         best = [min(r[m]["energies"]) for r in rows if r[m]["energies"]]
         print("  best energy:", _interval(best))
-    for m in methods[1:]:
-        both = [r for r in rows if r["guided"]["energies"] and r[m]["energies"]]
-        pairs = [min(r["guided"]["energies"]) - min(r[m]["energies"]) for r in both]
-        print(f"best energy, guided - {m}:", _interval(pairs))
-        shares = [_share(r, "guided") - _share(r, m) for r in rows]
-        print(f"share better than the ligand, guided - {m}:", _interval(shares))
-    for m in ("guided", "random"):
+    for one, m in combinations(methods, 2):
+        both = [r for r in rows if r[one]["energies"] and r[m]["energies"]]
+        pairs = [min(r[one]["energies"]) - min(r[m]["energies"]) for r in both]
+        print(f"best energy, {one} - {m}:", _interval(pairs))
+        shares = [_share(r, one) - _share(r, m) for r in rows]
+        print(f"share better than the ligand, {one} - {m}:", _interval(shares))
+        counts = [_better(r, one) - _better(r, m) for r in rows]
+        print(f"such molecules in the time, {one} - {m}:", _interval(counts))
+    for m in methods:
         pairs = [r["redocked"][m] for r in rows if all(r["redocked"].get(m) or [None])]
         print(f"{m}: own pocket - other pocket:", _interval([a[0] - b[0] for a, b in pairs]))
 
@@ -193,7 +245,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/pocket"))
     parser.add_argument("--pockets", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=60.0, help="CPU time of each method")
-    parser.add_argument("--rounds", type=int, default=8, help="of the search of a docking")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()

@@ -34,16 +34,27 @@ SAMPLE = ROOT / "datasets" / "qm9" / "sample.sdf"
 COMPLEX = ROOT / "datasets" / "docking" / "1m2z"
 
 GENERATED: dict[str, dict[str, Any]] = {
-    "skeleton": {"seed": 0, "steps": 10},
+    "skeleton": {"seed": 0, "steps": 10, "valence": 1.0},
     "all atoms": {"model": "qm9", "seed": 1, "steps": 10},
     "four steps": {"model": "qm9-fast", "seed": 2},
     "formula": {"model": "qm9", "formula": "C7H8O", "n": 4, "steps": 10},
-    "size": {"size": 9, "n": 4, "steps": 10},
-    "heun": {"sampler": "heun,s_churn=2", "steps": 6},
-    "multistep": {"sampler": "multistep", "steps": 8},
-    "temperatures": {"temperature": 0.5, "early_temperature": {"bonds": 4.0}, "steps": 8},
+    "size": {"size": 9, "n": 4, "steps": 10, "valence": 1.0},
+    "heun": {"sampler": "heun,s_churn=2", "steps": 6, "valence": 1.0},
+    "multistep": {"sampler": "multistep", "steps": 8, "valence": 1.0},
+    "temperatures": {
+        "temperature": 0.5,
+        "early_temperature": {"bonds": 4.0},
+        "steps": 8,
+        "valence": 1.0,
+    },
     "no valence": {"valence": 0.0, "steps": 8},
-    "langevin": {"sampler": "langevin", "steps": 8, "keep_valid": True, "n": 4},
+    "langevin": {
+        "sampler": "langevin",
+        "steps": 8,
+        "keep_valid": True,
+        "n": 4,
+        "valence": 1.0,
+    },
 }
 DOCKED = {
     "paracetamol": "CC(=O)Nc1ccc(O)cc1",

@@ -107,8 +107,8 @@ def backbone(
     _check(n, sequences, steps)
     start, around = start_of(like, chain, noise), motif_around(motif, contig, like)
     plans = plans_of(n, length, structure, start, around, seed)
-    found = models.required(model, DEFAULT_MODEL, "chains")
-    loaded = models.load(found, domain="chains")
+    path = models.required(model, DEFAULT_MODEL, "chains")
+    loaded = models.load(path, domain="chains")
     designer = models.load("sequence", domain="sequences")
     settings = dict(loaded.sampling) | ({} if steps is None else {"steps": steps})
     say = progress or (lambda stage, done, total: None)
@@ -118,17 +118,19 @@ def backbone(
         for k, (atoms, plan) in enumerate(zip(drawn, plans, strict=True)):
             folds.append(_fold(k + 1, atoms, plan, around, designer, sequences, seed))
             say("joining and designing", k + 1, n)
-    made: dict[str, Any] = {"steps": settings["steps"], "seed": seed, "model": loaded.digest}
+    provenance: dict[str, Any] = {"steps": settings["steps"], "seed": seed, "model": loaded.digest}
     if start is not None:
-        made |= {"like": start.file, "chain": start.chain, "noise": start.noise}
+        provenance |= {"like": start.file, "chain": start.chain, "noise": start.noise}
     if around is not None:
-        made |= {"motif": around.path.name, "contig": around.contig}
+        provenance |= {"motif": around.path.name, "contig": around.contig}
     if sequences:
-        made["sequences"] = designer.digest
+        provenance["sequences"] = designer.digest
     notes = [note for given in (start, around) if given is not None for note in given.notes]
     if around is not None and "parts" not in loaded.card.get("training", {}):
         notes.append("the model was not trained around motifs.")
-    return Backbones(tuple(folds), {"version": __version__, **made}, (*notes, *_unusual(folds)))
+    return Backbones(
+        tuple(folds), {"version": __version__, **provenance}, (*notes, *_unusual(folds))
+    )
 
 
 def _unusual(folds: Sequence[Fold]) -> list[str]:

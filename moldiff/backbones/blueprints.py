@@ -72,8 +72,8 @@ def _add(counts: Counts, key: str, length: int) -> None:
 @cache
 def _measured() -> Mapping[str, Any]:
     text = (resources.files(__package__) / _FILE).read_text(encoding="utf-8")
-    found: Mapping[str, Any] = json.loads(text)
-    return found
+    blueprints: Mapping[str, Any] = json.loads(text)
+    return blueprints
 
 
 def drawn(residues: int, *, rng: torch.Generator) -> npt.NDArray[np.int64]:

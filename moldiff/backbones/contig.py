@@ -84,10 +84,10 @@ def motif_of(path: str | Path, contig: str) -> Motif:
     members: list[int] = []
     words = [word for word in re.split(r"[/,\s]+", contig.strip()) if word]
     for word in words:
-        if found := _NEW.fullmatch(word):
-            spans.append(_span(word, int(found["low"]), int(found["high"] or found["low"])))
-        elif found := _GIVEN.fullmatch(word):
-            own = _given(path, structure, chains, atoms, word, found)
+        if match := _NEW.fullmatch(word):
+            spans.append(_span(word, int(match["low"]), int(match["high"] or match["low"])))
+        elif match := _GIVEN.fullmatch(word):
+            own = _given(path, structure, chains, atoms, word, match)
             spans.append(len(own))
             members += own
         else:
@@ -124,10 +124,10 @@ def _given(
     chains: Trace,
     atoms: npt.NDArray[np.float32],
     word: str,
-    found: re.Match[str],
+    match: re.Match[str],
 ) -> list[int]:
     """The residues of one piece, which are bonded."""
-    chain = found["chain"].rstrip(":")
+    chain = match["chain"].rstrip(":")
     runs = chains.fragments.get(chain)
     if runs is None:
         raise InputError(
@@ -136,7 +136,7 @@ def _given(
         )
     members = [i for run in runs for i in run]
     residues = [structure.residues[i] for i in members]
-    chosen = between(residues, found["first"], found["last"] or found["first"])
+    chosen = between(residues, match["first"], match["last"] or match["first"])
     if isinstance(chosen, str):
         raise InputError(
             f"{path} has no protein residue {in_chain(chain, chosen)} ({word}).",
@@ -145,12 +145,12 @@ def _given(
     if not chosen:
         raise InputError(
             f"'{word}' ends before it begins.",
-            fix=f"Write {found['chain']}{found['last']}-{found['first']}.",
+            fix=f"Write {match['chain']}{match['last']}-{match['first']}.",
         )
     own = [members[k] for k in chosen]
     if not any(set(own) <= set(run) for run in runs):
         raise InputError(
-            f"Chain {chain} of {path} is broken between {found['first']} and {found['last']}.",
+            f"Chain {chain} of {path} is broken between {match['first']} and {match['last']}.",
             fix="Give both pieces, with new residues between: A12-20/5-10/A26-30.",
         )
     bare = [i for i in own if not np.isfinite(atoms[i]).all()]

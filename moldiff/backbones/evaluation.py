@@ -131,14 +131,14 @@ def _chains(path: Path) -> tuple[dict[str, npt.NDArray[np.float64]], list[str]]:
 def _row(name: str, atoms: npt.NDArray[np.float64], nats: float) -> Row:
     """The figures of one chain."""
     states = secondary(atoms)
-    found = quality(atoms, states)
-    figures = figures_of(found, nats)
+    measured = quality(atoms, states)
+    figures = figures_of(measured, nats)
     strange = unlike(figures, len(atoms))
     return {
         "name": name,
         "residues": len(atoms),
         "structure": letters(states),
-        **found.row(),
+        **measured.row(),
         **{key: round(value, 4) for key, value in figures.items()},
         "unlike": None if strange is None else " ".join(strange),
     }

@@ -96,14 +96,14 @@ def _around(
             )
         states = _states(structure)
         _check_letters(len(states), shortest, "the contig")
-    made = []
+    plans = []
     for k in range(n):
         layout = motif.layout(low, high, rng=generator(seed, k, 0))
-        told = np.full(len(layout), HIDDEN) if states is None else states.copy()
+        visible = np.full(len(layout), HIDDEN) if states is None else states.copy()
         if structure != FREE:
-            told[layout >= 0] = motif.states[layout[layout >= 0]]
-        made.append(Plan(told, layout))
-    return made
+            visible[layout >= 0] = motif.states[layout[layout >= 0]]
+        plans.append(Plan(visible, layout))
+    return plans
 
 
 def _plain(states: npt.NDArray[np.int64]) -> Plan:

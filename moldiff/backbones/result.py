@@ -168,9 +168,9 @@ class Backbones(Sequence[Fold], Tabular):
 
     def to_fasta(self) -> str:
         """Return the sequences as FASTA, named by backbone and number: ``>backbone-1-2``."""
-        made = self._made()
+        provenance = self._provenance()
         return "".join(
-            f">{self.name(fold)}-{k} log_p={log_p:.3f} {made}\n{sequence}\n"
+            f">{self.name(fold)}-{k} log_p={log_p:.3f} {provenance}\n{sequence}\n"
             for fold in self.folds
             for k, (sequence, log_p) in enumerate(zip(fold.sequences, fold.log_p, strict=True), 1)
         )
@@ -180,12 +180,12 @@ class Backbones(Sequence[Fold], Tabular):
         from moldiff.view.backbones import render_backbones
 
         pdbs = [fold.to_pdb() for fold in self.folds]
-        return render_backbones(self.rows(), pdbs, title="Backbones", about=self._made())
+        return render_backbones(self.rows(), pdbs, title="Backbones", about=self._provenance())
 
     def files(self, folder: str | Path, kind: str = "pdb") -> dict[Path, str]:
         """Return the files that `save` writes to a folder, and their text."""
         folder = Path(folder)
-        remark = f"drawn by moldiff {self._made()}"
+        remark = f"drawn by moldiff {self._provenance()}"
         texts = {
             folder / f"{self.name(fold)}.{kind}": (
                 fold.to_pdb(remark) if kind == "pdb" else fold.to_cif(remark)
@@ -222,7 +222,7 @@ class Backbones(Sequence[Fold], Tabular):
             replace_text(file, text)
         return path
 
-    def _made(self) -> str:
+    def _provenance(self) -> str:
         return " ".join(f"{key}={value}" for key, value in self.provenance.items())
 
     def __repr__(self) -> str:

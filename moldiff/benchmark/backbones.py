@@ -92,20 +92,20 @@ def judged(
     for group in natives:
         for first in range(0, len(group), TOGETHER):
             part = group[first : first + TOGETHER]
-            told = np.stack([secondary(one.atoms) for one in part])
+            assigned = np.stack([secondary(one.atoms) for one in part])
             for kind in kinds:
                 rng = Generators([generator(seed, number + k) for k in range(len(part))])
                 random = np.random.default_rng([seed, number])
                 begin = time.process_time()
-                wanted = told if kind == "as told" else np.full_like(told, HIDDEN)
+                wanted = assigned if kind == "as told" else np.full_like(assigned, HIDDEN)
                 if kind == "drawn":
                     sources = [generator(seed, number + k, 0) for k in range(len(part))]
-                    wanted = np.stack([drawn(told.shape[1], rng=one) for one in sources])
+                    wanted = np.stack([drawn(assigned.shape[1], rng=one) for one in sources])
                 if kind == _AROUND:
-                    atoms, wanted = _around(model, part, told, random, rng, settings)
+                    atoms, wanted = _around(model, part, assigned, random, rng, settings)
                 elif kind in _DRAWN:
-                    made = draw(model, wanted, rng=rng, settings=settings)
-                    atoms = [settled(one)[0] for one in made]
+                    drawn_atoms = draw(model, wanted, rng=rng, settings=settings)
+                    atoms = [settled(one)[0] for one in drawn_atoms]
                 else:
                     atoms = [whole(one) for one in _spoilt(kind, part, random)]
                 seconds = (time.process_time() - begin) / len(part)
@@ -120,7 +120,7 @@ def judged(
 def _around(
     model: Model,
     chains: Sequence[Backbone],
-    told: npt.NDArray[np.int64],
+    assigned: npt.NDArray[np.int64],
     random: np.random.Generator,
     rng: Generators,
     settings: Mapping[str, Any],
@@ -131,11 +131,11 @@ def _around(
     """
     atoms = np.stack([one.atoms for one in chains])
     kept = np.stack([motif(atoms.shape[1], _MOTIFS, random) for _ in chains])
-    states = np.where(kept, told, HIDDEN)
-    made = draw(model, states, rng=rng, settings=settings, given=Given(atoms, kept))
+    states = np.where(kept, assigned, HIDDEN)
+    drawn_atoms = draw(model, states, rng=rng, settings=settings, given=Given(atoms, kept))
     native = atoms.astype(np.float64)
-    settle = zip(made, native, kept, strict=True)
-    return [settled(*one)[0] for one in settle], np.full_like(told, HIDDEN)
+    settle = zip(drawn_atoms, native, kept, strict=True)
+    return [settled(*one)[0] for one in settle], np.full_like(assigned, HIDDEN)
 
 
 def _spoilt(

@@ -65,10 +65,13 @@ def finish(
     kept = sum(d.tags.get("part_kept") == "yes" for d in outcome.designs)
     settled = sum(d.settled is not None for d in outcome.designs)
     rows = [
-        ("starts", ", ".join(start.name for start in bench.starts)),
+        ("starts", ", ".join(start.name for start in bench.starts) or "whole molecules"),
         ("designs", f"{len(outcome.designs)}"),
         ("strictly valid", percent(valid, len(outcome.designs))),
-        ("part kept exactly", f"{kept} of {settled} that were settled"),
+    ]
+    if bench.starts:
+        rows.append(("part kept exactly", f"{kept} of {settled} that were settled"))
+    rows += [
         ("pass all checks, once each", percent(len(outcome.kept), len(outcome.designs))),
         *((f"  rejected: {why}", f"{k}") for why, k in outcome.reasons.most_common(4)),
     ]
@@ -80,7 +83,7 @@ def finish(
         "starts": [start.name for start in bench.starts],
         "designs": len(outcome.designs),
         "strictly_valid": fraction(valid, len(outcome.designs)),
-        "part_kept_exactly": fraction(kept, settled),
+        "part_kept_exactly": fraction(kept, settled) if bench.starts else None,
         "passed": fraction(len(outcome.kept), len(outcome.designs)),
         "reasons": [{"reason": why, "count": k} for why, k in outcome.reasons.most_common()],
         "reference_kcal_mol": None if outcome.reference is None else outcome.reference.energy,
@@ -92,9 +95,9 @@ def finish(
     table(rows, data=data)
     if not chosen:
         what = "design was made" if not outcome.designs else "design passes the checks"
-        told = "".join(f"; the table is {name}" for name in file_names(files[1:2]))
+        where = "".join(f"; the table is {name}" for name in file_names(files[1:2]))
         raise InputError(
-            f"No {what}{told}.",
+            f"No {what}{where}.",
             fix="Give more time or a larger -n, another part, or fewer atoms by --add.",
         )
 

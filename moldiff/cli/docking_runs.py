@@ -62,8 +62,8 @@ def dock_one(
         raise Interrupted("Interrupted: nothing was written.") from None
     files = [*docking.write_result(result, output), *site.write_receptor(output)]
     if page is not None:
-        told = [result.outcome] if result.outcome else []
-        docking.write_page(page, site, output, known, title=result.name, notes=told)
+        notes = [result.outcome] if result.outcome else []
+        docking.write_page(page, site, output, known, title=result.name, notes=notes)
         files.append(page)
     for note in (note for note in result.notes if note not in site.notes):  # those were told
         remark(f"Note: {note}")

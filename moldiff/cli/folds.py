@@ -88,7 +88,7 @@ def command(
         except KeyboardInterrupt:
             interrupted = True
     if done:
-        rows = [found for kind in KINDS if (found := row(kind, done))]
+        rows = [figures for kind in KINDS if (figures := row(kind, done))]
         table(rows, header=HEADER, title=f"Backbones beside those of {data}", key="backbones")
         remark(f"Written: {output}")
     if interrupted:

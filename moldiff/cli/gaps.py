@@ -90,7 +90,10 @@ def command(
     pythons, store = _pythons(python or [], named), BackboneStore.open(data)
     settings = Settings(load(model, domain="backbones"), pythons, draws, steps, seed)
     gaps = list(cuts(store, validation_sample(store, count).tolist(), sizes))
-    alike = None if trained_on is None else closest(gaps, BackboneStore.open(trained_on))
+    alike = None
+    if trained_on is not None:
+        remark(f"Comparing the chains with those of {trained_on} by mmseqs ...")
+        alike = closest(gaps, BackboneStore.open(trained_on))
     done: list[Attempt] = []
     interrupted = False
     with stages() as show:
@@ -118,11 +121,11 @@ def _show(
         title = f"Gaps of {data}, {counted(draws, 'conformation')} each"
         table(conformations.rows(trials), header=conformations.HEADER, title=title, key="drawn")
         print("  Medians: of the first conformation of each gap, of all, of the best.")
-    told = conformations.separation(trials)
-    if told.low is not None and told.high is not None:
+    separation = conformations.separation(trials)
+    if separation.low is not None and separation.high is not None:
         print(
             "  The spread of the conformations tells whether the first is within 2 Å: AUC "
-            f"{told.value:.2f} (95 % {told.low:.2f} to {told.high:.2f})."
+            f"{separation.value:.2f} (95 % {separation.low:.2f} to {separation.high:.2f})."
         )
     table(report.rows(done), header=report.HEADER, title="What is built first", key="first")
     for name, those in report.grouped(done, alike) if alike is not None else ():

@@ -65,10 +65,10 @@ class Run:
 
                 def progress(amount: float) -> None:
                     self.drawn += amount
-                    found = f"{self.written} of {self.n} found" if self.strict else ""
+                    count = f"{self.written} of {self.n} found" if self.strict else ""
                     ahead = round(self.drawn) + self.n - self.written
                     total = max(self.n, ahead) if self.strict else self.n
-                    show("generating", min(int(self.drawn), total), total, found)
+                    show("generating", min(int(self.drawn), total), total, count)
 
                 for item in source(progress):  # type: ignore[attr-defined]
                     writer.write(item.mol, item.tags, item.name)

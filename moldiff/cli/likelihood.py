@@ -123,10 +123,10 @@ def _of_others(records: Sequence[Record], model: Model) -> str:
     ]
     if not others:
         return ""
-    made = commonest(dict(Counter(others).most_common()), _KINDS)
+    models = commonest(dict(Counter(others).most_common()), _KINDS)
     return (
         f"{len(others)} of {counted(len(records), 'record')} are by their field <model> of another "
-        f"model: {made}; the bounds are those of {model.card.get('name', 'unnamed')}"
+        f"model: {models}; the bounds are those of {model.card.get('name', 'unnamed')}"
     )
 
 

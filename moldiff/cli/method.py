@@ -141,9 +141,9 @@ def _parts(config: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     from moldiff.citing import parts
     from moldiff.registry import registered
 
-    found = dict.fromkeys(parts(config))
+    unique = dict.fromkeys(parts(config))
     for kind in _KINDS:
-        for name in (name for other, name in found if other == kind):
+        for name in (name for other, name in unique if other == kind):
             key = "network" if kind == "interaction" else kind  # as configurations have it
             yield key, name, _line(registered(kind, name))
 

@@ -105,7 +105,7 @@ def _guidances() -> Iterator[tuple[str, str, list[str]]]:
         yield name, (getdoc(kind) or "").partition("\n")[0], settings
 
 
-_TOLD = (
+_NAMED = (
     *("schedule", "precondition", "coupling", "times", "objective"),
     *("network", "interaction", "stepper"),
 )
@@ -116,7 +116,7 @@ def _parts(config: Mapping[str, Any]) -> list[str]:
     """The distinct names of the parts that a method sets, and of the noise of classes."""
     from moldiff.citing import parts
 
-    named = [name for kind, name in parts(config) if kind in _TOLD and name not in _USUAL]
+    named = [name for kind, name in parts(config) if kind in _NAMED and name not in _USUAL]
     # A word of the process, not a part of its own.
     noises = [
         process["noise"] for process in config.get("process", {}).values() if "noise" in process

@@ -30,6 +30,7 @@ EXAMPLES = (
     "moldiff design pocket --receptor 1abc.pdb --pocket-ligand lig.sdf --budget 600s --pick 30",
     "moldiff design pocket -r 1abc.pdb --pocket-ligand lig.sdf --scaffold core.sdf --add 6..14",
     "moldiff design pocket -r 1abc.pdb --pocket-ligand A:301 -n 200 --page designs.html",
+    "moldiff design pocket -r 1abc.pdb --pocket-ligand lig.sdf --start evolve --budget 1h",
 )
 
 _USUAL = 100  # designs, where neither a number nor a budget is given
@@ -43,6 +44,7 @@ class Start(StrEnum):
     pose = "pose"
     dock = "dock"
     generate = "generate"
+    evolve = "evolve"
 
 
 @grouped
@@ -67,8 +69,9 @@ def command(
         Start | None,
         typer.Option(
             help="Without --scaffold. pose: pieces of the pocket's ligand where they are; dock: "
-            "these pieces, docked; generate: small generated molecules, docked. [default: the "
-            "first that can be]"
+            "these pieces, docked; generate: small generated molecules, docked. evolve: whole "
+            "molecules, docked, and completed anew from pieces of the best. [default: the first of "
+            "pose and generate that can be]"
         ),
     ] = None,
     at: Annotated[
@@ -119,6 +122,9 @@ def command(
     not). Then what was added turns until the docking energy is least, and the part stays to the
     last digit; each record proves it. Clashes and repeated molecules are left out; OUTPUT's name
     with .csv says why, for each. --pick chooses different ones among the best.
+
+    With --start evolve no part stays where it is: whole molecules of about the size of the
+    pocket's ligand are docked, one side of a bond of the best ones is drawn anew, and so on.
 
     With --budget or Ctrl-C what is complete is ranked and written.
     """

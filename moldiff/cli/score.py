@@ -161,11 +161,11 @@ def command(
     if html:
         from moldiff.view.docking import write_docking
 
-        made = [record for record in result if record.mol is not None]
+        complete = [record for record in result if record.mol is not None]
         title = f"{', '.join(path.name for path in poses)} in {receptor.name}"
         write_docking(
             page,
-            made,
+            complete,
             scorer.receptor,
             title=title,
             reference=scorer.reference,
@@ -199,7 +199,7 @@ def _close(result: Results[Record], files: list[Path], notes: Sequence[str]) -> 
         data={
             "records": len(result),
             "scored": len(done),
-            "poses": [_told(record) for record in done[:_SHOWN]],
+            "poses": [_row(record) for record in done[:_SHOWN]],
             "reasons": [{"reason": why, "count": n} for why, n in reasons.most_common()],
             "notes": list(notes),
             "files": file_names(files),
@@ -213,10 +213,10 @@ def _close(result: Results[Record], files: list[Path], notes: Sequence[str]) -> 
         )
 
 
-def _told(record: Record) -> dict[str, Any]:
+def _row(record: Record) -> dict[str, Any]:
     """What the table says of a pose, by the names of its data fields; numbers as numbers."""
-    told: dict[str, Any] = {"name": record.name or None}
+    row: dict[str, Any] = {"name": record.name or None}
     for name in _COLUMNS:
         value = record.tags.get(name)
-        told[name] = value if value is None or name == "checks" else float(value)
-    return told
+        row[name] = value if value is None or name == "checks" else float(value)
+    return row

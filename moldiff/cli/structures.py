@@ -38,7 +38,7 @@ def structure_files(paths: Sequence[Path]) -> list[Path]:
     """
     if not any(path.is_dir() or _is_structure(path) for path in paths):
         return []
-    found: list[Path] = []
+    files: list[Path] = []
     for path in paths:
         inside = (
             sorted(one for one in path.iterdir() if _is_structure(one)) if path.is_dir() else []
@@ -53,8 +53,8 @@ def structure_files(paths: Sequence[Path]) -> list[Path]:
                 f"{path} is no protein structure, and others are.",
                 fix="Give either molecules (.sdf, ...) or backbones (.pdb, .cif, a folder).",
             )
-        found += inside or [path]
-    return found
+        files += inside or [path]
+    return files
 
 
 def _is_structure(path: Path) -> bool:

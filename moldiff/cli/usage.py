@@ -53,11 +53,11 @@ def usage_line(error: Any, command: str) -> str:
 def _value(error: Any) -> str | None:
     """What is wrong with a value that the library has refused."""
     details = getattr(error.__cause__, "errors", None)
-    found = details() if callable(details) else ()
+    faults = details() if callable(details) else ()
     names = getattr(getattr(error, "param", None), "opts", ())
-    if not found or not names or found[0].get("type") not in _MUST_BE:
+    if not faults or not names or faults[0].get("type") not in _MUST_BE:
         return None
-    detail = found[0]
+    detail = faults[0]
     limits = {k: f"{v:g}" if isinstance(v, float) else v for k, v in detail.get("ctx", {}).items()}
     must = _MUST_BE[detail["type"]]
     value = detail["input"] if "{" in must else repr(detail["input"])

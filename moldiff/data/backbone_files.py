@@ -63,15 +63,15 @@ def read_chains(path: Path, limit: int | None = None) -> tuple[int, Iterator[Cha
             fix="Debian's promod3-data has one: /usr/share/promod3/loop_data/structure_db.dat.",
         )
     if not (path.suffix in (_DATABASE, _ARCHIVE) or _is_database(path)):
-        found = _structure(path)[:limit]
-        return len(found), iter(found)
+        read = _structure(path)[:limit]
+        return len(read), iter(read)
     try:
         count, chains = _archive(path) if path.suffix == _ARCHIVE else _database(path)
     except (OSError, ValueError, TypeError, IndexError, struct.error, BadZipFile) as error:
         # The words of the libraries that read it would say nothing to a user.
-        told = error if isinstance(error, _Fault) else "it is cut off, or of another format"
+        reason = error if isinstance(error, _Fault) else "it is cut off, or of another format"
         raise InputError(
-            f"'{path}' is not a file of protein backbones: {told}.",
+            f"'{path}' is not a file of protein backbones: {reason}.",
             fix="Give ProMod3's structure_db.dat, an .npz, or structures: moldiff data backbones "
             "--help.",
         ) from error

@@ -61,11 +61,11 @@ def searched(
         return ()
     within = {name: values for name, values in poses.measures.items() if name != "cavity"}
     score = ranking.score(within, poses.checks.fraction())
-    found = []
+    cavities = []
     for k, problem in enumerate(poses.problems):
         here = (poses.cavity == k).nonzero()[:, 0]
         best = here[score[here].argmax()]
-        found.append(
+        cavities.append(
             SearchedCavity(
                 problem.box,
                 problem.pocket.chance,
@@ -75,7 +75,7 @@ def searched(
                 float(score[best]),
             )
         )
-    return tuple(found)
+    return tuple(cavities)
 
 
 def best_of(results: Sequence[tuple[SearchedCavity, ...]]) -> tuple[SearchedCavity, ...]:

@@ -136,21 +136,21 @@ def _check_destination(destination: Path, complexes: ComplexStore) -> None:
 
 def _places(complexes: ComplexStore, folders: Sequence[str | Path]) -> list[Path]:
     """The folder of each complex of a store, in those that it was prepared from."""
-    found = {Path(folder).resolve().name: Path(folder) for folder in folders}
+    by_name = {Path(folder).resolve().name: Path(folder) for folder in folders}
     for folder in folders:
         if not Path(folder).is_dir():
             raise InputError(f"There is no folder '{folder}'.", fix="Check the path.")
-    if len(found) < len(folders):
+    if len(by_name) < len(folders):
         raise InputError("Two of the folders have the same name.", fix="Name each folder once.")
     places = []
     for name in complexes.names:
         set_, _, id_ = name.partition("/")
-        if set_ not in found:
+        if set_ not in by_name:
             raise InputError(
                 f"The set of {name} is not among the folders.",
                 fix="Give all folders that the complexes were prepared from.",
             )
-        places.append(found[set_] / id_)
+        places.append(by_name[set_] / id_)
     return places
 
 

@@ -102,9 +102,9 @@ def dock(
                     for k in range(len(problems))
                 ]
                 chosen, after = choose(looks, settings, ranking)
-        found = _searched(problems, chosen, settings, models, clock)
+        judged = _searched(problems, chosen, settings, models, clock)
         with clock("ranking"):
-            everything = Judged.cat([found, *looks[:chosen], *looks[chosen + 1 :]])
+            everything = Judged.cat([judged, *looks[:chosen], *looks[chosen + 1 :]])
             ranked = rank(everything, settings, ranking, after)
             cavities = searched(everything, after, chosen, ranking)
         notes = [*problem.pocket.notes, *problem.notes]

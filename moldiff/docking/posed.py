@@ -228,9 +228,9 @@ class PoseScorer:
         }
         judged = bundled.judges().judged(problem, x)
         fields |= {name: f"{float(values[0]):.2f}" for name, values in judged.items()}
-        found = cnn_scores(problem, x) if self.cnn else "not asked for"
-        if not isinstance(found, str):
-            fields["cnn_score"], fields["cnn_affinity"] = (f"{float(one[0]):.3f}" for one in found)
+        scores = cnn_scores(problem, x) if self.cnn else "not asked for"
+        if not isinstance(scores, str):
+            fields["cnn_score"], fields["cnn_affinity"] = (f"{float(one[0]):.3f}" for one in scores)
         checks = check_poses(problem, x)
         fields["checks"] = check_words(checks.row(0))
         return fields

@@ -213,6 +213,6 @@ def _lacks(poses: Judged, settings: Settings) -> Tensor:
     for mol, k in zip(
         molecules(problem.ligand, problem.rotors, poses.pose), poses.cavity.tolist(), strict=True
     ):
-        found = find_interactions(relax(mol), poses.problems[k].receptor)
-        lacks.append(float(len(lacking(settings.require, found) or ())))
+        contacts = find_interactions(relax(mol), poses.problems[k].receptor)
+        lacks.append(float(len(lacking(settings.require, contacts) or ())))
     return torch.tensor(lacks)

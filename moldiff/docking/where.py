@@ -21,7 +21,7 @@ __all__ = ["Place", "Where", "find_places", "staying"]
 _FARTHEST = 1e15  # Å: beyond, and NaN, is no point; what is merely far from the receptor is told so
 _SMALLEST, _LARGEST = 4.0, 60.0  # Å, of an edge of the box
 _NEAR_CAVITY = 5.0  # Å from the middle of a cavity to an atom of what fills it
-_TOLD = 3  # cavities that are told besides those that are searched
+_LISTED = 3  # cavities that are told besides those that are searched
 
 
 @dataclass(frozen=True)
@@ -155,12 +155,12 @@ def _likely_cavities(
     everything = contents.structure
     movable = {i for whole in ligands(everything) for i in whole}
     empty = contents.receptor(exclude=exclude, keep=keep, leave=dict.fromkeys(movable, ""))
-    found = distinct(binding_sites(empty))
-    if not found:
+    cavities = distinct(binding_sites(empty))
+    if not cavities:
         raise InputError(
             "No cavity was found in the receptor.", fix="Give --center or --residues instead."
         )
-    near = found[: worth_a_look([site for site, _ in found], count)]
+    near = cavities[: worth_a_look([site for site, _ in cavities], count)]
     places: list[Place] = []
     leave: dict[int, str] = {}
     notes: list[str] = []
@@ -172,9 +172,9 @@ def _likely_cavities(
         name = "the pocket found" if len(near) == 1 else f"cavity {rank}"
         filling, _ = at(everything, box.centre, _NEAR_CAVITY)
         leave |= dict.fromkeys(filling - set(leave), f"it fills {name}")
-        notes.append(_found(name, places[-1], copies))
+        notes.append(_cavity_note(name, places[-1], copies))
     others = []
-    for site, _ in found[len(near) : len(near) + _TOLD]:
+    for site, _ in cavities[len(near) : len(near) + _LISTED]:
         members = at(everything, site.cavity.centre, _NEAR_CAVITY)[0]
         names = ", ".join(str(everything.residues[i]) for i in sorted(members - set(leave)))
         others.append(_triple(site.cavity.centre) + (f" (filled by {names})" if names else ""))
@@ -183,7 +183,7 @@ def _likely_cavities(
     return places, leave, notes
 
 
-def _found(name: str, place: Place, copies: Sequence[BindingSite]) -> str:
+def _cavity_note(name: str, place: Place, copies: Sequence[BindingSite]) -> str:
     """A note on a cavity that is searched."""
     box = place.box
     text = (

@@ -132,9 +132,9 @@ def verify(
     InputError, ModelFileError
         If a file or a model cannot be read.
     """
-    found = verdicts_of(records, models=models, device=device, again=again, progress=progress)
-    found[:] = [replace(verdict, why=in_python(verdict.why)) for verdict in found]
-    return found
+    verdicts = verdicts_of(records, models=models, device=device, again=again, progress=progress)
+    verdicts[:] = [replace(verdict, why=in_python(verdict.why)) for verdict in verdicts]
+    return verdicts
 
 
 def verdicts_of(

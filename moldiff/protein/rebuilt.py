@@ -94,15 +94,15 @@ def _chosen(
     fragments = trace.fragments.get(name, [])
     chain = [i for fragment in fragments for i in fragment]
     own = [structure.residues[i] for i in chain]
-    found = between(own, first, last)
-    if isinstance(found, str):
-        raise InputError(f"There is no residue {in_chain(name, found)} to rebuild.", fix=_FIX)
-    if not found:
+    span = between(own, first, last)
+    if isinstance(span, str):
+        raise InputError(f"There is no residue {in_chain(name, span)} to rebuild.", fix=_FIX)
+    if not span:
         raise InputError(
             f"The range {text} ends before it begins in chain {name or '(blank)'}.",
             fix=f"Write {in_chain(name, f'{last}-{first}')}.",
         )
-    inside = chain[found.start : found.stop]
+    inside = chain[span.start : span.stop]
     edges = {fragment[0] for fragment in fragments}, {fragment[-1] for fragment in fragments}
     if inside[0] in edges[0] or inside[-1] in edges[1]:
         raise InputError(
@@ -124,8 +124,8 @@ def _chosen(
             labels += one.labels
     return Absent(
         name,
-        chain[found.start - 1],
-        chain[found.stop],
+        chain[span.start - 1],
+        chain[span.stop],
         tuple(names),
         tuple(labels),
         int(places[inside[0]]),

@@ -73,8 +73,8 @@ def _shifted(bonded: npt.NDArray[np.bool_], i: int, j: int) -> npt.NDArray[np.bo
 def _turns(bonded: npt.NDArray[np.bool_], turn: int) -> list[int]:
     """Where the first of two consecutive turns of one length begins."""
     turns = np.diagonal(bonded, turn)
-    found: list[int] = np.flatnonzero(turns[1:] & turns[:-1]).tolist()
-    return found
+    starts: list[int] = np.flatnonzero(turns[1:] & turns[:-1]).tolist()
+    return starts
 
 
 def _strands(

@@ -82,20 +82,20 @@ def binding_sites(structure: Structure, *, limit: int = 12) -> list[BindingSite]
     positions, numbers = structure.positions[solid], np.asarray(structure.numbers)[solid]
     residue = structure.residue[solid]
     tree = cKDTree(positions) if len(positions) else None
-    found = []
+    described = []
     for cavity in find_cavities(positions, limit=limit):
         assert tree is not None, "a cavity has walls"
         near = np.unique(np.concatenate(tree.query_ball_point(cavity.points, _LINING))).astype(int)
         lining = tuple(structure.residues[i] for i in np.unique(residue[near]))
-        found.append((cavity, _features(cavity, numbers[near] == 6, lining), lining))
-    if not found:
+        described.append((cavity, _features(cavity, numbers[near] == 6, lining), lining))
+    if not described:
         return []
-    logits = np.array([sum(w * x[name] for name, w in FEATURES.items()) for _, x, _ in found])
+    logits = np.array([sum(w * x[name] for name, w in FEATURES.items()) for _, x, _ in described])
     chances = np.exp(logits - logits.max())
     chances /= chances.sum()
     sites = [
         BindingSite(cavity, float(chance), features, lining)
-        for (cavity, features, lining), chance in zip(found, chances, strict=True)
+        for (cavity, features, lining), chance in zip(described, chances, strict=True)
     ]
     return sorted(sites, key=lambda site: -site.chance)
 

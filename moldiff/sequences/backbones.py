@@ -183,18 +183,18 @@ def _range(path: Path, residues: Sequence[Residue], text: str) -> list[int]:
             f"'{text}' is no range of residues.", fix="Write chain:first-last, e.g. A:10-20."
         )
     _, first, last = asked
-    found = between([residues[k] for k in own], first, last)
-    if isinstance(found, str):
+    span = between([residues[k] for k in own], first, last)
+    if isinstance(span, str):
         raise InputError(
-            f"{path} has no residue {in_chain(chain, found)} with a backbone to fix.",
+            f"{path} has no residue {in_chain(chain, span)} with a backbone to fix.",
             fix=_there(residues, chain, own),
         )
-    if not found:
+    if not span:
         raise InputError(
             f"The range {text} ends before it begins.",
             fix=f"Write {in_chain(chain, f'{last}-{first}')}.",
         )
-    return [own[k] for k in found]
+    return [own[k] for k in span]
 
 
 def _there(residues: Sequence[Residue], chain: str, own: Sequence[int]) -> str:

@@ -134,11 +134,11 @@ class Designs(Sequence[Design], Tabular):
     @cached_property
     def _records(self) -> list[tuple[str, str, str]]:
         stem = "_".join(self.template.path.name.removesuffix(".gz").rsplit(".", 1)[0].split())
-        made = " ".join(f"{key}={value}" for key, value in self.provenance.items())
+        provenance = " ".join(f"{key}={value}" for key, value in self.provenance.items())
         records = []
         for row in self.rows():
             chain = f"_{row['chain']}" if row["chain"] else ""
-            about = f"recovery={_shown(row['recovery'])} log_p={_shown(row['log_p'])} {made}"
+            about = f"recovery={_shown(row['recovery'])} log_p={_shown(row['log_p'])} {provenance}"
             records.append((f"{stem}-{row['design']}{chain}", about, str(row["sequence"])))
         return records
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["final_frame", "write_gif", "write_strip"]
 
-_MADE = "moldiff denoising"  # in the files: by it they are known as replaceable
+_SOFTWARE = "moldiff denoising"  # in the files: by it they are known as replaceable
 _SIDE = 300  # px of a picture
 _FINE = 3  # painted so many times as large, then reduced
 _CAPTION = 26  # px
@@ -86,7 +86,7 @@ def write_gif(path: str | Path, frames: Sequence[Frame], last: Frame | None = No
             append_images=images[1:],
             duration=pauses,
             loop=0,
-            comment=_MADE,
+            comment=_SOFTWARE,
         )
 
 
@@ -100,10 +100,10 @@ def write_strip(path: str | Path, frames: Sequence[Frame], last: Frame | None = 
             corner = (_SIDE * column, (_SIDE + _CAPTION) * row)
             strip.paste(view.paint(frame), (corner[0], corner[1] + _CAPTION))
             _write(strip, (corner[0] + _SIDE // 2, corner[1] + _CAPTION // 2), caption)
-    made = PngImagePlugin.PngInfo()
-    made.add_text("Software", _MADE)
+    metadata = PngImagePlugin.PngInfo()
+    metadata.add_text("Software", _SOFTWARE)
     with replacing_bytes(Path(path)) as stream:
-        strip.save(stream, "PNG", pnginfo=made)
+        strip.save(stream, "PNG", pnginfo=metadata)
 
 
 def final_frame(mol: Chem.Mol) -> Frame | None:

@@ -255,14 +255,14 @@ def _add_figures(
     for card, row in zip(cards, rows, strict=True):
         if row is not None:
             card["figures"] = figures.shown(row)
-    found = sum(row is not None for row in rows)
-    if not found:
+    count = sum(row is not None for row in rows)
+    if not count:
         raise InputError(
             f"{figures.source} has figures of none of these molecules: they are known by their "
             "graph and coordinates.",
             fix="Evaluate the file that is to be shown: moldiff evaluate FILE --table figures.csv",
         )
-    return {"columns": figures.columns(), "reference": figures.reference(), "found": found}
+    return {"columns": figures.columns(), "reference": figures.reference(), "found": count}
 
 
 def _add_matches(
@@ -270,8 +270,8 @@ def _add_matches(
 ) -> dict[str, Any]:
     """Give each card its matches; return the pattern."""
     with quiet():
-        found = matches(records, pattern_of(smarts))
-    for card, atoms in zip(cards, found, strict=True):
+        atoms_by_record = matches(records, pattern_of(smarts))
+    for card, atoms in zip(cards, atoms_by_record, strict=True):
         if atoms:
             card["hits"] = atoms
     return {"pattern": smarts}

@@ -57,5 +57,5 @@ def _matches(mol: Chem.Mol, query: Chem.Mol) -> list[list[int]] | None:
         atom.SetIntProp("_atom", atom.GetIdx())
     bare = Chem.RemoveHs(sane, _ALL_PLAIN)
     places = [atom.GetIntProp("_atom") for atom in bare.GetAtoms()]
-    found = bare.GetSubstructMatches(query, maxMatches=_MOST)
-    return [[places[index] for index in match] for match in found]
+    mappings = bare.GetSubstructMatches(query, maxMatches=_MOST)
+    return [[places[index] for index in match] for match in mappings]

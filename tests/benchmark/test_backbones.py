@@ -26,6 +26,7 @@ def model_of(domain: str) -> Model:
     return Model.from_config(settings | {"sampling": {"steps": 2}}, seed=1)
 
 
+@pytest.mark.thorough
 def test_all_kinds_are_made_of_the_same_natives(tmp_path: Path) -> None:
     groups = [[backbone(24, seed=k) for k in range(2)], [backbone(30, seed=9)]]
     runs = judged(model_of("chains"), model_of("sequences"), groups)
@@ -85,6 +86,7 @@ def test_who_knows_nothing_hesitates_among_all() -> None:
 
 
 @pytest.mark.skipif("sequence" not in bundled_models(), reason="needs the model of sequences")
+@pytest.mark.thorough
 def test_the_command_says_how_like_natives_they_are(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -36,6 +36,7 @@ def template(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.thorough
 def test_a_backbone_depends_on_its_number_and_the_seed(model: Path) -> None:
     many = moldiff.backbone(4, length="20-24", seed=3, sequences=0, model=model)
     few = moldiff.backbone(2, length="20-24", seed=3, sequences=0, model=model)
@@ -103,6 +104,7 @@ def _kept(model: Path) -> Path:
 
 
 @pytest.mark.skipif("sequence" not in bundled_models(), reason="needs the model of sequences")
+@pytest.mark.thorough
 def test_files_are_written_and_read_again(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -59,6 +59,7 @@ def angle(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.skipif(not DESIGNER, reason="needs the model of sequences")
+@pytest.mark.thorough
 def test_a_motif_is_written_where_it_was_to_the_last_digit(
     model: Path, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -102,6 +103,7 @@ def test_a_motif_is_written_where_it_was_to_the_last_digit(
     assert "motif" in again.rows()[0] and f'"motif":"{again[0].kept}"' in again.to_html()
 
 
+@pytest.mark.thorough
 def test_lengths_and_secondary_structure_around_a_motif(model: Path, file: Path) -> None:
     def drawn(contig: str, **more):  # type: ignore[no-untyped-def]
         settings = {"sequences": 0, "steps": 1, "model": model, "motif": file}

@@ -87,6 +87,7 @@ def test_nothing_is_overwritten_that_the_command_did_not_make(run: Run, tmp_path
         (("--budget", "0s"), "--budget is a time above 0"),
         (("--add", "0"), "--add is a number of atoms"),
         (("--scaffold", EXAMPLE / "ligand.sdf", "--start", "dock"), "a start of its own"),
+        (("--start", "evolve", "--add", "3"), "Nothing is added to whole molecules"),
         (("-o", "designs.xyz"), "unknown suffix"),
         (("--page", "designs.csv"), "unknown suffix"),
     ],

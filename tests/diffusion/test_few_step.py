@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 import torch
@@ -26,6 +27,7 @@ from tests.shapes import unchecked
 SPREAD, SCALE = 1.3, 1.7  # Å; different on purpose
 FREQUENCIES, NOISE = (0.6, 0.3, 0.1), (0.2, 0.3, 0.5)
 BINS = 40
+EDGES = torch.linspace(0, 1, 33)
 
 
 def product(schedule: str = "cosine") -> Product:
@@ -224,8 +226,7 @@ def test_endpoint_follows_the_teacher_in_four_steps() -> None:
         objective=Denoising(coupling=Independent(), self_condition=0.0),
         guide=truth(process),
     )
-    edges = torch.linspace(0, 1, 33)
-    student = trained(objective, process, edges, steps=200)
+    student = trained(objective, process, EDGES, steps=200)
     x_1 = process.prior(400, 12, rng=torch.Generator().manual_seed(3))
 
     def gain(denoiser: Denoiser, settings: Mapping[str, object]) -> float:
@@ -238,6 +239,29 @@ def test_endpoint_follows_the_teacher_in_four_steps() -> None:
     before, after = gain(truth(process), rollout), gain(student, rollout)
     assert abs(before / wanted - 1) > 0.15
     assert abs(after / wanted - 1) < 0.4 * abs(before / wanted - 1)
+
+
+def test_a_few_step_model_is_taught_from_the_noise_of_its_own_guidance(
+    rng: torch.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A guidance may replace the prior: the states are then those that its draws pass."""
+    begun: list[Tensor] = []
+    whole = Sampler.trajectory
+
+    def noted(sampler: Sampler, denoiser: Denoiser, x: Batch, **given: Any) -> Iterator[State]:
+        begun.append(x["positions"])
+        return whole(sampler, denoiser, x, **given)
+
+    monkeypatch.setattr(Sampler, "trajectory", noted)
+    process, less = product(), [{"name": "noise_scale", "field": "positions", "scale": 0.1}]
+    student = NetworkDenoiser(Table(EDGES), registry.build("precondition", "clean"), process)
+    for guidance in ([], less):
+        settings = {"steps": 4, "stepper": "ancestral", "grid": "power", "guidance": guidance}
+        objective = Endpoint(rollout=settings, share=1.0, guide=truth(process))
+        objective(student, data(50, 12, rng), rng=rng)
+    spreads = [float(x.std()) for x in (begun[0], begun[-1])]
+    assert spreads[0] == pytest.approx(SCALE, rel=0.1)
+    assert spreads[1] == pytest.approx(0.1 * SCALE, rel=0.1)
 
 
 def test_a_led_state_holds_the_end_but_its_prediction_does_not(rng: torch.Generator) -> None:

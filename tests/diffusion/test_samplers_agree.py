@@ -64,5 +64,6 @@ def test_many_steps_give_one_distribution(stepper: str, reference: dict[str, Ten
 
 
 @pytest.mark.parametrize("stepper", ["ancestral", "midpoint"])  # the others' first step is theirs
+@pytest.mark.thorough
 def test_few_steps_do_not(stepper: str, reference: dict[str, Tensor]) -> None:
     assert max(deviations(described(stepper, 2), reference)) > 7

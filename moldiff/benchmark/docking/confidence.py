@@ -45,7 +45,7 @@ def believed(rows: Sequence[Row]) -> dict[str, Any] | None:
     }
 
 
-def cells(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
+def cells(calibration: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """Return the rows of a table with `HEADER`, and one of the mean distance of the last two."""
     rows = [
         (
@@ -54,9 +54,9 @@ def cells(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
             percent(row["expected"]),
             f"{percent(row['observed'])} ({' to '.join(map(percent, row['interval']))})",
         )
-        for row in found["curve"]
+        for row in calibration["curve"]
     ]
-    return [*rows, ("calibration error", "", "", percent(found["error"]))]
+    return [*rows, ("calibration error", "", "", percent(calibration["error"]))]
 
 
 def draw(sets: Mapping[str, Mapping[str, Mapping[str, Any]]], path: Path) -> bool:
@@ -68,8 +68,8 @@ def draw(sets: Mapping[str, Mapping[str, Mapping[str, Any]]], path: Path) -> boo
     every = figure.subplots(1, len(shown), squeeze=False, sharex=True, sharey=True)[0]
     for axes, (name, methods) in zip(every, shown.items(), strict=True):
         axes.plot([0, 100], [0, 100], "--", color="C7", linewidth=1)
-        for method, found in methods.items():
-            rows = found["curve"]
+        for method, calibration in methods.items():
+            rows = calibration["curve"]
             low, high = zip(*(row["interval"] for row in rows), strict=True)
             y = [100 * row["observed"] for row in rows]
             bars = [
@@ -77,7 +77,7 @@ def draw(sets: Mapping[str, Mapping[str, Mapping[str, Any]]], path: Path) -> boo
                 [100 * end - seen for seen, end in zip(y, high, strict=True)],
             ]
             x = [100 * row["expected"] for row in rows]
-            label = f"{method}, {percent(found['error'])} off"
+            label = f"{method}, {percent(calibration['error'])} off"
             axes.errorbar(x, y, bars, fmt="o-", capsize=2, markersize=5, label=label)
         axes.set_xlabel("confidence of the first pose, mean, %")
         axes.set_title(name, fontsize="medium")

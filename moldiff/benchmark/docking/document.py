@@ -94,7 +94,9 @@ def _set(
         "methods": [{"method": name, **_summary(mine)} for name, mine in by.items()],
         "paired": _paired(by, baselines),
         "splits": _splits(rows, similarity),
-        "confidence": {name: found for name, mine in by.items() if (found := believed(mine))},
+        "confidence": {
+            name: calibration for name, mine in by.items() if (calibration := believed(mine))
+        },
         "failures": _failures(rows),
         "checks": dict(
             Counter(f for row in rows for p in row.poses[:1] for f in p.failed).most_common()

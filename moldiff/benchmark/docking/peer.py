@@ -91,7 +91,7 @@ def dock_with_rustina(mol: Chem.Mol, pocket: Pocket, runs: int, job: Job) -> Doc
         return ready
     start = time.process_time()
     box, (ligand,) = ready.problem.box, ready.ligands
-    found = load("rustina").dock(
+    records = load("rustina").dock(
         *(ready.receptor, ligand.text, *box.centre.tolist(), *box.size.tolist()),
         runs=runs,
         num_modes=job.poses,
@@ -99,14 +99,14 @@ def dock_with_rustina(mol: Chem.Mol, pocket: Pocket, runs: int, job: Job) -> Doc
         seed=job.seed + 1,
         threads=1,
     )
-    points = read_models("".join(pose["pdbqt"] for pose in found), ligand.order)
+    points = read_models("".join(pose["pdbqt"] for pose in records), ligand.order)
     ready.seconds["searching"] = time.process_time() - start
-    if not found:
+    if not records:
         return "Rustina found no pose"
     placed = _placed(ready.problem, points)
     poses = tuple(
         Posed(mol, pose["affinity"], confidence=pose["cnn_score"])
-        for mol, pose in zip(placed, found, strict=True)
+        for mol, pose in zip(placed, records, strict=True)
     )
     return Docked(ready.problem, poses, ready.seconds, "Rustina")
 

@@ -223,20 +223,20 @@ class Study:
         result = document(rows, planned, self.similarity, box=box, before=before)
         files = [self._text("report.json", json.dumps(plain(result), indent=1) + "\n")]
         why, picture = drawable(result["curves"]), self.output / "curve.svg"
-        told, sure = markdown(result), self.output / "confidence.svg"
+        text, sure = markdown(result), self.output / "confidence.svg"
         if why:
             picture.unlink(missing_ok=True)
         else:
             draw_curves(result["curves"], picture)
-            told += f"\n![Success against CPU-seconds]({picture.name})\n"
+            text += f"\n![Success against CPU-seconds]({picture.name})\n"
             files.append(picture)
         result["no_curve"] = why
         if draw({name: part["confidence"] for name, part in result["sets"].items()}, sure):
-            told += f"\n![Confidence of first poses against their share within 2 Å]({sure.name})\n"
+            text += f"\n![Confidence of first poses against their share within 2 Å]({sure.name})\n"
             files.append(sure)
         else:
             sure.unlink(missing_ok=True)
-        files.insert(0, self._text("report.md", told))
+        files.insert(0, self._text("report.md", text))
         for label in dict.fromkeys(row.method for row in rows):
             mine = [row for row in rows if row.method == label]
             files.append(self._text(f"poses-{label}.csv", poses_table(mine)))

@@ -5,7 +5,6 @@ M. Steinegger & J. Söding, Nat. Biotechnol. 35 (2017) 1026.
 
 from __future__ import annotations
 
-import csv
 import shutil
 import subprocess
 import tempfile
@@ -17,12 +16,12 @@ from moldiff.data.backbones import BackboneStore
 from moldiff.errors import MoldiffError
 from moldiff.protein.backbone import LETTERS
 
-__all__ = ["GROUPS", "closest", "covering", "group_of"]
+__all__ = ["GROUPS", "closest", "covering", "group_of", "letters", "matches"]
 
 GROUPS = ("< 30 %", "30 to 90 %", "≥ 90 %")
 """By the sequence identity to the closest chain trained on that covers the gap."""
 _BOUNDS = (0.3, 0.9)
-_COLUMNS = "query,fident,qstart,qend"
+_COLUMNS = ("query", "fident", "qstart", "qend")
 # The most sensitive search that MMseqs2 advises; a weak match is one below the least bound.
 _SEARCH = ("-s", "7.5", "-e", "10", "--max-seqs", "10000", "--threads", "1", "-v", "1")
 
@@ -35,7 +34,24 @@ def group_of(identity: float) -> str:
 def closest(cuts: Sequence[Cut], trained: BackboneStore) -> Mapping[int, float]:
     """Return the identity to the closest chain trained on, by the number of each cut's chain.
 
-    See `covering`.
+    See `covering` and `matches`.
+    """
+    gaps = ((str(cut.index), letters(cut.chain.types)) for cut in cuts)
+    known = trained.indices("train").tolist()
+    chains = ((str(k), letters(trained.part("types", k))) for k in known)
+    hits = [
+        (int(query), float(identity), int(first) - 1, int(last))  # from 1, in the program's table
+        for query, identity, first, last in matches(gaps, chains, _COLUMNS)
+    ]
+    return covering(cuts, hits)
+
+
+def matches(
+    queries: Iterable[tuple[str, str]], targets: Iterable[tuple[str, str]], columns: Sequence[str]
+) -> list[list[str]]:
+    """Return the local alignments of sequences that MMseqs2 finds, the values of columns of each.
+
+    Sequences are given with their names; columns have the program's own names.
 
     Raises
     ------
@@ -49,23 +65,22 @@ def closest(cuts: Sequence[Cut], trained: BackboneStore) -> Mapping[int, float]:
             fix="Install it: sudo apt install mmseqs2 (conda: mmseqs2).",
         )
     with tempfile.TemporaryDirectory(prefix="moldiff-") as folder:
-        queries, targets, found = (Path(folder, name) for name in ("q.fasta", "t.fasta", "found"))
-        _write(queries, ((cut.index, cut.chain.types) for cut in cuts))
-        known = trained.indices("train").tolist()
-        _write(targets, ((k, trained.part("types", k)) for k in known))
-        words = (program, "easy-search", *map(str, (queries, targets, found, Path(folder, "tmp"))))
+        asked, known, table = (Path(folder, name) for name in ("q.fasta", "t.fasta", "hits"))
+        for path, named in ((asked, queries), (known, targets)):
+            path.write_text("".join(f">{name}\n{text}\n" for name, text in named), "ascii")
+        words = (program, "easy-search", *map(str, (asked, known, table, Path(folder, "tmp"))))
         done = subprocess.run(
-            [*words, *_SEARCH, "--format-output", _COLUMNS], capture_output=True, text=True
+            [*words, *_SEARCH, "--format-output", ",".join(columns)], capture_output=True, text=True
         )
         if done.returncode:
             said = (done.stderr or done.stdout).strip().splitlines() or ["no message"]
             raise MoldiffError(f"mmseqs failed: {said[-1].rstrip('.')}.", fix="Try it by hand.")
-        with found.open(encoding="ascii", newline="") as file:
-            hits = [
-                (int(query), float(identity), int(first) - 1, int(last))  # from 1, in the file
-                for query, identity, first, last in csv.reader(file, delimiter="\t")
-            ]
-    return covering(cuts, hits)
+        return [line.split("\t") for line in table.read_text("ascii").splitlines()]
+
+
+def letters(types: Iterable[int]) -> str:
+    """Return amino acids as letters, X where unknown."""
+    return "".join((LETTERS + "X")[k] for k in types)
 
 
 def covering(
@@ -83,10 +98,3 @@ def covering(
         if first <= cut.start and cut.start + cut.length <= end:
             best[number] = max(best[number], identity)
     return best
-
-
-def _write(path: Path, chains: Iterable[tuple[int, Iterable[int]]]) -> None:
-    letters = LETTERS + "X"
-    with path.open("w", encoding="ascii") as file:
-        for number, types in chains:
-            file.write(f">{number}\n{''.join(letters[k] for k in types)}\n")

@@ -7,6 +7,8 @@
         ---> molecules around it, pushed out of walls on the way (`room`, guidance "surroundings")
         ---> what was added turns until the docking energy is least (`settle`)
         ---> evidence and checks of docking, proof, rank, choice (`run`, `report`)
+
+Or whole molecules are docked, and pieces of the best are completed anew and docked (`evolve`).
 """
 
 from __future__ import annotations

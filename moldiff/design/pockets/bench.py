@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING, Unpack
 import numpy as np
 from rdkit import Chem
 
+from moldiff.chem.demands import Interval, as_interval
 from moldiff.design.api import MODEL, Molecules, possible, read_parts, usable
+from moldiff.design.pockets.evolve import Evolving
+from moldiff.design.pockets.grow import Growing
 from moldiff.design.pockets.report import Outcome
 from moldiff.design.pockets.room import Room
 from moldiff.design.pockets.run import Budget, Design, run
 from moldiff.design.pockets.settle import Settled, Settler
 from moldiff.design.pockets.starts import (
+    FEWER,
+    MORE,
     Origin,
     Start,
     docked,
@@ -52,7 +57,7 @@ class Bench:
     site:
         The receptor.
     starts:
-        What designs grow from.
+        What designs grow from; nothing where whole molecules are docked and evolve.
     settler:
         Settles and judges them.
     model:
@@ -94,6 +99,13 @@ class Bench:
         InputError
             If none can.
         """
+        if not self.starts:
+            if add is not None:
+                raise InputError(
+                    "Nothing is added to whole molecules.", fix="Give their --size, not --add."
+                )
+            source = Evolving(self.site.pocket, self.model, self._size(options.get("size")))
+            return run(source, n, budget, **options)
         able, refused = [], []
         for start in self.starts:
             try:
@@ -103,7 +115,16 @@ class Bench:
                 refused.append(error)
         if not able:
             raise refused[0]
-        return run(able, self.settler, self.model, n, budget, add=add, **options)
+        return run(Growing(able, self.settler, self.model, add), n, budget, **options)
+
+    def _size(self, size: Size | str) -> Interval:
+        """Heavy atoms of whole molecules: those asked for, or about as many as the ligand has."""
+        if size is not None:
+            return as_interval(size)
+        if self.ligand is None:
+            return Interval(1)  # any that the model makes
+        heavy = self.ligand.GetNumHeavyAtoms()
+        return Interval(heavy - FEWER, heavy + MORE)
 
     def outcome(self, designs: Sequence[Design], budget: Budget) -> Outcome:
         """Return what came of designs, beside the pocket's ligand."""
@@ -140,7 +161,10 @@ def prepare(
     ligand = _ligand(pocket_ligand)
     given, device = options.get("model", MODEL), options.get("device", "cpu")
     model = load(given, device) if isinstance(given, str | Path) else given
-    room, settler = Room.of(place.pocket), Settler.of(place.pocket)
+    settler = Settler.of(place.pocket)
+    if start == "evolve":
+        return Bench(place, (), settler, model, ligand, place.notes)
+    room = Room.of(place.pocket)
     seed, steps = options.get("seed", 0), options.get("steps")
     notes: list[str] = []
     if scaffold is not None:

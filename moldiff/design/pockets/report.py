@@ -116,7 +116,7 @@ class Outcome:
             "checks": check_words(settled.checks),
             **by_kind(settled.interactions),
             "start": design.start,
-            "added": _ADDED,
+            "added": _ADDED if "part_kept" in design.tags else "",
             **self.origin,
         }
         return {**design.sample.tags, **design.tags, **{k: v for k, v in values.items() if v}}

@@ -1,29 +1,20 @@
-"""Designs one after another: start, size, molecules, settled and judged, until time is up."""
+"""Designs one after another, judged as they come, until time is up."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Unpack
+from typing import Any, Protocol, Unpack
 
 import numpy as np
 
-from moldiff.design.api import possible, stream
-from moldiff.design.pockets.settle import Settled, Settler
-from moldiff.design.pockets.starts import Start
-from moldiff.design.proof import prove
-from moldiff.diffusion.guidance import guidances
+from moldiff.design.pockets.settle import Settled
 from moldiff.errors import InputError
-from moldiff.generation.api import Guidances, Options
-from moldiff.generation.request import Generated, Size
-from moldiff.model import Model
-from moldiff.text import numbers_of
+from moldiff.generation.api import Options
+from moldiff.generation.request import Generated
 
-__all__ = ["GUIDANCE", "Budget", "Design", "run"]
-
-GUIDANCE = "surroundings"
-_BATCH = 8  # molecules of one start and size, made together
+__all__ = ["Budget", "Design", "Judge", "Source", "run"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +30,7 @@ class Design:
     reason:
         Why it is rejected, or None.
     start:
-        Which part it was grown from.
+        Which part it was made around, as SMILES; "new" of a whole molecule.
     tags:
         Proof that the part is where it was, of the settled molecule.
     """
@@ -83,38 +74,25 @@ class _Spent(Exception):
     """Time is up in the middle of a batch."""
 
 
-def run(
-    starts: Sequence[Start],
-    settler: Settler,
-    maker: Model,
-    n: int,
-    budget: Budget,
-    *,
-    add: Size | str = None,
-    batch: int = _BATCH,
-    **options: Unpack[Options],
-) -> Iterator[Design]:
-    """Yield n designs, or those for which there is time; starts take turns.
+Judge = Callable[[Generated], Design]
+"""What becomes of a molecule."""
+
+
+class Source(Protocol):
+    """Where designs come from: one batch after another, and who judges it."""
+
+    def __call__(
+        self, turn: int, most: int, random: np.random.Generator, options: Options
+    ) -> tuple[Iterator[Generated], Judge]:
+        """Begin batch number ``turn`` of at most so many molecules, with options of generate."""
+
+
+def run(source: Source, n: int, budget: Budget, **options: Unpack[Options]) -> Iterator[Design]:
+    """Yield n designs, or those for which there is time.
 
     What time is up for is left out, at most a batch; everything else comes.
-
-    Parameters
-    ----------
-    starts:
-        At least one.
-    settler:
-        Of the pocket.
-    maker:
-        The model, loaded.
-    add:
-        Heavy atoms that are added; by default what each start says.
-    batch:
-        Molecules that are made together, of one start and size.
-    options:
-        As for `moldiff.generate`; the guidance ``surroundings`` always applies unless it is set.
     """
     seed, total, progress = options.get("seed", 0), 0, options.get("progress")
-    options["guidance"] = _guided(options.get("guidance"))
 
     def watch(amount: float) -> None:
         if progress is not None:
@@ -125,40 +103,14 @@ def run(
     for turn in range(n):
         if total >= n or budget.spent():
             return
-        start, count = starts[turn % len(starts)], min(batch, n - total)
         random = np.random.default_rng([abs(seed), turn])
-        # What is made together has one size.
-        size = int(random.choice(possible(start.task, add, options.get("size"), maker)))
-        changed: Any = {**options, "seed": int(random.integers(1 << 31)), "progress": watch}
+        changed: Any = {**options, "progress": watch}
+        molecules, judge = source(turn, n - total, random, changed)
         try:
-            for item in stream(start.task, count, **{**changed, "model": maker, "size": size}):
+            for item in molecules:
                 total += 1
-                yield _design(item, start, settler)
+                yield judge(item)
                 if budget.spent():
                     return
         except _Spent:
             return
-
-
-def _guided(guidance: Guidances | None) -> list[Mapping[str, Any]]:
-    listed = guidances({} if guidance is None else {"guidance": guidance})
-    parts: list[Mapping[str, Any]] = list(listed)
-    known = {part["name"] for part in parts}
-    return parts if GUIDANCE in known else [*parts, {"name": GUIDANCE}]
-
-
-def _design(item: Generated, start: Start, settler: Settler) -> Design:
-    """Settle a molecule and prove again that it has its part."""
-    if item.failure is not None:
-        return Design(item, start.name, reason=item.failure)
-    scaffold = start.task.part.scaffold
-    settled = settler(item.mol, range(scaffold.size), seed=int(item.tags["seed"]))
-    if isinstance(settled, str):
-        return Design(item, start.name, reason=settled)
-    points = [number - 1 for number in numbers_of(item.tags["attachments"]) or ()]
-    proof = prove(settled.mol, scaffold, points)
-    tags = {"kept": proof.line, "part_kept": "no" if proof.failure else "yes"}
-    reason = proof.failure
-    if reason is None and settled.failed:
-        reason = f"fails {', '.join(settled.failed)}"
-    return Design(item, start.name, settled, reason, tags)

@@ -59,7 +59,8 @@ class Settled:
     energy:
         Estimated free energy of binding by the Vina function, in kcal/mol.
     score:
-        Of docking's ranking; higher is better.  Minus infinity where a check failed.
+        What designs are put in order by; higher is better: docking's ranking of a molecule that was
+        settled, minus the energy of one that was docked.  Minus infinity where a check failed.
     terms:
         The evidence and the parts of the energy, by name; nothing where a check failed.
     checks:
@@ -72,13 +73,18 @@ class Settled:
     energy: float
     score: float
     terms: Mapping[str, float]
-    checks: Mapping[str, bool]
+    checks: Mapping[str, bool | None]
     interactions: tuple[Interaction, ...]
 
     @property
     def failed(self) -> list[str]:
         """The checks that failed."""
-        return [name for name, passed in self.checks.items() if not passed]
+        return [name for name, passed in self.checks.items() if passed is False]
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is rejected: the checks that failed, or None."""
+        return f"fails {', '.join(self.failed)}" if self.failed else None
 
 
 @dataclass(frozen=True, eq=False)

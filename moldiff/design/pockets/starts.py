@@ -31,10 +31,11 @@ from moldiff.text import ranges
 if TYPE_CHECKING:
     from moldiff.model import Model
 
-__all__ = ["Origin", "Start", "docked", "generated", "names", "pieces", "start_of"]
+__all__ = ["FEWER", "MORE", "Origin", "Start", "docked", "generated", "names", "pieces", "start_of"]
 
-Origin = Literal["pose", "dock", "generate"]
-"""Pieces of the known ligand where they are, or docked; or generated molecules, docked."""
+Origin = Literal["pose", "dock", "generate", "evolve"]
+"""Pieces of the known ligand where they are, or docked; small generated molecules, docked; or whole
+molecules, which are docked and completed anew from pieces of the best."""
 
 _SMALLEST = 5  # heavy atoms of a piece
 _LEFT = 2  # heavy atoms of the ligand that a piece leaves out, at least
@@ -43,7 +44,8 @@ _BEST = 4  # of these, by energy for each heavy atom, that are kept
 # Starts are small and rigid: a tenth of the usual search finds their poses.
 _QUICK = Settings(draws=16, starts=200, chains=24, rounds=4, shortlist=12, poses=1, conformers=4)
 _USUAL = Interval(4, 14)  # atoms that are added where no known ligand says how many
-_FEWER, _MORE = 3, 4  # heavy atoms of a design, compared with the known ligand
+FEWER, MORE = 3, 4
+"""By so many heavy atoms a design may differ from the known ligand."""
 _EACH = 4  # added atoms for each point beyond the first
 
 
@@ -87,7 +89,7 @@ def start_of(scaffold: Scaffold, name: str, room: Room, ligand: int | None = Non
     added = _USUAL
     if ligand is not None:
         lacking = ligand - scaffold.size
-        added = Interval(max(2, lacking - _FEWER), max(_EACH, lacking + _MORE))
+        added = Interval(max(2, lacking - FEWER), max(_EACH, lacking + MORE))
     return Start(name, Task(Part("pocket", scaffold, choose, room.around), added))
 
 

@@ -40,13 +40,13 @@ def cnn_scores(problem: Problem, x: Tensor) -> tuple[Tensor, Tensor] | str:
         ligand = ligand_pdbqt(problem.ligand.mol, problem.rotors, positions)
         if isinstance(ligand, str):
             return ligand
-        found = rustina.score_cnn(receptor, ligand.text)
-        rows.append((found["cnn_score"], found["cnn_affinity"]))
+        score = rustina.score_cnn(receptor, ligand.text)
+        rows.append((score["cnn_score"], score["cnn_affinity"]))
     scores, affinities = torch.tensor(rows).unbind(1)
     return scores, affinities
 
 
 def cnn_evidence(problem: Problem, x: Tensor) -> Tensor | str:
     """Return the logit of the score of poses (p, n, 3) in Å, (p,), or why there is none."""
-    found = cnn_scores(problem, x)
-    return found if isinstance(found, str) else found[0].clamp(_EDGE, 1 - _EDGE).logit()
+    scores = cnn_scores(problem, x)
+    return scores if isinstance(scores, str) else scores[0].clamp(_EDGE, 1 - _EDGE).logit()

@@ -81,16 +81,16 @@ class WindowBatches:
         rng = np.random.default_rng([self.seed, step])
         length = int(rng.integers(SHORTEST, self.longest + 1))
         chains = self.windows(length, self.batch, rng)
-        told = np.stack([_told(chain, rng) for chain in chains])
+        states = np.stack([_states_given(chain, rng) for chain in chains])
         if rng.random() >= self.parts.share:
-            return Piece(chains, told, None)
-        return Piece(chains, told, np.stack([motif(length, self.parts, rng) for _ in chains]))
+            return Piece(chains, states, None)
+        return Piece(chains, states, np.stack([motif(length, self.parts, rng) for _ in chains]))
 
     def windows(self, length: int, count: int, rng: np.random.Generator) -> list[Backbone]:
         """Draw windows of a length."""
         long = self.sizes >= length
         usable, shares = self.indices[long], np.cumsum(self.sizes[long])
-        found = []
+        pieces = []
         for _ in range(count):
             best, least = None, np.inf
             for u in (rng.random(_CHAINS) * shares[-1]).tolist():
@@ -102,8 +102,8 @@ class WindowBatches:
                     break
             assert best is not None
             chain, part = best
-            found.append(Backbone(chain.atoms[part], chain.types[part], chain.regular[part]))
-        return found
+            pieces.append(Backbone(chain.atoms[part], chain.types[part], chain.regular[part]))
+        return pieces
 
 
 def _compact(chain: Backbone, length: int, rng: np.random.Generator) -> tuple[slice, float]:
@@ -114,7 +114,7 @@ def _compact(chain: Backbone, length: int, rng: np.random.Generator) -> tuple[sl
     return slice(starts[best], starts[best] + length), sizes[best]
 
 
-def _told(chain: Backbone, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+def _states_given(chain: Backbone, rng: np.random.Generator) -> npt.NDArray[np.int64]:
     """The secondary structure of a chain: all of it, none, or that of some segments."""
     states = secondary(chain.atoms)
     kind = rng.random()

@@ -49,6 +49,7 @@ def decoys(
     return prepare_decoys(complexes, [folder], tmp_path_factory.mktemp("decoys") / "decoys")
 
 
+@pytest.mark.thorough
 def test_every_complex_has_right_and_wrong_poses(
     complexes: ComplexStore, decoys: DecoyStore
 ) -> None:
@@ -75,6 +76,7 @@ def test_held_out_complexes_stay_held_out_and_come_first(
     assert set(decoys.names[: len(held)]) == held
 
 
+@pytest.mark.thorough
 def test_a_larger_limit_goes_on_from_a_smaller_and_damage_is_made_good(
     complexes: ComplexStore,
     folder: Path,

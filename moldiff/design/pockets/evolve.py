@@ -1,0 +1,165 @@
+"""Whole molecules that evolve in a pocket: docked, and completed anew from pieces of the best.
+
+A genetic algorithm (Holland 1975) whose mutation is the model: of a molecule that docks well one
+side of a bond stays, as a graph in its conformation, and the model draws the rest anew.  What is
+made is docked freely, so nothing has to fit where it was drawn.  Bonds are those that BRICS cuts
+(Degen et al., ChemMedChem 3 (2008) 1503).
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from rdkit import Chem
+
+from moldiff.chem.demands import Interval
+from moldiff.chem.quiet import quiet
+from moldiff.chem.validity import sanitised
+from moldiff.design.api import stream
+from moldiff.design.part import Part
+from moldiff.design.pockets.run import Design, Judge
+from moldiff.design.pockets.settle import Settled
+from moldiff.design.pockets.starts import names
+from moldiff.design.scaffold import Points, Scaffold, kept_of
+from moldiff.design.tasks import Task
+from moldiff.docking.pipeline import dock
+from moldiff.docking.problem import Pocket, make_problem
+from moldiff.docking.settings import Settings
+from moldiff.errors import InputError
+from moldiff.generation.api import Options
+from moldiff.generation.api import stream as generated
+from moldiff.generation.request import Generated
+from moldiff.model import Model
+from moldiff.text import ranges
+
+__all__ = ["NEW", "SEARCH", "Evolving", "sides"]
+
+NEW = "new"
+"""What stands for the start of a molecule that is drawn as a whole."""
+# A third of the usual search: which molecules are worth more shows in it.
+SEARCH = Settings(draws=16, starts=300, chains=40, rounds=8, shortlist=20, poses=1, conformers=4)
+"""How each molecule is docked."""
+
+_FIRST = 12  # whole molecules before any has children
+_AFRESH = 0.1  # share of later batches that are whole molecules, too
+_PARENTS = 8  # the best molecules, of which a parent is drawn
+_RIVALS = 3  # of these, whose best becomes the parent
+_BATCH = 4  # molecules that are made together
+_SAME = 0.7  # share of the batches that go on from the bond that was cut
+_OF_PARTS = frozenset({"kept", "part_kept", "kept_atoms", "attachments"})
+_SMALLEST, _LEFT = 5, 2  # heavy atoms that stay, and that are drawn anew, at least
+
+
+@dataclass(eq=False)
+class Evolving:
+    """A source of designs that descend from the best ones so far.
+
+    Attributes
+    ----------
+    pocket, maker, size:
+        Where; the model, loaded; heavy atoms of each molecule.
+    parents:
+        The best molecules so far, by energy.
+    known:
+        SMILES of all that were docked.
+    """
+
+    pocket: Pocket
+    maker: Model
+    size: Interval
+    parents: list[Design] = field(default_factory=list)
+    known: set[str] = field(default_factory=set)
+
+    def __call__(
+        self, turn: int, most: int, random: np.random.Generator, options: Options
+    ) -> tuple[Iterator[Generated], Judge]:
+        """See `moldiff.design.pockets.run.Source`."""
+        count = min(_BATCH, most)
+        changed: Options = {
+            **options,
+            "model": self.maker,
+            "size": self.size,
+            "seed": int(random.integers(1 << 31)),
+        }
+        task = self._task(random)
+        if task is not None:
+            (name,) = names([task.part.scaffold])
+            try:
+                return stream(task, count, **changed), lambda item: self._design(item, name)
+            except InputError:
+                pass  # the part leaves no room for more atoms
+        return generated(count, **changed), lambda item: self._design(item, NEW)
+
+    def _task(self, random: np.random.Generator) -> Task | None:
+        """A part of one of the best molecules; None where a whole one is to be drawn."""
+        fresh = random.random() < _AFRESH
+        if fresh or len(self.known) < _FIRST or not self.parents:
+            return None
+        rivals = random.choice(len(self.parents), min(_RIVALS, len(self.parents)), replace=False)
+        parent = self.parents[int(rivals.min())]
+        assert parent.settled is not None
+        parts = sides(parent.settled.mol)
+        if not parts:
+            return None
+        scaffold, same = parts[int(random.integers(len(parts)))], random.random() < _SAME
+
+        def choose(random: np.random.Generator, added: int) -> Points:
+            points = scaffold.named if same else scaffold.open
+            atom = int(random.choice(sorted(points)))
+            return {atom: points[atom]}
+
+        return Task(Part("evolve", scaffold, choose), Interval(_LEFT, self.size.high))
+
+    def _design(self, item: Generated, name: str) -> Design:
+        """Dock a molecule that is valid and new."""
+        # The part was drawn in its conformation, but does not keep it when it is docked.
+        tags = {key: value for key, value in item.tags.items() if key not in _OF_PARTS}
+        item = replace(item, tags={**tags, "design": "evolve"})
+        if item.failure is not None:
+            return Design(item, name, reason=item.failure)
+        smiles = item.tags["SMILES"]
+        if smiles in self.known:
+            return Design(item, name, reason="repeated")
+        self.known.add(smiles)
+        docked = _docked(item.mol, self.pocket, int(item.tags["seed"]))
+        if isinstance(docked, str):
+            return Design(item, name, reason=docked)
+        design = Design(item, name, docked, docked.reason)
+        if design.reason is None:
+            among = [*self.parents, design]
+            self.parents = heapq.nlargest(_PARENTS, among, key=lambda one: one.score)
+        return design
+
+
+def sides(mol: Chem.Mol) -> list[Scaffold]:
+    """Return both sides of each bond that BRICS cuts, with the cut atom as the named point.
+
+    A side has five heavy atoms or more, and leaves out two or more.
+    """
+    from rdkit.Chem import BRICS
+
+    with quiet():
+        whole = sanitised(mol)
+        if whole is None:
+            return []
+        heavy = {a.GetIdx() for a in whole.GetAtoms() if a.GetAtomicNum() > 1}
+        parts = []
+        for (i, j), _ in BRICS.FindBRICSBonds(whole):
+            cut = Chem.RWMol(whole)
+            cut.RemoveBond(i, j)
+            for part in Chem.GetMolFrags(cut):
+                kept = sorted(heavy.intersection(part))
+                if _SMALLEST <= len(kept) <= len(heavy) - _LEFT:
+                    parts.append(kept_of(mol, ranges(k + 1 for k in kept)))
+    return parts
+
+
+def _docked(mol: Chem.Mol, pocket: Pocket, seed: int) -> Settled | str:
+    problem = make_problem(mol, pocket, conformers=SEARCH.conformers, seed=seed, name="design")
+    if isinstance(problem, str):
+        return problem
+    best = dock(problem, replace(SEARCH, seed=seed)).best
+    return Settled(best.mol, best.energy, -best.energy, best.terms, best.checks, best.interactions)

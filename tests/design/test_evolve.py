@@ -1,0 +1,129 @@
+"""Whole molecules evolve in a pocket: who becomes a parent, what stays of it, what is docked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rdkit import Chem
+from rdkit.Chem import AllChem
+
+from moldiff.chem.demands import Interval
+from moldiff.design.pockets import Bench, Budget, prepare
+from moldiff.design.pockets.evolve import NEW, Evolving, sides
+from moldiff.design.pockets.run import Design
+from moldiff.design.pockets.settle import Settled
+from moldiff.docking.site import Where, site
+from moldiff.errors import InputError
+from moldiff.generation.request import Generated
+from moldiff.models import load
+
+EXAMPLE = Path(__file__).parents[2] / "datasets" / "docking" / "1m2z"
+RECEPTOR, LIGAND = EXAMPLE / "receptor.pdb", EXAMPLE / "ligand.sdf"
+AMIDE = "CC(C)Oc1ccccc1C(=O)NCCc1cccs1"
+
+
+def embedded(smiles: str) -> Chem.Mol:
+    mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
+    assert AllChem.EmbedMolecule(mol, randomSeed=7) == 0
+    return mol
+
+
+def parent(smiles: str, energy: float) -> Design:
+    settled = Settled(embedded(smiles), energy, -energy, {}, {"clash": True}, ())
+    return Design(Generated(settled.mol, None, {"SMILES": smiles}), NEW, settled)
+
+
+@pytest.fixture(scope="module")
+def evolving() -> Evolving:
+    return Evolving(site(RECEPTOR, Where(LIGAND)).pocket, load("druglike"), Interval(18, 22))
+
+
+def test_both_sides_of_a_bond_stay_with_one_point() -> None:
+    mol = embedded(AMIDE)
+    heavy, parts = mol.GetNumHeavyAtoms(), sides(mol)
+    assert parts and all(5 <= part.size <= heavy - 2 for part in parts)
+    known = mol.GetConformer().GetPositions()
+    for part in parts:
+        rows = [number - 1 for number in part.numbers]
+        assert (part.positions[: part.size] == known[rows]).all() and len(part.named) == 1
+    atoms = [frozenset(part.numbers) for part in parts]
+    assert len(set(atoms)) == len(atoms)
+    both = [(a, b) for a in atoms for b in atoms if not a & b and len(a | b) == heavy]
+    assert both  # a bond whose sides are large enough gives two parts
+    assert sides(embedded("c1ccc2ccccc2c1")) == []
+
+
+def test_whole_molecules_come_first_and_parents_are_among_the_best(evolving: Evolving) -> None:
+    young = replace(evolving, parents=[parent(AMIDE, -9.0)], known={AMIDE})
+    assert all(young._task(np.random.default_rng(k)) is None for k in range(20))
+    poor = [parent("CC(C)Oc1ccccc1", -5.0 + 0.1 * k) for k in range(7)]
+    old = replace(evolving, parents=[parent(AMIDE, -9.0), *poor], known=set("abcdefghijklmnop"))
+    tasks = [old._task(np.random.default_rng(k)) for k in range(60)]
+    fresh, of_best = sum(task is None for task in tasks), 0
+    for task in tasks:
+        if task is not None:
+            scaffold = task.part.scaffold
+            chosen = task.part.choose(np.random.default_rng(0), 5)
+            assert len(chosen) == 1 and chosen.items() <= scaffold.open.items()
+            of_best += any(a.GetSymbol() in "NS" for a in scaffold.mol.GetAtoms())
+    assert 1 <= fresh <= 15
+    assert of_best > 10  # of eight parents the best of three is the first in 3 of 8
+
+
+@pytest.mark.thorough
+def test_children_have_a_part_of_their_parent_and_are_docked(evolving: Evolving) -> None:
+    old = replace(evolving, parents=[parent(AMIDE, -1.0)], known=set("abcdefghijklmnop"))
+    random, turn = next(
+        (np.random.default_rng(k), k)
+        for k in range(50)
+        if old._task(np.random.default_rng(k)) is not None
+    )
+    # The first number is the seed's, as in a run.
+    molecules, judge = old(turn, 3, random, {"steps": 25})
+    designs = [judge(item) for item in molecules]
+    docked = [one for one in designs if one.settled is not None]
+    assert docked and all(one.start != NEW for one in docked)
+    for one in docked:
+        assert one.settled is not None
+        mol = Chem.MolFromSmiles(one.smiles)
+        assert mol.HasSubstructMatch(Chem.MolFromSmiles(one.start, sanitize=True)) or (
+            mol.GetNumHeavyAtoms() in Interval(18, 22)
+        )
+        assert not {"kept", "part_kept", "attachments"} & set(one.sample.tags)
+        assert one.sample.tags["design"] == "evolve" and one.score == -one.settled.energy
+        assert old.pocket.box.contains(one.settled.mol.GetConformer().GetPositions()).any()
+    best = max((one for one in docked if one.reason is None), key=lambda one: one.score)
+    assert old.parents[0] is best and len(old.parents) <= 8
+    again = judge(best.sample)
+    assert again.reason == "repeated" and again.settled is None
+    assert judge(replace(best.sample, failure="fragments: 2")).reason == "fragments: 2"
+
+
+@pytest.fixture(scope="module")
+def bench() -> Bench:
+    return prepare(RECEPTOR, LIGAND, Budget(None), start="evolve")
+
+
+def test_sizes_are_the_ligands_or_those_asked_for(bench: Bench) -> None:
+    heavy = Chem.MolFromMolFile(str(LIGAND)).GetNumHeavyAtoms()
+    assert not bench.starts and not bench.elements
+    assert bench._size(None) == Interval(heavy - 3, heavy + 4)
+    assert bench._size(12) == Interval(12, 12)
+    assert 10_000 in replace(bench, ligand=None)._size(None)
+    with pytest.raises(InputError, match="60"):
+        list(bench.designs(1, Budget(None), size=60))
+    with pytest.raises(InputError, match="Nothing is added"):
+        bench.designs(1, Budget(None), add=3)
+
+
+def test_a_scaffold_does_not_evolve() -> None:
+    with pytest.raises(InputError, match="a start of its own"):
+        prepare(RECEPTOR, LIGAND, Budget(None), scaffold=LIGAND, start="evolve")
+
+
+def test_time_is_kept_while_a_molecule_forms(bench: Bench) -> None:
+    ticks = iter(range(1000))
+    assert not list(bench.designs(50, Budget(10, lambda: next(ticks)), steps=20))
