@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
@@ -43,6 +44,14 @@ class Tabular(ABC):
     def to_csv(self) -> str:
         """Return `rows` as CSV, with a line of the keys."""
         return csv_text(self.rows())
+
+    def _repr_html_(self) -> str:
+        """Return the table, as notebooks show it."""
+        rows = self.rows()
+        head = "".join(f"<th>{html.escape(key)}</th>" for key in (rows[0] if rows else ()))
+        cells = (("" if v is None else html.escape(str(v)) for v in row.values()) for row in rows)
+        body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in cells)
+        return f"<table><tr>{head}</tr>{body}</table>"
 
 
 class Findings(Tabular):

@@ -23,12 +23,18 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
+
+from moldiff.cli import app
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -142,6 +148,61 @@ def test_every_block_is_run_or_says_why_not(document: Path) -> None:
         if item.story is None and not item.reason
     ]
     assert not undecided, f"{document.name}: mark the blocks in lines {undecided}, see {__file__}"
+
+
+COMMANDS: Any = typer.main.get_command(app)
+
+
+def lines_of(code: str) -> Iterator[list[str]]:
+    """The words behind ``moldiff`` of every command line of a block."""
+    for line in code.replace("\\\n", " ").splitlines():
+        words = [*shlex.split(line, comments=True), ";"]
+        ends = [k for k, word in enumerate(words) if word in {";", "&&", "|"}]
+        for start, end in zip([0, *(k + 1 for k in ends)], ends, strict=False):
+            if words[start:end][:1] == ["moldiff"]:
+                yield words[start + 1 : end]
+
+
+def understand(words: list[str]) -> None:
+    """Read a command line as ``moldiff`` would, and do nothing; its own error if that fails."""
+    command, name = COMMANDS, "moldiff"
+    while hasattr(command, "commands"):
+        context = command.make_context(name, words)
+        name, command, words = command.resolve_command(
+            context, [*context._protected_args, *context.args]
+        )
+    command.make_context(name, words)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
+def test_command_lines_are_understood(document: Path) -> None:
+    """Those of blocks that are not run, too: commands, options and kinds of values exist."""
+    for item in blocks(document.read_text(encoding="utf-8")):
+        for words in lines_of(item.code) if item.language == "bash" else ():
+            try:
+                understand(words)
+            except Exception as error:
+                pytest.fail(f"{document.name}:{item.line} moldiff {shlex.join(words)}: {error}")
+
+
+def test_examples_of_help_are_understood() -> None:
+    todo, seen = [COMMANDS], 0
+    while todo:
+        command = todo.pop()
+        todo += getattr(command, "commands", {}).values()
+        for example in re.findall(r"^ *(moldiff [a-z].*)$", command.epilog or "", re.M):
+            for words in lines_of(example):
+                understand(words)
+                seen += 1
+    assert seen > 100
+
+
+def test_what_is_not_understood_is_found() -> None:
+    found = list(lines_of("moldiff data qm9 && moldiff train qm9  # hours\nls | moldiff x \\\n -y"))
+    assert found == [["data", "qm9"], ["train", "qm9"], ["x", "-y"]]
+    for words in (["generate", "--siz", "9"], ["generat"], ["design", "grow", "--add"]):
+        with pytest.raises(Exception, match=r"(?i)no such|requires an argument"):
+            understand(words)
 
 
 EXAMPLE = """\

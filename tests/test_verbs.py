@@ -139,6 +139,10 @@ def test_a_table_has_a_row_each_and_numbers_are_numbers(made: Any, tmp_path: Pat
         rows = list(csv.DictReader(stream))
     assert [row["name"] for row in rows] == frame["name"].tolist()
     assert set(rows[0]) == set(frame.columns)
+    with pytest.raises(InputError, match="no molecules in a DataFrame") as told:
+        moldiff.view(frame[:1])
+    assert "molecules[i] for i in frame.index" in told.value.fix
+    moldiff.view(frame["smiles"].dropna())
 
 
 def test_a_table_leaves_identifiers_as_they_are() -> None:

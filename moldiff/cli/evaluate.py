@@ -38,6 +38,8 @@ EXAMPLES = (
     "moldiff evaluate backbones/ --table figures.csv",
 )
 
+_CARRIED = 20  # molecules: an interval of fewer says little about their size
+
 
 def command(
     context: typer.Context,
@@ -95,7 +97,7 @@ def command(
         typer.Option(
             metavar="LOW..HIGH,...",
             help="Heavy atoms: results for molecules of each of these sizes, too. "
-            "[default: 10..18,19..26,27..40, if there are molecules in two of them]",
+            f"[default: 10..18,19..26,27..40, shown if two of them have {_CARRIED} molecules]",
         ),
     ] = None,
     kept: Annotated[
@@ -163,7 +165,9 @@ def command(
     table = report.table()
     table.title = counted(report.n, "molecule")
     print_wide(table)
-    for further in (report.bands_table(), report.kept_table()):
+    sizes = [values["graph.validity"].n for values in report.bands.values()]
+    carried = parted is not None or sum(n >= _CARRIED for n in sizes) > 1
+    for further in (report.bands_table() if carried else None, report.kept_table()):
         if further is not None:
             print_wide(further)
     reasons = commonest(report.failures["graph"], _SHOWN)

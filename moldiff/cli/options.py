@@ -28,6 +28,7 @@ __all__ = [
     "Force",
     "Imports",
     "Jobs",
+    "Learned",
     "Loggers",
     "Picked",
     "Precision",
@@ -72,6 +73,16 @@ Imports = Annotated[
         "--import",
         metavar="FILE|MODULE",
         help="Python code with parts of your own, run first; repeatable.",
+    ),
+]
+
+Learned = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--condition",
+        metavar="NAME",
+        help="What the model can be asked for (moldiff generate --condition NAME=3): a property, "
+        "or a numeric field of your records; repeatable.",
     ),
 ]
 

@@ -36,7 +36,12 @@ def scriptable(suffix: str | None = None) -> Callable[[Callable[..., Any]], Call
 
     def wrapped(command: Callable[..., Any]) -> Callable[..., Any]:
         def run(*, as_json: bool = False, **options: Any) -> None:
-            piping = suffix is not None and str(options.get("output")) == "-"
+            piping = str(options.get("output")) == "-"
+            if piping and suffix is None:
+                raise InputError(
+                    "-o - is stdout, and this command cannot write there.",
+                    fix="Give a path; --json prints the closing table.",
+                )
             if as_json and piping:
                 raise InputError(
                     "--json and -o - both write to stdout.", fix="Give one of them, or a file."

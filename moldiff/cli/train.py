@@ -13,7 +13,7 @@ import typer
 
 from moldiff.cli.failure import Interrupted
 from moldiff.cli.log import Log
-from moldiff.cli.options import Imports, Loggers, import_all
+from moldiff.cli.options import Imports, Learned, Loggers, import_all
 from moldiff.cli.output import (
     bar,
     check_processes,
@@ -41,6 +41,7 @@ EXAMPLES = (
     "moldiff data qm9 && moldiff train qm9",
     "moldiff train config.yaml --device cuda",
     "moldiff train my.sdf --processes 2",
+    "moldiff train my.sdf --condition gap --condition logp --output runs/gap",
     "moldiff train my.sdf --method flow-matching --output runs/flow",
     "moldiff train my.sdf --method endpoint --teacher runs/my/model.safetensors --output runs/fast",
 )
@@ -67,6 +68,7 @@ def command(
         str | None,
         typer.Option(help="Model that a distilled method learns from, and begins with."),
     ] = None,
+    conditions: Learned = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Optimisation steps in all.")] = None,
     data: Annotated[
         Path | None, typer.Option(help="A prepared data set, or a file of molecules.")
@@ -103,27 +105,25 @@ def command(
     from moldiff.train.loggers import check_logger
     from moldiff.train.processes import Processes
 
-    overrides = {
-        "output": None if output is None else str(output),
-        "data": None if data is None else str(data),
-        "codec": None if codec is None else str(codec),
-        "steps": steps,
-        "batch": batch,
-        "threads": threads,
-        "device": device,
-    }
+    paths = {"output": output, "data": data, "codec": codec}
+    places = {key: None if path is None else str(path) for key, path in paths.items()}
+    numbers = {"steps": steps, "batch": batch, "threads": threads}
+    settings: dict[str, Any] = {**places, **numbers, "device": device}
+    parts: dict[str, Any] = {"method": method, "teacher": teacher}
     check_threads(threads)
     import_all(imports)
     for logger in loggers or []:
         check_logger(logger)
-    config = training_config(source, method=method, teacher=teacher, announce=remark, **overrides)
+    asked = conditions or []
+    config = training_config(source, conditions=asked, announce=remark, **parts, **settings)
     check_threads(config.threads, f"'threads' in {source}")
     set_threads(config.threads)
     import_options = list(chain(*(("--import", one) for one in imports or [])))
     chosen = {"processes": processes, "devices": devices, "nodes": nodes}
-    more = list(chain(import_options, *(("--logger", one) for one in loggers or [])))
-    options = {"method": method, "teacher": teacher, **overrides, **chosen}
-    resume = _resume_command(source, options, more)
+    several = (("--condition", asked), ("--logger", loggers or []))
+    more = [word for option, values in several for one in values for word in (option, one)]
+    options = {**parts, **settings, **chosen}
+    resume = _resume_command(source, options, [*import_options, *more])
     advice = f"Nothing is lost but the time since the last checkpoint. To go on: {resume}"
     together = Processes(
         processes, devices=devices, nodes=nodes or 1, device=config.device, advice=advice

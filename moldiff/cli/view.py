@@ -103,11 +103,8 @@ def command(
     """
     from moldiff.io import molecule_stem
 
-    _check_kinds(
-        {"--trajectory": trajectory, "--figures": figures, "--highlight": highlight},
-        receptor,
-        reference,
-    )
+    of_molecules = {"--trajectory": trajectory, "--figures": figures, "--highlight": highlight}
+    _check_kinds(of_molecules, receptor, reference)
     pictures = {suffix: path for suffix, path in ((".gif", gif), (".png", strip)) if path}
     if pictures:
         page: dict[str, object] = {"--output": output, "--receptor": receptor, "--limit": limit}
@@ -217,7 +214,9 @@ def _molecules(
     highlight: str | None,
 ) -> None:
     from moldiff.view import DEFAULT_LIMIT, Figures, read_trajectories, write_html
+    from moldiff.view.trajectory import refuse_denoising
 
+    refuse_denoising(records.path)
     frames = read_trajectories(trajectory) if trajectory is not None else None
     write_html(
         target,

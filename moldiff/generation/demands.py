@@ -168,7 +168,7 @@ def check_conditions(
     guided = "classifier_free" in {part["name"] for part in guidances({"guidance": guidance})}
     if not available and (conditions or guided):
         models = [f"{m} ({', '.join(has)})" for m, has in conditional_models().items()]
-        train = "Train one: moldiff train my.sdf --method classifier-free."
+        train = "Train one: moldiff train my.sdf --method classifier-free --condition logp."
         raise InputError(
             f"The model '{model.card.get('name', '')}' was trained without conditions.",
             fix=f"Bundled models with conditions: {'; '.join(models) or 'none'}. {train}",

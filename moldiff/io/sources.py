@@ -59,6 +59,12 @@ def records_of(source: Source) -> Iterator[Record]:
         yield source
     elif isinstance(source, Recorded):
         yield from source.as_records()
+    elif hasattr(source, "columns"):  # iterating over a data frame would give their names
+        raise InputError(
+            f"There are no molecules in a {type(source).__name__}.",
+            fix="Give the results it was made of, some of these ([molecules[i] for i in "
+            "frame.index]), or its column of SMILES.",
+        )
     elif isinstance(source, Iterable) and not isinstance(source, Mapping | bytes):
         for one in source:
             yield from records_of(one)

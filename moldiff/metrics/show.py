@@ -26,7 +26,7 @@ _DIGITS = {"rate": 1, "points": 1, "kcal/mol": 2, "Å": 4, "degrees": 2, "count"
 
 
 def metrics_table(report: Report) -> Table:
-    """All metrics beside the data's own row."""
+    """All metrics beside the data's own row; of a group without a figure, its title alone."""
     from rich.table import Table
 
     table = Table(title=f"{report.n} molecules", caption=_caption(report))
@@ -36,13 +36,14 @@ def metrics_table(report: Report) -> Table:
     row = {} if report.reference is None else report.reference.row
     for protocol, about in PROTOCOLS.items():
         table.add_section()
-        table.add_row(f"[bold]{about.title}[/bold]")
-        for name, metric in METRICS.items():
-            if metric.protocol == protocol:
-                cells = figures(report.values[name], metric.unit)
-                data = [_number(row[name].value, metric.unit)] if name in row else []
-                table.add_row(f"  {title(metric.label, metric.unit)}", *cells, *data)
-                _add_subsets(table, report, metric)
+        group = {name: metric for name, metric in METRICS.items() if metric.protocol == protocol}
+        measured = any(report.values[name].reason is None for name in group)
+        table.add_row(f"[bold]{about.title}[/bold]", *([] if measured else ["–"]))
+        for name, metric in group.items() if measured else ():
+            cells = figures(report.values[name], metric.unit)
+            data = [_number(row[name].value, metric.unit)] if name in row else []
+            table.add_row(f"  {title(metric.label, metric.unit)}", *cells, *data)
+            _add_subsets(table, report, metric)
     return table
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -199,16 +198,6 @@ class Designs(Sequence[Design], Tabular):
         """What it holds, in a line."""
         chains = ", ".join(chain or "(blank)" for chain in self.template.chains)
         return f"<{len(self)} designs of {self.template.path.name}, chains {chains}>"
-
-    def _repr_html_(self) -> str:
-        """The table of the designs, for notebooks."""
-        rows = self.rows()
-        head = "".join(f"<th>{key}</th>" for key in (rows[0] if rows else ()))
-        body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(str(v))}</td>" for v in row.values()) + "</tr>"
-            for row in rows
-        )
-        return f"<table><tr>{head}</tr>{body}</table>"
 
 
 def _number(value: float) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,7 @@ def training_config(
     *,
     method: str | None = None,
     teacher: str | None = None,
+    conditions: Sequence[str] = (),
     announce: Callable[[str], None] | None = None,
     **overrides: Any,
 ) -> TrainConfig:
@@ -48,6 +49,9 @@ def training_config(
         configuration's, or the default model.  Training starts from its weights if the networks
         are the same; without a ``teacher`` here, the configuration's ``init`` takes precedence.
         A student with initial weights trains at a rate of at most 5e-4.
+    conditions:
+        Properties that the model can be asked for, in place of those of the configuration and of
+        the method: names of `moldiff.chem.properties`, or fields of the data.
     announce:
         Called with the settings a method changes, and with warnings about doubtful combinations.
     overrides:
@@ -80,6 +84,10 @@ def training_config(
     say = announce or (lambda text: None)
     if method is not None:
         config = _with_method(config, method, say)
+    if conditions:
+        properties = tuple(conditions)
+        config = replace(config, conditions=replace(config.conditions, properties=properties))
+        say(f"The model learns to be asked for {', '.join(properties)}.")
     if teacher is not None or (method is not None and METHODS[method].taught):
         config = _with_teacher(config, teacher, say)
     if method is not None and METHODS[method].taught and config.init is not None:

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from moldiff.errors import InputError
 from moldiff.text import replace_text
 
-__all__ = ["Frame", "read_trajectories", "thinned", "write_trajectories"]
+__all__ = ["Frame", "read_trajectories", "refuse_denoising", "thinned", "write_trajectories"]
 
 _END = "x_0"
 _WORD = re.compile(r"(\w+)=(\S+)")
@@ -108,6 +108,28 @@ def read_trajectories(path: str | Path) -> dict[int, list[Frame]]:
         molecule: [replace(f, prediction=predictions.get((molecule, f.t))) for f in frames]
         for molecule, frames in trajectories.items()
     }
+
+
+def refuse_denoising(path: str | Path) -> None:
+    """Raise ``InputError`` if a file of molecules is a trajectory of `write_trajectories`.
+
+    Its frames are moments of one molecule, and lack its charges and hydrogens: no list of
+    molecules.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".xyz" or not path.is_file():
+        return
+    try:
+        with path.open(encoding="utf-8", errors="replace") as stream:
+            words = dict(_WORD.findall("".join(itertools.islice(stream, 1, 2))))
+    except OSError:  # whoever reads the molecules says so
+        return
+    if {"molecule", "t"} <= words.keys():
+        raise InputError(
+            f"'{path}' is the denoising of a molecule, not a file of molecules.",
+            fix=f"Show it beside its molecules: moldiff view molecules.sdf --trajectory {path}; or "
+            "by itself as a picture: --gif denoising.gif.",
+        )
 
 
 def thinned(frames: Sequence[Frame], most: int) -> list[Frame]:

@@ -17,6 +17,7 @@ from moldiff.text import replace_text
 from moldiff.view.docking import DEFAULT_POSES, render_docking
 from moldiff.view.figures import Figures
 from moldiff.view.render import DEFAULT_LIMIT, render_html
+from moldiff.view.trajectory import refuse_denoising
 
 if TYPE_CHECKING:
     from rdkit import Chem
@@ -101,6 +102,8 @@ def view(
         or the page cannot be written.
     """
     heading = title or ("molecules" if receptor is None else f"poses in {Path(receptor).name}")
+    if isinstance(molecules, str | Path):
+        refuse_denoising(molecules)
     if receptor is None:
         most = limit or DEFAULT_LIMIT
         text = render_html(

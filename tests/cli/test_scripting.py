@@ -194,6 +194,16 @@ def test_json_is_the_closing_table(run: Run, folder: Path, generate: tuple[Any, 
     assert {"ddpm"} <= {row["name"] for row in methods["methods"]}
 
 
+def test_sizes_of_few_molecules_are_shown_if_they_are_asked_for(run: Run, folder: Path) -> None:
+    Path("few.smi").write_text("CCCCCCCCCCCC\nCCCCCCCCCCCCCCCCCCCC\n")
+    Path("many.smi").write_text("CCCCCCCCCCCC\nCCCCCCCCCCCCCCCCCCCC\n" * 20)
+    head = "By number of heavy atoms"
+    assert head not in run("evaluate", "few.smi", *QUICK).out
+    assert head in run("evaluate", "few.smi", *QUICK, "--bands", "10..18,19..26").out
+    assert head in run("evaluate", "many.smi", *QUICK).out
+    assert json.loads(run("evaluate", "few.smi", *QUICK, "--json").out)["bands"].keys() >= {"10-18"}
+
+
 def test_references_are_told_to_programs(run: Run) -> None:
     told = json.loads(run("cite", "ddpm", "--json").out)["references"]
     assert told[0]["bibtex"].startswith("@") and {"key", "for"} < told[0].keys()

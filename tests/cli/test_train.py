@@ -114,6 +114,31 @@ def test_own_molecules_in_one_command(
     assert [own["valence"] for own in settings] == [0.6, 0.6]
 
 
+def test_a_model_learns_to_be_asked_for_a_field_of_the_records(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    blocks = SAMPLE.read_text().split("$$$$\n")[20:36]
+    fields = [f">  <gap>\n{k}.5\n\n>  <note>\nx\n\n" for k in range(16)]
+    records = [f"{block}{own}$$$$\n" for block, own in zip(blocks, fields, strict=True)]
+    Path("my.sdf").write_text("".join(records))
+    line = ("train", "my.sdf", "--steps", 1, "--batch", 2)
+    typo = run(*line, "--condition", "gpa")
+    assert typo.status == 2 and "Did you mean 'gap'?" in typo.err
+    assert run(*line, "--condition", "note").status == 2, "a text is no condition"
+    assert not Path("runs").exists(), "told before anything is prepared"
+    both = ("--condition", "gap", "--condition", "logp")
+    done = run(*line, "--method", "classifier-free", *both)
+    assert done.status == 0, done.err
+    config = yaml.safe_load(Path("runs/my/config.yaml").read_text())
+    assert config["conditions"]["properties"] == ["gap", "logp"]
+    again = run("train", "runs/my/config.yaml", "--output", "other")  # not prepared there
+    assert again.status == 0, again.err
+    made = ("-n", 1, "--steps", 2, "--model", "other/model.safetensors", "-o", "out.sdf")
+    assert run("generate", *made, "--condition", "gap=3").status == 0
+    assert next(iter(read_molecules("out.sdf"))).tags["target_gap"] == "3"
+
+
 def test_not_every_kind_of_rejected_molecule_is_told(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,7 +265,7 @@ def test_going_on_repeats_every_option(
 ) -> None:
     words = ["train", "my file.sdf", "--output", "a b", "--data", "d.sdf", "--steps", "5"]
     words += ["--batch", "2", "--threads", "1", "--device", "cpu", "--processes", "1"]
-    words += ["--logger", "tensorboard"]
+    words += ["--condition", "logp", "--condition", "tpsa", "--logger", "tensorboard"]
     seen: list[str] = []
 
     class Run_:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+import moldiff
+from moldiff.errors import InputError
 from moldiff.view import Frame
 from moldiff.view.trajectory import write_trajectories
 
@@ -54,3 +56,16 @@ def test_options_of_a_page_are_refused(run: Run, denoising: Path, words: tuple[s
     done = run("view", denoising, "--gif", gif, *words)
     assert done.status == 2 and words[0] in done.err, done.err
     assert "no page" in done.err and not gif.exists()
+
+
+def test_moments_of_a_denoising_are_no_molecules(
+    run: Run, denoising: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(denoising.parent)
+    done = run("view", denoising.name, "-o", "page.html")
+    assert done.status == 2 and f"--trajectory {denoising.name}" in done.err
+    assert "--gif" in done.err and not Path("page.html").exists()
+    with pytest.raises(InputError, match="is the denoising of a molecule"):
+        moldiff.view(denoising)
+    Path("methane.xyz").write_text("1\na molecule, t=300 K\nC 0 0 0\n")
+    assert run("view", "methane.xyz").status == 0, "other words in a comment are nothing"

@@ -272,6 +272,7 @@ def test_verdicts_are_saved_and_are_a_data_frame(records: list[Record], tmp_path
     frame = found.to_frame()
     assert list(frame["record"]) == [*range(1, len(records) + 2)]
     assert set(frame["status"]) == {"unknown"}
+    assert found._repr_html_().count("<tr>") == len(found) + 1, "a table in a notebook"
     saved = json.loads(found.save(tmp_path / "v.json").read_text())
     assert saved == json.loads(found.to_json()) and saved["repeated"] == [[1, len(records) + 1]]
     assert saved["unknown"] == len(found) and saved["requests"][0]["missing"] >= 0

@@ -223,7 +223,9 @@ def test_mixed_input_and_no_reference(tmp_path: Path) -> None:
     assert report.values["graph.novelty"].reason == "no reference"
     assert report.to_dict()["reference"] is None
     conforms(report.to_dict(), SCHEMA)
-    report.table()
+    text = shown(report)
+    assert "D. PoseBusters" in text and "F. Relaxation with GFN2-xTB" in text
+    assert METRICS["xtb.drop_median"].label not in text, "of what was not asked for, the title"
     with pytest.raises(InputError, match="no molecules to evaluate"):
         evaluate([], posebusters=0)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from moldiff.chem.properties import check_properties
+from moldiff.chem.properties import PROPERTIES, check_properties
+from moldiff.data.fields import columns
 from moldiff.data.store import Store
 from moldiff.diffusion.denoiser import GaussianDenoiser
 from moldiff.diffusion.guidance import guidances, with_settings
@@ -16,6 +17,7 @@ from moldiff.diffusion.objective import Denoising, Objective
 from moldiff.diffusion.process import Product
 from moldiff.diffusion.process.latent import check_classless, check_latent
 from moldiff.errors import ConfigError
+from moldiff.io import read_molecules
 from moldiff.methods import sampler_remarks
 from moldiff.nn import Interaction
 from moldiff.registry import build, describe, names, registered, settings
@@ -108,9 +110,12 @@ def _check_balance(config: TrainConfig, objective: Mapping[str, Any]) -> None:
 
 def _check_conditions(config: TrainConfig, objective: Mapping[str, Any]) -> None:
     """Refuse unknown conditions, and those the objective or its coupling does not preserve."""
-    data = Path(config.data)
-    stored = Store.open(data).property_names if (data / "store.json").is_file() else ()
-    check_properties(config.conditions.properties, stored)
+    data, wanted = Path(config.data), config.conditions.properties
+    if (data / "store.json").is_file():
+        own = Store.open(data).property_names
+    else:  # a file that will be prepared, or nothing yet
+        own = _fields(data, set(wanted) - PROPERTIES.keys())
+    check_properties(wanted, own)
     if objective["name"] == "reflow":
         raise ConfigError(
             "The objective 'reflow' trains on a teacher's molecules, whose properties it does not "
@@ -126,3 +131,14 @@ def _check_conditions(config: TrainConfig, objective: Mapping[str, Any]) -> None
             "in sampling the noise would be another.",
             fix=f"Couplings that go with 'conditions': {', '.join(keeps)}.",
         )
+
+
+def _fields(path: Path, wanted: Collection[str]) -> tuple[str, ...]:
+    """Names of the fields of a file of molecules that have numbers; read until all are found."""
+    found = dict[str, None]()
+    if wanted and path.is_file():
+        for record in read_molecules(path):
+            found |= dict.fromkeys(columns([record.tags])[0])
+            if found.keys() >= set(wanted):
+                break
+    return tuple(found)
