@@ -39,8 +39,8 @@ __all__ = ["NEW", "SEARCH", "Evolving", "sides"]
 
 NEW = "new"
 """What stands for the start of a molecule that is drawn as a whole."""
-# A quarter of the usual search, from random poses: the network of poses would take half of the time,
-# and which molecules are worth more shows without it.
+# A quarter of the usual search, from random poses: the network of poses would take half of the
+# time, and which molecules are worth more shows without it.
 SEARCH = Settings(
     proposals="random", starts=300, chains=40, rounds=8, shortlist=20, poses=1, conformers=4
 )
