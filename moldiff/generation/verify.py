@@ -30,6 +30,7 @@ from moldiff.model import Model
 from moldiff.models import load
 from moldiff.precision import resolve
 from moldiff.tabular import Findings
+from moldiff.verbs import part_error, verb
 
 __all__ = ["STATUSES", "Status", "Verdict", "Verdicts", "verdicts_of", "verify"]
 
@@ -104,6 +105,7 @@ class Verdicts(list[Verdict], Findings):
         return json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n"
 
 
+@verb
 def verify(
     records: Source,
     *,
@@ -225,9 +227,8 @@ def _of_a_run(
             for k in wanted[where]:
                 verdicts[k] = _compared(items[k], item)
                 tell()
-    except (MoldiffError, ValueError, KeyError, TypeError, AttributeError) as error:
-        said = error.line if isinstance(error, MoldiffError) else error
-        yield from _unknown(items, members, f"it cannot be drawn: {said}")
+    except Exception as error:
+        yield from _unknown(items, members, f"it cannot be drawn: {_reason(error)}")
         return
     # Another machine may draw others from the same numbers; not, if it draws some of them.
     if not any(verdict["status"] == "reproduced" for verdict in verdicts.values()):
@@ -237,6 +238,16 @@ def _of_a_run(
                 "why": f"{verdict['why']}, or this machine draws others",
             }
     yield from verdicts.items()
+
+
+def _reason(error: Exception) -> str:
+    """Why the settings of a record draw nothing; what is no fault of theirs is raised again."""
+    error = part_error(error) or error
+    if isinstance(error, MoldiffError):
+        return error.line
+    if isinstance(error, ValueError | KeyError | TypeError | AttributeError):
+        return str(error)
+    raise error
 
 
 def _unknown(

@@ -18,6 +18,7 @@ from moldiff.metrics.study import PROTOCOLS
 from moldiff.metrics.table import METRICS, Metric
 from moldiff.tabular import Tabular
 from moldiff.text import replace_text
+from moldiff.verbs import verb
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -202,6 +203,7 @@ def _axis(height: int) -> Iterator[str]:
         yield f'<text x="{x}" y="{height - 6}" text-anchor="middle">{100 * share:.0f} %</text>'
 
 
+@verb
 @keywords_of(evaluate)
 def compare(sets: Mapping[str, Source | Report], **options: Any) -> Comparison:
     """Measure sets of molecules and put them side by side, each as `moldiff.evaluate` does.
