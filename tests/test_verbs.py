@@ -240,6 +240,16 @@ def test_a_comparison_is_a_table_and_a_picture(made: Any, tmp_path: Path) -> Non
     assert again.reports["kept"] is found.reports["default"]
 
 
+def test_the_progress_of_a_comparison_names_the_set() -> None:
+    told: list[tuple[str, int, int]] = []
+    moldiff.compare(
+        {"one": ["CCO"], "two": ["C", "N"]}, **NOTHING_SLOW, progress=lambda *now: told.append(now)
+    )
+    assert ("one: graph", 1, 1) in told and ("two: graph", 2, 2) in told
+    stages = [stage.split(": ")[0] for stage, _, _ in told]
+    assert stages == sorted(stages) and {*stages} == {"one", "two"}
+
+
 @pytest.mark.parametrize("source", [3, {"a": "CCO"}, "no/such/file.sdf", "not a smiles", ""])
 def test_what_is_no_molecule_is_refused(source: Any) -> None:
     with pytest.raises(InputError):
