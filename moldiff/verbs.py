@@ -69,6 +69,12 @@ def _check(
             f"{name}() cannot be called so: {error}.",
             fix=f"Write {name}({', '.join([*needed, '...'])}); help({name}) tells the rest.",
         ) from None
+    progress = keywords.get("progress")
+    if progress is not None and not callable(progress):
+        raise KeywordError(
+            f"{name}() cannot tell its progress to {progress!r}.",
+            fix="Give a function, which is called with how far it is: progress=print.",
+        )
 
 
 def part_error(error: Exception) -> PartError | None:

@@ -71,6 +71,12 @@ def test_other_calls_that_do_not_fit() -> None:
         moldiff.design.pocket("receptor.pdb")  # type: ignore[call-arg]
 
 
+@pytest.mark.parametrize("name", [name for name in VERBS if "progress" in parameters(name)])
+def test_progress_is_a_function(name: str) -> None:
+    with pytest.raises(KeywordError, match="progress=print"):
+        VERBS[name](**needed(name), progress=True)
+
+
 @pytest.mark.parametrize(
     ("call", "option", "keyword"),
     [
