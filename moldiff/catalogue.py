@@ -26,6 +26,7 @@ __all__ = [
     "is_kind",
     "kind_of",
     "kinds",
+    "known_as",
     "name_of",
     "names",
     "part",
@@ -169,6 +170,18 @@ def context_of(cls: type) -> frozenset[str]:
 def name_of(cls: type) -> str:
     """Return the name of a registered class."""
     return _NAMES[cls][1]
+
+
+def known_as(cls: type) -> str:
+    """Return what a class is in messages: "The stepper 'mine'", or of which kind if it has no name.
+
+    A class without a name is called after the base class that it has in this package.
+    """
+    if cls in _NAMES:
+        kind, name = _NAMES[cls]
+        return f"The {word(kind)} '{name}'"
+    bases = (base.__name__ for base in cls.__mro__ if base.__module__.startswith("moldiff."))
+    return f"The {next(bases, 'part')} of your own"
 
 
 def has_name(cls: type) -> bool:

@@ -19,12 +19,15 @@ __all__ = [
     "ConfigError",
     "DataError",
     "InputError",
+    "KeywordError",
     "MissingExtraError",
     "MissingFieldError",
     "ModelFileError",
     "MoldiffError",
+    "PartError",
     "did_you_mean",
     "in_python",
+    "parameter_of",
     "unknown_suffix",
 ]
 
@@ -88,6 +91,10 @@ class InputError(MoldiffError):
     """A file, argument or option given by the user cannot be used."""
 
 
+class KeywordError(InputError, TypeError):
+    """A function is called with a keyword that it does not have, or without one that it needs."""
+
+
 class ConfigError(MoldiffError):
     """A configuration names an unknown key, an unknown class or a bad value."""
 
@@ -109,6 +116,10 @@ class ModelFileError(MoldiffError):
 
 class DataError(MoldiffError):
     """A data set is missing, incomplete or does not match its checksum."""
+
+
+class PartError(MoldiffError):
+    """A part of the user's own, such as a sampler or a guidance, raised an error: its cause."""
 
 
 class MissingExtraError(MoldiffError):
@@ -137,10 +148,15 @@ def in_python(text: str) -> str:
     return _SPOKEN.sub(_parameter, text)
 
 
+def parameter_of(option: str) -> str:
+    """Return the parameter of Python for the name of an option: ``box_size`` is ``size``."""
+    return _PARAMETERS.get(option.replace("_", "-"), option.replace("-", "_"))
+
+
 def _parameter(match: re.Match[str]) -> str:
     if match["command"]:
         return match[0]
-    name = _PARAMETERS.get(match["option"], match["option"].replace("-", "_"))
+    name = parameter_of(match["option"])
     if match["value"] is None:
         return f"'{name}'"
     value = match["value"].rstrip(".,:")

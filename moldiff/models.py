@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from moldiff.bundled import DEFAULT, bundled_configs, bundled_models, find_model
 from moldiff.errors import InputError
+from moldiff.verbs import verb
 
 if TYPE_CHECKING:
     from moldiff.model import Model
@@ -48,12 +49,20 @@ def check_device(device: str) -> None:
         ) from error
 
 
+@verb
 def load(
     name_or_path: str | Path = DEFAULT, device: str = "cpu", *, domain: str | None = "molecules"
 ) -> Model:
     """Load a bundled model by its name, or any model by its path.
 
-    ``domain`` is the required domain of the model; None accepts any.
+    Parameters
+    ----------
+    name_or_path:
+        "druglike", "qm9" or another of ``moldiff info``; or a file (.safetensors).
+    device:
+        Where it computes: "cpu", "cuda", "cuda:1", "mps".
+    domain:
+        The domain that the model must have; None accepts any.
 
     Raises
     ------

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from moldiff.errors import InputError, did_you_mean
 
-__all__ = ["GROUP", "import_source", "installed_parts", "remedy", "written_by_hand"]
+__all__ = ["GROUP", "import_source", "installed_parts", "reason_of", "remedy", "written_by_hand"]
 
 GROUP = "moldiff.parts"
 _PREFIX = "moldiff_import_"  # before a file's name, so that it hides no other module
@@ -42,7 +42,7 @@ def _failures() -> Iterator[str]:
         try:
             point.load()
         except (Exception, SystemExit) as error:
-            message = f"The parts of {_distribution(point)} cannot be imported: {_reason(error)}."
+            message = f"The parts of {_distribution(point)} cannot be imported: {reason_of(error)}."
             warnings.warn(message, stacklevel=3)
             yield message
 
@@ -83,7 +83,9 @@ def import_source(source: str) -> None:
             import_module(source)
     except (Exception, SystemExit) as error:
         where = f"'{source}'{_line(error, path.resolve()) if is_file else ''}"
-        raise InputError(f"Cannot import {where}: {_reason(error)}.", fix=_remedy(error)) from error
+        raise InputError(
+            f"Cannot import {where}: {reason_of(error)}.", fix=_remedy(error)
+        ) from error
 
 
 def written_by_hand(module: str) -> bool:
@@ -104,7 +106,8 @@ def _run(path: Path) -> None:
     spec.loader.exec_module(module)
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
+    """Return the kind of an error and the first line of what it says."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0].rstrip('.')}" if lines else type(error).__name__
 

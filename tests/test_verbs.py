@@ -17,7 +17,6 @@ import pytest
 from rdkit import Chem
 
 import moldiff
-from moldiff.design import grow, pocket
 from moldiff.docking.settings import Settings
 from moldiff.errors import InputError, MissingExtraError
 from moldiff.io import read_molecules, record_of
@@ -209,18 +208,6 @@ def test_signatures_are_real() -> None:
         assert all(p.kind is not p.VAR_KEYWORD for p in inspect.signature(verb).parameters.values())
 
 
-def test_help_tells_every_keyword() -> None:
-    for verb in (moldiff.dock, moldiff.compare, grow, pocket):
-        parameters = inspect.signature(verb).parameters
-        assert not {"settings", "options", "records"} & parameters.keys()
-        assert all("Annotated" not in str(p.annotation) for p in parameters.values())
-        listed = re.findall(r"^(\w[\w, ]*):$", inspect.getdoc(verb) or "", re.MULTILINE)
-        told = [name for line in listed for name in line.split(", ")]
-        assert sorted(told) == sorted(parameters), verb
-    assert "Rounds of the search" in (moldiff.dock.__doc__ or "")
-    assert inspect.signature(moldiff.dock).parameters["rounds"].annotation == "int"
-
-
 def test_generate_hands_every_keyword_on() -> None:
     from moldiff.generation.api import Options
 
@@ -255,6 +242,16 @@ def test_a_comparison_is_a_table_and_a_picture(made: Any, tmp_path: Path) -> Non
     assert "B. Predicted graph" in str(found.reports["default"])
     again = moldiff.compare({"kept": found.reports["default"]})
     assert again.reports["kept"] is found.reports["default"]
+
+
+def test_the_progress_of_a_comparison_names_the_set() -> None:
+    told: list[tuple[str, int, int]] = []
+    moldiff.compare(
+        {"one": ["CCO"], "two": ["C", "N"]}, **NOTHING_SLOW, progress=lambda *now: told.append(now)
+    )
+    assert ("one: graph", 1, 1) in told and ("two: graph", 2, 2) in told
+    stages = [stage.split(": ")[0] for stage, _, _ in told]
+    assert stages == sorted(stages) and {*stages} == {"one", "two"}
 
 
 @pytest.mark.parametrize("source", [3, {"a": "CCO"}, "no/such/file.sdf", "not a smiles", ""])

@@ -26,6 +26,7 @@ from moldiff.protein.backbone import LETTERS, UNKNOWN
 from moldiff.protein.conformation import listed
 from moldiff.protein.secondary import HIDDEN, letters, secondary
 from moldiff.seeds import Generators, generator
+from moldiff.verbs import verb
 from moldiff.version import __version__
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ _FAR = 1.0  # Å, root mean square shift in joining that is worth a word
 Progress = Callable[[str, int, int], None]
 
 
+@verb
 def backbone(
     n: int = 1,
     *,

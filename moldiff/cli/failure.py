@@ -16,7 +16,7 @@ from typing import Any
 import typer
 
 from moldiff.cli.usage import usage_line
-from moldiff.errors import ConfigError, InputError, ModelFileError, MoldiffError
+from moldiff.errors import ConfigError, InputError, ModelFileError, MoldiffError, PartError
 
 __all__ = ["FAILED", "INTERRUPTED", "UNUSABLE", "Interrupted", "guarded", "terminable"]
 
@@ -99,6 +99,11 @@ def terminable() -> Iterator[None]:
 
 def _verdict(error: Exception, command: str) -> tuple[int, str]:
     """Return the exit status, and a line with what is wrong, where, and how to fix it."""
+    from moldiff.verbs import part_error
+
+    error = part_error(error) or error
+    if isinstance(error, PartError):
+        return FAILED, f"{error.line} Its traceback: --debug."
     if isinstance(error, MoldiffError):
         wrong_request = isinstance(error, InputError | ConfigError | ModelFileError)
         return (UNUSABLE if wrong_request else FAILED), error.line

@@ -1,4 +1,4 @@
-"""``moldiff verify``: whether generated records are what they say."""
+"""``moldiff verify``: whether generated records and poses are what they say."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from moldiff.cli.startup import load_torch
 from moldiff.errors import InputError
 
 if TYPE_CHECKING:
-    from moldiff.generation.verify import Verdict, Verdicts
+    from moldiff.generation.verdicts import Verdict, Verdicts
 
 EXAMPLES = (
     "moldiff verify molecules.sdf",
+    "moldiff verify monday.sdf tuesday.sdf",
     "moldiff verify molecules.sdf --model runs/my/model.safetensors",
     "moldiff verify molecules.sdf --import my.py",
     "moldiff verify molecules.sdf --no-draw --json",
@@ -35,7 +36,9 @@ _FEW = 5  # requests, and repeated draws
 
 
 def command(
-    file: Annotated[Path, typer.Argument(help="Records of moldiff generate: .sdf.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Records of moldiff generate or dock: .sdf; one or more.")
+    ],
     model: Annotated[
         list[str] | None,
         typer.Option(help="A model file that may have made them, beside the bundled; repeatable."),
@@ -50,29 +53,32 @@ def command(
     device: Device = "cpu",
     imports: Imports = None,
 ) -> None:
-    """Check records of moldiff generate: by their digests, and by drawing them again.
+    """Check records of moldiff generate and dock: by digests, and by drawing molecules again.
 
     Each record is reproduced (drawn again from its seed and settings, it is the same), altered (it
     is not what it was when it was made, or not what its fields draw), or unknown, and why. What
-    comes from elsewhere, an older version or moldiff design is unknown. Digests alone find
-    accidents; whoever alters on purpose can renew them, but not what the model draws.
+    comes from elsewhere, an older version or moldiff design is unknown, and so is a pose whose
+    digests are right: it is not docked again. Digests alone find accidents; whoever alters on
+    purpose can renew them, but not what the model draws.
 
-    Of all together it says which molecules of a request are missing (a filter rightly leaves some
-    out) and which records are the same draw. Neither changes the exit status.
+    Of all together, also of several files, it says which molecules of a request are missing (a
+    filter rightly leaves some out) and which records are the same draw. Neither changes the exit
+    status.
 
-    Exit status 1 if any record is altered; with --strict, also if any is unknown.
+    Exit status 1 if any record of any file is altered; with --strict, also if any is unknown.
     """
     if strict and not draw:
         raise InputError(
             "--strict needs what --no-draw leaves out: a record is reproduced by drawing it again.",
             fix="Leave out one of them.",
         )
-    if not {".sdf", ".sd"} & {suffix.lower() for suffix in file.suffixes[-2:]}:
-        raise InputError(
-            f"{file} is no SDF, and digests are of the coordinates as an SDF has them.",
-            fix="Give a .sdf file of moldiff generate.",
-        )
-    records = list(Readable(file))
+    for file in files:
+        if not {".sdf", ".sd"} & {suffix.lower() for suffix in file.suffixes[-2:]}:
+            raise InputError(
+                f"{file} is no SDF, and digests are of the coordinates as an SDF has them.",
+                fix="Give .sdf files of moldiff generate or dock.",
+            )
+    records = [record for file in files for record in Readable(file)]
     load_torch()
     import_all(imports)
     from moldiff.generation.verify import verdicts_of
@@ -86,13 +92,24 @@ def command(
         )
     counts: Counter[str] = Counter(verdict.status for verdict in verdicts)
     if as_json:
-        print_json({"file": str(file), **verdicts.to_dict()})
+        one = {"file": str(files[0])} if len(files) == 1 else {}
+        print_json({**one, **verdicts.to_dict()})
     else:
-        rows_of_all = [*_missing(verdicts), *_repeated(verdicts)]
+        several = len(files) > 1
+        if several:
+            _each(verdicts)
+        rows_of_all = [*_missing(verdicts), *_repeated(verdicts, several)]
         table([("records", f"{len(verdicts)}"), *_summary(verdicts, counts), *rows_of_all])
-        _list([verdict for verdict in verdicts if verdict.status == "altered"])
+        _list([verdict for verdict in verdicts if verdict.status == "altered"], several)
     if counts["altered"] or (strict and counts["reproduced"] < len(verdicts)):
         raise typer.Exit(FAILED)
+
+
+def _each(verdicts: Verdicts) -> None:
+    """A row for each file; the table of all comes below."""
+    rows = [list(map(str, row.values())) for row in verdicts.by_file()]
+    table(rows, header=("file", "records", "reproduced", "altered", "unknown"))
+    print()
 
 
 def _summary(verdicts: Sequence[Verdict], counts: Counter[str]) -> list[tuple[str, str]]:
@@ -117,21 +134,29 @@ def _missing(verdicts: Verdicts) -> Iterator[tuple[str, str]]:
         yield "", f"and {counted(len(verdicts.asked) - _FEW, 'more request')} (--json lists all)"
 
 
-def _repeated(verdicts: Verdicts) -> Iterator[tuple[str, str]]:
-    """A row for each set of records that are one draw: "records 2 and 5 are the same draw"."""
+def _repeated(verdicts: Verdicts, several: bool) -> Iterator[tuple[str, str]]:
+    """A row for each set of records that are one draw: "records 2 and 5 are the same draw".
+
+    Of several files it is "records 2 of a.sdf and 5 of b.sdf".
+    """
     for k, same in enumerate(verdicts.repeated[:_FEW]):
-        *others, last = (f"{index + 1}" for index in same)
+        *others, last = (_place(verdicts[index], several) for index in same)
         yield ("" if k else "repeated", f"records {', '.join(others)} and {last} are the same draw")
     if len(verdicts.repeated) > _FEW:
         rest = counted(len(verdicts.repeated) - _FEW, "more draw")
         yield "", f"and {rest} that records share (--json lists all)"
 
 
-def _list(altered: list[Verdict]) -> None:
+def _place(verdict: Verdict, several: bool) -> str:
+    number = f"{verdict.in_file or verdict.index + 1}"
+    return f"{number} of {verdict.file}" if several else number
+
+
+def _list(altered: list[Verdict], several: bool) -> None:
     if altered:
-        table(
-            ((f"{one.index + 1}", one.name, one.why) for one in altered[:_SHOWN]),
-            header=("record", "name", "altered"),
-        )
+        rows = [(one.file, _place(one, False), one.name, one.why) for one in altered[:_SHOWN]]
+        columns = slice(None if several else 1, None)
+        header = ("file", "record", "name", "altered")
+        table([row[columns] for row in rows], header=header[columns])
     if len(altered) > _SHOWN:
         print(f"and {counted(len(altered) - _SHOWN, 'more record')} (--json lists all)")

@@ -28,6 +28,7 @@ from moldiff.protein.structure import Residue, Structure
 from moldiff.protein.trace import Trace, trace
 from moldiff.seeds import generator
 from moldiff.text import several
+from moldiff.verbs import verb
 from moldiff.version import __version__
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ _WATER = 2.4  # Å: a water nearer than this to a built atom has no place
 Progress = Callable[[int, int], None]
 
 
+@verb
 def complete(
     receptor: str | Path,
     *,

@@ -21,6 +21,7 @@ from moldiff.io import is_molecule_file, read_molecules
 from moldiff.keywords import keywords_of
 from moldiff.models import load
 from moldiff.results import Results
+from moldiff.verbs import verb
 
 if TYPE_CHECKING:
     from moldiff.generation.request import Generated, Size
@@ -47,6 +48,7 @@ Molecules: TypeAlias = "Chem.Mol | str | Path | Sequence[Chem.Mol | str | Path]"
 """Molecules, files of them, or SMILES; several are fragments in one frame."""
 
 
+@verb
 @keywords_of(generate)
 def grow(
     scaffold: Molecules,
@@ -84,6 +86,7 @@ def grow(
     return Results(stream(task, n, add=add, **options))
 
 
+@verb
 @keywords_of(generate)
 def decorate(
     scaffold: Molecules,
@@ -94,11 +97,20 @@ def decorate(
     add: Size | str = None,
     **options: Unpack[Options],
 ) -> Results[Generated]:
-    """Grow a scaffold at 1 to ``points`` points, drawn for each molecule; otherwise as `grow`."""
+    """Grow a scaffold at some of its points, drawn for each molecule; otherwise as `grow`.
+
+    Parameters
+    ----------
+    scaffold, n, at, add:
+        As in `grow`.
+    points:
+        The most points that a molecule grows at, from 1.
+    """
     task = decorating(read_parts(scaffold), at, points=points, seed=options.get("seed", 0))
     return Results(stream(task, n, add=add, **options))
 
 
+@verb
 @keywords_of(generate)
 def link(
     fragments: Molecules,
@@ -112,11 +124,19 @@ def link(
 
     Atom numbers run on through all fragments.  Of a fragment without a named point, one of the
     three atoms nearest to the others is drawn.
+
+    Parameters
+    ----------
+    fragments:
+        What is kept, in one frame: a file of several, or a list.
+    n, at, add:
+        As in `grow`.
     """
     task = linking(read_parts(fragments, all_records=True), at, seed=options.get("seed", 0))
     return Results(stream(task, n, add=add, **options))
 
 
+@verb
 @keywords_of(generate)
 def replace(
     ligand: Molecules, n: int = 32, *, keep: str, add: Size | str = None, **options: Unpack[Options]
@@ -125,17 +145,31 @@ def replace(
 
     Parameters
     ----------
+    ligand:
+        The whole molecule, in its pose; of a file the first record.
     keep:
         The atoms that stay, as numbers, ``"1-6,9"``, or as a SMARTS.
+    n, add:
+        As in `grow`.
     """
     task = replacing(read_parts(ligand), keep, seed=options.get("seed", 0))
     return Results(stream(task, n, add=add, **options))
 
 
+@verb
+@keywords_of(generate)
 def stream(
     task: Task, n: int, *, add: Size | str = None, **options: Unpack[Options]
 ) -> Iterator[Generated]:
-    """Yield the molecules of a task as they are finished, see `grow`."""
+    """Yield the molecules of a task as they are finished.
+
+    Parameters
+    ----------
+    task:
+        What to do with which part, as `moldiff.design.tasks` makes it.
+    n, add:
+        As in `grow`.
+    """
     model = options.get("model", MODEL)
     loaded = load(model, options.get("device", "cpu")) if isinstance(model, str | Path) else model
     usable(task, loaded)

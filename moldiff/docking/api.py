@@ -15,6 +15,7 @@ from moldiff.docking.settings import Settings
 from moldiff.docking.site import Site, Where, site
 from moldiff.errors import InputError
 from moldiff.keywords import keywords_of
+from moldiff.verbs import verb
 
 if TYPE_CHECKING:
     from rdkit import Chem
@@ -36,6 +37,7 @@ __all__ = [
 ]
 
 
+@verb
 @keywords_of(Settings)
 def dock(
     receptor: str | Path,

@@ -37,6 +37,7 @@ from moldiff.docking.site import check_receptor
 from moldiff.domain.kinematics import Pose
 from moldiff.errors import InputError
 from moldiff.io import Record, record_of
+from moldiff.io.seal import resealed
 from moldiff.protein.interactions import KINDS, by_kind, find_interactions
 from moldiff.protein.occupants import lasting_under, under
 from moldiff.protein.pocket import Box
@@ -216,6 +217,7 @@ class PoseScorer:
         stale = _REPLACED if "scored_by" in record.tags else _REPLACED - {"notes"}
         own = {k: v for k, v in record.tags.items() if k not in stale}
         tags = own | {k: v for k, v in {**fields, **origin}.items() if v}
+        tags = resealed(record, mol, tags)
         return replace(record_of(mol, name=record.name, tags=tags), index=record.index)
 
     def _fields(self, problem: Problem, x: Tensor, terms: Mapping[str, Tensor]) -> dict[str, str]:

@@ -19,6 +19,7 @@ from moldiff.chem.quiet import quiet
 from moldiff.docking.cavities import SearchedCavity, best_of, outcome
 from moldiff.geometry.arrays import rmsd
 from moldiff.io import Record, Writer, record_of
+from moldiff.io.seal import sealed
 from moldiff.protein.interactions import FIELDS, Interaction, by_kind
 from moldiff.results import Presentable
 from moldiff.text import counted
@@ -168,9 +169,9 @@ class DockingResult(Presentable):
         return {key: value for key, value in fields.items() if value}
 
     def records(self) -> Iterator[tuple[Chem.Mol, dict[str, str]]]:
-        """Yield each pose with its tags, best first."""
+        """Yield each pose with its tags and their digest (`moldiff.io.seal`), best first."""
         for pose in self.poses:
-            yield pose.mol, self.tags(pose)
+            yield pose.mol, sealed(pose.mol, self.tags(pose))
 
     def as_records(self) -> Iterator[Record]:
         """Yield each pose as a record with its tags, best first."""

@@ -13,6 +13,7 @@ from moldiff.docking.settings import Settings
 from moldiff.errors import InputError
 from moldiff.io import Record, Source, records_of
 from moldiff.results import Results
+from moldiff.verbs import verb
 
 if TYPE_CHECKING:
     from rdkit import Chem
@@ -29,6 +30,7 @@ ORDERS: Mapping[str, tuple[str, bool]] = {
 """What poses may be ordered by: the data field, and whether more of it is better."""
 
 
+@verb
 def score(
     receptor: str | Path,
     poses: Source,

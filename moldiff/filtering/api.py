@@ -15,6 +15,7 @@ from moldiff.metrics import Sample, samples
 from moldiff.metrics.parallel import each
 from moldiff.parallel import Progress
 from moldiff.results import Presentable
+from moldiff.verbs import verb
 
 __all__ = ["Filtered", "Judged", "filter"]
 
@@ -62,6 +63,7 @@ class Filtered(Presentable):
         return [one.record for one in self.kept]
 
 
+@verb
 def filter(
     molecules: Source,
     *,
@@ -89,6 +91,8 @@ def filter(
         How many to choose, by "maxmin" or "butina" (`moldiff.chem.picking.Pick`).
     jobs:
         Processes.
+    progress:
+        Called as ``progress(stage, done, total)``.
 
     Raises
     ------

@@ -16,10 +16,11 @@ from itertools import pairwise
 from moldiff.io import Record
 from moldiff.io.seal import SEAL
 
-__all__ = ["Asked", "asked_of", "order_of", "repeated_of"]
+__all__ = ["Asked", "asked_of", "is_pose", "order_of", "repeated_of"]
 
 _NOT_OF_A_DRAW = ("n", "keep_valid")
 _SETTINGS = ("model", "precision", "sampling")
+_OF_A_POSE = "box_center"
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,15 @@ class Asked:
     def missing(self) -> int:
         """Number of molecules that no record has."""
         return sum(last - first + 1 for first, last in self.gaps)
+
+
+def is_pose(tags: Mapping[str, str]) -> bool:
+    """Whether docking wrote a record: not, if only a field says so that its digest does not cover.
+
+    Such a pose has fields of the molecule that was docked, but is no draw.
+    """
+    names = list(tags)
+    return _OF_A_POSE in (names[: names.index(SEAL)] if SEAL in names else names)
 
 
 def order_of(tags: Mapping[str, str]) -> tuple[str, str]:
@@ -84,7 +94,7 @@ def _requests(records: Sequence[Record]) -> Iterator[tuple[int, tuple[str, ...],
     """Yield index, what distinguishes the draws of its request from others, and n."""
     for k, record in enumerate(records):
         tags = record.tags
-        if SEAL not in tags or "kept" in tags:
+        if SEAL not in tags or "kept" in tags or is_pose(tags):
             continue
         try:
             request = json.loads(tags["request"])

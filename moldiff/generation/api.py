@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from moldiff.bundled import usual_model
 from moldiff.cpu import with_threads
+from moldiff.keywords import keywords_of
 from moldiff.models import load
 from moldiff.precision import resolve
+from moldiff.verbs import verb
 
 if TYPE_CHECKING:
     from moldiff.diffusion.sampler import Sampler, Stepper
@@ -61,6 +62,7 @@ class Options(TypedDict, total=False):
     progress: Callable[[float], None] | None
 
 
+@verb
 def generate(
     n: int,
     *,
@@ -148,6 +150,8 @@ def generate(
     return Results(stream(n, **options))
 
 
+@verb
+@keywords_of(generate)
 def stream(n: int, **options: Unpack[Options]) -> Iterator[Generated]:
     """Yield molecules as they are finished; otherwise as :func:`generate`.
 
@@ -180,9 +184,6 @@ def _stream(n: int, remaining: dict[str, Any]) -> Generator[Generated, None, Non
     if (sampler := remaining.pop("sampler", None)) is not None:
         sampling = {**_settings_of(sampler, model), **sampling}
     watch = {key: remaining.pop(key) for key in ("given", "record", "progress") if key in remaining}
-    unknown = set(remaining) - {field.name for field in dataclasses.fields(Request)}
-    if unknown:
-        raise TypeError(f"generate() got an unexpected keyword argument '{min(unknown)}'")
     yield from run(model, Request(n, **remaining), sampling=sampling, **watch)
 
 

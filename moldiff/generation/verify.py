@@ -9,32 +9,30 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from moldiff.bundled import bundled_models
 from moldiff.chem.demands import Interval, parse_demand
 from moldiff.errors import MoldiffError, in_python
-from moldiff.generation.account import Asked, asked_of, order_of, repeated_of
+from moldiff.generation.account import is_pose, order_of
 from moldiff.generation.request import Generated, Request
 from moldiff.generation.run import redraw
+from moldiff.generation.verdicts import Verdict, Verdicts
 from moldiff.io import Record, Source, records_of
 from moldiff.io.seal import SEAL, broken, graph_of
 from moldiff.model import Model
 from moldiff.models import load
 from moldiff.precision import resolve
-from moldiff.tabular import Findings
+from moldiff.verbs import part_error, verb
 
-__all__ = ["STATUSES", "Status", "Verdict", "Verdicts", "verdicts_of", "verify"]
-
-Status = Literal["reproduced", "altered", "unknown"]
-STATUSES: tuple[Status, ...] = ("reproduced", "altered", "unknown")
+__all__ = ["verdicts_of", "verify"]
 
 _SAME = 0.01
 """Å: rounding differs between machines and batches; another molecule is over 1 Å away."""
@@ -43,67 +41,7 @@ _OF_THE_RUN = ("model", "precision", "sampling", "request")
 _NOT_DRAWN = (SEAL, "moldiff_version")  # what may differ in the record of the same molecule
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What is known about one record.
-
-    Attributes
-    ----------
-    index, name:
-        Its position, from 0, and title.
-    status:
-        "reproduced": drawn again, it is the same; "altered": it is not what it was, or not what its
-        fields draw; "unknown": neither can be said.
-    why:
-        A sentence for the user.
-    deviation:
-        Largest distance of an atom to where it is drawn, in Å; None if it was not drawn.
-    """
-
-    index: int
-    name: str
-    status: Status
-    why: str
-    deviation: float | None = None
-
-
-class Verdicts(list[Verdict], Findings):
-    """A verdict for each record, in their order, and what can be said of all together.
-
-    Attributes
-    ----------
-    asked:
-        The requests that the records name, and which of their molecules are missing: no fault, a
-        filter leaves molecules out.
-    repeated:
-        The indices of each set of records that are the same draw.
-    """
-
-    def __init__(self, verdicts: Iterable[Verdict], records: Sequence[Record]) -> None:
-        super().__init__(verdicts)
-        altered = {verdict.index for verdict in self if verdict.status == "altered"}
-        self.asked: tuple[Asked, ...] = asked_of(records, altered)
-        self.repeated: tuple[tuple[int, ...], ...] = repeated_of(records, altered)
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Return a row for each record; ``record`` counts from 1."""
-        return [{"record": verdict.index + 1, **asdict(verdict)} for verdict in self]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return counts by status, requests, what is there twice, and all rows, as plain values."""
-        counts = Counter(verdict.status for verdict in self)
-        return {
-            **{status: counts[status] for status in STATUSES},
-            "requests": [{**asdict(one), "missing": one.missing} for one in self.asked],
-            "repeated": [[k + 1 for k in same] for same in self.repeated],
-            "records": self.rows(),
-        }
-
-    def to_json(self) -> str:
-        """Return everything as JSON."""
-        return json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n"
-
-
+@verb
 def verify(
     records: Source,
     *,
@@ -117,7 +55,8 @@ def verify(
     Parameters
     ----------
     records:
-        Files (.sdf), records, or generated molecules.
+        Files (.sdf), records, or generated molecules; one, or a list of them, of which what is
+        missing and what is there twice is told together.
     models:
         Model files that may have made them, besides the bundled ones.
     device:
@@ -166,24 +105,27 @@ def verdicts_of(
     return Verdicts(verdicts.values(), items)
 
 
-_OF_A_POSE = "box_center"
-_POSE = "it is a pose of moldiff dock, which is not drawn again"
+_POSE = "it is a pose of moldiff dock, which is not drawn again: that needs the receptor"
 _INTACT = "its digests are right; it was not drawn again"
 _UNSEALED = f"it lacks {SEAL}: removed, or of another version; it was not drawn again"
 
 
 def _at_sight(k: int, record: Record) -> Verdict:
     """What can be said without drawing."""
-    unknown = Verdict(k, record.name, "unknown", "")
+    number = record.index + 1 if record.source else None
+    unknown = Verdict(k, record.name, "unknown", "", file=record.source, in_file=number)
     if record.mol is None:
         return replace(unknown, why=f"it cannot be read: {record.reason}")
     if not any(name in record.tags for name in _NEEDED):
-        return replace(unknown, why="it has no fields of moldiff generate")
+        return replace(unknown, why="it has no fields of moldiff generate or dock")
     lacking = [name for name in _NEEDED if name not in record.tags]
     if SEAL in record.tags and (changed := broken(record)):
         return replace(unknown, status="altered", why=f"its {changed} changed since it was made")
-    if SEAL not in record.tags and _OF_A_POSE in record.tags:
-        return replace(unknown, why=f"{_POSE}: verify the molecules that were docked")
+    if is_pose(record.tags):
+        known = f"it lacks {SEAL}: removed, or of another version"
+        if SEAL in record.tags:
+            known = "its digests are right"
+        return replace(unknown, why=f"{known}; {_POSE}")
     if SEAL in record.tags and lacking:
         return replace(unknown, why=f"its digests are right; it lacks {', '.join(lacking)}")
     if lacking and lacking != [SEAL]:
@@ -225,9 +167,8 @@ def _of_a_run(
             for k in wanted[where]:
                 verdicts[k] = _compared(items[k], item)
                 tell()
-    except (MoldiffError, ValueError, KeyError, TypeError, AttributeError) as error:
-        said = error.line if isinstance(error, MoldiffError) else error
-        yield from _unknown(items, members, f"it cannot be drawn: {said}")
+    except Exception as error:
+        yield from _unknown(items, members, f"it cannot be drawn: {_reason(error)}")
         return
     # Another machine may draw others from the same numbers; not, if it draws some of them.
     if not any(verdict["status"] == "reproduced" for verdict in verdicts.values()):
@@ -237,6 +178,16 @@ def _of_a_run(
                 "why": f"{verdict['why']}, or this machine draws others",
             }
     yield from verdicts.items()
+
+
+def _reason(error: Exception) -> str:
+    """Why the settings of a record draw nothing; what is no fault of theirs is raised again."""
+    error = part_error(error) or error
+    if isinstance(error, MoldiffError):
+        return error.line
+    if isinstance(error, ValueError | KeyError | TypeError | AttributeError):
+        return str(error)
+    raise error
 
 
 def _unknown(

@@ -1,7 +1,7 @@
 """Digests of a record: of its molecule and of its data fields, to find what was changed later.
 
 They are no signature: whoever changes a record on purpose can compute them anew.
-`moldiff.generation.verify` therefore draws the molecule again.
+`moldiff.generation.verify` therefore draws a generated molecule again; of a pose it has no more.
 """
 
 from __future__ import annotations
@@ -15,15 +15,19 @@ from rdkit import Chem
 from moldiff.io.read import Record
 from moldiff.io.render import kekulised
 
-__all__ = ["SEAL", "broken", "graph_of", "molecule_digest", "sealed"]
+__all__ = ["SEAL", "broken", "graph_of", "molecule_digest", "resealed", "sealed"]
 
 SEAL = "digest"
 """The data field with both digests; it covers the fields before it."""
 
 
 def sealed(mol: Chem.Mol, tags: Mapping[str, str]) -> dict[str, str]:
-    """Return the tags and behind them the digests of the molecule and of these tags."""
-    return {**tags, SEAL: f"{molecule_digest(mol)} {_fields(tags)}"}
+    """Return the tags and behind them the digests of the molecule and of these tags.
+
+    Older digests, of what the record was before, are left out.
+    """
+    fields = {name: text for name, text in tags.items() if name != SEAL}
+    return {**fields, SEAL: f"{molecule_digest(mol)} {_fields(fields)}"}
 
 
 def broken(record: Record) -> str | None:
@@ -38,6 +42,14 @@ def broken(record: Record) -> str | None:
     words = ("coordinates or graph", "data fields")
     changed = [word for word, a, b in zip(words, expected, actual, strict=False) if a != b]
     return " and ".join(changed) or (None if len(expected) == len(actual) else SEAL)
+
+
+def resealed(record: Record, mol: Chem.Mol, tags: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags of a record that a command has changed, with digests of what it is now.
+
+    One that was not what it was before stays so, and one without digests gets none.
+    """
+    return dict(tags) if SEAL not in record.tags or broken(record) else sealed(mol, tags)
 
 
 def graph_of(mol: Chem.Mol) -> tuple[Any, ...]:

@@ -12,6 +12,7 @@ from moldiff.errors import InputError
 from moldiff.io.parse import PARSERS
 from moldiff.io.read import READABLE, Record, read_molecules
 from moldiff.io.write import Writer
+from moldiff.verbs import verb
 
 __all__ = ["Recorded", "Source", "is_molecule_file", "record_of", "records_of", "write"]
 
@@ -101,6 +102,7 @@ def _of_smiles(text: str) -> Record:
     return Record(parsed.mol, parsed.name, None, "", 0, dict(parsed.tags))
 
 
+@verb
 def write(molecules: Source, path: str | Path, fmt: str | None = None) -> int:
     """Write molecules to a file, all or nothing, with their names and data fields.
 
@@ -109,7 +111,9 @@ def write(molecules: Source, path: str | Path, fmt: str | None = None) -> int:
     molecules:
         Results, records, RDKit molecules, SMILES or files, in any mixture.
     path:
-        The file; its suffix is the format (.sdf, .smi, .xyz or .json) unless ``fmt`` says it.
+        The file; its suffix is the format (.sdf, .smi, .xyz or .json).
+    fmt:
+        The format of a file whose suffix does not say it: "sdf", "smi", "xyz" or "json".
 
     Returns
     -------

@@ -13,11 +13,13 @@ from moldiff.errors import InputError, unknown_suffix
 from moldiff.io import Source, records_of
 from moldiff.keywords import keywords_of
 from moldiff.metrics.evaluation import Report, evaluate
+from moldiff.metrics.parallel import Progress
 from moldiff.metrics.show import as_text, figures, title
 from moldiff.metrics.study import PROTOCOLS
 from moldiff.metrics.table import METRICS, Metric
 from moldiff.tabular import Tabular
 from moldiff.text import replace_text
+from moldiff.verbs import verb
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -202,8 +204,11 @@ def _axis(height: int) -> Iterator[str]:
         yield f'<text x="{x}" y="{height - 6}" text-anchor="middle">{100 * share:.0f} %</text>'
 
 
+@verb
 @keywords_of(evaluate)
-def compare(sets: Mapping[str, Source | Report], **options: Any) -> Comparison:
+def compare(
+    sets: Mapping[str, Source | Report], *, progress: Progress | None = None, **options: Any
+) -> Comparison:
     """Measure sets of molecules and put them side by side, each as `moldiff.evaluate` does.
 
     >>> moldiff.compare({"default": a, "mine": b}).save("both.svg")  # doctest: +SKIP
@@ -212,6 +217,8 @@ def compare(sets: Mapping[str, Source | Report], **options: Any) -> Comparison:
     ----------
     sets:
         Name -> molecules (results, records, RDKit molecules, SMILES, files), or their report.
+    progress:
+        Called as ``progress(stage, done, total)``; the stage names the set: "mine: relaxation".
 
     Raises
     ------
@@ -223,11 +230,20 @@ def compare(sets: Mapping[str, Source | Report], **options: Any) -> Comparison:
             "A comparison takes sets of molecules by name.",
             fix='Write compare({"default": a, "mine": b}).',
         )
-    return Comparison({str(name): _report(name, one, options) for name, one in sets.items()})
+    return Comparison(
+        {str(name): _report(name, one, progress, options) for name, one in sets.items()}
+    )
 
 
-def _report(name: object, one: Source | Report, options: Mapping[str, Any]) -> Report:
+def _report(
+    name: object, one: Source | Report, progress: Progress | None, options: Mapping[str, Any]
+) -> Report:
     """The report of a set; ``InputError`` names the set if it has no molecules."""
+
+    def tell(stage: str, done: int, total: int) -> None:
+        if progress is not None:
+            progress(f"{name}: {stage}", done, total)
+
     if isinstance(one, Report):
         return one
     items = list(records_of(one))
@@ -235,4 +251,4 @@ def _report(name: object, one: Source | Report, options: Mapping[str, Any]) -> R
         raise InputError(
             f"The set '{name}' has no molecules to compare.", fix="Leave it out, or fill it."
         )
-    return evaluate(items, **options)
+    return evaluate(items, progress=tell, **options)

@@ -52,6 +52,7 @@ from moldiff.metrics.reference_data import AUTO, fitting, located
 from moldiff.metrics.show import as_html, as_text, bands_table, kept_table, metrics_table
 from moldiff.tabular import Findings
 from moldiff.text import counted
+from moldiff.verbs import verb
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -117,8 +118,7 @@ class Report(Findings):
         return as_html(self._tables())
 
     def _tables(self) -> list[Table]:
-        tables = (self.table(), self.bands_table(), self.kept_table())
-        return [table for table in tables if table is not None]
+        return [t for t in (self.table(), self.bands_table(), self.kept_table()) if t is not None]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, as the module's docstring says."""
@@ -200,6 +200,7 @@ class Report(Findings):
         return kept_table(self) if self.kept else None
 
 
+@verb
 def evaluate(
     records: Source,
     *,

@@ -30,6 +30,7 @@ from moldiff.protein.sites import binding_sites, distinct
 from moldiff.protein.structure import POLYMERS, Structure
 from moldiff.protein.write import write_pdb
 from moldiff.text import counted, digest_of
+from moldiff.verbs import verb
 from moldiff.version import __version__
 
 __all__ = ["Candidate", "Preparation", "prepare"]
@@ -173,6 +174,7 @@ class Preparation:
         }
 
 
+@verb
 def prepare(
     receptor: str | Path,
     *,

@@ -17,6 +17,7 @@ from moldiff.protein.sequence import letter
 from moldiff.sequences.backbones import Template, template
 from moldiff.sequences.result import Design, Designs
 from moldiff.text import several
+from moldiff.verbs import verb
 from moldiff.version import __version__
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ _MOST = 10_000
 Progress = Callable[[int, int], None]
 
 
+@verb
 def sequence(
     backbone: str | Path,
     n: int = 1,

@@ -5,6 +5,9 @@ the network for nothing; its content security policy forbids it to.  One WebGL v
 shows the selected molecule; the cards carry RDKit's 2D drawing or a 3D thumbnail painted
 without WebGL, so thousands of molecules stay usable.
 
+In Python this package is the verb, too: ``moldiff.view(molecules)`` calls `view`, whose parameters
+``help(moldiff.view.view)`` tells.
+
 3Dmol.js: Rego & Koes, Bioinformatics 31 (2015) 1322; vendored in ``vendor/`` with its licence.
 """
 

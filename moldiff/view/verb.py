@@ -14,6 +14,7 @@ import numpy as np
 from moldiff.errors import InputError
 from moldiff.io import Source, records_of
 from moldiff.text import replace_text
+from moldiff.verbs import verb
 from moldiff.view.docking import DEFAULT_POSES, render_docking
 from moldiff.view.figures import Figures
 from moldiff.view.render import DEFAULT_LIMIT, render_html
@@ -56,6 +57,7 @@ class Page:
         )
 
 
+@verb
 def view(
     molecules: Source,
     path: str | Path | None = None,

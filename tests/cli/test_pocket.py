@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
+import moldiff
 from moldiff.io import read_molecules
 
 Run = Callable[..., Any]
@@ -44,6 +45,8 @@ def test_designs_are_ranked_written_and_shown(run: Run, tmp_path: Path) -> None:
         assert nearest.max() < 1e-3  # in the receptor's frame, where the ligand has these atoms
         assert "receptor_sha256" in record.tags  # by which the command knows its own files
     assert "receptor" in page.read_text()
+    verdicts = moldiff.verify(records)  # of what was relaxed in the pocket, not of what was drawn
+    assert all(one.why.startswith("its digests are right; it was made") for one in verdicts)
 
 
 def test_programs_are_told_by_names_that_stay(run: Run, tmp_path: Path) -> None:

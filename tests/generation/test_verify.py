@@ -171,6 +171,40 @@ def test_the_command_says_it_by_its_status(folder: Path, records: list[Record]) 
     assert told["records"][3]["status"] == "altered" and told["records"][3]["record"] == 4
 
 
+def test_several_files_are_told_apart_and_together(
+    records: list[Record], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # so that tables have room for the names
+    first, second = Path("first.sdf"), Path("second.sdf")
+    write(records[:7], first)
+    write([*records[7:10], moved(records[10]), records[0]], second)
+    found = moldiff.verify([first, str(second)], again=False)
+    assert found.by_file() == [
+        {"file": str(first), "records": 7, "reproduced": 0, "altered": 0, "unknown": 7},
+        {"file": str(second), "records": 5, "reproduced": 0, "altered": 1, "unknown": 4},
+    ]
+    assert (found[10].file, found[10].in_file, found[10].index) == (str(second), 4, 10)
+    assert found.repeated == ((0, 11),) and found.asked[0].gaps == ((12, 12),)
+    line = ["verify", str(first), str(second), "--no-draw"]
+    done = CliRunner().invoke(app, line)
+    shown = " ".join(done.stdout.split())
+    assert done.exit_code == 1 and CliRunner().invoke(app, [*line[:2], line[3]]).exit_code == 0
+    assert f"{first} 7 0 0 7" in shown and f"{second} 5 0 1 4" in shown and "records 12 " in shown
+    assert f"records 1 of {first} and 5 of {second} are the same draw" in shown
+    assert f"{second} 4 {records[10].name} its coordinates or graph" in shown
+    told = json.loads(CliRunner().invoke(app, [*line, "--json"]).stdout)
+    assert told["files"] == found.by_file() and told["records"][10]["in_file"] == 4
+    assert "file" not in told, "the key of one file"
+
+
+def test_of_several_files_any_that_cannot_be_read_is_told(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name, told in (("gone.sdf", "no file"), ("made.xyz", "made.xyz is no SDF")):
+        assert main(["verify", str(folder / "made.sdf"), str(folder / name)]) == 2
+        assert told in capfd.readouterr().err
+
+
 def test_strictly_the_unknown_fail_too(folder: Path, records: list[Record]) -> None:
     made, mixed = folder / "made.sdf", folder / "mixed.sdf"
     write([records[0], next(iter(read_molecules(SAMPLE)))], mixed)

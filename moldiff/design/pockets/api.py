@@ -14,6 +14,7 @@ from moldiff.design.pockets.run import Budget
 from moldiff.design.pockets.starts import Origin
 from moldiff.generation.api import Options, generate
 from moldiff.keywords import keywords_of
+from moldiff.verbs import verb
 
 if TYPE_CHECKING:
     from moldiff.generation.request import Size
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["pocket"]
 
 
+@verb
 @keywords_of(generate)
 def pocket(
     receptor: str | Path,

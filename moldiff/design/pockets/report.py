@@ -19,6 +19,7 @@ from moldiff.design.pockets.run import Design
 from moldiff.design.pockets.settle import Settled
 from moldiff.docking.result import check_words
 from moldiff.io import Writer
+from moldiff.io.seal import sealed
 from moldiff.protein.interactions import by_kind
 from moldiff.text import replace_text
 
@@ -96,10 +97,10 @@ class Outcome:
         return sum(d.settled is not None and d.settled.energy < known.energy for d in self.kept)
 
     def records(self, designs: Sequence[Design]) -> Iterator[tuple[Chem.Mol, dict[str, str]]]:
-        """Yield ranked designs as molecules with their tags."""
+        """Yield ranked designs as molecules with their tags, and the digest of both."""
         for rank, design in enumerate(designs, start=1):
             assert design.settled is not None
-            yield design.settled.mol, self.tags(design, rank)
+            yield design.settled.mol, sealed(design.settled.mol, self.tags(design, rank))
 
     def tags(self, design: Design, rank: int) -> dict[str, str]:
         """Return the data fields of a design's record."""

@@ -22,6 +22,7 @@ from moldiff.docking.settings import Settings
 from moldiff.errors import MoldiffError
 from moldiff.interrupts import follow_parent
 from moldiff.io.render import FORMATS
+from moldiff.io.seal import sealed
 from moldiff.parallel import abandon
 from moldiff.protein.interactions import by_kind
 
@@ -111,9 +112,14 @@ def dock_entry(entry: Entry, pocket: Pocket, settings: Settings) -> Row:
         return replace(base, reason=reason)
     render = FORMATS["sdf"].render
     row = {"library_row": f"{entry.record + 1}"}
+    # The digest covers our fields; behind it are those of the library, as they stand there.
     records = [
-        render(mol, entry.name, {**(own := {**row, **tags}), **carried(entry.fields, own)})
-        for mol, tags in result.records()
+        render(
+            pose.mol,
+            entry.name,
+            {**(own := sealed(pose.mol, row | result.tags(pose))), **carried(entry.fields, own)},
+        )
+        for pose in result.poses
     ]
     now = os.times()
     best = result.best
