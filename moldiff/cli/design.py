@@ -88,7 +88,7 @@ def replace(
     ligand: Annotated[
         str, typer.Option(metavar="FILE", help="The molecule: .sdf, .mol, .mol2, or a SMILES.")
     ],
-    keep: Annotated[
+    keep_atoms: Annotated[
         str | None, typer.Option(metavar="NUMBERS", help="Atoms that stay: 1-6,9.")
     ] = None,
     keep_smarts: Annotated[
@@ -100,11 +100,11 @@ def replace(
     """Replace a part of a molecule; the kept atoms have as many bonds to the new ones as before."""
     from moldiff.design.tasks import replacing
 
-    if (keep is None) == (keep_smarts is None):
+    if (keep_atoms is None) == (keep_smarts is None):
         raise InputError(
-            "What stays is given by --keep or by --keep-smarts.", fix="Give one of them."
+            "What stays is given by --keep-atoms or by --keep-smarts.", fix="Give one of them."
         )
-    return replacing(_first(ligand), keep or keep_smarts or "", seed=seed)
+    return replacing(_first(ligand), keep_atoms or keep_smarts or "", seed=seed)
 
 
 def decorate(
@@ -132,7 +132,7 @@ EXAMPLES: dict[Callable[..., Task], tuple[str, ...]] = {
     ),
     replace: (
         "moldiff design replace --ligand lead.sdf --keep-smarts 'c1ncnc2[nH]ccc12' -o hops.sdf",
-        "moldiff design replace --ligand lead.sdf --keep 1-6,9 --add 4..9",
+        "moldiff design replace --ligand lead.sdf --keep-atoms 1-6,9 --add 4..9",
     ),
     decorate: (
         "moldiff design decorate --scaffold core.sdf --points 2 --add 1..6",

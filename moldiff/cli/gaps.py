@@ -50,7 +50,7 @@ def command(
     lengths: Annotated[
         str, typer.Option(metavar="N,...", help="Missing residues; lengths take turns.")
     ] = "4,8,12",
-    draws: Annotated[
+    ensemble: Annotated[
         int, typer.Option(min=1, max=10_000_000, help="Conformations of each gap.")
     ] = 10,
     steps: Annotated[
@@ -88,7 +88,7 @@ def command(
     check_replaceable({output: "gaps"}, force=force)
     sizes, named = _lengths(lengths), _methods(methods)
     pythons, store = _pythons(python or [], named), BackboneStore.open(data)
-    settings = Settings(load(model, domain="backbones"), pythons, draws, steps, seed)
+    settings = Settings(load(model, domain="backbones"), pythons, ensemble, steps, seed)
     gaps = list(cuts(store, validation_sample(store, count).tolist(), sizes))
     alike = None
     if trained_on is not None:
@@ -99,12 +99,12 @@ def command(
     with stages() as show:
         try:
             runs = attempts(named, gaps, settings)
-            for attempt in recorded(runs, store, output, draws=draws, identities=alike):
+            for attempt in recorded(runs, store, output, draws=ensemble, identities=alike):
                 done.append(attempt)
                 show("building gaps", len(done), len(named) * len(gaps))
         except KeyboardInterrupt:
             interrupted = True
-    _show(done, data, draws, alike)
+    _show(done, data, ensemble, alike)
     remark(f"Written: {output}")
     if interrupted:
         total = counted(len(named) * len(gaps), "gap")

@@ -18,6 +18,9 @@ _RENAMED: Mapping[str, Mapping[str, str]] = {
     "prepare": {"--html": "--page", "--model": "--receptor-model"},
     "data druglike": {"--only": "--smiles-alone", "--conformers": "--conformer-folder"},
     "data complexes": {"--exclude": "--leave-out"},
+    "sequence": {"--exclude": "--without"},
+    "design replace": {"--keep": "--keep-atoms"},
+    "benchmark gaps": {"--draws": "--ensemble"},
 }
 _REPORTS = ("prepare", "complete", "sequence")  # wrote --json FILE: that is --report FILE
 _ALL = 1000  # as many poses as a docking reports at most

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "moldiff sequence backbone.pdb -n 8 -o designs.fasta",
-    "moldiff sequence 1abc.cif --chains A --fix A:10-20 --exclude CYS -o designs.fasta",
+    "moldiff sequence 1abc.cif --chains A --fix A:10-20 --without CYS -o designs.fasta",
     "moldiff sequence backbone.pdb --temperature 0.3 --report designs.json -o -",
 )
 
@@ -65,7 +65,7 @@ def command(
             help="Residues that keep their amino acid, or a whole chain, 'A:'; repeatable.",
         ),
     ] = None,
-    exclude: Annotated[
+    without: Annotated[
         list[str] | None,
         typer.Option(metavar="CYS,...", help="Amino acids that are not to be used; repeatable."),
     ] = None,
@@ -120,7 +120,7 @@ def command(
                 n,
                 chains=None if chains is None else [c.strip() for c in chains.split(",")],
                 fix=fix or (),
-                exclude=exclude or (),
+                without=without or (),
                 temperature=temperature,
                 steps=steps,
                 seed=seed,

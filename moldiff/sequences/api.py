@@ -43,7 +43,7 @@ def sequence(
     *,
     chains: str | Sequence[str] | None = None,
     fix: str | Sequence[str] = (),
-    exclude: str | Sequence[str] = (),
+    without: str | Sequence[str] = (),
     temperature: float | None = None,
     steps: int | None = None,
     seed: int = 0,
@@ -63,7 +63,7 @@ def sequence(
         The chains that get a sequence; the others stay and are seen.  By default all.
     fix:
         Residues that keep their amino acid: ``["A:10-20"]``, or a whole chain, ``["A:"]``.
-    exclude:
+    without:
         Amino acids that are not to be used: ``["CYS"]`` or ``["C"]``.
     temperature:
         Below 1 the most probable amino acids are drawn more often; by default 0.1.
@@ -85,7 +85,7 @@ def sequence(
         If a file cannot be used, or the request cannot be met; the error says why.
     """
     check_request(n, temperature, steps)
-    allowed = _allowed(exclude)
+    allowed = _allowed(without)
     read = template(backbone, chains=chains, fix=fix)
     loaded = models.load(models.required(model, DEFAULT_MODEL, "sequence"), domain="sequences")
     changed: dict[str, Any] = {"temperature": temperature, "steps": steps}
@@ -115,19 +115,19 @@ def check_request(n: int, temperature: float | None, steps: int | None) -> None:
         raise InputError(f"{steps} steps cannot be made.", fix=f"Choose from 1 to {_MOST}.")
 
 
-def _allowed(exclude: str | Sequence[str]) -> list[bool]:
+def _allowed(without: str | Sequence[str]) -> list[bool]:
     """Which of the amino acids, and the mask, may be drawn."""
     allowed = dict.fromkeys(LETTERS, True)
-    for word in (part.strip().upper() for text in several(exclude) for part in text.split(",")):
+    for word in (part.strip().upper() for text in several(without) for part in text.split(",")):
         one = word if len(word) == 1 else letter(word)
         if one not in allowed:
             raise InputError(
-                f"'{word}' is no amino acid to exclude.",
+                f"'{word}' is no amino acid to do without.",
                 fix=did_you_mean(word, sorted(TEMPLATES)),
             )
         allowed[one] = False
     if not any(allowed.values()):
-        raise InputError("All amino acids are excluded.", fix="Leave some.")
+        raise InputError("Without any amino acid there is no sequence.", fix="Leave some.")
     return [*allowed.values(), True]
 
 

@@ -289,7 +289,7 @@ def test_programs_on_the_command_line(
 ) -> None:
     model.save(tmp_path / "model.safetensors")
     words = ["benchmark", "gaps", str(store.path), "--model", str(tmp_path / "model.safetensors")]
-    words += ["--gaps", "2", "--draws", "2", "--lengths", "3", "-o", str(tmp_path / "gaps.csv")]
+    words += ["--gaps", "2", "--ensemble", "2", "--lengths", "3", "-o", str(tmp_path / "gaps.csv")]
     there = python(tmp_path / "python", "raise SystemExit('too hard')")
     asked = [*words, "--methods", "moldiff,pdbfixer,crystal"]
     assert main([*asked, "--python", f"pdbfixer={there}"]) == 0
@@ -332,7 +332,7 @@ def test_mmseqs_finds_what_was_trained_on(
     assert closest(cuts, store) == {known: 1.0, strange: 0.0}
     model.save(tmp_path / "model.safetensors")
     words = ["benchmark", "gaps", str(store.path), "--model", str(tmp_path / "model.safetensors")]
-    words += ["--gaps", "2", "--draws", "2", "--lengths", "3", "-o", str(tmp_path / "gaps.csv")]
+    words += ["--gaps", "2", "--ensemble", "2", "--lengths", "3", "-o", str(tmp_path / "gaps.csv")]
     assert main([*words, "--trained-on", str(store.path)]) == 0
     printed = capfd.readouterr()
     assert "closest chain trained on: < 30 %" in printed.out and "by mmseqs ..." in printed.err

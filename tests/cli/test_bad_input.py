@@ -126,7 +126,9 @@ CASES = {
     "nothing there": (("data", "info", "nowhere"), 1, ["nowhere"]),
     "prepare missing": (("data", "prepare", "no.sdf", "--output", "d"), 2, ["no.sdf"]),
     "backwards": (
-        ("design", "replace", "--ligand", "CCO", "--keep", "5-3"), 2, ["5-3 ends below", "3-5"]
+        ("design", "replace", "--ligand", "CCO", "--keep-atoms", "5-3"),
+        2,
+        ["5-3 ends below", "3-5"],
     ),
     "apart": (
         ("design", "link", "--fragments", "apart.sdf", "--add", "2"), 2,

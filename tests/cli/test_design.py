@@ -65,7 +65,7 @@ def test_linking_two_files_replacing_and_decorating(run: Run, core: Path, tmp_pa
     tasks = (
         ("link", "--fragments", core, "--fragments", other, "--at", "1,12"),
         ("replace", "--ligand", lead, "--keep-smarts", "c1ccncc1", "--add", 5),
-        ("replace", "--ligand", lead, "--keep", "5-10"),
+        ("replace", "--ligand", lead, "--keep-atoms", "5-10"),
         ("decorate", "--scaffold", "c1c([*:1])cc([*:2])nc1", "--points", 2, "--add", "4-6"),
     )
     for task in tasks:
@@ -88,8 +88,8 @@ def test_linking_two_files_replacing_and_decorating(run: Run, core: Path, tmp_pa
         (("grow", "--scaffold", "c1ccncc1", "--model", "qm9"), "not trained to complete"),
         (("grow", "--scaffold", "c1ccncc1", "-o", "out.xyz"), "unknown suffix"),
         (("link", "--fragments", "c1ccncc1"), "without coordinates"),
-        (("replace", "--ligand", "CCc1ccncc1"), "--keep or by --keep-smarts"),
-        (("replace", "--ligand", "CCc1ccncc1", "--keep", "90"), "Atom 90 is no heavy atom"),
+        (("replace", "--ligand", "CCc1ccncc1"), "--keep-atoms or by --keep-smarts"),
+        (("replace", "--ligand", "CCc1ccncc1", "--keep-atoms", "90"), "Atom 90 is no heavy atom"),
     ],
 )
 def test_what_cannot_be_is_one_line(

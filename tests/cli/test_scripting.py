@@ -331,6 +331,9 @@ def test_an_old_name_is_taken_and_said(run: Run, folder: Path) -> None:
     new = ["data", "druglike", "--smiles-alone", "--conformer-folder=c"]
     assert renamed(["data", "druglike", "--only", "--conformers=c"]) == new
     assert renamed(["data", "complexes", "--exclude", "x"])[2] == "--leave-out"
+    assert renamed(["sequence", "a.pdb", "--exclude=CYS"])[-1] == "--without=CYS"
+    assert renamed(["design", "replace", "--keep", "1"])[2] == "--keep-atoms"
+    assert renamed(["benchmark", "gaps", "d", "--draws", "2"])[3] == "--ensemble"
     assert renamed(["generate", "--size", "9"]) == ["generate", "--size", "9"]
     assert renamed(["dock", "--posebusters", "-n", "3"])[1] == "--posebusters=1000", "it was a flag"
     assert renamed(["dock", "--posebusters", "3"]) == ["dock", "--posebusters", "3"]

@@ -123,7 +123,7 @@ def test_the_benchmark_on_the_command_line(
 ) -> None:
     file, output = tmp_path / "model.safetensors", tmp_path / "gaps.csv"
     model.save(file)
-    words = ["benchmark", "gaps", str(store.path), "--model", str(file), "--draws", "2"]
+    words = ["benchmark", "gaps", str(store.path), "--model", str(file), "--ensemble", "2"]
     words += ["--gaps", "2", "--lengths", "3,4", "-o", str(output)]
     assert main(words) == 0
     told = capfd.readouterr()
