@@ -11,6 +11,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from rdkit import Chem
@@ -18,7 +19,7 @@ from rdkit import Chem
 from moldiff.chem.demands import Interval
 from moldiff.chem.quiet import quiet
 from moldiff.chem.validity import sanitised
-from moldiff.design.api import stream
+from moldiff.design.api import possible, stream
 from moldiff.design.part import Part
 from moldiff.design.pockets.run import Design, Judge
 from moldiff.design.pockets.settle import Settled
@@ -50,7 +51,7 @@ _FIRST = 12  # whole molecules before any has children
 _AFRESH = 0.1  # share of later batches that are whole molecules, too
 _PARENTS = 8  # the best molecules, of which a parent is drawn
 _RIVALS = 3  # of these, whose best becomes the parent
-_BATCH = 4  # molecules that are made together
+_BATCH = 6  # molecules that are made together, of one size
 _SAME = 0.7  # share of the batches that go on from the bond that was cut
 _OF_PARTS = frozenset({"kept", "part_kept", "kept_atoms", "attachments"})
 _SMALLEST, _LEFT = 5, 2  # heavy atoms that stay, and that are drawn anew, at least
@@ -80,21 +81,29 @@ class Evolving:
         self, turn: int, most: int, random: np.random.Generator, options: Options
     ) -> tuple[Iterator[Generated], Judge]:
         """See `moldiff.design.pockets.run.Source`."""
-        count = min(_BATCH, most)
-        changed: Options = {
-            **options,
-            "model": self.maker,
-            "size": self.size,
-            "seed": int(random.integers(1 << 31)),
-        }
-        task = self._task(random)
+        count, task = min(_BATCH, most), self._task(random)
+        changed: Any = {**options, "model": self.maker, "seed": int(random.integers(1 << 31))}
         if task is not None:
             (name,) = names([task.part.scaffold])
             try:
-                return stream(task, count, **changed), lambda item: self._design(item, name)
+                size = int(random.choice(possible(task, None, self.size, self.maker)))
+                molecules = stream(task, count, **{**changed, "size": size})
             except InputError:
                 pass  # the part leaves no room for more atoms
-        return generated(count, **changed), lambda item: self._design(item, NEW)
+            else:
+                return molecules, lambda item: self._design(item, name)
+        molecules = generated(count, **{**changed, "size": self._whole(random)})
+        return molecules, lambda item: self._design(item, NEW)
+
+    def _whole(self, random: np.random.Generator) -> int | Interval:
+        """The size of whole molecules, as often as the data have it."""
+        from moldiff.generation.sampling import molecules_of
+
+        shares = {n: p for n, p in molecules_of(self.maker).sizes.items() if n in self.size}
+        if not shares:
+            return self.size  # which is refused, with the model's sizes
+        weights = np.array(list(shares.values()))
+        return int(random.choice(list(shares), p=weights / weights.sum()))
 
     def _task(self, random: np.random.Generator) -> Task | None:
         """A part of one of the best molecules; None where a whole one is to be drawn."""
