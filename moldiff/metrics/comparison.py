@@ -14,9 +14,10 @@ from moldiff.io import Source, records_of
 from moldiff.keywords import keywords_of
 from moldiff.metrics.evaluation import Report, evaluate
 from moldiff.metrics.parallel import Progress
-from moldiff.metrics.show import as_text, figures, title
+from moldiff.metrics.show import as_text, carries, figures, left_out, title
 from moldiff.metrics.study import PROTOCOLS
 from moldiff.metrics.table import METRICS, Metric
+from moldiff.metrics.value import missing
 from moldiff.tabular import Tabular
 from moldiff.text import replace_text
 from moldiff.verbs import verb
@@ -87,19 +88,24 @@ class Comparison(Tabular):
 
     def _row(self, metric: Metric) -> tuple[str, ...] | None:
         """Label and cells of a metric; None if no set has a value."""
+        nothing = missing("too few molecules")
         cells = [
-            figures(report.values[metric.name], metric.unit) for report in self.reports.values()
+            figures(report.values[metric.name] if carries(report, metric) else nothing, metric.unit)
+            for report in self.reports.values()
         ]
         if all(number == "–" for number, _, _ in cells):
             return None
         shown = (f"{number} ({low_high})" if low_high else number for number, low_high, _ in cells)
         return (title(metric.label, metric.unit), *shown)
 
+    def _left_out(self) -> list[str]:
+        return left_out(self.reports.values(), "to_frame()")
+
     def _text_table(self) -> Table:
         from rich.markup import escape
         from rich.table import Table
 
-        table = Table()
+        table = Table(caption="\n".join(self._left_out()) or None)
         table.add_column("metric")
         for name in self.reports:
             table.add_column(escape(name), justify="right")
@@ -162,6 +168,7 @@ class Comparison(Tabular):
             for row in rows:
                 body += f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>"
         table = f'<table class="moldiff-comparison"><tr>{head}</tr>{body}</table>'
+        table += "".join(f"<p>{html.escape(line)}</p>" for line in self._left_out())
         return f'<meta charset="utf-8"><style>{_STYLE}</style>{table}{self.svg()}'
 
     def _drawn(self, key: str) -> bool:
