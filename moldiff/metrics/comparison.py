@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from moldiff.errors import InputError, unknown_suffix
+from moldiff.errors import InputError
 from moldiff.io import Source, records_of
 from moldiff.keywords import keywords_of
 from moldiff.metrics.evaluation import Report, evaluate
@@ -18,8 +18,7 @@ from moldiff.metrics.show import as_text, carries, figures, left_out, title
 from moldiff.metrics.study import PROTOCOLS
 from moldiff.metrics.table import METRICS, Metric
 from moldiff.metrics.value import missing
-from moldiff.tabular import Tabular
-from moldiff.text import replace_text
+from moldiff.tabular import Tabular, save_as
 from moldiff.verbs import verb
 
 if TYPE_CHECKING:
@@ -152,12 +151,8 @@ class Comparison(Tabular):
         InputError
             If it cannot be written, or has another suffix.
         """
-        path = Path(path)
-        kinds = {".svg": self.svg, ".csv": self.to_csv, ".html": self._repr_html_}
-        if path.suffix.lower() not in kinds:
-            raise unknown_suffix("A comparison", path, kinds)
-        replace_text(path, kinds[path.suffix.lower()]())
-        return path
+        texts = {".svg": self.svg, ".csv": self.to_csv, ".html": self._repr_html_}
+        return save_as(path, texts, "A comparison")
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{html.escape(name)}</th>" for name in ("metric", *self.reports))
