@@ -92,7 +92,7 @@ def test_results_are_printed_in_a_line(made: Any, tmp_path: Path) -> None:
 def test_one_text_is_one_value_and_not_its_letters() -> None:
     """A text where a list is asked for, as on the command line, with commas between several."""
     receptor = COMPLEX / "receptor.pdb"
-    few = moldiff.sequence(receptor, chains="A", fix="A:523-700", exclude="CYS,W", steps=1)
+    few = moldiff.sequence(receptor, chains="A", fix="A:523-700", without="CYS,W", steps=1)
     one = few.template
     assert one.designed.sum() == sum(residue.number > 700 for residue in one.residues)
     assert not {"C", "W"} & {few[0].sequences["A"][k] for k in np.flatnonzero(one.designed)}
