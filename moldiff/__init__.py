@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from moldiff.completion.api import complete
     from moldiff.completion.result import Completion
     from moldiff.docking.api import dock
+    from moldiff.docking.preparation import Preparation, prepare
     from moldiff.docking.result import DockingResult
     from moldiff.docking.score import score
     from moldiff.filtering.api import filter
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from moldiff.metrics.evaluation import evaluate
     from moldiff.model import Model
     from moldiff.models import load
-    from moldiff.protein.preparation import Preparation, prepare
     from moldiff.results import Results
     from moldiff.sequences.api import sequence
     from moldiff.sequences.result import Designs
@@ -79,7 +79,7 @@ _HOME = {
     "DockingResult": "moldiff.docking.result",
     "Generated": "moldiff.generation.request",
     "Model": "moldiff.model",
-    "Preparation": "moldiff.protein.preparation",
+    "Preparation": "moldiff.docking.preparation",
     "Record": "moldiff.io",
     "Request": "moldiff.generation.request",
     "Results": "moldiff.results",
@@ -92,7 +92,7 @@ _HOME = {
     "filter": "moldiff.filtering.api",
     "generate": "moldiff.generation.api",
     "load": "moldiff.models",
-    "prepare": "moldiff.protein.preparation",
+    "prepare": "moldiff.docking.preparation",
     "score": "moldiff.docking.score",
     "sequence": "moldiff.sequences.api",
     "verify": "moldiff.generation.verify",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from moldiff.text import csv_text, replace_text
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["Findings", "Row", "Tabular"]
+__all__ = ["Findings", "Row", "Tabular", "save_as"]
 
 Row = dict[str, str | int | float | None]
 
@@ -71,9 +71,28 @@ class Findings(Tabular):
         InputError
             If it cannot be written, or has another suffix.
         """
-        path = Path(path)
-        texts = {".csv": self.to_csv, ".json": self.to_json}
-        if path.suffix.lower() not in texts:
-            raise unknown_suffix("Reports", path, tuple(texts))
-        replace_text(path, texts[path.suffix.lower()]())
-        return path
+        return save_as(path, {".csv": self.to_csv, ".json": self.to_json}, "Reports")
+
+
+def save_as(path: str | Path, texts: Mapping[str, Callable[[], str]], what: str) -> Path:
+    """Write the text that belongs to the suffix, whole or not at all; return the path.
+
+    Parameters
+    ----------
+    path:
+        The file; one that is there is replaced.
+    texts:
+        What makes the text, by suffix in lower case.
+    what:
+        What is saved, for the error: "Reports".
+
+    Raises
+    ------
+    InputError
+        If it cannot be written, or has another suffix.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in texts:
+        raise unknown_suffix(what, path, tuple(texts))
+    replace_text(path, texts[path.suffix.lower()]())
+    return path

@@ -460,7 +460,7 @@ MUTANTS = (
     Mutant(
         "subsets of consecutive molecules",
         "metrics/relaxation.py",
-        "tuple(self.known[k::_SUBSETS])",
+        "tuple(self.known[k::SUBSETS])",
         "tuple(self.known[k * len(self.known) // 5 : (k + 1) * len(self.known) // 5])",
         "tests/metrics/test_relaxation.py -k subsets",
     ),

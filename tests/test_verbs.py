@@ -92,7 +92,7 @@ def test_results_are_printed_in_a_line(made: Any, tmp_path: Path) -> None:
 def test_one_text_is_one_value_and_not_its_letters() -> None:
     """A text where a list is asked for, as on the command line, with commas between several."""
     receptor = COMPLEX / "receptor.pdb"
-    few = moldiff.sequence(receptor, chains="A", fix="A:523-700", exclude="CYS,W", steps=1)
+    few = moldiff.sequence(receptor, chains="A", fix="A:523-700", without="CYS,W", steps=1)
     one = few.template
     assert one.designed.sum() == sum(residue.number > 700 for residue in one.residues)
     assert not {"C", "W"} & {few[0].sequences["A"][k] for k in np.flatnonzero(one.designed)}
@@ -156,11 +156,41 @@ def test_without_pandas_a_table_says_what_to_do(made: Any, monkeypatch: pytest.M
         made.to_frame()
 
 
+def page_of(result: Any) -> str:
+    """The page that a notebook shows of a result."""
+    cell: str = result._repr_html_()
+    assert cell.count("<iframe") == 1
+    return html.unescape(cell[cell.index('srcdoc="') + 8 : cell.rindex('"></iframe>')])
+
+
 def test_a_notebook_shows_a_page_of_its_own_without_network(made: Any) -> None:
-    cell = made._repr_html_()
-    page = html.unescape(cell[cell.index('srcdoc="') + 8 : cell.rindex('"></iframe>')])
-    assert page.startswith("<!") and "default-src 'none'" in page
-    assert cell.count("<iframe") == 1 and made[0].name in page
+    page = page_of(made)
+    assert page.startswith("<!") and "default-src 'none'" in page and made[0].name in page
+
+
+@pytest.mark.parametrize(
+    ("verb", "structure"),
+    [
+        (lambda path: moldiff.prepare(path), ".pdb"),
+        (lambda path: moldiff.complete(path, rebuild="A:586-587", ensemble=2), ".cif"),
+    ],
+    ids=["prepare", "complete"],
+)
+def test_an_account_of_a_structure_is_a_result_as_others(
+    verb: Callable[[Path], Any], structure: str, tmp_path: Path
+) -> None:
+    done = verb(COMPLEX / "receptor.pdb")
+    page = page_of(done)
+    assert page == done.to_html() and "default-src 'none'" in page and "receptor.pdb" in page
+    rows = done.rows()
+    assert len(rows) > 0 and all(row.keys() == rows[0].keys() for row in rows)
+    pandas = pytest.importorskip("pandas")
+    pandas.testing.assert_frame_equal(done.to_frame(), pandas.DataFrame(rows))
+    for suffix in (structure, ".csv", ".json", ".html"):
+        assert done.save(tmp_path / f"a{suffix}").stat().st_size > 0
+    assert (tmp_path / "a.csv").read_text().splitlines()[0].split(",") == list(rows[0])
+    with pytest.raises(InputError, match=r"Known: .*\.csv.*\.html.*\.json.*\.pdb"):
+        done.save(tmp_path / "a.png")
 
 
 def test_one_ligand_is_a_docking_and_several_are_results(tmp_path: Path) -> None:

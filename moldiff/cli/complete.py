@@ -155,13 +155,31 @@ def _check_met(done: Completion, max_gap: int, *, rebuild: bool) -> None:
     raise MoldiffError(f"{what} built: {first.where}, {first.reason}.", fix=fix)
 
 
+def _gaps(done: Completion) -> list[tuple[str, str, str, str]]:
+    """Where, residues, spread in Å, and conformations or why there are none, for each gap."""
+    built = [
+        (
+            str(one.absent),
+            one.absent.letters,
+            one.typical_spread,
+            f"{len(one.ensemble)} of {one.drawn}",
+        )
+        for one in done.built
+    ]
+    refused = [
+        (one.where, str(one.residues or "–"), "–", f"not built: {one.reason}")
+        for one in done.refused
+    ]
+    return built + refused
+
+
 def _tell(done: Completion, files: list[Path]) -> None:
     from moldiff.protein.absent import UNTOLD
     from moldiff.protein.sequence import fasta_of
 
     for note in done.notes:
         remark(f"Note: {note}")
-    rows = [*done.rows()]
+    rows = _gaps(done)
     if rows:
         built = f"{len(done.built)} of {counted(len(rows), 'gap')} built"
         table(rows, header=("gap", "residues", "spread, Å", "conformations"), title=built, data={})

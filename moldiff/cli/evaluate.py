@@ -38,8 +38,6 @@ EXAMPLES = (
     "moldiff evaluate backbones/ --table figures.csv",
 )
 
-_CARRIED = 20  # molecules: an interval of fewer says little about their size
-
 
 def command(
     context: typer.Context,
@@ -97,7 +95,7 @@ def command(
         typer.Option(
             metavar="LOW..HIGH,...",
             help="Heavy atoms: results for molecules of each of these sizes, too. "
-            f"[default: 10..18,19..26,27..40, shown if two of them have {_CARRIED} molecules]",
+            "[default: 10..18,19..26,27..40, shown if two of them have 20 molecules]",
         ),
     ] = None,
     kept: Annotated[
@@ -165,8 +163,10 @@ def command(
     table = report.table()
     table.title = counted(report.n, "molecule")
     print_wide(table)
+    from moldiff.metrics.show import CARRIED
+
     sizes = [values["graph.validity"].n for values in report.bands.values()]
-    carried = parted is not None or sum(n >= _CARRIED for n in sizes) > 1
+    carried = parted is not None or sum(n >= CARRIED for n in sizes) > 1
     for further in (report.bands_table() if carried else None, report.kept_table()):
         if further is not None:
             print_wide(further)

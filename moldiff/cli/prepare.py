@@ -31,7 +31,7 @@ from moldiff.cli.receptor_options import (
 )
 
 if TYPE_CHECKING:
-    from moldiff.protein.preparation import Preparation
+    from moldiff.docking.preparation import Preparation
 
 EXAMPLES = (
     "moldiff prepare 1abc.cif -o prepared.pdb",
@@ -77,7 +77,7 @@ def command(
     check_apart("--output", output, [receptor])
     kinds = {output: "prepared", page: "page", record: "preparation"}
     check_replaceable({path: kind for path, kind in kinds.items() if path}, force=force)
-    from moldiff.protein.preparation import prepare
+    from moldiff.docking.preparation import prepare
     from moldiff.text import replace_text
 
     done = prepare(
@@ -93,9 +93,7 @@ def command(
         replace_text(record, done.to_json())
         files.append(record)
     if page is not None:
-        from moldiff.view.preparation import render_preparation
-
-        replace_text(page, render_preparation(done))
+        replace_text(page, done.to_html())
         files.append(page)
     _tell(done, files)
 

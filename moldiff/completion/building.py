@@ -67,10 +67,14 @@ class Built:
     seconds: float
 
     @property
+    def overall_spread(self) -> float:
+        """The root mean square of the spreads in Å; NaN if they are not known."""
+        return float(np.sqrt(np.square(self.spread).mean()))
+
+    @property
     def typical_spread(self) -> str:
-        """The root mean square of the spreads in Å, as text; a dash if they are not known."""
-        value = float(np.sqrt(np.square(self.spread).mean()))
-        return "–" if np.isnan(value) else f"{value:.2f}"
+        """`overall_spread` as text; a dash if it is not known."""
+        return "–" if np.isnan(self.overall_spread) else f"{self.overall_spread:.2f}"
 
     @property
     def atoms(self) -> tuple[Array, Array]:

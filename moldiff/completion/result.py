@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from moldiff.protein.splice import Insertion, NewResidue, spliced
 from moldiff.protein.structure import Structure
 from moldiff.protein.trace import Trace
 from moldiff.protein.write import seqres
+from moldiff.tabular import Findings, Row, save_as
 from moldiff.text import counted, replace_text
 from moldiff.version import __version__
 
@@ -35,8 +37,8 @@ _B = 8 * math.pi**2 / 3
 
 
 @dataclass(frozen=True, eq=False)
-class Completion:
-    """A structure with missing residues built.
+class Completion(Findings):
+    """A structure with missing residues built; a notebook shows its page.
 
     Attributes
     ----------
@@ -73,14 +75,34 @@ class Completion:
         gaps = len(self.built) + len(self.refused)
         return f"<{len(self.built)} of {counted(gaps, 'gap')} of {self.path.name} built>"
 
-    def rows(self) -> Iterator[tuple[str, str, str, str]]:
-        """Yield a row for each gap: where, residues, spread in Å, conformations or why not."""
-        for one in self.built:
-            count = f"{len(one.ensemble)} of {one.drawn}"
-            yield str(one.absent), one.absent.letters, one.typical_spread, count
-        for refused in self.refused:
-            count = "–" if refused.residues is None else str(refused.residues)
-            yield refused.where, count, "–", f"not built: {refused.reason}"
+    def rows(self) -> list[Row]:
+        """Return a row for each gap, those that were built first.
+
+        ``conformations`` are those of the ensemble, of so many ``drawn``, ``spread_angstrom`` is
+        the root mean square of the spreads of the residues, and ``reason`` is why a gap was not
+        built.  None where there is no value.
+        """
+        built: list[Row] = [
+            {
+                "gap": str(one.absent),
+                "built": "yes",
+                "residues": len(one.absent),
+                "sequence": one.absent.letters,
+                "spread_angstrom": _number(one.overall_spread),
+                "conformations": len(one.ensemble),
+                "drawn": one.drawn,
+                "cpu_seconds": round(one.seconds, 2),
+                "reason": None,
+            }
+            for one in self.built
+        ]
+        nothing = dict.fromkeys(("sequence", "spread_angstrom", "conformations", "drawn"))
+        refused: list[Row] = [
+            {"gap": one.where, "built": "no", "residues": one.residues, **nothing}
+            | {"cpu_seconds": None, "reason": one.reason}
+            for one in self.refused
+        ]
+        return built + refused
 
     def text(self, kind: str | None = None) -> str:
         """Return the completed structure as a "pdb" or "cif" file; by default as it was read.
@@ -120,13 +142,28 @@ class Completion:
                 f"The output '{path}' has the unknown suffix '{path.suffix}'.",
                 fix=f"Use one of {', '.join(FORMATS)}.",
             )
-        kind = FORMATS[path.suffix.lower()]
-        # A copy says whose it is, too: the command replaces its own files alone.
-        mark = "" if self.built else f"{_MARK[kind]} moldiff {__version__} built nothing\n"
-        replace_text(path, mark + self.text(kind))
+        replace_text(path, self._marked(FORMATS[path.suffix.lower()]))
+
+    def save(self, path: str | Path) -> Path:
+        """Write the structure (.pdb, .cif), the rows (.csv), `to_json` (.json) or the page (.html).
+
+        A file that is there is replaced, once the new one is complete.  Returns the path.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written, has another suffix, or the structure has no place in it.
+        """
+        structures = {suffix: partial(self._marked, kind) for suffix, kind in FORMATS.items()}
+        texts = {".csv": self.to_csv, ".json": self.to_json, ".html": self.to_html}
+        return save_as(path, {**structures, **texts}, "Completed structures")
 
     def write_page(self, path: str | Path) -> None:
-        """Write an HTML page of the structure with the ensembles; whole or not at all."""
+        """Write the page (`to_html`); whole or not at all."""
+        replace_text(Path(path), self.to_html())
+
+    def to_html(self) -> str:
+        """Return an HTML page of the structure with the ensembles, which needs no network."""
         from moldiff.view.completion import GapView, render_completion
 
         gaps = [
@@ -142,15 +179,29 @@ class Completion:
             )
             for one in self.built
         ]
-        page = render_completion(
+        return render_completion(
             self.text(),
             gaps,
-            title=f"Missing residues of {self.path.name}",
+            title=self._title,
             kind=self.kind,
             refused=[(one.where, one.reason) for one in self.refused],
             notes=self.notes,
         )
-        replace_text(Path(path), page)
+
+    def _repr_html_(self) -> str:
+        """The page in a frame, for notebooks."""
+        from moldiff.view.verb import Page
+
+        return Page(self.to_html(), self._title)._repr_html_()
+
+    @property
+    def _title(self) -> str:
+        return f"Missing residues of {self.path.name}"
+
+    def _marked(self, kind: str) -> str:
+        """The structure as a file of ours, so that the command replaces its own files alone."""
+        mark = "" if self.built else f"{_MARK[kind]} moldiff {__version__} built nothing\n"
+        return mark + self.text(kind)
 
     def to_json(self) -> str:
         """Return everything but atoms as JSON: gaps, spread of each residue, reasons, notes."""
@@ -160,7 +211,7 @@ class Completion:
                 "sequence": one.absent.letters,
                 "conformations": len(one.ensemble),
                 "drawn": one.drawn,
-                "spread": _number(float(np.sqrt(np.square(one.spread).mean()))),
+                "spread": _number(one.overall_spread),
                 "seconds": round(one.seconds, 2),
                 "each": [
                     {

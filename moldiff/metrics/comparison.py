@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from moldiff.errors import InputError, unknown_suffix
+from moldiff.errors import InputError
 from moldiff.io import Source, records_of
 from moldiff.keywords import keywords_of
 from moldiff.metrics.evaluation import Report, evaluate
 from moldiff.metrics.parallel import Progress
-from moldiff.metrics.show import as_text, figures, title
+from moldiff.metrics.show import as_text, carries, figures, left_out, title
 from moldiff.metrics.study import PROTOCOLS
 from moldiff.metrics.table import METRICS, Metric
-from moldiff.tabular import Tabular
-from moldiff.text import replace_text
+from moldiff.metrics.value import missing
+from moldiff.tabular import Tabular, save_as
 from moldiff.verbs import verb
 
 if TYPE_CHECKING:
@@ -87,19 +87,24 @@ class Comparison(Tabular):
 
     def _row(self, metric: Metric) -> tuple[str, ...] | None:
         """Label and cells of a metric; None if no set has a value."""
+        nothing = missing("too few molecules")
         cells = [
-            figures(report.values[metric.name], metric.unit) for report in self.reports.values()
+            figures(report.values[metric.name] if carries(report, metric) else nothing, metric.unit)
+            for report in self.reports.values()
         ]
         if all(number == "–" for number, _, _ in cells):
             return None
         shown = (f"{number} ({low_high})" if low_high else number for number, low_high, _ in cells)
         return (title(metric.label, metric.unit), *shown)
 
+    def _left_out(self) -> list[str]:
+        return left_out(self.reports.values(), "to_frame()")
+
     def _text_table(self) -> Table:
         from rich.markup import escape
         from rich.table import Table
 
-        table = Table()
+        table = Table(caption="\n".join(self._left_out()) or None)
         table.add_column("metric")
         for name in self.reports:
             table.add_column(escape(name), justify="right")
@@ -146,12 +151,8 @@ class Comparison(Tabular):
         InputError
             If it cannot be written, or has another suffix.
         """
-        path = Path(path)
-        kinds = {".svg": self.svg, ".csv": self.to_csv, ".html": self._repr_html_}
-        if path.suffix.lower() not in kinds:
-            raise unknown_suffix("A comparison", path, kinds)
-        replace_text(path, kinds[path.suffix.lower()]())
-        return path
+        texts = {".svg": self.svg, ".csv": self.to_csv, ".html": self._repr_html_}
+        return save_as(path, texts, "A comparison")
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{html.escape(name)}</th>" for name in ("metric", *self.reports))
@@ -162,6 +163,7 @@ class Comparison(Tabular):
             for row in rows:
                 body += f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>"
         table = f'<table class="moldiff-comparison"><tr>{head}</tr>{body}</table>'
+        table += "".join(f"<p>{html.escape(line)}</p>" for line in self._left_out())
         return f'<meta charset="utf-8"><style>{_STYLE}</style>{table}{self.svg()}'
 
     def _drawn(self, key: str) -> bool:

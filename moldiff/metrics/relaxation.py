@@ -32,10 +32,10 @@ from moldiff.metrics.parallel import Progress, each
 from moldiff.metrics.sample import Sample
 from moldiff.metrics.value import Value, bootstrap, missing
 
-__all__ = ["GFN2", "MMFF94", "Method", "Relaxation", "Relaxed", "measure"]
+__all__ = ["GFN2", "MMFF94", "SUBSETS", "Method", "Relaxation", "Relaxed", "measure"]
 
 _MAX_STEPS = 2000
-_SUBSETS = 5  # of the corrected GEOM-Drugs protocol
+SUBSETS = 5  # of the corrected GEOM-Drugs protocol
 
 Array = npt.NDArray[np.float64]
 
@@ -191,7 +191,7 @@ class Relaxation:
         Names are ``drop_median.mean`` and ``drop_median.deviation``; n counts relaxed molecules.
         """
         # Every fifth molecule, so that subsets of a sorted file are alike.
-        parts = [Relaxation(tuple(self.known[k::_SUBSETS])) for k in range(_SUBSETS)]
+        parts = [Relaxation(tuple(self.known[k::SUBSETS])) for k in range(SUBSETS)]
         statistics = {}
         for name, measure_of in _OF_SUBSETS.items():
             values = [measure_of(part) for part in parts]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from moldiff.metrics.kept import LABELS
+from moldiff.metrics.relaxation import SUBSETS
 from moldiff.metrics.study import PROTOCOLS
 from moldiff.metrics.table import METRICS, Metric
 from moldiff.metrics.value import Value
@@ -18,8 +19,24 @@ if TYPE_CHECKING:
 
     from moldiff.metrics.evaluation import Report
 
-__all__ = ["as_html", "as_text", "bands_table", "figures", "kept_table", "metrics_table", "title"]
+__all__ = [
+    "CARRIED",
+    "as_html",
+    "as_text",
+    "bands_table",
+    "carries",
+    "figures",
+    "kept_table",
+    "left_out",
+    "metrics_table",
+    "title",
+]
 
+CARRIED = 20
+"""Molecules from which a part of a set is shown by itself; figures of fewer are mostly chance."""
+
+_ENOUGH = SUBSETS * CARRIED
+_DISTANCES = "distributions"  # the protocol whose values have no interval to say what is chance
 _OVER_SUBSETS = ("mean", "deviation")
 _PERCENT = ("rate", "points")
 _DIGITS = {"rate": 1, "points": 1, "kcal/mol": 2, "Å": 4, "degrees": 2, "count": 3}
@@ -37,7 +54,8 @@ def metrics_table(report: Report) -> Table:
     for protocol, about in PROTOCOLS.items():
         table.add_section()
         group = {name: metric for name, metric in METRICS.items() if metric.protocol == protocol}
-        measured = any(report.values[name].reason is None for name in group)
+        shown = (report.values[name] for name, one in group.items() if carries(report, one))
+        measured = any(value.reason is None for value in shown)
         table.add_row(f"[bold]{about.title}[/bold]", *([] if measured else ["–"]))
         for name, metric in group.items() if measured else ():
             cells = figures(report.values[name], metric.unit)
@@ -52,7 +70,7 @@ def _add_subsets(table: Table, report: Report, metric: Metric) -> None:
     own = metric.name.split(".")[1]
     ours = report.details.get(metric.protocol, {})
     theirs = {} if report.reference is None else report.reference.details.get(metric.protocol, {})
-    if f"{own}.mean" not in ours or ours[f"{own}.mean"].reason:
+    if f"{own}.mean" not in ours or ours[f"{own}.mean"].n < _ENOUGH:
         return
     cells = [
         " ± ".join(_number(details[f"{own}.{word}"].value, metric.unit) for word in _OVER_SUBSETS)
@@ -62,6 +80,24 @@ def _add_subsets(table: Table, report: Report, metric: Metric) -> None:
     ]
     n = str(ours[f"{own}.mean"].n)
     table.add_row("    over five subsets", cells[0], "", n, *cells[1 : 1 + bool(report.reference)])
+
+
+def carries(report: Report, metric: Metric) -> bool:
+    """Return whether a set is large enough for a metric to be shown.
+
+    A Wasserstein distance of few molecules is far from 0 whatever they are of, and has no interval
+    that would say so.
+    """
+    counted = report.values[f"{_DISTANCES}.atom_count"]  # its n is molecules, others count bonds
+    return metric.protocol != _DISTANCES or bool(counted.reason) or counted.n >= _ENOUGH
+
+
+def left_out(reports: Iterable[Report], where: str) -> list[str]:
+    """Return the line that says what is left out of sets that are too small, if anything is."""
+    if all(carries(report, metric) for report in reports for metric in METRICS.values()):
+        return []
+    heading = PROTOCOLS[_DISTANCES].title
+    return [f"{heading}: left out of fewer than {_ENOUGH} molecules; {where} has it"]
 
 
 def bands_table(report: Report) -> Table:
@@ -129,8 +165,14 @@ def _caption(report: Report) -> str:
     lines = [f"{report.seconds['total']:.1f} s; {versions}"]
     if report.reference is not None:
         lines.append(f"data: {report.reference.info.get('row', report.reference.name)}")
-    reasons = {v.reason for v in report.values.values() if v.reason}
-    lines += [f"–: {reason}" for reason in sorted(reasons)]
+    shown = [v for name, v in report.values.items() if carries(report, METRICS[name])]
+    lines += [f"–: {reason}" for reason in sorted({v.reason for v in shown if v.reason})]
+    lines += left_out([report], "the JSON report")
+    details = (entry for own in report.details.values() for entry in own.items())
+    means = [value for name, value in details if name.endswith(".mean") and not value.reason]
+    if any(value.n < _ENOUGH for value in means):
+        few = f"fewer than {CARRIED} molecules"
+        lines.append(f"over five subsets: left out where these have {few}; the JSON report has it")
     return "\n".join([*lines, *report.warnings])
 
 

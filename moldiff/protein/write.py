@@ -18,7 +18,7 @@ from moldiff.protein.residues import BACKBONE, FOUR_LETTERS
 from moldiff.protein.structure import Structure
 from moldiff.text import replace_text
 
-__all__ = ["SideAtom", "backbone_pdb", "pdb_text", "seqres", "write_pdb"]
+__all__ = ["SideAtom", "backbone_pdb", "pdb_text", "receptor_pdb", "seqres", "write_pdb"]
 
 _CHAINS = ascii_uppercase + ascii_lowercase + digits
 _SERIALS, _NUMBERS = 100_000, 10_000  # the format's columns: counting starts again after these
@@ -45,8 +45,13 @@ def write_pdb(
     InputError
         The file cannot be written.
     """
+    replace_text(Path(path), receptor_pdb(receptor, hydrogens=hydrogens, remark=remark))
+
+
+def receptor_pdb(receptor: Receptor, *, hydrogens: bool = True, remark: str = "") -> str:
+    """Return what `write_pdb` writes."""
     text = remarks(remark) + pdb_text(receptor, hydrogens=hydrogens)
-    replace_text(Path(path), text.encode("ascii", "replace").decode())  # columns count bytes
+    return text.encode("ascii", "replace").decode()  # columns count bytes
 
 
 def pdb_text(receptor: Receptor, *, hydrogens: bool = True) -> str:

@@ -12,7 +12,7 @@ from moldiff.protein.write import pdb_text
 from moldiff.view.render import SCENE, assemble
 
 if TYPE_CHECKING:
-    from moldiff.protein.preparation import Preparation
+    from moldiff.docking.preparation import Preparation
 
 __all__ = ["render_preparation"]
 
@@ -41,7 +41,7 @@ def render_preparation(preparation: Preparation) -> str:
             f"{number} polar hydrogens {source}" for source, number in preparation.hydrogens.items()
         ),
         "boxes": [
-            {**box, "kind": candidate.what.split()[0], "options": candidate.options}
+            {**box, "kind": candidate.kind, "options": candidate.options}
             for candidate, box in zip(
                 preparation.boxes, preparation.to_dict()["boxes"], strict=True
             )

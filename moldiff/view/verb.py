@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -18,7 +18,7 @@ from moldiff.verbs import verb
 from moldiff.view.docking import DEFAULT_POSES, render_docking
 from moldiff.view.figures import Figures
 from moldiff.view.render import DEFAULT_LIMIT, render_html
-from moldiff.view.trajectory import refuse_denoising
+from moldiff.view.trajectory import Frame, read_trajectories, refuse_denoising
 
 if TYPE_CHECKING:
     from rdkit import Chem
@@ -69,6 +69,7 @@ def view(
     net_charge: int | None = 0,
     figures: str | Path | Iterable[Mapping[str, Any]] | None = None,
     highlight: str | None = None,
+    trajectory: str | Path | Mapping[int, Sequence[Frame]] | None = None,
 ) -> Page:
     """Show molecules in 3D, or poses in their pocket; as the last line of a cell, in a notebook.
 
@@ -96,6 +97,9 @@ def view(
     highlight:
         SMILES or SMARTS: the molecules that have it are counted, and it is marked in them. Not
         with a receptor.
+    trajectory:
+        The denoising to play: a file of ``moldiff generate --trajectory`` (.xyz), or frames by the
+        0-based position of the molecule. Not with a receptor.
 
     Raises
     ------
@@ -115,10 +119,11 @@ def view(
             net_charge=net_charge,
             figures=None if figures is None else Figures.of(figures),
             highlight=highlight,
+            trajectories=_frames(trajectory),
         )
-    elif figures is not None or highlight is not None:
+    elif any(one is not None for one in (figures, highlight, trajectory)):
         raise InputError(
-            "A page of poses has neither figures nor a substructure.",
+            "A page of poses has no figures, no substructure and no denoising.",
             fix="Leave them out, or the receptor.",
         )
     else:
@@ -127,6 +132,12 @@ def view(
     if path is not None:
         page.save(path)
     return page
+
+
+def _frames(
+    trajectory: str | Path | Mapping[int, Sequence[Frame]] | None,
+) -> Mapping[int, Sequence[Frame]] | None:
+    return read_trajectories(trajectory) if isinstance(trajectory, str | Path) else trajectory
 
 
 def _docked(

@@ -129,12 +129,36 @@ def test_other_formats_say_the_same(done: Completion, tmp_path: Path) -> None:
         done.write(tmp_path / "filled.sdf")
 
 
+def test_it_is_saved_by_suffix_a_table_and_a_page(
+    cut: Path, done: Completion, tmp_path: Path
+) -> None:
+    (row,) = done.rows()
+    assert (row["gap"], row["residues"], row["built"]) == ("A:585-587", len(CUT), "yes")
+    assert row["sequence"] == done.built[0].absent.letters and row["reason"] is None
+    mean = float(np.sqrt(np.square(done.built[0].spread).mean()))
+    assert row["spread_angstrom"] == pytest.approx(mean, abs=1e-3)
+    done.write(tmp_path / "written.cif")
+    texts = [tmp_path / "written.cif", tmp_path / "saved.cif"]
+    assert done.save(texts[1]) == texts[1] and texts[1].read_text() == texts[0].read_text()
+    assert done.save(tmp_path / "a.PDB").read_text() == done.text("pdb")
+    assert done.save(tmp_path / "a.json").read_text() == done.to_json()
+    assert done.save(tmp_path / "a.csv").read_text() == done.to_csv()
+    done.write_page(tmp_path / "written.html")
+    page = done.save(tmp_path / "saved.html").read_text()
+    assert page == (tmp_path / "written.html").read_text() == done.to_html()
+    with pytest.raises(InputError, match=r"'a\.sdf': its suffix is unknown"):
+        done.save(tmp_path / "a.sdf")
+
+
 def refused(tmp_path: Path, text: str, **settings: object) -> str:
     path = tmp_path / "in.pdb"
     path.write_text(text)
     found = moldiff.complete(path, **settings)  # type: ignore[arg-type]
     assert not found.built and len(found.refused) == 1
     assert found.text() == text
+    (row,) = found.rows()
+    assert row["built"] == "no" and row["reason"] == found.refused[0].reason
+    assert row["residues"] == found.refused[0].residues and row["spread_angstrom"] is None
     return f"{found.refused[0].where} {found.refused[0].reason}"
 
 

@@ -18,7 +18,9 @@ from moldiff.io import Record, read_molecules, write
 from moldiff.io.seal import molecule_digest
 from moldiff.metrics import METRICS, Reference, Settings, samples
 from moldiff.metrics.build import with_inferred
+from moldiff.metrics.comparison import Comparison
 from moldiff.metrics.evaluation import Report, evaluate
+from moldiff.metrics.show import title
 from tests.molecules import embedded
 
 SAMPLE = Path(__file__).parents[2] / "datasets" / "qm9" / "sample.sdf"
@@ -139,8 +141,40 @@ def test_a_notebook_shows_the_tables(report: Report) -> None:
 def test_subsets_stand_in_json_and_table(report: Report) -> None:
     own = report.to_dict()["details"]["relaxation"]
     assert own["drop_median.mean"]["n"] == 12 and own["angle_change.deviation"]["value"] > 0
-    lines = [line for line in shown(report).split("\n") if "over five subsets" in line]
+    lines = [line for line in shown(as_if(100, report)).split("\n") if "over five subsets" in line]
     assert len(lines) == 6 and all(line.count("±") == 2 for line in lines)  # beside the data's
+
+
+def as_if(n: int, report: Report) -> Report:
+    """A report whose distances and MMFF94 energies are said to be of n molecules."""
+    values = {
+        name: replace(value, n=n) if name == "distributions.atom_count" else value
+        for name, value in report.values.items()
+    }
+    own = {name: replace(value, n=n) for name, value in report.details["relaxation"].items()}
+    details = {"relaxation": own, "distributions": report.details["distributions"]}
+    return replace(report, values=values, details=details)
+
+
+def test_what_few_molecules_do_not_carry_is_left_out_of_tables(report: Report) -> None:
+    """Distances have no interval; five subsets need 20 molecules each."""
+    distances = [m for name, m in METRICS.items() if m.protocol == "distributions"]
+    labels = [f"│   {title(metric.label, metric.unit)} {'':9}" for metric in distances]
+    few, many = shown(as_if(99, report)), shown(as_if(100, report))
+    assert all(label in many for label in labels) and not any(label in few for label in labels)
+    assert "left out" not in many and "±" in many and "±" not in few
+    assert "G. Distributions (Wasserstein-1): left out of fewer than 100 molecules" in few
+    assert "over five subsets: left out where these have fewer than 20 molecules" in few
+    assert report.n < 100 and report.to_dict()["metrics"]["distributions.atom_count"]["n"] < 100
+    pair = {"few": as_if(99, report), "many": as_if(100, report)}
+    assert {row["set"] for row in Comparison(pair).rows() if "atom_count" in row["metric"]} == {
+        *pair
+    }
+    (row,) = [row for row in Comparison(pair).table() if row[0] == "bond lengths by type, Å"]
+    assert row[1] == "–" and float(row[2]) > 0
+    for text in (str(Comparison(pair)), Comparison(pair)._repr_html_()):
+        assert "left out of fewer than 100 molecules" in text
+    assert "left out" not in str(Comparison({"many": pair["many"]}))
 
 
 def test_schema_check_can_fail(report: Report) -> None:
@@ -160,7 +194,7 @@ def shown(report: Report) -> str:
 
 
 def test_table_shows_every_metric_beside_the_data(report: Report) -> None:
-    text = shown(report)
+    text = shown(as_if(100, report))
     for metric in METRICS.values():
         assert metric.label in text
     for part in (

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import moldiff
+from moldiff.docking.preparation import Preparation, prepare
 from moldiff.docking.site import Where, site
 from moldiff.errors import InputError
 from moldiff.protein import prepare_receptor, read_structure, write_pdb
-from moldiff.protein.preparation import Preparation, prepare
 from tests.protein.test_sites import AWAY, SMALL, two_hollows
 
 Write = Callable[..., Path]
@@ -68,6 +68,30 @@ def test_in_python_it_is_a_verb_whose_file_docks_alike(crowded: Path, tmp_path: 
     assert len(again.receptor) == len(done.receptor) and not len(again.ligands)
     with pytest.raises(InputError, match=r"unknown suffix '\.cif'.*\.pdb or \.ent"):
         done.write(tmp_path / "prepared.cif")
+
+
+def test_it_is_saved_by_suffix_with_a_row_for_each_group_and_box(
+    crowded: Path, tmp_path: Path
+) -> None:
+    done = prepare(crowded)
+    rows = {row["name"]: row for row in done.rows()}
+    assert len(rows) == len(done.groups) + len(done.boxes) and len(done.groups) == 4
+    assert rows["A:401 LIG"]["kept"] == "no" and rows["A:402 HEM"]["why"] == "a cofactor"
+    assert rows["A:401 LIG"]["center_x_angstrom"] is None
+    box = rows["ligand A:401 LIG"]
+    assert (box["item"], box["kind"], box["kept"]) == ("box", "ligand", None)
+    assert [box[f"center_{axis}_angstrom"] for axis in "xyz"] == [46.3, 0, 0]
+    assert box["size_z_angstrom"] == 25
+    assert len({tuple(row) for row in done.rows()}) == 1
+    written, saved = done.write(tmp_path / "written.pdb"), done.save(tmp_path / "saved.pdb")
+    assert saved.read_text() == written.read_text() and "prepared this receptor" in str(
+        saved.read_text()
+    )
+    assert done.save(tmp_path / "a.csv").read_text() == done.to_csv()
+    assert json.loads(done.save(tmp_path / "a.json").read_text()) == done.to_dict()
+    assert done.save(tmp_path / "a.html").read_text() == done.to_html()
+    with pytest.raises(InputError, match=r"'a\.cif': its suffix is unknown"):
+        done.save(tmp_path / "a.cif")
 
 
 def test_what_is_asked_for(crowded: Path) -> None:

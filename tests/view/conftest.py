@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
+from moldiff.docking.preparation import Preparation, prepare
 from moldiff.io import Record
-from moldiff.protein.preparation import Preparation, prepare
 from moldiff.view import Frame
 from tests.molecules import embedded
 from tests.view.webdriver import Browser

@@ -10,8 +10,8 @@ import pytest
 from rdkit import Chem
 
 import moldiff
+from moldiff.docking.preparation import Preparation, prepare
 from moldiff.io import Record
-from moldiff.protein.preparation import Preparation, prepare
 from moldiff.protein.read import read_structure
 from moldiff.protein.receptor import prepare_receptor
 from moldiff.text import replace_text

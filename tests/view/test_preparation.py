@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from rdkit import Chem
 
-from moldiff.protein.preparation import Preparation
+from moldiff.docking.preparation import Preparation
 from moldiff.view.preparation import render_preparation
 
 PAGE = Path(__file__).parents[2] / "moldiff" / "view" / "page"

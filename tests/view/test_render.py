@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
+import moldiff
 from moldiff.errors import InputError
 from moldiff.io import Record, read_molecules, write
 from moldiff.view import Frame, render_html, write_html
 from moldiff.view.card import describe
 from moldiff.view.drawing import Drawing, drawing
+from moldiff.view.trajectory import write_trajectories
 
 
 class Page(HTMLParser):
@@ -155,6 +157,20 @@ def test_frames_are_finite_thinned_and_delta_coded(trajectory: list[Frame]) -> N
     lost = Frame(("H",), np.full((1, 3), np.nan))
     page = render_html([record], title="", trajectories={0: [lost]})
     assert "frames" not in molecules(page)[0]
+
+
+def test_the_verb_plays_a_denoising_from_a_file_or_from_memory(
+    trajectory: list[Frame], tmp_path: Path
+) -> None:
+    write_trajectories(tmp_path / "t.xyz", {1: trajectory})
+    mols = [Chem.MolFromSmiles("CCO"), Chem.MolFromSmiles("NC(=O)c1ccco1")]
+    for given in (tmp_path / "t.xyz", str(tmp_path / "t.xyz"), {1: trajectory}):
+        first, second = molecules(moldiff.view(mols, trajectory=given).html)
+        assert "frames" not in first and len(second["frames"]) == len(trajectory)
+    with pytest.raises(InputError, match="no denoising"):
+        moldiff.view(mols, receptor="a.pdb", trajectory=tmp_path / "t.xyz")
+    with pytest.raises(InputError, match="Cannot read the trajectory"):
+        moldiff.view(mols, trajectory=tmp_path / "none.xyz")
 
 
 def test_smiles_without_coordinates(make_record: Callable[..., Record]) -> None:

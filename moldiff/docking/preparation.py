@@ -15,49 +15,36 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from moldiff.errors import InputError
 from moldiff.protein.assembly import Assembly
+from moldiff.protein.boxes import Candidate, boxes
 from moldiff.protein.keeping import Fate, fates, notes_on
 from moldiff.protein.occupants import LASTING, SMALLEST, chains_of, molecules
 from moldiff.protein.occupants import ligands as ligands_of
-from moldiff.protein.pocket import EDGE, Box, box_of
 from moldiff.protein.read import read_contents
 from moldiff.protein.receptor import Receptor, prepare_receptor
 from moldiff.protein.selection import place
-from moldiff.protein.sites import binding_sites, distinct
 from moldiff.protein.structure import POLYMERS, Structure
-from moldiff.protein.write import write_pdb
+from moldiff.protein.write import receptor_pdb
+from moldiff.tabular import Findings, Row, save_as
 from moldiff.text import counted, digest_of
 from moldiff.verbs import verb
 from moldiff.version import __version__
 
-__all__ = ["Candidate", "Preparation", "prepare"]
+__all__ = ["Preparation", "prepare"]
 
 _SCHEMA = "moldiff.receptor 1"
 _WRITTEN = (".pdb", ".ent")
-_INSIDE = 5.0  # Å between a cavity's middle and an atom of what fills it
+_BOX = tuple(f"{what}_{axis}_angstrom" for what in ("center", "size") for axis in "xyz")
 _LIGAND = "a ligand of the experiment"
 
 
 @dataclass(frozen=True, eq=False)
-class Candidate:
-    """A box to dock into, and what is there: a ligand, or a cavity."""
-
-    box: Box
-    what: str
-
-    @property
-    def options(self) -> str:
-        """The options of ``moldiff dock`` that stand for the box."""
-        centre, size = (_commas(v) for v in (self.box.centre, self.box.size))
-        return f"--center={centre} --box-size {size}"
-
-
-@dataclass(frozen=True, eq=False)
-class Preparation:
+class Preparation(Findings):
     """A receptor, what became of every residue of its file, and where it can dock.
+
+    A notebook shows its page.
 
     Attributes
     ----------
@@ -120,6 +107,55 @@ class Preparation:
         count = Counter((residue.chain, residue.kind) for residue in kept)
         return [(chain, number, kind) for (chain, kind), number in count.items()]
 
+    def rows(self) -> list[Row]:
+        """Return a row for each of `groups`, then one for each of `boxes`; ``item`` says which.
+
+        ``kind`` of a box is what it is about, "ligand" or "cavity"; boxes have their centre and
+        edges in Å, groups whether and why they are kept.  None where there is no value.
+        """
+        found: list[Row] = [
+            {"item": "group", "name": str(f.residue), "kind": f.residue.kind}
+            | {"kept": "yes" if f.kept else "no", "why": f.why}
+            | dict.fromkeys(_BOX)
+            for f in self.groups
+        ]
+        for one in self.boxes:
+            numbers = (*one.place["center"], *one.place["size"])
+            found.append(
+                {"item": "box", "name": one.what, "kind": one.kind, "kept": None, "why": None}
+                | dict(zip(_BOX, numbers, strict=True))
+            )
+        return found
+
+    def save(self, path: str | Path) -> Path:
+        """Write the receptor (.pdb), the rows (.csv), `to_json` (.json) or the page (.html).
+
+        A file that is there is replaced, once the new one is complete.  Returns the path.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written, or has another suffix.
+        """
+        texts = {".csv": self.to_csv, ".json": self.to_json, ".html": self.to_html}
+        structures = dict.fromkeys(_WRITTEN, self._to_pdb)
+        return save_as(path, {**structures, **texts}, "Prepared receptors")
+
+    def to_html(self) -> str:
+        """Return a page with the receptor and its boxes, which needs no network."""
+        from moldiff.view.preparation import render_preparation
+
+        return render_preparation(self)
+
+    def _repr_html_(self) -> str:
+        """The page in a frame, for notebooks."""
+        from moldiff.view.verb import Page
+
+        return Page(self.to_html(), f"{self.path.name}, prepared")._repr_html_()
+
+    def _to_pdb(self) -> str:
+        return receptor_pdb(self.receptor, remark=f"moldiff {__version__} prepared this receptor")
+
     def write(self, path: str | Path) -> Path:
         """Write the receptor as PDB, which docks as the file it was made of; return the path.
 
@@ -134,8 +170,7 @@ class Preparation:
                 f"The output '{path}' has the unknown suffix '{path.suffix}'.",
                 fix=f"Prepared receptors are {' or '.join(_WRITTEN)} files.",
             )
-        write_pdb(self.receptor, path, remark=f"moldiff {__version__} prepared this receptor")
-        return path
+        return self.save(path)
 
     def to_json(self) -> str:
         """Return `to_dict` as text."""
@@ -162,10 +197,7 @@ class Preparation:
                 | {"hydrogen_on": list(s.atoms), "decided_by": s.why}
                 for s in self.receptor.states
             ],
-            "boxes": [
-                {"what": c.what, "center": _rounded(c.box.centre), "size": _rounded(c.box.size)}
-                for c in self.boxes
-            ],
+            "boxes": [{"what": candidate.what, **candidate.place} for candidate in self.boxes],
             "assemblies": {
                 assembly.name: sum(len(copy.units) for copy in assembly.copies)
                 for assembly in self.assemblies
@@ -227,7 +259,7 @@ def prepare(
         digest=digest_of(contents.path),
         receptor=prepared,
         fates=_explained(outcomes, structure),
-        boxes=tuple(_boxes(structure, prepared, ligands)),
+        boxes=tuple(boxes(structure, prepared, ligands)),
         assemblies=contents.assemblies,
         notes=(*notes, *_short_chains(prepared.structure)),
         ligands=structure.subset(left[structure.residue]),
@@ -262,47 +294,3 @@ def _short_chains(structure: Structure) -> list[str]:
         for members in chains_of(structure)
         if structure.residues[members[0]].chain
     ]
-
-
-def _boxes(
-    structure: Structure, receptor: Receptor, ligands: Sequence[Sequence[int]]
-) -> list[Candidate]:
-    """Where ligands are, then the cavities of what is kept, and which ligand lies in them.
-
-    Of the copies of a cavity in the chains of an oligomer there is one, as `moldiff dock` has it.
-    """
-    places = {
-        ", ".join(str(structure.residues[i]) for i in members): structure.positions[
-            np.isin(structure.residue, list(members))
-        ]
-        for members in ligands
-    }
-    candidates = [
-        Candidate(Box(atoms.mean(0), np.array([EDGE])), f"ligand {name}")
-        for name, atoms in places.items()
-    ]
-    for rank, (site, copies) in enumerate(distinct(binding_sites(receptor.structure)), start=1):
-        centres = [one.cavity.centre for one in (site, *copies)]
-        inside = [name for name, atoms in places.items() if _fills(atoms, centres)]
-        lies = "lies" if len(inside) == 1 else "lie"
-        what = f"cavity {rank}" + (f", where {' and '.join(inside)} {lies}" if inside else "")
-        if copies:
-            others = "; ".join(_commas(np.round(centre, 1)) for centre in centres[1:])
-            what += f"; copies of it are at {others}"
-        candidates.append(Candidate(box_of(site), what))
-    return candidates
-
-
-def _fills(
-    atoms: npt.NDArray[np.float32], centres: Sequence[npt.NDArray[np.floating[Any]]]
-) -> bool:
-    """Whether an atom is near the middle of a cavity or of one of its copies."""
-    return any(np.linalg.norm(atoms - centre, axis=1).min() < _INSIDE for centre in centres)
-
-
-def _commas(values: npt.NDArray[np.float32]) -> str:
-    return ",".join(f"{value:g}" for value in _rounded(values))
-
-
-def _rounded(values: npt.NDArray[np.float32]) -> list[float]:
-    return [round(float(value), 3) + 0.0 for value in values]  # no -0
