@@ -35,9 +35,11 @@ def outputs(
 
 def going_on(output: Path, ligand: str | None, *, restart: bool) -> bool:
     """Whether a library was begun here that this run goes on with."""
+    if ligand is not None or restart:
+        return False
     from moldiff.docking.library.merge import manifest_of
 
-    return ligand is None and not restart and manifest_of(output.with_suffix(".sdf")).is_file()
+    return manifest_of(output.with_suffix(".sdf")).is_file()
 
 
 def check_files(
