@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
+import re
 import shutil
 import time
 from collections import Counter
@@ -209,6 +209,11 @@ def near(rows: list[dict[str, object]], folders: list[Path], output: Path) -> No
     print(f"complexes with a gap built within {_NEAR:.0f} Å of the ligand: {len(close)}")
 
 
+def kind(outcome: str) -> str:
+    """An outcome without the numbers and names of its gap."""
+    return re.sub(r"\d+(\.\d+)?", "N", outcome.partition(", most with")[0])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -232,7 +237,8 @@ def main() -> None:
     built = [row for row in rows if row["outcome"] == "built"]
     print(f"{len(found)} proteins with gaps, {len(rows)} gaps, {len(built)} built; nothing moved")
     print(f"closed within {_OFF} Å: {sum(float(str(row['worst'])) <= _OFF for row in built)}")
-    print(json.dumps(Counter(str(row["outcome"]) for row in rows).most_common(), indent=1))
+    for reason, count in Counter(kind(str(row["outcome"])) for row in rows).most_common():
+        print(f"  {count}: {reason}")
     near(rows, asked.sets, asked.output)
 
 

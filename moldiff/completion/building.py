@@ -132,7 +132,10 @@ def build(
         )
     if not len(pool):
         blocking = named(obstacles.in_the_way(clashing))
-        return f"all of {len(clashing)} conformations clash, most with {blocking}"
+        return (
+            f"all of {len(clashing)} conformations clash, most with {blocking}: "
+            "rebuild neighbours too"
+        )
     ensemble, sides, tight = _with_side_chains(_middle_first(pool[:count]), obstacles)
     residues = [
         dict(zip(BACKBONE, own, strict=True)) | side
