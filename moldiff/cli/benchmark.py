@@ -182,9 +182,9 @@ def docking(
         )
 
 
-app.command("backbones", epilog=examples(*BACKBONES))(scriptable()(backbones))
-app.command("gaps", epilog=examples(*GAPS))(scriptable()(gaps))
-app.command("sequences", epilog=examples(*SEQUENCES))(scriptable()(sequences))
+app.command("backbones", epilog=examples(*BACKBONES))(scriptable(".csv")(backbones))
+app.command("gaps", epilog=examples(*GAPS))(scriptable(".csv")(gaps))
+app.command("sequences", epilog=examples(*SEQUENCES))(scriptable(".csv")(sequences))
 
 
 def _runs(words: str, search: int | None, exhaustiveness: int, *, curve: bool) -> tuple[Run, ...]:

@@ -9,7 +9,7 @@ import typer
 
 from moldiff.cli.failure import Interrupted
 from moldiff.cli.options import Force
-from moldiff.cli.output import check_output, counted, remark, table
+from moldiff.cli.output import check_output, counted, files_line, remark, table
 from moldiff.cli.overwrite import check_replaceable
 
 __all__ = ["EXAMPLES", "command"]
@@ -90,7 +90,7 @@ def command(
     if done:
         rows = [figures for kind in KINDS if (figures := row(kind, done))]
         table(rows, header=HEADER, title=f"Backbones beside those of {data}", key="backbones")
-        remark(f"Written: {output}")
+        remark(f"Written: {files_line([output])}")
     if interrupted:
         total = len(KINDS) * count
         raise Interrupted(f"Interrupted after {len(done)} of {counted(total, 'backbone')}.")

@@ -10,7 +10,7 @@ import typer
 
 from moldiff.cli.failure import Interrupted
 from moldiff.cli.options import Force
-from moldiff.cli.output import check_output, counted, remark, table
+from moldiff.cli.output import check_output, counted, files_line, remark, table
 from moldiff.cli.overwrite import check_replaceable
 from moldiff.errors import InputError, did_you_mean
 
@@ -105,7 +105,7 @@ def command(
         except KeyboardInterrupt:
             interrupted = True
     _show(done, data, ensemble, alike)
-    remark(f"Written: {output}")
+    remark(f"Written: {files_line([output])}")
     if interrupted:
         total = counted(len(named) * len(gaps), "gap")
         raise Interrupted(f"Interrupted after {len(done)} of {total}.")

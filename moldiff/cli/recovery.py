@@ -10,7 +10,7 @@ import typer
 
 from moldiff.cli.failure import Interrupted
 from moldiff.cli.options import Force
-from moldiff.cli.output import check_output, counted, remark, table
+from moldiff.cli.output import check_output, counted, files_line, remark, table
 from moldiff.cli.overwrite import check_replaceable
 from moldiff.errors import InputError, did_you_mean
 
@@ -94,7 +94,7 @@ def command(
     table([r for r in rows if r], header=HEADER, title=title, key="sequences")
     if "proteinmpnn" in named:
         print("  ProteinMPNN was trained on chains of the PDB, held-out domains among them.")
-    remark(f"Written: {output}")
+    remark(f"Written: {files_line([output])}")
     if interrupted:
         total = len(named) * len(chains)
         raise Interrupted(f"Interrupted after {len(done)} of {counted(total, 'design')}.")

@@ -298,6 +298,10 @@ def test_programs_on_the_command_line(
     with (tmp_path / "gaps.csv").open(encoding="utf-8") as file:
         methods = [row["method"] for row in csv.DictReader(file)]
     assert methods == ["moldiff", "pdbfixer", "crystal"] * 2
+    assert main([*words[:-1], "-"]) == 0
+    piped = capfd.readouterr()
+    assert [row["method"] for row in csv.DictReader(piped.out.splitlines())] == ["moldiff"] * 2
+    assert "Written: stdout" in piped.err
     asked.append("--force")
     for wrong, status, message in (
         ([], 2, "--python pdbfixer=PATH"),
