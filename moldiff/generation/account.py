@@ -16,11 +16,12 @@ from itertools import pairwise
 from moldiff.io import Record
 from moldiff.io.seal import SEAL
 
-__all__ = ["Asked", "asked_of", "is_pose", "order_of", "repeated_of"]
+__all__ = ["Asked", "asked_of", "is_design", "is_pose", "order_of", "repeated_of"]
 
 _NOT_OF_A_DRAW = ("n", "keep_valid")
 _SETTINGS = ("model", "precision", "sampling")
 _OF_A_POSE = "box_center"
+_OF_A_DESIGN = "design"
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,18 @@ def is_pose(tags: Mapping[str, str]) -> bool:
 
     Such a pose has fields of the molecule that was docked, but is no draw.
     """
+    return _OF_A_POSE in _covered(tags)
+
+
+def is_design(tags: Mapping[str, str]) -> bool:
+    """Whether a record was made around a part or for a pocket, by the fields that are covered."""
+    return _OF_A_DESIGN in _covered(tags)
+
+
+def _covered(tags: Mapping[str, str]) -> list[str]:
+    """The fields of which the digest is."""
     names = list(tags)
-    return _OF_A_POSE in (names[: names.index(SEAL)] if SEAL in names else names)
+    return names[: names.index(SEAL)] if SEAL in names else names
 
 
 def order_of(tags: Mapping[str, str]) -> tuple[str, str]:
@@ -94,7 +105,7 @@ def _requests(records: Sequence[Record]) -> Iterator[tuple[int, tuple[str, ...],
     """Yield index, what distinguishes the draws of its request from others, and n."""
     for k, record in enumerate(records):
         tags = record.tags
-        if SEAL not in tags or "kept" in tags or is_pose(tags):
+        if SEAL not in tags or is_design(tags) or is_pose(tags):
             continue
         try:
             request = json.loads(tags["request"])

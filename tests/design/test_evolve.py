@@ -11,13 +11,15 @@ from rdkit import Chem
 from rdkit.Chem import AllChem
 
 from moldiff.chem.demands import Interval
-from moldiff.design.pockets import Bench, Budget, prepare
+from moldiff.design.pockets import Bench, Budget, Outcome, prepare
 from moldiff.design.pockets.evolve import NEW, Evolving, sides
 from moldiff.design.pockets.run import Design
 from moldiff.design.pockets.settle import Settled
 from moldiff.docking.site import Where, site
 from moldiff.errors import InputError
 from moldiff.generation.request import Generated
+from moldiff.generation.verify import verify
+from moldiff.io import record_of
 from moldiff.models import load
 
 EXAMPLE = Path(__file__).parents[2] / "datasets" / "docking" / "1m2z"
@@ -97,6 +99,10 @@ def test_children_have_a_part_of_their_parent_and_are_docked(evolving: Evolving)
         assert old.pocket.box.contains(one.settled.mol.GetConformer().GetPositions()).any()
     best = max((one for one in docked if one.reason is None), key=lambda one: one.score)
     assert old.parents[0] is best and len(old.parents) <= 8
+    records = [record_of(mol, tags=tags) for mol, tags in Outcome((best,)).records([best])]
+    (verdict,) = verify(records)
+    assert verdict.status == "unknown" and "docked since it was drawn" in verdict.why
+    assert verify(records).asked == ()  # nothing of a request is missing
     again = judge(best.sample)
     assert again.reason == "repeated" and again.settled is None
     assert judge(replace(best.sample, failure="fragments: 2")).reason == "fragments: 2"
