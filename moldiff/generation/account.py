@@ -16,11 +16,12 @@ from itertools import pairwise
 from moldiff.io import Record
 from moldiff.io.seal import SEAL
 
-__all__ = ["Asked", "asked_of", "is_pose", "order_of", "repeated_of"]
+__all__ = ["Asked", "asked_of", "is_design", "is_pose", "order_of", "repeated_of"]
 
 _NOT_OF_A_DRAW = ("n", "keep_valid")
 _SETTINGS = ("model", "precision", "sampling")
 _OF_A_POSE = "box_center"
+_OF_A_DESIGN = ("design", "kept")
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,15 @@ def is_pose(tags: Mapping[str, str]) -> bool:
     """
     names = list(tags)
     return _OF_A_POSE in (names[: names.index(SEAL)] if SEAL in names else names)
+
+
+def is_design(tags: Mapping[str, str]) -> bool:
+    """Whether a record is of `moldiff.design`: its fields tell neither its part nor its docking.
+
+    One that evolved in a pocket (`moldiff.design.pockets.evolve`) has fields of the molecule that
+    was docked, as a pose has, but no part that was kept.
+    """
+    return any(name in tags for name in _OF_A_DESIGN)
 
 
 def order_of(tags: Mapping[str, str]) -> tuple[str, str]:
@@ -94,7 +104,7 @@ def _requests(records: Sequence[Record]) -> Iterator[tuple[int, tuple[str, ...],
     """Yield index, what distinguishes the draws of its request from others, and n."""
     for k, record in enumerate(records):
         tags = record.tags
-        if SEAL not in tags or "kept" in tags or is_pose(tags):
+        if SEAL not in tags or is_design(tags) or is_pose(tags):
             continue
         try:
             request = json.loads(tags["request"])

@@ -21,7 +21,7 @@ import numpy as np
 from moldiff.bundled import bundled_models
 from moldiff.chem.demands import Interval, parse_demand
 from moldiff.errors import MoldiffError, in_python
-from moldiff.generation.account import is_pose, order_of
+from moldiff.generation.account import is_design, is_pose, order_of
 from moldiff.generation.request import Generated, Request
 from moldiff.generation.run import redraw
 from moldiff.generation.verdicts import Verdict, Verdicts
@@ -146,8 +146,8 @@ def _of_a_run(
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Draw the records of one run again, and yield what came of each."""
     tags = items[members[0]].tags
-    if "kept" in tags:
-        yield from _unknown(items, members, "it was made around a part, not told here")
+    if is_design(tags):
+        yield from _unknown(items, members, "it was made around a part, or docked, not told here")
         return
     model = _model(tags["model"], known, device)
     if model is None:
