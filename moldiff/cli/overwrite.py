@@ -100,7 +100,7 @@ def check_replaceable(
 
 
 def _holding(path: Path, kind: str | Path) -> str:
-    """How many records are in a file of molecules, in brackets; of others and large ones nothing."""
+    """How many records are in a file of molecules, in brackets; of other or large ones nothing."""
     molecules = kind in _RECORDS or isinstance(kind, Path)
     if not molecules or path.suffix.lower() == ".json":  # which is read as a whole
         return ""
