@@ -194,6 +194,7 @@ def test_several_files_are_told_apart_and_together(
         {"file": str(first), "records": 7, "reproduced": 0, "altered": 0, "unknown": 7},
         {"file": str(second), "records": 5, "reproduced": 0, "altered": 1, "unknown": 4},
     ]
+    assert verify(records, again=False).by_file() != [] and verify(["CCO"]).by_file() == []
     assert (found[10].file, found[10].in_file, found[10].index) == (str(second), 4, 10)
     assert found.repeated == ((0, 11),) and found.asked[0].gaps == ((12, 12),)
     line = ["verify", str(first), str(second), "--no-draw"]
