@@ -45,6 +45,7 @@ _SPOKEN = re.compile(
 _PARAMETERS = {
     "box-size": "size",
     "condition": "conditions",
+    "keep-atoms": "keep",
     "kept": "part",
     "ligands": "ligand",
     "searches": "chains",

@@ -84,6 +84,7 @@ def test_progress_is_a_function(name: str) -> None:
         (lambda **words: moldiff.dock("a.pdb", "CCO", **words), "searches", "chains"),
         (lambda **words: moldiff.generate(1, **words), "condition", "conditions"),
         (lambda **words: moldiff.evaluate("CCO", **words), "kept", "part"),
+        (lambda **words: moldiff.design.replace("CCO", keep="1", **words), "keep_atoms", "keep"),
     ],
 )
 def test_an_option_of_the_command_line_is_told_as_the_keyword_that_it_is(

@@ -17,6 +17,7 @@ from moldiff.text import counted, digest_of
 __all__ = ["check_replaceable"]
 
 _NEAR = 1 << 16  # bytes: a table of conditions or the first molecule may be long
+_COUNTED = 1 << 26  # bytes: to count the records of a larger file would take seconds
 _TOLD = 3  # files that are named before they are replaced; a folder of backbones has hundreds
 
 # kind of file -> what it has
@@ -99,15 +100,20 @@ def check_replaceable(
 
 
 def _holding(path: Path, kind: str | Path) -> str:
-    """How many records are in a file of molecules, in brackets; of other files nothing."""
+    """How many records are in a file of molecules, in brackets; of other or large ones nothing."""
     molecules = kind in _RECORDS or isinstance(kind, Path)
     if not molecules or path.suffix.lower() == ".json":  # which is read as a whole
+        return ""
+    if path.stat().st_size > _COUNTED:
         return ""
     from moldiff.io import read_chunks
 
     try:
-        count = sum(len(chunk.blocks) for chunk in read_chunks(path, 1000))
+        chunks = [(len(c.blocks), c.damage) for c in read_chunks(path, 1000)]
     except InputError:  # it has become unreadable, or never had that suffix's format
+        return ""
+    count = sum(number for number, _ in chunks)
+    if any(damage for _, damage in chunks):  # nobody knows how many it held
         return ""
     return f" ({counted(count, 'record')})"
 

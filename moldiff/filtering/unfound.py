@@ -34,7 +34,7 @@ class Unfound:
             del self._there[text]
         for text, there in self._there.items():
             if len(there) < _MOST and text.name in texts:
-                there.update(dict.fromkeys(text.candidates(texts[text.name])))
+                there.update(dict.fromkeys(filter(None, text.candidates(texts[text.name]))))
 
     def notes(self) -> list[str]:
         """Return a sentence for each text that no record had, with the values nearest to it."""
@@ -46,7 +46,8 @@ def _note(text: Text, there: Mapping[str, None]) -> str:
     close = get_close_matches(text.text.casefold(), by_letters, n=_SHOWN, cutoff=0.0)
     shown = ", ".join(f"'{by_letters[value][:_LONGEST]}'" for value in close)
     verb = "has" if text.relation == "has" else "is"
-    there_are = "there is" if len(there) == 1 else "there are"
-    if len(there) > len(close):
-        there_are = f"of {len(there)} values there the nearest are"
+    there_are = "there is" if len(close) == 1 else "there are"
+    if len(by_letters) > len(close):
+        more = "more than " if len(there) >= _MOST else ""
+        there_are = f"of {more}{len(by_letters)} values there the nearest are"
     return f"No {text.name} {verb} '{text.text}'; {there_are} {shown}."

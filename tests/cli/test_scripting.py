@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import inspect
 import json
 import os
@@ -118,6 +119,27 @@ def test_what_an_earlier_run_made_is_told_before_it_is_lost(
     assert told(run(*keeping[:-1], "-").err) == [], "a pipe replaces nothing"
     Path("m.sdf").write_text("mine: a list\n")
     assert told(run(*generate, "-o", "m.sdf").err) == [], "it is refused"
+
+
+def test_records_are_counted_only_where_that_is_certain_and_quick(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A damaged file was told as one of no records; counting one of gigabytes took minutes."""
+    text = Path("good.sdf").read_bytes().replace(b"$$$$", b">  <moldiff_version>\n0.2.0\n\n$$$$")
+    Path("m.sdf").write_bytes(text)
+    packed = gzip.compress(text)
+    Path("m.sdf.gz").write_bytes(packed[: len(packed) // 2])
+
+    def note(path: str) -> str:
+        check_replaceable({Path(path): "molecules"}, force=False)
+        return capsys.readouterr().err.strip()
+
+    ending = " of an earlier run will be replaced."
+    assert note("m.sdf") == f"Note: m.sdf (3 records){ending}"
+    monkeypatch.setattr("moldiff.cli.overwrite._of_kind", lambda *_: True)
+    assert note("m.sdf.gz") == f"Note: m.sdf.gz{ending}"
+    monkeypatch.setattr("moldiff.cli.overwrite._COUNTED", len(text) - 1)
+    assert note("m.sdf") == f"Note: m.sdf{ending}"
 
 
 def test_a_library_that_goes_on_replaces_nothing(run: Run, folder: Path) -> None:

@@ -119,12 +119,14 @@ def test_a_model_learns_to_be_asked_for_a_field_of_the_records(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     blocks = SAMPLE.read_text().split("$$$$\n")[20:36]
-    fields = [f">  <gap>\n{k}.5\n\n>  <note>\nx\n\n" for k in range(16)]
+    more = ">  <note>\nx\n\n>  <logp>\n9\n\n"
+    fields = [f">  <gap>\n{k}.5\n\n{more}" for k in range(16)]
     records = [f"{block}{own}$$$$\n" for block, own in zip(blocks, fields, strict=True)]
     Path("my.sdf").write_text("".join(records))
     line = ("train", "my.sdf", "--steps", 1, "--batch", 2)
     typo = run(*line, "--condition", "gpa")
     assert typo.status == 2 and "Did you mean 'gap'?" in typo.err
+    assert typo.err.count(" logp,") == 1, "a field of that name is left to the property"
     assert run(*line, "--condition", "note").status == 2, "a text is no condition"
     assert not Path("runs").exists(), "told before anything is prepared"
     both = ("--condition", "gap", "--condition", "logp")

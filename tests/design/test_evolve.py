@@ -58,6 +58,49 @@ def test_both_sides_of_a_bond_stay_with_one_point() -> None:
     assert sides(embedded("c1ccc2ccccc2c1")) == []
 
 
+@pytest.mark.parametrize(
+    ("smiles", "kept"),
+    [
+        ("COc1ccccc1", [6]),  # the other side has two atoms, too few to stay
+        ("CC(C)COc1ccccc1", [5, 6, 7]),  # without the isobutyl, which has four
+    ],
+)
+def test_a_side_has_five_atoms_and_leaves_out_two(smiles: str, kept: list[int]) -> None:
+    sizes = sorted(part.size for part in sides(embedded(smiles)))
+    assert sizes == kept
+
+
+def test_only_what_passes_becomes_a_parent_and_nothing_is_docked_twice(
+    evolving: Evolving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    energies = iter([-3.0, -9.0, -20.0, -5.0])
+    passes = iter([True, True, False, True])
+
+    def docked(mol: Chem.Mol, pocket: object, seed: int) -> Settled:
+        energy = next(energies)
+        return Settled(mol, energy, -energy, {}, {"clash": next(passes)}, ())
+
+    monkeypatch.setattr("moldiff.design.pockets.evolve._docked", docked)
+    monkeypatch.setattr("moldiff.design.pockets.evolve._PARENTS", 2)
+    young = replace(evolving, parents=[], known=set())
+    smiles = ["CCO", "CCN", "CCC", "CCO", "CCF"]
+    items = [Generated(embedded(s), None, {"SMILES": s, "seed": "0"}) for s in smiles]
+    designs = [young._design(item, NEW) for item in items]
+    assert [one.reason for one in designs] == [None, None, "fails clash", "repeated", None]
+    assert young.parents == [designs[1], designs[4]], "the best first, and no more"
+    assert young.known == set(smiles)
+
+
+def test_children_go_on_mostly_from_the_bond_that_was_cut(evolving: Evolving) -> None:
+    old = replace(evolving, parents=[parent(AMIDE, -9.0)], known=set("abcdefghijklmnop"))
+    tasks = [task for k in range(60) if (task := old._task(np.random.default_rng(k))) is not None]
+    same = 0
+    for task in tasks:
+        chosen = [task.part.choose(np.random.default_rng(k), 5) for k in range(8)]
+        same += all(one.items() == task.part.scaffold.named.items() for one in chosen)
+    assert 0.5 * len(tasks) < same < 0.9 * len(tasks)
+
+
 def test_whole_molecules_come_first_and_parents_are_among_the_best(evolving: Evolving) -> None:
     young = replace(evolving, parents=[parent(AMIDE, -9.0)], known={AMIDE})
     assert all(young._task(np.random.default_rng(k)) is None for k in range(20))

@@ -62,7 +62,9 @@ def test_what_is_not(text: str) -> None:
 @pytest.mark.parametrize("text", ["A:611", "a:611", "ARG611", "arg611", "A:Arg611", "611", "B:611"])
 def test_residues_by_any_of_their_names(text: str) -> None:
     assert Requirement.parse(text).means(ARG) == (text[:2] not in ("a:", "B:"))
-    assert not Requirement.parse(text).means(dataclasses.replace(ARG, insertion="B"))
+    inserted = dataclasses.replace(ARG, insertion="b")
+    assert not Requirement.parse(text).means(inserted)
+    assert Requirement.parse(f"{text}B").means(inserted) == (text[:2] not in ("a:", "B:"))
 
 
 def test_met_by_the_kind_or_by_any_but_a_clash() -> None:

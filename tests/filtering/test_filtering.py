@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import inspect
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from moldiff.chem import canonical_smiles
 from moldiff.chem.filters import Measured
 from moldiff.chem.picking import Pick
 from moldiff.chem.ring_systems import ring_systems
+from moldiff.chem.where import parse_where
 from moldiff.cli.options import Sifting
 from moldiff.errors import DataError, InputError
 from moldiff.filtering.criteria import Criteria
@@ -22,6 +24,7 @@ from moldiff.filtering.known import known_molecules, known_rings
 from moldiff.filtering.records import Item, items
 from moldiff.filtering.report import summary, write_page
 from moldiff.filtering.sieve import KEPT, NOT_PICKED, REJECTED, Sieve
+from moldiff.filtering.unfound import Unfound
 from moldiff.io import read_molecules, record_of, write
 from tests.molecules import embedded
 
@@ -254,3 +257,25 @@ def test_molecules_as_far_apart_as_can_be_are_picked_unless_told_otherwise() -> 
     assert Sifting(pick=3).choice(seed=1) == Pick(3, "maxmin", 1)
     assert Pick(3).method == "maxmin"
     assert inspect.signature(moldiff.filter).parameters["pick_by"].default == "maxmin"
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (("Foo bar", "foo Bar"), ["No <a> is 'fo'; there is 'foo Bar'."]),
+        (("", " "), []),
+        (("one", "two", "three"), ["No <a> is 'fo'; there are 'two', 'one', 'three'."]),
+        ("abcdefg", ["No <a> is 'fo'; of 7 values there the nearest are "]),
+        ("abcdefghij", ["No <a> is 'fo'; of more than 8 values there the nearest are "]),
+    ],
+)
+def test_values_that_are_told_instead_of_a_text_are_counted_rightly(
+    values: Sequence[str], told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("moldiff.filtering.unfound._MOST", 8)
+    unfound = Unfound([parse_where("<a> = 'fo'")])
+    for value in values:
+        unfound.add({"a": value})
+    notes = unfound.notes()
+    assert len(notes) == len(told)
+    assert all(note.startswith(text) for note, text in zip(notes, told, strict=True))

@@ -95,6 +95,17 @@ def test_what_was_altered_is_found(
     assert why in verdicts[5].why
 
 
+def test_a_molecule_that_evolved_in_a_pocket_is_no_draw(records: list[Record]) -> None:
+    """It has the fields of what was docked, or of what completed a part, but neither is told."""
+    tags = {**records[5].tags, "design": "evolve", "pocket": "0123456789ab"}
+    evolved = renewed(replace(moved(records[5]), tags=tags))
+    (verdict,) = found = verify([evolved])
+    assert verdict.status == "unknown" and verdict.deviation is None
+    assert verdict.why.startswith("its digests are right; ") and "docked" in verdict.why
+    assert found.asked == () and verify([*records[:6], evolved]).repeated == ()
+    assert verify([moved(evolved)])[0].status == "altered"
+
+
 def test_without_its_digests_a_record_is_drawn_again(records: list[Record]) -> None:
     records[3] = unsealed(records[3])
     assert statuses(records) == ["reproduced"] * 12
@@ -183,6 +194,7 @@ def test_several_files_are_told_apart_and_together(
         {"file": str(first), "records": 7, "reproduced": 0, "altered": 0, "unknown": 7},
         {"file": str(second), "records": 5, "reproduced": 0, "altered": 1, "unknown": 4},
     ]
+    assert verify(records, again=False).by_file() != [] and verify(["CCO"]).by_file() == []
     assert (found[10].file, found[10].in_file, found[10].index) == (str(second), 4, 10)
     assert found.repeated == ((0, 11),) and found.asked[0].gaps == ((12, 12),)
     line = ["verify", str(first), str(second), "--no-draw"]

@@ -134,11 +134,14 @@ def _check_conditions(config: TrainConfig, objective: Mapping[str, Any]) -> None
 
 
 def _fields(path: Path, wanted: Collection[str]) -> tuple[str, ...]:
-    """Names of the fields of a file of molecules that have numbers; read until all are found."""
+    """Names of the fields of a file of molecules that have numbers; read until all are found.
+
+    Those of properties are left out, as `moldiff.data.fields` leaves them.
+    """
     found = dict[str, None]()
     if wanted and path.is_file():
         for record in read_molecules(path):
             found |= dict.fromkeys(columns([record.tags])[0])
             if found.keys() >= set(wanted):
                 break
-    return tuple(found)
+    return tuple(name for name in found if name not in PROPERTIES)
