@@ -45,12 +45,31 @@ def _chain(name: str, residues: Iterable[tuple[int, Residue]], shift: float = 0.
     ]
 
 
-def _structure(*, gap: bool = True, copy: bool = True) -> str:
+def _ligand() -> list[str]:
+    """The ligand of the receptor as residue 301 of chain A, and a water beside its first atom."""
+    mol = Chem.RemoveHs(Chem.MolFromMolFile(str(COMPLEX / "ligand.sdf")))
+    places = mol.GetConformer().GetPositions()
+    outwards = places[0] - places.mean(axis=0)
+    water = places[0] + 3.0 * outwards / (outwards @ outwards) ** 0.5
+    atoms = [
+        (f"{atom.GetSymbol()}{atom.GetIdx() + 1}", atom.GetSymbol(), "DEX", 301, place)
+        for atom, place in zip(mol.GetAtoms(), places, strict=True)
+    ]
+    return [
+        f"HETATM{0:5d}  {name:<3} {residue} A{number:4d}    "
+        f"{place[0]:8.3f}{place[1]:8.3f}{place[2]:8.3f}  1.00 20.00          {element:>2}\n"
+        for name, element, residue, number, place in [*atoms, ("O", "O", "HOH", 302, water)]
+    ]
+
+
+def _structure(*, gap: bool = True, copy: bool = True, ligand: bool = False) -> str:
     """1abc as PDB."""
     numbered = list(enumerate(_residues(), start=1))
     names = [residue for _, (residue, _) in numbered]
     kept = [one for one in numbered if not (gap and one[0] in GAP)]
     head, lines = seqres(names), _chain("A", kept)
+    if ligand:
+        lines += _ligand()
     if copy:
         head += seqres(names[:COPIED], "B")
         lines += _chain("B", numbered[:COPIED], AWAY)
@@ -59,14 +78,16 @@ def _structure(*, gap: bool = True, copy: bool = True) -> str:
 
 
 def _cif() -> str:
-    """1abc without its chain B as mmCIF, with its sequence and the one assembly."""
-    atoms = converted(_structure(copy=False).encode(), "pdb", Path("1abc.pdb")).decode()
+    """1abc with a ligand and without its chain B, as mmCIF: its sequence, its one assembly."""
+    atoms = converted(
+        _structure(copy=False, ligand=True).encode(), "pdb", Path("1abc.pdb")
+    ).decode()
     names = [name for name, _ in _residues()]
     sequence = [f"A {k} {name} {k} A .\n" for k, name in enumerate(names, start=1)]
     return atoms + "".join(
         (
             _loop("pdbx_struct_assembly_gen", "assembly_id oper_expression asym_id_list"),
-            "1 1 A\n#\n",
+            "1 1 A,B,C\n#\n",
             _loop("pdbx_struct_oper_list", _OPERATOR),
             "1 1 0 0 0 1 0 0 0 1 0 0 0\n#\n",
             _loop("pdbx_poly_seq_scheme", _SCHEME),
@@ -128,6 +149,7 @@ STAND_INS: dict[str, Callable[[], str]] = {
     "frags.sdf": _fragments,
     "lead.sdf": lambda: _sdf(_molecule("CNc1ncnc2[nH]ccc12")),
     "model.pdb": lambda: _structure(gap=False, copy=False),
+    "receptor.cif": _cif,
 }
 
 
