@@ -6,6 +6,7 @@ four residues, which SEQRES names; chain B is a copy of its beginning, far away.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -146,17 +147,19 @@ STAND_INS: dict[str, Callable[[], str]] = {
     "1abc.pdb": _structure,
     "backbone.pdb": lambda: _structure(gap=False, copy=False),
     "core.sdf": lambda: _sdf(_molecule("O=C(Nc1ccccc1)c1ccncc1")),
+    "crystal.sdf": lambda: (COMPLEX / "ligand.sdf").read_text(encoding="utf-8"),
     "frags.sdf": _fragments,
     "lead.sdf": lambda: _sdf(_molecule("CNc1ncnc2[nH]ccc12")),
     "model.pdb": lambda: _structure(gap=False, copy=False),
     "receptor.cif": _cif,
+    "receptor.pdb": lambda: (COMPLEX / "receptor.pdb").read_text(encoding="utf-8"),
 }
 
 
 def write_stand_ins(code: str, directory: Path) -> None:
-    """Write the files that a code block names, and link the folder ``datasets`` if it does."""
+    """Write the files that a code block reads, and link the folder ``datasets`` if it does."""
     if "datasets/" in code:
         (directory / "datasets").symlink_to(DATASETS)
     for name, content in STAND_INS.items():
-        if name in code:
+        if re.search(rf"(?<![\w/])(?<!-o ){re.escape(name)}", code):
             (directory / name).write_text(content(), encoding="utf-8")

@@ -274,7 +274,8 @@ def test_an_option_can_have_a_smaller_number() -> None:
 
 
 def test_a_block_finds_what_it_takes_of_the_reader_s(tmp_path: Path) -> None:
-    write_stand_ins("moldiff complete 1abc.cif --sequence 1abc.fasta", tmp_path)
+    code = "moldiff complete 1abc.cif --sequence 1abc.fasta -o receptor.pdb; ls x/receptor.cif"
+    write_stand_ins(code, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"1abc.cif", "1abc.fasta"}
     told = "".join(
         item.code
