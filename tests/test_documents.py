@@ -10,13 +10,16 @@ Every fenced ``bash`` or ``python`` block follows an HTML comment that decides a
     the whole story is slow: it runs with ``-m slow`` only;
 ``<!-- ci: NAME 32=6 -->``
     run it with 6 in place of 32: the command is the same, and need not take as long;
+``<!-- ci: NAME -n=6 -->``
+    run it with 6 in place of whatever follows ``-n``;
 ``<!-- ci: NAME continued -->``
     run it in the process of the story's block before, after that one;
 ``<!-- no-ci: REASON -->``
     do not run it, for this reason.
 
-The blocks of a story run in their order in one empty directory, so that a later block finds
-the files an earlier one wrote.
+The blocks of a story run in their order in one directory, so that a later block finds the files an
+earlier one wrote. At first nothing is in it but what a block takes of the reader's:
+`tests.stand_ins` has a file for each name, such as ``1abc.cif``.
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ import pytest
 import typer
 
 from moldiff.cli import app
+from tests.stand_ins import STAND_INS, write_stand_ins
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -75,7 +79,8 @@ def block(text: str, match: re.Match[str]) -> Block:
     words, code = rest.split(), match["code"]
     for change in (word for word in words if "=" in word):
         before, after = change.split("=")
-        code, count = re.subn(rf"\b{before}\b", after, code)
+        number = rf"(?<={before} )\S+" if before.startswith("-") else rf"\b{before}\b"
+        code, count = re.subn(number, after, code)
         assert count, f"line {line}: '{before}' is not there to be replaced"
     names = [word for word in words if word not in WORDS and "=" not in word] or ["main"]
     slow, continued = "slow" in words, "continued" in words
@@ -136,6 +141,7 @@ def parameters() -> list[object]:
 )
 @pytest.mark.parametrize(("document", "story"), parameters())
 def test_blocks_run(document: Path, story: list[Block], tmp_path: Path) -> None:
+    write_stand_ins("".join(item.code for item in story), tmp_path)
     for item in story:
         run(item, tmp_path, document)
 
@@ -260,6 +266,24 @@ def test_a_block_can_be_run_with_smaller_numbers() -> None:
     assert stories(text)["other"][0].code == "print(31)\n"
     with pytest.raises(AssertionError, match="line 7: '22' is not there"):
         blocks(text.replace("2=31", "22=31"))
+
+
+def test_an_option_can_have_a_smaller_number() -> None:
+    text = "<!-- ci: other -n=2 -->\n```bash\nmoldiff backbone -n 20 --length 20-80\n```\n"
+    assert blocks(text)[0].code == "moldiff backbone -n 2 --length 20-80\n"
+
+
+def test_a_block_finds_what_it_takes_of_the_reader_s(tmp_path: Path) -> None:
+    code = "moldiff complete 1abc.cif --sequence 1abc.fasta -o receptor.pdb; ls x/receptor.cif"
+    write_stand_ins(code, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"1abc.cif", "1abc.fasta"}
+    told = "".join(
+        item.code
+        for document in DOCUMENTS
+        for story in stories(document.read_text(encoding="utf-8")).values()
+        for item in story
+    )
+    assert not [name for name in STAND_INS if name not in told], "nobody takes these"
 
 
 def test_a_story_shares_a_directory(tmp_path: Path) -> None:

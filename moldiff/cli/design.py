@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from moldiff.cli.generating import Run
+from moldiff.cli.generating import Run, loading
 from moldiff.cli.groups import grouped, presented
 from moldiff.cli.options import Force, Imports, import_all
 from moldiff.cli.output import check_apart, check_output, examples, remark
@@ -29,7 +29,6 @@ from moldiff.cli.requests import (
     around_part,
     show_grammar,
 )
-from moldiff.cli.startup import load_torch
 from moldiff.errors import InputError
 
 if TYPE_CHECKING:
@@ -186,32 +185,33 @@ def _carry_out(
     from moldiff.design.api import sized
 
     parsed["size"] = sized(chosen, addition(add), parsed["size"])
-    load_torch()
-    import_all(imports)
-    from moldiff.design.api import stream, usable
+    with loading() as show:
+        import_all(imports)
+        from moldiff.design.api import stream, usable
 
-    loaded = machine.load(model)
-    usable(chosen, loaded)
-    demands, guides = wishes.demands(loaded, parsed)
-    demands = around_part(demands, chosen.part.elements)
-    run = Run(n, output, keep_valid is Filter.strict, None, 1, demands)
-    run.consume(
-        lambda progress: stream(
-            chosen,
-            n,
-            size=demands.size,
-            model=loaded,
-            threads=machine.threads,
-            keep_valid=run.strict,
-            conditions=demands.conditions,
-            without=demands.without,
-            guidance=guides,
-            sampler=sampler,
-            valence=valence,
-            progress=progress,
-            **vars(sampling),
+        loaded = machine.load(model)
+        usable(chosen, loaded)
+        demands, guides = wishes.demands(loaded, parsed)
+        demands = around_part(demands, chosen.part.elements)
+        run = Run(n, output, keep_valid is Filter.strict, None, 1, demands)
+        run.consume(
+            lambda progress: stream(
+                chosen,
+                n,
+                size=demands.size,
+                model=loaded,
+                threads=machine.threads,
+                keep_valid=run.strict,
+                conditions=demands.conditions,
+                without=demands.without,
+                guidance=guides,
+                sampler=sampler,
+                valence=valence,
+                progress=progress,
+                **vars(sampling),
+            ),
+            show,
         )
-    )
     run.finish(loaded)
     if page is not None:
         _show(output, page)

@@ -17,7 +17,7 @@ from moldiff.cli.output import (
     remark,
 )
 from moldiff.cli.overwrite import check_replaceable
-from moldiff.cli.progress import BRIEF, stages
+from moldiff.cli.progress import working
 from moldiff.cli.records import Readable
 from moldiff.cli.structures import show_backbones, structure_files
 from moldiff.errors import InputError
@@ -131,16 +131,16 @@ def command(
         return
     _check_files(files, report_file, figures, "figures", force=force)
     _tell_pooled(files)
-    from moldiff.metrics.bands import parse_bands
     from moldiff.text import replace_text
 
-    _check_reference(reference)
-    part = None if not kept else [mol for source in kept for mol in _molecules(source)]
-    parted = None if bands is None else parse_bands(bands)
-    records = [record for file in files for record in Readable(file)]
-    from moldiff.metrics.evaluation import evaluate
+    with working("reading the molecules") as progress:
+        from moldiff.metrics.bands import parse_bands
+        from moldiff.metrics.evaluation import evaluate
 
-    with stages(BRIEF) as progress:
+        _check_reference(reference)
+        part = None if not kept else [mol for source in kept for mol in _molecules(source)]
+        parted = None if bands is None else parse_bands(bands)
+        records = [record for file in files for record in Readable(file)]
         report = evaluate(
             records,
             reference=None if reference == "none" else reference,

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from moldiff.bundled import usual_model
-from moldiff.cli.generating import Run
+from moldiff.cli.generating import Run, loading
 from moldiff.cli.groups import grouped
 from moldiff.cli.options import Force, Imports, Sifting, import_all, temperatures
 from moldiff.cli.output import check_apart, check_output, remark
 from moldiff.cli.overwrite import check_replaceable
 from moldiff.cli.piping import scriptable
-from moldiff.cli.progress import stages
+from moldiff.cli.progress import BRIEF, stages
 from moldiff.cli.requests import (
     Filter,
     FilterOption,
@@ -25,7 +25,6 @@ from moldiff.cli.requests import (
     Wishes,
     show_grammar,
 )
-from moldiff.cli.startup import load_torch
 from moldiff.errors import InputError
 
 if TYPE_CHECKING:
@@ -119,35 +118,36 @@ def command(
     early = None if early_temperature is None else temperatures(early_temperature)
     parsed = wishes.parsed()
     sieve = None if sifted is None else _sieve(output, sifted, choice, trajectory)
-    load_torch()
-    import_all(imports)
-    from moldiff.generation.api import sampler_remarks, stream
+    with loading() as show:
+        import_all(imports)
+        from moldiff.generation.api import sampler_remarks, stream
 
-    loaded = machine.load(usual_model(formula) if model is None else model)
-    demands, guides = wishes.demands(loaded, parsed)
-    if sampler is not None:
-        for text in sampler_remarks(sampler, loaded):
-            remark(text)
-    run = Run(n, output, keep is Filter.strict, trajectory, record, demands, sieve)
-    run.consume(
-        lambda progress: stream(
-            n,
-            model=loaded,
-            threads=machine.threads,
-            size=demands.size,
-            formula=formula,
-            keep_valid=run.strict,
-            conditions=demands.conditions,
-            without=demands.without,
-            guidance=guides,
-            sampler=sampler,
-            early_temperature=early,
-            valence=valence,
-            record=0 if trajectory is None else record,
-            progress=progress,
-            **vars(sampling),
+        loaded = machine.load(usual_model(formula) if model is None else model)
+        demands, guides = wishes.demands(loaded, parsed)
+        if sampler is not None:
+            for text in sampler_remarks(sampler, loaded):
+                remark(text)
+        run = Run(n, output, keep is Filter.strict, trajectory, record, demands, sieve)
+        run.consume(
+            lambda progress: stream(
+                n,
+                model=loaded,
+                threads=machine.threads,
+                size=demands.size,
+                formula=formula,
+                keep_valid=run.strict,
+                conditions=demands.conditions,
+                without=demands.without,
+                guidance=guides,
+                sampler=sampler,
+                early_temperature=early,
+                valence=valence,
+                record=0 if trajectory is None else record,
+                progress=progress,
+                **vars(sampling),
+            ),
+            show,
         )
-    )
     run.finish(loaded)
 
 
@@ -181,7 +181,7 @@ def _sieve(output: Path, filters: Criteria, pick: Pick | None, trajectory: Path 
             "--trajectory shows the first molecules drawn, which filters may reject.",
             fix="Leave it out, or filter afterwards: moldiff filter.",
         )
-    with stages() as show:
+    with stages(BRIEF) as show:
         # The properties of what is no whole molecule mean little.
         sieve = Sieve(replace(filters, strict=True).judge(show), output, pick)
     return sieve

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,8 @@ from moldiff.cli.output import (
     remark,
     table,
 )
-from moldiff.cli.progress import BRIEF, stages
+from moldiff.cli.progress import Show, working
+from moldiff.cli.startup import load_torch
 from moldiff.errors import MoldiffError
 
 if TYPE_CHECKING:
@@ -29,7 +31,15 @@ if TYPE_CHECKING:
     from moldiff.generation.request import Generated
     from moldiff.model import Model
 
-__all__ = ["Run"]
+__all__ = ["Run", "loading"]
+
+
+@contextmanager
+def loading() -> Iterator[Show]:
+    """Give what shows the progress of all from the loading of torch and the model on."""
+    with working("loading the model") as show:
+        load_torch()
+        yield show
 
 
 class Run:
@@ -56,12 +66,12 @@ class Run:
         self.drawn = 0.0
         self.start = time.perf_counter()
 
-    def consume(self, source: Callable[[Callable[[float], None]], object]) -> None:
+    def consume(self, source: Callable[[Callable[[float], None]], object], show: Show) -> None:
         """Write the molecules as they come; Ctrl-C and full disks keep the complete ones."""
         from moldiff.io import Writer
 
         try:
-            with self.sieve or Writer(self.output) as writer, stages(BRIEF) as show:
+            with self.sieve or Writer(self.output) as writer:
 
                 def progress(amount: float) -> None:
                     self.drawn += amount

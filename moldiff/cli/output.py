@@ -61,8 +61,11 @@ def examples(*lines: str) -> str:
 
 
 def remark(text: str) -> None:
-    """Print a remark on stderr; results go to stdout."""
-    print(text, file=sys.stderr)
+    """Print a remark on stderr; results go to stdout.
+
+    In one piece, so that lines of two threads are two lines.
+    """
+    print(f"{text}\n", end="", file=sys.stderr)
 
 
 def percent(part: int, whole: int) -> str:

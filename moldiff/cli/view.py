@@ -21,6 +21,7 @@ from moldiff.cli.output import (
 )
 from moldiff.cli.overwrite import check_replaceable
 from moldiff.cli.piping import scriptable
+from moldiff.cli.progress import working
 from moldiff.cli.records import Readable
 from moldiff.errors import InputError
 
@@ -117,10 +118,11 @@ def command(
     check_apart("--output", target, [file])
     check_replaceable({target: "page"}, force=force)
     records = Readable(file)
-    if receptor is not None:
-        _docking(records, target, receptor, reference, limit)
-    else:
-        _molecules(records, target, trajectory, limit, figures, highlight)
+    with working("drawing the page"):
+        if receptor is not None:
+            _docking(records, target, receptor, reference, limit)
+        else:
+            _molecules(records, target, trajectory, limit, figures, highlight)
     broken = f" ({records.unreadable} unreadable)" if records.unreadable else ""
     size = f"{target.stat().st_size / 1e6:.1f} MB"
     what = "molecules" if receptor is None else "poses"

@@ -426,9 +426,13 @@ def test_wrong_values_are_told_in_our_words(run: Run, words: tuple[str, ...], to
 def test_a_log_is_not_silent_for_long(
     run: Run, folder: Path, generate: tuple[Any, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert progress.BRIEF < 10
+    """What `scripts/quickstart` runs: generate, view, evaluate."""
+    assert progress.BRIEF < 8, "Python needs some time to start"
     monkeypatch.setattr(progress, "_SILENT", 0.0)
     assert "generating: 2 of 2 (100 %)" in run(*generate).err
+    monkeypatch.setattr(progress, "BRIEF", 0.001)
+    assert "drawing the page: 0 s so far" in run("view", "good.sdf").err
+    assert "0 s so far" in run("evaluate", "good.sdf", *QUICK).err
 
 
 def test_one_method_is_explained(run: Run, folder: Path) -> None:
