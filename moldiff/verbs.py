@@ -8,6 +8,7 @@ error stays as it is.
 
 from __future__ import annotations
 
+import errno
 import functools
 import inspect
 import sys
@@ -77,6 +78,9 @@ def _check(
         )
 
 
+_OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+
+
 def part_error(error: Exception) -> PartError | None:
     """Return the error that a part of the user's own has failed; None if none was at work.
 
@@ -84,7 +88,9 @@ def part_error(error: Exception) -> PartError | None:
     it is registered, or has a base class of the package.  The innermost one is named.  Where none
     was running, what fails may be what one returned.
     """
-    if isinstance(error, MoldiffError):  # says itself what is wrong
+    if isinstance(error, MoldiffError | MemoryError):  # the one says itself what is wrong
+        return None
+    if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
         return None
     frames = list(traceback.walk_tb(error.__traceback__))
     parts = [(k, cls) for k, (frame, _) in enumerate(frames) if (cls := _part_of(frame))]

@@ -41,7 +41,7 @@ sys.path.insert(0, str(ROOT))
 from moldiff.benchmark.docking.complexes import Case, choose, read_crystal, read_set  # noqa: E402
 from moldiff.chem.demands import Interval  # noqa: E402
 from moldiff.design.pockets import Bench, Budget, prepare  # noqa: E402
-from moldiff.design.pockets.evolve import SEARCH  # noqa: E402
+from moldiff.design.pockets.evolve import AFRESH, FIRST, PARENTS, SEARCH  # noqa: E402
 from moldiff.docking.pipeline import dock  # noqa: E402
 from moldiff.docking.problem import Pocket, make_problem  # noqa: E402
 from moldiff.docking.settings import Settings  # noqa: E402
@@ -52,7 +52,6 @@ from moldiff.models import load  # noqa: E402
 METHODS = ("guided", "unguided", "evolve", "random", "bred")
 
 _AROUND, _SIZES = 2, (16, 32)  # heavy atoms
-_FIRST, _PARENTS, _AFRESH = 12, 8, 0.1  # of molecules that are bred, as `evolve` has them
 _JOINS = 50  # pairs that are tried for a molecule of the size
 _DRAWS = 2000  # resamplings of an interval
 
@@ -108,7 +107,7 @@ def screened(
     """The same for molecules that are docked one after another, some of them bred of the best."""
     clock, known, best, heavy, tried = Budget(seconds, time.process_time), set(), [], [], 0
     while not clock.spent():
-        child = breed([mol for _, mol in best[:_PARENTS]]) if tried >= _FIRST else None
+        child = breed([mol for _, mol in best[:PARENTS]]) if tried >= FIRST else None
         mol = next(molecules) if child is None else child
         if (smiles := Chem.MolToSmiles(mol)) in known:
             continue
@@ -124,7 +123,7 @@ def screened(
 
 def joined(parents: list[Chem.Mol], size: Interval, random: np.random.Generator) -> Chem.Mol | None:
     """Half of a good molecule bonded to half of another; None now and then, or if none fits."""
-    if len(parents) < 2 or random.random() < _AFRESH:
+    if len(parents) < 2 or random.random() < AFRESH:
         return None
     for _ in range(_JOINS):
         pair = [parents[int(random.choice(len(parents), 3).min())] for _ in range(2)]

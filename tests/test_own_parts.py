@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,10 @@ class Mine(Stepper):
             return [int(text) for text in ["three"]]  # line: library
         if self.how == "says it":
             raise ConfigError("This churn is too large.", fix="Take less.")
+        if self.how == "full disk":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        if self.how == "memory":
+            raise MemoryError
         return None
 
     def _divided(self, number: int) -> float:
@@ -177,3 +182,9 @@ def test_without_a_part_the_bug_is_ours(capfd: pytest.CaptureFixture[str]) -> No
     assert guarded(fails) == 1
     told = capfd.readouterr().err
     assert "Unexpected TypeError" in told and "report what it prints" in told
+
+
+@pytest.mark.parametrize(("how", "kind"), [("full disk", OSError), ("memory", MemoryError)])
+def test_what_the_machine_lacks_is_no_fault_of_a_part(how: str, kind: type[Exception]) -> None:
+    with pytest.raises(kind):
+        made(sampler=Mine(how))

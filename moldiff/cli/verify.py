@@ -72,7 +72,9 @@ def command(
             "--strict needs what --no-draw leaves out: a record is reproduced by drawing it again.",
             fix="Leave out one of them.",
         )
-    for file in files:
+    for k, file in enumerate(files):
+        if file.resolve() in [other.resolve() for other in files[:k]]:
+            raise InputError(f"{file} is named twice.", fix="Name each file once.")
         if not {".sdf", ".sd"} & {suffix.lower() for suffix in file.suffixes[-2:]}:
             raise InputError(
                 f"{file} is no SDF, and digests are of the coordinates as an SDF has them.",

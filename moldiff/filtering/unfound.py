@@ -44,10 +44,14 @@ class Unfound:
 def _note(text: Text, there: Mapping[str, None]) -> str:
     by_letters = {value.casefold(): value for value in there}
     close = get_close_matches(text.text.casefold(), by_letters, n=_SHOWN, cutoff=0.0)
-    shown = ", ".join(f"'{by_letters[value][:_LONGEST]}'" for value in close)
+    shown = ", ".join(f"'{_cut(by_letters[value])}'" for value in close)
     verb = "has" if text.relation == "has" else "is"
     there_are = "there is" if len(close) == 1 else "there are"
     if len(by_letters) > len(close):
         more = "more than " if len(there) >= _MOST else ""
         there_are = f"of {more}{len(by_letters)} values there the nearest are"
     return f"No {text.name} {verb} '{text.text}'; {there_are} {shown}."
+
+
+def _cut(value: str) -> str:
+    return value if len(value) <= _LONGEST else f"{value[: _LONGEST - 1]}…"

@@ -81,7 +81,7 @@ def test_only_what_passes_becomes_a_parent_and_nothing_is_docked_twice(
         return Settled(mol, energy, -energy, {}, {"clash": next(passes)}, ())
 
     monkeypatch.setattr("moldiff.design.pockets.evolve._docked", docked)
-    monkeypatch.setattr("moldiff.design.pockets.evolve._PARENTS", 2)
+    monkeypatch.setattr("moldiff.design.pockets.evolve.PARENTS", 2)
     young = replace(evolving, parents=[], known=set())
     smiles = ["CCO", "CCN", "CCC", "CCO", "CCF"]
     items = [Generated(embedded(s), None, {"SMILES": s, "seed": "0"}) for s in smiles]

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 import moldiff
 from moldiff.cli import app, main
+from moldiff.errors import InputError
 from moldiff.generation.verify import verify
 from moldiff.io import Record, read_molecules, write
 from moldiff.io.seal import SEAL, sealed
@@ -299,6 +300,12 @@ def test_the_command_says_what_is_missing_and_what_is_there_twice(
     (request,) = told["requests"]
     assert (request["n"], request["missing"], request["gaps"]) == (12, 1, [[3, 3]])
     assert told["repeated"] == [[2, 12]]
+
+
+def test_a_file_is_named_once(folder: Path, records: list[Record]) -> None:
+    write(records, folder / "twice.sdf")
+    done = CliRunner().invoke(app, ["verify", str(folder / "twice.sdf"), f"{folder}/./twice.sdf"])
+    assert isinstance(done.exception, InputError) and "named twice" in str(done.exception)
 
 
 def test_docked_poses_are_no_forgeries(records: list[Record]) -> None:

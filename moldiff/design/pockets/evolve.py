@@ -36,7 +36,7 @@ from moldiff.generation.request import Generated
 from moldiff.model import Model
 from moldiff.text import ranges
 
-__all__ = ["NEW", "SEARCH", "Evolving", "sides"]
+__all__ = ["AFRESH", "FIRST", "NEW", "PARENTS", "SEARCH", "Evolving", "sides"]
 
 NEW = "new"
 """What stands for the start of a molecule that is drawn as a whole."""
@@ -47,9 +47,9 @@ SEARCH = Settings(
 )
 """How each molecule is docked."""
 
-_FIRST = 12  # whole molecules before any has children
-_AFRESH = 0.1  # share of later batches that are whole molecules, too
-_PARENTS = 8  # the best molecules, of which a parent is drawn
+FIRST, AFRESH, PARENTS = 12, 0.1, 8
+"""Whole molecules before any has children; share of later batches that are whole ones, too; the
+best molecules, of which a parent is drawn."""
 _RIVALS = 3  # of these, whose best becomes the parent
 _BATCH = 6  # molecules that are made together, of one size
 _SAME = 0.7  # share of the batches that go on from the bond that was cut
@@ -107,8 +107,8 @@ class Evolving:
 
     def _task(self, random: np.random.Generator) -> Task | None:
         """A part of one of the best molecules; None where a whole one is to be drawn."""
-        fresh = random.random() < _AFRESH
-        if fresh or len(self.known) < _FIRST or not self.parents:
+        fresh = random.random() < AFRESH
+        if fresh or len(self.known) < FIRST or not self.parents:
             return None
         rivals = random.choice(len(self.parents), min(_RIVALS, len(self.parents)), replace=False)
         parent = self.parents[int(rivals.min())]
@@ -139,10 +139,11 @@ class Evolving:
         docked = _docked(item.mol, self.pocket, int(item.tags["seed"]))
         if isinstance(docked, str):
             return Design(item, name, reason=docked)
-        design = Design(item, name, docked, docked.reason)
+        how = {"proposals": SEARCH.proposals, "settings": SEARCH.digest()}
+        design = Design(item, name, docked, docked.reason, how)
         if design.reason is None:
             among = [*self.parents, design]
-            self.parents = heapq.nlargest(_PARENTS, among, key=lambda one: one.score)
+            self.parents = heapq.nlargest(PARENTS, among, key=lambda one: one.score)
         return design
 
 

@@ -79,7 +79,10 @@ Judge = Callable[[Generated], Design]
 
 
 class Source(Protocol):
-    """Where designs come from: one batch after another, and who judges it."""
+    """Where designs come from: one batch after another, and who judges it.
+
+    A batch is judged before the next one begins, which may depend on what came of it.
+    """
 
     def __call__(
         self, turn: int, most: int, random: np.random.Generator, options: Options
