@@ -84,7 +84,7 @@ def test_no_molecule_has_an_element_that_is_to_be_absent(vocabulary: Vocabulary)
 
 
 def test_a_trained_model_builds_with_what_is_left() -> None:
-    settings: Any = {"model": "qm9-skeleton", "seed": 1, "steps": 6, "size": 7}
+    settings: Any = {"model": "qm9-skeleton", "seed": 1, "steps": 6, "size": 7, "valence": 1.0}
     assert counted(moldiff.generate(20, **settings))["O"] > 10
     made = moldiff.generate(60, prompt="no oxygen", **settings)
     assert len(made) == 60 and counted(made)["O"] == 0
