@@ -257,7 +257,7 @@ def _row(
     values = [[entry["value"] for entry in entries] for entries in by_model]
     values.append([(known[0]["data"] or {}).get("value")])
     cells = [_shown(each, factor, digits) for each in values]
-    counts = [str(sum(entry["n"] for entry in entries)) for entries in by_model]
+    counts = [str(sum(e["n"] for e in entries)) if entries else "–" for entries in by_model]
     if len(set(counts)) == 1:  # else one of each model, in the order of the columns
         del counts[1:]
     return (label, *(c if c == "–" else c + unit for c in cells), ", ".join(counts))
