@@ -41,8 +41,8 @@ def verb(function: F) -> F:
         try:
             return function(*arguments, **keywords)
         except Exception as error:
-            if (told := part_error(error)) is not None:
-                raise told from error
+            if (fault := part_error(error)) is not None:
+                raise fault from error
             raise
 
     return cast(F, called)

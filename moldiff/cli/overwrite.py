@@ -18,7 +18,7 @@ __all__ = ["check_replaceable"]
 
 _NEAR = 1 << 16  # bytes: a table of conditions or the first molecule may be long
 _COUNTED = 1 << 26  # bytes: to count the records of a larger file would take seconds
-_TOLD = 3  # files that are named before they are replaced; a folder of backbones has hundreds
+_NAMED = 3  # files that are named before they are replaced; a folder of backbones has hundreds
 
 # kind of file -> what it has
 _MARKS: Mapping[str, str] = {
@@ -95,7 +95,7 @@ def check_replaceable(
     if there and not goes_on:
         from moldiff.protein.conformation import listed
 
-        names = listed([f"{path}{_holding(path, files[path])}" for path in there], _TOLD)
+        names = listed([f"{path}{_holding(path, files[path])}" for path in there], _NAMED)
         remark(f"Note: {names} of an earlier run will be replaced.")
 
 

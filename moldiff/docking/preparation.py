@@ -113,7 +113,7 @@ class Preparation(Findings):
         ``kind`` of a box is what it is about, "ligand" or "cavity"; boxes have their centre and
         edges in Å, groups whether and why they are kept.  None where there is no value.
         """
-        found: list[Row] = [
+        rows: list[Row] = [
             {"item": "group", "name": str(f.residue), "kind": f.residue.kind}
             | {"kept": "yes" if f.kept else "no", "why": f.why}
             | dict.fromkeys(_BOX)
@@ -121,11 +121,11 @@ class Preparation(Findings):
         ]
         for one in self.boxes:
             numbers = (*one.place["center"], *one.place["size"])
-            found.append(
+            rows.append(
                 {"item": "box", "name": one.what, "kind": one.kind, "kept": None, "why": None}
                 | dict(zip(_BOX, numbers, strict=True))
             )
-        return found
+        return rows
 
     def save(self, path: str | Path) -> Path:
         """Write the receptor (.pdb), the rows (.csv), `to_json` (.json) or the page (.html).

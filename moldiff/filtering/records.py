@@ -23,7 +23,7 @@ from moldiff.io.parse import Parsed
 from moldiff.io.parse_smiles import SMILES_SUFFIXES
 from moldiff.io.render import FORMATS
 from moldiff.metrics import samples
-from moldiff.metrics.provenance import found_out
+from moldiff.metrics.provenance import findings
 from moldiff.parallel import Progress, completed, in_order
 
 __all__ = ["Item", "fields_of", "items", "text_of"]
@@ -145,7 +145,7 @@ def fields_of(tags: Mapping[str, str], asked: Sequence[str]) -> dict[str, str]:
     Blocks of several lines or more than 300 characters are left out, and so are a SMILES and what
     says how the record was made.
     """
-    own = found_out(tags)
+    own = findings(tags)
     return {
         name: text
         for name, text in tags.items()

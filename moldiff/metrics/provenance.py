@@ -12,7 +12,7 @@ from moldiff.chem import xtb
 from moldiff.report.machine import cpu_name, installed
 from moldiff.version import __version__
 
-__all__ = ["TAGS", "found_out", "provenance", "versions"]
+__all__ = ["TAGS", "findings", "provenance", "versions"]
 
 #: The tags `moldiff generate` writes that say how a molecule was made.
 TAGS = ("model", "seed", "steps", "sampling", "request", "hydrogens")
@@ -39,7 +39,7 @@ def provenance(tags: Iterable[Mapping[str, str]]) -> dict[str, tuple[str, ...]]:
     return {name: tuple(values) for name, values in values_of.items() if values}
 
 
-def found_out(tags: Mapping[str, str]) -> dict[str, str]:
+def findings(tags: Mapping[str, str]) -> dict[str, str]:
     """Return the tags that say something of the molecule, not of how our commands made it.
 
     A record of anybody else keeps them all: its ``model`` may be another thing.

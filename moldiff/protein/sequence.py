@@ -24,7 +24,7 @@ __all__ = ["ChainSequence", "fasta_of", "fasta_sequences", "file_sequences", "le
 _SCHEME, _ENTITY, _SITE = "_pdbx_poly_seq_scheme.", "_entity_poly_seq.", "_atom_site."
 _BLANK = (".", "?")
 _SEQUENCE = re.compile(r"(?:>?\w{0,4}[=:\s]\s*)?[A-Za-z*-]{5,}")  # maybe with a chain: A=MKV
-_TOLD = 4  # chains that are named
+_NAMED = 4  # chains that are named
 _CHAINS = re.compile(r"\|\s*chains?\s+([^|]+)", re.I)
 _AUTHOR = re.compile(r"\S+?\[auth\s+(\S+?)\]", re.I)
 
@@ -166,8 +166,8 @@ def fasta_sequences(
 
 def fasta_of(chains: Sequence[str]) -> str:
     """Return what a FASTA file with the sequences of chains is, in words for a message."""
-    titles = " and ".join(f"'>{chain}'" for chain in chains[:_TOLD])
-    more = " and so on" if len(chains) > _TOLD else ""
+    titles = " and ".join(f"'>{chain}'" for chain in chains[:_NAMED])
+    more = " and so on" if len(chains) > _NAMED else ""
     if len(chains) == 1:
         return f"a FASTA file: a line {titles}, and below it the sequence, a letter a residue."
     return f"a FASTA file: lines {titles}{more}, and below each the sequence of that chain."

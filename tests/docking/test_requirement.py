@@ -19,7 +19,7 @@ from moldiff.docking.requirement import Requirement, lacking, requirements
 from moldiff.docking.result import DockingResult
 from moldiff.docking.settings import Settings
 from moldiff.errors import ConfigError, InputError
-from moldiff.metrics.provenance import found_out
+from moldiff.metrics.provenance import findings
 from moldiff.protein.interactions import FIELDS, KINDS, Interaction, by_kind
 from moldiff.protein.pocket import Box
 from moldiff.protein.read import read_structure
@@ -159,7 +159,7 @@ def test_every_record_says_the_interactions(free: DockingResult) -> None:
             float(r["distance"]) for r in own
         ]
         tags = free.tags(pose)
-        assert found_out(tags).keys().isdisjoint({*free.provenance, "box_size"} - {"receptor"})
+        assert findings(tags).keys().isdisjoint({*free.provenance, "box_size"} - {"receptor"})
         for kind in KINDS:
             residues = dict.fromkeys(row["residue"] for row in own if row["kind"] == kind)
             assert tags.get(kind, "") == " ".join(residues)

@@ -138,10 +138,10 @@ def _fields(path: Path, wanted: Collection[str]) -> tuple[str, ...]:
 
     Those of properties are left out, as `moldiff.data.fields` leaves them.
     """
-    found = dict[str, None]()
+    fields = dict[str, None]()
     if wanted and path.is_file():
         for record in read_molecules(path):
-            found |= dict.fromkeys(columns([record.tags])[0])
-            if found.keys() >= set(wanted):
+            fields |= dict.fromkeys(columns([record.tags])[0])
+            if fields.keys() >= set(wanted):
                 break
-    return tuple(name for name in found if name not in PROPERTIES)
+    return tuple(name for name in fields if name not in PROPERTIES)
