@@ -12,18 +12,15 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from moldiff.errors import unknown_suffix
 from moldiff.protein.backbone import LETTERS, UNKNOWN
 from moldiff.sequences.backbones import Template
-from moldiff.tabular import Tabular
-from moldiff.text import replace_text
+from moldiff.tabular import Tabular, save_as
 
 __all__ = ["SUFFIXES", "Design", "Designs"]
 
 SUFFIXES = (".fasta", ".fa", ".faa")
 """Suffixes of files of sequences."""
 
-_TABLES = {".csv", ".json"}
 _WIDTH = 80  # letters of a line
 _ALPHABET = np.array([*LETTERS, "X"])
 
@@ -184,15 +181,8 @@ class Designs(Sequence[Design], Tabular):
         InputError
             If it cannot be written, or has another suffix.
         """
-        path = Path(path)
-        suffix, known = path.suffix.lower(), (*SUFFIXES, *sorted(_TABLES))
-        if suffix not in known:
-            raise unknown_suffix("Sequences", path, known)
-        if suffix in SUFFIXES:
-            replace_text(path, self.to_fasta())
-        else:
-            replace_text(path, self.to_csv() if suffix == ".csv" else self.to_json())
-        return path
+        texts = {**dict.fromkeys(SUFFIXES, self.to_fasta), ".csv": self.to_csv}
+        return save_as(path, {**texts, ".json": self.to_json}, "Sequences")
 
     def __repr__(self) -> str:
         """What it holds, in a line."""

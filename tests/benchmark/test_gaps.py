@@ -326,6 +326,18 @@ def test_the_closest_chain_covers_the_gap() -> None:
     assert bounds == [name for name in GROUPS for _ in range(2)]
 
 
+def test_places_of_a_match_count_from_one_in_the_programs_table(
+    store: BackboneStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut = cut_of()
+    first, last = str(START + 1), str(START + LENGTH)  # just the gap
+    beside = str(START + 2)
+    for row, found in (([first, last], 0.4), ([beside, last], 0.0)):
+        table = [[str(cut.index), "0.4", *row]]
+        monkeypatch.setattr("moldiff.benchmark.gaps.identity.matches", lambda *_, t=table: t)
+        assert closest([cut], store) == {cut.index: found}
+
+
 def test_mmseqs_finds_what_was_trained_on(
     model: Model, store: BackboneStore, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
