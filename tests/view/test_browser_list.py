@@ -57,6 +57,12 @@ def text(browser: Browser, selector: str) -> str:
     return str(browser.run(f"document.querySelector({selector!r}).innerText"))
 
 
+def card(browser: Browser, number: int) -> str:
+    """The text of a molecule's card, once it has come into sight and is filled."""
+    browser.wait(f"document.querySelector('#card-{number} .caption') !== null")
+    return text(browser, f"#card-{number}")
+
+
 def put(browser: Browser, selector: str, value: str) -> None:
     """Put a value into a field, as a paste does."""
     field = f"document.querySelector({selector!r})"
@@ -69,8 +75,8 @@ def test_figures_are_shown_sorted_by_and_filtered_by(browser: Browser, page: Pat
     details = text(browser, "#details")
     assert "MMFF94 drop" in details and "31.0 kcal/mol" in details and "bond lengths" in details
     assert "GFN2-xTB: not among the molecules measured" in details
-    card = text(browser, "#card-2")
-    assert "relaxes by 31.0 kcal/mol" in card and "PoseBusters: bond lengths" in card
+    said = card(browser, 2)
+    assert "relaxes by 31.0 kcal/mol" in said and "PoseBusters: bond lengths" in said
     for query, order in (("mmff94_drop<10", "1"), ("novel=yes", "2"), ("NOVEL=no", "1")):
         browser.open(page, f"q={query}")
         assert browser.data("order") == order, query
@@ -187,7 +193,8 @@ def test_columns_of_any_name_filter_by_their_bars(
     write_html(path, records, title="Names", figures=Figures.of(rows))
     browser.open(path, "mol=1&charts=1")
     assert "-7.25" in text(browser, "#details") and "n/a" in text(browser, "#details")
-    assert "relaxes" not in text(browser, "#card-1")
+    said = card(browser, 1)
+    assert records[0].name in said and "relaxes" not in said
     captions = browser.run("[...document.querySelectorAll('figcaption')].map((e) => e.textContent)")
     names = {
         "docking score": "docking_score",
