@@ -70,8 +70,8 @@ def command(
         typer.Option(
             help="Without --scaffold. pose: pieces of the pocket's ligand where they are; dock: "
             "these pieces, docked; generate: small generated molecules, docked. evolve: whole "
-            "molecules, docked, and completed anew from pieces of the best. [default: the first of "
-            "pose and generate that can be]"
+            "molecules, docked, and their children: pieces of the best, completed anew or joined. "
+            "[default: the first of pose and generate that can be]"
         ),
     ] = None,
     at: Annotated[
@@ -124,7 +124,8 @@ def command(
     with .csv says why, for each. --pick chooses different ones among the best.
 
     With --start evolve no part stays where it is: whole molecules of about the size of the
-    pocket's ligand are docked, one side of a bond of the best ones is drawn anew, and so on.
+    pocket's ligand are docked; then one side of a bond of a good one is drawn anew, or joined to a
+    side of another good one, and docked, and so on.
 
     With --budget or Ctrl-C what is complete is ranked and written.
     """

@@ -121,11 +121,11 @@ def _at_sight(k: int, record: Record) -> Verdict:
     lacking = [name for name in _NEEDED if name not in record.tags]
     if SEAL in record.tags and (changed := broken(record)):
         return replace(unknown, status="altered", why=f"its {changed} changed since it was made")
-    if is_pose(record.tags):
+    if (why := _never_drawn(record.tags)) is not None:
         known = f"it lacks {SEAL}: removed, or of another version"
         if SEAL in record.tags:
             known = "its digests are right"
-        return replace(unknown, why=f"{known}; {_POSE}")
+        return replace(unknown, why=f"{known}; {why}")
     if SEAL in record.tags and lacking:
         return replace(unknown, why=f"its digests are right; it lacks {', '.join(lacking)}")
     if lacking and lacking != [SEAL]:
@@ -137,6 +137,17 @@ def _at_sight(k: int, record: Record) -> Verdict:
     return replace(unknown, why=_UNSEALED if lacking else _INTACT)
 
 
+def _never_drawn(tags: Mapping[str, str]) -> str | None:
+    """Why a record cannot be drawn again, by what made it."""
+    if is_pose(tags):
+        return _POSE
+    if is_design(tags):
+        whole = tags["design"] == "evolve"
+        why = "it was docked since it was made" if whole else "it was made around a part"
+        return f"{why}, which is not told here"
+    return None
+
+
 def _of_a_run(
     items: Sequence[Record],
     members: Sequence[int],
@@ -146,11 +157,6 @@ def _of_a_run(
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Draw the records of one run again, and yield what came of each."""
     tags = items[members[0]].tags
-    if is_design(tags):
-        whole = tags["design"] == "evolve"
-        why = "it was docked since it was drawn" if whole else "it was made around a part"
-        yield from _unknown(items, members, f"{why}, which is not told here")
-        return
     model = _model(tags["model"], known, device)
     if model is None:
         why = f"the model {tags['model']} is not at hand: give its file"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 from rdkit import Chem
 from rdkit.Chem import AllChem
 
+from moldiff.chem.brics import joined
 from moldiff.chem.demands import Interval
+from moldiff.chem.validity import canonical_smiles
 from moldiff.design.pockets import Bench, Budget, Outcome, prepare
 from moldiff.design.pockets.evolve import NEW, Evolving, sides
 from moldiff.design.pockets.run import Design
@@ -101,33 +104,68 @@ def test_children_go_on_mostly_from_the_bond_that_was_cut(evolving: Evolving) ->
     assert 0.5 * len(tasks) < same < 0.9 * len(tasks)
 
 
-def test_whole_molecules_come_first_and_parents_are_among_the_best(evolving: Evolving) -> None:
+def test_whole_molecules_come_first_then_children_of_both_kinds(evolving: Evolving) -> None:
     young = replace(evolving, parents=[parent(AMIDE, -9.0)], known={AMIDE})
-    assert all(young._task(np.random.default_rng(k)) is None for k in range(20))
+    assert {young._way(np.random.default_rng(k)) for k in range(20)} == {"new"}
+    childless = replace(evolving, known=set("abcdefghijklmnop"))
+    assert {childless._way(np.random.default_rng(k)) for k in range(20)} == {"new"}
+    old = replace(young, known=set("abcdefghijklmnop"))
+    ways = Counter(old._way(np.random.default_rng(k)) for k in range(200))
+    assert 8 <= ways["new"] <= 35 and ways["joined"] > 60 and ways["completed"] > 60
+
+
+def test_parents_are_among_the_best(evolving: Evolving) -> None:
     poor = [parent("CC(C)Oc1ccccc1", -5.0 + 0.1 * k) for k in range(7)]
     old = replace(evolving, parents=[parent(AMIDE, -9.0), *poor], known=set("abcdefghijklmnop"))
-    tasks = [old._task(np.random.default_rng(k)) for k in range(60)]
-    fresh, of_best = sum(task is None for task in tasks), 0
-    for task in tasks:
-        if task is not None:
-            scaffold = task.part.scaffold
-            chosen = task.part.choose(np.random.default_rng(0), 5)
-            assert len(chosen) == 1 and chosen.items() <= scaffold.open.items()
-            of_best += any(a.GetSymbol() in "NS" for a in scaffold.mol.GetAtoms())
-    assert 1 <= fresh <= 15
+    of_best = 0
+    for k in range(60):
+        task = old._task(np.random.default_rng(k))
+        assert task is not None
+        scaffold = task.part.scaffold
+        chosen = task.part.choose(np.random.default_rng(0), 5)
+        assert len(chosen) == 1 and chosen.items() <= scaffold.open.items()
+        of_best += any(a.GetSymbol() in "NS" for a in scaffold.mol.GetAtoms())
     assert of_best > 10  # of eight parents the best of three is the first in 3 of 8
+    both = [old._best(2, np.random.default_rng(k)) for k in range(60)]
+    assert all(one is not other and one.score >= other.score for one, other in both)
+    assert 20 < sum(one is old.parents[0] for one, _ in both) < 60  # of four, the two best
+    assert len(replace(old, parents=old.parents[:1])._best(2, np.random.default_rng(0))) == 1
+
+
+def test_two_parents_have_children_of_both(
+    evolving: Evolving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Evolving, "_way", lambda self, random: "joined")
+    monkeypatch.setattr("moldiff.design.pockets.evolve._docked", lambda mol, *_: "no room")
+    parents = [parent(AMIDE, -9.0), parent("O=S(=O)(c1ccc(F)cc1)N1CCC(c2ccccn2)CC1", -8.0)]
+    old = replace(evolving, parents=parents, known=set("abcdefghijklmnop"))
+    ticks: list[float] = []
+    molecules, judge = old(0, 4, np.random.default_rng(0), {"progress": ticks.append})
+    designs = [judge(item) for item in molecules]
+    assert len({one.smiles for one in designs}) == 4 and ticks == [1.0] * 4
+    for one in designs:
+        assert one.reason == "no room" and one.sample.tags["design"] == "evolve"
+        assert one.sample.mol.GetNumHeavyAtoms() in old.size
+        halves = one.start.split(".")
+        assert len(halves) == 2 and all("[*:1]" in half for half in halves)
+        for half in halves:
+            query = Chem.MolFromSmarts(half.replace("[*:1]", "*"))
+            assert sum(p.settled.mol.HasSubstructMatch(query) for p in parents) >= 1
+    # What is known is not joined again.
+    known = {canonical_smiles(one.sample.mol) for one in designs}
+    again = replace(old, known=old.known | known)._pairs(50, np.random.default_rng(1))
+    assert again and not {canonical_smiles(joined(*pair)) for pair in again} & known
+    assert replace(old, parents=parents[:1])._pairs(4, np.random.default_rng(0)) == []
+    assert replace(old, size=Interval(60))._pairs(4, np.random.default_rng(0)) == []
 
 
 @pytest.mark.thorough
-def test_children_have_a_part_of_their_parent_and_are_docked(evolving: Evolving) -> None:
+def test_children_have_a_part_of_their_parent_and_are_docked(
+    evolving: Evolving, monkeypatch: pytest.MonkeyPatch
+) -> None:
     old = replace(evolving, parents=[parent(AMIDE, -1.0)], known=set("abcdefghijklmnop"))
-    random, turn = next(
-        (np.random.default_rng(k), k)
-        for k in range(50)
-        if old._task(np.random.default_rng(k)) is not None
-    )
-    # The first number is the seed's, as in a run.
-    molecules, judge = old(turn, 3, random, {"steps": 25})
+    monkeypatch.setattr(Evolving, "_way", lambda self, random: "completed")
+    molecules, judge = old(0, 3, np.random.default_rng(0), {"steps": 25})
     designs = [judge(item) for item in molecules]
     docked = [one for one in designs if one.settled is not None]
     assert docked and all(one.start != NEW for one in docked)
@@ -144,7 +182,7 @@ def test_children_have_a_part_of_their_parent_and_are_docked(evolving: Evolving)
     assert old.parents[0] is best and len(old.parents) <= 8
     records = [record_of(mol, tags=tags) for mol, tags in Outcome((best,)).records([best])]
     (verdict,) = verify(records)
-    assert verdict.status == "unknown" and "docked since it was drawn" in verdict.why
+    assert verdict.status == "unknown" and "docked since it was made" in verdict.why
     assert verify(records).asked == ()  # nothing of a request is missing
     again = judge(best.sample)
     assert again.reason == "repeated" and again.settled is None

@@ -8,7 +8,8 @@
         ---> what was added turns until the docking energy is least (`settle`)
         ---> evidence and checks of docking, proof, rank, choice (`run`, `report`)
 
-Or whole molecules are docked, and pieces of the best are completed anew and docked (`evolve`).
+Or whole molecules are docked, and the best have children: pieces of them are completed anew, or
+joined to pieces of others, and docked (`evolve`, `crossing`).
 """
 
 from __future__ import annotations

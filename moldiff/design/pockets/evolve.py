@@ -1,9 +1,9 @@
-"""Whole molecules that evolve in a pocket: docked, and completed anew from pieces of the best.
+"""Whole molecules that evolve in a pocket: docked, and the best have children.
 
-A genetic algorithm (Holland 1975) whose mutation is the model: of a molecule that docks well one
-side of a bond stays, as a graph in its conformation, and the model draws the rest anew.  What is
-made is docked freely, so nothing has to fit where it was drawn.  Bonds are those that BRICS cuts
-(Degen et al., ChemMedChem 3 (2008) 1503).
+A genetic algorithm (Holland 1975).  Its mutation is the model: of a molecule that docks well one
+side of a bond stays, as a graph in its conformation, and the model draws the rest anew.  Its
+crossover joins a side of one such molecule to a side of another.  What is made is docked freely, so
+nothing has to fit where it was drawn.  Bonds are those that BRICS cuts (`moldiff.chem.brics`).
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from rdkit import Chem
 
+from moldiff.chem import brics
 from moldiff.chem.demands import Interval
-from moldiff.chem.quiet import quiet
-from moldiff.chem.validity import sanitised
+from moldiff.chem.validity import canonical_smiles
 from moldiff.design.api import possible, stream
 from moldiff.design.part import Part
+from moldiff.design.pockets.crossing import Pair, children, pairs
 from moldiff.design.pockets.run import Design, Judge
 from moldiff.design.pockets.settle import Settled
 from moldiff.design.pockets.starts import names
@@ -51,6 +52,8 @@ FIRST, AFRESH, PARENTS = 12, 0.1, 8
 """Whole molecules before any has children; share of later batches that are whole ones, too; the
 best molecules, of which a parent is drawn."""
 _RIVALS = 3  # of these, whose best becomes the parent
+_CROSSED = 0.5  # share of the later batches whose molecules are joined of two parents
+_TRIES = 8  # pairs of parents for each child
 _BATCH = 6  # molecules that are made together, of one size
 _SAME = 0.7  # share of the batches that go on from the bond that was cut
 _OF_PARTS = frozenset({"kept", "part_kept", "kept_atoms", "attachments"})
@@ -81,9 +84,13 @@ class Evolving:
         self, turn: int, most: int, random: np.random.Generator, options: Options
     ) -> tuple[Iterator[Generated], Judge]:
         """See `moldiff.design.pockets.run.Source`."""
-        count, task = min(_BATCH, most), self._task(random)
+        count = min(_BATCH, most)
         changed: Any = {**options, "model": self.maker, "seed": int(random.integers(1 << 31))}
-        if task is not None:
+        way = self._way(random)
+        if way == "joined" and (crossed := self._pairs(count, random)):
+            molecules = children(crossed, changed["seed"], options.get("progress"))
+            return molecules, lambda item: self._design(item, item.tags["start"])
+        if way != "new" and (task := self._task(random)) is not None:
             (name,) = names([task.part.scaffold])
             try:
                 size = int(random.choice(possible(task, None, self.size, self.maker)))
@@ -95,6 +102,12 @@ class Evolving:
         molecules = generated(count, **{**changed, "size": self._whole(random)})
         return molecules, lambda item: self._design(item, NEW)
 
+    def _way(self, random: np.random.Generator) -> Literal["new", "joined", "completed"]:
+        """How the next molecules are made: as a whole, or of the best by crossover or mutation."""
+        if len(self.known) < FIRST or not self.parents or random.random() < AFRESH:
+            return "new"
+        return "joined" if random.random() < _CROSSED else "completed"
+
     def _whole(self, random: np.random.Generator) -> int | Interval:
         """The size of whole molecules, as often as the data have it."""
         from moldiff.generation.sampling import molecules_of
@@ -105,13 +118,29 @@ class Evolving:
         weights = np.array(list(shares.values()))
         return int(random.choice(list(shares), p=weights / weights.sum()))
 
+    def _best(self, number: int, random: np.random.Generator) -> list[Design]:
+        """The best of a few parents: so many of them, or all there are."""
+        among = min(_RIVALS + number - 1, len(self.parents))
+        rivals = random.choice(len(self.parents), among, replace=False)
+        return [self.parents[int(k)] for k in sorted(rivals)[:number]]
+
+    def _pairs(self, count: int, random: np.random.Generator) -> list[Pair]:
+        """Sides of two of the best that make new molecules of the size; fewer if there are few."""
+        chosen: dict[str, Pair] = {}
+        for _ in range(_TRIES * count if len(self.parents) > 1 else 0):
+            first, second = (Chem.MolFromSmiles(one.smiles) for one in self._best(2, random))
+            if fitting := pairs(first, second, self.size):
+                pair = fitting[int(random.integers(len(fitting)))]
+                smiles = canonical_smiles(brics.joined(*pair))
+                if smiles is not None and smiles not in self.known:
+                    chosen.setdefault(smiles, pair)
+            if len(chosen) == count:
+                break
+        return list(chosen.values())
+
     def _task(self, random: np.random.Generator) -> Task | None:
-        """A part of one of the best molecules; None where a whole one is to be drawn."""
-        fresh = random.random() < AFRESH
-        if fresh or len(self.known) < FIRST or not self.parents:
-            return None
-        rivals = random.choice(len(self.parents), min(_RIVALS, len(self.parents)), replace=False)
-        parent = self.parents[int(rivals.min())]
+        """A part of one of the best molecules; None if none of it can stay."""
+        (parent,) = self._best(1, random)
         assert parent.settled is not None
         parts = sides(parent.settled.mol)
         if not parts:
@@ -152,22 +181,12 @@ def sides(mol: Chem.Mol) -> list[Scaffold]:
 
     A side has five heavy atoms or more, and leaves out two or more.
     """
-    from rdkit.Chem import BRICS
-
-    with quiet():
-        whole = sanitised(mol)
-        if whole is None:
-            return []
-        heavy = {a.GetIdx() for a in whole.GetAtoms() if a.GetAtomicNum() > 1}
-        parts = []
-        for (i, j), _ in BRICS.FindBRICSBonds(whole):
-            cut = Chem.RWMol(whole)
-            cut.RemoveBond(i, j)
-            for part in Chem.GetMolFrags(cut):
-                kept = sorted(heavy.intersection(part))
-                if _SMALLEST <= len(kept) <= len(heavy) - _LEFT:
-                    parts.append(kept_of(mol, ranges(k + 1 for k in kept)))
-    return parts
+    heavy = [a.GetIdx() for a in mol.GetAtoms() if a.GetAtomicNum() > 1]
+    return [
+        kept_of(mol, ranges(heavy[k] + 1 for k in side.atoms))
+        for side in brics.sides(mol)
+        if _SMALLEST <= side.size <= len(heavy) - _LEFT
+    ]
 
 
 def _docked(mol: Chem.Mol, pocket: Pocket, seed: int) -> Settled | str:

@@ -35,7 +35,7 @@ __all__ = ["FEWER", "MORE", "Origin", "Start", "docked", "generated", "names", "
 
 Origin = Literal["pose", "dock", "generate", "evolve"]
 """Pieces of the known ligand where they are, or docked; small generated molecules, docked; or whole
-molecules, which are docked and completed anew from pieces of the best."""
+molecules, which are docked, and children of the best."""
 
 _SMALLEST = 5  # heavy atoms of a piece
 _LEFT = 2  # heavy atoms of the ligand that a piece leaves out, at least
