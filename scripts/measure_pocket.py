@@ -15,8 +15,9 @@ bred       the same; after twelve, halves of two of the best are joined (a genet
 =========  =========================================================================================
 
 The ligand is docked again, and minimised from its pose.  The best molecule of each method is docked
-into this pocket and into another one, that of the next complex.  One line of
-results.jsonl for each pocket; pockets that are there are not done again.
+into this pocket and into another one, that of the next complex.  Of ours, `--posebusters` of those
+that `--pick` would choose are shown to PoseBusters (`dock`).  One line of results.jsonl for each
+pocket; pockets that are there are not done again.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import combinations
@@ -39,7 +41,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from moldiff.benchmark.docking.complexes import Case, choose, read_crystal, read_set  # noqa: E402
+from moldiff.benchmark.docking.study import read_similarity  # noqa: E402
 from moldiff.chem.demands import Interval  # noqa: E402
+from moldiff.chem.validity import sanitised  # noqa: E402
 from moldiff.design.pockets import Bench, Budget, prepare  # noqa: E402
 from moldiff.design.pockets.evolve import AFRESH, FIRST, PARENTS, SEARCH  # noqa: E402
 from moldiff.docking.pipeline import dock  # noqa: E402
@@ -47,6 +51,7 @@ from moldiff.docking.problem import Pocket, make_problem  # noqa: E402
 from moldiff.docking.settings import Settings  # noqa: E402
 from moldiff.errors import MoldiffError  # noqa: E402
 from moldiff.io import Writer  # noqa: E402
+from moldiff.metrics.poses import bust  # noqa: E402
 from moldiff.models import load  # noqa: E402
 
 METHODS = ("guided", "unguided", "evolve", "random", "bred")
@@ -54,6 +59,11 @@ METHODS = ("guided", "unguided", "evolve", "random", "bred")
 _AROUND, _SIZES = 2, (16, 32)  # heavy atoms
 _JOINS = 50  # pairs that are tried for a molecule of the size
 _DRAWS = 2000  # resamplings of an interval
+_ALIKE = 0.5  # similarity of pockets: nearly always the same protein or a close homologue
+_SHOWN = 30  # designs that are picked of a pocket
+
+Busted = Callable[[Sequence[Chem.Mol]], list[list[str]]]
+"""Poses -> the checks of PoseBusters that each fails."""
 
 
 def docked(mol: Chem.Mol, pocket: Pocket, settings: Settings) -> tuple[float, bool] | None:
@@ -75,7 +85,7 @@ def listed(path: Path, size: Interval, seed: int) -> Iterator[Chem.Mol]:
 
 
 def designed(
-    bench: Bench, size: Interval, seconds: float, folder: Path, options: dict
+    bench: Bench, size: Interval, seconds: float, folder: Path, options: dict, busted: Busted
 ) -> tuple[dict, Chem.Mol | None]:
     """What came of designs, and the best of them."""
     clock = Budget(seconds, time.process_time)
@@ -94,8 +104,22 @@ def designed(
         "energies": [round(e, 3) for e in energies],
         "heavy": [d.sample.mol.GetNumHeavyAtoms() for d in outcome.kept],
         "reasons": dict(outcome.reasons),
+        "posebusters": busted([d.settled.mol for d in outcome.picked(_SHOWN, options["seed"])]),
     }
     return row, None if best is None else best.settled.mol
+
+
+def busted_in(receptor: Path, number: int) -> Busted:
+    """What PoseBusters says of the first so many poses in a receptor: the checks that fail."""
+
+    def busted(poses: Sequence[Chem.Mol]) -> list[list[str]]:
+        rows = [
+            bust(sanitised(mol), config="dock", receptor=receptor.resolve())
+            for mol in poses[:number]
+        ]
+        return [[name for name, passed in row.items() if passed is False] for row in rows]
+
+    return busted
 
 
 def screened(
@@ -177,7 +201,8 @@ def one(case: Case, other: Pocket, arguments: argparse.Namespace, options: dict)
         if name in ways:
             path = arguments.output / f"{case.id}-{name}.sdf"
             source, chosen = ways[name]
-            row[name], best[name] = designed(source, size, arguments.seconds, path, chosen)
+            busted = busted_in(case.receptor, arguments.posebusters)
+            row[name], best[name] = designed(source, size, arguments.seconds, path, chosen, busted)
             continue
         molecules = listed(arguments.random, size, options["seed"])
         breed = partial(joined, size=size, random=random) if name == "bred" else lambda _: None
@@ -221,6 +246,11 @@ def report(rows: list[dict]) -> None:
         print("  pass the checks, of all tried:", _interval(shares))
         print("  better than the ligand docked again:", _interval([_share(r, m) for r in rows]))
         print("  such molecules in the time:", _interval([_better(r, m) for r in rows]))
+        shown = [failed for r in rows for failed in r[m].get("posebusters", ())]
+        if shown:
+            passed = sum(not failed for failed in shown)
+            failures = Counter(name for failed in shown for name in failed)
+            print(f"  PoseBusters dock: {passed} of {len(shown)} pass; failed:", dict(failures))
         best = [min(r[m]["energies"]) for r in rows if r[m]["energies"]]
         print("  best energy:", _interval(best))
     for one, m in combinations(methods, 2):
@@ -246,14 +276,18 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0, help="CPU time of each method")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
     parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--similarity", type=Path, help="set,id,max_sim: only those below 0.5")
+    parser.add_argument("--posebusters", type=int, default=0, help="designs of each pocket shown")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     log = arguments.output / "results.jsonl"
     done = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     options = {"model": load("druglike"), "seed": arguments.seed, "steps": arguments.steps}
+    alike = {} if arguments.similarity is None else read_similarity(arguments.similarity)
+    known = [c for c in read_set(arguments.complexes) if alike.get(c.key, 0.0) < _ALIKE]
     cases = []
-    for case in choose([read_set(arguments.complexes)], seed=arguments.seed):
+    for case in choose([known], seed=arguments.seed):
         crystal = read_crystal(case)
         if not isinstance(crystal, str) and _SIZES[0] <= crystal.GetNumHeavyAtoms() <= _SIZES[1]:
             cases.append(case)

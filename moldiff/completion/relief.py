@@ -19,6 +19,7 @@ Array = npt.NDArray[np.float64]
 
 _REACH = 6.0  # Å: atoms farther than this from all of a conformation touch nothing
 _BONDED = 1.7  # Å: what is bonded to the backbone of an anchor is near what follows it
+_SAME = 0.1  # Å: an atom that is given twice
 _ROUNDS = 8
 _FURTHER, _MOST = 1.5, 1.0  # how far residues are pushed, in overlaps; Å at most
 
@@ -102,10 +103,19 @@ class Obstacles:
     def _counted(self, around: Solid, residue: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
         """Which pairs (p, m) count: none of an anchor's atoms with the residue bonded to it."""
         counted = np.ones((len(residue), len(around.positions)), bool)
-        for k, anchor in ((0, self.gap.anchors[0]), (len(self.names) - 1, self.gap.anchors[1])):
-            far = np.linalg.norm(around.positions[:, None] - anchor, axis=-1).min(1, initial=9.0)
-            counted[np.ix_(residue == k, far < _BONDED)] = False
+        before, after = self.gap.anchors
+        # The bond across an anchor's outer end, N or C, leads to a residue that is no neighbour.
+        for k, anchor, inner in ((0, before, before[1:]), (len(self.names) - 1, after, after[:2])):
+            own = _nearest(around.positions, anchor) < _SAME
+            own |= _nearest(around.positions, inner) < _BONDED
+            counted[np.ix_(residue == k, own)] = False
         return counted
+
+
+def _nearest(points: Array, others: npt.NDArray[np.float32]) -> Array:
+    """How far each point (p, 3) is from the nearest of others (k, 3), Å."""
+    nearest: Array = np.linalg.norm(points[:, None] - others, axis=-1).min(1, initial=np.inf)
+    return nearest
 
 
 def _away(points: Array, others: Array, overlap: Array) -> Array:
