@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""Which cavity holds the ligand, by ours and by pyKVFinder: measure_cavities.py SETS... [--limit N]
+
+Each set is a folder of complexes as `moldiff benchmark docking` reads them, with whole receptors
+(ID/protein.pdb).  Both are given the receptor as `moldiff dock` prepares it, without the ligand:
+ours lists the cavities that `--autobox` takes by their chance, without their copies in other
+chains; pyKVFinder (pip install pyKVFinder; its defaults, one thread) its own, the largest first.
+A cavity is the ligand's if the middle of its points is within so many Å of the ligand's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import tempfile
+import time
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pyKVFinder
+
+from moldiff.benchmark.docking.complexes import choose, read_crystal, read_set
+from moldiff.protein.occupants import on
+from moldiff.protein.read import read_contents
+from moldiff.protein.receptor import prepare_receptor
+from moldiff.protein.sites import binding_sites, distinct
+from moldiff.protein.structure import Structure
+from moldiff.protein.write import write_pdb
+
+NEAR, FIRST = (4.0, 6.0, 8.0), (1, 3)  # Å; cavities
+_DRAWS = 2000  # resamplings of an interval
+
+Centres = np.ndarray
+"""Middles (k, 3) of cavities in Å, the likeliest first."""
+
+
+def ours(receptor: Structure) -> Centres:
+    """Cavities by their chance."""
+    sites = [site for site, _ in distinct(binding_sites(receptor))]
+    return np.array([site.cavity.centre for site in sites]).reshape(-1, 3)
+
+
+def kvfinder(receptor: Structure) -> Centres:
+    """Cavities of pyKVFinder by their volume."""
+    logging.getLogger().setLevel(logging.ERROR)  # it warns of each atom that gets a generic radius
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "receptor.pdb"
+        write_pdb(prepare_receptor(receptor), path, hydrogens=False)
+        atoms = pyKVFinder.read_pdb(str(path))
+    vertices, step = pyKVFinder.get_vertices(atoms), 0.6
+    count, grid = pyKVFinder.detect(atoms, vertices, step=step, nthreads=1)
+    if not count:
+        return np.zeros((0, 3))
+    origin, x, y, z = np.array(vertices)
+    axes = np.array([(end - origin) / np.linalg.norm(end - origin) for end in (x, y, z)])
+    cells = np.argwhere(grid > 1)
+    label = grid[tuple(cells.T)]
+    names, size = np.unique(label, return_counts=True)
+    middles = np.array([cells[label == name].mean(0) for name in names])
+    centres: Centres = origin + step * middles[np.argsort(-size, kind="stable")] @ axes
+    return centres
+
+
+METHODS: dict[str, Callable[[Structure], Centres]] = {"moldiff": ours, "pyKVFinder": kvfinder}
+
+
+def share(hits: np.ndarray) -> str:
+    """Per cent, and the 95 % interval by bootstrap over complexes."""
+    random = np.random.default_rng(0)
+    means = 100 * hits[random.integers(len(hits), size=(_DRAWS, len(hits)))].mean(1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return f"{100 * hits.mean():.1f} ({low:.1f} to {high:.1f})"
+
+
+def distances(
+    folder: Path, limit: int | None, seconds: dict[str, list[float]]
+) -> dict[str, list[np.ndarray]]:
+    """How far the cavities of each receptor are from its ligand in Å, by method."""
+    far: dict[str, list[np.ndarray]] = {name: [] for name in METHODS}
+    for case in choose([read_set(folder)], limit=limit):
+        crystal = read_crystal(case)
+        if isinstance(crystal, str):
+            continue
+        known = crystal.GetConformer().GetPositions()
+        contents = read_contents(case.receptor)
+        leave = dict.fromkeys(on(contents.structure, known), "the reference ligand lies on it")
+        receptor = contents.receptor(leave=leave)
+        for name, method in METHODS.items():
+            begin = time.process_time()
+            centres = method(receptor)
+            seconds[name].append(time.process_time() - begin)
+            far[name].append(np.linalg.norm(centres - known.mean(0), axis=1))
+    return far
+
+
+def main() -> None:
+    """Print how often the ligand's cavity is among the first, of each set and of all."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("sets", type=Path, nargs="+")
+    parser.add_argument("--limit", type=int, help="complexes of each set, drawn at random")
+    arguments = parser.parse_args()
+    seconds: dict[str, list[float]] = {name: [] for name in METHODS}
+    far = {f.resolve().name: distances(f, arguments.limit, seconds) for f in arguments.sets}
+    far["all"] = {name: [x for rows in far.values() for x in rows[name]] for name in METHODS}
+    print(f"| set | receptors | among the first | within | {' | '.join(METHODS)} | difference |")
+    print("|---|---|---|---|" + "---|" * (len(METHODS) + 1))
+    for (name, rows), k, reach in product(far.items(), FIRST, NEAR):
+        own, other = (
+            np.array([(x[:k] <= reach).any() for x in rows[method]], float) for method in METHODS
+        )
+        cells = (name, len(own), k, f"{reach:.0f} Å", share(own), share(other), share(own - other))
+        print(f"| {' | '.join(map(str, cells))} |")
+    for name, values in seconds.items():
+        print(
+            f"{name}: {np.mean(values):.2f} CPU-seconds a receptor, median {np.median(values):.2f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
