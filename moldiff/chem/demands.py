@@ -70,6 +70,9 @@ class Interval:
         low, high = max(self.low, other.low), min(self.high, other.high)
         return Interval(low, high) if low <= high else None
 
+    def __str__(self) -> str:
+        return _number(self.low) if self.exact else str(self.plain())
+
     def plain(self) -> float | str:
         """Return a plain value: a number, or a text such as ``<= 3`` or ``60..90``."""
         if self.exact:

@@ -39,12 +39,18 @@ _EXAMPLES = (
     "'<hbond> has \"ARG611\"'."
 )
 
+
+def _all_atoms(mol: Chem.Mol) -> int:
+    """The number of atoms, implicit hydrogens included."""
+    return int(mol.GetNumAtoms(onlyExplicit=False))
+
+
 #: What conditions compare besides `PROPERTIES`, which a model could be asked for.
 _FURTHER = MappingProxyType(
     {
-        ATOMS: Property("atoms, hydrogens included", "", lambda mol: mol.GetNumAtoms(False)),
+        ATOMS: Property("atoms, hydrogens included", "", _all_atoms),
         "charge": Property("formal charge of the whole", "", Chem.GetFormalCharge),
-        "n_H": Property("atoms of H", "", lambda mol: mol.GetNumAtoms(False) - mol.GetNumAtoms()),
+        "n_H": Property("atoms of H", "", lambda mol: _all_atoms(mol) - mol.GetNumAtoms()),
     }
 )
 _SHORT = ("mw", "psa", "hbd", "hba")  # nouns to be proposed for a misspelt name

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from moldiff.cli.failure import Interrupted
 from moldiff.cli.output import counted, file_names, files_line, fraction, percent, table
 from moldiff.cli.progress import Show
-from moldiff.errors import InputError
+from moldiff.errors import MoldiffError
 
 if TYPE_CHECKING:
     from moldiff.design.pockets import Bench, Budget, Design, Outcome
@@ -96,7 +96,7 @@ def finish(
     if not chosen:
         what = "design was made" if not outcome.designs else "design passes the checks"
         where = "".join(f"; the table is {name}" for name in file_names(files[1:2]))
-        raise InputError(
+        raise MoldiffError(
             f"No {what}{where}.",
             fix="Give more time or a larger -n, another part, or fewer atoms by --add.",
         )

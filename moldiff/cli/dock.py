@@ -234,7 +234,7 @@ def command(
 
     Exit status 1 if nothing of a library could be docked; a part of it (--shard) may be empty.
     """
-    output, part = _part(shard, ligands or many, output)
+    output, part = _part(output, ligands or many, shard, restart=restart, jobs=jobs)
     choice: dict[str, Any] = {
         "exclude": exclude or (),
         "keep": keep or (),
@@ -304,13 +304,14 @@ def _completing(complete: bool, sequence: Path | None) -> dict[str, Any]:
 
 
 def _part(
-    shard: str | None, ligands: Path | None, output: Path
+    output: Path, ligands: Path | None, shard: str | None, *, restart: bool, jobs: int
 ) -> tuple[Path, tuple[int, int] | None]:
     """The output of a part of a library, hits.1of4.sdf, and which part that is."""
+    given = {"--shard": shard is not None, "--restart": restart, "--jobs": jobs > 1}
+    for option in (name for name, used in given.items() if used and ligands is None):
+        raise InputError(f"{option} is for a library.", fix="Give --ligands, or leave it out.")
     if shard is None:
         return output, None
-    if ligands is None:
-        raise InputError("--shard is for a library.", fix="Give --ligands, or leave it out.")
     from moldiff.docking.library.entries import shard_of
 
     part = shard_of(shard)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -171,11 +172,13 @@ def command(
         if further is not None:
             print_wide(further)
     reasons = commonest(report.failures["graph"], _SHOWN)
+    one = str(files[0]) if len(files) == 1 else "FILE"
+    shown = shlex.join(["moldiff", "view", one, "--figures", f"{figures}"])
     if reasons:
         print(f"Not strictly valid: {reasons}")
     for path, words in (
         (output, f"The report is in {output}."),
-        (figures, f"The molecules' figures are in {figures}: moldiff view --figures {figures}"),
+        (figures, f"The molecules' figures are in {figures}; to see them: {shown}"),
     ):
         if path is not None:
             remark(words)

@@ -24,7 +24,7 @@ from moldiff.cli.output import (
 from moldiff.cli.overwrite import check_replaceable
 from moldiff.cli.piping import scriptable
 from moldiff.cli.progress import stages
-from moldiff.errors import InputError, did_you_mean
+from moldiff.errors import InputError
 
 if TYPE_CHECKING:
     from moldiff.filtering.sieve import Sieve
@@ -130,12 +130,11 @@ def _check(output: Path, read: list[Path]) -> None:
 
 def _refuse_absent(sieve: Sieve, first: Path) -> None:
     """Raise ``InputError`` for a data field that no record has, beside those of the first one."""
+    from moldiff.filtering.unfound import absent
     from moldiff.io import read_molecules
 
     for name in sieve.absent:
-        known = list(next(iter(read_molecules(first))).tags)
-        fix = did_you_mean(name, known) if known else "The first record has none."
-        raise InputError(f"No record has the data field '{name}' of --where.", fix=fix)
+        raise absent(name, list(next(iter(read_molecules(first))).tags))
 
 
 def _close(sieve: Sieve, seconds: float, written: list[Path], stopped: bool) -> None:

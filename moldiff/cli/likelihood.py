@@ -29,6 +29,7 @@ from moldiff.cli.progress import stages
 from moldiff.cli.records import Readable
 from moldiff.cli.requests import Device, Threads
 from moldiff.cli.startup import load_torch
+from moldiff.errors import MoldiffError
 
 if TYPE_CHECKING:
     from moldiff.generation.bound import Likelihood
@@ -108,10 +109,15 @@ def command(
         replace_text(output, to_json(rows, settings) + "\n")
     if piping:
         print(to_json(rows, settings))
-        return
-    _print(rows)
-    if output is not None:
-        remark(f"The report is in {output}.")
+    else:
+        _print(rows)
+        if output is not None:
+            remark(f"The report is in {output}.")
+    if not any(row.elbo is not None for row in rows):
+        raise MoldiffError(
+            f"None of the {counted(len(rows), 'record')} has a bound.",
+            fix="The model that made them is named in their field <model>: give it as --model.",
+        )
 
 
 def _of_others(records: Sequence[Record], model: Model) -> str:

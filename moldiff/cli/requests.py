@@ -186,7 +186,7 @@ def _beyond(model: Model, size: Size) -> str:
     if asked.meet(Interval(low, high)) is None or not high < asked.high < math.inf:
         return ""  # refused with its own words, or nothing is cut off
     return (
-        f"Sizes {asked.plain()}: the model makes molecules of {low} to {high} atoms "
+        f"Sizes {asked}: the model makes molecules of {low} to {high} atoms "
         f"({'hydrogens not counted' if molecules_of(model).vocabulary.hydrogens else 'all'}), so "
         f"these are of {max(low, asked.low):g} to {high}."
     )

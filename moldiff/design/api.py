@@ -24,6 +24,7 @@ from moldiff.results import Results
 from moldiff.verbs import verb
 
 if TYPE_CHECKING:
+    from moldiff.design.atoms import Named
     from moldiff.generation.request import Generated, Size
     from moldiff.model import Model
 
@@ -54,7 +55,7 @@ def grow(
     scaffold: Molecules,
     n: int = 32,
     *,
-    at: str | None = None,
+    at: Named | None = None,
     add: Size | str = None,
     **options: Unpack[Options],
 ) -> Results[Generated]:
@@ -71,7 +72,8 @@ def grow(
     n:
         Number of molecules.
     at:
-        Points as atom numbers, ``"7,12"``, or as a SMARTS, of which each match's first atom is one.
+        Points as atom numbers, ``"7,12"`` or ``[7, 12]``, or as a SMARTS, of which each match's
+        first atom is one.
         All are used in every molecule; without any, one is drawn for each molecule.
     add:
         Number of heavy atoms that are added, or an interval; by default as many as make molecules
@@ -92,7 +94,7 @@ def decorate(
     scaffold: Molecules,
     n: int = 32,
     *,
-    at: str | None = None,
+    at: Named | None = None,
     points: int = 3,
     add: Size | str = None,
     **options: Unpack[Options],
@@ -116,7 +118,7 @@ def link(
     fragments: Molecules,
     n: int = 32,
     *,
-    at: str | None = None,
+    at: Named | None = None,
     add: Size | str = None,
     **options: Unpack[Options],
 ) -> Results[Generated]:
@@ -139,7 +141,12 @@ def link(
 @verb
 @keywords_of(generate)
 def replace(
-    ligand: Molecules, n: int = 32, *, keep: str, add: Size | str = None, **options: Unpack[Options]
+    ligand: Molecules,
+    n: int = 32,
+    *,
+    keep: Named,
+    add: Size | str = None,
+    **options: Unpack[Options],
 ) -> Results[Generated]:
     """Replace a part of a ligand; otherwise as `grow`.
 
@@ -231,7 +238,7 @@ def sized(task: Task, add: Size | str, size: Size | str = None) -> Interval:
             f"The fragments are {task.gap:.1f} Å apart, which {added.high:g} "
             f"{'atom' if added.high == 1 else 'atoms'} cannot span.",
             fix=f"{task.least} in a straight line could: give at least --add {task.least}, or "
-            f"better {task.added.plain()}; or bring the fragments together.",
+            f"better {task.added}; or bring the fragments together.",
         )
     total = Interval(k + added.low, k + added.high)
     if size is None:
@@ -239,9 +246,9 @@ def sized(task: Task, add: Size | str, size: Size | str = None) -> Interval:
     wanted = as_interval(size)
     both = (Interval(k + 1, math.inf) if add is None else total).meet(wanted)
     if both is None:
-        more = "at least 1" if add is None else added.plain()
+        more = "at least 1" if add is None else str(added)
         raise InputError(
-            f"Molecules of {wanted.plain()} atoms cannot have the scaffold's {k} and {more} more.",
+            f"Molecules of {wanted} atoms cannot have the scaffold's {k} and {more} more.",
             fix=f"Give a --size of {k + 1} or more."
             if add is None
             else "Give --size, the atoms in all, or --add, those that are added; not both.",
@@ -265,7 +272,7 @@ def possible(task: Task, add: Size | str, size: Size | str, model: Model) -> lis
         k = task.part.scaffold.size
         raise InputError(
             f"The model makes molecules of {known[0]} to {known[-1]} heavy atoms, not of "
-            f"{within.plain()}; {k} of them are the scaffold's.",
+            f"{within}; {k} of them are the scaffold's.",
             fix=f"Give --add {max(1, known[0] - k)}..{known[-1] - k}, or a part of it, or another "
             "--scaffold.",
         )

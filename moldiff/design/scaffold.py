@@ -20,12 +20,13 @@ from rdkit import Chem
 
 from moldiff.chem.hydrogens import hydrogens_last, place_hydrogens
 from moldiff.chem.quiet import quiet
+from moldiff.design.atoms import NUMBER, Named, named
 from moldiff.errors import InputError
-from moldiff.text import ranges, rising
+from moldiff.text import ranges
 
-__all__ = ["Scaffold", "kept_of", "named", "scaffold_of"]
+__all__ = ["Scaffold", "kept_of", "scaffold_of"]
 
-_NUMBER, _GIVEN = "_number", "_given"
+_GIVEN = "_given"
 # Kekulé structures of the input stay, and aromatic bonds become one.
 _KEKULISED = Chem.SanitizeFlags.SANITIZE_ALL ^ Chem.SanitizeFlags.SANITIZE_SETAROMATICITY
 _APART = 1.2  # Å: the atoms of two fragments are further apart than any bond is short
@@ -68,7 +69,7 @@ class Scaffold:
     @property
     def numbers(self) -> tuple[int, ...]:
         """The number of each heavy atom in the input, from 1."""
-        return tuple(self.mol.GetAtomWithIdx(i).GetIntProp(_NUMBER) for i in range(self.size))
+        return tuple(self.mol.GetAtomWithIdx(i).GetIntProp(NUMBER) for i in range(self.size))
 
     @property
     def fragments(self) -> npt.NDArray[np.int64]:
@@ -93,7 +94,7 @@ class Scaffold:
         """Whether the input has the position of a hydrogen."""
         return bool(self.mol.GetAtomWithIdx(hydrogen).HasProp(_GIVEN))
 
-    def at(self, text: str) -> Scaffold:
+    def at(self, text: Named) -> Scaffold:
         """Return the scaffold with points named by numbers, ``7,12``, or by a SMARTS.
 
         Raises
@@ -143,7 +144,7 @@ def scaffold_of(molecules: Sequence[Chem.Mol], *, seed: int = 0) -> Scaffold:
     return scaffold
 
 
-def kept_of(mol: Chem.Mol, text: str, *, seed: int = 0) -> Scaffold:
+def kept_of(mol: Chem.Mol, text: Named, *, seed: int = 0) -> Scaffold:
     """Return the scaffold that is left of a molecule when all but some atoms are cut off.
 
     Parameters
@@ -162,7 +163,7 @@ def kept_of(mol: Chem.Mol, text: str, *, seed: int = 0) -> Scaffold:
     if not whole.GetNumConformers():
         whole = _embedded(whole, seed)
     numbers = named(whole, text, first=False)
-    heavy = {a.GetIntProp(_NUMBER): a.GetIdx() for a in whole.GetAtoms() if a.GetAtomicNum() > 1}
+    heavy = {a.GetIntProp(NUMBER): a.GetIdx() for a in whole.GetAtoms() if a.GetAtomicNum() > 1}
     if unknown := [n for n in numbers if n not in heavy]:
         raise InputError(
             f"Atom {unknown[0]} is no heavy atom of the ligand.",
@@ -186,36 +187,6 @@ def kept_of(mol: Chem.Mol, text: str, *, seed: int = 0) -> Scaffold:
     return scaffold
 
 
-def named(mol: Chem.Mol, text: str, *, first: bool) -> list[int]:
-    """Return the numbers of atoms that a text names: ``1,2,5-8``, or a SMARTS.
-
-    Of a SMARTS they are the first atom of every match, or all atoms of the first match.
-
-    Raises
-    ------
-    InputError
-        If it is neither, or matches nothing.
-    """
-    if (numbers := rising(text)) is not None:
-        return list(dict.fromkeys(numbers))
-    with quiet():
-        pattern = Chem.MolFromSmarts(text)
-        if pattern is None or not pattern.GetNumAtoms():
-            raise InputError(
-                f"'{text}' is neither atom numbers nor a SMARTS.", fix="Write 7,12 or '[cH]'."
-            )
-        aromatic = Chem.Mol(mol)
-        Chem.SanitizeMol(aromatic)
-        matches = aromatic.GetSubstructMatches(pattern)
-    if not matches:
-        raise InputError(
-            f"'{text}' is not in the molecule {_smiles(aromatic)}.",
-            fix="Check the SMARTS, or name the atoms by their numbers.",
-        )
-    atoms = [match[0] for match in matches] if first else list(matches[0])
-    return list(dict.fromkeys(mol.GetAtomWithIdx(i).GetIntProp(_NUMBER) for i in atoms))
-
-
 def _numbered(molecules: Iterable[Chem.Mol]) -> Chem.Mol:
     """The molecules as one: atoms with their numbers, hydrogens as atoms, kekulised."""
     together = Chem.Mol()
@@ -223,7 +194,7 @@ def _numbered(molecules: Iterable[Chem.Mol]) -> Chem.Mol:
         together = Chem.CombineMols(together, mol) if together.GetNumAtoms() else Chem.Mol(mol)
     flat = together.GetNumConformers() and not together.GetConformer().Is3D()
     for number, atom in enumerate(together.GetAtoms(), start=1):
-        atom.SetIntProp(_NUMBER, number)
+        atom.SetIntProp(NUMBER, number)
         if atom.GetAtomicNum() == 1 and together.GetNumConformers():
             atom.SetBoolProp(_GIVEN, True)
     if together.GetNumConformers() and all(a.GetAtomicNum() != 1 for a in together.GetAtoms()):
@@ -259,7 +230,7 @@ def _cut(whole: Chem.Mol, kept: Sequence[int]) -> Scaffold:
         atom.SetNumExplicitHs(opened.get(index, 0))
         if index in opened:
             hydrogens = sum(a.GetAtomicNum() == 1 for a in atom.GetNeighbors())
-            points[atom.GetIntProp(_NUMBER)] = (hydrogens,)
+            points[atom.GetIntProp(NUMBER)] = (hydrogens,)
     part.BeginBatchEdit()
     for index in range(whole.GetNumAtoms()):
         if index not in inside:
@@ -314,7 +285,3 @@ def _check_apart(scaffold: Scaffold) -> None:
             f"{distance[i, j]:.2f} Å apart.",
             fix="Give fragments in poses that exclude each other, in one frame.",
         )
-
-
-def _smiles(mol: Chem.Mol) -> str:
-    return str(Chem.MolToSmiles(Chem.RemoveHs(mol)))

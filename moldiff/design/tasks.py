@@ -13,6 +13,7 @@ import numpy as np
 from rdkit import Chem
 
 from moldiff.chem.demands import Interval
+from moldiff.design.atoms import Named
 from moldiff.design.part import Part
 from moldiff.design.scaffold import Points, Scaffold, kept_of, scaffold_of
 from moldiff.errors import InputError
@@ -48,7 +49,7 @@ class Task:
         return fewest(self.gap)
 
 
-def growing(molecules: Sequence[Chem.Mol], at: str | None = None, *, seed: int = 0) -> Task:
+def growing(molecules: Sequence[Chem.Mol], at: Named | None = None, *, seed: int = 0) -> Task:
     """Grow at all named points, or at one that is drawn for each molecule.
 
     Raises
@@ -65,7 +66,7 @@ def growing(molecules: Sequence[Chem.Mol], at: str | None = None, *, seed: int =
 
 
 def decorating(
-    molecules: Sequence[Chem.Mol], at: str | None = None, *, points: int = 3, seed: int = 0
+    molecules: Sequence[Chem.Mol], at: Named | None = None, *, points: int = 3, seed: int = 0
 ) -> Task:
     """Grow at up to so many points, drawn for each molecule among the named or all possible ones.
 
@@ -86,7 +87,7 @@ def decorating(
     return Task(Part("decorate", scaffold, choose), Interval(1, _SUBSTITUENT * most))
 
 
-def linking(molecules: Sequence[Chem.Mol], at: str | None = None, *, seed: int = 0) -> Task:
+def linking(molecules: Sequence[Chem.Mol], at: Named | None = None, *, seed: int = 0) -> Task:
     """Link fragments: at their named points, or at one of the atoms nearest to the other fragments.
 
     Raises
@@ -150,7 +151,7 @@ def fewest(gap: float) -> int:
     return max(1, math.ceil(gap / _LONGEST) - 1)
 
 
-def replacing(molecules: Sequence[Chem.Mol], keep: str, *, seed: int = 0) -> Task:
+def replacing(molecules: Sequence[Chem.Mol], keep: Named, *, seed: int = 0) -> Task:
     """Keep some atoms of the one molecule, and replace the rest.
 
     Raises
@@ -169,7 +170,7 @@ def replacing(molecules: Sequence[Chem.Mol], keep: str, *, seed: int = 0) -> Tas
     return Task(part, Interval(max(1, removed - _AROUND), removed + _AROUND))
 
 
-def _scaffold(molecules: Sequence[Chem.Mol], at: str | None, seed: int) -> Scaffold:
+def _scaffold(molecules: Sequence[Chem.Mol], at: Named | None, seed: int) -> Scaffold:
     scaffold = scaffold_of(molecules, seed=seed)
     scaffold = scaffold if at is None else scaffold.at(at)
     if not scaffold.open:

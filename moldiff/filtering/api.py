@@ -10,6 +10,7 @@ from functools import partial
 from moldiff.chem.filters import Measured, Plan, Reason, measure
 from moldiff.chem.picking import MAXMIN, Pick, restored
 from moldiff.filtering.criteria import Criteria
+from moldiff.filtering.unfound import absent
 from moldiff.io import Record, Source, records_of
 from moldiff.metrics import Sample, samples
 from moldiff.metrics.parallel import each
@@ -111,9 +112,14 @@ def filter(
         stage="filtering",
         progress=progress,
     )
+    # The column of a table that the name is from is no tag, but may be asked for.
+    fields = [{**record.cells, **record.tags} for record in records]
+    for name in judge.filters.fields:
+        if records and not any(name in own for own in fields):
+            raise absent(name, list(records[0].tags))
     judged = [
-        Judged(record, measured, judge(measured, record.tags))
-        for record, measured in zip(records, measurements, strict=True)
+        Judged(record, measured, judge(measured, own))
+        for record, measured, own in zip(records, measurements, fields, strict=True)
     ]
     rejected = Counter(name for one in judged for name in {r.filter for r in one.reasons})
     passed = [k for k, one in enumerate(judged) if not one.reasons]

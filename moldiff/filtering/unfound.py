@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
 from moldiff.chem.conditions import Condition, Text
+from moldiff.errors import InputError, did_you_mean
 
-__all__ = ["Unfound"]
+__all__ = ["Unfound", "absent"]
 
 _MOST = 10_000  # values that are remembered of a data field: one may be a number of each record
 _SHOWN = 5
 _LONGEST = 60  # characters of a value that are shown
+
+
+def absent(name: str, known: Sequence[str]) -> InputError:
+    """The error for a data field of a condition that no record has; the first one has others."""
+    fix = did_you_mean(name, known) if known else "The first record has none."
+    return InputError(f"No record has the data field '{name}' of --where.", fix=fix)
 
 
 class Unfound:

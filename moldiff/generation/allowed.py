@@ -60,7 +60,7 @@ def formula_allowed(
         )
     if size is not None and len(types) not in as_interval(size):
         raise InputError(
-            f"{formula} has {len(types)} atoms, not {as_interval(size).plain()}.",
+            f"{formula} has {len(types)} atoms, not {as_interval(size)}.",
             fix="Give a formula or a size, not both.",
         )
     classes = process.categorical()["types"]
@@ -87,7 +87,7 @@ def frequencies(domain: Molecules, size: Size) -> dict[int, float]:
     if not weights:
         kind = "heavy atoms" if domain.vocabulary.hydrogens else "atoms (hydrogens included)"
         raise InputError(
-            f"The model generates molecules of {low} to {high} {kind}, not of {interval.plain()}.",
+            f"The model generates molecules of {low} to {high} {kind}, not of {interval}.",
             fix=f"Choose a size from {low} to {high}.",
         )
     return weights

@@ -215,7 +215,7 @@ def _choices(condition: Condition, interval: Interval) -> tuple[float, ...]:
     values = tuple(map(float, whole or [k for k in beside if k in interval]))
     if not values:
         raise InputError(
-            f"'{condition.name}' is a count, and there is no whole number in {interval.plain()}.",
+            f"'{condition.name}' is a count, and there is no whole number in {interval}.",
             fix="Give a wider interval.",
         )
     return values

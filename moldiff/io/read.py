@@ -195,6 +195,8 @@ def _suffix(path: Path) -> str:
         suffixes.pop()
     suffix = suffixes[-1] if suffixes else ""
     if suffix not in PARSERS:
+        if path.is_dir():
+            raise InputError(f"{path} is a directory.", fix="Name the files in it.")
         fix = did_you_mean(suffix, READABLE)
         if suffix in _STRUCTURES:
             fix = "Its format has no bond orders: give molecules as .sdf, .mol2, .smi or .csv."

@@ -17,6 +17,7 @@ from moldiff.keywords import keywords_of
 from moldiff.verbs import verb
 
 if TYPE_CHECKING:
+    from moldiff.design.atoms import Named
     from moldiff.generation.request import Size
 
 __all__ = ["pocket"]
@@ -31,7 +32,7 @@ def pocket(
     pocket_ligand: str | Path,
     scaffold: Molecules | None = None,
     start: Origin | None = None,
-    at: str | None = None,
+    at: Named | None = None,
     add: Size | str = None,
     budget: float | None = None,
     exclude: str | Sequence[str] = (),

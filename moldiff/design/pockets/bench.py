@@ -12,6 +12,7 @@ from rdkit import Chem
 
 from moldiff.chem.demands import Interval, as_interval
 from moldiff.design.api import MODEL, Molecules, possible, read_parts, usable
+from moldiff.design.atoms import Named
 from moldiff.design.pockets.evolve import Evolving
 from moldiff.design.pockets.grow import Growing
 from moldiff.design.pockets.report import Outcome
@@ -140,7 +141,7 @@ def prepare(
     *,
     scaffold: Molecules | None = None,
     start: Origin | None = None,
-    at: str | None = None,
+    at: Named | None = None,
     exclude: str | Sequence[str] = (),
     keep: str | Sequence[str] = (),
     show: Callable[[str], None] = lambda stage: None,
@@ -209,7 +210,7 @@ def _ligand(source: str | Path) -> Chem.Mol | None:
 
 
 def _placed(
-    source: Molecules, at: str | None, place: Site, seed: int, notes: list[str]
+    source: Molecules, at: Named | None, place: Site, seed: int, notes: list[str]
 ) -> Scaffold:
     """The user's scaffold in its pose, or docked where it has none."""
     molecules = read_parts(source)
