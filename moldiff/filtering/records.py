@@ -30,6 +30,7 @@ __all__ = ["Item", "fields_of", "items", "text_of"]
 
 _CELL = 300  # characters of a data field that a table has besides what is asked for
 _CHUNK = 64  # records measured at once
+_LITTLE = 65_536  # bytes that are read before other processes have started
 #: Format that is written -> suffixes of files whose records are in it.
 _SAME = {"sdf": (".sdf", ".sd", ".mol"), "smi": SMILES_SUFFIXES}
 
@@ -113,6 +114,7 @@ def _items(
 ) -> Iterator[Item]:
     bytes_in_all, read = max(1, sum(path.stat().st_size for path in files)), 0
     done, counts = 0, [0] * len(files)
+    jobs = jobs if bytes_in_all > _LITTLE else 1
     for number, size, rows in in_order(completed(_measured, tasks, jobs)):
         for name, measured, fields, text in rows:
             yield Item(str(files[number]), counts[number], name, measured, fields, text)

@@ -84,6 +84,9 @@ def test_intervals() -> None:
     assert [i.plain() for i in (below, above, Interval(1, 2.5), as_interval(2))] == [
         "<= 3", ">= 3", "1..2.5", 2,
     ]  # fmt: skip
+    assert [str(i) for i in (below, Interval(1, 2.5), as_interval(20), as_interval(2.5))] == [
+        "<= 3", "1..2.5", "20", "2.5",
+    ]  # fmt: skip
     for wrong in ((2, 1), (math.nan, 1), (-math.inf, math.inf), (math.inf, math.inf)):
         with pytest.raises(InputError, match="no finite number"):
             Interval(*wrong)

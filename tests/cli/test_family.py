@@ -131,6 +131,17 @@ def test_likelihood_says_that_another_model_made_the_molecules(
     assert "the bounds are those of tiny" in done.err
 
 
+def test_a_likelihood_of_nothing_is_a_failure(run: Run, model_file: Path, tmp_path: Path) -> None:
+    path, report = tmp_path / "flat.smi", tmp_path / "report.json"
+    path.write_text("CCO a\nCCN b\n")
+    line = ("likelihood", path, "--model", model_file, "--steps", 3)
+    done = run(*line, "-o", report)
+    assert done.status == 1 and "None of the 2 records has a bound" in done.err
+    assert "no coordinates (2)" in done.out and report.exists()
+    done = run(*line, "--json")
+    assert done.status == 1 and json.loads(done.out)["molecules"] == 2
+
+
 def test_likelihood_refuses(run: Run, model_file: Path, tmp_path: Path) -> None:
     for words, told in {
         ("no.sdf",): "no.sdf",

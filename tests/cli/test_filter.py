@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from rdkit import Chem
 
+import moldiff
+from moldiff.errors import InputError
 from moldiff.io import read_molecules, write
 from moldiff.io.sources import record_of
 
@@ -51,6 +53,7 @@ def test_files_and_summary(run: Run, tmp_path: Path) -> None:
         (["--where", "mw>3", "-o", "a.csv"], "unknown suffix"),
         (["--where", "mw>3", "-o", "a.sdf"], "overwrite"),
         (["--where", "mw>3", "no.sdf"], "no file"),
+        (["--where", "mw>3", "."], ". is a directory"),
         (["--where", "mw>3", "--pick", "0"], "--pick"),
     ],
 )
@@ -168,3 +171,21 @@ def test_unknown_rings_name_the_known_ones(run: Run, tmp_path: Path) -> None:
     (tmp_path / "a.smi").write_text("CCO ethanol\n")
     done = run("filter", tmp_path / "a.smi", "--seen-rings", "nope", "-o", tmp_path / "k.smi")
     assert done.status == 2 and "druglike, qm9" in done.err
+
+
+def test_the_column_that_names_are_from_can_be_asked_for(run: Run, tmp_path: Path) -> None:
+    table = tmp_path / "library.csv"
+    table.write_text("id,smiles,price\nx1,CCO,3\nx2,CCN,4\n")
+    done = run("filter", table, "--where", "<id> = 'x2'", "-o", tmp_path / "kept.sdf")
+    assert done.status == 0, done.err
+    (record,) = read_molecules(tmp_path / "kept.sdf")
+    assert record.name == "x2" and dict(record.tags) == {"price": "4"}
+    with (tmp_path / "kept.csv").open() as file:
+        assert [row["<id>"] for row in csv.DictReader(file)] == ["x1", "x2"]
+    (one,) = moldiff.filter(table, where="<id> = 'x2'").kept
+    assert one.record.name == "x2"
+    done = run("filter", table, "--where", "<prize> > 3", "-o", tmp_path / "none.sdf")
+    assert done.status == 2 and "Did you mean 'price'" in done.err
+    with pytest.raises(InputError, match="Did you mean 'price'"):
+        moldiff.filter(table, where="<prize> > 3")
+    assert not moldiff.filter([], where="<prize> > 3").kept

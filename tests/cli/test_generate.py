@@ -33,13 +33,14 @@ def test_generate_evaluate_view_info(run: Run, model_file: Path, tmp_path: Path)
 
     report = tmp_path / "report.json"
     skip = ("--posebusters", 0, "--relax", 2, "--xtb", 1, "--reference", "none", "--bands", "1-30")
-    judged = run("evaluate", sdf, "-o", report, *skip)
+    figures = tmp_path / "the figures.csv"
+    judged = run("evaluate", sdf, "-o", report, "--table", figures, *skip)
     assert judged.status == 0, judged.err
+    assert f"moldiff view {sdf} --figures '{figures}'" in " ".join(judged.err.split())
     told = json.loads(report.read_text())
     assert told["n"] == told["bands"]["1-30"]["n"] == 5
     assert "strictly valid" in judged.out and "1-30" in judged.out
 
-    figures = tmp_path / "figures.csv"
     measured = run("evaluate", sdf, "--table", figures, *skip, "--json")
     assert measured.status == 0 and figures.read_text().count("\n") == 6, measured.err
 

@@ -36,6 +36,12 @@ def test_numbers_and_smarts_name_points_that_may_give_any_of_their_hydrogens() -
     assert scaffold.at("[OX2H]").named == {8: (0,)}
     assert set(scaffold.at("[cH]").named) == {3, 4, 5, 6}
     assert set(scaffold.open) == {0, 1, 3, 4, 5, 6, 8}
+    for same in ([1, 9], (9, 1), np.array([1, 9])):
+        assert scaffold.at(same).named == scaffold.at("1,9").named
+    assert scaffold.at(9).named == scaffold.at("9").named
+    for wrong in ([1.5], 2.0, ["1"], None):
+        with pytest.raises(InputError, match=r"names no atoms"):
+            scaffold.at(wrong)  # type: ignore[arg-type]
 
 
 def test_the_kekule_structure_of_the_input_stays(posed: Posed) -> None:
