@@ -2,10 +2,11 @@
 """Which cavity holds the ligand, by ours and by pyKVFinder: measure_cavities.py SETS... [--limit N]
 
 Each set is a folder of complexes as `moldiff benchmark docking` reads them, with whole receptors
-(ID/protein.pdb).  Both are given the receptor as `moldiff dock` prepares it, without the ligand:
+(ID/protein.pdb).  Both are given the heavy atoms that `moldiff dock` keeps, without the ligand:
 ours lists the cavities that `--autobox` takes by their chance, without their copies in other
 chains; pyKVFinder (pip install pyKVFinder; its defaults, one thread) its own, the largest first.
-A cavity is the ligand's if the middle of its points is within so many Å of the ligand's.
+A cavity is the ligand's if its middle is within so many Å of the ligand's: of ours the centre of
+the box that `--autobox` makes (points by their burial), of pyKVFinder's the mean of its points.
 """
 
 from __future__ import annotations
@@ -36,19 +37,16 @@ Centres = np.ndarray
 """Middles (k, 3) of cavities in Å, the likeliest first."""
 
 
-def ours(receptor: Structure) -> Centres:
+def ours(receptor: Structure, path: Path) -> Centres:
     """Cavities by their chance."""
     sites = [site for site, _ in distinct(binding_sites(receptor))]
     return np.array([site.cavity.centre for site in sites]).reshape(-1, 3)
 
 
-def kvfinder(receptor: Structure) -> Centres:
+def kvfinder(receptor: Structure, path: Path) -> Centres:
     """Cavities of pyKVFinder by their volume."""
     logging.getLogger().setLevel(logging.ERROR)  # it warns of each atom that gets a generic radius
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "receptor.pdb"
-        write_pdb(prepare_receptor(receptor), path, hydrogens=False)
-        atoms = pyKVFinder.read_pdb(str(path))
+    atoms = pyKVFinder.read_pdb(str(path))
     vertices, step = pyKVFinder.get_vertices(atoms), 0.6
     count, grid = pyKVFinder.detect(atoms, vertices, step=step, nthreads=1)
     if not count:
@@ -63,7 +61,7 @@ def kvfinder(receptor: Structure) -> Centres:
     return centres
 
 
-METHODS: dict[str, Callable[[Structure], Centres]] = {"moldiff": ours, "pyKVFinder": kvfinder}
+METHODS: dict[str, Callable[[Structure, Path], Centres]] = {"moldiff": ours, "pyKVFinder": kvfinder}
 
 
 def share(hits: np.ndarray) -> str:
@@ -87,11 +85,14 @@ def distances(
         contents = read_contents(case.receptor)
         leave = dict.fromkeys(on(contents.structure, known), "the reference ligand lies on it")
         receptor = contents.receptor(leave=leave)
-        for name, method in METHODS.items():
-            begin = time.process_time()
-            centres = method(receptor)
-            seconds[name].append(time.process_time() - begin)
-            far[name].append(np.linalg.norm(centres - known.mean(0), axis=1))
+        with tempfile.TemporaryDirectory() as made:
+            path = Path(made) / "receptor.pdb"
+            write_pdb(prepare_receptor(receptor), path, hydrogens=False)
+            for name, method in METHODS.items():
+                begin = time.process_time()
+                centres = method(receptor, path)
+                seconds[name].append(time.process_time() - begin)
+                far[name].append(np.linalg.norm(centres - known.mean(0), axis=1))
     return far
 
 

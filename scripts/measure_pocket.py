@@ -41,6 +41,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from moldiff.benchmark.docking.complexes import Case, choose, read_crystal, read_set  # noqa: E402
+from moldiff.benchmark.docking.statistics import ALIKE  # noqa: E402
 from moldiff.benchmark.docking.study import read_similarity  # noqa: E402
 from moldiff.chem.demands import Interval  # noqa: E402
 from moldiff.chem.validity import sanitised  # noqa: E402
@@ -59,7 +60,6 @@ METHODS = ("guided", "unguided", "evolve", "random", "bred")
 _AROUND, _SIZES = 2, (16, 32)  # heavy atoms
 _JOINS = 50  # pairs that are tried for a molecule of the size
 _DRAWS = 2000  # resamplings of an interval
-_ALIKE = 0.5  # similarity of pockets: nearly always the same protein or a close homologue
 _SHOWN = 30  # designs that are picked of a pocket
 
 Busted = Callable[[Sequence[Chem.Mol]], list[list[str]]]
@@ -284,8 +284,10 @@ def main() -> None:
     log = arguments.output / "results.jsonl"
     done = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     options = {"model": load("druglike"), "seed": arguments.seed, "steps": arguments.steps}
-    alike = {} if arguments.similarity is None else read_similarity(arguments.similarity)
-    known = [c for c in read_set(arguments.complexes) if alike.get(c.key, 0.0) < _ALIKE]
+    known = read_set(arguments.complexes)
+    if arguments.similarity is not None:
+        alike = read_similarity(arguments.similarity)
+        known = [case for case in known if alike.get(case.key, 1.0) < ALIKE]
     cases = []
     for case in choose([known], seed=arguments.seed):
         crystal = read_crystal(case)

@@ -61,9 +61,10 @@ def sides(mol: Chem.Mol) -> list[Side]:
             order = whole.GetBondBetweenAtoms(*ends).GetBondType()
             cut = Chem.RWMol(whole)
             cut.RemoveBond(*ends)
-            for part in Chem.GetMolFrags(cut):
-                ((end, kind),) = [one for one in zip(ends, kinds, strict=True) if one[0] in part]
-                parts.append(Side(whole, tuple(sorted(part)), end, kind, order))
+            fragments = Chem.GetMolFrags(cut)
+            for end, kind in zip(ends, kinds, strict=True):
+                atoms = next(sorted(one) for one in fragments if end in one)
+                parts.append(Side(whole, tuple(atoms), end, kind, order))
     return parts
 
 
@@ -75,15 +76,13 @@ def fit(one: Side, other: Side) -> bool:
 def joined(one: Side, other: Side) -> Chem.Mol | None:
     """Return two sides that `fit` as one molecule, without hydrogens or coordinates.
 
-    The stereochemistry of both ends is left open.  None if the result cannot be sanitised.
+    The stereochemistry of both ends, and of the bond between them, is left open.  None if the
+    result cannot be sanitised.
     """
     with quiet():
         whole = Chem.RWMol(Chem.CombineMols(*(_part(side) for side in (one, other))))
         first, second = one.atoms.index(one.end), one.size + other.atoms.index(other.end)
         whole.AddBond(first, second, one.order)
-        for end in (first, second):
-            # What it has lost with the old bond it gains with the new one.
-            whole.GetAtomWithIdx(end).SetNoImplicit(False)
         return sanitised(whole.GetMol())
 
 
@@ -102,13 +101,16 @@ def _part(side: Side) -> Chem.Mol:
     """The atoms of a side alone, in their order, with the hydrogens they have in the molecule.
 
     Which way round a neighbour in the other's place would stand is not known, so the end's
-    stereochemistry is left open.
+    stereochemistry is left open.  Directions of its single bonds would give a new double bond one.
     """
     part = Chem.RWMol(side.mol)
     for atom in part.GetAtoms():
         atom.SetNumExplicitHs(atom.GetTotalNumHs(includeNeighbors=True))
         atom.SetNoImplicit(True)
     part.GetAtomWithIdx(side.end).SetChiralTag(Chem.ChiralType.CHI_UNSPECIFIED)
+    if side.order == Chem.BondType.DOUBLE:
+        for bond in part.GetAtomWithIdx(side.end).GetBonds():
+            bond.SetBondDir(Chem.BondDir.NONE)
     kept = set(side.atoms)
     part.BeginBatchEdit()
     for atom in part.GetAtoms():

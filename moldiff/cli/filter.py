@@ -134,7 +134,8 @@ def _refuse_absent(sieve: Sieve, first: Path) -> None:
     from moldiff.io import read_molecules
 
     for name in sieve.absent:
-        raise absent(name, list(next(iter(read_molecules(first))).tags))
+        one = next(iter(read_molecules(first)))
+        raise absent(name, list({**one.cells, **one.tags}))
 
 
 def _close(sieve: Sieve, seconds: float, written: list[Path], stopped: bool) -> None:

@@ -100,7 +100,8 @@ def command(
             progress=lambda done, total: show("evaluations", done, total),
         )
     name = f"{loaded.card.get('name', 'unnamed')} {loaded.digest}"
-    if note := _of_others(records, loaded):
+    note = _of_others(records, loaded)
+    if note:
         remark(f"Note: {note}")
     settings = {"file": str(file), "model": name, "steps": steps, "seed": seed}
     if output is not None and str(output) != "-":  # before the table: a pipe may close
@@ -114,10 +115,10 @@ def command(
         if output is not None:
             remark(f"The report is in {output}.")
     if not any(row.elbo is not None for row in rows):
-        raise MoldiffError(
-            f"None of the {counted(len(rows), 'record')} has a bound.",
-            fix="The model that made them is named in their field <model>: give it as --model.",
-        )
+        fix = "Give molecules as the model makes them, with coordinates and all hydrogens."
+        if note:
+            fix = "Their field <model> names the model that made them: give it as --model."
+        raise MoldiffError(f"None of the {counted(len(rows), 'record')} has a bound.", fix=fix)
 
 
 def _of_others(records: Sequence[Record], model: Model) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from typing import TypeAlias
+from contextlib import suppress
+from typing import Any, TypeAlias
 
 from rdkit import Chem
 
@@ -55,13 +56,17 @@ def named(mol: Chem.Mol, text: Named, *, first: bool) -> list[int]:
 
 def _listed(numbers: int | Sequence[int]) -> str:
     """Numbers as the text that names them."""
-    every = [numbers] if isinstance(numbers, int) else numbers
-    try:
-        return ",".join(str(operator.index(number)) for number in every)
-    except TypeError:
+    every: Any = numbers
+    with suppress(TypeError):
+        every = [operator.index(every)]
+    text = ""
+    with suppress(TypeError):
+        text = ",".join(str(operator.index(number)) for number in every)
+    if not text:
         raise InputError(
             f"{numbers!r} names no atoms.", fix="Write '7,12', [7, 12], or a SMARTS as '[cH]'."
-        ) from None
+        )
+    return text
 
 
 def _smiles(mol: Chem.Mol) -> str:

@@ -104,6 +104,11 @@ def filter(
     choice = None if pick is None else Pick(pick, pick_by, seed)
     judge = criteria.judge(progress)
     records = list(records_of(molecules))
+    # The column of a table that the name is from is no tag, but may be asked for.
+    fields = [{**record.cells, **record.tags} for record in records]
+    for name in judge.filters.fields:
+        if records and not any(name in own for own in fields):
+            raise absent(name, list(fields[0]))
     plan = judge.filters.plan(picking=choice is not None)
     measurements = each(
         partial(_measure, plan=plan),
@@ -112,11 +117,6 @@ def filter(
         stage="filtering",
         progress=progress,
     )
-    # The column of a table that the name is from is no tag, but may be asked for.
-    fields = [{**record.cells, **record.tags} for record in records]
-    for name in judge.filters.fields:
-        if records and not any(name in own for own in fields):
-            raise absent(name, list(records[0].tags))
     judged = [
         Judged(record, measured, judge(measured, own))
         for record, measured, own in zip(records, measurements, fields, strict=True)

@@ -134,8 +134,8 @@ def _measured(task: _Task) -> tuple[int, int, list[_Row]]:
         mol, reason = _with_bonds(parsed, task.chunk.suffix)
         measured = measure(mol, task.plan) if mol is not None else Measured(failure=reason)
         # The column that the name is from is no data field, but may be asked for.
-        fields = fields_of(parsed.tags, task.fields)
-        fields |= {k: text for k, text in parsed.cells.items() if k in task.fields}
+        asked = {k: text for k, text in parsed.cells.items() if k in task.fields}
+        fields = {**asked, **fields_of(parsed.tags, task.fields)}
         text = ""
         if measured.identity and mol is not None:
             text = own or text_of(mol, parsed.name, parsed.tags, task.form)

@@ -82,10 +82,11 @@ def test_only_ends_that_brics_joins_fit() -> None:
     nitrogen = next(s for s in sides(amide) if _end(s) == "N" and s.size == 3)
     assert fit(acyl, nitrogen) and fit(acyl, oxygen)
     assert not fit(nitrogen, oxygen) and not fit(oxygen, oxygen)
-    olefin = Chem.MolFromSmiles("CCC=CCC")
-    double = sides(olefin)[0]
-    assert double.order == Chem.BondType.DOUBLE
-    assert Chem.MolToSmiles(joined(double, double)) == "CCC=CCC"
+    for text in ("CC/C=C/CC", "CC/C=C\\CC"):
+        double = sides(Chem.MolFromSmiles(text))[0]
+        assert double.order == Chem.BondType.DOUBLE
+        # Which side is which is open, whatever it was.
+        assert Chem.MolToSmiles(joined(double, double)) == "CCC=CCC"
 
 
 def test_a_side_as_smiles_shows_its_end() -> None:
@@ -96,6 +97,18 @@ def test_a_side_as_smiles_shows_its_end() -> None:
     assert {smiles(side) for side in sides(Chem.MolFromSmiles("CCC=CCC"))} == {"CCC=[*:1]"}
     pyrazole = sides(Chem.MolFromSmiles("O=C(Cn1cccn1)NC"))
     assert "c1cnn([*:1])c1" in {smiles(side) for side in pyrazole}
+
+
+def test_a_double_bond_elsewhere_stays_as_it_is() -> None:
+    ether, amide = (Chem.MolFromSmiles(s) for s in ("C/C=C/COc1ccccc1", "CCNC(=O)C/C=C\\C"))
+    pairs = [(a, b) for a in sides(ether) for b in sides(amide) if fit(a, b)]
+    made = {Chem.MolToSmiles(joined(a, b)) for a, b in pairs}
+    expected = ("C/C=C/COC(=O)C/C=C\\C", "C/C=C/CNCC", "C/C=C\\CC(=O)Oc1ccccc1")
+    assert {Chem.CanonSmiles(text) for text in expected} <= made
+
+
+def test_of_several_molecules_each_is_cut_for_itself() -> None:
+    assert {smiles(side) for side in sides(Chem.MolFromSmiles("O.CCOC"))} == {"CO[*:1]", "CC[*:1]"}
 
 
 def test_what_cannot_be_sanitised_has_no_sides() -> None:

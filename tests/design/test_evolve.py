@@ -15,6 +15,7 @@ from moldiff.chem.brics import joined
 from moldiff.chem.demands import Interval
 from moldiff.chem.validity import canonical_smiles
 from moldiff.design.pockets import Bench, Budget, Outcome, prepare
+from moldiff.design.pockets.crossing import children, pairs
 from moldiff.design.pockets.evolve import NEW, Evolving, sides
 from moldiff.design.pockets.run import Design
 from moldiff.design.pockets.settle import Settled
@@ -151,12 +152,29 @@ def test_two_parents_have_children_of_both(
         for half in halves:
             query = Chem.MolFromSmarts(half.replace("[*:1]", "*"))
             assert sum(p.settled.mol.HasSubstructMatch(query) for p in parents) >= 1
-    # What is known is not joined again.
-    known = {canonical_smiles(one.sample.mol) for one in designs}
-    again = replace(old, known=old.known | known)._pairs(50, np.random.default_rng(1))
-    assert again and not {canonical_smiles(joined(*pair)) for pair in again} & known
     assert replace(old, parents=parents[:1])._pairs(4, np.random.default_rng(0)) == []
     assert replace(old, size=Interval(60))._pairs(4, np.random.default_rng(0)) == []
+
+
+def test_nothing_is_joined_twice_and_nothing_that_has_a_charge(evolving: Evolving) -> None:
+    chiral = "C[C@H](NC(=O)c1ccccc1OC)C(=O)N1CCC(c2ccccn2)CC1"
+    zwitterion = "C[N+](C)(CCOC(=O)c1ccccc1)Cc1ccc(C(=O)[O-])cc1"
+    old = replace(evolving, parents=[parent(chiral, -9.0), parent(zwitterion, -8.0)])
+    old = replace(old, known=set("abcdefghijklmnop"), joined=set())
+    batches = [old._pairs(6, np.random.default_rng(k)) for k in range(12)]
+    made = [joined(*pair) for batch in batches for pair in batch]
+    smiles = [canonical_smiles(mol) for mol in made]
+    assert len(made) > 6 and len(set(smiles)) == len(made) and batches[-1] == []
+    assert not any(Chem.GetFormalCharge(mol) for mol in made)
+
+
+def test_a_child_that_cannot_be_embedded_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("moldiff.design.pockets.crossing.conformers", lambda *_, **__: "no room")
+    mols = [Chem.MolFromSmiles(text) for text in (AMIDE, "O=S(=O)(c1ccc(F)cc1)N1CCCCC1")]
+    crossed, ticks = pairs(*mols, Interval(10, 30))[:3], []
+    made = list(children(crossed, 0, ticks.append))
+    assert [one.failure for one in made] == ["no room"] * 3 and ticks == [1.0] * 3
+    assert all(one.tags["strictly_valid"] == "no" and one.tags["start"] for one in made)
 
 
 @pytest.mark.thorough

@@ -13,6 +13,7 @@ from moldiff.benchmark.docking.rows import FAILED, Row
 from moldiff.metrics.value import Value, rate
 
 __all__ = [
+    "ALIKE",
     "SPLITS",
     "VALUES",
     "Difference",
@@ -27,7 +28,7 @@ __all__ = [
 
 _SUCCESS = 2.0  # Å
 _TOP = 5
-_ALIKE = 0.5  # similarity of pockets: nearly always the same protein or a close homologue
+ALIKE = 0.5  # similarity of pockets: nearly always the same protein or a close homologue
 
 
 def _best(row: Row, count: int | None) -> bool:
@@ -199,7 +200,7 @@ def _cofactor(traits: Traits) -> str | None:
 def _similarity(traits: Traits) -> str | None:
     if traits.similarity is None:
         return None
-    return f"{_ALIKE:g} and more" if traits.similarity >= _ALIKE else f"below {_ALIKE:g}"
+    return f"{ALIKE:g} and more" if traits.similarity >= ALIKE else f"below {ALIKE:g}"
 
 
 #: Heading -> the group of a complex, or None for none.

@@ -30,18 +30,21 @@ def pairs(first: Chem.Mol, second: Chem.Mol, size: Interval) -> list[Pair]:
 def children(
     crossed: Sequence[Pair], seed: int, progress: Callable[[float], None] | None = None
 ) -> Iterator[Generated]:
-    """Yield the molecules of pairs in a conformer each; records say of what they are joined.
+    """Yield the molecules of pairs, in a conformer each; records say of what they are joined.
 
-    Those that cannot be embedded are left out.
+    One that cannot be embedded has none, and the reason.
     """
     for pair in crossed:
         mol = joined(*pair)
         shapes = conformers(mol, count=1, seed=seed)
+        failure: str | None
+        if isinstance(shapes, str):
+            failure = shapes
+        else:
+            mol, failure = shapes.mol, strict_failure(shapes.mol)
+        name = canonical_smiles(mol, stereo=True)
         if progress is not None:
             progress(1.0)
-        if isinstance(shapes, str):
-            continue
-        failure, name = strict_failure(shapes.mol), canonical_smiles(shapes.mol, stereo=True)
         tags = {
             "SMILES": name or "",
             "strictly_valid": "yes" if failure is None else "no",
@@ -50,4 +53,4 @@ def children(
             "moldiff_version": __version__,
             "start": ".".join(smiles(side) for side in pair),
         }
-        yield Generated(shapes.mol, failure, {key: text for key, text in tags.items() if text})
+        yield Generated(mol, failure, {key: text for key, text in tags.items() if text})

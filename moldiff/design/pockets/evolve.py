@@ -72,6 +72,8 @@ class Evolving:
         The best molecules so far, by energy.
     known:
         SMILES of all that were docked.
+    joined:
+        SMILES of all that were joined of two, without stereochemistry, which is not known then.
     """
 
     pocket: Pocket
@@ -79,6 +81,7 @@ class Evolving:
     size: Interval
     parents: list[Design] = field(default_factory=list)
     known: set[str] = field(default_factory=set)
+    joined: set[str] = field(default_factory=set)
 
     def __call__(
         self, turn: int, most: int, random: np.random.Generator, options: Options
@@ -126,17 +129,23 @@ class Evolving:
 
     def _pairs(self, count: int, random: np.random.Generator) -> list[Pair]:
         """Sides of two of the best that make new molecules of the size; fewer if there are few."""
-        chosen: dict[str, Pair] = {}
+        chosen: list[Pair] = []
         for _ in range(_TRIES * count if len(self.parents) > 1 else 0):
             first, second = (Chem.MolFromSmiles(one.smiles) for one in self._best(2, random))
-            if fitting := pairs(first, second, self.size):
-                pair = fitting[int(random.integers(len(fitting)))]
-                smiles = canonical_smiles(brics.joined(*pair))
-                if smiles is not None and smiles not in self.known:
-                    chosen.setdefault(smiles, pair)
+            fitting = pairs(first, second, self.size)
+            if not fitting:
+                continue
+            pair = fitting[int(random.integers(len(fitting)))]
+            child = brics.joined(*pair)
+            smiles = canonical_smiles(child)
+            # Sides of molecules without a net charge may have one.
+            if smiles in self.joined or smiles is None or Chem.GetFormalCharge(child):
+                continue
+            self.joined.add(smiles)
+            chosen.append(pair)
             if len(chosen) == count:
                 break
-        return list(chosen.values())
+        return chosen
 
     def _task(self, random: np.random.Generator) -> Task | None:
         """A part of one of the best molecules; None if none of it can stay."""

@@ -30,7 +30,8 @@ class Design:
     reason:
         Why it is rejected, or None.
     start:
-        Which part it was made around, as SMILES; "new" of a whole molecule.
+        Which part it was made around, as SMILES, or which two sides it was joined of; "new" of a
+        whole molecule.
     tags:
         Proof that the part is where it was, of the settled molecule.
     """
