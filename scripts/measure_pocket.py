@@ -275,7 +275,7 @@ def main() -> None:
     parser.add_argument("complexes", type=Path, help="a folder of complexes")
     parser.add_argument("--random", type=Path, required=True, help="a list of SMILES")
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/pocket"))
-    parser.add_argument("--pockets", type=int, default=5)
+    parser.add_argument("--pockets", type=int, default=5, help="0: only report what is there")
     parser.add_argument("--seconds", type=float, default=60.0, help="CPU time of each method")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
     parser.add_argument("--steps", type=int, default=50)
@@ -297,7 +297,7 @@ def main() -> None:
         if not isinstance(crystal, str) and _SIZES[0] <= crystal.GetNumHeavyAtoms() <= _SIZES[1]:
             cases.append(case)
     cases = cases[: arguments.pockets]
-    for case, following in zip(cases, [*cases[1:], cases[0]], strict=True):
+    for case, following in zip(cases, [*cases[1:], *cases[:1]], strict=True):
         if case.id in {row["pocket"] for row in done}:
             continue
         try:
