@@ -22,6 +22,7 @@ from moldiff.backbones.joining import joined, settled
 from moldiff.backbones.natives import figures_of, unlike
 from moldiff.backbones.quality import Quality, obeyed, quality, whole
 from moldiff.backbones.sampling import TOGETHER, Given, draw, hesitation
+from moldiff.benchmark.mpnn import mpnn_entropies
 from moldiff.benchmark.recovery import interval
 from moldiff.model import Model
 from moldiff.protein.backbone import Backbone
@@ -46,6 +47,7 @@ HEADER = (
     "phi > 0",
     "joined",
     "hesitation",
+    "ProteinMPNN",
     "native-like",
     "CPU-s",
 )
@@ -58,7 +60,8 @@ _OFF = 1.0  # Å, root mean square distance by which residues are moved, before 
 class Judged(NamedTuple):
     """A backbone's figures.
 
-    ``nats`` is the entropy of the sequence model's amino acids per residue when none is known.
+    ``nats`` is the entropy of the sequence model's amino acids per residue when none is known,
+    ``mpnn`` that of ProteinMPNN's, NaN if it is not asked.
     """
 
     kind: str
@@ -66,6 +69,7 @@ class Judged(NamedTuple):
     quality: Quality
     obeyed: float
     nats: float
+    mpnn: float
     seconds: float
 
     @property
@@ -82,10 +86,12 @@ def judged(
     kinds: Sequence[str] = KINDS,
     steps: int | None = None,
     seed: int = 0,
+    python: str | None = None,
 ) -> Iterator[Judged]:
     """Yield the figures of natives, given in groups of one length, and of what is made after them.
 
-    ``designer`` is a model of sequences.
+    ``designer`` is a model of sequences; with ``python`` (`moldiff.benchmark.mpnn`) ProteinMPNN is
+    asked as well.
     """
     number = 0
     settings = {} if steps is None else {"steps": steps}
@@ -110,10 +116,12 @@ def judged(
                     atoms = [whole(one) for one in _spoilt(kind, part, random)]
                 seconds = (time.process_time() - begin) / len(part)
                 nats = hesitation(designer, np.stack(atoms))
-                for one, blueprint, entropy in zip(atoms, wanted, nats.tolist(), strict=True):
+                mpnn = mpnn_entropies(python, atoms) if python else np.full(len(atoms), np.nan)
+                entropies = zip(nats.tolist(), mpnn.tolist(), strict=True)
+                for one, blueprint, both in zip(atoms, wanted, entropies, strict=True):
                     states = secondary(one)
                     share = obeyed(states, blueprint)
-                    yield Judged(kind, len(one), quality(one, states), share, entropy, seconds)
+                    yield Judged(kind, len(one), quality(one, states), share, *both, seconds)
             number += len(part)
 
 
@@ -166,6 +174,7 @@ def row(kind: str, done: Sequence[Judged]) -> tuple[str, ...]:
         for name in ("helix", "strand", "contacts", "size", "left", "joined")
     }
     share = np.array([one.obeyed for one in those])
+    mpnn = np.mean([one.mpnn for one in those])
     return (
         kind,
         f"{len(those)}",
@@ -176,6 +185,7 @@ def row(kind: str, done: Sequence[Judged]) -> tuple[str, ...]:
         f"{100 * mean['left']:.1f} %",
         f"{100 * mean['joined']:.1f} %",
         f"{np.mean([one.nats for one in those]):.2f}",
+        "–" if np.isnan(mpnn) else f"{mpnn:.2f}",
         f"{100 * like.mean():.0f} % ({100 * low:.0f} to {100 * high:.0f})",
         f"{np.mean([one.seconds for one in those]):.1f}" if kind in _DRAWN else "–",
     )
@@ -191,6 +201,7 @@ def recorded(runs: Iterator[Judged], path: Path) -> Iterator[Judged]:
         for k, one in enumerate(chain([first], runs)):
             values = {"kind": one.kind, "residues": one.residues, **one.quality.row()}
             values |= {"obeyed": round(one.obeyed, 4), "nats": round(one.nats, 4)}
+            values |= {} if np.isnan(one.mpnn) else {"mpnn": round(one.mpnn, 4)}
             values |= {"seconds": round(one.seconds, 2)}
             if not k:
                 writer.writerow(values)

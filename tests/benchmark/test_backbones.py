@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +14,10 @@ import torch
 from moldiff.backbones.natives import natives
 from moldiff.backbones.sampling import hesitation
 from moldiff.benchmark.backbones import HEADER, KINDS, Judged, judged, recorded, row
+from moldiff.benchmark.mpnn import mpnn_entropies
 from moldiff.bundled import bundled_models
 from moldiff.cli import main
+from moldiff.errors import MoldiffError
 from moldiff.model import Model
 from moldiff.models import load
 from tests.backbones import backbone, figures_of, of_torsions, write_backbones
@@ -55,7 +58,8 @@ def made(kind: str, **changed: float) -> Judged:
         strand=0.0,
     )
     nats = changed.pop("nats", means["hesitation"])
-    return Judged(kind, 40, replace(plain, **changed), 0.5, nats, 1.0)
+    mpnn = changed.pop("mpnn", float("nan"))
+    return Judged(kind, 40, replace(plain, **changed), 0.5, nats, mpnn, 1.0)
 
 
 def test_native_like_is_what_lies_among_nine_in_ten_natives() -> None:
@@ -72,8 +76,48 @@ def test_native_like_is_what_lies_among_nine_in_ten_natives() -> None:
     assert [one.native_like for one in done] == [True] + 7 * [False]
     cells = dict(zip(HEADER, row("free", done), strict=True))
     assert cells["count"] == "8" and cells["native-like"].startswith("12 % (0 to ")
-    assert cells["as told"] == "50.0 %"
+    assert cells["as told"] == "50.0 %" and cells["ProteinMPNN"] == "–"
     assert row("as told", done) == ()
+    asked = row("free", [made("free", mpnn=2.0), made("free", mpnn=2.5)])
+    assert dict(zip(HEADER, asked, strict=True))["ProteinMPNN"] == "2.25"
+
+
+FAKE = f"""#!{sys.executable}
+import json, sys
+from pathlib import Path
+import numpy as np
+options = dict(zip(sys.argv[3::2], sys.argv[4::2]))
+assert options["--unconditional-probs-only"] == "1"
+folder = Path(options["--out-folder"], "unconditional_probs_only")
+folder.mkdir()
+for line in Path(options["--jsonl-path"]).read_text().splitlines():
+    chain = json.loads(line)
+    letters = 2 + int(chain["name"])
+    assert len(chain["coords_chain_A"]["O_chain_A"]) == len(chain["seq_chain_A"])
+    log_p = np.full((1, len(chain["seq_chain_A"]), 21), -100.0)
+    log_p[..., :letters] = -np.log(letters)
+    np.savez(folder / chain["name"], log_p=log_p)
+"""
+
+
+def test_proteinmpnn_is_asked_in_its_own_python(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text(FAKE)
+    python.chmod(0o755)
+    chains = [backbone(n, seed=n).atoms for n in (20, 24)]
+    np.testing.assert_allclose(mpnn_entropies(str(python), chains), np.log([2, 3]), atol=1e-5)
+    groups = [[backbone(24, seed=k) for k in range(2)]]
+    models = model_of("chains"), model_of("sequences")
+    kinds = ("native", "mirrored")
+    done = list(
+        recorded(judged(*models, groups, kinds=kinds, python=str(python)), tmp_path / "t.csv")
+    )
+    assert [one.mpnn for one in done] == pytest.approx(2 * [np.log(2), np.log(3)])
+    rows = list(csv.DictReader((tmp_path / "t.csv").open()))
+    assert float(rows[1]["mpnn"]) == pytest.approx(np.log(3), abs=1e-4)
+    python.write_text(f"#!{sys.executable}\n")
+    with pytest.raises(MoldiffError, match="ProteinMPNN wrote nothing of backbone 1"):
+        mpnn_entropies(str(python), chains)
 
 
 def test_who_knows_nothing_hesitates_among_all() -> None:
