@@ -23,7 +23,7 @@ from moldiff.backbones.natives import figures_of, unlike
 from moldiff.backbones.quality import Quality, obeyed, quality, whole
 from moldiff.backbones.sampling import TOGETHER, Given, draw, hesitation
 from moldiff.benchmark.mpnn import mpnn_entropies
-from moldiff.benchmark.recovery import interval
+from moldiff.metrics.value import bootstrap
 from moldiff.model import Model
 from moldiff.protein.backbone import Backbone
 from moldiff.protein.secondary import HIDDEN, secondary
@@ -167,8 +167,8 @@ def row(kind: str, done: Sequence[Judged]) -> tuple[str, ...]:
     those = [one for one in done if one.kind == kind]
     if not those:
         return ()
-    like = np.array([one.native_like for one in those])
-    low, high = interval(lambda some: float(like[some].mean()), len(like))
+    like = np.array([one.native_like for one in those], dtype=float)
+    native = bootstrap(like, lambda some: float(some.mean()))
     mean = {
         name: float(np.mean([getattr(one.quality, name) for one in those]))
         for name in ("helix", "strand", "contacts", "size", "left", "joined")
@@ -186,7 +186,7 @@ def row(kind: str, done: Sequence[Judged]) -> tuple[str, ...]:
         f"{100 * mean['joined']:.1f} %",
         f"{np.mean([one.nats for one in those]):.2f}",
         "–" if np.isnan(mpnn) else f"{mpnn:.2f}",
-        f"{100 * like.mean():.0f} % ({100 * low:.0f} to {100 * high:.0f})",
+        native.text(0, "%"),
         f"{np.mean([one.seconds for one in those]):.1f}" if kind in _DRAWN else "–",
     )
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from moldiff.data.backbones import BackboneStore
+from moldiff.metrics.value import bootstrap
 from moldiff.sequences.trials import Trial
 
-__all__ = ["HEADER", "Measured", "interval", "recorded", "row"]
+__all__ = ["HEADER", "Measured", "recorded", "row"]
 
 HEADER = (
     "method",
@@ -24,10 +24,7 @@ HEADER = (
     "perplexity",
     "CPU-s a design",
 )
-_DRAWS = 2000
 _COLUMNS = ("method", "chain", "residues", "recovery", "nats", "seconds")
-
-Array = npt.NDArray[np.float64]
 
 
 class Measured(NamedTuple):
@@ -45,37 +42,22 @@ def row(method: str, trials: Sequence[Trial]) -> tuple[str, ...]:
     if not trials:
         return ()
     recovery = np.array([trial.recovery for trial in trials])
-    nats = np.array([trial.nats for trial in trials])
     sizes = np.array([trial.residues for trial in trials], dtype=float)
-
-    def perplexity(some: npt.NDArray[np.int64]) -> float:
-        return float(np.exp(np.average(nats[some], weights=sizes[some])))
-
-    every = np.arange(len(trials))
-    low, high = interval(lambda some: float(recovery[some].mean()), len(trials))
-    less, more = interval(perplexity, len(trials))
+    nats = np.array([trial.nats for trial in trials])
+    mean = bootstrap(recovery, lambda some: float(some.mean()))
+    perplexity = bootstrap(
+        np.stack([nats, sizes], 1),
+        lambda some: float(np.exp(np.average(some[:, 0], weights=some[:, 1]))),
+    )
     return (
         method,
         f"{len(trials)}",
         f"{sizes.sum():.0f}",
-        f"{100 * recovery.mean():.1f} % ({100 * low:.1f} to {100 * high:.1f})",
+        mean.text(1, "%"),
         f"{100 * np.median(recovery):.1f} %",
-        f"{perplexity(every):.2f} ({less:.2f} to {more:.2f})",
+        perplexity.text(2),
         f"{np.mean([trial.seconds for trial in trials]):.2f}",
     )
-
-
-def interval(
-    figure: Callable[[npt.NDArray[np.int64]], float], count: int, *, seed: int = 0
-) -> tuple[float, float]:
-    """Return the 95 % interval of a figure of ``count`` domains, by bootstrap over them.
-
-    ``figure`` is given the numbers of the domains that are drawn (Efron, 1979).
-    """
-    rng = np.random.default_rng(seed)
-    values: Array = np.array([figure(rng.integers(count, size=count)) for _ in range(_DRAWS)])
-    low, high = np.quantile(values, [0.025, 0.975])
-    return float(low), float(high)
 
 
 def recorded(

@@ -58,6 +58,19 @@ class Value:
         interval = f" (95 % {self.low:.4g} to {self.high:.4g})" if known else ""
         return f"{self.value:.4g}{interval}, of {self.n}"
 
+    def text(self, digits: int, unit: str = "") -> str:
+        """The number with its interval as tables show it, "0.38 (0.29 to 0.48)"; a dash if none.
+
+        The unit "%" makes it per cent: "38.0 % (29.0 to 48.0)".
+        """
+        if not math.isfinite(self.value):
+            return "–"
+        factor, after = (100, " %") if unit == "%" else (1, unit)
+        shown = f"{factor * self.value:.{digits}f}{after}"
+        if self.low is None or self.high is None:
+            return shown
+        return f"{shown} ({factor * self.low:.{digits}f} to {factor * self.high:.{digits}f})"
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values; NaN becomes None."""
         return {

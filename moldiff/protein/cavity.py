@@ -18,11 +18,11 @@ from scipy import ndimage
 
 __all__ = ["Cavity", "burial", "find_cavities"]
 
-_FREE = 2.8  # Å: a ligand's atom is at least this far from a receptor's
+_FREE = 2.6  # Å: free points are at least this far from an atom of the receptor
 _SOLID = 2.0  # Å: rays end at an atom of this radius
 _RAY = 10.0  # Å
 _BURIED = 13  # of 26 rays
-_SITE = 7.0  # Å: radius of a site in a long cavity
+_SITE = 5.5  # Å: radius of a site in a long cavity
 _SMOOTH = 4.0  # Å
 _SMALLEST = 60.0  # weighted volume in Å^3 of a cavity worth a box
 _MAX_POINTS = 12_000_000  # of the grid; larger receptors get a coarser one
@@ -37,8 +37,8 @@ class Cavity:
 
     Attributes
     ----------
-    centre, extent:
-        Middle (3,) of its points by their burial, and the edges (3,) of what they fill, in Å.
+    centre:
+        Middle (3,) of its points by their burial, in Å.
     volume:
         Buried volume in Å^3: each point counts by its burial, from 1/14 for 13 of the 26 rays to 1
         for all.
@@ -49,7 +49,6 @@ class Cavity:
     """
 
     centre: npt.NDArray[np.float32]
-    extent: npt.NDArray[np.float32]
     volume: float
     burial: float
     points: npt.NDArray[np.float32]
@@ -142,5 +141,5 @@ def _sites(
         inside = places[near].astype(np.float32)
         burial = volume / (len(inside) * spacing**3)
         centre = centre.astype(np.float32)
-        cavities.append(Cavity(centre, np.ptp(inside, axis=0), volume, burial, inside))
+        cavities.append(Cavity(centre, volume, burial, inside))
     return sorted(cavities, key=lambda cavity: -cavity.volume)[:limit]

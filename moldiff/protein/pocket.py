@@ -31,9 +31,8 @@ __all__ = [
 
 MAX_SIZE = 60.0  # Å
 EDGE = 25.0  #: Å: the usual edge of a box
-_SMALL = 22.5
+_CAVITY_EDGE = 22.5  # Å, of the box about a cavity
 _AROUND = 10.0  # Å beyond the residues that define a box, both sides together
-_WIDE = 15.0  # Å: cavities longer than this get the larger box
 _RESIDUE = re.compile(r"^(?:(?P<chain>[^:]*):)?(?P<number>-?\d+)(?P<insertion>[A-Za-z]?)$")
 
 
@@ -210,5 +209,5 @@ def crop(receptor: Receptor, box: Box, margin: float = 8.0) -> Receptor:
 
 
 def box_of(site: BindingSite) -> Box:
-    """Return the box about a binding site, of 22.5 Å or, along which it is long, 25 Å."""
-    return Box(site.cavity.centre, np.where(site.cavity.extent > _WIDE, EDGE, _SMALL))
+    """Return the box about a binding site, a cube of 22.5 Å."""
+    return Box(site.cavity.centre, np.array([_CAVITY_EDGE]))

@@ -101,3 +101,9 @@ def test_a_value_is_printed_with_its_interval() -> None:
     assert str(Value(0.5, 8, 0.2, 0.8125)) == "0.5 (95 % 0.2 to 0.8125), of 8"
     assert str(Value(0.75, 4)) == "0.75, of 4"
     assert str(missing("no molecules")) == "no value: no molecules"
+
+
+def test_a_value_is_a_cell_of_a_table() -> None:
+    assert Value(0.384, 100, 0.29, 0.484).text(2) == "0.38 (0.29 to 0.48)"
+    assert Value(0.384, 100, 0.29, 0.484).text(1, "%") == "38.4 % (29.0 to 48.4)"
+    assert Value(1.25, 3).text(1, " Å") == "1.2 Å" and missing("nothing").text(2) == "–"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import Counter
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 
 from moldiff.benchmark.mpnn import check_python, mpnn_trials
-from moldiff.benchmark.recovery import interval, recorded, row
+from moldiff.benchmark.recovery import recorded, row
 from moldiff.cli import main
 from moldiff.data.backbones import BackboneStore
 from moldiff.diffusion.batch import Batch
@@ -131,13 +132,10 @@ def test_figures_weigh_domains_and_residues() -> None:
     shown = row("moldiff", done)
     assert shown[:2] == ("moldiff", "3") and shown[3].startswith("30.0 % (")
     assert shown[5].startswith(f"{np.exp(1.8):.2f} (") and row("moldiff", []) == ()
-
-
-def test_intervals_are_those_of_the_mean() -> None:
-    values = np.random.default_rng(1).normal(size=400)
-    low, high = interval(lambda some: float(values[some].mean()), len(values))
-    assert low < values.mean() < high
-    assert (high - low) / 2 == pytest.approx(1.96 / 20, rel=0.15)
+    random = np.random.default_rng(1)
+    many = [Trial(k, 100, x, 1.0, 0.1) for k, x in enumerate(random.uniform(0, 1, 400))]
+    low, high = map(float, re.findall(r"[\d.]+", row("moldiff", many)[3])[1:])
+    assert high - low == pytest.approx(100 * 2 * 1.96 * 12**-0.5 / 20, rel=0.15)
 
 
 def test_rows_are_there_as_soon_as_they_are_done(

@@ -79,10 +79,8 @@ def _row(those: Sequence[Attempt]) -> Iterator[str]:
 
 
 def _median(built: Sequence[Judged]) -> str:
-    value = bootstrap(np.array([one.rmsd for one in built]), lambda x: float(np.median(x)))
-    if value.low is None or value.high is None:
-        return "–"
-    return f"{value.value:.2f} ({value.low:.2f} to {value.high:.2f})"
+    rmsd = np.array([one.rmsd for one in built])
+    return bootstrap(rmsd, lambda x: float(np.median(x))).text(2)
 
 
 def failures(done: Sequence[Attempt]) -> Iterator[str]:
