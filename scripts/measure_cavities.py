@@ -7,6 +7,8 @@ ours lists the cavities that `--autobox` takes by their chance, without their co
 chains; pyKVFinder (pip install pyKVFinder; its defaults, one thread) its own, the largest first.
 A cavity is the ligand's if its middle is within so many Å of the ligand's: of ours the centre of
 the box that `--autobox` makes (points by their burial), of pyKVFinder's the mean of its points.
+With `copies` a cavity of ours is the ligand's, too, if the ligand lies in a copy of it in another
+chain of an oligomer: a pocket lined by the same residues.
 """
 
 from __future__ import annotations
@@ -33,14 +35,19 @@ from moldiff.protein.write import write_pdb
 NEAR, FIRST = (4.0, 6.0, 8.0), (1, 3)  # Å; cavities
 _DRAWS = 2000  # resamplings of an interval
 
-Centres = np.ndarray
-"""Middles (k, 3) of cavities in Å, the likeliest first."""
+Centres = list[np.ndarray]
+"""Middles (m, 3) in Å that count as each cavity's, the likeliest cavity first."""
 
 
 def ours(receptor: Structure, path: Path) -> Centres:
     """Cavities by their chance."""
-    sites = [site for site, _ in distinct(binding_sites(receptor))]
-    return np.array([site.cavity.centre for site in sites]).reshape(-1, 3)
+    return [site.cavity.centre[None] for site, _ in distinct(binding_sites(receptor))]
+
+
+def ours_or_copies(receptor: Structure, path: Path) -> Centres:
+    """The same, each with its copies."""
+    groups = distinct(binding_sites(receptor))
+    return [np.array([one.cavity.centre for one in (site, *copies)]) for site, copies in groups]
 
 
 def kvfinder(receptor: Structure, path: Path) -> Centres:
@@ -50,18 +57,22 @@ def kvfinder(receptor: Structure, path: Path) -> Centres:
     vertices, step = pyKVFinder.get_vertices(atoms), 0.6
     count, grid = pyKVFinder.detect(atoms, vertices, step=step, nthreads=1)
     if not count:
-        return np.zeros((0, 3))
+        return []
     origin, x, y, z = np.array(vertices)
     axes = np.array([(end - origin) / np.linalg.norm(end - origin) for end in (x, y, z)])
     cells = np.argwhere(grid > 1)
     label = grid[tuple(cells.T)]
     names, size = np.unique(label, return_counts=True)
     middles = np.array([cells[label == name].mean(0) for name in names])
-    centres: Centres = origin + step * middles[np.argsort(-size, kind="stable")] @ axes
-    return centres
+    centres = origin + step * middles[np.argsort(-size, kind="stable")] @ axes
+    return list(centres[:, None])
 
 
-METHODS: dict[str, Callable[[Structure, Path], Centres]] = {"moldiff": ours, "pyKVFinder": kvfinder}
+METHODS: dict[str, Callable[[Structure, Path], Centres]] = {
+    "moldiff": ours,
+    "copies": ours_or_copies,
+    "pyKVFinder": kvfinder,
+}
 
 
 def share(hits: np.ndarray) -> str:
@@ -76,7 +87,7 @@ def distances(
     folder: Path, limit: int | None, seconds: dict[str, list[float]]
 ) -> dict[str, list[np.ndarray]]:
     """How far the cavities of each receptor are from its ligand in Å, by method."""
-    far: dict[str, list[np.ndarray]] = {name: [] for name in METHODS}
+    far: dict[str, list[np.ndarray]] = {name: [] for name in seconds}
     for case in choose([read_set(folder)], limit=limit):
         crystal = read_crystal(case)
         if isinstance(crystal, str):
@@ -88,11 +99,12 @@ def distances(
         with tempfile.TemporaryDirectory() as made:
             path = Path(made) / "receptor.pdb"
             write_pdb(prepare_receptor(receptor), path, hydrogens=False)
-            for name, method in METHODS.items():
+            for name in seconds:
                 begin = time.process_time()
-                centres = method(receptor, path)
+                centres = METHODS[name](receptor, path)
                 seconds[name].append(time.process_time() - begin)
-                far[name].append(np.linalg.norm(centres - known.mean(0), axis=1))
+                nearest = [np.linalg.norm(c - known.mean(0), axis=1).min() for c in centres]
+                far[name].append(np.array(nearest))
     return far
 
 
@@ -101,17 +113,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("sets", type=Path, nargs="+")
     parser.add_argument("--limit", type=int, help="complexes of each set, drawn at random")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     arguments = parser.parse_args()
-    seconds: dict[str, list[float]] = {name: [] for name in METHODS}
+    seconds: dict[str, list[float]] = {name: [] for name in arguments.methods}
     far = {f.resolve().name: distances(f, arguments.limit, seconds) for f in arguments.sets}
-    far["all"] = {name: [x for rows in far.values() for x in rows[name]] for name in METHODS}
-    print(f"| set | receptors | among the first | within | {' | '.join(METHODS)} | difference |")
-    print("|---|---|---|---|" + "---|" * (len(METHODS) + 1))
+    far["all"] = {name: [x for rows in far.values() for x in rows[name]] for name in seconds}
+    first, *others = seconds
+    names = [*seconds, *(f"{first} - {other}" for other in others)]
+    print(f"| set | receptors | among the first | within | {' | '.join(names)} |")
+    print("|---|---|---|---|" + "---|" * len(names))
     for (name, rows), k, reach in product(far.items(), FIRST, NEAR):
-        own, other = (
-            np.array([(x[:k] <= reach).any() for x in rows[method]], float) for method in METHODS
-        )
-        cells = (name, len(own), k, f"{reach:.0f} Å", share(own), share(other), share(own - other))
+        hits = {
+            method: np.array([(x[:k] <= reach).any() for x in rows[method]], float)
+            for method in seconds
+        }
+        shares = [share(values) for values in hits.values()]
+        shares += [share(hits[first] - hits[other]) for other in others]
+        cells = (name, len(hits[first]), k, f"{reach:.0f} Å", *shares)
         print(f"| {' | '.join(map(str, cells))} |")
     for name, values in seconds.items():
         print(

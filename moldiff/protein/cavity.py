@@ -18,11 +18,11 @@ from scipy import ndimage
 
 __all__ = ["Cavity", "burial", "find_cavities"]
 
-_FREE = 2.6  # Å: free points are at least this far from an atom of the receptor
+_FREE = 2.8  # Å: free points are at least this far from an atom of the receptor
 _SOLID = 2.0  # Å: rays end at an atom of this radius
 _RAY = 10.0  # Å
 _BURIED = 13  # of 26 rays
-_SITE = 5.5  # Å: radius of a site in a long cavity
+_SITE = 7.0  # Å: radius of a site in a long cavity
 _SMOOTH = 4.0  # Å
 _SMALLEST = 60.0  # weighted volume in Å^3 of a cavity worth a box
 _MAX_POINTS = 12_000_000  # of the grid; larger receptors get a coarser one

@@ -32,11 +32,11 @@ __all__ = ["FEATURES", "BindingSite", "binding_sites", "distinct", "worth_a_look
 
 #: Names of what is weighed, and the weights (``scripts/fit_sites.py``).
 FEATURES: Mapping[str, float] = {
-    "volume": 4.38,
-    "burial": 2.93,
-    "carbon": 15.2,
-    "metal": 3.21,
-    "rings": 7.69,
+    "volume": 2.88,
+    "burial": 5.45,
+    "carbon": 19.75,
+    "metal": 4.71,
+    "rings": 8.85,
 }
 _LINING = 4.5  # Å from a point of a cavity to an atom that lines it
 _FOND = frozenset(("HIS", "TRP", "TYR"))  # residues that ligands meet most beyond their share
