@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Write the README's table of results: results_table.py README.md REPORT.json ...
+"""Write the tables of results of a page: results_table.py docs/evaluate.md REPORT.json ...
 
 The reports are what `moldiff evaluate -o` wrote, for each model those of its own number of steps
-first; the published rows are those of datasets/qm9/published.yaml. With "-" for README.md the
+first; the published rows are those of datasets/qm9/published.yaml. With "-" for the page the
 table is printed.
 """
 

@@ -94,7 +94,7 @@ def command(
         typer.Option(
             "--box-size",
             metavar="A",
-            help="Edge of the box in Å, or three: 20,20,30. [default: 25]",
+            help="Edge of the box in Å, or three: 20,20,30. [default: 25, autobox 22.5]",
         ),
     ] = None,
     residues: Annotated[

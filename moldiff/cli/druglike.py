@@ -20,7 +20,7 @@ EXAMPLES = (
     "moldiff data druglike --molecules 30000 --refine gfn2 -o data/druglike-gfn2 "
     "--conformer-folder data/druglike.conformers",
     "moldiff data druglike --smiles mine.smi --smiles-alone -o data/mine",
-    "moldiff train data/druglike",
+    "moldiff train druglike",
 )
 
 

@@ -40,8 +40,8 @@ class Where:
     autobox:
         Find the cavities that are likely to hold a ligand.
     size:
-        Edges of the box in Å: a number, three, or a string of them.  By default 25 Å, or large
-        enough for the residues or the cavity.
+        Edges of the box in Å: a number, three, or a string of them.  By default 25 Å, of a cavity
+        that was found 22.5 Å, and large enough for the residues.
     """
 
     ligand: Path | str | None = None
