@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 
 from moldiff import load
+from moldiff.bundled import bundled_models
 from moldiff.metrics.readme import results_section
+from moldiff.model import Model
 
 ROOT = Path(__file__).parents[1]
 MODELS = ("qm9-skeleton", "qm9", "qm9-fast")
@@ -29,3 +31,14 @@ def test_the_reports_are_of_the_bundled_models_as_they_sample() -> None:
         (sampling,) = map(json.loads, report["provenance"]["sampling"])
         own = model.sampling if file.name.startswith("seed") else {**model.sampling, "steps": 10}
         assert sampling == own
+
+
+def test_the_card_of_every_bundled_model_says_what_it_is() -> None:
+    for name, path in bundled_models().items():
+        card = Model.load(path).card
+        assert card["name"] == name and card["licence"] == "MIT", name
+        assert all(len(card[key]) > 10 for key in ("data", "limits")), name
+        assert len(card["measured"]) > 2 and card["measured"]["protocol"], name
+    card, report = load("qm9-skeleton").card["measured"], REPORTS[0]
+    value = report["metrics"]["lookup.molecule_stability"]["value"]
+    assert abs(float(card["look-up molecule stability"].split()[0]) - 100 * value) < 1
