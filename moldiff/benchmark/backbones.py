@@ -31,7 +31,7 @@ from moldiff.seeds import Generators, generator
 from moldiff.train.parts import Parts
 from moldiff.train.workloads.chains import motif
 
-__all__ = ["HEADER", "KINDS", "Judged", "judged", "recorded", "row"]
+__all__ = ["ASKED", "HEADER", "KINDS", "Judged", "judged", "recorded", "row"]
 
 KINDS = ("as told", "drawn", "free", "around", "native", "1 Å off", "mirrored")
 """Drawn after the secondary structure of natives, after one that is drawn, after none, and around
@@ -47,10 +47,11 @@ HEADER = (
     "phi > 0",
     "joined",
     "hesitation",
-    "ProteinMPNN",
     "native-like",
     "CPU-s",
 )
+ASKED = "ProteinMPNN"
+"""One more column where it is asked."""
 _DRAWN = KINDS[:4]
 _AROUND = KINDS[3]
 _MOTIFS = Parts(share=1.0, two=0.5, smallest=0.2, largest=0.4)
@@ -162,6 +163,8 @@ def _spoilt(
 def row(kind: str, done: Sequence[Judged]) -> tuple[str, ...]:
     """Return the row of the table `HEADER` for the backbones of a kind; () without any.
 
+    Where ProteinMPNN was asked it has the cell `ASKED` behind.
+
     Means; the interval is that of 95 % by bootstrap over backbones.
     """
     those = [one for one in done if one.kind == kind]
@@ -185,9 +188,9 @@ def row(kind: str, done: Sequence[Judged]) -> tuple[str, ...]:
         f"{100 * mean['left']:.1f} %",
         f"{100 * mean['joined']:.1f} %",
         f"{np.mean([one.nats for one in those]):.2f}",
-        "–" if np.isnan(mpnn) else f"{mpnn:.2f}",
         native.text(0, "%"),
         f"{np.mean([one.seconds for one in those]):.1f}" if kind in _DRAWN else "–",
+        *(() if np.isnan(mpnn) else (f"{mpnn:.2f}",)),
     )
 
 

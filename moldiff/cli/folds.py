@@ -60,6 +60,7 @@ def command(
     import numpy as np
 
     from moldiff.benchmark.backbones import (
+        ASKED,
         HEADER,
         KINDS,
         Judged,
@@ -98,7 +99,8 @@ def command(
             interrupted = True
     if done:
         rows = [figures for kind in KINDS if (figures := row(kind, done))]
-        table(rows, header=HEADER, title=f"Backbones beside those of {data}", key="backbones")
+        header = HEADER if python is None else (*HEADER, ASKED)
+        table(rows, header=header, title=f"Backbones beside those of {data}", key="backbones")
         remark(f"Written: {files_line([output])}")
     if interrupted:
         total = len(KINDS) * count
