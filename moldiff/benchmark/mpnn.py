@@ -13,6 +13,7 @@ import resource
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -50,12 +51,10 @@ def mpnn_trials(
     MoldiffError
         If the program fails.
     """
-    with tempfile.TemporaryDirectory(prefix="moldiff-") as folder:
-        path = Path(folder)
-        lines = (json.dumps(_entry(store, index)) for index in chains)
-        (path / "chains.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        begin = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-        _run(python, path, {"--sampling-temp": temperature, "--seed": seed or 1})
+    entries = [_entry(store, index) for index in chains]
+    options = {"--sampling-temp": temperature, "--seed": seed or 1}
+    begin = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    with _answers(python, entries, options) as path:
         seconds = (resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - begin) / len(chains)
         for index in chains:
             yield _trial(path / "seqs" / f"{index}.fa", store, index, seconds)
@@ -80,14 +79,8 @@ def mpnn_entropies(
     MoldiffError
         If the program fails.
     """
-    with tempfile.TemporaryDirectory(prefix="moldiff-") as folder:
-        path = Path(folder)
-        chains = (
-            json.dumps(_described(str(k), "G" * len(atoms), atoms))
-            for k, atoms in enumerate(backbones)
-        )
-        (path / "chains.jsonl").write_text("\n".join(chains) + "\n", encoding="utf-8")
-        _run(python, path, {"--unconditional-probs-only": 1, "--seed": 1})
+    entries = [_described(str(k), "G" * len(x), x) for k, x in enumerate(backbones)]
+    with _answers(python, entries, {"--unconditional-probs-only": 1, "--seed": 1}) as path:
         return np.array([_entropy(path, k) for k in range(len(backbones))])
 
 
@@ -117,11 +110,20 @@ def _described(name: str, letters: str, xyz: npt.NDArray[np.floating]) -> dict[s
     }
 
 
-def _run(python: str, path: Path, options: Mapping[str, float]) -> None:
-    given: dict[str, object] = {"--jsonl-path": path / "chains.jsonl", "--out-folder": path}
-    given |= {"--suppress-print": 1, **options}
-    words = [str(word) for pair in given.items() for word in pair]
-    _call(python, f"{_IMPORT}; main()", *words)
+@contextmanager
+def _answers(
+    python: str, entries: Sequence[Mapping[str, object]], options: Mapping[str, float]
+) -> Iterator[Path]:
+    """Run ProteinMPNN on chains; the folder that it has written into is there for the block."""
+    with tempfile.TemporaryDirectory(prefix="moldiff-") as folder:
+        chains = Path(folder, "chains.jsonl")
+        lines = "".join(f"{json.dumps(entry)}\n" for entry in entries)
+        chains.write_text(lines, encoding="utf-8")
+        given: dict[str, object] = {"--jsonl-path": chains, "--out-folder": folder}
+        given |= {"--suppress-print": 1, **options}
+        words = [str(word) for pair in given.items() for word in pair]
+        _call(python, f"{_IMPORT}; main()", *words)
+        yield Path(folder)
 
 
 def check_python(python: str) -> None:
