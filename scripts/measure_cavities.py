@@ -25,6 +25,7 @@ import numpy as np
 import pyKVFinder
 
 from moldiff.benchmark.docking.complexes import choose, read_crystal, read_set
+from moldiff.metrics.value import bootstrap
 from moldiff.protein.occupants import on
 from moldiff.protein.read import read_contents
 from moldiff.protein.receptor import prepare_receptor
@@ -33,7 +34,6 @@ from moldiff.protein.structure import Structure
 from moldiff.protein.write import write_pdb
 
 NEAR, FIRST = (4.0, 6.0, 8.0), (1, 3)  # Å; cavities
-_DRAWS = 2000  # resamplings of an interval
 
 Centres = list[np.ndarray]
 """Middles (m, 3) in Å that count as each cavity's, the likeliest cavity first."""
@@ -73,14 +73,6 @@ METHODS: dict[str, Callable[[Structure, Path], Centres]] = {
     "copies": ours_or_copies,
     "pyKVFinder": kvfinder,
 }
-
-
-def share(hits: np.ndarray) -> str:
-    """Per cent, and the 95 % interval by bootstrap over complexes."""
-    random = np.random.default_rng(0)
-    means = 100 * hits[random.integers(len(hits), size=(_DRAWS, len(hits)))].mean(1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return f"{100 * hits.mean():.1f} ({low:.1f} to {high:.1f})"
 
 
 def distances(
@@ -127,8 +119,8 @@ def main() -> None:
             method: np.array([(x[:k] <= reach).any() for x in rows[method]], float)
             for method in seconds
         }
-        shares = [share(values) for values in hits.values()]
-        shares += [share(hits[first] - hits[other]) for other in others]
+        compared = [*hits.values(), *(hits[first] - hits[other] for other in others)]
+        shares = [bootstrap(100 * values, np.mean).text(1) for values in compared]
         cells = (name, len(hits[first]), k, f"{reach:.0f} Å", *shares)
         print(f"| {' | '.join(map(str, cells))} |")
     for name, values in seconds.items():

@@ -18,6 +18,7 @@ import numpy as np
 import moldiff
 from moldiff.chem import canonical_smiles
 from moldiff.chem.properties import properties
+from moldiff.metrics.value import bootstrap
 
 
 def options() -> argparse.Namespace:
@@ -37,6 +38,11 @@ def values(molecules: Sequence[moldiff.Generated], name: str) -> np.ndarray:
     return np.array([properties(canonical_smiles(mol), [name])[0] for mol in mols])
 
 
+def mean_of(errors: np.ndarray) -> str:
+    """Return the mean with its 95 % interval."""
+    return bootstrap(errors, np.mean).text(2)
+
+
 def main() -> None:
     args = options()
     name, _, targets = args.aim.partition("=")
@@ -45,7 +51,7 @@ def main() -> None:
     free = values(moldiff.generate(args.n, seed=args.seed, **common), name)
     spread = f"{free.mean():.2f} +- {free.std():.2f}"
     print(f"{name} of {len(free)} molecules without a condition: {spread}")
-    print("guidance  target  mean error  (95 %)         mean   valid  distinct")
+    print("guidance  target    mean error (95 %)   mean  valid  distinct")
     for weight in map(float, args.guidance.split(",")):
         every = []
         for k, target in enumerate(map(float, targets.split(","))):
@@ -56,20 +62,12 @@ def main() -> None:
             every.append(error)
             distinct = len({canonical_smiles(item.mol) for item in drawn if not item.failure})
             print(
-                f"{weight:8g}  {target:6g}  {error.mean():10.2f}  {interval(error):13}  "
+                f"{weight:8g}  {target:6g}  {mean_of(error):>20}  "
                 f"{reached.mean():5.2f}  {len(reached):5d}  {distinct:8d}",
                 flush=True,
             )
         pooled = np.concatenate(every)
-        print(f"{weight:8g}     all  {pooled.mean():10.2f}  {interval(pooled):13}", flush=True)
-
-
-def interval(errors: np.ndarray) -> str:
-    """Return the 95 % interval of a mean, by bootstrap."""
-    random = np.random.default_rng(0)
-    means = random.choice(errors, (2000, len(errors))).mean(1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return f"{low:.2f} to {high:.2f}"
+        print(f"{weight:8g}     all  {mean_of(pooled):>20}", flush=True)
 
 
 if __name__ == "__main__":

@@ -53,13 +53,13 @@ from moldiff.docking.settings import Settings  # noqa: E402
 from moldiff.errors import MoldiffError  # noqa: E402
 from moldiff.io import Writer  # noqa: E402
 from moldiff.metrics.poses import bust  # noqa: E402
+from moldiff.metrics.value import bootstrap  # noqa: E402
 from moldiff.models import load  # noqa: E402
 
 METHODS = ("guided", "unguided", "evolve", "random", "bred")
 
 _AROUND, _SIZES = 2, (16, 32)  # heavy atoms
 _JOINS = 50  # pairs that are tried for a molecule of the size
-_DRAWS = 2000  # resamplings of an interval
 _AGAIN = 1_000_000  # added to the seed of the search when the best molecules are docked once more
 _SHOWN = 30  # designs that are picked of a pocket
 
@@ -220,12 +220,8 @@ def one(case: Case, other: Pocket, arguments: argparse.Namespace, options: dict)
 
 def _interval(values: list[float]) -> str:
     """Mean over pockets with its bootstrap interval of 95 %."""
-    if not values:
-        return "none"
-    random, x = np.random.default_rng(0), np.array(values)
-    means = x[random.integers(len(x), size=(_DRAWS, len(x)))].mean(1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return f"{x.mean():.2f} ({low:.2f} to {high:.2f}), {len(x)} pockets"
+    value = bootstrap(np.array(values), np.mean)
+    return f"{value.text(2)}, {value.n} pockets"
 
 
 def _better(row: dict, method: str) -> float:

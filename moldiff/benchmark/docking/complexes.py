@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ from moldiff.docking.where import Place
 from moldiff.errors import InputError
 from moldiff.protein.pocket import Box, box_from_residues, box_of
 from moldiff.protein.selection import place
-from moldiff.protein.sites import binding_sites, distinct, worth_a_look
+from moldiff.protein.sites import BindingSite, binding_sites, distinct, worth_a_look
 from moldiff.protein.structure import POLYMERS
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ BOXES: Mapping[str, str] = {
     "jitter5": "a cube of 25 Å whose centre is 5 Å off the crystal ligand's centroid, in a random "
     "direction",
     "residues": "about the residues with an atom within 4.5 Å of the crystal ligand, 25 Å or more",
-    "autobox": "the likeliest cavity of the receptor without its ligand; `moldiff+cavities=3` "
-    "looks into others too",
+    "autobox": "the likeliest cavity of the receptor without its ligand, of its copies in several "
+    "chains the one nearest to the crystal ligand; `moldiff+cavities=3` looks into others too",
     "largest": "the largest cavity of the receptor without its ligand",
 }
 _OFFSETS: Mapping[str, float | None] = {"centred": 0.0, "jitter2": None, "jitter5": 5.0}
@@ -203,8 +203,17 @@ def search_places(
         raise InputError("No pocket was found in the receptor.", fix="Choose another --box.")
     if kind == "largest":
         return [Place(box_of(max(sites, key=lambda site: site.cavity.volume)))]
-    likeliest = [site for site, _ in distinct(sites)]
+    likeliest = [_nearest([site, *copies], known.mean(0)) for site, copies in distinct(sites)]
     return [Place(box_of(s), s.chance) for s in likeliest[: worth_a_look(likeliest, _CAVITIES)]]
+
+
+def _nearest(alike: Sequence[BindingSite], middle: npt.NDArray[np.float64]) -> BindingSite:
+    """The copy of a site that is nearest to the ligand, with the chance of the first.
+
+    A ligand meets the same residues in each, but the crystal's pose to compare with is in one.
+    """
+    near = min(alike, key=lambda site: float(np.linalg.norm(site.cavity.centre - middle)))
+    return replace(near, chance=alike[0].chance)
 
 
 def _shift(key: str, seed: int, offset: float | None) -> npt.NDArray[np.float64]:

@@ -154,6 +154,20 @@ def test_cavities_are_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_array_equal(places[0].box.centre, sites[0].cavity.centre)
 
 
+def test_of_copies_of_a_cavity_the_one_with_the_ligand_is_searched() -> None:
+    """They are alike to whoever docks; the pose that is compared with lies in one of them."""
+    dimer = two_hollows(fond=False, chains="AB")
+    site, copies = distinct(binding_sites(dimer))[0]
+    assert copies
+    for own in (site, *copies):
+        ligand = embedded("CCO")
+        x = ligand.GetConformer().GetPositions()
+        ligand.GetConformer().SetPositions(x - x.mean(0) + own.cavity.centre)
+        place = search_places(ligand, "set/id", 0, "autobox", dimer)[0]
+        np.testing.assert_array_equal(place.box.centre, own.cavity.centre)
+        assert place.chance == site.chance
+
+
 def test_the_graph_keeps_the_stereochemistry_only() -> None:
     crystal = Chem.MolFromSmiles("C[C@H](N)C(=O)O")
     full = Chem.AddHs(crystal)
