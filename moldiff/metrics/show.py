@@ -44,9 +44,10 @@ _DIGITS = {"rate": 1, "points": 1, "kcal/mol": 2, "Å": 4, "degrees": 2, "count"
 
 def metrics_table(report: Report) -> Table:
     """All metrics beside the data's own row; of a group without a figure, its title alone."""
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=f"{report.n} molecules", caption=_caption(report))
+    table = Table(title=f"{report.n} molecules", caption=escape(_caption(report)))
     table.add_column("metric")
     for head in ("value", "95 %", "of", *(["data"] if report.reference else [])):
         table.add_column(head, justify="right")

@@ -8,6 +8,7 @@ import pytest
 from rdkit import Chem
 
 from moldiff.metrics import poses
+from moldiff.metrics.evaluation import evaluate
 from moldiff.metrics.sample import samples
 
 
@@ -57,6 +58,8 @@ def test_not_installed_is_a_reason(
     monkeypatch.setattr(poses, "find_spec", lambda name: None)
     answer = poses.measure([(samples([hand_made["methane"]])[0], True)])
     assert isinstance(answer, str) and "moldiff[eval]" in answer
+    report = evaluate([hand_made["methane"]], posebusters=1, relax=0, xtb=0)
+    assert "moldiff[eval]" in str(report)  # brackets are no markup
 
 
 def test_import_of_metrics_is_light() -> None:
