@@ -7,6 +7,7 @@ import json
 import os
 import shlex
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,7 @@ def test_drop_after_leaves_other_files_alone(tmp_path: Path) -> None:
     assert path.read_text() == ""
 
 
+@pytest.mark.skipif(find_spec("qm9pack") is None, reason="qm9pack is not installed (extra qm9)")
 def test_qm9_is_prepared_once(run: Run, store: Store, tmp_path: Path) -> None:
     target = tmp_path / "qm9"
     done = run("data", "qm9", "--output", target, "--limit", 20, "--jobs", 1)

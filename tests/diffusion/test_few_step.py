@@ -216,11 +216,13 @@ def test_reflow_straightens_a_known_coupling() -> None:
 
 
 @pytest.mark.slow
-def test_endpoint_follows_the_teacher_in_four_steps() -> None:
+@pytest.mark.parametrize("every", [False, True])
+def test_endpoint_follows_the_teacher_in_four_steps(every: bool) -> None:
     process = product()
     rollout = {"steps": 4, "stepper": {"name": "ancestral", "churn": 1.0}, "grid": "power"}
     teaching = {**rollout, "steps": 60}
     objective = Endpoint(
+        every=every,
         rollout=rollout,
         teaching=teaching,
         objective=Denoising(coupling=Independent(), self_condition=0.0),
@@ -239,6 +241,35 @@ def test_endpoint_follows_the_teacher_in_four_steps() -> None:
     before, after = gain(truth(process), rollout), gain(student, rollout)
     assert abs(before / wanted - 1) > 0.15
     assert abs(after / wanted - 1) < 0.4 * abs(before / wanted - 1)
+
+
+def test_one_state_is_trained_on_or_every_one_from_where_the_teacher_starts(
+    rng: torch.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[float] = []
+    regress = Denoising.regress
+
+    def noted(objective: Denoising, denoiser: Any, x: Batch, t: Any, *given: Any) -> Any:
+        seen.append(float(t[0]))
+        return regress(objective, denoiser, x, t, *given)
+
+    monkeypatch.setattr(Denoising, "regress", noted)
+    process = product()
+    student = NetworkDenoiser(Table(EDGES), registry.build("precondition", "clean"), process)
+    settings = {"steps": 4, "stepper": "ancestral", "grid": {"name": "power", "exponent": 1.0}}
+    firsts, shapes = set(), set()
+    for every in (False, True) * 12:
+        seen.clear()
+        objective = Endpoint(rollout=settings, share=1.0, every=every, guide=truth(process))
+        loss, parts = objective(student, data(20, 6, rng), rng=rng)
+        weighted = sum(objective.objective.weights[f] * part for f, part in parts.items())
+        assert loss.item() == pytest.approx(float(weighted), rel=1e-5)
+        if every:
+            assert seen == [0.75, 0.5, 0.25][-len(seen) :] and len(seen) > 1
+            firsts.add(seen[0])
+        else:
+            shapes.add(tuple(seen))
+    assert firsts == {0.75, 0.5} and shapes == {(0.75,), (0.5,), (0.25,)}
 
 
 def test_a_few_step_model_is_taught_from_the_noise_of_its_own_guidance(

@@ -77,6 +77,9 @@ class Endpoint(Objective):
         Sampling settings of the teacher; from t it takes a fraction sqrt(t) of its steps.
     share:
         Fraction of training steps with this loss; the others use ``objective``.
+    every:
+        Whether all states from t_i on are trained on, not one of them: where a teacher's end costs
+        much more than a training step.
     objective:
         The regression: used as a whole for the other steps, and for its weights in these.
     guide, sampled:
@@ -88,6 +91,7 @@ class Endpoint(Objective):
     rollout: Mapping[str, Any] = field(default_factory=lambda: {**TEACHING, "steps": 4})
     teaching: Mapping[str, Any] = field(default_factory=lambda: dict(TEACHING))
     share: float = 0.75
+    every: bool = False
     objective: Denoising = field(default_factory=Denoising)
     guide: Denoiser | None = field(default=None, kw_only=True, compare=False, repr=False)
     sampled: Sampled = field(default=with_settings, kw_only=True, compare=False, repr=False)
@@ -110,17 +114,25 @@ class Endpoint(Objective):
             return self.objective(trained, x_0, rng=rng, noise=noise)
         x_0 = trained.encoded(x_0)
         student, sampler = self.sampled(trained, self.rollout)
-        last = integer(1, sampler.steps - 1, rng=rng)
+        last = sampler.steps - 1
+        if not self.every:
+            last = integer(1, last, rng=rng)
         first = integer(1, min(last, max(1, sampler.steps - 2)), rng=rng)
         with torch.no_grad():
             x_1 = student.process.start(x_0, rng=rng)
             states = sampler.trajectory(student, x_1, rng=rng)
             state = next(itertools.islice(states, first, None))
             end = self.taught(trained, state, rng=rng)
+            visited = [state]
             for s in sampler.grid.times(sampler.steps).tolist()[first + 1 : last + 1]:
-                state = advanced(student, state, s, end, rng=rng)
-        t = full(x_0, state.t)
-        return self.objective.regress(trained, state.x, t, state.prediction, end)
+                visited.append(advanced(student, visited[-1], s, end, rng=rng))
+        losses = [
+            self.objective.regress(trained, state.x, full(x_0, state.t), state.prediction, end)
+            for state in (visited if self.every else visited[-1:])
+        ]
+        totals, parts = zip(*losses, strict=True)
+        mean = {name: torch.stack([part[name] for part in parts]).mean() for name in parts[0]}
+        return torch.stack(totals).mean(), mean
 
     def taught(self, denoiser: NetworkDenoiser, state: State, *, rng: torch.Generator) -> Batch:
         """Return the clean batch where the teacher ends from the state."""
