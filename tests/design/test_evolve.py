@@ -16,11 +16,12 @@ from moldiff.chem.demands import Interval
 from moldiff.chem.validity import canonical_smiles
 from moldiff.design.pockets import Bench, Budget, Outcome, prepare
 from moldiff.design.pockets.crossing import children, pairs
-from moldiff.design.pockets.evolve import NEW, Evolving, sides
+from moldiff.design.pockets.evolve import NEW, STEPS, Evolving, sides
 from moldiff.design.pockets.run import Design
 from moldiff.design.pockets.settle import Settled
 from moldiff.docking.site import Where, site
 from moldiff.errors import InputError
+from moldiff.generation.api import Options
 from moldiff.generation.request import Generated
 from moldiff.generation.verify import verify
 from moldiff.io import record_of
@@ -178,6 +179,16 @@ def test_a_child_that_cannot_be_embedded_is_a_failure(monkeypatch: pytest.Monkey
     made = list(children(crossed, 0, ticks.append))
     assert [one.failure for one in made] == ["no room"] * 3 and ticks == [1.0] * 3
     assert all(one.tags["strictly_valid"] == "no" and one.tags["start"] for one in made)
+
+
+@pytest.mark.parametrize(
+    ("options", "steps"), [({}, STEPS), ({"steps": None}, STEPS), ({"steps": 3}, 3)]
+)
+def test_what_is_to_be_docked_is_drawn_in_few_steps(
+    evolving: Evolving, options: Options, steps: int
+) -> None:
+    molecules, _ = evolving(0, 1, np.random.default_rng(0), options)
+    assert next(molecules).tags["steps"] == str(steps)
 
 
 @pytest.mark.thorough

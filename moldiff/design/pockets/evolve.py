@@ -37,7 +37,7 @@ from moldiff.generation.request import Generated
 from moldiff.model import Model
 from moldiff.text import ranges
 
-__all__ = ["AFRESH", "FIRST", "NEW", "PARENTS", "SEARCH", "Evolving", "sides"]
+__all__ = ["AFRESH", "FIRST", "NEW", "PARENTS", "SEARCH", "STEPS", "Evolving", "sides"]
 
 NEW = "new"
 """What stands for the start of a molecule that is drawn as a whole."""
@@ -51,6 +51,8 @@ SEARCH = Settings(
 FIRST, AFRESH, PARENTS = 12, 0.1, 8
 """Whole molecules before any has children; share of later batches that are whole ones, too; the
 best molecules, of which a parent is drawn."""
+STEPS = 50
+"""Steps of drawing, unless a request says otherwise: of a search that docks all it draws."""
 _RIVALS = 3  # of these, whose best becomes the parent
 _CROSSED = 0.5  # share of the later batches whose molecules are joined of two parents
 _TRIES = 8  # pairs of parents for each child
@@ -88,10 +90,13 @@ class Evolving:
     ) -> tuple[Iterator[Generated], Judge]:
         """See `moldiff.design.pockets.run.Source`."""
         count = min(_BATCH, most)
-        changed: Any = {**options, "model": self.maker, "seed": int(random.integers(1 << 31))}
+        seed = int(random.integers(1 << 31))
+        changed: Any = {**options, "model": self.maker, "seed": seed}
+        if options.get("steps") is None and options.get("sampler") is None:
+            changed["steps"] = STEPS
         way = self._way(random)
         if way == "joined" and (crossed := self._pairs(count, random)):
-            molecules = children(crossed, changed["seed"], options.get("progress"))
+            molecules = children(crossed, seed, options.get("progress"))
             return molecules, lambda item: self._design(item, item.tags["start"])
         if way != "new" and (task := self._task(random)) is not None:
             (name,) = names([task.part.scaffold])

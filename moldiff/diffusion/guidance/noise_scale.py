@@ -1,4 +1,4 @@
-"""Begin with less noise than in training."""
+"""Begin with less noise than in training, or with more."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class NoiseScale(Guidance):
     """Draw the noise of points with another scale; predictions stay what they are.
 
     Below 1 samples are nearer to the middle of the data: more of them are good, and they are more
-    alike.
+    alike.  Above 1 they are wider, which makes up for few steps, in which molecules contract.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class NoiseScale(Guidance):
 
     denoiser: Denoiser
     field: str
-    scale: Annotated[float, Range(0, 1)] = 1.0
+    scale: Annotated[float, Range(0, 2)] = 1.0
 
     def __post_init__(self) -> None:
         check_fields(self, "the guidance 'noise_scale'")
@@ -65,7 +65,7 @@ class NoiseScale(Guidance):
 
     @property
     def process(self) -> Product:  # type: ignore[override]
-        """The process of the denoiser inside, with less noise on the field."""
+        """The process of the denoiser inside, with other noise on the field."""
         product = self.denoiser.process
         part = product.gaussian()[self.field]
         return replace(
