@@ -17,7 +17,7 @@ from moldiff.errors import ConfigError, InputError
 from moldiff.generation.api import sampler_remarks, stepper_of, trajectories
 from moldiff.generation.request import Request
 from moldiff.generation.run import generate
-from moldiff.methods import METHODS, SAMPLERS, apply, parse_sampler
+from moldiff.methods import METHODS, SAMPLERS, apply, parse_guidance, parse_sampler
 from moldiff.model import Model
 from moldiff.models import bundled_configs
 from moldiff.registry import build, describe
@@ -354,3 +354,10 @@ def test_a_masked_trajectory_can_be_shown(masked: Model) -> None:
     frames = trajectories(made, masked)[0]
     assert set(frames[0].elements) == {"X"} and not frames[0].bonds
     assert "X" not in frames[-1].elements
+
+
+def test_a_guidance_names_the_field_it_is_about() -> None:
+    scaled = parse_guidance(["noise_scale,field=positions,scale=1.1"])
+    assert scaled == [{"name": "noise_scale", "field": "positions", "scale": 1.1}]
+    with pytest.raises(InputError, match="'scale' of the guidance 'noise_scale' must be a number"):
+        parse_guidance(["noise_scale,field=positions,scale=wide"])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, get_type_hints
 
 from moldiff.errors import ConfigError, InputError, did_you_mean
 from moldiff.methods.table import METHODS, SAMPLERS
@@ -55,16 +55,21 @@ def _weight(text: str) -> float | None:
 
 
 def _guidance(text: str) -> dict[str, Any]:
-    from moldiff.registry import names
+    from moldiff.registry import names, registered
 
     name, *settings = (part.strip() for part in text.split(","))
     if name not in names("guidance"):
         raise InputError(f"There is no guidance '{name}'.", fix=remedy(name, names("guidance")))
-    return {"name": name, **_settings(f"the guidance '{name}'", settings, "valence,below=0.6")}
+    hints = get_type_hints(registered("guidance", name))
+    words = {key for key, kind in hints.items() if kind is str}
+    what, example = f"the guidance '{name}'", "valence,below=0.6"
+    return {"name": name, **_settings(what, settings, example, words)}
 
 
-def _settings(what: str, settings: Sequence[str], example: str) -> dict[str, Any]:
-    """Read ``key=value`` texts with numbers as values."""
+def _settings(
+    what: str, settings: Sequence[str], example: str, words: Collection[str] = ()
+) -> dict[str, Any]:
+    """Read ``key=value`` texts with numbers as values, or with ``words`` for some keys."""
     values: dict[str, Any] = {}
     for setting in settings:
         key, equals, value = (part.strip() for part in setting.partition("="))
@@ -74,7 +79,7 @@ def _settings(what: str, settings: Sequence[str], example: str) -> dict[str, Any
             )
         if key in values:
             raise InputError(f"'{key}' of {what} is set twice.", fix="Set it once.")
-        values[key] = _number(what, key, value)
+        values[key] = value if key in words else _number(what, key, value)
     return values
 
 
