@@ -361,3 +361,12 @@ def test_a_guidance_names_the_field_it_is_about() -> None:
     assert scaled == [{"name": "noise_scale", "field": "positions", "scale": 1.1}]
     with pytest.raises(InputError, match="'scale' of the guidance 'noise_scale' must be a number"):
         parse_guidance(["noise_scale,field=positions,scale=wide"])
+
+
+def test_annotations_that_cannot_be_resolved_are_no_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Own:
+        def __init__(self, denoiser: Nowhere, factor: float = 1.0) -> None: ...
+
+    monkeypatch.setattr(registry, "names", lambda kind: ["own"])
+    monkeypatch.setattr(registry, "registered", lambda kind, name: Own)
+    assert parse_guidance(["own,factor=0.9"]) == [{"name": "own", "factor": 0.9}]

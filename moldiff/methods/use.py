@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, get_type_hints
+from typing import Any
 
+from moldiff.configuration import parameters
 from moldiff.errors import ConfigError, InputError, did_you_mean
 from moldiff.methods.table import METHODS, SAMPLERS
 from moldiff.plugins import remedy
@@ -60,8 +61,8 @@ def _guidance(text: str) -> dict[str, Any]:
     name, *settings = (part.strip() for part in text.split(","))
     if name not in names("guidance"):
         raise InputError(f"There is no guidance '{name}'.", fix=remedy(name, names("guidance")))
-    hints = get_type_hints(registered("guidance", name))
-    words = {key for key, kind in hints.items() if kind is str}
+    declared = parameters(registered("guidance", name))
+    words = {key for key, parameter in declared.items() if parameter.annotation is str}
     what, example = f"the guidance '{name}'", "valence,below=0.6"
     return {"name": name, **_settings(what, settings, example, words)}
 
