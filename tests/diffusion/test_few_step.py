@@ -247,29 +247,36 @@ def test_one_state_is_trained_on_or_every_one_from_where_the_teacher_starts(
     rng: torch.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[float] = []
+    totals: list[float] = []
+    ends: list[Batch] = []
     regress = Denoising.regress
 
     def noted(objective: Denoising, denoiser: Any, x: Batch, t: Any, *given: Any) -> Any:
+        loss = regress(objective, denoiser, x, t, *given)
         seen.append(float(t[0]))
-        return regress(objective, denoiser, x, t, *given)
+        totals.append(loss[0].item())
+        ends.append(given[-1])
+        return loss
 
     monkeypatch.setattr(Denoising, "regress", noted)
     process = product()
     student = NetworkDenoiser(Table(EDGES), registry.build("precondition", "clean"), process)
     settings = {"steps": 4, "stepper": "ancestral", "grid": {"name": "power", "exponent": 1.0}}
-    firsts, shapes = set(), set()
+    firsts, single = set(), set()
     for every in (False, True) * 12:
-        seen.clear()
+        seen.clear(), totals.clear(), ends.clear()
         objective = Endpoint(rollout=settings, share=1.0, every=every, guide=truth(process))
         loss, parts = objective(student, data(20, 6, rng), rng=rng)
         weighted = sum(objective.objective.weights[f] * part for f, part in parts.items())
         assert loss.item() == pytest.approx(float(weighted), rel=1e-5)
+        assert loss.item() == pytest.approx(sum(totals) / len(totals), rel=1e-5)
+        assert all(end is ends[0] for end in ends)
         if every:
             assert seen == [0.75, 0.5, 0.25][-len(seen) :] and len(seen) > 1
             firsts.add(seen[0])
         else:
-            shapes.add(tuple(seen))
-    assert firsts == {0.75, 0.5} and shapes == {(0.75,), (0.5,), (0.25,)}
+            single.add(tuple(seen))
+    assert firsts == {0.75, 0.5} and single == {(0.75,), (0.5,), (0.25,)}
 
 
 def test_a_few_step_model_is_taught_from_the_noise_of_its_own_guidance(

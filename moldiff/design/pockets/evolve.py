@@ -27,6 +27,7 @@ from moldiff.design.pockets.settle import Settled
 from moldiff.design.pockets.starts import names
 from moldiff.design.scaffold import Points, Scaffold, kept_of
 from moldiff.design.tasks import Task
+from moldiff.diffusion.sampler import Sampler
 from moldiff.docking.pipeline import dock
 from moldiff.docking.problem import Pocket, make_problem
 from moldiff.docking.settings import Settings
@@ -52,7 +53,8 @@ FIRST, AFRESH, PARENTS = 12, 0.1, 8
 """Whole molecules before any has children; share of later batches that are whole ones, too; the
 best molecules, of which a parent is drawn."""
 STEPS = 50
-"""Steps of drawing, unless a request says otherwise: of a search that docks all it draws."""
+"""Steps of drawing at most, unless a request says otherwise: time is for docking, which makes
+conformers of its own."""
 _RIVALS = 3  # of these, whose best becomes the parent
 _CROSSED = 0.5  # share of the later batches whose molecules are joined of two parents
 _TRIES = 8  # pairs of parents for each child
@@ -92,8 +94,8 @@ class Evolving:
         count = min(_BATCH, most)
         seed = int(random.integers(1 << 31))
         changed: Any = {**options, "model": self.maker, "seed": seed}
-        if options.get("steps") is None and options.get("sampler") is None:
-            changed["steps"] = STEPS
+        if options.get("steps") is None and not isinstance(options.get("sampler"), Sampler):
+            changed["steps"] = min(STEPS, int(self.maker.sampling.get("steps", STEPS)))
         way = self._way(random)
         if way == "joined" and (crossed := self._pairs(count, random)):
             molecules = children(crossed, seed, options.get("progress"))

@@ -78,8 +78,8 @@ class Endpoint(Objective):
     share:
         Fraction of training steps with this loss; the others use ``objective``.
     every:
-        Whether all states from t_i on are trained on, not one of them: where a teacher's end costs
-        much more than a training step.
+        Train on all states from t_i on (the mean of their losses), not on one of them.  Worth it
+        where the teacher's end costs more than a training step; memory grows with the states.
     objective:
         The regression: used as a whole for the other steps, and for its weights in these.
     guide, sampled:
@@ -114,9 +114,7 @@ class Endpoint(Objective):
             return self.objective(trained, x_0, rng=rng, noise=noise)
         x_0 = trained.encoded(x_0)
         student, sampler = self.sampled(trained, self.rollout)
-        last = sampler.steps - 1
-        if not self.every:
-            last = integer(1, last, rng=rng)
+        last = sampler.steps - 1 if self.every else integer(1, sampler.steps - 1, rng=rng)
         first = integer(1, min(last, max(1, sampler.steps - 2)), rng=rng)
         with torch.no_grad():
             x_1 = student.process.start(x_0, rng=rng)
@@ -127,8 +125,8 @@ class Endpoint(Objective):
             for s in sampler.grid.times(sampler.steps).tolist()[first + 1 : last + 1]:
                 visited.append(advanced(student, visited[-1], s, end, rng=rng))
         losses = [
-            self.objective.regress(trained, state.x, full(x_0, state.t), state.prediction, end)
-            for state in (visited if self.every else visited[-1:])
+            self.objective.regress(trained, one.x, full(x_0, one.t), one.prediction, end)
+            for one in (visited if self.every else visited[-1:])
         ]
         totals, parts = zip(*losses, strict=True)
         mean = {name: torch.stack([part[name] for part in parts]).mean() for name in parts[0]}
