@@ -365,8 +365,10 @@ def test_a_guidance_names_the_field_it_is_about() -> None:
 
 def test_annotations_that_cannot_be_resolved_are_no_words(monkeypatch: pytest.MonkeyPatch) -> None:
     class Own:
-        def __init__(self, denoiser: Nowhere, factor: float = 1.0) -> None: ...
+        def __init__(self, denoiser: object, factor: float = 1.0) -> None: ...
 
+    # As of a module that imports the class for its type checker alone.
+    Own.__init__.__annotations__["denoiser"] = "Nowhere"
     monkeypatch.setattr(registry, "names", lambda kind: ["own"])
     monkeypatch.setattr(registry, "registered", lambda kind, name: Own)
     assert parse_guidance(["own,factor=0.9"]) == [{"name": "own", "factor": 0.9}]
