@@ -46,7 +46,7 @@ from moldiff.benchmark.docking.study import read_similarity  # noqa: E402
 from moldiff.chem.demands import Interval  # noqa: E402
 from moldiff.chem.validity import sanitised  # noqa: E402
 from moldiff.design.pockets import Bench, Budget, prepare  # noqa: E402
-from moldiff.design.pockets.evolve import AFRESH, FIRST, PARENTS, SEARCH  # noqa: E402
+from moldiff.design.pockets.evolve import AFRESH, FIRST, PARENTS, SEARCH, STEPS  # noqa: E402
 from moldiff.docking.pipeline import dock  # noqa: E402
 from moldiff.docking.problem import Pocket, make_problem  # noqa: E402
 from moldiff.docking.settings import Settings  # noqa: E402
@@ -274,7 +274,7 @@ def main() -> None:
     parser.add_argument("--pockets", type=int, default=5, help="0: only report what is there")
     parser.add_argument("--seconds", type=float, default=60.0, help="CPU time of each method")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
-    parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--similarity", type=Path, help="set,id,max_sim: only those below 0.5")
     parser.add_argument("--posebusters", type=int, default=0, help="designs of each pocket shown")
     parser.add_argument("--seed", type=int, default=0)

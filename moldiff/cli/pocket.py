@@ -125,7 +125,8 @@ def command(
 
     With --start evolve no part stays where it is: whole molecules of about the size of the
     pocket's ligand are docked; then one side of a bond of a good one is drawn anew, or joined to a
-    side of another good one, and docked, and so on. Conditions are for what is drawn.
+    side of another good one, and docked, and so on. Conditions are for what is drawn, in 50 steps
+    unless --steps says otherwise.
 
     With --budget or Ctrl-C what is complete is ranked and written.
     """

@@ -57,7 +57,8 @@ def pocket(
         Without a scaffold: "pose", pieces of the pocket's ligand where they are; "dock", these
         pieces docked; "generate", small generated molecules docked.  By default the first that the
         pocket's ligand allows.  "evolve" grows no part in its pose: whole molecules are docked,
-        then pieces of the best, completed anew or joined to pieces of others.
+        then pieces of the best, completed anew (in 50 steps by default) or joined to pieces of
+        others.
     at:
         Points of the scaffold, as in `moldiff.design.grow`; by default those with room.
     add:
